@@ -1,0 +1,1 @@
+"""How Ieum is started: on one machine (local), as a demo, in containers."""

@@ -1,0 +1,1 @@
+"""Engines and services under one launcher on one machine."""

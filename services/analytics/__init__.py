@@ -1,0 +1,1 @@
+"""The analytics service; see main for its wiring."""

@@ -1,0 +1,1 @@
+"""The notify service; see main for its wiring."""

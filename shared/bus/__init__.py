@@ -1,0 +1,1 @@
+"""The bus, wrapped once: batches in, records out, offsets after effects."""

@@ -1,0 +1,73 @@
+"""Where every service takes its time from, so that tests can jump and decisions get ``now`` as an argument."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+SEOUL = ZoneInfo("Asia/Seoul")
+
+
+class Clock(Protocol):
+    """A source of time. ``now`` is wall time in UTC; ``monotonic`` is seconds that never run backwards."""
+
+    def now(self) -> datetime:
+        """Wall time, timezone-aware, in UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start; for measuring spans."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until ``seconds`` have passed on this clock."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Wall time in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep on the event loop."""
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it; sleepers wake when it passes their time."""
+
+    def __init__(self, start: datetime) -> None:
+        """``start`` must be timezone-aware."""
+        self._start = start.astimezone(UTC)
+        self._elapsed = 0.0
+        self._moved = asyncio.Condition()
+
+    def now(self) -> datetime:
+        """Start time plus everything advanced so far."""
+        return self._start + timedelta(seconds=self._elapsed)
+
+    def monotonic(self) -> float:
+        """Seconds advanced so far."""
+        return self._elapsed
+
+    async def advance(self, seconds: float) -> None:
+        """Move time forward and wake whoever is due."""
+        async with self._moved:
+            self._elapsed += seconds
+            self._moved.notify_all()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until ``advance`` has moved the clock by ``seconds``."""
+        until = self._elapsed + seconds
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._elapsed >= until)
+
+
+def seoul_day(moment: datetime) -> str:
+    """The calendar day in Korea of a moment, as ``YYYY-MM-DD``. Days in every count are days in Asia/Seoul."""
+    return moment.astimezone(SEOUL).date().isoformat()

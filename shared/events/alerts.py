@@ -1,0 +1,53 @@
+"""The `alerts` family: what notify tried so that a person looks."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.events.base import CenterId, Moment, ReportEvent, Version
+from shared.events.vocabulary import AlertChannel
+
+
+class AlertEvent(ReportEvent):
+    """What all alert events share."""
+
+    TOPIC: ClassVar[str] = "alerts"
+
+    alert_version: Version
+    """Number of this event in notify's stream of alerts about the report."""
+    ownership: Version
+    center_id: CenterId
+    """Whose staff the alert is for: the owner, or ``central``."""
+    step: int = Field(ge=1)
+    """Rung of the ladder, from 1."""
+    at: Moment
+
+    @property
+    def sequence(self) -> int:
+        """The alert version."""
+        return self.alert_version
+
+
+class AlertSent(AlertEvent):
+    """A channel took the alert."""
+
+    TYPE: ClassVar[str] = "alert.sent.v1"
+
+    channel: AlertChannel
+    attempt: int = Field(ge=1)
+
+
+class AlertFailed(AlertEvent):
+    """A channel refused the alert or was away; it is tried again."""
+
+    TYPE: ClassVar[str] = "alert.failed.v1"
+
+    channel: AlertChannel
+    attempt: int = Field(ge=1)
+    reason: str = Field(max_length=80)
+
+
+class AlertEscalated(AlertEvent):
+    """Nobody answered in time: the next rung was reached."""
+
+    TYPE: ClassVar[str] = "alert.escalated.v1"

@@ -1,0 +1,108 @@
+"""The table of every event type, and the way back from a record's bytes to an event."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import ValidationError
+
+from shared.errors import PermanentError, UnknownTypeError
+from shared.events import alerts, cases, centers, loads, reports, routings
+from shared.events.base import CONTENT_TYPE, Envelope, Event, header_map
+
+EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
+    cls.TYPE: cls
+    for cls in (
+        reports.ReportReceived,
+        reports.ReportAmended,
+        reports.ReportMessageLeft,
+        reports.ReportWithdrawn,
+        routings.ReportRouted,
+        routings.ReportRerouted,
+        routings.ReportUpdated,
+        routings.ReportEnded,
+        cases.CaseAcknowledged,
+        cases.CaseAssigned,
+        cases.CaseContacted,
+        cases.CaseSupported,
+        cases.CaseTransferOffered,
+        cases.CaseTransferAccepted,
+        cases.CaseTransferDeclined,
+        cases.CaseTransferRecalled,
+        cases.CaseTransferExpired,
+        cases.CaseReferred,
+        cases.CaseClosed,
+        cases.CaseReopened,
+        centers.CenterChanged,
+        loads.LoadSummarized,
+        alerts.AlertSent,
+        alerts.AlertFailed,
+        alerts.AlertEscalated,
+    )
+}
+
+MAX_RECORD_BYTES: Final = 64 * 1024
+"""No event comes near this; a larger record is not ours."""
+
+
+def event_type(topic: str, headers: Mapping[str, bytes]) -> type[Event]:
+    """The model a record claims to follow.
+
+    Raises ``PermanentError`` where the record is no CloudEvent of ours, ``UnknownTypeError`` where it is one of a
+    type or version this build does not know.
+    """
+    raw = headers.get("ce_type")
+    if raw is None:
+        raise PermanentError("no_type", "header ce_type is missing")
+    try:
+        name = raw.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise PermanentError("bad_type", "header ce_type is not ASCII") from error
+    if headers.get("ce_specversion") != b"1.0":
+        raise PermanentError("bad_specversion", "header ce_specversion is not 1.0")
+    cls = EVENT_TYPES.get(name)
+    if cls is None:
+        raise UnknownTypeError(f"{topic} holds {name[:80]!r}, which this build does not know")
+    if topic != cls.TOPIC:
+        raise PermanentError("wrong_topic", f"{name} belongs to {cls.TOPIC}")
+    return cls
+
+
+def parse_event(
+    topic: str, key: bytes | None, headers: Sequence[tuple[str, bytes | None]], value: bytes | None
+) -> tuple[Event, Envelope]:
+    """Validate one record from its bytes. ``topic`` is the bare name, without any prefix.
+
+    Raises ``PermanentError`` with a reason fit for a header (never with the content), or ``UnknownTypeError``.
+    """
+    found = header_map(headers)
+    cls = event_type(topic, found)
+    if value is None:
+        raise PermanentError("no_value", "the record is a tombstone")
+    if len(value) > MAX_RECORD_BYTES:
+        raise PermanentError("too_large", f"{len(value)} bytes, {MAX_RECORD_BYTES} allowed")
+    if found.get("content-type", CONTENT_TYPE.encode()).split(b";")[0].strip() != CONTENT_TYPE.encode():
+        raise PermanentError("bad_content_type", "content-type is not application/json")
+    try:
+        event = cls.model_validate_json(value)
+        envelope = Envelope(
+            id=found["ce_id"].decode(),
+            source=found["ce_source"].decode(),
+            type=cls.TYPE,
+            time=found["ce_time"].decode(),
+            traceparent=found.get("ce_traceparent", b"").decode(),
+        )
+    except KeyError as error:
+        raise PermanentError("no_attribute", f"header {error.args[0]} is missing") from error
+    except UnicodeDecodeError as error:
+        raise PermanentError("bad_header", "a ce_ header is not UTF-8") from error
+    except ValidationError as error:
+        raise PermanentError("invalid", _places(error)) from error
+    if key is None or key != event.key.encode():
+        raise PermanentError("wrong_key", "the record's key is not the event's")
+    return event, envelope
+
+
+def _places(error: ValidationError) -> str:
+    """Where validation failed and how, without what was found: that may be personal."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[:5]
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'body'}: {e['type']}" for e in first)

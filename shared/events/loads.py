@@ -1,0 +1,39 @@
+"""The `loads` family: what each partition of `routings` adds up to, told by its worker to all workers."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.events.base import CenterId, Event, Model, Moment
+
+
+class CenterLoad(Model):
+    """One centre's part in one partition."""
+
+    open_cases: int = Field(ge=0)
+    weighted: int = Field(ge=0)
+    """Weighted open cases, in units of one normal case times ten."""
+
+
+class LoadSummarized(Event):
+    """Sums over one partition up to an offset. The highest offset wins; the owner repeats it as a heartbeat."""
+
+    TYPE: ClassVar[str] = "load.summarized.v1"
+    TOPIC: ClassVar[str] = "loads"
+
+    partition: int = Field(ge=0)
+    upto: int = Field(ge=0)
+    """First offset of `routings` in this partition that is not in the sums."""
+    loads: dict[CenterId, CenterLoad]
+    summarized_at: Moment
+    worker: str = Field(max_length=80)
+
+    @property
+    def key(self) -> str:
+        """The partition, as text."""
+        return str(self.partition)
+
+    @property
+    def sequence(self) -> int:
+        """The offset the sums stand for."""
+        return self.upto

@@ -1,0 +1,89 @@
+"""The `reports` family: what intake tells the world about a report. Nothing here names or reaches a person."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.events.base import CenterId, Model, Moment, ReportEvent, ReportId, Slug, Version
+from shared.events.vocabulary import (
+    AgeBand,
+    Channel,
+    ContactChannel,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    Urgency,
+    UrgencyReason,
+)
+
+
+class ReportFacts(Model):
+    """What routing and counting need of a report, and the only part of it that leaves intake."""
+
+    role: Role
+    harm_types: tuple[HarmType, ...] = Field(min_length=1)
+    urgency: Urgency
+    urgency_reasons: tuple[UrgencyReason, ...] = Field(min_length=1)
+    division: Slug
+    """A division's slug, or ``overseas`` or ``unknown``."""
+    district: str | None = Field(default=None, pattern=r"^[0-9]{5}$")
+    """Five-digit code of the si, gun or gu; only where one division has two catchments."""
+    age_band: AgeBand = AgeBand.UNKNOWN
+    gender: Gender = Gender.UNKNOWN
+    relationship: Relationship = Relationship.UNKNOWN
+    platform_kind: PlatformKind = PlatformKind.UNKNOWN
+    channel: Channel
+    language: str = Field(pattern=r"^[a-z]{2,3}$")
+    declined_centers: tuple[CenterId, ...] = ()
+    linked_reports: tuple[ReportId, ...] = ()
+    contact_channels: tuple[ContactChannel, ...] = ()
+    synthetic: bool = False
+    """A drill: goes the whole way through, is in no count and no load."""
+    triage_version: int = Field(ge=1)
+
+
+class _ReportStream(ReportEvent):
+    TOPIC: ClassVar[str] = "reports"
+
+    intake_version: Version
+    """Number of this event in intake's stream about the report."""
+
+    @property
+    def sequence(self) -> int:
+        return self.intake_version
+
+
+class ReportReceived(_ReportStream):
+    """A report was accepted and is durable. Always intake version 1."""
+
+    TYPE: ClassVar[str] = "report.received.v1"
+
+    received_at: Moment
+    facts: ReportFacts
+
+
+class ReportAmended(_ReportStream):
+    """The reporter added to the report; the facts are the whole of what is now true."""
+
+    TYPE: ClassVar[str] = "report.amended.v1"
+
+    amended_at: Moment
+    facts: ReportFacts
+
+
+class ReportMessageLeft(_ReportStream):
+    """The reporter left a message for the centre. That one was left, never what it says."""
+
+    TYPE: ClassVar[str] = "report.message_left.v1"
+
+    left_at: Moment
+
+
+class ReportWithdrawn(_ReportStream):
+    """The reporter took the report back: all contact stops."""
+
+    TYPE: ClassVar[str] = "report.withdrawn.v1"
+
+    withdrawn_at: Moment

@@ -1,0 +1,108 @@
+"""The `routings` family: who owns a report, since when and why. The first record of a version is the truth."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.events.base import CenterId, Model, Moment, ReportEvent, Version
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import (
+    CauseKind,
+    CenterState,
+    EndReason,
+    PassedOver,
+    RoutingReason,
+    UpdateKind,
+)
+
+
+class Cause(Model):
+    """What made routing write this record."""
+
+    kind: CauseKind
+    event_id: str | None = None
+    """CloudEvents id of the report or case event; none for a closing centre."""
+
+
+class Candidate(Model):
+    """One centre as the rule saw it at the moment of the decision."""
+
+    center_id: CenterId
+    state: CenterState
+    staff_on_duty: int = Field(ge=0)
+    load: int = Field(ge=0)
+    """Weighted open cases, in units of one normal case times ten."""
+    capacity: int = Field(ge=0)
+    """Weighted cases the staff on duty can carry, in the same units."""
+    passed_over: PassedOver
+
+
+class Decision(Model):
+    """Which centre, and everything the rule looked at: deciding again from it gives the same answer."""
+
+    center_id: CenterId
+    home_center_id: CenterId | None
+    reason: RoutingReason
+    over_capacity: bool = False
+    """The centre is already past what its staff can carry; alarmed."""
+    copy_central: bool = False
+    candidates: tuple[Candidate, ...]
+    rule_version: int = Field(ge=1)
+    table_version: str
+
+
+class _RoutingStream(ReportEvent):
+    TOPIC: ClassVar[str] = "routings"
+
+    version: Version
+    """Number of this record in routing's stream about the report."""
+    ownership: Version
+    """Number of the ownership it stands in."""
+    intake_version: Version
+    """The newest intake version passed on so far."""
+    cause: Cause
+    decided_at: Moment
+
+    @property
+    def sequence(self) -> int:
+        return self.version
+
+
+class ReportRouted(_RoutingStream):
+    """The report has its first owner. Always version 1, ownership 1."""
+
+    TYPE: ClassVar[str] = "report.routed.v1"
+
+    received_at: Moment
+    decision: Decision
+    facts: ReportFacts
+
+
+class ReportRerouted(_RoutingStream):
+    """The owner changed: a transfer was accepted or a centre closed."""
+
+    TYPE: ClassVar[str] = "report.rerouted.v1"
+
+    received_at: Moment
+    previous_center_id: CenterId
+    decision: Decision
+    facts: ReportFacts
+
+
+class ReportUpdated(_RoutingStream):
+    """Something new about a report was passed on to its owner; the owner is the same."""
+
+    TYPE: ClassVar[str] = "report.updated.v1"
+
+    kind: UpdateKind
+    center_id: CenterId
+    facts: ReportFacts
+
+
+class ReportEnded(_RoutingStream):
+    """Withdrawn or closed: alerts and contact stop, the case no longer counts as load."""
+
+    TYPE: ClassVar[str] = "report.ended.v1"
+
+    reason: EndReason
+    center_id: CenterId

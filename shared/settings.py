@@ -1,0 +1,116 @@
+"""Settings every service shares. Only this and a service's own ``settings`` read the environment.
+
+Every error names the variable, what was found and an example, in one line each.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class BusSettings(BaseSettings):
+    """How to reach Kafka. Names are those of Kafka's own configuration, in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_", extra="ignore")
+
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", examples=["broker-1:9092,broker-2:9092"])
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", examples=["SASL_SSL"]
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", examples=["SCRAM-SHA-512"]
+    )
+    sasl_username: str | None = Field(default=None, examples=["intake"])
+    sasl_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    ssl_cafile: Path | None = Field(default=None, examples=["/etc/ssl/kafka-ca.pem"])
+    ssl_certfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.pem"])
+    ssl_keyfile: Path | None = Field(default=None, examples=["/etc/ssl/intake.key"])
+    topic_prefix: str = Field(default="", pattern=r"^[a-z0-9.-]*$", examples=["staging."])
+    """Put before every topic and group name, so that several systems can share a cluster."""
+    topic_partitions: int = Field(default=6, ge=1, le=256, examples=[12])
+    """For topics keyed by report; fixed for ever once they exist."""
+    replication_factor: int = Field(default=1, ge=1, le=9, examples=[3])
+    session_timeout_ms: int = Field(default=6000, ge=2000, examples=[6000])
+    call_timeout_s: float = Field(default=20.0, gt=0, examples=[20])
+    """Limit of every single call to Kafka; when it passes in a worker the process ends and is started again."""
+
+
+class StoreSettings(BaseSettings):
+    """How to reach the document store (MongoDB protocol)."""
+
+    model_config = SettingsConfigDict(env_prefix="MONGODB_", extra="ignore")
+
+    uri: SecretStr = Field(
+        default=SecretStr("mongodb://127.0.0.1:27017"), examples=["mongodb://user:password@host:27017/?replicaSet=rs0"]
+    )
+    database_prefix: str = Field(default="ieum_", pattern=r"^[a-z0-9_]{1,40}$", examples=["ieum_"])
+    """Each service has its own database: this plus the service's name."""
+    call_timeout_s: float = Field(default=10.0, gt=0, examples=[10])
+
+
+class ServiceSettings(BaseSettings):
+    """What every service process needs besides the bus and the store."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    host: str = Field(default="127.0.0.1", validation_alias="IEUM_HOST", examples=["10.0.0.5"])
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", validation_alias="IEUM_LOG_LEVEL", examples=["INFO"]
+    )
+    public_urls: Annotated[dict[str, str], Field(validation_alias="IEUM_PUBLIC_URLS")] = Field(
+        default={
+            "intake": "http://127.0.0.1:8001",
+            "routing": "http://127.0.0.1:8002",
+            "notify": "http://127.0.0.1:8003",
+            "analytics": "http://127.0.0.1:8004",
+        },
+        examples=['{"intake": "https://report.example"}'],
+    )
+    """Where a browser reaches each service; the common header links them."""
+    demo_token: SecretStr | None = Field(default=None, validation_alias="IEUM_DEMO_TOKEN", examples=["(32 hex digits)"])
+    """Staff token shared by console and API until sign-in exists; unset means every staff route refuses."""
+
+
+class SettingsError(SystemExit):
+    """A wrong setting: the process says which in one line each, and ends with status 78 (EX_CONFIG)."""
+
+    def __init__(self, lines: list[str]) -> None:
+        """``lines`` are already fit to print."""
+        super().__init__(78)
+        self.lines = lines
+
+    def __str__(self) -> str:
+        """The lines, joined."""
+        return "\n".join(self.lines)
+
+
+def load(cls: type[S]) -> S:
+    """Read settings from the environment or end the process with one clear line per wrong variable."""
+    try:
+        return cls()
+    except ValidationError as error:
+        raise SettingsError([_explain(cls, e["loc"], e["msg"], e.get("input")) for e in error.errors()]) from None
+
+
+def variable_of(cls: type[BaseSettings], field: str) -> str:
+    """The environment variable a field is read from."""
+    info = cls.model_fields.get(field)
+    if info is not None and isinstance(info.validation_alias, str):
+        return info.validation_alias
+    return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _explain(cls: type[BaseSettings], loc: tuple[int | str, ...], message: str, found: object) -> str:
+    field = str(loc[0]) if loc else "?"
+    info = cls.model_fields.get(field) or next(
+        (i for i in cls.model_fields.values() if i.validation_alias == field), None
+    )
+    variable = field if info is not None and info.validation_alias == field else variable_of(cls, field)
+    examples = (info.examples or ["?"]) if info is not None else ["?"]
+    secret = info is not None and "Secret" in str(info.annotation)
+    shown = "(not shown)" if secret else repr(found)[:80]
+    return f"setting {variable}: {message}; found {shown}; example: {variable}={examples[0]}"

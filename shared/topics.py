@@ -1,0 +1,51 @@
+"""The one table of topics. A topic exists only if it stands here; topics are created from this table at start."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared.events.catalog import EVENT_TYPES
+
+FOR_EVER: Final = -1
+"""Value of ``retention.ms`` that keeps records for ever: rebuilds need them and they are tiny."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic: what orders it, who writes, who reads, how long it is kept.
+
+    ``partitions`` 0 means the number of the deployment (setting ``TOPIC_PARTITIONS``), the same for every such topic
+    and fixed at creation: a report's records in `reports`, `routings`, `cases` and `alerts` share a partition number.
+    """
+
+    name: str
+    key: str
+    writer: str
+    readers: tuple[str, ...]
+    partitions: int = 0
+    compacted: bool = False
+    retention_ms: int = FOR_EVER
+
+    @property
+    def dead(self) -> str:
+        """Name of the dead twin."""
+        return f"{self.name}.dead"
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The event types it carries; each has a golden example."""
+        return tuple(name for name, cls in EVENT_TYPES.items() if cls.TOPIC == self.name)
+
+
+REPORTS: Final = Topic(name="reports", key="report_id", writer="intake", readers=("routing", "analytics"))
+ROUTINGS: Final = Topic(
+    name="routings", key="report_id", writer="routing", readers=("notify", "analytics", "intake", "routing")
+)
+CASES: Final = Topic(name="cases", key="report_id", writer="notify", readers=("routing", "analytics", "intake"))
+ALERTS: Final = Topic(name="alerts", key="report_id", writer="notify", readers=("analytics",))
+CENTERS: Final = Topic(name="centers", key="center_id", writer="notify", readers=("routing", "analytics"), partitions=1)
+LOADS: Final = Topic(
+    name="loads", key="partition", writer="routing", readers=("routing",), partitions=1, compacted=True
+)
+
+TOPICS: Final[tuple[Topic, ...]] = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS, LOADS)
+BY_NAME: Final = {topic.name: topic for topic in TOPICS}

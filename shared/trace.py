@@ -1,0 +1,44 @@
+"""W3C trace context: one id from the HTTP request through Kafka to the last log line.
+
+Source: https://www.w3.org/TR/trace-context/ (version 00). Only ``traceparent`` is carried;
+``tracestate`` is vendor data.
+"""
+
+import re
+import secrets
+from contextvars import ContextVar
+
+_FORM = re.compile(r"^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+_current: ContextVar[str | None] = ContextVar("traceparent", default=None)
+
+
+def new_traceparent() -> str:
+    """A fresh trace that nobody has started before."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def accept(header: str | None) -> str:
+    """The caller's trace if its header is well formed, otherwise a new one; never an error."""
+    if header is not None and _FORM.match(header):
+        return header
+    return new_traceparent()
+
+
+def trace_id(traceparent: str) -> str:
+    """The 32 hex digits that all log lines of one trace share."""
+    return traceparent[3:35]
+
+
+def bind(traceparent: str) -> None:
+    """Make this the trace of the current task and of what it starts."""
+    _current.set(traceparent)
+
+
+def bound() -> str | None:
+    """The trace bound to the current task, if any."""
+    return _current.get()
+
+
+def current() -> str:
+    """The trace of the current task, or a new one where none is bound."""
+    return _current.get() or new_traceparent()
