@@ -8,7 +8,7 @@ import re
 import secrets
 from contextvars import ContextVar
 
-_FORM = re.compile(r"^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+_FORM = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
@@ -19,7 +19,7 @@ def new_traceparent() -> str:
 
 def accept(header: str | None) -> str:
     """The caller's trace if its header is well formed, otherwise a new one; never an error."""
-    if header is not None and _FORM.match(header):
+    if header is not None and _FORM.fullmatch(header):
         return header
     return new_traceparent()
 

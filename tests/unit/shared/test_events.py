@@ -1,0 +1,158 @@
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from deploy.docs.schemas import schema
+from shared.errors import PermanentError, UnknownTypeError
+from shared.events.base import encode
+from shared.events.cases import CaseAcknowledged
+from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "events"
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def golden(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def parts(name: str, **changed: str) -> tuple[str, bytes, list[tuple[str, bytes | None]], bytes]:
+    example = golden(name)
+    headers: list[tuple[str, bytes | None]] = [(k, v.encode()) for k, v in {**example["headers"], **changed}.items()]
+    return example["topic"], example["key"].encode(), headers, json.dumps(example["body"]).encode()
+
+
+def acknowledged() -> CaseAcknowledged:
+    return CaseAcknowledged.model_validate(golden("case.acknowledged.v1")["body"])
+
+
+def test_every_type_has_one_golden_example_and_no_example_is_left_over() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.json")} == set(EVENT_TYPES)
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_golden_example_is_read_by_todays_model_and_written_again_alike(name: str) -> None:
+    event, envelope = parse_event(*parts(name))
+    assert type(event) is EVENT_TYPES[name]
+    example = golden(name)
+    record = encode(
+        event, source=envelope.source.removeprefix("/ieum/"), time=envelope.time, traceparent=envelope.traceparent
+    )
+    assert json.loads(record.value) == example["body"]
+    assert {k: v.decode() for k, v in record.headers} == example["headers"]
+    assert (record.topic, record.key) == (example["topic"], example["key"])
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_golden_example_fits_the_published_schema(name: str) -> None:
+    jsonschema.Draft202012Validator(
+        schema(name), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    ).validate(golden(name)["body"])
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_type_names_are_past_facts_with_a_version(name: str) -> None:
+    subject, verb, version = name.split(".")
+    assert subject in {"report", "case", "center", "load", "alert"}
+    assert verb.split("_")[-1].endswith(("ed", "left", "sent", "withdrawn"))
+    assert version == "v1"
+
+
+def test_readers_ignore_fields_they_do_not_know() -> None:
+    topic, key, headers, value = parts("case.acknowledged.v1")
+    event, _ = parse_event(topic, key, headers, json.dumps({**json.loads(value), "new_field": 1}).encode())
+    assert event == acknowledged()
+
+
+def test_events_are_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        acknowledged().center_id = "busan"  # type: ignore[misc]  # that it cannot be set is the point
+
+
+def test_same_fact_has_same_id_and_another_fact_another() -> None:
+    def ce_id(event: CaseAcknowledged, source: str = "notify") -> bytes:
+        now = datetime.now(UTC)
+        return dict(encode(event, source=source, time=now, traceparent=TRACE).headers)["ce_id"]
+
+    event = acknowledged()
+    assert ce_id(event) == ce_id(event)
+    assert ce_id(event) != ce_id(event.model_copy(update={"case_version": 2}))
+    assert ce_id(event) != ce_id(event, source="elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"ce_specversion": "0.3"}, "bad_specversion"),
+        ({"ce_type": "case.acknowledged.v1\u00e9"}, "bad_type"),
+        ({"ce_type": "report.received.v1"}, "wrong_topic"),
+        ({"content-type": "text/plain"}, "bad_content_type"),
+        ({"ce_time": "yesterday"}, "invalid"),
+    ],
+)
+def test_bad_headers_are_refused_with_their_reason(changed: dict[str, str], reason: str) -> None:
+    with pytest.raises(PermanentError) as caught:
+        parse_event(*parts("case.acknowledged.v1", **changed))
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        (b"other", None, "no_value"),
+        (b"other", b"{", "invalid"),
+        (b"other", b"{}", "invalid"),
+        (b"other", b"x" * (MAX_RECORD_BYTES + 1), "too_large"),
+    ],
+)
+def test_bad_bodies_are_refused_with_their_reason(key: bytes, value: bytes | None, reason: str) -> None:
+    topic, _, headers, _ = parts("case.acknowledged.v1")
+    with pytest.raises(PermanentError) as caught:
+        parse_event(topic, key, headers, value)
+    assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("key", [None, b"", b"another-report"])
+def test_a_record_under_another_key_is_refused(key: bytes | None) -> None:
+    topic, _, headers, value = parts("case.acknowledged.v1")
+    with pytest.raises(PermanentError) as caught:
+        parse_event(topic, key, headers, value)
+    assert caught.value.reason == "wrong_key"
+
+
+def test_missing_type_and_missing_attributes_are_refused() -> None:
+    topic, key, headers, value = parts("case.acknowledged.v1")
+    for gone, reason in (("ce_type", "no_type"), ("ce_id", "no_attribute"), ("ce_source", "no_attribute")):
+        with pytest.raises(PermanentError) as caught:
+            parse_event(topic, key, [h for h in headers if h[0] != gone], value)
+        assert caught.value.reason == reason
+
+
+def test_header_that_is_not_utf8_is_refused() -> None:
+    topic, key, headers, value = parts("case.acknowledged.v1")
+    spoiled = [(k, b"\xff\xfe" if k == "ce_id" else v) for k, v in headers]
+    with pytest.raises(PermanentError) as caught:
+        parse_event(topic, key, spoiled, value)
+    assert caught.value.reason == "bad_header"
+
+
+def test_newer_version_and_unknown_type_wait_for_a_newer_build() -> None:
+    for name in ("case.acknowledged.v2", "case.teleported.v1"):
+        with pytest.raises(UnknownTypeError, match=name):
+            parse_event(*parts("case.acknowledged.v1", ce_type=name))
+
+
+def test_refusals_never_repeat_what_was_found() -> None:
+    topic, key, headers, _ = parts("report.received.v1")
+    body = golden("report.received.v1")["body"]
+    body["facts"]["language"] = "CANARY 010-1234-5678"
+    with pytest.raises(PermanentError) as caught:
+        parse_event(topic, key, headers, json.dumps(body).encode())
+    assert "CANARY" not in str(caught.value)
+    assert "facts.language" in caught.value.detail

@@ -1,0 +1,14 @@
+from shared.health import Health
+
+
+def test_ready_needs_live_and_every_check_speaks() -> None:
+    health = Health()
+    assert health.ready_report() == (True, {})
+    health.live["loop"] = lambda: None
+    health.ready["bus"] = lambda: "waiting for Kafka"
+    assert health.live_report() == (True, {"loop": "ok"})
+    assert health.ready_report() == (False, {"loop": "ok", "bus": "waiting for Kafka"})
+    health.ready["bus"] = lambda: None
+    health.live["loop"] = lambda: "silent"
+    assert health.live_report()[0] is False
+    assert health.ready_report()[0] is False

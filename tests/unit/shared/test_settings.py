@@ -1,0 +1,46 @@
+import pytest
+
+from shared.settings import BusSettings, ServiceSettings, SettingsError, StoreSettings, load, variable_of
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KAFKA_TOPIC_PARTITIONS", "KAFKA_SECURITY_PROTOCOL", "MONGODB_URI", "IEUM_LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_wrong_setting_names_variable_value_and_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_TOPIC_PARTITIONS", "many")
+    with pytest.raises(SettingsError) as caught:
+        load(BusSettings)
+    (line,) = caught.value.lines
+    assert "KAFKA_TOPIC_PARTITIONS" in line
+    assert "'many'" in line
+    assert "KAFKA_TOPIC_PARTITIONS=12" in line
+    assert caught.value.code == 78
+
+
+def test_every_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_TOPIC_PARTITIONS", "0")
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "telnet")
+    with pytest.raises(SettingsError) as caught:
+        load(BusSettings)
+    assert len(caught.value.lines) == 2
+
+
+def test_aliased_setting_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IEUM_LOG_LEVEL", "LOUD")
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    assert "setting IEUM_LOG_LEVEL" in caught.value.lines[0]
+    assert "IEUM_LOG_LEVEL=INFO" in caught.value.lines[0]
+
+
+def test_secrets_are_not_shown_when_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MONGODB_URI", "mongodb://user:canary@host")
+    assert "canary" not in repr(load(StoreSettings))
+
+
+def test_variable_names() -> None:
+    assert variable_of(BusSettings, "sasl_username") == "KAFKA_SASL_USERNAME"
+    assert variable_of(ServiceSettings, "host") == "IEUM_HOST"

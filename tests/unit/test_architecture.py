@@ -1,0 +1,95 @@
+"""House rules that a linter does not know, as tests over the source."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MAX_LINES = 300
+PURE = ("policy", "projection", "rendering")
+IMPURE_MODULES = {"time", "random", "secrets", "asyncio", "os", "socket", "subprocess", "uuid"}
+IMPURE_CALLS = {"now", "utcnow", "today", "uuid4", "monotonic", "perf_counter", "urandom"}
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).exists()]
+
+
+def is_pure(path: Path) -> bool:
+    parts = path.relative_to(ROOT).parts
+    return parts[0] == "services" and any(part.removesuffix(".py") in PURE for part in parts[2:])
+
+
+def impurities(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef | ast.Await):
+            yield f"line {node.lineno}: async"
+        elif isinstance(node, ast.Import):
+            yield from (f"line {node.lineno}: imports {a.name}" for a in node.names if a.name in IMPURE_MODULES)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in IMPURE_MODULES:
+            yield f"line {node.lineno}: imports from {node.module}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in IMPURE_CALLS:
+            yield f"line {node.lineno}: calls {node.func.attr}"
+
+
+def test_no_source_file_is_longer_than_the_limit() -> None:
+    long = {str(p.relative_to(ROOT)): n for p in tracked() if (n := len(p.read_text().splitlines())) > MAX_LINES}
+    assert long == {}
+
+
+def test_decisions_have_no_clock_no_randomness_and_no_waiting() -> None:
+    pure = [path for path in tracked() if is_pure(path)]
+    assert len(pure) >= len(PURE)
+    found = {str(p.relative_to(ROOT)): list(impurities(ast.parse(p.read_text()))) for p in pure}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize("source", ["import time", "from random import choice", "x.now()", "async def f(): ..."])
+def test_the_purity_check_sees_what_it_looks_for(source: str) -> None:
+    assert list(impurities(ast.parse(source)))
+
+
+def test_only_settings_read_the_environment() -> None:
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.relative_to(ROOT).parts[0] in {"services", "shared"}
+        and path.stem != "settings"
+        and any(word in path.read_text() for word in ("os.environ", "getenv", "BaseSettings)"))
+    ]
+    assert readers == []
+
+
+def test_suppressions_carry_a_code_and_a_reason() -> None:
+    bare = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tracked()
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for mark in ("# noqa", "# type: ignore", "# pragma")
+        if mark in line and "  # " not in line.split(mark, 1)[1]
+    ]
+    assert bare == []
+
+
+def test_importing_a_service_does_nothing() -> None:
+    script = (
+        "import sys, threading, importlib, pkgutil, services\n"
+        "for m in pkgutil.walk_packages(services.__path__, 'services.'):\n"
+        "    if not m.name.endswith('__main__'):\n"
+        "        importlib.import_module(m.name)\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
