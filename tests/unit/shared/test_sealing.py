@@ -1,0 +1,77 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import PermanentError
+from shared.sealing import Keyring, WrappedKey, key_id
+
+MASTER = b"m" * 32
+OTHER = b"o" * 32
+
+
+@given(st.binary(max_size=5000), st.text(min_size=1, max_size=20))
+def test_what_is_sealed_opens_again(plaintext: bytes, field: str) -> None:
+    key, wrapped = Keyring([MASTER]).new_key("r1")
+    assert Keyring([MASTER]).open_key("r1", wrapped).open(field, key.seal(field, plaintext)) == plaintext
+
+
+def test_the_same_text_gives_another_blob_and_never_shows() -> None:
+    key, _ = Keyring([MASTER]).new_key("r1")
+    first, second = key.seal("narrative", b"canary"), key.seal("narrative", b"canary")
+    assert first != second
+    assert b"canary" not in first
+
+
+def test_a_blob_opens_only_in_its_own_report_and_field() -> None:
+    ring = Keyring([MASTER])
+    key, wrapped = ring.new_key("r1")
+    blob = key.seal("narrative", b"x")
+    with pytest.raises(PermanentError, match="not_opened"):
+        key.open("contact", blob)
+    with pytest.raises(PermanentError, match="not_opened"):
+        ring.open_key("r2", wrapped)
+    other, _ = ring.new_key("r2")
+    with pytest.raises(PermanentError, match="not_opened"):
+        other.open("narrative", blob)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda blob: blob[:-1] + bytes([blob[-1] ^ 1]),
+        lambda blob: b"\x02" + blob[1:],
+        lambda blob: blob[:5],
+        lambda blob: b"",
+    ],
+)
+def test_a_changed_blob_does_not_open(damage: Callable[[bytes], bytes]) -> None:
+    key, _ = Keyring([MASTER]).new_key("r1")
+    with pytest.raises(PermanentError, match="not_opened"):
+        key.open("narrative", damage(key.seal("narrative", b"x")))
+
+
+def test_a_master_key_can_be_replaced_without_touching_what_was_sealed() -> None:
+    key, old = Keyring([MASTER]).new_key("r1")
+    blob = key.seal("narrative", b"x")
+    both = Keyring([OTHER, MASTER])
+    new = both.rewrap("r1", old)
+    assert (old.key_id, new.key_id) == (key_id(MASTER), key_id(OTHER))
+    assert Keyring([OTHER]).open_key("r1", new).open("narrative", blob) == b"x"
+    assert both.open_key("r1", old).open("narrative", blob) == b"x"
+    with pytest.raises(PermanentError, match="unknown_key"):
+        Keyring([OTHER]).open_key("r1", old)
+
+
+def test_a_wrapped_key_claiming_another_master_key_does_not_open() -> None:
+    ring = Keyring([OTHER, MASTER])
+    _, wrapped = ring.new_key("r1")
+    with pytest.raises(PermanentError, match="not_opened"):
+        ring.open_key("r1", WrappedKey(key_id(MASTER), wrapped.blob))
+
+
+@pytest.mark.parametrize("keys", [[], [b"short"], [MASTER, b"short"]])
+def test_wrong_master_keys_are_refused(keys: list[bytes]) -> None:
+    with pytest.raises(ValueError, match="32 bytes"):
+        Keyring(keys)
