@@ -1,0 +1,46 @@
+"""Organisations and places: the 16 regional centres and ``central``, Korea's divisions, homes and borders.
+
+Three tables with validity dates (``data/*.json``), because none follows from another: Seoul has no centre in this
+system, and the division born on 2026-07-01 holds two catchments. Keys are slugs, never numbers: ISO, MOIS and
+Statistics Korea give the same number to different places. Old names and codes resolve for ever.
+"""
+
+from shared.centers.checks import faults
+from shared.centers.lookup import (
+    center,
+    centers_near,
+    districts_of,
+    divisions_on,
+    home_candidates,
+    home_center,
+    linked,
+    neighbours,
+    resolve,
+)
+from shared.centers.model import Ambiguous, Catchment, Center, District, Division, Tables, UnknownDivision
+from shared.centers.tables import CENTER_IDS, CENTRAL, ELSEWHERE, TABLE_VERSION, TABLES
+
+__all__ = [
+    "CENTER_IDS",
+    "CENTRAL",
+    "ELSEWHERE",
+    "TABLES",
+    "TABLE_VERSION",
+    "Ambiguous",
+    "Catchment",
+    "Center",
+    "District",
+    "Division",
+    "Tables",
+    "UnknownDivision",
+    "center",
+    "centers_near",
+    "districts_of",
+    "divisions_on",
+    "faults",
+    "home_candidates",
+    "home_center",
+    "linked",
+    "neighbours",
+    "resolve",
+]

@@ -1,0 +1,119 @@
+"""The shapes of the three tables, and the two ways a name can fail to mean one place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+
+class District(NamedTuple):
+    """A si, gun or gu; listed only where a division has more than one catchment."""
+
+    code: str
+    """Five digits of the administrative code."""
+    name_ko: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Division:
+    """A first-level division. ``valid_to`` is its last day; none means still in force."""
+
+    slug: str
+    name_ko: str
+    name_en: str
+    short_ko: str
+    short_en: str
+    mois_code: str
+    former_codes: tuple[str, ...]
+    iso_code: str | None
+    area_codes: tuple[str, ...]
+    """Telephone area codes: a hint for the call taker, never the place itself."""
+    valid_from: date | None
+    valid_to: date | None
+    successor: str | None
+    population: int
+    """Residents at the end of 2024, partly from memory: a weight, not for publication."""
+    aliases: tuple[str, ...]
+    districts: tuple[District, ...]
+
+    def in_force(self, day: date) -> bool:
+        """Whether the division exists on that day."""
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """A value that stands where a division would: outside Korea, or not known."""
+
+    slug: str
+    name_ko: str
+    name_en: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Center:
+    """A support centre, or ``central``."""
+
+    id: str
+    name_ko: str
+    name_en: str
+    short_ko: str
+    short_en: str
+    staff: int
+    """People funded; who is on duty now is a ``center.changed`` event."""
+    phones: tuple[str, ...]
+    land: tuple[str, ...]
+    """Centres whose catchment has a common land border."""
+    sea_air: tuple[str, ...]
+    """Centres reached by a direct ferry or flight."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catchment:
+    """Which centre is home to a division, or to some districts of it. ``center`` none says: no centre there."""
+
+    division: str
+    center: str | None
+    districts: tuple[str, ...] | None
+    """Five-digit codes, also former ones; none means the whole division, or what other catchments leave (``rest``)."""
+    rest: bool
+    near: tuple[str, ...]
+    """For a place without a centre: the centres asked first."""
+    valid_from: date | None
+    valid_to: date | None
+
+    def in_force(self, day: date) -> bool:
+        """Whether the catchment holds on that day."""
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """All of it, as one value that checks and decisions take as an argument."""
+
+    version: str
+    divisions: Mapping[str, Division]
+    elsewhere: Mapping[str, Elsewhere]
+    centers: Mapping[str, Center]
+    catchments: tuple[Catchment, ...]
+    ambiguous: Mapping[str, tuple[str, ...]]
+
+
+class UnknownDivision(ValueError):  # noqa: N818  # read as a statement where it is caught: "except UnknownDivision"
+    """The text names no division. ``valid`` holds the slugs that would do."""
+
+    def __init__(self, valid: tuple[str, ...]) -> None:
+        """The text itself is left out: it may be an address."""
+        super().__init__(f"no such division; one of: {', '.join(valid)}")
+        self.valid = valid
+
+
+class Ambiguous(ValueError):  # noqa: N818  # as above
+    """The text names several places. ``choices`` holds their slugs, to be asked back."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        """The text itself is left out: it may be an address."""
+        super().__init__(f"several places have this name; one of: {', '.join(choices)}")
+        self.choices = choices
