@@ -1,0 +1,100 @@
+"""Fixed calendar periods: months, quarters and ISO weeks, in Seoul's calendar.
+
+Free date ranges do not exist, because two overlapping ranges give away what lies between them.
+"""
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final, Literal
+
+from shared.clock import SEOUL
+
+Kind = Literal["month", "quarter", "week"]
+
+SETTLE: Final = timedelta(days=3)
+"""After a month's end, before it closes: acknowledgements and corrections of its last days still come in."""
+
+_FORMS: Final[dict[Kind, re.Pattern[str]]] = {
+    "month": re.compile(r"(20\d\d)-(0[1-9]|1[0-2])"),
+    "quarter": re.compile(r"(20\d\d)-Q([1-4])"),
+    "week": re.compile(r"(20\d\d)-W(0[1-9]|[1-4]\d|5[0-3])"),
+}
+EXAMPLES: Final[dict[Kind, str]] = {"month": "2026-11", "quarter": "2026-Q4", "week": "2026-W47"}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of whole days. ``months`` are the months whose publications it is made of."""
+
+    name: str
+    kind: Kind
+    first: date
+    last: date
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months it touches, as ``YYYY-MM``."""
+        found = {(self.first + timedelta(days=n)).strftime("%Y-%m") for n in range((self.last - self.first).days + 1)}
+        return tuple(sorted(found))
+
+
+def parse(text: str) -> Period | None:
+    """The period a text names, or None where it names none."""
+    for kind, form in _FORMS.items():
+        if (match := form.fullmatch(text)) is not None:
+            return _make(text, kind, int(match[1]), int(match[2]))
+    return None
+
+
+def _make(text: str, kind: Kind, year: int, number: int) -> Period | None:
+    if kind == "week":
+        try:
+            first = date.fromisocalendar(year, number, 1)
+        except ValueError:  # a year of 52 weeks has no week 53
+            return None
+        return Period(text, kind, first, first + timedelta(days=6))
+    first_month = number if kind == "month" else 3 * number - 2
+    last_month = number if kind == "month" else 3 * number
+    return Period(text, kind, date(year, first_month, 1), date(year, last_month, monthrange(year, last_month)[1]))
+
+
+def running(now: datetime, kind: Kind) -> Period:
+    """The period of this kind that ``now`` lies in."""
+    day = now.astimezone(SEOUL).date()
+    if kind == "week":
+        year, week, _ = day.isocalendar()
+        return _made(f"{year}-W{week:02d}")
+    return _made(f"{day:%Y-%m}" if kind == "month" else f"{day.year}-Q{(day.month + 2) // 3}")
+
+
+def _made(name: str) -> Period:
+    period = parse(name)
+    if period is None:
+        raise ValueError(f"not a period: {name}")
+    return period
+
+
+def between(first: date, now: datetime, kind: Kind) -> list[str]:
+    """Names of all periods of a kind from the one ``first`` lies in up to the running one, newest first."""
+    names: list[str] = []
+    period = running(now, kind)
+    while period.last >= first:
+        names.append(period.name)
+        before = period.first - timedelta(days=1)
+        period = running(datetime(before.year, before.month, before.day, 12, tzinfo=SEOUL), kind)
+    return names
+
+
+def closes_at(month: str) -> datetime:
+    """The moment from which a month may be closed: its end in Seoul, and the time to settle."""
+    last = _made(month).last
+    return datetime(last.year, last.month, last.day, tzinfo=SEOUL) + timedelta(days=1) + SETTLE
+
+
+def days_of_month(month: str, now: datetime) -> list[str]:
+    """The days of a month that have begun, as ``YYYY-MM-DD``."""
+    period = _made(month)
+    until = min(period.last, now.astimezone(SEOUL).date())
+    return [(period.first + timedelta(days=n)).isoformat() for n in range((until - period.first).days + 1)]

@@ -1,0 +1,218 @@
+"""The fold ends in the same facts and cells however the topics are interleaved and whatever is repeated."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.analytics.model import ACK_BOUNDS, CenterFact, Fact, ack_bucket
+from services.analytics.projection import CellKey, apply, contributions, fold, newer_center
+from shared.errors import FatalError
+from shared.events.base import ReportEvent
+from shared.events.centers import CenterChanged
+from shared.events.loads import LoadSummarized
+from shared.events.vocabulary import CenterState, HarmType, UpdateKind
+from tests.unit.analytics import events as make
+
+R = make.report_id(7)
+
+
+def folded(*events: ReportEvent) -> Fact:
+    fact = Fact(R, 0)
+    for event in events:
+        fact = apply(fact, event)
+    return fact
+
+
+def cells(fact: Fact) -> set[str]:
+    return {cell for _, cell in contributions(fact)}
+
+
+def test_a_report_is_counted_once_in_each_harm_type_and_once_in_all() -> None:
+    body = make.facts((HarmType.SYNTHESIS, HarmType.DISTRIBUTION, HarmType.SYNTHESIS))
+    fact = folded(make.received(R, body), make.routed(R))
+    assert cells(fact) == {
+        "reports|busan|all",
+        "reports|busan|synthesis",
+        "reports|busan|distribution",
+        "stage|accepted",
+        "stage|routed",
+        "stage|counted",
+    }
+
+
+def test_the_day_is_the_day_in_seoul() -> None:
+    at = make.START.replace(hour=15, minute=0)
+    assert {day for day, _ in contributions(folded(make.received(R, at=at)))} == {"2026-11-25"}
+
+
+def test_routed_before_received_counts_as_routed_and_in_no_centre_yet() -> None:
+    fact = folded(make.routed(R))
+    assert cells(fact) == {"stage|routed"}
+    assert fact.standing == "ahead"
+
+
+def test_accepted_without_owner_is_in_flight() -> None:
+    fact = folded(make.received(R))
+    assert fact.standing == "in_flight"
+    assert "reports|none|all" in cells(fact)
+
+
+def test_an_acknowledgement_before_anything_else_is_kept() -> None:
+    fact = folded(make.acknowledged(R), make.routed(R), make.received(R))
+    assert {"stage|acknowledged", f"ack|{ack_bucket(90)}"} <= cells(fact)
+
+
+def test_an_acknowledgement_under_a_superseded_ownership_is_void_in_both_orders() -> None:
+    late = folded(make.received(R), make.routed(R), make.rerouted(R, "daegu"), make.acknowledged(R))
+    early = folded(make.acknowledged(R), make.received(R), make.routed(R), make.rerouted(R, "daegu"))
+    assert contributions(late) == contributions(early)
+    assert "stage|acknowledged" not in cells(late)
+
+
+def test_the_new_owners_acknowledgement_counts_even_when_read_before_the_reroute() -> None:
+    fact = folded(make.received(R), make.routed(R), make.acknowledged(R, 2, 2), make.rerouted(R, "daegu"))
+    assert {"stage|acknowledged", "reports|daegu|all"} <= cells(fact)
+
+
+def test_the_first_record_of_a_version_wins() -> None:
+    fact = folded(make.received(R), make.routed(R, "busan"), make.routed(R, "daegu"))
+    assert fact.owner == "busan"
+
+
+def test_the_first_acknowledgement_of_an_ownership_gives_the_time() -> None:
+    fact = folded(make.received(R), make.routed(R), make.acknowledged(R, 1, 1, 40), make.acknowledged(R, 2, 1, 4000))
+    assert f"ack|{ack_bucket(40)}" in cells(fact)
+
+
+def test_a_hole_in_the_routing_versions_is_fatal() -> None:
+    with pytest.raises(FatalError, match="hole"):
+        folded(make.received(R), make.rerouted(R, "daegu"))
+
+
+def test_an_event_of_no_report_topic_is_fatal() -> None:
+    load = LoadSummarized(partition=0, upto=1, loads={}, summarized_at=make.START, worker="w")
+    with pytest.raises(FatalError):
+        apply(Fact(R, 0), load)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_a_drill_is_counted_nowhere_and_is_not_in_flight() -> None:
+    drill = make.facts(synthetic=True)
+    fact = folded(make.received(R, drill), make.routed(R, body=drill), make.alert_sent(R), make.acknowledged(R))
+    assert contributions(fact) == frozenset()
+    assert folded(make.received(R, drill)).standing is None
+
+
+def test_an_amendment_moves_the_report_to_its_new_harm_types() -> None:
+    before = folded(make.received(R), make.routed(R))
+    changes = fold({R: before}, [(0, make.amended(R, make.facts((HarmType.OTHER,))))])
+    day = "2026-11-24"
+    assert changes.cells == Counter({(0, day, "reports|busan|other"): 1, (0, day, "reports|busan|synthesis"): -1})
+
+
+def test_ended_is_kept_and_reopening_lifts_it() -> None:
+    assert folded(make.received(R), make.routed(R), make.ended(R, 2)).ended == "closed"
+    assert folded(make.routed(R), make.ended(R, 2), make.updated(R, 3, kind=UpdateKind.REOPENED)).ended is None
+
+
+def test_the_document_form_loses_nothing() -> None:
+    fact = folded(make.received(R), make.routed(R), make.acknowledged(R), make.alert_sent(R), make.escalated(R, 2))
+    assert Fact.from_document(fact.to_document()) == fact
+
+
+@pytest.mark.parametrize(("seconds", "bucket"), [(-5, 0), (1, 0), (1.001, 1), (300, 8), (604800, 20), (604801, 21)])
+def test_buckets_include_their_upper_bound(seconds: float, bucket: int) -> None:
+    assert ack_bucket(seconds) == bucket
+    assert len(ACK_BOUNDS) == 21
+
+
+def test_a_centre_keeps_its_newest_state() -> None:
+    def changed(version: int, state: CenterState) -> CenterChanged:
+        return CenterChanged(
+            center_id="busan",
+            center_version=version,
+            state=state,
+            staff_on_duty=2,
+            cases_per_person=10,
+            changed_at=make.START,
+        )
+
+    known = newer_center(None, changed(3, CenterState.CLOSED))
+    assert known == CenterFact("busan", 3, "closed", 2)
+    assert newer_center(known, changed(3, CenterState.OPEN)) is None
+    assert newer_center(known, changed(4, CenterState.OPEN)) == CenterFact("busan", 4, "open", 2)
+
+
+# --- any order of reading, any repeats ---------------------------------------------------------------------------
+
+
+def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
+    """All four topics of one report; ``seed`` picks how much happens to it."""
+    rid = make.report_id(number)
+    at = make.START + timedelta(hours=7 * (seed % 5))
+    body = make.facts((HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2], synthetic=seed % 11 == 10)
+    topics: dict[str, list[ReportEvent]] = {
+        "reports": [make.received(rid, body, at)],
+        "routings": [make.routed(rid, ("busan", "daegu")[seed % 2], body, at)],
+        "cases": [make.acknowledged(rid, 1, 1, 30 + 100 * seed)],
+        "alerts": [make.alert_failed(rid, 1), make.alert_sent(rid, 2), make.escalated(rid, 3)],
+    }
+    if seed % 3 == 0:
+        topics["reports"].append(make.amended(rid, make.facts((HarmType.DISTRIBUTION,), synthetic=body.synthetic)))
+        topics["routings"].append(make.updated(rid, 2))
+    if seed % 4 == 0:
+        version = len(topics["routings"]) + 1
+        topics["routings"].append(make.rerouted(rid, "ulsan", version=version, at=at, body=body))
+        topics["cases"] += [make.contacted(rid, 2, 1), make.acknowledged(rid, 3, 2, 500)]
+        topics["alerts"].append(make.alert_sent(rid, 4, 2))
+    if seed % 5 == 0:
+        topics["routings"].append(make.ended(rid, len(topics["routings"]) + 1, 1 + (seed % 4 == 0)))
+    return topics
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]]]:
+    """The events topic by topic, and a reading of them: interleaved, with old records again, cut into batches."""
+    seeds = draw(st.lists(st.integers(0, 59), min_size=1, max_size=4))
+    topics: dict[str, list[ReportEvent]] = {"reports": [], "routings": [], "cases": [], "alerts": []}
+    for number, seed in enumerate(seeds):
+        for name, sequence in history(number, seed).items():
+            topics[name] += sequence
+    straight = [event for sequence in topics.values() for event in sequence]
+    position = dict.fromkeys(topics, 0)
+    reading: list[ReportEvent] = []
+    while open_topics := [name for name in topics if position[name] < len(topics[name])]:
+        name = draw(st.sampled_from(open_topics))
+        reading.append(topics[name][position[name]])
+        position[name] += 1
+        if draw(st.booleans()):
+            again = topics[name][: position[name]]
+            reading += again[draw(st.integers(0, len(again) - 1)) :]
+    cuts = sorted(draw(st.lists(st.integers(0, len(reading)), max_size=5)))
+    edges = [0, *cuts, len(reading)]
+    return straight, [reading[a:b] for a, b in pairwise(edges)]
+
+
+def result(batches: Sequence[Sequence[ReportEvent]]) -> tuple[dict[str, Fact], dict[CellKey, int]]:
+    known: dict[str, Fact] = {}
+    total: Counter[CellKey] = Counter()
+    for batch in batches:
+        changes = fold(known, [(0, event) for event in batch])
+        known |= changes.facts
+        for key, by in changes.cells.items():
+            total[key] += by
+    return known, {key: n for key, n in total.items() if n}
+
+
+@settings(max_examples=300, deadline=None)
+@given(readings())
+def test_every_reading_ends_in_the_same_numbers(case: tuple[list[ReportEvent], list[list[ReportEvent]]]) -> None:
+    straight, batches = case
+    facts, total = result(batches)
+    assert (facts, total) == result([straight])
+    recount: Counter[CellKey] = Counter((0, day, cell) for fact in facts.values() for day, cell in contributions(fact))
+    assert total == dict(recount)
