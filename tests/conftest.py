@@ -1,0 +1,105 @@
+"""Fixtures every test may use: the real engines, and settings that keep one test's topics and databases apart."""
+
+import asyncio
+import threading
+import uuid
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from pydantic import SecretStr
+from pymongo import MongoClient
+
+from deploy.local.engines import Addresses, Engines, Running
+from deploy.local.settings import LocalSettings
+from shared.settings import BusSettings, StoreSettings
+
+_FEW_PARTITIONS = 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the engines is marked so, wherever it stands."""
+    for item in items:
+        if {"engines", "own_engines"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("engines")
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Running]:
+    """Kafka and the store: those of the environment if it names both, else started for this session."""
+    given = LocalSettings()
+    if given.kafka_bootstrap_servers and given.mongodb_uri.get_secret_value():
+        yield Addresses(given.kafka_bootstrap_servers, given.mongodb_uri.get_secret_value())
+        return
+    started = Engines()
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture(scope="module")
+def own_engines() -> Iterator[Engines]:
+    """Engines of this module alone, which its tests may kill."""
+    started = Engines()
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+def unique() -> str:
+    """A short name no other test has: letters and digits, starting with a letter."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def bus_settings(engines: Running, unique: str) -> Iterator[BusSettings]:
+    """The bus, with topics and groups of this test alone; its topics are deleted afterwards."""
+    settings = BusSettings(
+        bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=_FEW_PARTITIONS, call_timeout_s=10
+    )
+    yield settings
+    _in_thread(_delete_topics(settings))
+
+
+@pytest.fixture
+def store_settings(engines: Running, unique: str) -> Iterator[StoreSettings]:
+    """The store, with databases of this test alone; they are dropped afterwards."""
+    settings = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_")
+    yield settings
+    client: MongoClient[dict[str, object]] = MongoClient(engines.mongodb, serverSelectionTimeoutMS=5000)
+    with client:
+        for name in client.list_database_names():
+            if name.startswith(settings.database_prefix):
+                client.drop_database(name)
+
+
+async def _delete_topics(settings: BusSettings) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    await admin.start()
+    try:
+        mine = [name for name in await admin.list_topics() if name.startswith(settings.topic_prefix)]
+        if mine:
+            await admin.delete_topics(mine)
+    finally:
+        await admin.close()
+
+
+def _in_thread(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in a thread with a loop of its own: the test's loop is not ours to use."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(coroutine)
+        except BaseException as error:  # handed over to the caller
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

@@ -1,0 +1,87 @@
+"""The local engines as they are: acknowledged work survives SIGKILL, and the same ports answer again."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import UnknownTopicOrPartitionError
+from pymongo import MongoClient
+
+from deploy.local.engines import Engines
+from shared.settings import BusSettings, StoreSettings
+
+
+async def test_acknowledged_records_survive_a_kill_of_kafka(own_engines: Engines, unique: str) -> None:
+    await _create(own_engines.kafka, unique)
+    await _produce(own_engines.kafka, unique, [b"one", b"two"])
+    before = own_engines.pids["kafka"]
+
+    await asyncio.to_thread(own_engines.kill_kafka)
+    assert "kafka" not in own_engines.pids
+    await asyncio.to_thread(own_engines.start_kafka)
+
+    assert own_engines.pids["kafka"] != before
+    assert await _read(own_engines.kafka, unique, 2) == [b"one", b"two"]
+    await _produce(own_engines.kafka, unique, [b"three"])
+    assert await _read(own_engines.kafka, unique, 3) == [b"one", b"two", b"three"]
+
+
+def test_acknowledged_writes_survive_a_kill_of_the_store(own_engines: Engines, unique: str) -> None:
+    uri = f"{own_engines.mongodb}&w=majority&journal=true"
+    client: MongoClient[dict[str, object]] = MongoClient(uri)
+    with client:
+        collection = client[unique]["things"]
+        for number in range(50):
+            collection.insert_one({"_id": number})
+        own_engines.kill_store()
+        own_engines.start_store()
+        assert sorted(collection.distinct("_id")) == list(range(50))
+
+
+async def test_a_misspelt_topic_is_not_created(own_engines: Engines, unique: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=own_engines.kafka)
+    await admin.start()
+    try:
+        described = await admin.describe_topics([unique])
+        assert described[0]["error_code"] == UnknownTopicOrPartitionError.errno
+        assert unique not in await admin.list_topics()
+    finally:
+        await admin.close()
+
+
+async def test_broker_errors_reach_the_log(own_engines: Engines) -> None:
+    await asyncio.to_thread(own_engines.kill_kafka)
+    await asyncio.to_thread(own_engines.start_kafka)
+    log = (own_engines.folder / "kafka.log").read_text(encoding="utf-8")
+    assert "Kafka Server started" in log
+    assert "No SLF4J providers" not in log
+    assert "StaticLoggerBinder" not in log
+
+
+def test_settings_keep_tests_apart(bus_settings: BusSettings, store_settings: StoreSettings, unique: str) -> None:
+    assert bus_settings.topic_prefix.startswith(unique)
+    assert store_settings.database_prefix.startswith(unique)
+
+
+async def _create(kafka: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+async def _produce(kafka: str, topic: str, values: list[bytes]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True) as producer:
+        async with asyncio.timeout(30):
+            for value in values:
+                await producer.send_and_wait(topic, value)
+
+
+async def _read(kafka: str, topic: str, count: int) -> list[bytes]:
+    consumer = AIOKafkaConsumer(
+        topic, bootstrap_servers=kafka, auto_offset_reset="earliest", group_id=f"{topic}-{count}"
+    )
+    async with consumer, asyncio.timeout(30):
+        return [(await consumer.getone()).value for _ in range(count)]
