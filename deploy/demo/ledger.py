@@ -1,0 +1,146 @@
+"""What the log says, folded anew by someone who shares no code with the services.
+
+The rules are those of the design, written down a second time on purpose: the first record of each version counts,
+version n+1 counts only after version n, and the owner is the centre of the highest ownership. If the services and this
+fold ever disagree, one of them is wrong.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One record as it lies in a topic. ``topic`` is the bare name; times are milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    type: str
+    body: Mapping[str, Any]
+    timestamp_ms: int
+
+
+@dataclass(slots=True)
+class Owned:
+    """A report's ownership as its `routings` records tell it, read in the order of the log."""
+
+    version: int = 0
+    ownership: int = 0
+    center_id: str = ""
+    urgency: str = ""
+    synthetic: bool = False
+    ended: bool = False
+    routed_ms: int = 0
+    partitions: set[int] = field(default_factory=set)
+    claims: dict[int, set[str]] = field(default_factory=dict)
+    """Centres named by the records that count, by ownership number: more than one is two owners."""
+
+
+@dataclass(slots=True)
+class Summed:
+    """The newest `loads` record of one partition."""
+
+    upto: int
+    open_cases: Mapping[str, int]
+    weighted: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Everything the auditor knows. Records of one partition must come in their order."""
+
+    received: Counter[str] = field(default_factory=Counter)
+    owned: dict[str, Owned] = field(default_factory=dict)
+    alerts: Counter[str] = field(default_factory=Counter)
+    alerted_centers: dict[str, set[str]] = field(default_factory=dict)
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    loads: dict[int, Summed] = field(default_factory=dict)
+    dead: Counter[str] = field(default_factory=Counter)
+    ignored: int = 0
+    """Later `routings` records of a version already known: allowed, and ignored by every reader."""
+    ignored_other_owner: int = 0
+    """Of those, how many named another centre: what would be a second owner without the rule."""
+    holes: list[str] = field(default_factory=list)
+    """Reports with a record whose predecessor is missing: must stay empty."""
+
+    def add(self, record: LogRecord) -> None:
+        """Fold one record in."""
+        if record.topic.endswith(".dead"):
+            self.dead[record.topic] += 1
+        elif record.topic == "reports" and record.type == "report.received.v1":
+            self.received[str(record.body["report_id"])] += 1
+        elif record.topic == "routings":
+            self._routing(record)
+        elif record.type == "alert.sent.v1":
+            report_id = str(record.body["report_id"])
+            self.alerts[report_id] += 1
+            self.alerted_centers.setdefault(report_id, set()).add(str(record.body["center_id"]))
+        elif record.type == "case.acknowledged.v1":
+            self.acknowledged[str(record.body["report_id"])] += 1
+        elif record.topic == "loads":
+            self._load(record)
+
+    def _routing(self, record: LogRecord) -> None:
+        body = record.body
+        report_id, version = str(body["report_id"]), int(body["version"])
+        state = self.owned.setdefault(report_id, Owned())
+        state.partitions.add(record.partition)
+        center = _center_named(body)
+        if version <= state.version:
+            self.ignored += 1
+            self.ignored_other_owner += center != state.center_id
+            return
+        if version != state.version + 1:
+            self.holes.append(report_id)
+            return
+        state.version = version
+        state.ownership = int(body["ownership"])
+        state.center_id = center
+        state.claims.setdefault(state.ownership, set()).add(center)
+        state.urgency = str(body["facts"]["urgency"]) if "facts" in body else state.urgency
+        state.synthetic = bool(body["facts"].get("synthetic", False)) if "facts" in body else state.synthetic
+        if record.type == "report.ended.v1":
+            state.ended = True
+        elif body.get("kind") == "reopened":
+            state.ended = False
+        state.routed_ms = state.routed_ms or record.timestamp_ms
+
+    def _load(self, record: LogRecord) -> None:
+        partition, upto = int(record.body["partition"]), int(record.body["upto"])
+        known = self.loads.get(partition)
+        if known is not None and known.upto > upto:
+            return
+        loads: Mapping[str, Mapping[str, int]] = record.body["loads"]
+        self.loads[partition] = Summed(
+            upto=upto,
+            open_cases={center: load["open_cases"] for center, load in loads.items() if load["open_cases"]},
+            weighted={center: load["weighted"] for center, load in loads.items() if load["weighted"]},
+        )
+
+    def owner(self, report_id: str) -> str | None:
+        """The owning centre, or None while nobody owns it."""
+        state = self.owned.get(report_id)
+        return state.center_id if state is not None and state.version else None
+
+    def owned_twice(self, report_id: str) -> bool:
+        """Whether the log gives the report two owners: one ownership number with two centres, or two partitions."""
+        state = self.owned.get(report_id)
+        return state is not None and (len(state.partitions) > 1 or any(len(c) > 1 for c in state.claims.values()))
+
+    def recount(self) -> dict[int, Counter[str]]:
+        """Open cases per partition and centre, counted anew; drills are in no load."""
+        counted: dict[int, Counter[str]] = {}
+        for state in self.owned.values():
+            for partition in state.partitions:
+                counted.setdefault(partition, Counter())
+                if state.version and not state.ended and not state.synthetic:
+                    counted[partition][state.center_id] += 1
+        return counted
+
+
+def _center_named(body: Mapping[str, Any]) -> str:
+    decision = body.get("decision")
+    return str(decision["center_id"]) if decision is not None else str(body["center_id"])

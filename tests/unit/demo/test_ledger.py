@@ -1,0 +1,70 @@
+from typing import Any
+
+from deploy.demo.ledger import Ledger, LogRecord
+
+REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
+
+
+def routed(
+    version: int, center: str, *, ownership: int = 1, partition: int = 0, kind: str = "report.routed.v1"
+) -> LogRecord:
+    body: dict[str, Any] = {"report_id": REPORT, "version": version, "ownership": ownership}
+    if kind in {"report.routed.v1", "report.rerouted.v1"}:
+        body |= {"decision": {"center_id": center}, "facts": {"urgency": "normal"}}
+    else:
+        body |= {"center_id": center}
+    return LogRecord("routings", partition, 0, kind, body, 1)
+
+
+def folded(*records: LogRecord) -> Ledger:
+    ledger = Ledger()
+    for record in records:
+        ledger.add(record)
+    return ledger
+
+
+def test_the_first_record_of_a_version_is_the_truth() -> None:
+    ledger = folded(routed(1, "busan"), routed(1, "ulsan"), routed(1, "busan"))
+    assert ledger.owner(REPORT) == "busan"
+    assert (ledger.ignored, ledger.ignored_other_owner) == (2, 1)
+    assert not ledger.owned_twice(REPORT)
+
+
+def test_a_reroute_moves_the_owner_and_is_no_second_owner() -> None:
+    ledger = folded(routed(1, "busan"), routed(2, "ulsan", ownership=2, kind="report.rerouted.v1"))
+    assert ledger.owner(REPORT) == "ulsan"
+    assert not ledger.owned_twice(REPORT)
+
+
+def test_a_hole_is_remembered_and_changes_nothing() -> None:
+    ledger = folded(routed(1, "busan"), routed(3, "ulsan", ownership=2, kind="report.rerouted.v1"))
+    assert ledger.owner(REPORT) == "busan"
+    assert ledger.holes == [REPORT]
+
+
+def test_one_ownership_with_two_centres_is_owned_twice() -> None:
+    ledger = folded(routed(1, "busan"), routed(2, "ulsan", kind="report.rerouted.v1"))
+    assert ledger.owned_twice(REPORT)
+
+
+def test_records_in_two_partitions_are_owned_twice() -> None:
+    assert folded(routed(1, "busan"), routed(1, "busan", partition=3)).owned_twice(REPORT)
+
+
+def test_an_ended_report_is_no_load() -> None:
+    assert folded(routed(1, "busan")).recount() == {0: {"busan": 1}}
+    assert folded(routed(1, "busan"), routed(2, "busan", kind="report.ended.v1")).recount() == {0: {}}
+
+
+def test_the_highest_offset_of_loads_wins() -> None:
+    def load(upto: int, cases: int) -> LogRecord:
+        loads = {"busan": {"open_cases": cases, "weighted": cases * 10}, "jeju": {"open_cases": 0, "weighted": 0}}
+        return LogRecord("loads", 0, 0, "load.summarized.v1", {"partition": 2, "upto": upto, "loads": loads}, 1)
+
+    ledger = folded(load(5, 2), load(9, 3), load(7, 8))
+    assert ledger.loads[2].open_cases == {"busan": 3}
+    assert ledger.loads[2].weighted == {"busan": 30}
+
+
+def test_dead_records_are_counted_by_topic() -> None:
+    assert folded(LogRecord("reports.dead", 0, 0, "", {}, 1)).dead == {"reports.dead": 1}
