@@ -72,7 +72,7 @@ class Ledger:
             self.dead[record.topic] += 1
         elif record.topic == "reports" and record.type == "report.received.v1":
             self.received[str(record.body["report_id"])] += 1
-        elif record.topic == "routings":
+        elif record.topic == "routings" and "version" in record.body:
             self._routing(record)
         elif record.type == "alert.sent.v1":
             report_id = str(record.body["report_id"])
@@ -80,7 +80,7 @@ class Ledger:
             self.alerted_centers.setdefault(report_id, set()).add(str(record.body["center_id"]))
         elif record.type == "case.acknowledged.v1":
             self.acknowledged[str(record.body["report_id"])] += 1
-        elif record.topic == "loads":
+        elif record.type == "load.summarized.v1":
             self._load(record)
 
     def _routing(self, record: LogRecord) -> None:
