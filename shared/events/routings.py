@@ -41,7 +41,7 @@ class Decision(Model):
     """Which centre, and everything the rule looked at: deciding again from it gives the same answer."""
 
     center_id: CenterId
-    home_center_id: CenterId | None
+    home_center_id: CenterId | None = None
     reason: RoutingReason
     over_capacity: bool = False
     """The centre is already past what its staff can carry; alarmed."""
