@@ -1,0 +1,92 @@
+"""The values routing thinks in. No decisions here: those are in ``policy`` and ``projection``."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.events.base import Event
+from shared.events.reports import ReportReceived
+from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
+
+
+class Seat(NamedTuple):
+    """One centre as the rule sees it at one moment."""
+
+    center_id: str
+    state: CenterState
+    staff_on_duty: int
+    load: int
+    """Weighted open cases, in units of one normal case times ten."""
+    capacity: int
+    """Weighted cases the staff on duty can carry, in the same units."""
+
+
+Board = dict[str, Seat]
+"""All 16 centres by id."""
+
+
+class Choice(NamedTuple):
+    """What the rule chose and everything it looked at; the light form of ``events.routings.Decision``.
+
+    The hot path makes one per report: building 17 validated models for each would take longer than deciding.
+    """
+
+    center_id: str
+    home_center_id: str | None
+    reason: RoutingReason
+    over_capacity: bool
+    copy_central: bool
+    candidates: tuple[tuple[Seat, PassedOver], ...]
+
+
+class Standing(NamedTuple):
+    """What the log says about one report: where its newest accepted record left it."""
+
+    version: int
+    ownership: int
+    center_id: str
+    intake_version: int
+    weight: int
+    """What it adds to its owner's load while open; 0 for a drill."""
+    ended: EndReason | None
+    received_at: datetime
+    facts: bytes
+    """The facts as JSON; bytes, because hundreds of thousands of them are held."""
+    case_causes: tuple[str, ...] = ()
+    """Ids of the case events already acted on: a redelivered one is not acted on again."""
+
+
+class FirstRouting(NamedTuple):
+    """The pieces of a ``report.routed`` event, before they are bytes."""
+
+    report: ReportReceived
+    cause_id: str
+    choice: Choice
+    decided_at: datetime
+    facts: bytes
+
+
+class Draft(NamedTuple):
+    """A record about to be published, and where it leaves its report once the log holds it."""
+
+    report_id: str
+    standing: Standing
+    body: FirstRouting | Event
+    decided_at: datetime
+    traceparent: str
+
+
+class Incoming(NamedTuple):
+    """An event to be acted on, with what its envelope says."""
+
+    event: Event
+    event_id: str
+    traceparent: str
+
+
+class Refusal(NamedTuple):
+    """An event that can never be acted on: it goes to the dead topic."""
+
+    place: int
+    """Its place among the incoming events."""
+    reason: str
+    detail: str

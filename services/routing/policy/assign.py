@@ -1,0 +1,223 @@
+"""Which centre gets a report, and why. Pure: the same report and the same board always give the same answer.
+
+Read ``choose`` first. A centre the reporter declined is never chosen. Utilisation is the load with this report
+added, over what the staff on duty can carry; all in whole numbers, so that no machine rounds differently.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+
+from services.routing.model import Board, Choice, Seat
+from services.routing.policy.reach import Origin, Ring, origin_of
+from services.routing.policy.rules import RULE, RULES, Rule
+from shared.centers import CENTRAL, TABLE_VERSION
+from shared.events.reports import ReportFacts
+from shared.events.routings import Candidate, Decision
+from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver, RoutingReason, UrgencyReason
+
+_PER_PERCENT = 10_000
+"""Utilisation is counted in millionths, rounded down."""
+_NOBODY_ON_DUTY = 1_000_000 * _PER_PERCENT
+"""Utilisation of a centre that can carry nothing: behind every other."""
+_NEIGHBOUR_RINGS = 2
+"""Across the land border, and by ferry or flight; further out is wider."""
+_STAYED = frozenset({RoutingReason.HOME, RoutingReason.LINKED})
+_NOBODY: frozenset[str] = frozenset()
+# Looked up 16 times per report: reading a member through its enum class costs more than the rule itself.
+_CLOSED = CenterState.CLOSED
+_CHOSEN, _DECLINED, _SHUT, _KEPT = PassedOver.CHOSEN, PassedOver.DECLINED, PassedOver.CLOSED, PassedOver.KEPT_AT_HOME
+_FULL, _BUSIER, _OUT_OF_REACH = PassedOver.FULL, PassedOver.BUSIER, PassedOver.OUT_OF_REACH
+_CHILD = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
+
+Picked = tuple[str, RoutingReason]
+
+
+def assign(facts: ReportFacts, board: Mapping[str, Seat], day: date, *, linked: str | None = None) -> Decision:
+    """Decide about one report. ``linked`` is the centre that owns the reports it is linked to."""
+    return decision_of(choose(facts, {c: board[c] for c in sorted(board)}, day, linked=linked))
+
+
+def choose(facts: ReportFacts, board: Board, day: date, *, linked: str | None = None, rule: Rule = RULE) -> Choice:
+    """Decide about one report, in the light form. The board's order is the candidates' order, by id."""
+    weight = rule.weights[facts.urgency]
+    origin = origin_of(facts.division, facts.district, day)
+    center, reason = _pick(origin, board, frozenset(facts.declined_centers), weight, linked, rule)
+    owner = board.get(center)
+    return Choice(
+        center_id=center,
+        home_center_id=origin.home,
+        reason=reason,
+        over_capacity=owner is None or is_full(owner, weight),
+        copy_central=center != CENTRAL and (origin.home is None or _concerns_a_child(facts)),
+        candidates=_explained(center, reason, origin, board, facts.declined_centers, weight),
+    )
+
+
+def _pick(
+    origin: Origin, board: Board, declined: frozenset[str], weight: int, linked: str | None, rule: Rule
+) -> Picked:
+    asked = {c for c, seat in board.items() if seat.state is not _CLOSED and c not in declined}
+    if not asked:
+        return CENTRAL, RoutingReason.ALL_CLOSED
+    if linked is not None and linked in asked:
+        return linked, RoutingReason.LINKED
+    if origin.home in asked:
+        return _home_or_overflow(board[origin.home], origin.rings, board, asked, weight, rule)
+    return _elsewhere(_reason_without_home(origin, board, declined), origin.rings, board, asked, weight)
+
+
+def _home_or_overflow(
+    home: Seat, rings: Sequence[Ring], board: Board, asked: set[str], weight: int, rule: Rule
+) -> Picked:
+    if utilisation(home, weight) <= rule.threshold_percent * _PER_PERCENT:
+        return home.center_id, RoutingReason.HOME
+    if not is_full(home, weight):
+        better = [c for c in rings[0] if c in asked and _clearly_better(board[c], home, weight, rule)]
+        return (
+            (_least(better, board, weight), RoutingReason.HOME_FULL_NEIGHBOUR)
+            if better
+            else (
+                home.center_id,
+                RoutingReason.HOME,
+            )
+        )
+    for number, ring in enumerate(rings):
+        if free := _not_full(ring, board, asked, weight):
+            near = number < _NEIGHBOUR_RINGS
+            reason = RoutingReason.HOME_FULL_NEIGHBOUR if near else RoutingReason.HOME_FULL_WIDER
+            return _least(free, board, weight), reason
+    return home.center_id, RoutingReason.ALL_FULL
+
+
+def _elsewhere(reason: RoutingReason, rings: Sequence[Ring], board: Board, asked: set[str], weight: int) -> Picked:
+    for ring in rings:
+        if free := _not_full(ring, board, asked, weight):
+            return _least(free, board, weight), reason
+    return _least(asked, board, weight), RoutingReason.ALL_FULL
+
+
+def _reason_without_home(origin: Origin, board: Board, declined: frozenset[str]) -> RoutingReason:
+    if origin.home is None:
+        return origin.reason
+    return RoutingReason.HOME_DECLINED if origin.home in declined else RoutingReason.HOME_CLOSED
+
+
+def is_full(seat: Seat, weight: int) -> bool:
+    """Whether one more report of this weight would pass what the staff on duty can carry."""
+    return seat.load + weight > seat.capacity
+
+
+def utilisation(seat: Seat, weight: int) -> int:
+    """Load with one more report of this weight over capacity, in millionths rounded down."""
+    return (seat.load + weight) * 100 * _PER_PERCENT // seat.capacity if seat.capacity else _NOBODY_ON_DUTY
+
+
+def _clearly_better(other: Seat, home: Seat, weight: int, rule: Rule) -> bool:
+    return utilisation(home, weight) - utilisation(other, weight) >= rule.margin_points * _PER_PERCENT
+
+
+def _not_full(ring: Ring, board: Board, asked: set[str], weight: int) -> list[str]:
+    return [c for c in ring if c in asked and board[c].load + weight <= board[c].capacity]
+
+
+def _least(among: Iterable[str], board: Board, weight: int) -> str:
+    return min(among, key=lambda c: (utilisation(board[c], weight), board[c].load, c))
+
+
+def _concerns_a_child(facts: ReportFacts) -> bool:
+    return (
+        facts.age_band is AgeBand.UNDER_14
+        or HarmType.CHILD_MATERIAL in facts.harm_types
+        or not _CHILD.isdisjoint(facts.urgency_reasons)
+    )
+
+
+def _explained(
+    chosen: str, reason: RoutingReason, origin: Origin, board: Board, declined: Sequence[str], weight: int
+) -> tuple[tuple[Seat, PassedOver], ...]:
+    """Every centre with why it was not chosen."""
+    stayed = reason in _STAYED
+    asked = _NOBODY if stayed else _asked_up_to(chosen, origin)
+    return tuple([(seat, _verdict(seat, chosen, declined, stayed, asked, weight)) for seat in board.values()])
+
+
+def _verdict(
+    seat: Seat, chosen: str, declined: Sequence[str], stayed: bool, asked: frozenset[str], weight: int
+) -> PassedOver:
+    center = seat.center_id
+    if center == chosen:
+        return _CHOSEN
+    if center in declined:
+        return _DECLINED
+    if seat.state is _CLOSED:
+        return _SHUT
+    if stayed:
+        return _KEPT
+    if seat.load + weight > seat.capacity:
+        return _FULL
+    return _BUSIER if center in asked else _OUT_OF_REACH
+
+
+@lru_cache(maxsize=4096)
+def _asked_up_to(chosen: str, origin: Origin) -> frozenset[str]:
+    """Home and every ring out to the one the chosen centre is in."""
+    inner: set[str] = {origin.home} if origin.home is not None else set()
+    for ring in origin.rings:
+        inner.update(ring)
+        if chosen in ring:
+            break
+    return frozenset(inner)
+
+
+def linked_center(owners: Sequence[str]) -> str | None:
+    """The centre to keep linked reports together at: most often the owner, ties by id."""
+    counted = Counter(owners)
+    return min(counted, key=lambda c: (-counted[c], c)) if counted else None
+
+
+def transferred(to_center_id: str, facts: ReportFacts, board: Board, day: date) -> Choice:
+    """People agreed on another centre: the rule records it, looks at nothing else and may find it full."""
+    seat = board.get(to_center_id)
+    home = origin_of(facts.division, facts.district, day).home
+    return Choice(
+        center_id=to_center_id,
+        home_center_id=home,
+        reason=RoutingReason.TRANSFER_ACCEPTED,
+        over_capacity=seat is not None and is_full(seat, RULE.weights[facts.urgency]),
+        copy_central=to_center_id != CENTRAL and (home is None or _concerns_a_child(facts)),
+        candidates=() if seat is None else ((seat, PassedOver.CHOSEN),),
+    )
+
+
+def decision_of(choice: Choice, rule: Rule = RULE) -> Decision:
+    """The choice as it stands in an event."""
+    return Decision(
+        center_id=choice.center_id,
+        home_center_id=choice.home_center_id,
+        reason=choice.reason,
+        over_capacity=choice.over_capacity,
+        copy_central=choice.copy_central,
+        candidates=tuple(Candidate(**seat._asdict(), passed_over=why) for seat, why in choice.candidates),
+        rule_version=rule.version,
+        table_version=TABLE_VERSION,
+    )
+
+
+def replay(decision: Decision, facts: ReportFacts, day: date) -> Decision:
+    """Decide again from what a decision recorded; ``day`` is the Seoul day it was made on.
+
+    The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
+    Raises ``KeyError`` for a rule version this build does not know.
+    """
+    rule = RULES[decision.rule_version]
+    board = {c.center_id: _seat_of(c) for c in sorted(decision.candidates, key=lambda c: c.center_id)}
+    if decision.reason is RoutingReason.TRANSFER_ACCEPTED:
+        return decision_of(transferred(decision.center_id, facts, board, day), rule)
+    linked = decision.center_id if decision.reason is RoutingReason.LINKED else None
+    return decision_of(choose(facts, board, day, linked=linked, rule=rule), rule)
+
+
+def _seat_of(candidate: Candidate) -> Seat:
+    return Seat(candidate.center_id, candidate.state, candidate.staff_on_duty, candidate.load, candidate.capacity)

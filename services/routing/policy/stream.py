@@ -1,0 +1,266 @@
+"""From events to routing records: what one batch of `reports` and `cases` makes of what the log says. Pure.
+
+``decide`` reads a partition's state and changes nothing in it: the caller publishes the drafts and lets the log,
+not the intention, change the state. Within a batch later events see the standings earlier drafts would lead to.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
+from services.routing.policy.assign import choose, decision_of, linked_center, transferred
+from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
+from shared.centers import CENTER_IDS, CENTRAL
+from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
+from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReceived, ReportWithdrawn
+from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, CenterState, EndReason, UpdateKind
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch comes to."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    repeated: int = 0
+    """Events already acted on."""
+    void: int = 0
+    """Case events of an ownership that is over, or that no longer fit the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When a batch is decided. ``day`` is the Seoul day of ``now``."""
+
+    now: datetime
+    day: date
+
+
+def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
+    """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
+
+    The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
+    is then about that routing.
+    """
+    return any(isinstance(i.event, CaseEvent) and _unknown(i.event, state) is not None for i in incoming)
+
+
+def decide(
+    incoming: Sequence[Incoming], state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]
+) -> Outcome:
+    """The routing records a batch leads to. ``owners`` gives the centres of linked reports of other partitions."""
+    desk = _Desk(state, dict(board), moment, owners)
+    for index, one in enumerate(incoming):
+        desk.take(index, one)
+    return desk.outcome
+
+
+def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str, limit: int) -> list[Draft]:
+    """New owners for what closed centres still own unacknowledged, at most ``limit`` at a time.
+
+    Closing is a level, not an edge: as long as a centre is closed this is asked again, so a crash repeats it.
+    """
+    desk = _Desk(state, dict(board), moment, {})
+    waiting = (
+        pair
+        for seat in board.values()
+        if seat.state is CenterState.CLOSED
+        for pair in state.unacknowledged(seat.center_id)
+    )
+    cause = Cause(kind=CauseKind.CENTER_CLOSED)
+    for report_id, standing in islice(waiting, limit):
+        facts = ReportFacts.model_validate_json(standing.facts)
+        desk.reroute(report_id, standing, choose(facts, desk.board, moment.day), facts, cause, traceparent)
+    return desk.outcome.drafts
+
+
+def _unknown(event: CaseEvent, state: PartitionState) -> str | None:
+    standing = state.standings.get(event.report_id)
+    if standing is None:
+        return "unknown_report"
+    return "unknown_ownership" if event.ownership > standing.ownership else None
+
+
+class _Desk:
+    """One batch being decided: the state it started from, and what its own drafts add."""
+
+    def __init__(self, state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]) -> None:
+        self.state = state
+        self.board = board
+        self.outcome = Outcome()
+        self._moment = moment
+        self._owners = owners
+        self._ahead: dict[str, Standing] = {}
+
+    def take(self, index: int, one: Incoming) -> None:
+        match one.event:
+            case ReportReceived() as event:
+                self._received(event, one)
+            case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() as event:
+                self._reported(index, event, one)
+            case CaseEvent() as event:
+                self._case(index, event, one)
+
+    def _standing(self, report_id: str) -> Standing | None:
+        return self._ahead.get(report_id) or self.state.standings.get(report_id)
+
+    def _received(self, event: ReportReceived, one: Incoming) -> None:
+        if self._standing(event.report_id) is not None:
+            self.outcome.repeated += 1
+            return
+        choice = choose(event.facts, self.board, self._moment.day, linked=self._linked(event.facts))
+        standing = first_standing(choice.center_id, event.intake_version, event.facts, event.received_at)
+        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
+        self._write(event.report_id, None, standing, body, one.traceparent)
+
+    def _linked(self, facts: ReportFacts) -> str | None:
+        if not facts.linked_reports:
+            return None
+        standings = {other: self._standing(other) for other in facts.linked_reports}
+        known = {other: standing.center_id for other, standing in standings.items() if standing is not None}
+        elsewhere = {other: self._owners[other] for other in standings if other in self._owners}
+        return linked_center(list((elsewhere | known).values()))
+
+    def _reported(self, index: int, event: ReportAmended | ReportMessageLeft | ReportWithdrawn, one: Incoming) -> None:
+        """Something after the report itself: passed on once, however often it is read."""
+        standing = self._standing(event.report_id)
+        if standing is None:
+            # Its partition is read in order, so the report itself must have been refused.
+            self.outcome.refused.append(Refusal(index, "unknown_report", f"{event.TYPE} about a report not received"))
+        elif event.intake_version <= standing.intake_version:
+            self.outcome.repeated += 1
+        else:
+            cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
+            self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
+
+    def _passed_on(
+        self, event: ReportAmended | ReportMessageLeft | ReportWithdrawn, standing: Standing, cause: Cause
+    ) -> RoutingEvent:
+        if isinstance(event, ReportWithdrawn):
+            return self._ended(event.report_id, standing, EndReason.WITHDRAWN, cause, event.intake_version)
+        if isinstance(event, ReportAmended):
+            kind, facts = UpdateKind.AMENDED, event.facts
+        else:
+            kind, facts = UpdateKind.MESSAGE_LEFT, ReportFacts.model_validate_json(standing.facts)
+        return ReportUpdated(
+            report_id=event.report_id,
+            version=standing.version + 1,
+            ownership=standing.ownership,
+            intake_version=event.intake_version,
+            cause=cause,
+            decided_at=self._moment.now,
+            kind=kind,
+            center_id=standing.center_id,
+            facts=facts,
+        )
+
+    def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
+        """What a centre did. The log must know the ownership it names; one that is over makes it void."""
+        unknown = _unknown(event, self.state)
+        if unknown is not None:
+            self.outcome.refused.append(Refusal(index, unknown, f"{event.TYPE} of ownership {event.ownership}"))
+            return
+        standing = self._standing(event.report_id)
+        if standing is None or event.ownership < standing.ownership:
+            self.outcome.void += 1
+        elif one.event_id in standing.case_causes:
+            self.outcome.repeated += 1
+        else:
+            self._act(index, event, standing, one)
+
+    def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
+        cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
+        match event:
+            case CaseTransferAccepted():
+                self._transfer(index, event, standing, cause, one)
+            case CaseClosed() if standing.ended is None:
+                ended = self._ended(event.report_id, standing, EndReason.CLOSED, cause, standing.intake_version)
+                self._publish(standing, ended, one.traceparent)
+            case CaseReopened() if standing.ended is EndReason.CLOSED:
+                self._publish(standing, self._reopened(event.report_id, standing, cause), one.traceparent)
+            case CaseClosed() | CaseReopened():
+                self.outcome.void += 1
+            case _:
+                pass  # acknowledgements are folded by the caller; all else changes no ownership
+
+    def _transfer(
+        self, index: int, event: CaseTransferAccepted, standing: Standing, cause: Cause, one: Incoming
+    ) -> None:
+        if event.to_center_id not in CENTER_IDS and event.to_center_id != CENTRAL:
+            self.outcome.refused.append(Refusal(index, "unknown_center", "transfer to a centre that does not exist"))
+        elif standing.ended is not None or event.to_center_id == standing.center_id:
+            self.outcome.void += 1
+        else:
+            facts = ReportFacts.model_validate_json(standing.facts)
+            choice = transferred(event.to_center_id, facts, self.board, self._moment.day)
+            self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
+
+    def reroute(
+        self, report_id: str, standing: Standing, choice: Choice, facts: ReportFacts, cause: Cause, traceparent: str
+    ) -> None:
+        event = ReportRerouted(
+            report_id=report_id,
+            version=standing.version + 1,
+            ownership=standing.ownership + 1,
+            intake_version=standing.intake_version,
+            cause=cause,
+            decided_at=self._moment.now,
+            received_at=standing.received_at,
+            previous_center_id=standing.center_id,
+            decision=decision_of(choice),
+            facts=facts,
+        )
+        self._publish(standing, event, traceparent)
+
+    def _ended(
+        self, report_id: str, standing: Standing, reason: EndReason, cause: Cause, intake_version: int
+    ) -> ReportEnded:
+        return ReportEnded(
+            report_id=report_id,
+            version=standing.version + 1,
+            ownership=standing.ownership,
+            intake_version=intake_version,
+            cause=cause,
+            decided_at=self._moment.now,
+            reason=reason,
+            center_id=standing.center_id,
+        )
+
+    def _reopened(self, report_id: str, standing: Standing, cause: Cause) -> ReportUpdated:
+        return ReportUpdated(
+            report_id=report_id,
+            version=standing.version + 1,
+            ownership=standing.ownership,
+            intake_version=standing.intake_version,
+            cause=cause,
+            decided_at=self._moment.now,
+            kind=UpdateKind.REOPENED,
+            center_id=standing.center_id,
+            facts=ReportFacts.model_validate_json(standing.facts),
+        )
+
+    def _publish(self, before: Standing, event: RoutingEvent, traceparent: str) -> None:
+        self._write(event.report_id, before, standing_after(event, before), event, traceparent)
+
+    def _write(
+        self,
+        report_id: str,
+        before: Standing | None,
+        after: Standing,
+        body: FirstRouting | RoutingEvent,
+        traceparent: str,
+    ) -> None:
+        self._ahead[report_id] = after
+        if before is not None and before.ended is None:
+            self._load(before.center_id, -before.weight)
+        if after.ended is None:
+            self._load(after.center_id, after.weight)
+        self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
+
+    def _load(self, center_id: str, weight: int) -> None:
+        seat = self.board.get(center_id)
+        if seat is not None and weight:
+            self.board[center_id] = seat._replace(load=max(0, seat.load + weight))

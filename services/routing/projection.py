@@ -1,0 +1,117 @@
+"""What one worker knows of one partition: a pure fold of a prefix of the log, never of intentions.
+
+Two logs are folded: ``routings[p]`` (who owns what), and of ``cases[p]`` only who has acknowledged. Folding the same
+record twice changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.routing.model import Standing
+from services.routing.policy.rules import weight_of
+from services.routing.rendering import facts_json
+from shared.errors import FatalError
+from shared.events.cases import CaseAcknowledged
+from shared.events.reports import ReportFacts
+from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, UpdateKind
+
+RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """The fold of ``routings[p]`` up to ``position``, and of ``cases[p]`` up to ``cases_position``."""
+
+    position: int = 0
+    """Offset of the first routing record not folded."""
+    cases_position: int = 0
+    standings: dict[str, Standing] = field(default_factory=dict)
+    open_by_center: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Open reports of each centre, drills too, in the order they came to it."""
+    weighted: dict[str, int] = field(default_factory=dict)
+    """Weighted open cases of each centre; drills weigh nothing."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """Open cases of each centre without drills."""
+    acknowledged: dict[str, int] = field(default_factory=dict)
+    """The highest ownership of each report that somebody acknowledged."""
+    ignored: int = 0
+    """Records that came second: late writers and repeats."""
+
+    def accept(self, report_id: str, standing: Standing) -> bool:
+        """Take a record's outcome if its version is the next one. Lower or equal is ignored, a hole is fatal."""
+        before = self.standings.get(report_id)
+        known = 0 if before is None else before.version
+        if standing.version <= known:
+            self.ignored += 1
+            return False
+        if standing.version != known + 1:
+            raise FatalError(f"report {report_id}: version {standing.version} follows {known} in the log")
+        if before is not None and before.ended is None:
+            self._count(report_id, before, -1)
+        if standing.ended is None:
+            self._count(report_id, standing, 1)
+        self.standings[report_id] = standing
+        return True
+
+    def fold(self, event: RoutingEvent) -> bool:
+        """Take a record read from the log; False if it was ignored."""
+        return self.accept(event.report_id, standing_after(event, self.standings.get(event.report_id)))
+
+    def acknowledge(self, event: CaseAcknowledged) -> None:
+        """Remember that somebody at the owner of this ownership looks after the report."""
+        known = self.acknowledged.get(event.report_id, 0)
+        self.acknowledged[event.report_id] = max(known, event.ownership)
+
+    def unacknowledged(self, center_id: str) -> Iterator[tuple[str, Standing]]:
+        """Open reports of a centre that nobody there has acknowledged, oldest first."""
+        for report_id in self.open_by_center.get(center_id, ()):
+            standing = self.standings[report_id]
+            if self.acknowledged.get(report_id, 0) < standing.ownership:
+                yield report_id, standing
+
+    def _count(self, report_id: str, standing: Standing, sign: int) -> None:
+        center = standing.center_id
+        if sign > 0:
+            self.open_by_center.setdefault(center, {})[report_id] = None
+        else:
+            del self.open_by_center[center][report_id]
+        if standing.weight:
+            self.weighted[center] = self.weighted.get(center, 0) + sign * standing.weight
+            self.counted[center] = self.counted.get(center, 0) + sign
+
+
+def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
+    """Where a routing record leaves its report. Only a first record can do without knowing what was before."""
+    if isinstance(event, ReportRouted):
+        return first_standing(event.decision.center_id, event.intake_version, event.facts, event.received_at)
+    if before is None:
+        raise FatalError(f"report {event.report_id}: version {event.version} is the first one in the log")
+    causes = _causes(before, event.cause)
+    common = before._replace(version=event.version, intake_version=event.intake_version, case_causes=causes)
+    match event:
+        case ReportRerouted():
+            return _with_facts(common, event.facts)._replace(
+                ownership=event.ownership, center_id=event.decision.center_id
+            )
+        case ReportUpdated():
+            updated = _with_facts(common, event.facts)
+            return updated._replace(ended=None) if event.kind is UpdateKind.REOPENED else updated
+        case ReportEnded():
+            return common._replace(ended=event.reason)
+
+
+def first_standing(center_id: str, intake_version: int, facts: ReportFacts, received_at: datetime) -> Standing:
+    """The standing of a report that has just got its first owner."""
+    return Standing(1, 1, center_id, intake_version, weight_of(facts), None, received_at, facts_json(facts))
+
+
+def _with_facts(standing: Standing, facts: ReportFacts) -> Standing:
+    return standing._replace(weight=weight_of(facts), facts=facts_json(facts))
+
+
+def _causes(before: Standing, cause: Cause) -> tuple[str, ...]:
+    if cause.kind is not CauseKind.CASE_EVENT or cause.event_id is None:
+        return before.case_causes
+    return (*before.case_causes, cause.event_id)

@@ -1,0 +1,83 @@
+"""Values the routing tests start from, and strategies that make any of them."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from hypothesis import strategies as st
+
+from services.routing.model import Board, Incoming, Seat
+from services.routing.policy.stream import Moment
+from shared.centers import CENTER_IDS, TABLES, districts_of
+from shared.events.base import Event, event_id
+from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.vocabulary import CenterState
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+DAY = date(2026, 11, 24)
+MOMENT = Moment(now=NOW, day=DAY)
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+def report_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def facts(division: str = "busan", **more: Any) -> ReportFacts:
+    given: dict[str, Any] = {
+        "role": "victim",
+        "harm_types": ["distribution"],
+        "urgency": "normal",
+        "urgency_reasons": ["none_of_these"],
+        "division": division,
+        "channel": "web",
+        "language": "ko",
+        "triage_version": 1,
+    }
+    return ReportFacts.model_validate(given | more)
+
+
+def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> Board:
+    return {
+        c: Seat(c, CenterState.CLOSED if c in closed else CenterState.OPEN, 3, (loads or {}).get(c, 0), capacity)
+        for c in CENTER_IDS
+    }
+
+
+def full(*but: str) -> dict[str, int]:
+    return {c: 0 if c in but else 450 for c in CENTER_IDS}
+
+
+def received(number: int = 1, division: str = "busan", **more: Any) -> ReportReceived:
+    return ReportReceived(report_id=report_id(number), intake_version=1, received_at=NOW, facts=facts(division, **more))
+
+
+def incoming(event: Event, source: str = "intake") -> Incoming:
+    return Incoming(event, event_id(source, event.TYPE, event.key, event.sequence), TRACE)
+
+
+def any_facts() -> st.SearchStrategy[ReportFacts]:
+    return st.builds(
+        facts,
+        division=st.sampled_from([*TABLES.divisions, *TABLES.elsewhere]),
+        district=st.none() | st.sampled_from([d.code for d in districts_of("jeonnam-gwangju")]),
+        urgency=st.sampled_from(["normal", "high", "critical"]),
+        urgency_reasons=st.sampled_from([["none_of_these"], ["under_14"], ["child_material", "threatened"]]),
+        age_band=st.sampled_from(["unknown", "under_14", "30s"]),
+        harm_types=st.sampled_from([["other"], ["child_material"], ["distribution", "synthesis"]]),
+        declined_centers=st.lists(st.sampled_from(CENTER_IDS), max_size=16, unique=True),
+    )
+
+
+def any_board() -> st.SearchStrategy[Board]:
+    seats = {
+        c: st.builds(
+            Seat,
+            center_id=st.just(c),
+            state=st.sampled_from(list(CenterState)),
+            staff_on_duty=st.integers(0, 5),
+            load=st.integers(0, 900),
+            capacity=st.sampled_from([0, 150, 300, 450, 10_000]),
+        )
+        for c in CENTER_IDS
+    }
+    return st.fixed_dictionaries(seats)

@@ -1,0 +1,44 @@
+"""The bytes put together by hand are the bytes of the event the models would make."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.routing.model import Board
+from services.routing.policy.assign import choose, decision_of
+from services.routing.policy.stream import decide
+from services.routing.projection import PartitionState, standing_after
+from services.routing.rendering import record_of
+from shared.events.base import encode
+from shared.events.catalog import parse_event
+from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.routings import Cause, ReportRouted
+from shared.events.vocabulary import CauseKind
+from tests.unit.routing.builders import DAY, MOMENT, NOW, TRACE, any_board, any_facts, incoming, report_id
+
+CAUSE_IDS = st.text(min_size=1, max_size=40)
+
+
+@given(any_facts(), any_board(), CAUSE_IDS)
+def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts, board: Board, cause: str) -> None:
+    report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=facts)
+    one = incoming(report)._replace(event_id=cause)
+    (draft,) = decide([one], PartitionState(), board, MOMENT, {}).drafts
+    record = record_of(draft)
+    event = ReportRouted(
+        report_id=report.report_id,
+        version=1,
+        ownership=1,
+        intake_version=1,
+        cause=Cause(kind=CauseKind.REPORT, event_id=cause),
+        decided_at=NOW,
+        received_at=NOW,
+        decision=decision_of(choose(facts, board, DAY)),
+        facts=facts,
+    )
+    by_models = encode(event, source="routing", time=NOW, traceparent=TRACE)
+    parsed, envelope = parse_event("routings", record.key.encode(), record.headers, record.value)
+    assert parsed == event
+    assert dict(record.headers) == dict(by_models.headers)
+    assert envelope.traceparent == TRACE
+    assert parse_event("routings", record.key.encode(), by_models.headers, by_models.value)[0] == parsed
+    assert standing_after(event, None) == draft.standing
