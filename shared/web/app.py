@@ -1,0 +1,149 @@
+"""The HTTP application every service starts from: same doors, same refusals, same infrastructure routes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import orjson
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.health import Health
+from shared.metrics import exposition
+from shared.settings import ServiceSettings
+from shared.web import problems
+from shared.web.bodies import is_json
+from shared.web.docs import docs_page, openapi_of
+from shared.web.edge import Edge, security_headers
+from shared.web.pages import Pages
+from shared.web.problems import FieldError, Problem
+from shared.web.same_origin import origins_of
+
+__all__ = ["FieldError", "Problem", "create_app"]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    description: str,
+    settings: ServiceSettings,
+    health: Health,
+    lifespan: Lifespan | None = None,
+    routers: Sequence[APIRouter] = (),
+    max_body_bytes: int = 65536,
+    pages: Pages | None = None,
+    form_action: Sequence[str] = (),
+) -> FastAPI:
+    """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
+
+    ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
+    are then used everywhere); ``form_action`` names further origins that pages may post forms to.
+    """
+    own = pages or Pages(None, None, settings, service)
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=_version(),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.state.pages = own
+    render = _renderer(own)
+    app.add_middleware(
+        Edge,
+        headers=security_headers(form_action),
+        max_body_bytes=max_body_bytes,
+        own_origins=origins_of(settings.public_urls),
+        render=render,
+    )
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):  # pragma: no cover  # Starlette's handlers are typed for any exception
+            raise error
+        if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by a gate
+            return Response(status_code=error.status_code, headers=error.headers)
+        return render(request, problems.from_http(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):  # pragma: no cover  # as above
+            raise error
+        json_body = is_json(request.headers.get("content-type"))
+        return render(request, problems.from_validation(error.errors(), json_body=json_body))
+
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_infrastructure(app, own, health))
+    return app
+
+
+def _infrastructure(app: FastAPI, pages: Pages, health: Health) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> Response:
+        return _health(*health.live_report())
+
+    @router.get("/health/ready")
+    async def ready() -> Response:
+        return _health(*health.ready_report())
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        body, media_type = exposition()
+        return Response(body, headers={"Content-Type": media_type})
+
+    @router.get("/static/{digest}/{name:path}")
+    async def static(request: Request) -> Response:
+        return await pages.assets.serve(request)
+
+    @router.get("/openapi.json")
+    async def openapi() -> Response:
+        return Response(orjson.dumps(openapi_of(app)), media_type="application/json")
+
+    @router.get("/docs")
+    async def docs(request: Request) -> Response:
+        return docs_page(request, app, pages)
+
+    @router.get("/favicon.ico")
+    async def favicon() -> Response:
+        # Pages carry their icon inside; this only keeps old browsers from logging a miss.
+        return Response(status_code=204)
+
+    return router
+
+
+def _health(fine: bool, words: dict[str, str]) -> Response:  # unpacked from a report
+    body = {"status": "ok" if fine else "failing", "checks": words}
+    return Response(orjson.dumps(body), 200 if fine else 503, media_type="application/json")
+
+
+def _renderer(pages: Pages) -> Callable[[Request, Problem], Response]:
+    def render(request: Request, problem: Problem) -> Response:
+        translator = pages.translator(pages.language(request))
+        if not _wants_page(request):
+            return problems.response(problem, translator)
+        document = problems.document(problem, translator)
+        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=True)
+        page.headers.update(problem.headers or {})
+        return page
+
+    return render
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def _version() -> str:
+    # The version of the API documents, raised with the interface, not with the build.
+    return "1.0"

@@ -1,0 +1,165 @@
+"""OpenAPI 3.1 and the page that shows it: made on the server, nothing from outside, readable without script."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.web.pages import Pages
+from shared.web.problems import MEDIA_TYPE, ProblemDocument
+
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+_REF: Final = "#/components/schemas/"
+_MAX_DEPTH: Final = 5
+"""How deep nested objects are unfolded into rows; deeper ones are named only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One field of a schema as the page lists it; ``name`` is dotted."""
+
+    name: str
+    kind: str
+    required: bool
+    description: str
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The app's OpenAPI 3.1 document, with problem documents in place of FastAPI's own 422 body."""
+    if app.openapi_schema is not None:
+        return app.openapi_schema
+    spec = app.openapi()
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    problem = ProblemDocument.model_json_schema(ref_template=_REF + "{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["ProblemDocument"] = problem
+    refusal = {
+        "description": "A problem document (RFC 9457).",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _REF + "ProblemDocument"}}},
+    }
+    for _, _, operation in _operations(spec):
+        operation["responses"].pop("422", None)
+        operation["responses"].setdefault("4XX", refusal)
+    app.openapi_schema = spec
+    return spec
+
+
+def docs_page(request: Request, app: FastAPI, pages: Pages) -> Response:
+    """``GET /docs``."""
+    spec = openapi_of(app)
+    operations = [_shown(spec, path, method, operation) for path, method, operation in _operations(spec)]
+    return pages.render(request, "docs.html", spec=spec, operations=operations)
+
+
+def rows(spec: Mapping[str, Any], schema: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[Row]:
+    """The fields of a schema, nested ones after their parent."""
+    schema = _resolved(spec, schema)
+    if schema.get("type") == "array":
+        yield from rows(spec, schema.get("items", {}), f"{prefix}[]", depth)
+        return
+    required = set(schema.get("required", ()))
+    for name, raw in schema.get("properties", {}).items():
+        inner = _resolved(spec, raw)
+        dotted = f"{prefix}.{name}" if prefix else name
+        description = raw.get("description") or inner.get("description") or ""
+        yield Row(dotted, kind_of(spec, raw), name in required, _with_limits(inner, description))
+        if depth < _MAX_DEPTH:
+            for option in _objects(spec, inner):
+                yield from rows(spec, option, dotted + ("[]" if inner.get("type") == "array" else ""), depth + 1)
+
+
+def kind_of(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    """A schema in a few words, such as ``string``, ``one of: a, b`` or ``list of object``."""
+    schema = _resolved(spec, schema)
+    if "const" in schema:
+        return f"“{schema['const']}”"
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return " / ".join(dict.fromkeys(kind_of(spec, option) for option in schema[key]))
+    kind = str(schema.get("type", "any"))
+    if kind == "array":
+        return f"list of {kind_of(spec, schema.get('items', {}))}"
+    return f"{kind} ({schema['format']})" if "format" in schema else kind
+
+
+def _operations(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in spec.get("paths", {}).items():
+        for method in _METHODS:
+            if method in item:
+                yield path, method, item[method]
+
+
+def _shown(spec: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
+    body = operation.get("requestBody")
+    return {
+        "id": operation.get("operationId", f"{method}-{path}"),
+        "method": method.upper(),
+        "path": path,
+        "summary": operation.get("summary", ""),
+        "description": operation.get("description", ""),
+        "parameters": [
+            {**p, "kind": kind_of(spec, p.get("schema", {})), "example": _example_of(spec, p)}
+            for p in operation.get("parameters", ())
+        ],
+        "body": _contents(spec, body) if body else [],
+        "responses": [
+            {"status": status, "description": answer.get("description", ""), "contents": _contents(spec, answer)}
+            for status, answer in operation.get("responses", {}).items()
+        ],
+    }
+
+
+def _contents(spec: Mapping[str, Any], holder: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "media_type": media_type,
+            "rows": list(rows(spec, content.get("schema", {}))),
+            "kind": kind_of(spec, content.get("schema", {})),
+            "example": _example_of(spec, content),
+        }
+        for media_type, content in holder.get("content", {}).items()
+    ]
+
+
+def _example_of(spec: Mapping[str, Any], holder: Mapping[str, Any]) -> str:
+    schema = _resolved(spec, holder.get("schema", {}))
+    found = holder.get("example")
+    for examples in (holder.get("examples"), schema.get("examples")):
+        if found is None and examples:
+            first = next(iter(examples.values())) if isinstance(examples, dict) else examples[0]
+            found = first.get("value", first) if isinstance(first, dict) and isinstance(examples, dict) else first
+    if found is None:
+        return ""
+    return found if isinstance(found, str) else orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+
+
+def _resolved(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference.startswith(_REF):
+        target: Mapping[str, Any] = spec["components"]["schemas"].get(reference.removeprefix(_REF), {})
+        return target
+    return schema
+
+
+def _objects(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    if schema.get("type") == "array":
+        yield from _objects(spec, _resolved(spec, schema.get("items", {})))
+    elif "properties" in schema:
+        yield schema
+    for option in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+        yield from _objects(spec, _resolved(spec, option))
+
+
+def _with_limits(schema: Mapping[str, Any], description: str) -> str:
+    names = {"minLength": "≥ {} characters", "maxLength": "≤ {} characters", "minItems": "≥ {} entries"}
+    names |= {"maxItems": "≤ {} entries", "minimum": "≥ {}", "maximum": "≤ {}", "pattern": "form {}"}
+    limits = [words.format(schema[key]) for key, words in names.items() if key in schema]
+    return " ".join(filter(None, (description, f"({', '.join(limits)})" if limits else "")))

@@ -1,0 +1,200 @@
+"""What happens to every request at the door: trace, security headers, body limit, metrics, and a net for defects.
+
+Plain ASGI: a few microseconds per request, since accepting reports goes through here.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from prometheus_client import Counter, Histogram
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import log, trace
+from shared.metrics import LATENCY_BUCKETS, REGISTRY
+from shared.web.problems import Problem, unexpected
+from shared.web.problems import response as problem_response
+from shared.web.same_origin import check as check_origin
+from shared.web.translations import Translator, gettext_noop
+
+REQUESTS = Counter(
+    "ieum_http_requests", "Requests by route template.", ["method", "route", "status"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "ieum_http_seconds",
+    "Seconds until the last byte of an answer left, by route template; streams are not timed.",
+    ["method", "route"],
+    registry=REGISTRY,
+    buckets=LATENCY_BUCKETS,
+)
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+Render = Callable[[Request, Problem], Response]
+
+
+def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
+    """The headers of every answer. ``form_action`` names further origins that forms may post to."""
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            " ".join(("form-action 'self'", *form_action)),
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        )
+    )
+    return [
+        (b"content-security-policy", policy.encode()),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"cache-control", b"no-store"),
+    ]
+
+
+class Edge:
+    """The outermost layer. An answer that already carries one of the headers keeps its own."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        headers: list[tuple[bytes, bytes]],
+        max_body_bytes: int,
+        own_origins: frozenset[str],
+        render: Render,
+    ) -> None:
+        """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer."""
+        self._app = app
+        self._headers = headers
+        self._names = frozenset(name for name, _ in headers)
+        self._limit = max_body_bytes
+        self._own_origins = own_origins
+        self._render = render
+        self._log = log.get("shared.web")
+        self._counters: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = dict(scope["headers"])
+        traceparent = trace.accept(_text(given.get(b"traceparent")))
+        trace.bind(traceparent)
+        status = 0
+        streamed = False
+
+        async def finish(message: Message) -> None:
+            nonlocal status, streamed
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                streamed = self._dress(message, traceparent, scope["scheme"])
+            await send(message)
+
+        try:
+            problem = self._refusal(scope, given)
+            if problem is not None:
+                await self._render(Request(scope), problem)(scope, receive, finish)
+            else:
+                limited = receive if scope["method"] in _NO_BODY else self._limited(receive)
+                await self._app(scope, limited, finish)
+        except Exception as error:  # the last net: whatever it is, it must not end the process or be shown
+            self._report(scope, error)
+            if status:
+                raise _CutOffError from None
+            await self._apology(Request(scope))(scope, receive, finish)
+        finally:
+            self._count(scope, status, None if streamed else time.perf_counter() - started)
+
+    def _dress(self, message: Message, traceparent: str, scheme: str) -> bool:
+        """Adds the headers; says whether the answer is an endless stream."""
+        headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
+        present = self._names.intersection([name for name, _ in headers])
+        headers.extend(h for h in self._headers if h[0] not in present) if present else headers.extend(self._headers)
+        headers.append((b"traceparent", traceparent.encode()))
+        if scheme == "https":
+            headers.append(_HSTS)
+        message["headers"] = headers
+        return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
+
+    def _refusal(self, scope: Scope, given: dict[bytes, bytes]) -> Problem | None:
+        if scope["method"] in _NO_BODY:
+            return None
+        length = given.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > self._limit:
+            return self._too_large()
+        return check_origin(scope["scheme"], given, self._own_origins)
+
+    def _too_large(self) -> Problem:
+        return Problem(
+            413,
+            "too_large",
+            gettext_noop("A body may have at most %(limit)s bytes."),
+            values={"limit": self._limit},
+            headers={"Connection": "close"},
+        )
+
+    def _limited(self, receive: Receive) -> Receive:
+        # Counts what really arrives: a chunked body announces no length.
+        left = self._limit
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] == "http.request":
+                left -= len(message.get("body", b""))
+                if left < 0:
+                    raise self._too_large()
+            return message
+
+        return counted
+
+    def _report(self, scope: Scope, error: BaseException) -> None:
+        # Type and places only: a message may quote what a person wrote (pydantic's does).
+        frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
+        self._log.error("http.failed", route=route_of(scope), error=type(error).__qualname__, frames=frames)
+
+    def _apology(self, request: Request) -> Response:
+        try:
+            return self._render(request, unexpected())
+        except Exception as error:  # the page itself may be what is broken
+            self._report(request.scope, error)
+            return problem_response(unexpected(), Translator("en"))
+
+    def _count(self, scope: Scope, status: int, seconds: float | None) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        key = (method, route_of(scope), status)
+        pair = self._counters.get(key)
+        if pair is None:
+            pair = (REQUESTS.labels(method, key[1], str(status)), SECONDS.labels(method, key[1]))
+            self._counters[key] = pair
+        pair[0].inc()
+        if seconds is not None:
+            pair[1].observe(seconds)
+
+
+class _CutOffError(Exception):
+    """Ends a connection whose answer had begun; carries nothing of the cause, which is logged already."""
+
+
+def route_of(scope: Scope) -> str:
+    """The route's template, never the address itself: an address may hold an id."""
+    context: Any = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    path = getattr(context, "path", None)
+    return path if isinstance(path, str) else "(none)"
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

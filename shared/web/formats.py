@@ -1,0 +1,87 @@
+"""How numbers, days and moments are written in the two languages. Moments are shown in Korean time."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from babel.dates import format_date, format_datetime, format_timedelta
+from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup
+
+from shared.clock import SEOUL
+from shared.web.language import Language
+
+_JUST_NOW = timedelta(seconds=45)
+_WORDS: dict[Language, str] = {"ko": "방금", "en": "just now"}
+
+
+def exact(moment: datetime, language: Language) -> str:
+    """The full moment in Korean time, to the second."""
+    return format_datetime(moment.astimezone(SEOUL), _pattern(language), locale=language)
+
+
+def short(moment: datetime, language: Language) -> str:
+    """Day and minute in Korean time."""
+    return format_datetime(
+        moment.astimezone(SEOUL), "M월 d일 HH:mm" if language == "ko" else "d MMM HH:mm", locale=language
+    )
+
+
+def day(value: date, language: Language) -> str:
+    """A calendar day, written out."""
+    return format_date(value, "long", locale=language)
+
+
+def relative(moment: datetime, now: datetime, language: Language) -> str:
+    """How long ago, or how far ahead, in the largest unit that fits."""
+    gap = moment - now
+    if abs(gap) < _JUST_NOW:
+        return _WORDS[language]
+    return format_timedelta(gap, add_direction=True, threshold=1.2, locale=language)
+
+
+def number(value: float, language: Language) -> str:
+    """With the language's digit grouping."""
+    return format_decimal(value, locale=language)
+
+
+def percent(value: float, language: Language) -> str:
+    """A share from 0 to 1 as whole percent."""
+    return format_percent(value, locale=language)
+
+
+def span(seconds: float, language: Language) -> str:
+    """A length of time in two units at most, such as 2분 5초."""
+    whole = round(seconds)
+    if seconds < 1:
+        return "1초 미만" if language == "ko" else "under a second"
+    units = ((86400, "일", "d"), (3600, "시간", "h"), (60, "분", "min"), (1, "초", "s"))
+    parts = []
+    for size, korean, english in units:
+        count, whole = divmod(whole, size)
+        if count:
+            parts.append(f"{count}{korean}" if language == "ko" else f"{count} {english}")
+    return " ".join(parts[:2])
+
+
+def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callable[..., object]]:
+    """The template filters of one language: number, percent, day, exact, short, ago, at, span."""
+
+    def tag(moment: datetime, text: str, kind: str) -> Markup:
+        stamp = moment.astimezone(SEOUL).isoformat(timespec="seconds")
+        return Markup('<time datetime="{}" title="{}" data-time="{}">{}</time>').format(
+            stamp, exact(moment, language), kind, text
+        )
+
+    return {
+        "number": lambda value: number(value, language),
+        "percent": lambda value: percent(value, language),
+        "day": lambda value: day(value, language),
+        "exact": lambda moment: exact(moment, language),
+        "short": lambda moment: tag(moment, short(moment, language), "exact"),
+        "ago": lambda moment: tag(moment, relative(moment, now(), language), "relative"),
+        "span": lambda seconds: span(seconds, language),
+    }
+
+
+def _pattern(language: Language) -> str:
+    return "yyyy년 M월 d일 (EEE) HH:mm:ss" if language == "ko" else "EEE d MMM yyyy, HH:mm:ss 'KST'"

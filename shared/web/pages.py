@@ -1,0 +1,132 @@
+"""Pages: Jinja2 templates in two languages, with the layout, the filters and the texts every page shares."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from shared.clock import Clock, SystemClock
+from shared.settings import ServiceSettings
+from shared.web import formats, korea, translations
+from shared.web.assets import Assets
+from shared.web.language import COOKIE, LANGUAGES, Language, chosen
+from shared.web.session import signed_in
+
+SHARED_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
+"""Where quick exit leads: the Korean weather service, a page anyone may have open."""
+
+STAFF_SERVICES: Final[tuple[tuple[str, str, str], ...]] = (
+    ("notify", "/", translations.gettext_noop("Cases")),
+    ("intake", "/phone", translations.gettext_noop("Phone intake")),
+    ("routing", "/", translations.gettext_noop("Decisions")),
+    ("analytics", "/", translations.gettext_noop("Statistics")),
+)
+"""The links of the staff header: service, path, text."""
+
+
+class Pages:
+    """Renders a service's templates. Everything is read at construction; a broken template or text fails there."""
+
+    def __init__(
+        self,
+        templates: Path | None,
+        locale: Path | None,
+        settings: ServiceSettings,
+        service: str,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        """``templates`` and ``locale`` are the service's own; a ``static`` folder beside ``templates`` is served."""
+        self.settings = settings
+        self.service = service
+        self.clock: Clock = clock or SystemClock()
+        self.assets = Assets([templates.parent / "static"] if templates else [])
+        self._translators = translations.load([translations.SHARED_LOCALE, *([locale] if locale else [])])
+        folders = [*([templates] if templates else []), SHARED_TEMPLATES]
+        self._environments = {language: self._environment(folders, language) for language in LANGUAGES}
+        for environment in self._environments.values():
+            for name in environment.list_templates(extensions=["html"]):
+                environment.get_template(name)
+
+    def language(self, request: Request) -> Language:
+        """What this person reads: ``?lang=``, then the cookie, then the browser's wish, then Korean."""
+        return chosen(request)
+
+    def translator(self, language: Language) -> translations.Translator:
+        """The texts of a language, for sentences made in Python."""
+        return self._translators[language]
+
+    def gettext(self, request: Request) -> Callable[[str], str]:
+        """``_`` for one request."""
+        return self._translators[chosen(request)].gettext
+
+    def render(self, request: Request, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
+        """The page in the request's language. ``public=True`` gives the public layout with quick exit."""
+        language = chosen(request)
+        response = HTMLResponse(
+            self._environments[language].get_template(template).render(self._common(request, language), **context),
+            status,
+            {"Content-Language": language, "Vary": "Accept-Language, Cookie"},
+        )
+        if request.query_params.get("lang") in LANGUAGES:
+            secure = request.url.scheme == "https"
+            response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=secure)
+        return response
+
+    def fragment(self, request: Request, template: str, **context: object) -> str:
+        """A piece of a page, for a live update."""
+        language = chosen(request)
+        return self._environments[language].get_template(template).render(self._common(request, language), **context)
+
+    def _common(self, request: Request, language: Language) -> dict[str, object]:
+        return {
+            "request": request,
+            "lang": language,
+            "languages": LANGUAGES,
+            "language_url": lambda code: _with_language(request.url, code),
+            "here": request.url.path,
+            "back_here": _local(request.url),
+            "service": self.service,
+            "services": self.settings.public_urls,
+            "public": False,
+            "staff": signed_in(request, self.settings.demo_token, self.clock.now()),
+            "now": self.clock.now(),
+        }
+
+    def _environment(self, folders: list[Path], language: Language) -> Environment:
+        environment = Environment(
+            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
+        )
+        texts = self._translators[language]
+        install: Any = environment  # the i18n extension adds the method at run time
+        install.install_gettext_callables(
+            texts.gettext, texts.ngettext, newstyle=True, pgettext=texts.pgettext, npgettext=texts.npgettext
+        )
+        environment.filters.update(formats.filters(language, self.clock.now))
+        environment.globals.update(
+            asset=self.assets.url,
+            quick_exit_url=QUICK_EXIT_URL,
+            staff_services=STAFF_SERVICES,
+            korea_shapes=korea.shapes,
+        )
+        return environment
+
+
+def _with_language(url: URL, code: str) -> str:
+    return _local(url.include_query_params(lang=code))
+
+
+def _local(url: URL) -> str:
+    return url.path + (f"?{url.query}" if url.query else "")

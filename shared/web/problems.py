@@ -1,0 +1,169 @@
+"""Problem documents (RFC 9457): every refusal in one form, in Korean or English, never with what was sent.
+
+``code`` and ``reason`` are stable and for machines; ``title`` and ``detail`` are for people.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared import trace
+from shared.web.reasons import field_name, reason_and_detail
+from shared.web.translations import Translator, gettext_noop
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+TITLES: Final[dict[int, str]] = {
+    400: gettext_noop("The request could not be read."),
+    401: gettext_noop("Please sign in."),
+    403: gettext_noop("You may not do this."),
+    404: gettext_noop("Not found."),
+    405: gettext_noop("This address does not answer that method."),
+    406: gettext_noop("This form of answer is not offered."),
+    409: gettext_noop("This does not fit the present state."),
+    410: gettext_noop("This is no longer here."),
+    413: gettext_noop("The request is too large."),
+    415: gettext_noop("This content type is not accepted."),
+    422: gettext_noop("Some fields need attention."),
+    429: gettext_noop("Too many requests."),
+    500: gettext_noop("Something went wrong on our side."),
+    503: gettext_noop("Not available just now."),
+}
+
+_CODES: Final[dict[int, str]] = {
+    400: "bad_request",
+    401: "not_signed_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "wrong_content_type",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+
+_DETAILS: Final[dict[int, str]] = {
+    404: gettext_noop("There is nothing at this address."),
+    405: gettext_noop("See the documentation of this address for the methods it answers."),
+    500: gettext_noop("Nothing you did caused this. Please try again; if it happens again, name the trace id."),
+}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field: its dotted name, a stable reason, and a sentence."""
+
+    field: str
+    reason: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """The body of every refusal (RFC 9457, with ``code``, ``errors`` and ``trace_id`` added)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] = []
+    trace_id: str
+
+
+class Problem(HTTPException):  # the field's word (RFC 9457)
+    """A refusal. ``detail`` is an English message id; it and the errors' details are translated when shown.
+
+    ``values`` fill the ``%(name)s`` holes of ``detail``. None of them may hold what a person wrote.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        values: Mapping[str, object] | None = None,
+    ) -> None:
+        """``code`` is stable; ``retry_after`` is in seconds."""
+        extra = dict(headers or {})
+        if retry_after is not None:
+            extra["Retry-After"] = str(retry_after)
+        super().__init__(status, detail, extra or None)
+        self.code = code
+        self.errors = tuple(errors)
+        self.values = dict(values or {})
+
+
+def from_http(error: HTTPException) -> Problem:
+    """Any HTTP error of the framework as a problem. Its own wording is dropped: it may quote the request."""
+    if isinstance(error, Problem):
+        return error
+    status = error.status_code
+    code = _CODES.get(status, "error")
+    detail = _DETAILS.get(status, TITLES.get(status, ""))
+    return Problem(status, code, detail, headers=error.headers)
+
+
+def unexpected() -> Problem:
+    """What a person is told when a defect was met."""
+    return Problem(500, "internal_error", _DETAILS[500])
+
+
+def from_validation(errors: Iterable[Mapping[str, Any]], *, json_body: bool = True) -> Problem:
+    """The errors of a pydantic validation as a problem: 400 for broken JSON, 415 for a wrong content type, else 422.
+
+    ``json_body`` is false when the request's content type was not JSON.
+    """
+    found = list(errors)
+    if any(error["type"] == "json_invalid" for error in found):
+        return Problem(400, "not_json", gettext_noop("The body is not valid JSON."))
+    if not json_body and any(tuple(e["loc"]) == ("body",) and e["type"] != "missing" for e in found):
+        return wrong_content_type()
+    fields = []
+    for error in found:
+        reason, detail = reason_and_detail(error)
+        fields.append(FieldError(field=field_name(error["loc"]), reason=reason, detail=detail))
+    return Problem(
+        422, "invalid", gettext_noop("Correct the fields named under “errors” and send again."), errors=fields
+    )
+
+
+def wrong_content_type() -> Problem:
+    """415 for a body that is not JSON by its own account."""
+    return Problem(415, "wrong_content_type", gettext_noop("Send the body as application/json."))
+
+
+def document(problem: Problem, translator: Translator) -> dict[str, Any]:
+    """The document's members, in a language."""
+    bound = trace.bound()
+    status = problem.status_code
+    body: dict[str, Any] = {
+        "type": f"urn:ieum:problem:{problem.code}",
+        "title": translator.gettext(TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])),  # noqa: PLR2004  # HTTP's border between the caller's fault and ours
+        "status": status,
+        "detail": _filled(translator.gettext(problem.detail), problem.values),
+        "code": problem.code,
+        "trace_id": trace.trace_id(bound) if bound else "",
+    }
+    if problem.errors:
+        body["errors"] = [
+            {"field": e.field, "reason": e.reason, "detail": translator.gettext(e.detail)} for e in problem.errors
+        ]
+    return body
+
+
+def response(problem: Problem, translator: Translator) -> Response:
+    """The answer that carries a problem."""
+    headers = {**(problem.headers or {}), "Content-Language": translator.language}
+    return Response(orjson.dumps(document(problem, translator)), problem.status_code, headers, MEDIA_TYPE)
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    return text % values if values else text

@@ -1,0 +1,76 @@
+"""Serving an app until asked to stop. Signals belong to the process, not to the server."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from fastapi import FastAPI
+
+from shared.settings import SettingsError
+
+_GRACE_SECONDS = 5
+"""How long running answers may take to end; open streams are cut after it."""
+
+_KEEP_ALIVE_SECONDS = 30
+_BACKLOG = 2048
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serves until cancelled, then lets running answers end (at most 5 s) and stops.
+
+    Returns when the server ended by itself; raises CancelledError after a graceful stop by cancellation, and
+    SettingsError (exit 78) when the port is taken.
+    """
+    listener = bind(host, port, setting=f"{getattr(app.state, 'service', 'service').upper()}_PORT")
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    server = _Server(config)
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await running
+        raise
+    finally:
+        listener.close()
+
+
+def bind(host: str, port: int, *, setting: str) -> socket.socket:
+    """A listening socket. Raises SettingsError that names the port, the setting and what to do."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            why = f"port {port} on {host} is taken; stop the program that uses it, or choose another"
+        elif error.errno == errno.EACCES:
+            why = f"port {port} on {host} may not be opened by this user; choose one above 1023"
+        else:
+            why = f"cannot listen on {host} port {port} ({error.strerror}); check IEUM_HOST as well"
+        raise SettingsError([f"setting {setting}: {why}; example: {setting}={port + 100 if port else 8001}"]) from None
+    listener.setblocking(False)
+    return listener

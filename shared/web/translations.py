@@ -1,0 +1,71 @@
+"""Korean texts, read from the ``ko.po`` files at start. The message id is the English text itself."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from shared.web.language import Language
+
+SHARED_LOCALE = Path(__file__).parent / "locale"
+"""The texts every page shares."""
+
+
+def gettext_noop(message: str) -> str:
+    """Marks a text for translation where it stands; whoever shows it translates it."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """The texts of one language. A text without translation is shown in English: a check finds those, not a person."""
+
+    language: Language
+    messages: Mapping[str | tuple[str, str], str] = field(default_factory=dict)
+
+    def gettext(self, message: str) -> str:
+        """The text in this language."""
+        return self.messages.get(message, message)
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        """The text for a number of things. Korean has one form, English two."""
+        return self.messages.get(singular, singular if number == 1 else plural)
+
+    def pgettext(self, context: str, message: str) -> str:
+        """The text in this language where one English word has several meanings."""
+        return self.messages.get((context, message), message)
+
+    def npgettext(self, context: str, singular: str, plural: str, number: int) -> str:
+        """``ngettext`` with a context."""
+        return self.messages.get((context, singular), singular if number == 1 else plural)
+
+
+def read_catalog(folder: Path) -> Catalog:
+    """The parsed ``ko.po`` of a folder; an empty catalogue where there is none. Raises on a malformed file."""
+    path = folder / "ko.po"
+    if not path.exists():
+        return Catalog(locale="ko")
+    with path.open("rb") as file:
+        return read_po(file, locale="ko", abort_invalid=True)
+
+
+def load(folders: Iterable[Path]) -> dict[Language, Translator]:
+    """Both translators; of several folders that translate the same text the last one wins."""
+    korean: dict[str | tuple[str, str], str] = {}
+    for folder in folders:
+        for message in read_catalog(folder):
+            if not message.id or message.fuzzy:
+                continue
+            singular = message.id if isinstance(message.id, str) else message.id[0]
+            text = message.string if isinstance(message.string, str) else (message.string or ("",))[0]
+            if text:
+                korean[(message.context, singular) if message.context else singular] = text
+    return {"ko": Translator("ko", korean), "en": Translator("en")}
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The ``%(name)s`` holes of a text; a translation must have the same."""
+    return frozenset(re.findall(r"%\((\w+)\)[sd]", text))
