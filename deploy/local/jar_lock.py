@@ -32,7 +32,7 @@ def regenerate(path: Path = LOCK_FILE) -> int:
 
 
 def _resolve(endpoint: str, folder: Path) -> list[Jar]:
-    import jgo  # noqa: PLC0415 - half a second of imports that only this command needs
+    import jgo  # noqa: PLC0415  # half a second of imports that only this command needs
 
     environment = jgo.build(endpoint, cache_dir=folder)
     lock = tomllib.loads((Path(environment.path) / "jgo.lock.toml").read_text(encoding="utf-8"))

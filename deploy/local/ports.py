@@ -39,10 +39,18 @@ def free_port() -> int:
     connects to itself, and keeps the server from coming back.
     """
     for _ in range(1000):
-        port = random.randrange(_LOWEST, min(_HIGHEST, _first_outgoing_port()))  # noqa: S311 - no secret
+        port = random.randrange(_LOWEST, min(_HIGHEST, _first_outgoing_port()))  # noqa: S311  # no secret
         if is_free(port):
             return port
     raise PortTakenError(f"no free port between {_LOWEST} and {_HIGHEST}")
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different free ports."""
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
 
 
 def check(wanted: Mapping[str, int]) -> None:

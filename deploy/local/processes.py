@@ -93,5 +93,5 @@ def _start(command: list[str], log: Path, env: dict[str, str], cwd: Path) -> sub
             env=env,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509 - two system calls, no lock taken
+            preexec_fn=end_with_parent,  # noqa: PLW1509  # two system calls, no lock taken
         )

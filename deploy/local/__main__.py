@@ -1,0 +1,24 @@
+"""``python -m deploy.local <command>``: start, stop and look at Ieum on one machine."""
+
+import argparse
+import sys
+
+from deploy.local import cli
+
+
+def main() -> int:
+    """Read the command line and run one command."""
+    described = {name: (command.__doc__ or "").splitlines()[0] for name, command in cli.COMMANDS.items()}
+    described["logs"] = "Follow the logs of all processes, or of the named ones, until Ctrl-C."
+    parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, text in described.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == "logs":
+            command.add_argument("names", nargs="*", metavar="process")
+    arguments = parser.parse_args()
+    return cli.guarded([arguments.command, *getattr(arguments, "names", [])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""What runs locally and with which environment: values in, programs out. Starts nothing."""
+
+import json
+import sys
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+
+from deploy.local import ports, processes
+from deploy.local.kafka import LocalKafka
+from deploy.local.settings import SERVICES, LocalSettings, environment
+from deploy.local.store import LocalStore
+from deploy.local.supervisor import Program
+
+ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
+SECRETS_OF = {
+    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY", "IEUM_DEMO_TOKEN"),
+    "routing": ("IEUM_DEMO_TOKEN",),
+    "notify": ("IEUM_DEMO_TOKEN",),
+    "analytics": ("IEUM_DEMO_TOKEN",),
+}
+"""Which secrets each service is given; no other."""
+_SHARED_PREFIXES = ("KAFKA_", "MONGODB_", "IEUM_HOST", "IEUM_LOG_LEVEL", "IEUM_PUBLIC_URLS")
+_PROBE_TIMEOUT_S = 2.0
+_ENGINE_STOP_LIMIT_S = 15.0
+_MAIL_STOP_LIMIT_S = 5.0
+
+
+def http_ready(port: int, path: str = "/health/ready") -> bool:
+    """Whether a local process answers 200 there."""
+    connection = HTTPConnection(ports.LOOPBACK, port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200  # noqa: PLR2004  # HTTP's own number
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def urls(settings: LocalSettings) -> dict[str, str]:
+    """Where a browser reaches each service and the mailbox."""
+    found = {name: f"http://{ports.LOOPBACK}:{settings.service_port(name)}" for name in SERVICES}
+    if settings.starts_mailbox:
+        found["mail"] = f"http://{ports.LOOPBACK}:{settings.mail_port}"
+    return found
+
+
+def service_environment(
+    service: str, settings: LocalSettings, secrets: Mapping[str, str], *, kafka: str, mongodb: str
+) -> dict[str, str]:
+    """All that a service sees: addresses, its own settings, its own secrets. The caller's environment wins."""
+    name = service.upper()
+    own: dict[str, str] = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "MONGODB_URI": mongodb,
+        "IEUM_PUBLIC_URLS": json.dumps({key: url for key, url in urls(settings).items() if key in SERVICES}),
+        f"{name}_PORT": str(settings.service_port(service)),
+        **{key: secrets[key] for key in SECRETS_OF[service]},
+    }
+    if service == "notify" and settings.starts_mailbox:
+        own |= {
+            "NOTIFY_SMTP_HOST": ports.LOOPBACK,
+            "NOTIFY_SMTP_PORT": str(settings.smtp_port),
+            "NOTIFY_MAIL_VIEW_URL": urls(settings)["mail"],
+        }
+    outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
+    fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
+    return {**processes.base_environment(), **own, **outside, **fixed}
+
+
+def kafka_program(kafka: LocalKafka) -> Program:
+    """The local broker."""
+    return Program(
+        name="kafka",
+        command=kafka.command(),
+        env=processes.base_environment(),
+        stage=ENGINE_STAGE,
+        ready=kafka.answers,
+        prepare=kafka.prepare,
+        port=kafka.port,
+        stop_limit_s=_ENGINE_STOP_LIMIT_S,
+        cwd=kafka.folder,
+    )
+
+
+def store_program(store: LocalStore) -> Program:
+    """The local store."""
+    return Program(
+        name="store",
+        command=store.command(),
+        env=processes.base_environment(),
+        stage=ENGINE_STAGE,
+        ready=store.answers,
+        prepare=store.prepare,
+        port=store.port,
+        stop_limit_s=_ENGINE_STOP_LIMIT_S,
+        cwd=store.folder,
+    )
+
+
+def mailbox_program(settings: LocalSettings) -> Program:
+    """The local mailbox: takes what notify sends and shows it."""
+    where = ("--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mail_port))
+    return Program(
+        name="mailbox",
+        command=[sys.executable, "-m", "deploy.local.mailbox", *where],
+        env=processes.base_environment(),
+        stage=MAIL_STAGE,
+        ready=lambda: http_ready(settings.mail_port),
+        port=settings.mail_port,
+        stop_limit_s=_MAIL_STOP_LIMIT_S,
+    )
+
+
+def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
+    """A service's processes: one, and of routing as many as are wanted."""
+    workers = settings.routing_workers if service == "routing" else 1
+    return [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+
+
+def _service_program(service: str, worker: int, settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    port = settings.service_port(service) if worker == 1 else ports.free_port()
+    return Program(
+        name=service if worker == 1 else f"{service}-{worker}",
+        command=[sys.executable, "-m", f"services.{service}"],
+        env={**env, f"{service.upper()}_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )
