@@ -53,6 +53,8 @@ class Ledger:
     """Everything the auditor knows. Records of one partition must come in their order."""
 
     received: Counter[str] = field(default_factory=Counter)
+    drills: set[str] = field(default_factory=set)
+    """Reports that are exercises: in no count and no load."""
     owned: dict[str, Owned] = field(default_factory=dict)
     alerts: Counter[str] = field(default_factory=Counter)
     alerted_centers: dict[str, set[str]] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class Ledger:
         if record.topic.endswith(".dead"):
             self.dead[record.topic] += 1
         elif record.topic == "reports" and record.type == "report.received.v1":
-            self.received[str(record.body["report_id"])] += 1
+            self._received(record)
         elif record.topic == "routings" and "version" in record.body:
             self._routing(record)
         elif record.type == "alert.sent.v1":
@@ -82,6 +84,12 @@ class Ledger:
             self.acknowledged[str(record.body["report_id"])] += 1
         elif record.type == "load.summarized.v1":
             self._load(record)
+
+    def _received(self, record: LogRecord) -> None:
+        report_id = str(record.body["report_id"])
+        self.received[report_id] += 1
+        if record.body.get("facts", {}).get("synthetic", False):
+            self.drills.add(report_id)
 
     def _routing(self, record: LogRecord) -> None:
         body = record.body

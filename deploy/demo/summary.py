@@ -84,22 +84,31 @@ def owned_twice(report_id: str, ledger: Ledger, elsewhere: Collection[str]) -> b
     return ledger.owned_twice(report_id) or (owner is not None and any(center != owner for center in elsewhere))
 
 
+def counted_of_run(analytics_total: int, accepted: Collection[str], ledger: Ledger) -> int:
+    """How many of this run's reports analytics has counted: its total less every other real report on the bus."""
+    others = len(ledger.received.keys() - ledger.drills - set(accepted))
+    return analytics_total - others
+
+
 def summarise(
     *,
     accepted: Collection[str],
     repeats: int,
     refused: Mapping[str, int],
     ledger: Ledger,
-    counted: Collection[str],
+    counted: int,
     owners_elsewhere: Mapping[str, Collection[str]],
     shown_ms: Mapping[str, float],
     unexpected: Sequence[str],
 ) -> Summary:
-    """Compare what the answers promised with what the log, analytics and the console say about the same reports."""
+    """Compare what the answers promised with what the log, analytics and the console say about the same reports.
+
+    ``counted`` is analytics' number without the reports of others (see ``counted_of_run``).
+    """
     routed = {report_id for report_id in accepted if ledger.owner(report_id) is not None}
     alerted = {report_id for report_id in accepted if ledger.alerts[report_id]}
-    in_counts = set(accepted) & set(counted)
-    whole = {report_id for report_id in routed & alerted & in_counts if ledger.received[report_id]}
+    whole = {report_id for report_id in routed & alerted if ledger.received[report_id]}
+    missing = max(len(set(accepted) - whole), len(set(accepted)) - counted)
     times = [value for report_id, value in shown_ms.items() if report_id in accepted]
     p50, p95, p99 = (percentile(times, share) for share in (0.50, 0.95, 0.99))
     return Summary(
@@ -107,8 +116,8 @@ def summarise(
         repeats=repeats,
         routed=len(routed),
         alerted=len(alerted),
-        counted=len(in_counts),
-        lost=len(set(accepted) - whole),
+        counted=counted,
+        lost=max(0, missing),
         owned_twice=sum(owned_twice(r, ledger, owners_elsewhere.get(r, ())) for r in accepted),
         acknowledged=sum(1 for report_id in accepted if ledger.acknowledged[report_id]),
         shown=len(times),

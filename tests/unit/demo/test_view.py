@@ -42,7 +42,7 @@ def test_a_terminal_gets_a_drawing() -> None:
 def test_the_end_says_what_is_wrong() -> None:
     out = io.StringIO()
     summary = summarise(
-        accepted=["a"], repeats=0, refused={"too_large": 1}, ledger=Ledger(), counted=[], owners_elsewhere={},
+        accepted=["a"], repeats=0, refused={"too_large": 1}, ledger=Ledger(), counted=0, owners_elsewhere={},
         shown_ms={}, unexpected=[],
     )  # fmt: skip
     final(Console(file=out, width=100), summary, {"form": "http://127.0.0.1:8001/"})
