@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from shared.web.same_origin import SESSION_COOKIE
+from shared.web.translations import gettext_noop
 
 LASTS: Final = timedelta(hours=10)
 """One shift with some room; then the person signs in again."""
@@ -33,7 +34,7 @@ class Staff:
     name: str
 
 
-DEMO: Final = Staff(subject="demo", name="Demo staff")
+DEMO: Final = Staff(subject="demo", name=gettext_noop("Demo staff"))
 
 
 def same_token(given: str, token: SecretStr) -> bool:
