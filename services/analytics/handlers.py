@@ -1,0 +1,101 @@
+"""Batches from the bus into the store: read what is known, fold, write everything in one transaction.
+
+Offsets live in the store, beside their effects. Whatever is delivered again lies below the stored offset and is
+skipped, so each record changes the numbers exactly once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Final
+
+from services.analytics import measures
+from services.analytics.model import CenterFact
+from services.analytics.projection import fold, newer_center
+from services.analytics.store.folding import Batch, Database, Position, batch, stored_offsets
+from shared.bus.records import Received
+from shared.errors import FatalError, TransientError
+from shared.events.base import ReportEvent
+from shared.events.centers import CenterChanged
+from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS
+
+REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CASES, ALERTS))
+"""Read side by side: partition p of all four belongs to one worker."""
+
+
+class Folder:
+    """The consumer side of one worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
+        """Where to start: after what the store holds. Raises ``FatalError`` where the topics come apart."""
+        partitions = together_or_fatal(places)
+        stored = await stored_offsets(self._database, partitions)
+        return {place: stored.get(place, 0) for place in places}
+
+    async def handle(self, records: list[Received]) -> None:
+        """Fold one batch. ``TransientError`` leaves no trace of it, and the same batch may come again."""
+        started = perf_counter()
+        try:
+            async with batch(self._database) as open_batch:
+                fresh, folded = await _fold(open_batch, records)
+        except TransientError:
+            measures.CONFLICTS.inc()
+            raise
+        measures.TRANSACTION.observe(perf_counter() - started)
+        measures.EVENTS.labels("folded").inc(folded)
+        measures.EVENTS.labels("ignored").inc(fresh - folded)
+        measures.EVENTS.labels("repeated").inc(len(records) - fresh)
+
+
+def together_or_fatal(places: Iterable[Position]) -> set[int]:
+    """The partitions of the four report topics, which must be the same for all four.
+
+    They are, under the Range assignor and equal partition counts. If not, one worker would see only a part of a report
+    and another the rest: ``FatalError``.
+    """
+    by_topic: dict[str, set[int]] = {name: set() for name in REPORT_TOPICS}
+    for topic, partition in places:
+        if topic in by_topic:
+            by_topic[topic].add(partition)
+    sets = list(by_topic.values())
+    if any(partitions != sets[0] for partitions in sets):
+        shown = {topic: sorted(partitions) for topic, partitions in sorted(by_topic.items())}
+        raise FatalError(f"the topics' partitions do not belong together: {shown}")
+    return sets[0]
+
+
+async def _fold(open_batch: Batch, records: Sequence[Received]) -> tuple[int, int]:
+    """(fresh records, events that changed something)."""
+    stored = await open_batch.offsets({r.partition for r in records if r.topic in REPORT_TOPICS})
+    fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
+    if not fresh:
+        return 0, 0
+    events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
+    known = await open_batch.facts(event.report_id for _, event in events)
+    changes = fold(known, events)
+    centers = await _newest_centers(open_batch, [r.event for r in fresh if isinstance(r.event, CenterChanged)])
+    await open_batch.save(changes, centers, next_offsets(fresh))
+    return len(fresh), changes.folded + len(centers)
+
+
+async def _newest_centers(open_batch: Batch, events: Sequence[CenterChanged]) -> list[CenterFact]:
+    if not events:
+        return []
+    known = await open_batch.centers()
+    changed: dict[str, CenterFact] = {}
+    for event in events:
+        newer = newer_center(known.get(event.center_id), event)
+        if newer is not None:
+            known[event.center_id] = changed[event.center_id] = newer
+    return list(changed.values())
+
+
+def next_offsets(records: Iterable[Received]) -> dict[Position, int]:
+    """The first offset after the batch, of each topic and partition in it."""
+    offsets: dict[Position, int] = {}
+    for record in records:
+        place = (record.topic, record.partition)
+        offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+    return offsets

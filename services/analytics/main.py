@@ -1,0 +1,100 @@
+"""Where analytics is put together."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from shared.follow import PartitionReader
+from shared.mongo import connect, wait_until_ready
+
+from services.analytics import api, pages
+from services.analytics.handlers import Folder
+from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.folding import prepare
+from services.analytics.store.publications import Publications
+from services.analytics.store.reading import Reader
+from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
+from shared import log
+from shared.bus.bus import Bus
+from shared.centers import CENTER_IDS
+from shared.clock import SystemClock
+from shared.events.vocabulary import HarmType
+from shared.health import Health
+from shared.settings import BusSettings, StoreSettings, load
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
+from shared.web.app import create_app
+from shared.web.pages import Pages
+from shared.web.serve import serve
+from shared.web.staff import StaffGate, staff_router
+from shared.web.translations import gettext_noop
+
+_HERE = Path(__file__).parent
+_TITLE = gettext_noop("Ieum analytics")
+_DESCRIPTION = gettext_noop(
+    "Counts of reports that give nobody away. Counts from 1 to 4 are hidden; the running month is rounded."
+)
+
+
+async def run() -> None:
+    """Fold, watch and serve until stopped."""
+    settings, bus_settings, store_settings = load(AnalyticsSettings), load(BusSettings), load(StoreSettings)
+    log.configure("analytics", settings.log_level)
+    clock, health = SystemClock(), Health()
+    database = connect(store_settings, "analytics")
+    await wait_until_ready(database, clock)
+    await prepare(database)
+
+    folder = Folder(database)
+    bus = Bus(bus_settings, "analytics", health, clock)
+    topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
+    bus.subscribe(
+        *topics,
+        group="analytics",
+        handler=folder.handle,
+        max_records=settings.batch_records,
+        on_assigned=folder.assigned,
+    )
+
+    reader = Reader(database)
+    logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}
+    partitions = bus_settings.topic_partitions
+    watch = Watch(reader, logs, clock, partitions=partitions, every_s=settings.reconcile_every_s)
+    health.ready["watch"] = watch.check
+    publications = Publications(
+        reader, clock, centers=CENTER_IDS, harms=[harm.value for harm in HarmType], caught_up=watch.caught_up
+    )
+
+    own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
+    gate = StaffGate(settings, clock=clock)
+    app = create_app(
+        service="analytics",
+        title=_TITLE,
+        description=_DESCRIPTION,
+        settings=settings,
+        health=health,
+        pages=own_pages,
+        routers=[
+            api.router(publications, watch, own_pages, gate),
+            pages.router(publications, reader, watch, own_pages, gate, clock),
+            staff_router(own_pages),
+        ],
+    )
+    async with AsyncExitStack() as stack:
+        await bus.start()
+        stack.push_async_callback(bus.stop)
+        await _start_all(stack, list(logs.values()))
+        await _until_one_ends(serve(app, settings.host, settings.port), watch.run())
+
+
+async def _start_all(stack: AsyncExitStack, readers: Sequence[PartitionReader]) -> None:
+    for reader in readers:
+        await reader.start()
+        stack.push_async_callback(reader.stop)
+
+
+async def _until_one_ends(*jobs: object) -> None:
+    """Run all; the first to end or fail ends the process, and what it raised is raised."""
+    async with asyncio.TaskGroup() as group:
+        for job in jobs:
+            group.create_task(job)  # type: ignore[arg-type]  # coroutines of different results

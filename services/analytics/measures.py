@@ -1,0 +1,33 @@
+"""What analytics tells of itself at `/metrics`: national totals only, no centre and no person."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.metrics import LATENCY_BUCKETS, REGISTRY
+
+EVENTS = Counter("ieum_analytics_events_total", "Events read, by what became of them.", ["outcome"], registry=REGISTRY)
+TRANSACTION = Histogram(
+    "ieum_analytics_transaction_seconds",
+    "From opening a batch's transaction to its commit.",
+    buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+CONFLICTS = Counter(
+    "ieum_analytics_transaction_retries_total",
+    "Transactions undone by a conflict or an absent store and tried again.",
+    registry=REGISTRY,
+)
+DIFFERENCE = Gauge(
+    "ieum_reconciliation_difference",
+    "accepted - routed - in flight - dead, counted from both ends; must be 0.",
+    registry=REGISTRY,
+)
+IN_FLIGHT = Gauge("ieum_reports_in_flight", "Reports accepted that have no owner yet.", registry=REGISTRY)
+DEAD = Gauge("ieum_reports_dead", "Reports whose own record lies in the dead topic.", registry=REGISTRY)
+OLDEST = Gauge(
+    "ieum_oldest_in_flight_seconds", "Age of the longest waiting report without owner; 0 if none.", registry=REGISTRY
+)
+BEHIND = Gauge(
+    "ieum_analytics_behind_seconds",
+    "How long ago everything written by then had been counted.",
+    registry=REGISTRY,
+)

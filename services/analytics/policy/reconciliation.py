@@ -1,0 +1,60 @@
+"""All accounted for (DESIGN, promise 3): accepted = routed + in flight + dead, from both ends.
+
+``accepted`` and ``routed`` are running sums kept by increments while the topics are read. What is under way is counted
+apart from them, over the facts themselves. The two ways must agree; a difference means that a report was lost, counted
+twice, or that a sum drifted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the store says at one moment. Drills are in none of it."""
+
+    sums: dict[str, int]
+    """Running sums by stage: accepted, routed, alerted, acknowledged, counted."""
+    without_owner: int
+    """Facts accepted and without owner, dead or not."""
+    dead: int
+    """Of those, the ones whose record lies in the dead topic."""
+    ahead: int
+    """Facts whose routing was read before their acceptance: the topics are read side by side, so this passes."""
+    oldest: datetime | None
+    """When the longest waiting report without owner was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """National totals. ``difference`` must be 0."""
+
+    accepted: int
+    routed: int
+    alerted: int
+    acknowledged: int
+    counted: int
+    in_flight: int
+    dead: int
+    ahead: int
+    difference: int
+    oldest_in_flight_seconds: float | None
+
+
+def reconcile(tally: Tally, now: datetime) -> Reconciliation:
+    """The equation filled in. ``now`` gives the age of the oldest report in flight."""
+    accepted, routed = tally.sums.get("accepted", 0), tally.sums.get("routed", 0)
+    in_flight = tally.without_owner - tally.dead
+    age = max(0.0, (now - tally.oldest).total_seconds()) if tally.oldest is not None else None
+    return Reconciliation(
+        accepted=accepted,
+        routed=routed,
+        alerted=tally.sums.get("alerted", 0),
+        acknowledged=tally.sums.get("acknowledged", 0),
+        counted=tally.sums.get("counted", 0),
+        in_flight=in_flight,
+        dead=tally.dead,
+        ahead=tally.ahead,
+        difference=accepted - (routed - tally.ahead) - in_flight - tally.dead,
+        oldest_in_flight_seconds=age if in_flight else None,
+    )

@@ -1,0 +1,59 @@
+"""Tables as JSON and CSV. Both say the same: an exact number, a range, or one mark for every hidden cell."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+from services.analytics.policy.disclosure import Figure
+from services.analytics.policy.tables import GENERAL, Table
+from services.analytics.rendering.words import HIDDEN_MARK, plain
+
+Name = Callable[[str], str]
+"""Key to word, in the reader's language."""
+
+
+def figure_json(figure: Figure) -> dict[str, Any]:
+    """``{"value": n}``, ``{"low": a, "high": b}`` or ``{"hidden": true}``."""
+    if figure.low is None:
+        return {"hidden": True}
+    return {"value": figure.low} if figure.exact else {"low": figure.low, "high": figure.high}
+
+
+def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, Any]:
+    """The table with its definition; ``text`` translates."""
+    return {
+        "name": table.definition.name,
+        "title": text(table.definition.title),
+        "question": text(table.definition.question),
+        "definition": text(table.definition.definition),
+        "rules": [text(rule) for rule in GENERAL],
+        "period": table.period.name,
+        "first_day": table.period.first.isoformat(),
+        "last_day": table.period.last.isoformat(),
+        "provisional": table.provisional,
+        "as_of": table.as_of,
+        "columns": [{"key": column, "label": name(column)} for column in table.columns],
+        "rows": [
+            {"key": row.key, "label": name(row.key), "figures": [figure_json(figure) for figure in row.figures]}
+            for row in table.rows
+        ],
+    }
+
+
+def as_csv(table: Table, name: Name) -> str:
+    """The table as RFC 4180 text with a byte order mark, without which spreadsheets misread Korean.
+
+    Hidden cells hold ``*``, ranges ``low..high``. The last column tells provisional rows from final ones.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([table.definition.row_key, "label", *table.columns, "period", "status", "as_of"])
+    status = "provisional" if table.provisional else "final"
+    for row in table.rows:
+        writer.writerow([row.key, name(row.key), *map(plain, row.figures), table.period.name, status, table.as_of])
+    return f"\ufeff{text.getvalue()}"
+
+
+CSV_LEGEND = f"{HIDDEN_MARK} hidden; a..b from a to b"
+"""Sent as a header with every CSV file."""

@@ -1,0 +1,18 @@
+"""Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class AnalyticsSettings(ServiceSettings):
+    """Where analytics listens, how much it folds at once, how often it compares both ends."""
+
+    model_config = SettingsConfigDict(env_prefix="ANALYTICS_", extra="ignore")
+
+    port: int = Field(default=8004, ge=1, le=65535, examples=[8004])
+    batch_records: int = Field(default=2000, ge=1, le=10000, examples=[2000])
+    """Most events folded in one transaction. More is faster and holds the store longer."""
+    reconcile_every_s: float = Field(default=2.0, gt=0, le=60, examples=[2])
+    """How often accepted, routed, in flight and dead are compared and the log's ends are looked at."""

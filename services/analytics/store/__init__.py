@@ -1,0 +1,1 @@
+"""Where analytics keeps facts, cells, offsets and publications."""

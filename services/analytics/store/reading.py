@@ -1,0 +1,161 @@
+"""The reading side of the store: sums over the partitions' cells, the tally, publications, the dead."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+from shared.mongo import store_errors
+
+from services.analytics.model import CenterFact
+from services.analytics.policy.disclosure import Figure, Release
+from services.analytics.policy.reconciliation import Tally
+from services.analytics.store.folding import SLICE, Database
+
+
+class Reader:
+    """Reads of one generation of facts and cells."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
+        """By day, the cells of the days from ``first`` to ``last``, summed over the source partitions."""
+        found: dict[str, Counter[str]] = {}
+        with store_errors():
+            async for document in self._database.days.find({"day": {"$gte": first, "$lte": last}}):
+                found.setdefault(document["day"], Counter()).update(document.get("n", {}))
+        return found
+
+    async def first_day(self) -> date | None:
+        """The earliest day anything was counted on."""
+        with store_errors():
+            documents = await self._database.days.find({}, {"day": 1}).sort("day", 1).limit(1).to_list(1)
+        return date.fromisoformat(documents[0]["day"]) if documents else None
+
+    async def tally(self) -> Tally:
+        """Sums and facts as of one moment (a snapshot), so that a batch is in both or in neither."""
+        database = self._database
+        with store_errors():
+            async with await database.client.start_session() as session:
+                session.start_transaction(read_concern=ReadConcern("snapshot"))
+                sums: Counter[str] = Counter()
+                async for document in database.totals.find({}, session=session):
+                    sums.update(document.get("n", {}))
+                grouped = {"_id": "$standing", "n": {"$sum": 1}, "oldest": {"$min": "$at"}}
+                pipeline: list[dict[str, Any]] = [{"$match": {"standing": {"$exists": True}}}, {"$group": grouped}]
+                groups = {g["_id"]: g async for g in database.facts.aggregate(pipeline, session=session)}
+                dead = await self._dead_in_flight(session)
+                await session.commit_transaction()
+        waiting = groups.get("in_flight", {"n": 0, "oldest": None})
+        return Tally(
+            sums=dict(sums),
+            without_owner=waiting["n"],
+            dead=dead,
+            ahead=groups.get("ahead", {"n": 0})["n"],
+            oldest=waiting["oldest"],
+        )
+
+    async def _dead_in_flight(self, session: Any) -> int:  # noqa: ANN401  # motor's sessions are untyped
+        ids = [d["_id"] async for d in self._database.dead.find({}, {"_id": 1}, session=session)]
+        found = 0
+        for start in range(0, len(ids), SLICE):
+            query = {"_id": {"$in": ids[start : start + SLICE]}, "standing": "in_flight"}
+            found += len(await self._database.facts.find(query, {"_id": 1}, session=session).to_list(None))
+        return found
+
+    async def add_dead(self, report_ids: Iterable[str]) -> None:
+        """Remember that these reports' own records lie in the dead topic; harmless to repeat."""
+        with store_errors():
+            for report_id in set(report_ids):
+                await self._database.dead.update_one({"_id": report_id}, {"$setOnInsert": {}}, upsert=True)
+
+    async def offsets(self) -> dict[tuple[str, int], int]:
+        """The first offset not folded yet, of every topic and partition of which something was folded."""
+        with store_errors():
+            documents = await self._database.offsets.find({}).to_list(None)
+        return {
+            (topic, 0 if d["_id"] == "centers" else int(d["_id"])): offset
+            for d in documents
+            for topic, offset in d["next"].items()
+        }
+
+    async def centers(self) -> list[CenterFact]:
+        """What is known of the centres."""
+        with store_errors():
+            documents = await self._database.centers.find({}).to_list(None)
+        return [CenterFact(d["_id"], d["version"], d["state"], d["staff"]) for d in documents]
+
+    async def release(self, month: str) -> tuple[Release, tuple[int, int]] | None:
+        """What was published of a month, and the true (reports, acknowledgements) it was made from."""
+        with store_errors():
+            document = await self._database.releases.find_one({"_id": month})
+        return (_release(document), (document["reports"], document["acknowledged"])) if document else None
+
+    async def publish(self, release: Release, basis: tuple[int, int], *, after: tuple[int, int] | None) -> bool:
+        """Publish a month for the first time (``after`` None) or in place of an earlier picture of it.
+
+        False where somebody else published in between: theirs is the publication. A closed month is never replaced.
+        """
+        document = {"_id": release.month, "reports": basis[0], "acknowledged": basis[1], **_document(release)}
+        with store_errors():
+            try:
+                if after is None:
+                    await self._database.releases.insert_one(document)
+                    return True
+                guard = {"_id": release.month, "closed": False, "reports": after[0], "acknowledged": after[1]}
+                return (await self._database.releases.replace_one(guard, document)).matched_count == 1
+            except DuplicateKeyError:
+                return False
+
+    async def ping(self) -> datetime:
+        """The store's own time; raises ``TransientError`` where it is away."""
+        with store_errors():
+            answer: dict[str, Any] = await self._database.command("hello")
+        moment: datetime = answer["localTime"]
+        return moment
+
+
+def _pair(figure: Figure) -> list[int] | None:
+    return None if figure.low is None or figure.high is None else [figure.low, figure.high]
+
+
+def _figure(pair: list[int] | None) -> Figure:
+    return Figure(*pair) if pair else Figure(None, None)
+
+
+def _pairs(line: Mapping[str, Figure]) -> dict[str, list[int] | None]:
+    return {key: _pair(figure) for key, figure in line.items()}
+
+
+def _figures(line: Mapping[str, list[int] | None]) -> dict[str, Figure]:
+    return {key: _figure(pair) for key, pair in line.items()}
+
+
+def _document(release: Release) -> dict[str, Any]:
+    return {
+        "closed": release.closed,
+        "as_of": release.as_of,
+        "total": _pair(release.total),
+        "days": _pairs(release.days),
+        "centers": _pairs(release.centers),
+        "harms": {center: _pairs(row) for center, row in release.harms.items()},
+        "harm_totals": _pairs(release.harm_totals),
+        "times": _pairs(release.times),
+    }
+
+
+def _release(document: Mapping[str, Any]) -> Release:
+    return Release(
+        month=document["_id"],
+        closed=document["closed"],
+        as_of=document["as_of"],
+        total=_figure(document["total"]),
+        days=_figures(document["days"]),
+        centers=_figures(document["centers"]),
+        harms={center: _figures(row) for center, row in document["harms"].items()},
+        harm_totals=_figures(document["harm_totals"]),
+        times=_figures(document["times"]),
+    )
