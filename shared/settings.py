@@ -37,6 +37,8 @@ class BusSettings(BaseSettings):
     session_timeout_ms: int = Field(default=6000, ge=2000, examples=[6000])
     call_timeout_s: float = Field(default=20.0, gt=0, examples=[20])
     """Limit of every single call to Kafka; when it passes in a worker the process ends and is started again."""
+    dead_letter_cap: int = Field(default=100, ge=1, examples=[100])
+    """So many dead letters in a row stop a subscription until someone looks: a bad deployment, not bad records."""
 
 
 class StoreSettings(BaseSettings):

@@ -1,0 +1,222 @@
+"""The bus of one process: one producer, any number of subscriptions, started together and stopped together."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+
+from shared import log
+from shared.bus import fast
+from shared.bus.admin import ensure_topics
+from shared.bus.backoff import backoff
+from shared.bus.connection import bounded, client_options, group_name, topic_name
+from shared.bus.consumer import Handler, OnAssigned, OnRevoked, Subscription
+from shared.bus.progress import SAMPLE_SECONDS
+from shared.bus.publisher import Publisher
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.health import Health
+from shared.settings import BusSettings
+from shared.topics import Topic
+
+_log = log.get(__name__)
+
+JOIN_SECONDS: Final = 60.0
+"""Joining a group waits for members that died to be missed: their session and the rebalance timeout."""
+STOP_SECONDS: Final = 10.0
+MAX_POLL_MS: Final = 600_000
+"""A batch that is retried for longer leaves the group and begins again as a new member."""
+REBALANCE_MS: Final = 15_000
+"""Longer than the wait for the batch in flight, or the group goes on without this member."""
+_BEATS_PER_SESSION: Final = 5
+_SPREAD: Final = 1.0
+
+
+class Bus:
+    """What a service publishes with and subscribes by; one per process."""
+
+    def __init__(self, settings: BusSettings, service: str, health: Health, clock: Clock) -> None:
+        self.publisher = Publisher(settings)
+        self._settings = settings
+        self._service = service
+        self._health = health
+        self._clock = clock
+        self._waiting: str | None = "not started"
+        self._running: list[tuple[Subscription, KafkaBroker]] = []
+        self._sampling: list[asyncio.Task[None]] = []
+        health.ready["bus"] = lambda: self._waiting
+
+    def subscribe(
+        self,
+        *topics: Topic,
+        group: str,
+        handler: Handler,
+        max_records: int = 1000,
+        on_assigned: OnAssigned | None = None,
+        on_revoked: OnRevoked | None = None,
+    ) -> Subscription:
+        """Read ``topics`` as ``group``, at most ``max_records`` at a time, from the start where nothing is committed.
+
+        ``on_assigned`` gets (bare topic, partition) pairs while they are paused and returns where to start; what it
+        leaves out starts at the committed offset. It runs outside the rebalance, never beside a batch, is repeated on
+        ``TransientError`` and cancelled when the partitions go away. ``on_revoked`` runs inside the rebalance, after
+        the batch in flight, and must be short. Call before ``start``.
+        """
+        subscription = Subscription(
+            self._settings,
+            group=group,
+            handler=handler,
+            publisher=self.publisher,
+            service=self._service,
+            clock=self._clock,
+            on_assigned=on_assigned,
+            on_revoked=on_revoked,
+        )
+        broker = self._broker(subscription, topics, max_records)
+        self._running.append((subscription, broker))
+        self._health.ready[f"bus.{group}"] = subscription.ready
+        self._health.live[f"bus.{group}"] = lambda: _alive(broker, started=self._waiting is None)
+        return subscription
+
+    async def start(self) -> None:
+        """Wait for Kafka however long it takes, make the topics, connect the producer, join the groups."""
+        await self._until_done(lambda: ensure_topics(self._settings))
+        await self._until_done(self.publisher.start)
+        for subscription, broker in self._running:
+            await self._until_done(lambda s=subscription, b=broker: self._join(s, b))  # type: ignore[misc]  # defaults
+        self._sampling = [asyncio.create_task(self._sample(subscription)) for subscription, _ in self._running]
+        self._waiting = None
+        _log.info("bus.started", subscriptions=[subscription.group for subscription, _ in self._running])
+
+    async def stop(self) -> None:
+        """Let batches in flight end, leave the groups, flush the producer; each bounded, never raises for Kafka."""
+        self._waiting = "stopping"
+        for task in self._sampling:
+            task.cancel()
+        for subscription, broker in self._running:
+            await subscription.leave()
+            await _stop(broker, STOP_SECONDS)
+        await self.publisher.stop()
+
+    async def run_forever(self) -> None:
+        """Start, then keep running until cancelled, then stop."""
+        try:
+            await self.start()
+            await asyncio.Event().wait()
+        finally:
+            await self.stop()
+
+    def _broker(self, subscription: Subscription, topics: tuple[Topic, ...], max_records: int) -> KafkaBroker:
+        session = self._settings.session_timeout_ms
+        options = client_options(self._settings) | {
+            "client_id": f"ieum-{self._service}",
+            "session_timeout_ms": session,
+            "heartbeat_interval_ms": session // _BEATS_PER_SESSION,
+            "rebalance_timeout_ms": max(REBALANCE_MS, session),
+            "max_poll_interval_ms": MAX_POLL_MS,
+        }
+        broker = fast.ConsumingBroker(
+            subscription,
+            options,
+            consumer_only=True,
+            allow_auto_create_topics=False,
+            apply_types=False,  # injection costs a thread hop per message
+            logger=None,  # it logs twice per message
+            graceful_timeout=STOP_SECONDS,
+        )
+        subscriber = broker.subscriber(
+            *(topic_name(self._settings, topic) for topic in topics),
+            group_id=group_name(self._settings, subscription.group),
+            batch=True,
+            batch_timeout_ms=1,  # slept after every empty poll; the poll itself waits (fast.PatientConsumer)
+            max_records=max_records,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            listener=subscription,
+            no_reply=True,
+            parser=fast.parse,
+            decoder=fast.decode,
+            title=f"{self._service}:{subscription.group}",
+            description=f"{self._service} reads {', '.join(topic.name for topic in topics)}.",
+            include_in_schema=False,  # docs/asyncapi describes the topics from the table
+        )
+
+        @subscriber
+        async def on_batch(records: fast.Records) -> None:
+            await subscription.handle(records)
+
+        return broker
+
+    async def _until_done(self, step: Callable[[], Awaitable[object]]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await step()
+            except TransientError as error:
+                attempt += 1
+                # To the client a refused password and a broker that is away look the same: say both.
+                self._waiting = f"waiting for kafka at {self._settings.bootstrap_servers}"
+                _log.warning(
+                    "bus.waiting_for_kafka",
+                    bootstrap_servers=self._settings.bootstrap_servers,
+                    security_protocol=self._settings.security_protocol,
+                    attempt=attempt,
+                    said=str(error),
+                    hint="unreachable (KAFKA_BOOTSTRAP_SERVERS), or it refuses the credentials (KAFKA_SASL_USERNAME, "
+                    "KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL)",
+                )
+                await asyncio.sleep(backoff(attempt, _SPREAD))
+            else:
+                return
+
+    async def _join(self, subscription: Subscription, broker: KafkaBroker) -> None:
+        try:
+            await bounded(broker.start(), JOIN_SECONDS, f"joining the group {subscription.group}")
+        except (KafkaError, TransientError) as error:
+            await _stop(broker, STOP_SECONDS)
+            if isinstance(error, TransientError):
+                raise
+            raise TransientError(f"kafka: joining {subscription.group} failed: {type(error).__name__}") from error
+
+    async def _sample(self, subscription: Subscription) -> None:
+        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing."""
+        while True:
+            with contextlib.suppress(TransientError, KafkaError):
+                await _look(subscription)
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _look(subscription: Subscription) -> None:
+    progress, consumer = subscription.progress, subscription.consumer
+    if not progress.owned:
+        progress.sample({})
+        return
+    for place in progress.unknown():
+        position = await bounded(consumer.position(place), SAMPLE_SECONDS, "asking for a position")
+        if place in progress.unknown():
+            progress.start(place, position)
+    progress.sample(await bounded(consumer.end_offsets(list(progress.owned)), SAMPLE_SECONDS, "asking for the ends"))
+
+
+def _alive(broker: KafkaBroker, *, started: bool) -> str | None:
+    if not started:
+        return None
+    for subscriber in broker.subscribers:
+        tasks = getattr(subscriber, "tasks", [])
+        if not subscriber.running or all(task.done() for task in tasks):
+            return "the consumer task has ended"
+    return None
+
+
+async def _stop(broker: KafkaBroker, seconds: float) -> None:
+    """Stop a broker that may not be able to: leaving a group waits for ever while Kafka is away."""
+    try:
+        await bounded(broker.stop(), 2 * seconds, "leaving the group")
+    except (TransientError, KafkaError) as error:
+        _log.warning("bus.stop_failed", error=str(error))

@@ -1,0 +1,312 @@
+"""One subscription: batches in, effects first, offsets afterwards.
+
+The order is the promise: validate from bytes → handler (its effects are durable when it returns) → dead letters
+acknowledged → offsets committed. Whatever dies in between is done again. In doubt the process ends and is started
+again; nothing is ever skipped.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from shared import dead_letter, log, process, trace
+from shared.bus import measures
+from shared.bus.attempts import Attempts, GivenUpError
+from shared.bus.connection import bare_name, bounded
+from shared.bus.fast import Polled, Records
+from shared.bus.progress import Progress
+from shared.bus.publisher import Publisher
+from shared.bus.records import Received, Rejected, raw
+from shared.bus.triage import DeadLetter, Triage, dead_run, sort_out
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.settings import BusSettings
+
+__all__ = ["Handler", "OnAssigned", "OnRevoked", "Received", "Rejected", "Subscription"]
+
+_log = log.get(__name__)
+
+Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
+"""Deals with a batch that may span topics and partitions, in order within each partition; when it returns, its effects
+are durable. Returns what it cannot act upon. ``TransientError``: the same batch comes again. Anything else raised ends
+the process."""
+Places = frozenset[tuple[str, int]]
+OnAssigned = Callable[[Places], Awaitable[Mapping[tuple[str, int], int]]]
+OnRevoked = Callable[[Places], Awaitable[None]]
+
+REVOKE_WAIT_SECONDS: Final = 5.0
+"""How long a rebalance waits for the batch in flight; below the rebalance timeout, or the group goes on without us."""
+_POLL_AGAIN_SECONDS: Final = 1.0
+
+
+class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """What one group of this process reads, and everything that may go wrong with it."""
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        *,
+        group: str,
+        handler: Handler,
+        publisher: Publisher,
+        service: str,
+        clock: Clock,
+        on_assigned: OnAssigned | None = None,
+        on_revoked: OnRevoked | None = None,
+    ) -> None:
+        self.group = group
+        self._settings = settings
+        self.progress = Progress(group, clock, self._bare)
+        self._handler = handler
+        self._publisher = publisher
+        self._service = service
+        self._clock = clock
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+        self._consumer: AIOKafkaConsumer | None = None
+        self._busy = asyncio.Lock()
+        self._attempts = Attempts(group)
+        self._halted: str | None = None
+        self._generation = 0
+        self._polled_in = 0
+        self._dead_run = 0
+        self._taking_over: asyncio.Task[None] | None = None
+
+    # --- what health asks
+
+    def ready(self) -> str | None:
+        """None while records flow, otherwise what is in the way."""
+        return self._halted or self._attempts.trouble or self.progress.complaint()
+
+    # --- what FastStream and aiokafka tell us
+
+    def adopt(self, consumer: AIOKafkaConsumer) -> None:
+        """The consumer of this subscription."""
+        self._consumer = consumer
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """The consumer of this subscription; ``TransientError`` before it is started."""
+        if self._consumer is None:
+            raise TransientError(f"kafka: {self.group} is not subscribed yet")
+        return self._consumer
+
+    def polled(self, records: Polled) -> None:
+        """Remember under which assignment this batch was fetched."""
+        del records
+        self._polled_in = self._generation
+
+    async def poll_failed(self, error: Exception) -> None:
+        """Wait where waiting helps; end the process where it does not."""
+        if not (isinstance(error, KafkaError) and error.retriable):
+            # Refused credentials, a dead coordinator task, a record the client cannot even unpack: a new process says
+            # so again and again, in its log and by its absence, where a loop would only look alive.
+            process.die("bus.poll_failed", error, subscription=self.group, said=_word(error))
+        _log.warning("bus.poll_failed", subscription=self.group, error=type(error).__name__)
+        await self._attempts.pause(_POLL_AGAIN_SECONDS)
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Let the batch in flight end (bounded), then forget the partitions."""
+        self._attempts.interrupt()
+        if self._taking_over is not None:
+            self._taking_over.cancel()
+        try:
+            async with asyncio.timeout(REVOKE_WAIT_SECONDS), self._busy:
+                pass
+        except TimeoutError:
+            _log.warning("bus.revoked_while_busy", subscription=self.group)
+        self._generation += 1
+        self.progress.release()
+        if self._on_revoked is not None and revoked:
+            try:
+                await bounded(self._on_revoked(self._places(revoked)), self._settings.call_timeout_s, "on_revoked")
+            except Exception as error:  # aiokafka would log and forget it
+                process.die("bus.revoke_failed", error, subscription=self.group)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Begin with the new partitions; with a hook they stand still until it has returned."""
+        # Nothing may be awaited before the pause: no record may be fetched before the hook has spoken.
+        self._generation += 1
+        self._attempts.resume()
+        self.progress.own(assigned)
+        if self._halted is not None:
+            self.consumer.pause(*assigned)
+        elif self._on_assigned is not None and assigned:
+            self.consumer.pause(*assigned)
+            take_over = self._take_over(self._on_assigned, tuple(assigned), self._generation)
+            self._taking_over = asyncio.create_task(take_over)
+        _log.info("bus.assigned", subscription=self.group, partitions=sorted(map(_place, assigned)))
+
+    async def leave(self) -> None:
+        """Stop retrying; the batch in flight may end, an unfinished one is left for the next owner."""
+        self._attempts.interrupt(for_good=True)
+        if self._taking_over is not None:
+            self._taking_over.cancel()
+            await asyncio.wait([self._taking_over], timeout=REVOKE_WAIT_SECONDS)
+
+    # --- one batch
+
+    async def handle(self, records: Records) -> None:
+        """One batch from FastStream, which swallows what is raised; so nothing is."""
+        fetched_in = self._polled_in
+        try:
+            async with self._busy:
+                with measures.BATCH_SECONDS.labels(self.group).time():
+                    await self._process(records, fetched_in)
+        except GivenUpError:
+            measures.DROPPED.labels(self.group).inc()
+        except Exception as error:
+            process.die("bus.batch_failed", error, subscription=self.group)
+
+    async def _process(self, records: Records, fetched_in: int) -> None:
+        """Make everything durable, then commit. ``GivenUpError`` leaves the batch to whoever owns it now."""
+        if self._lost(fetched_in) or self._halted is not None:
+            raise GivenUpError("the batch came too late")
+        self.progress.begin(records)
+        batch = sort_out(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
+        dead = list(batch.dead)
+        if batch.accepted:
+            trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
+            rejected = await self._attempts.repeat(lambda: self._handler(batch.accepted), "the handler")
+            dead += self._letters(rejected or (), records)
+            self._still(fetched_in)
+        if dead:
+            await self._attempts.repeat(lambda: self._bury(dead), "writing dead letters")
+            self._still(fetched_in)
+        if batch.next_offsets:
+            await self._commit(batch.next_offsets)
+        self._count(records, batch, dead)
+        self._hold_back(batch, fetched_in)
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        await dead_letter.bury(
+            self._publisher,
+            self._settings,
+            letters,
+            subscription=self.group,
+            service=self._service,
+            now=self._clock.now(),
+        )
+
+    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+        # A commit that gets no answer ends the process (TransientError is not caught here): the effects are durable,
+        # and a fresh member reads what is committed.
+        try:
+            await bounded(self.consumer.commit(dict(offsets)), self._settings.call_timeout_s, "committing offsets")
+        except (CommitFailedError, IllegalStateError) as error:
+            measures.COMMIT_FAILURES.labels(self.group).inc()
+            _log.info("bus.commit_refused", subscription=self.group, error=type(error).__name__)
+            raise GivenUpError("the group has moved on") from error
+        self.progress.done(offsets)
+
+    def _letters(self, rejected: Sequence[Rejected], records: Records) -> list[DeadLetter]:
+        if not rejected:
+            return []
+        found = {(self._bare(record.topic), record.partition, record.offset): record for record in records}
+        letters = []
+        for received, reason, detail in rejected:
+            measures.REJECTED.labels(self.group, received.topic).inc()
+            record = found[received.topic, received.partition, received.offset]
+            letters.append(DeadLetter(raw(record, received.topic), reason, detail))
+        return letters
+
+    def _count(self, records: Records, batch: Triage, dead: Sequence[DeadLetter]) -> None:
+        for topic, number in _by_topic(batch.accepted).items():
+            measures.CONSUMED.labels(self.group, topic).inc(number)
+        if not dead:
+            self._dead_run = 0 if batch.accepted else self._dead_run
+            return
+        for letter in dead:
+            record = letter.record
+            _log.error(
+                "bus.dead_letter",
+                subscription=self.group,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                reason=letter.reason,
+                detail=letter.detail,
+            )
+        buried = {(f"{self._settings.topic_prefix}{x.record.topic}", x.record.partition, x.record.offset) for x in dead}
+        self._dead_run, most = dead_run(records, batch.next_offsets, buried, self._dead_run)
+        if most >= self._settings.dead_letter_cap:
+            self._halted = f"{most} dead letters in a row: stopped until restarted"
+            _log.critical("bus.too_many_dead_letters", subscription=self.group, in_a_row=most)
+
+    def _hold_back(self, batch: Triage, fetched_in: int) -> None:
+        """Pause what must wait and put the position back, unless the partitions are not ours any more."""
+        if self._lost(fetched_in):
+            return
+        for place, (offset, why) in batch.blocked.items():
+            self.consumer.pause(place)
+            self.consumer.seek(place, offset)
+            self.progress.block(place, why)
+            _log.error(
+                "bus.partition_blocked", subscription=self.group, partition=_place(place), offset=offset, why=why
+            )
+        if self._halted is not None:
+            self.consumer.pause(*self.consumer.assignment())
+            for place, offset in batch.left.items():
+                self.consumer.seek(place, offset)
+
+    # --- taking over
+
+    async def _take_over(self, hook: OnAssigned, assigned: Sequence[TopicPartition], generation: int) -> None:
+        async def starts() -> dict[TopicPartition, int]:
+            said = await hook(self._places(assigned))
+            return {place: await self._start(place, said) for place in assigned}
+
+        try:
+            async with self._busy:  # what is left of the last assignment's batch ends first
+                offsets = await self._attempts.repeat(starts, "the take-over")
+                self._still(generation)
+                for place, offset in offsets.items():
+                    self.consumer.seek(place, offset)
+                    self.progress.start(place, offset)
+                self.consumer.resume(*assigned)
+                _log.info("bus.took_over", subscription=self.group, partitions=len(assigned))
+        except GivenUpError:
+            return
+        except Exception as error:
+            process.die("bus.take_over_failed", error, subscription=self.group)
+
+    async def _start(self, place: TopicPartition, starts: Mapping[tuple[str, int], int]) -> int:
+        said = starts.get((self._bare(place.topic), place.partition))
+        if said is not None:
+            return said
+        asked = bounded(self.consumer.committed(place), self._settings.call_timeout_s, "asking for committed offsets")
+        return await asked or 0
+
+    # --- small things
+
+    def _lost(self, generation: int) -> bool:
+        return self._attempts.interrupted or generation != self._generation
+
+    def _still(self, generation: int) -> None:
+        """The partitions are ours, or on their way out with time enough to commit; otherwise ``GivenUpError``."""
+        if generation != self._generation:
+            raise GivenUpError("the partitions went to somebody else")
+
+    def _bare(self, name: str) -> str:
+        return bare_name(self._settings, name)
+
+    def _places(self, partitions: Sequence[TopicPartition]) -> Places:
+        return frozenset((self._bare(place.topic), place.partition) for place in partitions)
+
+
+def _by_topic(accepted: Sequence[Received]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for received in accepted:
+        counts[received.topic] = counts.get(received.topic, 0) + 1
+    return counts
+
+
+def _place(place: TopicPartition) -> str:
+    return f"{place.topic}/{place.partition}"
+
+
+def _word(error: Exception) -> str:
+    return str(error)[:200] if isinstance(error, KafkaError) else ""

@@ -1,0 +1,92 @@
+"""The parts of FastStream and aiokafka that the bus replaces, and why.
+
+FastStream brings the consume loop, its tasks and its graceful stop. Its own parser decodes every header (one that is
+not UTF-8 loses the whole batch), its batch subscriber sleeps after every empty poll, and its loop logs and repeats
+errors that will never go away; so parser, consumer and error handling are ours.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+
+Records = tuple[ConsumerRecord[bytes, bytes], ...]
+Polled = Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
+
+POLL_MS: Final = 500
+"""How long one poll waits for records; it returns at once when there are some."""
+
+
+class Owner(Protocol):
+    """Who looks after one consumer."""
+
+    def adopt(self, consumer: AIOKafkaConsumer) -> None:
+        """Take the consumer FastStream has just built."""
+
+    def polled(self, records: Polled) -> None:
+        """Hear of every poll that came back, before anything else can happen."""
+
+    async def poll_failed(self, error: Exception) -> None:
+        """Hear of a poll that failed; decides whether the process goes on."""
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
+    """A consumer whose poll really waits, and whose errors go to its owner instead of into a log every five seconds."""
+
+    def __init__(self, *, owner: Owner, **options: object) -> None:
+        super().__init__(**options)
+        self._owner = owner
+        owner.adopt(self)
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """Records by partition; waits for the first up to half a second whatever ``timeout_ms`` says."""
+        try:
+            records: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await super().getmany(
+                *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+            )
+        except RuntimeError as error:  # KafkaError is one; ConsumerStoppedError is not and ends the loop
+            await self._owner.poll_failed(error)
+            return {}
+        except (ValueError, AssertionError, LookupError) as error:
+            await self._owner.poll_failed(error)
+            return {}
+        self._owner.polled(records)
+        return records
+
+
+class ConsumingBroker(KafkaBroker):
+    """A FastStream broker for one subscription; builds our consumer with our options whatever its own say."""
+
+    def __init__(
+        self,
+        owner: Owner,
+        consumer_options: dict[str, Any],
+        **options: Any,  # noqa: ANN401  # handed on to FastStream as they are
+    ) -> None:
+        super().__init__(consumer_options["bootstrap_servers"], **options)
+        self._owner = owner
+        self._consumer_options = consumer_options
+
+    async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
+        def build(**options: object) -> AIOKafkaConsumer:
+            return PatientConsumer(owner=self._owner, **(options | self._consumer_options))
+
+        self.config.broker_config.builder = build
+        return build
+
+
+async def parse(records: Records) -> KafkaMessage:
+    """A message around the raw records; touches no header and no body."""
+    return KafkaMessage(
+        body=b"", headers={}, raw_message=records, consumer=FAKE_CONSUMER, message_id="", content_type=None
+    )
+
+
+async def decode(message: KafkaMessage) -> Records:
+    """The raw records themselves: they are validated one by one, later."""
+    raw = message.raw_message
+    return raw if isinstance(raw, tuple) else (raw,)

@@ -1,0 +1,270 @@
+"""Reading whole topics without a group: followers that keep a view in memory, and bounded reads for a take-over."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared import log, process
+from shared.bus import measures
+from shared.bus.backoff import backoff
+from shared.bus.connection import bare_name, bounded, client_options, topic_name
+from shared.bus.records import RawRecord, Received, raw, receive
+from shared.clock import Clock
+from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
+from shared.settings import BusSettings
+from shared.topics import Topic
+
+_log = log.get(__name__)
+
+POLL_MS: Final = 500
+FETCH_WAIT_MS: Final = 100
+"""The broker's long poll; with its default of 500 a question for the ends waits half a second behind it (measured)."""
+MAX_RECORDS: Final = 5_000
+SILENT_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 5.0
+_SPREAD: Final = 1.0
+
+
+class Follower:
+    """Applies every record of some topics to something in memory, in log order within a partition, for ever.
+
+    Records that cannot be read are counted and passed over: the topic's consumers write the dead letter. One of an
+    unknown type stops its partition and shows in ``check``. ``apply`` is synchronous; what it raises ends the process.
+    """
+
+    def __init__(
+        self,
+        settings: BusSettings,
+        topics: Sequence[Topic],
+        apply: Callable[[Received], None],
+        *,
+        from_start: bool,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._names = [topic_name(settings, topic) for topic in topics]
+        self._apply = apply
+        self._from_start = from_start
+        self._clock = clock
+        self._next: dict[TopicPartition, int] = {}
+        self._blocked: dict[TopicPartition, str] = {}
+        self._heard = clock.monotonic()
+        self._answered: int | None = None
+        self._trouble: str | None = "not started"
+        self._caught_up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to follow; returns once everything that was there at this moment is applied, however long it takes."""
+        self._task = asyncio.create_task(self._follow())
+        await self._caught_up.wait()
+
+    async def stop(self) -> None:
+        """Stop following; what was applied stays."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=2 * _STOP_SECONDS)
+
+    def check(self) -> str | None:
+        """For health: None while the view is as fresh as Kafka lets it be."""
+        if self._blocked:
+            return "; ".join(
+                f"{p.topic}/{p.partition} waits for a newer build: {why}" for p, why in self._blocked.items()
+            )
+        if self._trouble is not None:
+            return self._trouble
+        silent = self._clock.monotonic() - self._heard
+        return f"kafka has not answered for {silent:.0f} s" if silent > SILENT_SECONDS else None
+
+    async def _follow(self) -> None:
+        attempt = 0
+        while True:
+            consumer = _reader(self._settings)
+            try:
+                await self._read(consumer)
+            except (TransientError, KafkaError) as error:
+                attempt = 0 if self._trouble is None else attempt + 1
+                self._trouble = f"cannot follow {', '.join(self._names)}: {type(error).__name__}"
+                _log.warning("follow.retry", topics=self._names, attempt=attempt, error=str(error)[:200])
+            except Exception as error:
+                process.die("follow.failed", error, topics=self._names)
+            finally:
+                await _close(consumer)
+            await asyncio.sleep(backoff(attempt + 1, _SPREAD))
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        limit = self._settings.call_timeout_s
+        await bounded(consumer.start(), limit, "connecting a follower")
+        places = await _places(consumer, self._names, limit)
+        consumer.assign(places)
+        ends = await bounded(consumer.end_offsets(places), limit, "asking for the ends")
+        for place in places:
+            consumer.seek(place, self._next.setdefault(place, 0 if self._from_start else ends[place]))
+        consumer.pause(*self._blocked)
+        while True:
+            self._note(consumer, ends)
+            polled = await bounded(consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS), limit, "following")
+            for place, records in polled.items():
+                for record in records:
+                    if not self._one(place, record):
+                        consumer.pause(place)
+                        consumer.seek(place, record.offset)
+                        break
+                    self._next[place] = record.offset + 1
+            for place in ends:
+                # Compaction may have taken the last records before the end: the position passes over them.
+                if place not in polled and place not in self._blocked:
+                    position = await bounded(consumer.position(place), limit, "asking for a position")
+                    self._next[place] = max(self._next[place], position)
+
+    def _note(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
+        stamps = [consumer.last_poll_timestamp(place) for place in consumer.assignment() - self._blocked.keys()]
+        newest = max((stamp for stamp in stamps if stamp is not None), default=None)
+        if newest != self._answered:
+            self._answered = newest
+            self._heard = self._clock.monotonic()
+        for place in [p for p, end in ends.items() if self._next[p] >= end or p in self._blocked]:
+            del ends[place]
+        if not ends:
+            self._trouble = None
+            self._caught_up.set()
+
+    def _one(self, place: TopicPartition, record: Any) -> bool:  # noqa: ANN401  # aiokafka ships no types
+        topic = bare_name(self._settings, record.topic)
+        try:
+            received = receive(record, topic)
+        except PermanentError as error:
+            measures.FOLLOWED.labels(topic, "unreadable").inc()
+            _log.warning(
+                "follow.unreadable", topic=topic, partition=place.partition, offset=record.offset, reason=error.reason
+            )
+            return True
+        except UnknownTypeError as error:
+            self._blocked[place] = str(error)
+            _log.error(
+                "follow.partition_blocked", topic=topic, partition=place.partition, offset=record.offset, why=str(error)
+            )
+            return False
+        self._apply(received)
+        measures.FOLLOWED.labels(topic, "applied").inc()
+        return True
+
+
+class PartitionReader:
+    """Reads exact stretches of one topic's partitions: what a worker does before it takes one over.
+
+    One read at a time; another waits. Every call raises ``TransientError`` when Kafka does not answer.
+    """
+
+    def __init__(self, settings: BusSettings, topic: Topic) -> None:
+        self._settings = settings
+        self._name = topic_name(settings, topic)
+        self._topic = topic
+        self._limit = settings.call_timeout_s
+        self._consumer: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Connect."""
+        consumer = _reader(self._settings, auto_offset_reset="none")
+        try:
+            await bounded(consumer.start(), self._limit, "connecting a reader")
+        except BaseException:
+            await _close(consumer)
+            raise
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await _close(consumer)
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The offset the next record of each partition will get."""
+        places = [TopicPartition(self._name, number) for number in partitions]
+        if not places:
+            return {}
+        try:
+            ends = await bounded(self._connected().end_offsets(places), self._limit, "asking for the ends")
+        except KafkaError as error:
+            raise TransientError(f"kafka: asking for the ends failed: {type(error).__name__}") from error
+        return {place.partition: end for place, end in ends.items()}
+
+    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncIterator[RawRecord]:
+        """Every record from start to end (exclusive) of each partition, in order within a partition.
+
+        Raises ``FatalError`` where the log does not hold exactly these offsets: it was cut, or is not the log it was.
+        Read to the end or close the iterator: it holds the reader until then.
+        """
+        left = {TopicPartition(self._name, number): span for number, span in wanted.items() if span[0] < span[1]}
+        if not left:
+            return
+        async with self._turn:
+            consumer = self._connected()
+            consumer.assign(list(left))
+            for place, (start, _) in left.items():
+                consumer.seek(place, start)
+            while left:
+                for place, records in (await self._poll(consumer, left)).items():
+                    expected, end = left[place]
+                    for record in records:
+                        if expected == end:
+                            break
+                        if record.offset != expected:
+                            raise FatalError(
+                                f"{self._name}/{place.partition} has {record.offset} where {expected} is due"
+                            )
+                        expected += 1
+                        yield raw(record, self._topic.name)
+                    left[place] = (expected, end)
+                    if expected == end:
+                        del left[place]
+                        consumer.pause(place)
+
+    async def _poll(self, consumer: AIOKafkaConsumer, left: Mapping[TopicPartition, object]) -> Mapping[Any, Any]:
+        async def some() -> Mapping[Any, Any]:
+            while True:
+                got = await consumer.getmany(*left, timeout_ms=POLL_MS, max_records=MAX_RECORDS)
+                if got:
+                    return dict(got)
+
+        try:
+            return await bounded(some(), self._limit, f"reading {self._name}")
+        except OffsetOutOfRangeError as error:
+            raise FatalError(f"{self._name} does not reach back or up to what it should hold") from error
+        except KafkaError as error:
+            raise TransientError(f"kafka: reading {self._name} failed: {type(error).__name__}") from error
+
+    def _connected(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise TransientError(f"kafka: the reader of {self._name} is not connected")
+        return self._consumer
+
+
+def _reader(settings: BusSettings, *, auto_offset_reset: str = "earliest") -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset=auto_offset_reset,
+        fetch_max_wait_ms=FETCH_WAIT_MS,
+    )
+
+
+async def _places(consumer: AIOKafkaConsumer, names: Sequence[str], limit: float) -> list[TopicPartition]:
+    found = []
+    for name in names:
+        numbers = await bounded(consumer._client._wait_on_metadata(name), limit, f"looking for {name}")
+        found += [TopicPartition(name, number) for number in sorted(numbers)]
+    return found
+
+
+async def _close(consumer: AIOKafkaConsumer) -> None:
+    try:
+        await bounded(consumer.stop(), _STOP_SECONDS, "closing a reader")
+    except (TransientError, KafkaError) as error:
+        _log.warning("follow.close_failed", error=str(error))

@@ -1,0 +1,161 @@
+"""How a process begins and ends: signals, a watchdog for a silent loop, and an end that cannot hang.
+
+A worker that meets what it does not understand stops hard and is started again by its supervisor; nothing that matters
+lives only in memory. Exit codes: 0 asked to stop, 70 (EX_SOFTWARE) stopped by itself, 71 (EX_OSERR) the event loop was
+silent, 78 (EX_CONFIG) a setting is wrong.
+"""
+
+import asyncio
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+import uvloop
+
+from shared import log
+from shared.errors import IeumError
+
+_log = log.get(__name__)
+
+EXIT_FATAL: Final = 70
+EXIT_SILENT: Final = 71
+GRACE_SECONDS: Final = 25.0
+"""From the first signal to a hard end; Kubernetes gives 30 by default."""
+SILENCE_SECONDS: Final = 30.0
+"""How long the event loop may be silent. No work of this project holds it for a hundredth of that."""
+_DEBUGGED_FACTOR: Final = 5
+_BEAT_SECONDS: Final = 1.0
+_TICK_SECONDS: Final = 0.5
+_FRAMES: Final = 12
+
+
+def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
+    """Run a service until it returns, is asked to stop, or fails; never returns and never waits for stray threads."""
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    beat = Heartbeat()
+    threading.Thread(target=watch, args=(beat,), name="watchdog", daemon=True).start()
+    try:
+        loop.run_until_complete(_supervise(main, beat))
+    except SystemExit as error:
+        lines = str(error)
+        if lines and not lines.isdigit():
+            sys.stderr.write(f"{lines}\n")
+        leave(error.code if isinstance(error.code, int) else int(error.code is not None))
+    except BaseException as error:
+        die("process.failed", error)
+    leave(0)
+
+
+def die(event: str, error: BaseException | None = None, **fields: object) -> NoReturn:
+    """Log why and end the process at once with status 70.
+
+    Of errors that are not ours only type and place are logged: their text may repeat what a person wrote.
+    """
+    if error is not None:
+        fields |= {"error": type(error).__name__, "where": _places(error)}
+        if isinstance(error, IeumError):
+            fields["detail"] = str(error)
+    with contextlib.suppress(Exception):
+        _log.critical(event, **fields)
+    leave(EXIT_FATAL)
+
+
+def leave(code: int) -> NoReturn:
+    """Flush what was written and end the process without waiting for threads or exit handlers."""
+    for handler in logging.getLogger().handlers:
+        with contextlib.suppress(Exception):
+            handler.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    os._exit(code)
+
+
+class Heartbeat:
+    """The last sign of life of the event loop; ``count`` grows by one each second while it runs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def keep(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self.count += 1
+            await asyncio.sleep(_BEAT_SECONDS)
+
+
+class Silence:
+    """Adds up how long the heart has not beaten, by the watchdog's own ticks.
+
+    A process that was stopped (SIGSTOP, a sleeping laptop) makes one late tick, and a tick never counts for more than
+    twice its length: the time it was stopped is not held against it.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._seen = -1
+
+    def tick(self, beats: int, elapsed: float) -> float:
+        """One look: ``beats`` as counted so far, ``elapsed`` seconds since the last look. Returns the silence."""
+        if beats != self._seen:
+            self._seen = beats
+            self.seconds = 0.0
+        else:
+            self.seconds += min(elapsed, 2 * _TICK_SECONDS)
+        return self.seconds
+
+
+def watch(beat: Heartbeat, limit: float = SILENCE_SECONDS) -> None:
+    """Body of the watchdog thread: ends the process with status 71 when the heart is silent for ``limit`` seconds."""
+    silence = Silence()
+    last = time.monotonic()
+    while True:
+        time.sleep(_TICK_SECONDS)
+        now = time.monotonic()
+        quiet = silence.tick(beat.count, now - last)
+        last = now
+        if quiet > limit * (_DEBUGGED_FACTOR if sys.gettrace() is not None else 1):
+            os.write(2, b'{"event": "process.loop_silent", "level": "critical"}\n')
+            faulthandler.dump_traceback(all_threads=True)
+            os._exit(EXIT_SILENT)
+
+
+async def _supervise(main: Callable[[], Awaitable[None]], beat: Heartbeat) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main())
+    heart = asyncio.create_task(beat.keep())
+    asked = False
+
+    def stop(number: int) -> None:
+        nonlocal asked
+        if asked:
+            die("process.stopped_hard", signal=signal.Signals(number).name)
+        asked = True
+        _log.info("process.stopping", signal=signal.Signals(number).name)
+        loop.call_later(GRACE_SECONDS, die, "process.stop_took_too_long")
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not asked:
+            raise
+    finally:
+        heart.cancel()
+    _log.info("process.stopped")
+
+
+def _places(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return [f"{os.path.relpath(frame.filename)}:{frame.lineno} {frame.name}" for frame in frames]
