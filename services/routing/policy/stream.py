@@ -1,7 +1,8 @@
 """From events to routing records: what one batch of `reports` and `cases` makes of what the log says. Pure.
 
 ``decide`` reads a partition's state and changes nothing in it: the caller publishes the drafts and lets the log,
-not the intention, change the state. Within a batch later events see the standings earlier drafts would lead to.
+not the intention, change the state. One batch holds at most one draft per report: a second one would rest on the
+intention that the first is accepted, and where it came second in the log the wrong one would follow it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming,
 from services.routing.policy.assign import choose, decision_of, linked_center, transferred
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
 from shared.centers import CENTER_IDS, CENTRAL
+from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReceived, ReportWithdrawn
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
@@ -25,6 +27,8 @@ class Outcome:
 
     drafts: list[Draft] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    deferred: list[int] = field(default_factory=list)
+    """Places of events that wait until the log holds what this batch says about their report."""
     repeated: int = 0
     """Events already acted on."""
     void: int = 0
@@ -99,10 +103,16 @@ class _Desk:
         match one.event:
             case ReportReceived() as event:
                 self._received(event, one)
+            case ReportEvent(report_id=report_id) if report_id in self._ahead and self._follows(one.event):
+                self.outcome.deferred.append(index)
             case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() as event:
                 self._reported(index, event, one)
             case CaseEvent() as event:
                 self._case(index, event, one)
+
+    def _follows(self, event: Event) -> bool:
+        """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
+        return not isinstance(event, CaseEvent) or _unknown(event, self.state) is None
 
     def _standing(self, report_id: str) -> Standing | None:
         return self._ahead.get(report_id) or self.state.standings.get(report_id)

@@ -87,7 +87,9 @@ def test_an_amendment_is_passed_on_once_and_changes_the_weight() -> None:
     amended = ReportAmended(
         report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan", urgency="critical")
     )
-    (event,) = settle(state, run(state, amended, amended))
+    outcome = run(state, amended, amended)
+    (event,) = settle(state, outcome)
+    assert outcome.deferred == [1]
     assert isinstance(event, ReportUpdated)
     assert (event.version, event.ownership, event.intake_version, event.kind) == (2, 1, 2, UpdateKind.AMENDED)
     assert state.weighted == {"busan": 20}
@@ -115,7 +117,7 @@ def test_what_follows_a_report_nobody_received_is_refused() -> None:
 
 def test_an_accepted_transfer_moves_the_ownership_once() -> None:
     state = routed()
-    (event,) = settle(state, run(state, accepted("jeju"), accepted("jeju")))
+    (event,) = settle(state, run(state, accepted("jeju")))
     assert isinstance(event, ReportRerouted)
     assert (event.version, event.ownership, event.previous_center_id) == (2, 2, "busan")
     assert (event.decision.center_id, event.decision.reason) == ("jeju", RoutingReason.TRANSFER_ACCEPTED)
@@ -133,7 +135,10 @@ def test_a_case_event_of_an_ownership_that_is_over_is_void() -> None:
 def test_a_closed_case_ends_and_reopens() -> None:
     state = routed()
     closed, reopened = case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)
-    end, again = settle(state, run(state, closed, reopened))
+    first = run(state, closed, reopened)
+    assert first.deferred == [1], "the second rests on the first, so the log must hold that"
+    (end,) = settle(state, first)
+    (again,) = settle(state, run(state, reopened))
     assert (end.reason, end.version) == (EndReason.CLOSED, 2)
     assert (again.kind, again.version) == (UpdateKind.REOPENED, 3)
     assert state.weighted == {"busan": 10}
@@ -231,8 +236,10 @@ def test_the_first_record_of_a_version_counts_and_later_ones_are_ignored() -> No
 
 def test_a_hole_in_the_versions_is_fatal() -> None:
     state = routed()
-    outcome = run(state, case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2))
-    _, reopened = published(outcome)
+    closed = PartitionState(standings=dict(state.standings), open_by_center={"busan": {report_id(1): None}})
+    closed.weighted, closed.counted = {"busan": 10}, {"busan": 1}
+    settle(closed, run(closed, case(CaseClosed, 1, outcome="supported")))
+    (reopened,) = published(run(closed, case(CaseReopened, 2)))
     with pytest.raises(FatalError):
         state.fold(reopened)
     with pytest.raises(FatalError):

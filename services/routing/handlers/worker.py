@@ -1,0 +1,242 @@
+"""The worker: takes partitions over, decides about what it reads, and gives up what closed centres own.
+
+Two workers may believe they own the same partition (one was paused and wakes up). That is harmless: what both publish
+lies in one order in the log, the first record of a version counts, and the ledger notices who was second.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from services.routing import measures
+from services.routing.handlers.ledger import Ledger
+from services.routing.handlers.loads import LoadView
+from services.routing.model import Board, Draft, FirstRouting, Incoming
+from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, moves
+from services.routing.projection import PartitionState
+from services.routing.rendering import record_of
+from shared import log, trace
+from shared.bus.consumer import Received, Rejected
+from shared.clock import SEOUL, Clock
+from shared.errors import FatalError, TransientError
+from shared.events.base import Record
+from shared.events.cases import CaseAcknowledged
+from shared.events.reports import ReportReceived
+from shared.events.routings import ReportRerouted
+from shared.topics import CASES, REPORTS
+
+_log = log.get(__name__)
+
+Places = frozenset[tuple[str, int]]
+
+SLICE: Final = 250
+"""Events decided and published together: about 0.7 MB of records, below the broker's limit for one batch."""
+BATCH_BYTES: Final = 900_000
+"""Above this a slice is halved; the broker refuses batches above 1,048,588 bytes, headers and framing included."""
+_HEADER_BYTES: Final = 500
+MOVES_AT_ONCE: Final = 50
+
+
+class Owners(Protocol):
+    """The store's copy of who owns what, for linked reports of partitions this worker does not fold."""
+
+    async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
+        """Centres by report id; reports not found are left out."""
+
+
+class Worker:
+    """Decides for the partitions it is given."""
+
+    def __init__(self, ledger: Ledger, view: LoadView, owners: Owners, clock: Clock, *, linked_lookup_s: float) -> None:
+        self._ledger = ledger
+        self._view = view
+        self._owners = owners
+        self._clock = clock
+        self._linked_lookup_s = linked_lookup_s
+        self._owned: set[int] = set()
+
+    def owned(self) -> Mapping[int, PartitionState]:
+        """The partitions this worker decides for, with what it knows of them."""
+        return {p: self._ledger.states[p] for p in sorted(self._owned)}
+
+    async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
+        """Read the log before deciding anything. Starts at the committed offsets: nothing is said about them here."""
+        partitions = _partitions(places)
+        started = self._clock.monotonic()
+        await self._ledger.take_over(partitions)
+        self._owned = set(partitions)
+        measures.PARTITIONS.set(len(partitions))
+        seconds = self._clock.monotonic() - started
+        measures.TAKE_OVER_SECONDS.observe(seconds)
+        known = sum(len(self._ledger.states[p].standings) for p in partitions)
+        _log.info("routing.took_over", partitions=sorted(partitions), reports=known, ms=round(seconds * 1000))
+        return {}
+
+    async def on_revoked(self, places: Places) -> None:
+        """Stop telling loads and moving reports; memory is kept, for the partition may come back."""
+        self._owned -= {partition for _, partition in places}
+        measures.PARTITIONS.set(len(self._owned))
+
+    async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
+        """Decide about one batch; when this returns, everything is in the log."""
+        by_partition: dict[int, list[Received]] = {}
+        for received in batch:
+            by_partition.setdefault(received.partition, []).append(received)
+        tasks = [self._partition(p, _reports_first(part)) for p, part in by_partition.items()]
+        # Every partition is waited for, even when one fails: a batch must not go on behind the bus's back.
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, BaseException)]
+        for failure in sorted(failures, key=lambda f: isinstance(f, TransientError)):
+            raise failure
+        return [rejected for result in results if isinstance(result, list) for rejected in result]
+
+    async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
+        rejected: list[Rejected] = []
+        async with self._ledger.locks[partition]:
+            for start in range(0, len(batch), SLICE):
+                rejected += await self._slice(partition, batch[start : start + SLICE])
+        return rejected
+
+    async def _slice(self, partition: int, batch: list[Received]) -> list[Rejected]:
+        """Decide about a few hundred events and publish; again if somebody wrote in between.
+
+        Deciding again is what keeps an amendment or a withdrawal: its record may have come second to one of the same
+        version. What did reach the log is then seen to be known, and is not published twice.
+        """
+        state = self._ledger.state(partition)
+        incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
+        if cases_ahead_of(incoming, state):
+            measures.REFRESHES.inc()
+            await self._ledger.read_on([partition])
+        owners = await self._linked_owners(incoming)
+        rejected: list[Rejected] = []
+        waiting = list(range(len(batch)))
+        while waiting:
+            now = waiting
+            outcome, records = self._decided(partition, [incoming[place] for place in now], owners)
+            while len(now) > 1 and sum(len(r.value) + _HEADER_BYTES for r in records) > BATCH_BYTES:
+                now = now[: len(now) // 2]
+                outcome, records = self._decided(partition, [incoming[place] for place in now], owners)
+            if records and not await self._ledger.publish(partition, outcome.drafts, records):
+                continue
+            rejected += [Rejected(batch[now[place]], reason, detail) for place, reason, detail in outcome.refused]
+            _count(outcome)
+            waiting = [now[place] for place in outcome.deferred] + waiting[len(now) :]
+        for one in incoming:
+            if isinstance(one.event, CaseAcknowledged):
+                state.acknowledge(one.event)
+        return rejected
+
+    def _decided(
+        self, partition: int, incoming: Sequence[Incoming], owners: Mapping[str, str]
+    ) -> tuple[Outcome, list[Record]]:
+        state = self._ledger.state(partition)
+        outcome = decide(incoming, state, self._board(partition), self._moment(), owners)
+        return outcome, [record_of(draft) for draft in outcome.drafts]
+
+    async def move_from_closed(self) -> None:
+        """Give a bounded number of reports of closed centres new owners; asked again as long as one is closed."""
+        if not self._view.any_closed():
+            return
+        for partition in sorted(self._owned):
+            async with self._ledger.locks[partition]:
+                if partition not in self._owned:
+                    continue
+                state = self._ledger.state(partition)
+                drafts = moves(
+                    state, self._board(partition), self._moment(), trace.new_traceparent(), limit=MOVES_AT_ONCE
+                )
+                # After a gap nothing need be decided again here: closing is a level, and is looked at again.
+                if drafts and await self._ledger.publish(partition, drafts, [record_of(draft) for draft in drafts]):
+                    measures.MOVED.inc(len(drafts))
+                    _count(Outcome(drafts=drafts))
+
+    def _board(self, partition: int) -> Board:
+        return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
+
+    def _moment(self) -> Moment:
+        now = self._clock.now()
+        return Moment(now=now, day=now.astimezone(SEOUL).date())
+
+    async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
+        """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
+
+        The copy may lag or be away. The report is then decided without the link: a linked report apart is a nuisance,
+        a report that waits for a store is a person who waits.
+        """
+        linked = {
+            other
+            for one in incoming
+            if isinstance(one.event, ReportReceived)
+            for other in one.event.facts.linked_reports
+        }
+        if not linked:
+            return {}
+        found = {}
+        for other in linked:
+            for state in self._ledger.states.values():
+                if (standing := state.standings.get(other)) is not None:
+                    found[other] = standing.center_id
+        if missing := sorted(linked - set(found)):
+            try:
+                async with asyncio.timeout(self._linked_lookup_s):
+                    found |= await self._owners.owners_of(missing)
+            except (TransientError, TimeoutError) as error:
+                _log.warning("routing.linked_not_found", reports=len(missing), error=type(error).__name__)
+        return found
+
+
+class Closing:
+    """Asks the worker again and again whether closed centres still own something."""
+
+    def __init__(self, worker: Worker, clock: Clock, every_s: float) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._every_s = every_s
+
+    async def run(self) -> None:
+        """Until cancelled. What could not be published is moved next time."""
+        while True:
+            await self._clock.sleep(self._every_s)
+            try:
+                await self._worker.move_from_closed()
+            except TransientError as error:
+                _log.warning("routing.closing_delayed", error=str(error))
+
+
+def _partitions(places: Places) -> frozenset[int]:
+    """A report and its cases must meet in one worker."""
+    reports = frozenset(p for topic, p in places if topic == REPORTS.name)
+    cases = frozenset(p for topic, p in places if topic == CASES.name)
+    if reports != cases:
+        raise FatalError(f"assigned reports {sorted(reports)} but cases {sorted(cases)}: the assignor must be Range")
+    return reports
+
+
+def _reports_first(batch: list[Received]) -> list[Received]:
+    """Between the two topics there is no order; a report comes before what a centre did with it."""
+    return sorted(batch, key=lambda received: received.topic != REPORTS.name)
+
+
+def _count(outcome: Outcome) -> None:
+    measures.REPEATED.inc(outcome.repeated)
+    measures.VOID.inc(outcome.void)
+    reasons: dict[str, int] = {}
+    for draft in outcome.drafts:
+        _count_draft(draft, reasons)
+    for reason, number in reasons.items():
+        measures.DECISIONS.labels(reason).inc(number)
+
+
+def _count_draft(draft: Draft, reasons: dict[str, int]) -> None:
+    match draft.body:
+        case FirstRouting(choice=decision, decided_at=decided_at) as routing:
+            waited = (decided_at - routing.report.received_at).total_seconds()
+            measures.DECISION_SECONDS.observe(max(0.0, waited))
+        case ReportRerouted(decision=decision):
+            pass
+        case _:
+            return
+    reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
+    if decision.over_capacity:
+        measures.OVER_CAPACITY.inc()

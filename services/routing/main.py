@@ -1,0 +1,163 @@
+"""Puts routing together and runs it: the only place where its parts meet."""
+
+import asyncio
+import gc
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.routing.api import api_router
+from services.routing.handlers.copying import Copier
+from services.routing.handlers.ledger import Ledger
+from services.routing.handlers.loads import LoadTeller, LoadView
+from services.routing.handlers.worker import Closing, Places, Worker
+from services.routing.model import Board
+from services.routing.pages import page_router
+from services.routing.settings import RoutingSettings
+from services.routing.store import DecisionStore
+from shared import centers, log, mongo
+from shared.bus.bus import Bus
+from shared.clock import Clock, SystemClock
+from shared.errors import FatalError
+from shared.follow import Follower, PartitionReader
+from shared.health import Health
+from shared.settings import BusSettings, StoreSettings, load
+from shared.topics import CASES, CENTERS, LOADS, REPORTS, ROUTINGS
+from shared.web.app import create_app
+from shared.web.pages import Pages
+from shared.web.serve import serve
+from shared.web.staff import StaffGate, staff_router
+from shared.web.translations import gettext_noop
+
+SERVICE: Final = "routing"
+HERE: Final = Path(__file__).parent
+YOUNG_OBJECTS: Final = 100_000
+"""The collector looks for cycles after so many new objects. A batch makes tens of thousands and no cycle; with the
+default of 700 the collector took half the time of a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """The parts of one routing process."""
+
+    app: FastAPI
+    bus: Bus
+    store: DecisionStore
+    readers: tuple[PartitionReader, PartitionReader]
+    follower: Follower
+    teller: LoadTeller
+    closing: Closing
+    sees: asyncio.Event
+    """Set once loads and centres are known; nothing is taken over before."""
+    clock: Clock
+
+    async def start(self) -> None:
+        """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
+        await self.bus.start()
+        for part in (*self.readers, self.follower):
+            await part.start()
+        self.sees.set()
+
+    async def stop(self) -> None:
+        """Leave the groups first, then stop reading."""
+        for part in (self.bus, self.follower, *self.readers):
+            await part.stop()
+
+    async def prepare_store(self) -> None:
+        """Make the store's index once the store is there; routing does not wait for it."""
+        await mongo.wait_until_ready(self.store.database, self.clock)
+        await self.store.prepare()
+
+
+def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
+    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the tables of places are not sound."""
+    check_tables()
+    health = Health()
+    store = DecisionStore(mongo.connect(store_settings, SERVICE))
+    bus = Bus(bus_settings, SERVICE, health, clock)
+    routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
+    view = LoadView(settings.cases_per_person)
+    follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
+    ledger = Ledger(bus.publisher, routings, cases)
+    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s)
+    sees = asyncio.Event()
+
+    async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
+        await sees.wait()
+        return await worker.on_assigned(places)
+
+    bus.subscribe(
+        REPORTS,
+        CASES,
+        group="routing",
+        handler=worker.handle,
+        max_records=settings.max_records,
+        on_assigned=take_over,
+        on_revoked=worker.on_revoked,
+    )
+    bus.subscribe(ROUTINGS, group="routing-copy", handler=Copier(store).handle)
+    health.ready["loads"] = follower.check
+    return Routing(
+        app=application(settings, health, store, worker, view, clock),
+        bus=bus,
+        store=store,
+        readers=(routings, cases),
+        follower=follower,
+        teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
+        closing=Closing(worker, clock, settings.closing_every_s),
+        sees=sees,
+        clock=clock,
+    )
+
+
+def application(
+    settings: RoutingSettings, health: Health, store: DecisionStore, worker: Worker, view: LoadView, clock: Clock
+) -> FastAPI:
+    """The HTTP side: API, pages, sign-in."""
+
+    def board() -> Board:
+        return view.board(worker.owned())
+
+    pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    gate = StaffGate(settings, clock=clock)
+    return create_app(
+        service=SERVICE,
+        title=gettext_noop("Routing"),
+        description=gettext_noop("Decides which centre owns a report, and explains why."),
+        settings=settings,
+        health=health,
+        routers=[api_router(store, board, gate), page_router(store, board, pages, gate), staff_router(pages)],
+        pages=pages,
+    )
+
+
+def check_tables() -> None:
+    """Raises ``FatalError`` if places, catchments and centres do not fit together."""
+    if faults := centers.faults(centers.TABLES):
+        raise FatalError(f"the tables of centres are not sound: {'; '.join(faults)}")
+
+
+async def run() -> None:
+    """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store may come later."""
+    settings, bus_settings, store_settings = load(RoutingSettings), load(BusSettings), load(StoreSettings)
+    log.configure(SERVICE, settings.log_level)
+    gc.set_threshold(YOUNG_OBJECTS, 50, 100)
+    routing = build(settings, bus_settings, store_settings, SystemClock())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
+            tasks.create_task(routing.prepare_store(), name="store")
+            await routing.start()
+            tasks.create_task(routing.teller.run(), name="loads")
+            tasks.create_task(routing.closing.run(), name="closing")
+    finally:
+        await routing.stop()
+
+
+def _name() -> str:
+    return f"{socket.gethostname()[:60]}:{os.getpid()}"

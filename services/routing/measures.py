@@ -1,0 +1,38 @@
+"""What routing measures. No label names a centre: live counts per centre are not for everyone who can read metrics."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.metrics import LATENCY_BUCKETS, REGISTRY
+
+DECISIONS = Counter("ieum_routing_decisions", "Decisions in the log, by reason.", ("reason",), registry=REGISTRY)
+OVER_CAPACITY = Counter(
+    "ieum_routing_over_capacity", "Decisions that gave a report to a centre past its capacity.", registry=REGISTRY
+)
+DECISION_SECONDS = Histogram(
+    "ieum_routing_decision_seconds",
+    "From accepting a report to deciding about it.",
+    buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+RECORDS = Counter("ieum_routing_records", "Records this worker added to the log.", registry=REGISTRY)
+GAPS = Counter(
+    "ieum_routing_gaps", "Publishes that found somebody had written in between, or no offset at all.", registry=REGISTRY
+)
+IGNORED = Gauge(
+    "ieum_routing_ignored_records", "Records of this worker's partitions that came second.", registry=REGISTRY
+)
+GARBAGE = Counter("ieum_routing_garbage", "Records passed over while reading on: not readable.", registry=REGISTRY)
+REPEATED = Counter("ieum_routing_repeated_events", "Events already acted on.", registry=REGISTRY)
+VOID = Counter("ieum_routing_void_events", "Case events of an ownership that is over.", registry=REGISTRY)
+REFRESHES = Counter(
+    "ieum_routing_refreshes", "Reads to the end of the log because a case event was ahead.", registry=REGISTRY
+)
+MOVED = Counter("ieum_routing_moved", "Reports moved away from closed centres.", registry=REGISTRY)
+PARTITIONS = Gauge("ieum_routing_partitions", "Partitions this worker decides for.", registry=REGISTRY)
+TAKE_OVER_SECONDS = Histogram(
+    "ieum_routing_take_over_seconds", "Reading the log before deciding.", buckets=LATENCY_BUCKETS, registry=REGISTRY
+)
+LOAD_VIEW_AGE = Gauge(
+    "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
+)
+COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)

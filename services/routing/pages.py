@@ -1,0 +1,82 @@
+"""Pages for staff: the centres on a map, and one report's decisions explained."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.routing import words
+from services.routing.api import entries_of
+from services.routing.model import Board
+from services.routing.projection import RoutingEvent
+from services.routing.rendering import Band
+from services.routing.store import DecisionStore
+from services.routing.views import CenterRow, center_row, event_of, percent_used, replays
+from shared.centers import center
+from shared.events.base import ReportId
+from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.web.korea import MapCell
+from shared.web.pages import Pages
+from shared.web.staff import StaffGate
+
+_CLASSES: Final = {
+    Band.FREE: "level-1",
+    Band.BUSY: "level-2",
+    Band.NEARLY_FULL: "level-3",
+    Band.FULL: "level-4",
+    Band.CLOSED: "hidden",
+}
+
+
+def page_router(store: DecisionStore, board: Callable[[], Board], pages: Pages, gate: StaffGate) -> APIRouter:
+    """``/`` (centres), ``/decisions?report_id=`` (the search form) and ``/decisions/{report_id}``."""
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(gate)])
+
+    @router.get("/")
+    async def centers(request: Request) -> Response:
+        rows = [center_row(seat) for seat in board().values()]
+        return pages.render(request, "centers.html", rows=rows, cells=_cells(rows, pages, request), words=words)
+
+    @router.get("/decisions")
+    async def look_up(report_id: ReportId) -> Response:
+        return RedirectResponse(f"/decisions/{report_id}", 303)
+
+    @router.get("/decisions/{report_id}")
+    async def decision(request: Request, report_id: Annotated[ReportId, Path()]) -> Response:
+        events = [event_of(entry) for entry in await entries_of(store, report_id)]
+        steps = [_step(event, request, pages) for event in events]
+        owner = center(steps[-1]["center_id"])
+        return pages.render(
+            request, "decision.html", report_id=report_id, steps=steps, owner=owner, words=words, center=center
+        )
+
+    return router
+
+
+def _cells(rows: list[CenterRow], pages: Pages, request: Request) -> dict[str, MapCell]:
+    translate = pages.gettext(request)
+    return {row.center_id: MapCell(_CLASSES[row.band], translate(words.BANDS[row.band])) for row in rows}
+
+
+def _step(event: RoutingEvent, request: Request, pages: Pages) -> Mapping[str, Any]:
+    """One entry of the history, fit for the template."""
+    translate = pages.gettext(request)
+    step: dict[str, Any] = {"version": event.version, "decided_at": event.decided_at, "replays": replays(event)}
+    match event:
+        case ReportRouted() | ReportRerouted():
+            return step | _decided(event.decision, translate)
+        case ReportUpdated():
+            return step | {"center_id": event.center_id, "sentence": translate(words.UPDATES[event.kind])}
+        case ReportEnded():
+            return step | {"center_id": event.center_id, "sentence": translate(words.ENDS[event.reason])}
+
+
+def _decided(decision: Decision, translate: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "center_id": decision.center_id,
+        "sentence": translate(words.REASONS[decision.reason]),
+        "decision": decision,
+        "candidates": [(candidate, percent_used(candidate)) for candidate in decision.candidates],
+    }

@@ -1,0 +1,24 @@
+"""Routing's own settings. The numbers of the rule are not among them: they belong to a rule version."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class RoutingSettings(ServiceSettings):
+    """What routing needs besides the bus and the store."""
+
+    model_config = SettingsConfigDict(env_prefix="ROUTING_", extra="ignore")
+
+    port: int = Field(default=8002, ge=1, le=65535, examples=[8002])
+    cases_per_person: int = Field(default=15, ge=1, le=999, examples=[15])
+    """Normal cases one person can carry at a time, until a centre says otherwise. An assumption, to be reviewed."""
+    max_records: int = Field(default=3000, ge=1, le=20000, examples=[3000])
+    """Records one batch may hold over all partitions; more is faster in a backlog and takes more memory."""
+    loads_every_s: float = Field(default=0.25, gt=0, le=2, examples=[0.25])
+    """How often a worker tells the others its sums when they have changed."""
+    closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
+    """How often a worker looks for what closed centres still own."""
+    linked_lookup_s: float = Field(default=1.0, gt=0, le=10, examples=[1])
+    """How long the owner of a linked report is looked up in the store before the report is decided without it."""

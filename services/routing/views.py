@@ -1,0 +1,119 @@
+"""What the API and the pages show: centres with their bands, and everything routing did about a report."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from services.routing.model import Seat
+from services.routing.policy.assign import replay, utilisation
+from services.routing.policy.rules import RULES
+from services.routing.projection import RoutingEvent
+from services.routing.rendering import Band, band_of
+from services.routing.store import Entry
+from shared.centers import TABLE_VERSION, center
+from shared.clock import SEOUL
+from shared.events.base import CenterId, ReportId
+from shared.events.catalog import EVENT_TYPES
+from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
+from shared.events.vocabulary import CenterState
+
+_PER_PERCENT = 10_000
+
+
+class CenterRow(BaseModel):
+    """A centre as routing sees it now. A band instead of a count: live counts are not for everyone on staff."""
+
+    center_id: CenterId
+    name_ko: str
+    name_en: str
+    state: CenterState
+    staff_on_duty: int = Field(ge=0)
+    band: Band
+
+
+class CenterRows(BaseModel):
+    """All 16 centres, by id."""
+
+    centers: list[CenterRow]
+
+
+class HistoryEntry(BaseModel):
+    """One record of routing's stream about a report."""
+
+    version: int = Field(ge=1)
+    ownership: int = Field(ge=1)
+    type: str
+    center_id: CenterId
+    decided_at: datetime
+    event: dict[str, Any]
+    """The event's body as published, with the decision and all its candidates where one was made."""
+    replays: bool | None = None
+    """Whether deciding again from what was recorded gives the same answer; none where nothing was decided, or under
+    a rule or tables of another version."""
+
+
+class History(BaseModel):
+    """Everything routing did about a report, oldest first. The last entry's centre owns it."""
+
+    report_id: ReportId
+    center_id: CenterId
+    records: list[HistoryEntry]
+
+
+def center_row(seat: Seat) -> CenterRow:
+    """One row of the list of centres."""
+    known = center(seat.center_id)
+    return CenterRow(
+        center_id=seat.center_id,
+        name_ko=known.name_ko,
+        name_en=known.name_en,
+        state=seat.state,
+        staff_on_duty=seat.staff_on_duty,
+        band=band_of(seat),
+    )
+
+
+def event_of(entry: Entry) -> RoutingEvent:
+    """The event an entry was copied from."""
+    event = EVENT_TYPES[entry.type].model_validate(entry.event)
+    if not isinstance(event, RoutingEvent):
+        raise TypeError(f"{entry.type} is no routing event")
+    return event
+
+
+def replays(event: RoutingEvent) -> bool | None:
+    """Whether the recorded decision follows from what it recorded; none where this build cannot tell."""
+    if not isinstance(event, ReportRouted | ReportRerouted):
+        return None
+    decision: Decision = event.decision
+    if decision.rule_version not in RULES or decision.table_version != TABLE_VERSION:
+        return None
+    return replay(decision, event.facts, event.decided_at.astimezone(SEOUL).date()) == decision
+
+
+def history_of(report_id: str, entries: list[Entry]) -> History:
+    """The history of a report that has at least one entry."""
+    records = []
+    for entry in entries:
+        event = event_of(entry)
+        records.append(
+            HistoryEntry(
+                version=entry.version,
+                ownership=entry.ownership,
+                type=entry.type,
+                center_id=entry.center_id,
+                decided_at=event.decided_at,
+                event=entry.event,
+                replays=replays(event),
+            )
+        )
+    return History(report_id=report_id, center_id=entries[-1].center_id, records=records)
+
+
+def percent_used(candidate: Candidate) -> int | None:
+    """Whole percent of what the staff on duty can carry, before the report; none where nobody is on duty."""
+    if candidate.capacity == 0:
+        return None
+    seat = Seat(candidate.center_id, candidate.state, candidate.staff_on_duty, candidate.load, candidate.capacity)
+    return utilisation(seat, 0) // _PER_PERCENT

@@ -1,0 +1,58 @@
+"""The sentences and words people read about decisions, as English message ids. Events carry codes only."""
+
+from typing import Final
+
+from services.routing.rendering import Band
+from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason, UpdateKind
+from shared.web.translations import gettext_noop
+
+REASONS: Final = {
+    RoutingReason.HOME: gettext_noop("The home centre has room."),
+    RoutingReason.HOME_FULL_NEIGHBOUR: gettext_noop("The home centre is busy; a neighbour has more room."),
+    RoutingReason.HOME_FULL_WIDER: gettext_noop("The home centre and its neighbours are full; this one has room."),
+    RoutingReason.HOME_CLOSED: gettext_noop("The home centre is closed."),
+    RoutingReason.HOME_DECLINED: gettext_noop("The reporter does not want the home centre."),
+    RoutingReason.NO_HOME_SEOUL: gettext_noop("Seoul has no centre of its own here; the least busy nearby takes it."),
+    RoutingReason.NO_HOME_OVERSEAS: gettext_noop("The report comes from abroad; the least busy centre takes it."),
+    RoutingReason.NO_HOME_UNKNOWN: gettext_noop("The place is not known; the least busy centre takes it."),
+    RoutingReason.NO_HOME_DISTRICT_UNKNOWN: gettext_noop("The district is not known; the less busy of two takes it."),
+    RoutingReason.LINKED: gettext_noop("The centre already looks after a linked report."),
+    RoutingReason.ALL_FULL: gettext_noop("Every centre is full; this one takes it all the same."),
+    RoutingReason.ALL_CLOSED: gettext_noop("Every centre that may take it is closed; the central centre takes it."),
+    RoutingReason.TRANSFER_ACCEPTED: gettext_noop("The centre accepted a transfer."),
+}
+
+VERDICTS: Final = {
+    PassedOver.CHOSEN: gettext_noop("Chosen"),
+    PassedOver.CLOSED: gettext_noop("Closed"),
+    PassedOver.DECLINED: gettext_noop("Declined by the reporter"),
+    PassedOver.BUSIER: gettext_noop("Busier"),
+    PassedOver.FULL: gettext_noop("Full"),
+    PassedOver.OUT_OF_REACH: gettext_noop("Farther than needed"),
+    PassedOver.KEPT_AT_HOME: gettext_noop("Not needed"),
+}
+
+STATES: Final = {
+    CenterState.OPEN: gettext_noop("Open"),
+    CenterState.SHORT_STAFFED: gettext_noop("Short-staffed"),
+    CenterState.CLOSED: gettext_noop("Closed"),
+}
+
+BANDS: Final = {
+    Band.FREE: gettext_noop("Room"),
+    Band.BUSY: gettext_noop("Half full or more"),
+    Band.NEARLY_FULL: gettext_noop("Nearly full"),
+    Band.FULL: gettext_noop("Full"),
+    Band.CLOSED: gettext_noop("Closed"),
+}
+
+UPDATES: Final = {
+    UpdateKind.AMENDED: gettext_noop("The reporter added something; it was passed on."),
+    UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; it was passed on."),
+    UpdateKind.REOPENED: gettext_noop("The centre took the case up again."),
+}
+
+ENDS: Final = {
+    EndReason.WITHDRAWN: gettext_noop("The reporter withdrew the report."),
+    EndReason.CLOSED: gettext_noop("The centre closed the case."),
+}

@@ -1,0 +1,273 @@
+"""The log decides: two workers on one partition, and each hole of the design by itself."""
+
+from typing import Any
+
+import pytest
+
+from services.routing.handlers.loads import LoadView
+from shared.errors import FatalError, TransientError
+from shared.events.base import Record, encode
+from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccepted
+from shared.events.centers import CenterChanged
+from shared.events.reports import ReportAmended, ReportWithdrawn
+from shared.events.vocabulary import CenterState, RoutingReason
+from tests.unit.routing.builders import NOW, facts, received, report_id
+from tests.unit.routing.fake_log import Place, agrees, received_record, refolded
+
+
+def case(cls: type[Any], ownership: int = 1, number: int = 1, version: int = 1, **more: Any) -> Any:
+    return cls(
+        report_id=report_id(number), case_version=version, ownership=ownership, center_id="busan", at=NOW, **more
+    )
+
+
+def transfer(to: str, ownership: int = 1) -> Any:
+    return case(CaseTransferAccepted, ownership, version=ownership, offer_id="o", to_center_id=to)
+
+
+def set_state(view: LoadView, center: str, state: CenterState) -> None:
+    version = view.duties[center].version + 1
+    event = CenterChanged(
+        center_id=center, center_version=version, state=state, staff_on_duty=3, cases_per_person=15, changed_at=NOW
+    )
+    view.apply(received_record(event))
+
+
+def prefer(view: LoadView, center: str) -> None:
+    """Make this worker's board send a report without a home to one centre."""
+    for other in view.duties:
+        if other != center:
+            view.duties[other] = view.duties[other]._replace(capacity=0)
+
+
+async def test_two_workers_route_one_report_once() -> None:
+    place = Place()
+    a, log_a, view_a = await place.worker()
+    b, log_b, view_b = await place.worker()
+    prefer(view_a, "busan")
+    prefer(view_b, "jeju")
+    await a.handle([received_record(received(division="overseas"))])
+    await b.handle([received_record(received(division="overseas"))])
+    assert [e.decision.center_id for e in place.routings.events()] == ["busan", "jeju"]
+    assert log_b.states[0].standings[report_id(1)].center_id == "busan"
+    assert log_b.states[0].ignored == 1
+    assert agrees(log_b.states[0], place.routings)
+    assert not agrees(log_a.states[0], place.routings), "the first writer has not looked again yet"
+    await log_a.read_on([0])
+    assert agrees(log_a.states[0], place.routings)
+
+
+async def test_a_second_first_record_makes_no_false_move_when_its_centre_closes() -> None:
+    place = Place()
+    a, _, view_a = await place.worker()
+    b, log_b, view_b = await place.worker()
+    prefer(view_a, "busan")
+    prefer(view_b, "jeju")
+    await a.handle([received_record(received(division="overseas"))])
+    await b.handle([received_record(received(division="overseas"))])
+    set_state(view_b, "jeju", CenterState.CLOSED)
+    await b.move_from_closed()
+    assert len(place.routings.events()) == 2, "jeju never owned it, so nothing moves"
+    assert log_b.states[0].weighted == {"busan": 10}
+
+
+async def test_a_case_before_its_report_is_judged_by_the_log() -> None:
+    place = Place()
+    b, log_b, _ = await place.worker()
+    a, _, _ = await place.worker()
+    await a.handle([received_record(received())])
+    rejected = await b.handle([received_record(transfer("jeju"))])
+    await b.handle([received_record(received())])
+    assert rejected == []
+    assert log_b.states[0].standings[report_id(1)].center_id == "jeju"
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_a_case_about_a_report_in_the_same_batch_is_judged_by_the_log_too() -> None:
+    place = Place()
+    b, log_b, view_b = await place.worker()
+    a, _, view_a = await place.worker()
+    prefer(view_a, "busan")
+    prefer(view_b, "ulsan")
+    await a.handle([received_record(received(division="overseas"))])
+    await b.handle([received_record(transfer("jeju")), received_record(received(division="overseas"))])
+    moved = place.routings.events()[-1]
+    assert (moved.version, moved.previous_center_id, moved.decision.center_id) == (2, "busan", "jeju")
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_a_case_nobody_knows_is_refused() -> None:
+    worker, _, _ = await Place().worker()
+    (rejected,) = await worker.handle([received_record(case(CaseClosed, outcome="supported"))])
+    assert rejected.reason == "unknown_report"
+
+
+async def test_a_late_first_record_after_a_transfer_changes_nothing() -> None:
+    place = Place()
+    a, log_a, view_a = await place.worker()
+    b, log_b, _ = await place.worker()
+    prefer(view_a, "ulsan")
+    await b.handle([received_record(received(division="overseas"))])
+    await b.handle([received_record(transfer("jeju"))])
+    await a.handle([received_record(received(division="overseas"))])
+    assert place.routings.events()[-1].version == 1
+    assert log_a.states[0].standings[report_id(1)].center_id == "jeju"
+    assert agrees(log_a.states[0], place.routings)
+    await log_b.read_on([0])
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_transfer_and_closing_race_and_one_of_them_wins_for_all() -> None:
+    place = Place()
+    a, log_a, view_a = await place.worker()
+    await a.handle([received_record(received())])
+    b, log_b, _ = await place.worker()
+    set_state(view_a, "busan", CenterState.CLOSED)
+    await b.handle([received_record(transfer("jeju"))])
+    await a.move_from_closed()
+    assert log_a.states[0].standings[report_id(1)].center_id == "jeju"
+    assert agrees(log_a.states[0], place.routings)
+    set_state(view_a, "jeju", CenterState.CLOSED)
+    await a.move_from_closed()
+    before = len(place.routings.events())
+    await b.handle([received_record(transfer("sejong", ownership=2))])
+    events = place.routings.events()
+    assert len(events) == before + 1, "its record came second"
+    assert log_b.states[0].standings[report_id(1)].center_id != "sejong"
+    assert events[before - 1].decision.reason is RoutingReason.HOME_CLOSED
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_an_amendment_whose_version_was_taken_is_passed_on_with_the_next() -> None:
+    place = Place()
+    a, _, view_a = await place.worker()
+    await a.handle([received_record(received())])
+    b, log_b, _ = await place.worker()
+    set_state(view_a, "busan", CenterState.CLOSED)
+    await a.move_from_closed()
+    amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
+    withdrawn = ReportWithdrawn(report_id=report_id(1), intake_version=3, withdrawn_at=NOW)
+    await b.handle([received_record(amended, 1), received_record(withdrawn, 2)])
+    standing = log_b.states[0].standings[report_id(1)]
+    assert (standing.version, standing.intake_version, standing.ended) == (4, 3, "withdrawn")
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_nothing_rests_on_a_record_that_may_come_second() -> None:
+    place = Place()
+    a, _, view_a = await place.worker()
+    await a.handle([received_record(received())])
+    b, log_b, _ = await place.worker()
+    set_state(view_a, "busan", CenterState.CLOSED)
+    await a.move_from_closed()
+    amended = ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts("busan"))
+    await b.handle([received_record(amended, 1), received_record(transfer("jeju"), 0)])
+    accepted = refolded(place.routings).standings[report_id(1)]
+    assert accepted.center_id != "jeju", "the transfer was accepted under an ownership that was over"
+    assert (accepted.ownership, accepted.version, accepted.intake_version) == (2, 3, 2)
+    assert agrees(log_b.states[0], place.routings)
+
+
+async def test_an_answer_that_got_lost_is_found_in_the_log() -> None:
+    place = Place()
+    worker, ledger, _ = await place.worker()
+    place.routings.lose_answer = 1
+    with pytest.raises(TransientError):
+        await worker.handle([received_record(received(1))])
+    await worker.handle([received_record(received(1)), received_record(received(2), 1)])
+    assert agrees(ledger.states[0], place.routings)
+    owners = {e.report_id for e in place.routings.events()}
+    assert owners == {report_id(1), report_id(2)}
+
+
+async def test_an_acknowledgement_without_an_offset_is_looked_up() -> None:
+    place = Place()
+    place.routings.unsure = True
+    worker, ledger, _ = await place.worker()
+    await worker.handle([received_record(received(1)), received_record(received(2), 1)])
+    assert len(place.routings.events()) == 2
+    assert agrees(ledger.states[0], place.routings)
+
+
+async def test_a_log_that_got_shorter_ends_the_process() -> None:
+    place = Place()
+    worker, _, _ = await place.worker()
+    await worker.handle([received_record(received(1))])
+    place.routings.records[0].clear()
+    with pytest.raises(FatalError):
+        await worker.handle([received_record(received(2), 1)])
+
+
+async def test_garbage_in_the_log_is_passed_over() -> None:
+    place = Place()
+    place.routings.append(0, Record(topic="routings", key="x", headers=(), value=b"garbage"))
+    worker, ledger, _ = await place.worker()
+    await worker.handle([received_record(received(1))])
+    assert ledger.states[0].position == 2
+    place.routings.append(0, Record(topic="routings", key="x", headers=(), value=b"garbage"))
+    await worker.handle([received_record(received(2), 1)])
+    assert ledger.states[0].position == 4
+    assert set(ledger.states[0].standings) == {report_id(1), report_id(2)}
+
+
+async def test_a_large_batch_is_published_in_pieces_the_broker_takes() -> None:
+    place = Place()
+    worker, ledger, _ = await place.worker()
+    sizes: list[int] = []
+    write = place.routings.publish_to
+
+    async def measured(topic: Any, partition: int, records: Any) -> int:
+        sizes.append(sum(len(r.value) + 500 for r in records))
+        return await write(topic, partition, records)
+
+    place.routings.publish_to = measured  # type: ignore[method-assign]  # to look on
+    many = [f"00000000-0000-4000-8000-{n:012x}" for n in range(100)]
+    await worker.handle([received_record(received(n, linked_reports=many), n) for n in range(600)])
+    assert max(sizes) <= 900_000
+    assert len(ledger.states[0].standings) == 600
+
+
+async def test_partitions_that_do_not_match_end_the_process() -> None:
+    worker, _, _ = await Place().worker()
+    with pytest.raises(FatalError):
+        await worker.on_assigned(frozenset({("reports", 0), ("cases", 1)}))
+
+
+async def test_a_partition_never_taken_over_is_not_decided() -> None:
+    worker, _, _ = await Place().worker()
+    with pytest.raises(FatalError):
+        await worker.handle([received_record(received(), partition=1)])
+
+
+async def test_acknowledgements_are_known_again_after_a_restart() -> None:
+    place = Place()
+    worker, _, _ = await place.worker()
+    await worker.handle([received_record(received(1)), received_record(received(2), 1)])
+    record = encode(case(CaseAcknowledged), source="notify", time=NOW, traceparent="")
+    place.cases.append(0, record)
+    again, ledger, view = await place.worker()
+    set_state(view, "busan", CenterState.CLOSED)
+    await again.move_from_closed()
+    moved = [e.report_id for e in place.routings.events() if e.version == 2]
+    assert moved == [report_id(2)]
+    assert ledger.states[0].cases_position == 1
+
+
+async def test_what_is_remembered_is_continued_when_a_partition_comes_back() -> None:
+    place = Place()
+    worker, ledger, _ = await place.worker()
+    await worker.handle([received_record(received(1))])
+    await worker.on_revoked(frozenset({("reports", 0), ("cases", 0)}))
+    other, _, _ = await place.worker()
+    await other.handle([received_record(received(2), 1)])
+    asked: list[dict[int, tuple[int, int]]] = []
+    read = place.routings.read
+
+    def watched(wanted: Any) -> Any:
+        asked.append(dict(wanted))
+        return read(wanted)
+
+    place.routings.read = watched  # type: ignore[method-assign]  # to look on
+    await worker.on_assigned(frozenset({("reports", 0), ("cases", 0)}))
+    assert asked == [{0: (1, 2)}]
+    assert agrees(ledger.states[0], place.routings)
