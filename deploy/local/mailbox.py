@@ -5,6 +5,8 @@ Run as ``python -m deploy.local.mailbox --smtp-port N --http-port N``. Nothing i
 
 import argparse
 import asyncio
+import base64
+import hashlib
 import itertools
 from collections import deque
 from dataclasses import asdict, dataclass
@@ -26,13 +28,6 @@ KEPT = 5000
 _SHOWN = 200
 _MOST_BYTES = 262_144
 _STOP_LIMIT_S = 3
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 _WORDS = {
     "ko": {
         "title": "받은 메일",
@@ -62,6 +57,14 @@ h2 { font-size: 1.1rem; margin: 0 0 .25rem; overflow-wrap: anywhere }
 p { margin: .25rem 0; overflow-wrap: anywhere }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .5rem 0 0 }
 """
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; "
+    "base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,3 +88,8 @@ class LocalSettings(BaseSettings):
 def environment(*prefixes: str) -> dict[str, str]:
     """The variables of this process whose names begin so; for handing a service what is meant for it."""
     return {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+
+
+def chromium_setting() -> str:
+    """``IEUM_CHROMIUM``: path of the browser for tests and screenshots; empty if it is to be looked for."""
+    return os.environ.get("IEUM_CHROMIUM", "")

@@ -1,0 +1,78 @@
+# Ieum. `make` alone prints help; `make check` and `make test` are what CI runs.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+LOCAL := $(PY) -m deploy.local
+# Where the local stack's Kafka is, for commands that talk to it directly.
+BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
+
+.PHONY: help venv demo up down status logs secrets redrive check format unit test bench torture screenshots docs lock clean
+
+help: ## this help
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nSettings are environment variables; the launcher'"'"'s own: deploy/local/settings.py\n'
+
+venv:
+	@deploy/local/venv.sh
+
+##@ Run it
+demo: venv ## everything up, a bad week of reports through it, a live view (DEMO=once: stop by itself)
+	@$(PY) -m deploy.demo
+
+up: venv ## start engines and services in the background
+	@$(LOCAL) up
+
+down: venv ## stop them
+	@$(LOCAL) down
+
+status: venv ## each process: pid, port, health, restarts
+	@$(LOCAL) status
+
+logs: venv ## follow the logs (S=routing: only that process)
+	@$(LOCAL) logs $(S)
+
+secrets: venv ## print the local secrets; the staff token is IEUM_DEMO_TOKEN
+	@$(LOCAL) secrets
+
+redrive: venv ## return dead records of a topic to it (T=reports)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive $(T)
+
+##@ Check it
+check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(PY) -m deploy.docs --check
+	@$(PY) -m pytest tests/unit -q
+
+unit: venv ## unit tests alone
+	@$(PY) -m pytest tests/unit -q
+
+test: venv ## every test but the long ones: unit, integration, kill, browser (ten minutes)
+	@deploy/local/test.sh
+
+torture: venv ## the long kill tests; resumable, result in var/torture
+	@$(PY) -m tests.kill.torture
+
+bench: venv ## measure beside plain loops on the same engines, result in var/bench
+	@$(PY) -m tests.bench
+
+##@ Work on it
+format: venv ## format and fix what can be fixed
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+docs: venv ## write the generated documents (event schemas, AsyncAPI)
+	@$(PY) -m deploy.docs
+
+screenshots: venv ## make the README's pictures
+	@$(PY) -m deploy.screenshots
+
+lock: venv ## resolve dependencies and Kafka's jars anew (needs uv)
+	@deploy/local/lock.sh
+
+clean: venv ## remove data, logs and results (secrets stay)
+	@$(LOCAL) clean

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes .venv from requirements-dev.lock, every package checked by hash. Does nothing if the one there fits the lock.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+lock=requirements-dev.lock
+stamp=.venv/.made-from
+wanted=$(sha256sum <"$lock" | cut -d' ' -f1)
+if [[ -f $stamp && $(<"$stamp") == "$wanted" ]] && .venv/bin/python -c '' 2>/dev/null; then
+  exit 0
+fi
+
+# A name on the path is not enough: version managers leave names that only print an error.
+python=
+for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+  if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [[ -z $python ]]; then
+  echo "Python 3.11, 3.12 or 3.13 with its venv module is needed and was not found." >&2
+  echo "Debian or Ubuntu: apt-get install python3-venv. Elsewhere: make PYTHON=/path/to/python3.13" >&2
+  exit 1
+fi
+
+echo "making .venv with $("$python" --version) from $lock"
+rm -rf .venv
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
+echo "$wanted" >"$stamp"

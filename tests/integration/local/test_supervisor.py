@@ -1,0 +1,178 @@
+"""The supervisor over small stand-in processes: restarts, back-off, time limits, order, no leftovers."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local import plan, ports, processes
+from deploy.local.supervisor import Program, StartError, Supervisor
+from tests.integration.local.launch import FAKE
+from tests.integration.local.waiting import alive, until
+
+Make = Callable[..., Supervisor]
+START_S = 20.0
+
+
+class Said:
+    """What the supervisor said; safe from any thread."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+
+    def has(self, *words: str) -> bool:
+        return any(all(word in line for word in words) for line in self.lines)
+
+
+@pytest.fixture
+def said() -> Said:
+    return Said()
+
+
+@pytest.fixture
+def make(tmp_path: Path, said: Said) -> Iterator[Make]:
+    made: list[Supervisor] = []
+
+    def build(*programs: Program) -> Supervisor:
+        made.append(Supervisor(programs, tmp_path / "logs", said))
+        return made[-1]
+
+    yield build
+    for supervisor in made:
+        supervisor.stop()
+
+
+def fake(name: str, *traits: str, stage: int = 0, stop_limit_s: float = 10, port: int = 0) -> Program:
+    port = port or ports.free_port()
+    return Program(
+        name=name,
+        command=[sys.executable, FAKE, str(port), *traits],
+        env=processes.base_environment(),
+        stage=stage,
+        ready=lambda: plan.http_ready(port),
+        port=port,
+        stop_limit_s=stop_limit_s,
+    )
+
+
+def test_a_killed_process_is_started_again_and_that_is_said(make: Make, said: Said) -> None:
+    supervisor = make(fake("one"), fake("two"))
+    supervisor.start(START_S)
+    before = supervisor.pids
+    os.kill(before["one"], signal.SIGKILL)
+    until(lambda: supervisor.restarts["one"] == 1, 5, "a restart of one")
+    supervisor.wait_ready(START_S)
+    assert supervisor.pids["one"] != before["one"]
+    assert supervisor.pids["two"] == before["two"]
+    assert supervisor.restarts == {"one": 1, "two": 0}
+    assert said.has("one", "ended by SIGKILL", "starting it again in 0.2 s")
+
+
+def test_restarts_come_slower_and_slower(make: Make, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    quick = Program(
+        name="quick",
+        command=[sys.executable, "-c", f"open({str(started)!r}, 'a').write('x')"],
+        env=processes.base_environment(),
+        stage=0,
+        ready=lambda: started.exists() and len(started.read_text()) >= 4,
+    )
+    began = time.monotonic()
+    supervisor = make(quick)
+    with pytest.raises(StartError, match="quick is not ready"):
+        supervisor.start(3.0)
+    until(lambda: len(started.read_text()) >= 4, 10, "a fourth start")
+    assert time.monotonic() - began >= 0.2 + 0.4 + 0.8
+
+
+def test_a_paused_process_is_left_paused(make: Make) -> None:
+    supervisor = make(fake("one"), fake("two"))
+    supervisor.start(START_S)
+    before = supervisor.pids
+    os.kill(before["one"], signal.SIGSTOP)
+    os.kill(before["two"], signal.SIGKILL)
+    until(lambda: supervisor.restarts["two"] == 1, 5, "a restart of two")
+    assert supervisor.pids["one"] == before["one"]
+    os.kill(before["one"], signal.SIGCONT)
+    supervisor.wait_ready(START_S)
+    assert supervisor.restarts["one"] == 0
+
+
+def test_one_that_does_not_stop_is_killed_with_what_it_started(make: Make, said: Said) -> None:
+    supervisor = make(fake("stubborn", "stubborn", "parent", stop_limit_s=0.5))
+    supervisor.start(START_S)
+    family = {supervisor.pids["stubborn"]}
+    family |= {child.pid for child in psutil.Process(supervisor.pids["stubborn"]).children()}
+    assert len(family) == 2
+    supervisor.stop()
+    until(lambda: not alive(family), 5, "the end of all")
+    assert said.has("stubborn did not stop within", "was killed")
+
+
+def test_stages_start_in_order_and_stop_in_reverse(make: Make, said: Said) -> None:
+    supervisor = make(fake("roof", stage=2), fake("ground", stage=0), fake("walls", stage=1))
+    supervisor.start(START_S)
+    assert [line.split()[0] for line in said.lines] == ["ground", "walls", "roof"]
+    said.lines.clear()
+    supervisor.stop()
+    assert [line.split()[0] for line in said.lines] == ["roof", "walls", "ground"]
+
+
+def test_a_wrong_setting_ends_the_start_at_once_with_its_line(make: Make) -> None:
+    supervisor = make(fake("misset", "misset"))
+    began = time.monotonic()
+    with pytest.raises(StartError, match=r"misset has a wrong setting:\nsetting FAKE_PORT: must be lovelier"):
+        supervisor.start(60)
+    assert time.monotonic() - began < 10
+
+
+def test_a_held_process_stays_stopped_until_it_is_released(make: Make) -> None:
+    supervisor = make(fake("one"), fake("two"))
+    supervisor.start(START_S)
+    supervisor.hold("one")
+    assert set(supervisor.pids) == {"two"}
+    os.kill(supervisor.pids["two"], signal.SIGKILL)
+    until(lambda: supervisor.restarts["two"] == 1, 5, "a restart of two, which shows that the watcher went by")
+    assert "one" not in supervisor.pids
+    supervisor.release("one")
+    supervisor.wait_ready(START_S)
+    assert set(supervisor.pids) == {"one", "two"}
+
+
+def test_children_outlive_the_thread_that_asked_for_them(make: Make) -> None:
+    """Linux ends such children with the thread that forked them; ours all come from one that stays."""
+    supervisor = make(fake("one"))
+    thread = threading.Thread(target=supervisor.start, args=(START_S,))
+    thread.start()
+    thread.join()
+    pid = supervisor.pids["one"]
+    with pytest.raises(AssertionError):
+        until(lambda: not alive({pid}), 1, "its end, which must not come")
+    assert supervisor.restarts["one"] == 0
+
+
+def test_a_log_stays_bounded_and_goes_on(tmp_path: Path) -> None:
+    log = tmp_path / "one.log"
+    child = processes.start(
+        [sys.executable, "-c", "import sys; [print(line.strip(), flush=True) for line in iter(input, 'end')]"],
+        log=log,
+        env=processes.base_environment(),
+    )
+    child.wait()
+    with log.open("ab") as file:
+        file.write(b"x" * 100 + b"\n")
+    processes.rotate(log, limit=50)
+    assert log.stat().st_size == 0
+    assert log.with_name("one.log.1").stat().st_size > 50
+    again = processes.start([sys.executable, "-c", "print('more')"], log=log, env=processes.base_environment())
+    again.wait()
+    assert log.read_text() == "more\n"
