@@ -108,7 +108,10 @@ class Staff:
 
     async def _acknowledge(self, report_id: str) -> None:
         body = {"center_id": self._center, "by": f"demo-{self._center}"}
-        answer = await self._notify.post(f"/api/v1/cases/{report_id}/acknowledge", json=body)
+        try:
+            answer = await self._notify.post(f"/api/v1/cases/{report_id}/acknowledge", json=body)
+        except httpx.TransportError:
+            return  # It stays on the list and is tried again.
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             return
         self._waiting.pop(report_id, None)

@@ -1,0 +1,52 @@
+"""A front end that does not give up: every report is sent with its key until a 202 comes back."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from deploy.demo.simulator import Request
+from deploy.demo.submitter import send
+
+_IN_FLIGHT = 64
+_ANSWER_LIMIT_S = 10.0
+GIVE_UP_S = 180.0
+"""Longer than any outage of a run; a report still not accepted then is a failure of the run, not of the promise."""
+
+
+class Lodger:
+    """Remembers what was promised: ``accepted`` maps each key to the id its 202 named."""
+
+    def __init__(self, base_url: str, rate: float, told: Callable[[int], None]) -> None:
+        """``rate`` requests a second; ``told`` hears the number of accepted reports each time it grows."""
+        self.accepted: dict[str, str] = {}
+        self.conflicts: list[str] = []
+        self.asked_again = 0
+        self._rate = rate
+        self._told = told
+        self._room = asyncio.Semaphore(_IN_FLIGHT)
+        limits = httpx.Limits(max_connections=_IN_FLIGHT, max_keepalive_connections=_IN_FLIGHT)
+        self._client = httpx.AsyncClient(base_url=base_url, limits=limits, timeout=_ANSWER_LIMIT_S, trust_env=False)
+
+    async def lodge(self, requests: Sequence[Request]) -> None:
+        """Send all; returns when every one is accepted. Raises for an answer that is neither 202 nor "try again"."""
+        start = time.monotonic()
+        async with self._client, asyncio.TaskGroup() as group:
+            for number, request in enumerate(requests):
+                await asyncio.sleep(max(0.0, start + number / self._rate - time.monotonic()))
+                await self._room.acquire()
+                group.create_task(self._one(request))
+
+    async def _one(self, request: Request) -> None:
+        try:
+            answer = await send(self._client, request, give_up_s=GIVE_UP_S)
+        finally:
+            self._room.release()
+        if answer.status_code != httpx.codes.ACCEPTED:
+            raise AssertionError(f"a good report was answered {answer.status_code}: {answer.text[:200]}")
+        report_id = str(answer.json()["report_id"])
+        known = self.accepted.setdefault(request.key, report_id)
+        if known != report_id:
+            self.conflicts.append(request.key)
+        self._told(len(self.accepted))

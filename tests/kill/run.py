@@ -1,0 +1,190 @@
+"""One kill test: reports go in, everything is killed, and at the end every promise is looked at."""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from deploy.demo import desk, params, simulator
+from deploy.demo.progress import Progress
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack
+from shared.centers import CENTER_IDS
+from tests.kill import plan
+from tests.kill.gather import Gatherer
+from tests.kill.lodger import Lodger
+from tests.kill.strike import Striker
+from tests.kill.verdict import Evidence, faults
+
+SESSION_TIMEOUT_S = 3.0
+"""Shorter than in production, so that a run has time for many take-overs; the rules are the same."""
+_STAFFED = ("gyeonggi", "busan")
+_LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One run; the seed draws reports and blows."""
+
+    seed: int
+    reports: int = 2000
+    kills: int = 2
+    freezes: int = 1
+    rate: float = 40.0
+    routing_workers: int = 2
+    targets: Sequence[str] = plan.TARGETS
+    broken: str = ""
+    """A service that runs with the mistake of ``tests.kill.broken``."""
+    settle_s: float = 90.0
+    """How long everything may take to come to rest after the last blow."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a run. It is good when ``faults`` is empty."""
+
+    seed: int
+    accepted: int = 0
+    faults: list[str] = field(default_factory=list)
+    struck: Mapping[str, int] = field(default_factory=dict)
+    zombies: int = 0
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    records_twice: int = 0
+    """`reports` records beyond the first of a report: published again after a kill, counted once."""
+    routings_ignored: int = 0
+    routings_ignored_other_owner: int = 0
+    acknowledged: int = 0
+    seconds: float = 0.0
+    settled_after_s: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As a line of ``results.jsonl``."""
+        return asdict(self)
+
+
+async def run_kill_test(options: Options, *, logs: Path | None = None) -> Result:
+    """Run once in a temporary folder on free ports. ``logs``: where the services' logs are left, if anywhere."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ieum-kill-", ignore_cleanup_errors=True) as folder:
+        stack = _stack(Path(folder), options)
+        try:
+            await asyncio.to_thread(stack.start)
+            result = await _under_fire(stack, options)
+            result.restarts = {name: count for name, count in stack.restarts.items() if count}
+        finally:
+            await asyncio.to_thread(stack.stop)
+            if logs is not None:
+                _keep_logs(Path(folder) / "logs", logs)
+    result.seconds = round(time.monotonic() - began, 1)
+    return result
+
+
+def _stack(folder: Path, options: Options) -> Stack:
+    settings = LocalSettings.on_free_ports(folder, options.routing_workers)
+    # Engines of the environment are for others: these are going to be killed.
+    settings = settings.model_copy(
+        update={"kafka_bootstrap_servers": "", "mongodb_uri": type(settings.mongodb_uri)("")}
+    )
+    names = [options.broken, *(f"{options.broken}-{n}" for n in range(2, options.routing_workers + 1))]
+    wrong = [sys.executable, "-m", "tests.kill.broken", options.broken]
+    timeout = {"KAFKA_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000))}
+    quick = {service: {**timeout, "IEUM_LOG_LEVEL": "INFO"} for service in plan.SERVICES}
+    quick["notify"] |= {"NOTIFY_QUIET_HOURS": "off", "NOTIFY_LEASE_S": "5"}
+    return Stack(
+        settings,
+        say=lambda _: None,
+        extra_env=quick,
+        commands=dict.fromkeys(names, wrong) if options.broken else None,
+    )
+
+
+async def _under_fire(stack: Stack, options: Options) -> Result:
+    blows = plan.draw(
+        options.seed,
+        reports=options.reports,
+        kills=options.kills,
+        freezes=options.freezes,
+        session_timeout_s=SESSION_TIMEOUT_S,
+        targets=options.targets,
+    )
+    striker = Striker(stack, blows, options.seed)
+    lodger = Lodger(stack.urls["intake"], options.rate, striker.progress)
+    week = simulator.requests(params.load(), seed=options.seed, count=options.reports, run=f"kill-{options.seed}")
+    good = [request for request in week if request.kind in {simulator.ACCEPTED, simulator.REPEAT}]
+    async with _staff(stack, options.seed):
+        await lodger.lodge(good)
+        await striker.finish()
+    calm = time.monotonic()
+    await asyncio.to_thread(stack.wait_ready)
+    evidence, found = await _at_rest(stack, lodger, options)
+    ledger = evidence.ledger
+    return Result(
+        seed=options.seed,
+        accepted=len(evidence.accepted),
+        faults=found,
+        struck=dict(striker.struck),
+        zombies=striker.zombies,
+        records_twice=sum(ledger.received.values()) - len(ledger.received),
+        routings_ignored=ledger.ignored,
+        routings_ignored_other_owner=ledger.ignored_other_owner,
+        acknowledged=len(ledger.acknowledged),
+        settled_after_s=round(time.monotonic() - calm, 1),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _staff(stack: Stack, seed: int) -> AsyncIterator[None]:
+    """Staff of two centres acknowledge while it burns."""
+    headers = {"Authorization": f"Bearer {stack.secrets['IEUM_DEMO_TOKEN']}"}
+    url, progress = stack.urls["notify"], Progress()
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10, trust_env=False) as notify:
+        room = desk.capacities(CENTER_IDS, {}, reports=2000, staff=3, spare=2.0, heaviest=999)
+        await desk.set_duty(notify, room, staff=3)
+        tasks = []
+        for number, center in enumerate(_STAFFED):
+            person = desk.Staff(notify, center, progress, seed + number)
+            tasks.append(asyncio.create_task(desk.follow(notify, center, person.rows, asyncio.Event())))
+            tasks.append(asyncio.create_task(person.work(only=lambda _: True)))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+    if progress.unexpected:
+        raise AssertionError(f"acknowledging failed: {Counter(progress.unexpected)}")
+
+
+async def _at_rest(stack: Stack, lodger: Lodger, options: Options) -> tuple[Evidence, list[str]]:
+    """Look again and again until nothing is wrong, or the time for that is over."""
+    accepted = frozenset(lodger.accepted.values())
+    until = time.monotonic() + options.settle_s
+    gatherer = Gatherer(stack)
+    evidence, found = Evidence(accepted), ["nothing could be looked at"]
+    try:
+        await gatherer.start()
+        while True:
+            with contextlib.suppress(httpx.HTTPError, PyMongoError, KafkaError, TimeoutError):
+                evidence = await gatherer.collect(accepted, lodger.conflicts)
+                found = faults(evidence)
+            if not found or time.monotonic() > until:
+                return evidence, found
+            await asyncio.sleep(_LOOK_EVERY_S)
+    finally:
+        await gatherer.stop()
+
+
+def _keep_logs(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.glob("*.log*"):
+        (target / file.name).write_bytes(file.read_bytes())

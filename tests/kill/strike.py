@@ -1,0 +1,60 @@
+"""Strikes the blows of a plan against a running stack."""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Sequence
+
+from deploy.local.stack import Stack
+from tests.kill.plan import Fault
+
+_GONE_LIMIT_S = 60.0
+"""How long a target may be down from an earlier blow before this one gives up."""
+_POLL_S = 0.05
+
+
+class Striker:
+    """``progress`` is told how many reports are accepted; what is due then is struck, in order, side by side."""
+
+    def __init__(self, stack: Stack, faults: Sequence[Fault], seed: int) -> None:
+        """``seed`` chooses which of several routing workers is hit."""
+        self.struck: Counter[str] = Counter()
+        self.zombies = 0
+        """Frozen workers that woke up again, still the same process."""
+        self._stack = stack
+        self._left = list(faults)
+        self._draw = random.Random(seed)
+        self._running: list[asyncio.Task[None]] = []
+
+    def progress(self, accepted: int) -> None:
+        """Strike whatever is due."""
+        while self._left and self._left[0].after <= accepted:
+            fault = self._left.pop(0)
+            self._running.append(asyncio.create_task(self._strike(fault)))
+
+    async def finish(self) -> None:
+        """Wait for blows still being struck; raises if one could not be."""
+        await asyncio.gather(*self._running)
+
+    async def _strike(self, fault: Fault) -> None:
+        name, pid = await self._victim(fault.target)
+        if fault.action == "kill":
+            os.killpg(pid, signal.SIGKILL)  # every child leads a process group of its own
+        else:
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(fault.seconds)
+            if self._stack.pids.get(name) == pid:
+                os.kill(pid, signal.SIGCONT)
+                self.zombies += 1
+        self.struck[f"{fault.action} {fault.target}"] += 1
+
+    async def _victim(self, target: str) -> tuple[str, int]:
+        """A process of the target that runs now. One that is down from an earlier blow is waited for."""
+        async with asyncio.timeout(_GONE_LIMIT_S):
+            while True:
+                alive = [(n, pid) for n, pid in self._stack.pids.items() if n == target or n.startswith(f"{target}-")]
+                if alive:
+                    return self._draw.choice(sorted(alive))
+                await asyncio.sleep(_POLL_S)
