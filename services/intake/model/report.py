@@ -1,0 +1,119 @@
+"""What intake knows of a report after it was lodged, and what it answers. None of it names a person."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from shared.events.vocabulary import EndReason
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Ownership(_Frozen):
+    """The report's place in routing's stream: the newest record that counts."""
+
+    version: int
+    ownership: int
+    center_id: str
+    assigned_at: datetime
+    """When the present owner became owner."""
+    ended: EndReason | None = None
+    ended_at: datetime | None = None
+
+
+class Work(_Frozen):
+    """What notify's stream says was done under one ownership."""
+
+    version: int
+    ownership: int
+    acknowledged_at: datetime | None = None
+    contacted_at: datetime | None = None
+    supported_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+class Progress(_Frozen):
+    """Both streams side by side: neither waits for the other, and they are joined only when somebody asks."""
+
+    ownership: Ownership | None = None
+    work: Work | None = None
+
+
+class State(StrEnum):
+    """What a reporter is told. Part of the API: never rename one, only add."""
+
+    RECEIVED = "received"
+    ASSIGNED = "assigned"
+    SEEN = "seen"
+    IN_CONTACT = "in_contact"
+    SUPPORTED = "supported"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
+class Standing(_Frozen):
+    """The truth about a report at one moment."""
+
+    state: State
+    since: datetime
+    center_id: str | None = None
+    received_at: datetime
+    assigned_at: datetime | None = None
+    seen_at: datetime | None = None
+    contacted_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+class Accepted(BaseModel):
+    """The answer to an accepted report. Repeating the request gives the same one."""
+
+    report_id: str = Field(examples=["6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"])
+    receipt: str = Field(
+        description="16 digits in fours; the only way back to the report. It is not stored and cannot be found again.",
+        examples=["1234-5678-9012-3450"],
+    )
+    received_at: str = Field(examples=["2026-11-24T12:00:00.000Z"])
+    proof: str = Field(
+        description="Proof of lodging: a compact JWS (Ed25519) over a mark of the receipt, the time and the SHA-256 "
+        "of the content. `GET /api/v1/proof-key` has the public key."
+    )
+
+
+class ReceiptQuestion(BaseModel):
+    """A receipt, as typed: spaces and hyphens do not matter."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    receipt: str = Field(max_length=60, examples=["1234-5678-9012-3450"])
+
+
+class CenterName(BaseModel):
+    """A centre as a person reads it."""
+
+    id: str
+    name_ko: str
+    name_en: str
+
+
+class StatusAnswer(BaseModel):
+    """Where a report stands. Times are missing until they happened."""
+
+    state: State
+    since: AwareDatetime
+    center: CenterName | None = None
+    received_at: AwareDatetime
+    assigned_at: AwareDatetime | None = None
+    seen_at: AwareDatetime | None = None
+    contacted_at: AwareDatetime | None = None
+    closed_at: AwareDatetime | None = None
+
+
+class ProofKey(BaseModel):
+    """The public half of the key that signs proofs of lodging."""
+
+    kid: str
+    algorithm: str = "Ed25519"
+    public_key: str = Field(description="32 bytes, base64url without padding.")

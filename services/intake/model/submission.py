@@ -1,0 +1,216 @@
+"""What a front end submits. Only the role and one harm type are compulsory; nothing unknown is accepted.
+
+Every refusal has a stable reason code and never repeats what was typed.
+"""
+
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from services.intake.model import text as texts
+from shared.centers import CENTER_IDS
+from shared.events.vocabulary import (
+    AgeBand,
+    Channel,
+    ContactChannel,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+)
+from shared.web.translations import gettext_noop as n
+
+NARRATIVE_CHARS: Final = 4000
+URLS: Final = 20
+URL_CHARS: Final = 2000
+FINGERPRINTS: Final = 20
+PHONE_DIGITS: Final = (7, 15)
+"""Shortest local number, longest international one (E.164)."""
+
+REASONS: Final[dict[str, str]] = {
+    texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
+    texts.MEDIA: n("There seem to be the bytes of a picture or file here. Send its link or its SHA-256 instead."),
+    texts.CONTROL: n("There are control characters here."),
+    "not_a_web_address": n("This must be a web address that starts with http:// or https://."),
+    "unknown_center": n("This is not the id of a centre."),
+    "declines_every_center": n("At least one centre must be left."),
+    "needs_phone": n("The chosen way of contact needs a phone number."),
+    "needs_email": n("The chosen way of contact needs an e-mail address."),
+    "not_a_phone_number": n("This must be a phone number: digits, spaces, hyphens, a plus in front."),
+    "not_an_email_address": n("This must be an e-mail address."),
+    "only_for_representatives": n("Only reports with the role representative may have this."),
+}
+"""Reason codes of our own, and what each says."""
+
+
+def refusal(reason: str) -> PydanticCustomError:
+    """The error of one of our own reasons."""
+    return PydanticCustomError(reason, REASONS[reason])
+
+
+def _clean(value: str) -> str:
+    reason = texts.refused(value)
+    if reason is not None:
+        raise refusal(reason)
+    return value
+
+
+def _one_line(value: str) -> str:
+    if "\n" in value or "\r" in value or "\t" in value:
+        raise refusal(texts.CONTROL)
+    return _clean(value)
+
+
+def _web_address(value: str) -> str:
+    reason = texts.refused(value, link=True)
+    if reason is not None:
+        raise refusal(reason)
+    try:
+        parts = urlsplit(value)
+        fine = (
+            parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and not any(c.isspace() for c in value)
+        )
+    except ValueError:
+        fine = False
+    if not fine:
+        raise refusal("not_a_web_address")
+    return value
+
+
+def _phone(value: str) -> str:
+    _one_line(value)
+    digits = [c for c in value if c.isdigit()]
+    if (
+        not PHONE_DIGITS[0] <= len(digits) <= PHONE_DIGITS[1]
+        or not set(value) <= set("0123456789 -+().")
+        or "+" in value[1:]
+    ):
+        raise refusal("not_a_phone_number")
+    return value
+
+
+def _email(value: str) -> str:
+    _one_line(value)
+    local, at, host = value.rpartition("@")
+    if not (local and at and "." in host.strip(".")) or any(c.isspace() for c in value) or "@" in local:
+        raise refusal("not_an_email_address")
+    return value
+
+
+def _center(value: str) -> str:
+    if value not in CENTER_IDS:
+        raise refusal("unknown_center")
+    return value
+
+
+def _nothing(value: object) -> object:
+    """An empty string is a field left empty."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+_Stripped = StringConstraints(strip_whitespace=True)
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)]
+OptionalLine = Annotated[Line | None, BeforeValidator(_nothing)]
+Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NARRATIVE_CHARS), AfterValidator(_clean)]
+WebAddress = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=URL_CHARS), AfterValidator(_web_address)
+]
+Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")]
+Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30), AfterValidator(_phone)]
+Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
+DeclinedCenter = Annotated[str, StringConstraints(max_length=40), AfterValidator(_center)]
+
+
+class Part(BaseModel):
+    """A part of a submission: strict types, no unknown fields, no input in error texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Contact(Part):
+    """How the reporter may be reached, if at all. No channel here: nobody will try."""
+
+    channels: tuple[ContactChannel, ...] = Field(default=(), max_length=len(ContactChannel))
+    name: OptionalLine = Field(default=None, description="The name to use; need not be the real one.")
+    phone: Annotated[Phone | None, BeforeValidator(_nothing)] = None
+    email: Annotated[Email | None, BeforeValidator(_nothing)] = None
+    hours: OptionalLine = Field(default=None, description="When it is safe to reach the person, in their words.")
+    may_leave_message: bool = Field(default=False, description="Whether voicemail or a note is safe.")
+    not_safe: OptionalLine = Field(default=None, description="What to avoid, in their words.")
+
+    @model_validator(mode="after")
+    def _addresses_for_channels(self) -> "Contact":
+        if self.phone is None and {ContactChannel.PHONE, ContactChannel.TEXT} & set(self.channels):
+            raise refusal("needs_phone")
+        if self.email is None and ContactChannel.EMAIL in self.channels:
+            raise refusal("needs_email")
+        return self
+
+
+class OnBehalf(Part):
+    """For representatives: the relation (Act art. 7-3) and whether the person harmed knows and agrees (art. 24)."""
+
+    relation: Literal["spouse", "lineal", "sibling", "agent", "guardian", "other"] | None = None
+    victim_knows: bool | None = None
+    victim_agrees: bool | None = None
+
+
+class Consents(Part):
+    """What was agreed to, under which wording. Itemised as the law asks (PIPA 22, 23)."""
+
+    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+    personal: bool = False
+    sensitive: bool = False
+    share_with_center: bool = False
+
+
+class Submission(Part):
+    """A report as submitted."""
+
+    role: Role
+    harm_types: tuple[HarmType, ...] = Field(min_length=1, max_length=len(HarmType))
+    channel: Channel = Channel.API
+    language: str = Field(default="ko", pattern=r"^[a-z]{2,3}$")
+    division: OptionalLine = Field(
+        default=None,
+        description="Slug, name, alias or code of the province or city; `overseas` or `unknown`. Default unknown.",
+    )
+    district: Annotated[str | None, BeforeValidator(_nothing)] = Field(default=None, pattern=r"^[0-9]{5}$")
+    age_band: AgeBand = AgeBand.UNKNOWN
+    gender: Gender = Gender.UNKNOWN
+    relationship: Relationship = Relationship.UNKNOWN
+    platform_kind: PlatformKind = PlatformKind.UNKNOWN
+    declined_centers: tuple[DeclinedCenter, ...] = Field(default=(), max_length=len(CENTER_IDS))
+    still_spreading: bool | None = None
+    threatened: bool | None = None
+    money_demanded: bool | None = None
+    threat_deadline: AwareDatetime | None = None
+    narrative: Annotated[Narrative | None, BeforeValidator(_nothing)] = None
+    urls: tuple[WebAddress, ...] = Field(default=(), max_length=URLS)
+    fingerprints: tuple[Fingerprint, ...] = Field(
+        default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
+    )
+    contact: Contact = Contact()
+    on_behalf: OnBehalf | None = None
+    consents: Consents | None = None
+    synthetic: bool = Field(default=False, description="A drill: goes the whole way and is in no count.")
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> "Submission":
+        if self.on_behalf is not None and self.role is not Role.REPRESENTATIVE:
+            raise refusal("only_for_representatives")
+        if len(set(self.declined_centers)) >= len(CENTER_IDS):
+            raise refusal("declines_every_center")
+        return self

@@ -1,0 +1,205 @@
+"""The public form, the receipt and the status page. They work without script, and no address ever holds a receipt."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from services.intake import refusals
+from services.intake.api import FORM_FRONT_END
+from services.intake.model.submission import NARRATIVE_CHARS, Submission
+from services.intake.policy.admission import NotAdmittedError
+from services.intake.policy.lodging import ConflictError
+from services.intake.reception import Lodgement, Reception
+from services.intake.rendering import form, standing, words
+from services.intake.rendering.form import FieldProblem, Typed
+from services.intake.status import StatusDesk
+from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
+from shared.clock import SEOUL, Clock
+from shared.errors import TransientError
+from shared.web.app import Problem
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop as n
+
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
+_KEY_LENGTH: Final = 32
+"""Characters of a form's idempotency key: 24 random bytes in base64."""
+
+_SENT_BEFORE: Final = n(
+    "This form was sent before, and that report is safe. If you changed something and want to send it as a second "
+    "report, press the button again."
+)
+_AWAY: Final = n(
+    "Your report was not received. What you wrote is still here. Please press the button again in a moment, or call "
+    "1366 (24 hours). In danger, call 112."
+)
+
+
+def router(pages: Pages, reception: Reception, desk: StatusDesk, clock: Clock) -> APIRouter:
+    """The routes of the pages."""
+    routes = APIRouter(include_in_schema=False)
+    public = _PublicPages(pages, clock)
+
+    @routes.get("/")
+    async def blank(request: Request) -> Response:
+        return public.form(request, Typed(), key=_new_key())
+
+    @routes.post("/")
+    async def sent(request: Request) -> Response:
+        typed = await _typed(request)
+        key = typed.one("idempotency_key")
+        if len(key) != _KEY_LENGTH:
+            key = _new_key()
+        raw, problems = form.submission_of(typed, pages.language(request))
+        try:
+            submission = Submission.model_validate_json(orjson.dumps(raw))
+        except ValidationError as error:
+            refused = refusals.counted(refusals.from_errors(error))
+            problems += form.problems_of((e.field, e.reason) for e in refused.errors)
+            return public.form(request, typed, key=key, problems=problems, status=422)
+        if problems:
+            return public.form(request, typed, key=key, problems=problems, status=422)
+        try:
+            lodged = await reception.lodge(submission, front_end=FORM_FRONT_END, idempotency_key=key)
+        except NotAdmittedError as error:
+            refusals.counted(error)
+            return public.form(
+                request, typed, key=key, problems=form.problems_of([(error.field, error.reason)]), status=422
+            )
+        except ConflictError as error:
+            refusals.counted(error)
+            return public.form(request, typed, key=_new_key(), notice=_SENT_BEFORE, status=409)
+        except TransientError as error:
+            refusals.counted(error)
+            return public.form(request, typed, key=key, notice=_AWAY, status=503)
+        return public.receipt(request, lodged, submission)
+
+    @routes.get("/status")
+    async def ask(request: Request) -> Response:
+        return public.status_form(request)
+
+    @routes.post("/status")
+    async def told(request: Request) -> Response:
+        typed = (await _typed(request)).one("receipt")
+        try:
+            answer = await desk.answer(typed[:60], request.client.host if request.client else None)
+        except Problem as problem:
+            return public.status_form(request, typed=typed, problem=problem)
+        return pages.render(
+            request,
+            "standing.html",
+            public=True,
+            answer=answer,
+            title=standing.TITLES[answer.state],
+            next_step=standing.NEXT[answer.state],
+            steps=standing.steps_of(answer),
+        )
+
+    return routes
+
+
+class _PublicPages:
+    """Renders the pages; holds what they share."""
+
+    def __init__(self, pages: Pages, clock: Clock) -> None:
+        self._pages = pages
+        self._clock = clock
+
+    def form(
+        self,
+        request: Request,
+        typed: Typed,
+        *,
+        key: str,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        translate = self._pages.gettext(request)
+        return self._pages.render(
+            request,
+            "form.html",
+            status=status,
+            public=True,
+            typed=typed,
+            idempotency_key=key,
+            errors=[(problem.control, translate(problem.message)) for problem in problems],
+            error_of={problem.control: translate(problem.message) for problem in problems},
+            notice=translate(notice) if notice else "",
+            narrative_chars=NARRATIVE_CHARS,
+            places=self._places(request),
+            districts=self._districts(request),
+            centers=self._centers(request),
+            words={
+                name: form.options(getattr(words, name.upper()), translate)
+                for name in (
+                    "roles",
+                    "harms",
+                    "ages",
+                    "genders",
+                    "relationships",
+                    "platforms",
+                    "channels",
+                    "relations",
+                    "yes_no",
+                    "consents",
+                )
+            },
+        )
+
+    def receipt(self, request: Request, lodged: Lodgement, submission: Submission) -> Response:
+        return self._pages.render(
+            request,
+            "receipt.html",
+            public=True,
+            receipt=lodged.receipt,
+            received_at=lodged.received_at,
+            proof=lodged.proof,
+            reachable=bool(submission.contact.channels),
+        )
+
+    def status_form(self, request: Request, *, typed: str = "", problem: Problem | None = None) -> Response:
+        translate = self._pages.gettext(request)
+        page = self._pages.render(
+            request,
+            "status.html",
+            status=problem.status_code if problem else 200,
+            public=True,
+            typed=typed,
+            error=translate(str(problem.detail)) if problem else "",
+        )
+        page.headers.update((problem.headers if problem else None) or {})
+        return page
+
+    def _places(self, request: Request) -> list[tuple[str, str]]:
+        korean = self._pages.language(request) == "ko"
+        today = self._clock.now().astimezone(SEOUL).date()
+        places = [(d.slug, d.name_ko if korean else d.name_en) for d in divisions_on(today)]
+        return places + [(e.slug, e.name_ko if korean else e.name_en) for e in TABLES.elsewhere.values()]
+
+    def _districts(self, request: Request) -> list[tuple[str, str]]:
+        korean = self._pages.language(request) == "ko"
+        today = self._clock.now().astimezone(SEOUL).date()
+        found = [district for division in divisions_on(today) for district in districts_of(division.slug)]
+        return [(district.code, district.name_ko if korean else district.name_en) for district in found]
+
+    def _centers(self, request: Request) -> list[tuple[str, str]]:
+        korean = self._pages.language(request) == "ko"
+        found = [center(center_id) for center_id in CENTER_IDS]
+        return [(c.id, c.short_ko if korean else c.short_en) for c in found]
+
+
+async def _typed(request: Request) -> Typed:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
+        raise Problem(415, "wrong_content_type", n("This page reads only its own form."))
+    try:
+        return form.read(await request.body())
+    except ValueError:
+        raise Problem(400, "not_a_form", n("The form could not be read.")) from None
+
+
+def _new_key() -> str:
+    return secrets.token_urlsafe(24)

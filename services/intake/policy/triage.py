@@ -1,0 +1,58 @@
+"""How soon a person must look, decided from typed answers alone. The text a person wrote is never read for it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.intake.model.submission import Submission
+from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
+
+VERSION: Final = 1
+"""Grows whenever the rule changes; reports keep the number they were judged by."""
+
+DEADLINE_SOON: Final = timedelta(hours=72)
+"""A threat with an end inside this span needs a person at once. One weekend and a night; our own choice."""
+DEADLINE_PAST: Final = timedelta(days=7)
+"""A deadline that has just passed is no calmer: the threat may be being carried out."""
+
+_CRITICAL_ALONE: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL, UrgencyReason.DEADLINE_SOON})
+_CRITICAL_FOR_MINORS: Final = frozenset(
+    {UrgencyReason.SPREADING_NOW, UrgencyReason.THREATENED, UrgencyReason.EXTORTION, UrgencyReason.GROOMING}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """Urgency, every reason that applies in the order of the vocabulary, and the rule's version."""
+
+    urgency: Urgency
+    reasons: tuple[UrgencyReason, ...]
+    version: int = VERSION
+
+
+def triage(report: Submission, now: datetime) -> Triage:
+    """Judge a submission. An unanswered question never makes a report less urgent than a "no" would."""
+    found = {reason for reason, applies in _applying(report, now).items() if applies}
+    if not found:
+        return Triage(Urgency.NORMAL, (UrgencyReason.NONE_OF_THESE,))
+    minor_in_danger = UrgencyReason.MINOR in found and not found.isdisjoint(_CRITICAL_FOR_MINORS)
+    critical = minor_in_danger or not found.isdisjoint(_CRITICAL_ALONE)
+    reasons = tuple(reason for reason in UrgencyReason if reason in found)
+    return Triage(Urgency.CRITICAL if critical else Urgency.HIGH, reasons)
+
+
+def _applying(report: Submission, now: datetime) -> dict[UrgencyReason, bool]:
+    harms = set(report.harm_types)
+    deadline = report.threat_deadline
+    return {
+        UrgencyReason.UNDER_14: report.age_band is AgeBand.UNDER_14,
+        UrgencyReason.CHILD_MATERIAL: HarmType.CHILD_MATERIAL in harms,
+        UrgencyReason.DEADLINE_SOON: deadline is not None and -DEADLINE_PAST <= deadline - now <= DEADLINE_SOON,
+        UrgencyReason.SPREADING_NOW: report.still_spreading is True,
+        UrgencyReason.THREATENED: (
+            report.threatened is True or deadline is not None or HarmType.DISTRIBUTION_THREAT in harms
+        ),
+        UrgencyReason.EXTORTION: report.money_demanded is True or HarmType.BODY_CAM_PHISHING in harms,
+        UrgencyReason.GROOMING: HarmType.ONLINE_GROOMING in harms,
+        UrgencyReason.MINOR: report.age_band is AgeBand.FROM_14_TO_18,
+    }

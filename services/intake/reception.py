@@ -1,0 +1,146 @@
+"""Taking in a report: judge, seal, store with its first event, hand that to the relay, answer."""
+
+import uuid
+from datetime import datetime
+from typing import NamedTuple
+
+from prometheus_client import Counter
+
+from services.intake.model import receipts
+from services.intake.model.submission import Submission
+from services.intake.policy import lodging
+from services.intake.policy.admission import facts_of
+from services.intake.policy.lodging import ConflictError, LodgingKeys, ProofSigner
+from services.intake.policy.triage import triage
+from services.intake.store import documents
+from services.intake.store.documents import Document
+from services.intake.store.grouping import GroupCommit
+from shared import trace
+from shared.clock import SEOUL, Clock
+from shared.errors import TransientError
+from shared.events.base import Record, encode
+from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.vocabulary import Channel
+from shared.metrics import REGISTRY
+from shared.outbox import Relay
+from shared.sealing import Keyring
+
+ACCEPTED = Counter("intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
+REPEATED = Counter("intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
+RECEIPTS_TAKEN = Counter("intake_receipts_taken", "Receipts that another report already had.", registry=REGISTRY)
+
+RECEIPT_TRIES = 8
+"""Receipts to try; with a million reports one try in a thousand million meets a taken one."""
+
+
+class Lodgement(NamedTuple):
+    """What the reporter gets. Nothing of it is stored as it is."""
+
+    report_id: str
+    receipt: str
+    received_at: datetime
+    proof: str
+    repeated: bool
+
+
+class _Kept(NamedTuple):
+    counter: int
+    received_at: datetime
+    repeated: bool
+
+
+class Reception:
+    """The desk at which reports are lodged."""
+
+    def __init__(
+        self,
+        *,
+        group: GroupCommit,
+        relay: Relay,
+        keyring: Keyring,
+        keys: LodgingKeys,
+        signer: ProofSigner,
+        clock: Clock,
+    ) -> None:
+        """Everything it works with is handed in by ``main``."""
+        self._group = group
+        self._relay = relay
+        self._keyring = keyring
+        self._keys = keys
+        self._signer = signer
+        self._clock = clock
+        self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
+
+    async def lodge(self, submission: Submission, *, front_end: str, idempotency_key: str | None) -> Lodgement:
+        """Accept a report; when this returns, it is durable.
+
+        Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
+        store did not take it; then nothing was promised and the same request may be sent again.
+        """
+        now = _to_milliseconds(self._clock.now())
+        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date())
+        report_id = (
+            lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
+        )
+        digest = lodging.content_digest(submission)
+        event = _first_event(report_id, now, facts)
+        document = documents.new_document(
+            report_id=report_id,
+            front_end=front_end,
+            submission=submission,
+            facts=facts,
+            received_at=now,
+            content_mac=lodging.content_mac(self._keys, digest),
+            keyring=self._keyring,
+            event=event,
+        )
+        kept = await self._keep(document)
+        if kept.repeated:
+            REPEATED.inc()
+        else:
+            self._relay.offer(report_id, [event])
+            self._accepted[submission.channel].inc()
+        return self._answer(report_id, kept, digest)
+
+    async def _keep(self, document: Document) -> _Kept:
+        report_id: str = document["_id"]
+        for counter in range(RECEIPT_TRIES):
+            receipt = lodging.receipt_for(self._keys, report_id, counter)
+            outcome = await self._group.store(
+                documents.with_receipt(document, lodging.receipt_hash(self._keys, receipt), counter)
+            )
+            if outcome.inserted:
+                return _Kept(counter, document["received_at"], repeated=False)
+            if outcome.existing is not None:
+                return _repeat(document, outcome.existing)
+            RECEIPTS_TAKEN.inc()
+        raise TransientError("no free receipt was found")
+
+    def _answer(self, report_id: str, kept: _Kept, digest: str) -> Lodgement:
+        receipt = lodging.receipt_for(self._keys, report_id, kept.counter)
+        statement = lodging.Lodged(
+            receipt_mark=lodging.mark_of(self._keys, receipt), received_at=lodging.iso(kept.received_at), digest=digest
+        )
+        return Lodgement(
+            report_id=report_id,
+            receipt=receipts.shown(receipt),
+            received_at=kept.received_at,
+            proof=self._signer.sign(statement),
+            repeated=kept.repeated,
+        )
+
+
+def _first_event(report_id: str, now: datetime, facts: ReportFacts) -> Record:
+    received = ReportReceived(report_id=report_id, intake_version=1, received_at=now, facts=facts)
+    return encode(received, source="intake", time=now, traceparent=trace.current())
+
+
+def _repeat(document: Document, existing: Document) -> _Kept:
+    if existing["content_mac"] != document["content_mac"]:
+        raise ConflictError("the idempotency key belongs to a report with another content")
+    return _Kept(existing["receipt_counter"], existing["received_at"], repeated=True)
+
+
+def _to_milliseconds(moment: datetime) -> datetime:
+    """What the store keeps of a time, so that a repeated answer names the same one."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,149 @@
+"""The form between two shapes: what a browser sends, and what a submission is. And what is wrong, field by field."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from services.intake.rendering.words import CONSENT_VERSION
+from shared.clock import SEOUL
+from shared.web.translations import gettext_noop as n
+
+MAX_FIELDS: Final = 100
+"""Boxes and fields of one form; a browser sends about forty at most."""
+
+_CHOICES: Final = ("role", "division", "district", "age_band", "gender", "relationship", "platform_kind")
+_LISTS: Final = ("harm_types", "declined_centers")
+_YES_NO: Final = ("still_spreading", "threatened", "money_demanded")
+_CONTACT: Final = {"contact_name": "name", "phone": "phone", "email": "email", "hours": "hours", "not_safe": "not_safe"}
+
+_CONTROLS: Final = {
+    "contact.channels": "contact_channels",
+    **{f"contact.{inner}": control for control, inner in _CONTACT.items()},
+    "on_behalf": "relation",
+    "on_behalf.relation": "relation",
+}
+"""Fields of a submission whose control has another name."""
+
+_SENTENCES: Final = {
+    ("role", "required"): n("Choose who is reporting."),
+    ("harm_types", "required"): n("Choose what happened. More than one is fine, and “not sure” is too."),
+    ("harm_types", "too_few"): n("Choose what happened. More than one is fine, and “not sure” is too."),
+    ("narrative", "too_long"): n("Shorten what happened to 4,000 characters; the rest can be told later."),
+    ("urls", "too_many"): n("Give at most 20 links; more can be added later."),
+    ("urls", "too_long"): n("One of the links is longer than 2,000 characters."),
+    ("urls", "not_a_web_address"): n("Each link must start with http:// or https:// and stand on its own line."),
+    ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
+    ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
+    ("phone", "not_a_phone_number"): n("Enter the phone number with digits only, for example 010-0000-0000."),
+    ("email", "not_an_email_address"): n("Enter the e-mail address like name@example.com."),
+    ("relation", "only_for_representatives"): n(
+        "These answers are for reporting for someone else. Choose that above, or clear them here."
+    ),
+    ("declined_centers", "declines_every_center"): n("Leave at least one centre that may help."),
+    ("threat_deadline", "wrong_time"): n("Enter the date and time of the deadline, or leave it empty."),
+}
+_ANYWHERE: Final = {
+    "resident_registration_number": n(
+        "There seems to be a resident registration number here. For your safety, please remove it."
+    ),
+    "media_bytes": n("There seems to be a picture or file here. Please send only its link."),
+    "control_character": n("There are characters here that cannot be read. Please type the text again."),
+    "too_long": n("This text is too long. Please shorten it."),
+}
+_OTHERWISE: Final = n("Please check this answer.")
+
+
+class FieldProblem(NamedTuple):
+    """What to say about one control. ``message`` is an English message id."""
+
+    control: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed and chosen, kept as it came so that nothing has to be typed twice."""
+
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def one(self, name: str) -> str:
+        """The value of a single field; empty where it was left out."""
+        found = self.values.get(name)
+        return found[-1] if found else ""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """The chosen values of a group of boxes."""
+        return tuple(value for value in self.values.get(name, ()) if value)
+
+
+def read(body: bytes) -> Typed:
+    """A URL-encoded body. Raises ``ValueError`` for one that no form of ours can have sent."""
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        values[name] = (*values.get(name, ()), value.replace("\r\n", "\n"))
+    return Typed(values)
+
+
+def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[FieldProblem]]:
+    """The submission a form means, as JSON values, and what already cannot be read of it."""
+    raw: dict[str, Any] = {"channel": "web", "language": language}
+    raw |= {name: typed.one(name) for name in _CHOICES if typed.one(name)}
+    raw |= {name: list(typed.all(name)) for name in _LISTS if typed.all(name)}
+    raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name)}
+    raw["narrative"] = typed.one("narrative")
+    raw["urls"] = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
+    raw["contact"] = _contact(typed)
+    if on_behalf := _on_behalf(typed):
+        raw["on_behalf"] = on_behalf
+    if agreed := typed.all("consents"):
+        raw["consents"] = {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)}
+    problems = []
+    if typed.one("threat_deadline"):
+        deadline = _deadline(typed.one("threat_deadline"))
+        raw["threat_deadline"] = deadline
+        problems = [] if deadline else [FieldProblem("threat_deadline", _SENTENCES["threat_deadline", "wrong_time"])]
+    return raw, problems
+
+
+def _contact(typed: Typed) -> dict[str, Any]:
+    contact: dict[str, Any] = {inner: typed.one(control) for control, inner in _CONTACT.items() if typed.one(control)}
+    contact["channels"] = list(typed.all("contact_channels"))
+    contact["may_leave_message"] = typed.one("may_leave_message") == "yes"
+    return contact
+
+
+def _on_behalf(typed: Typed) -> dict[str, Any]:
+    answers: dict[str, Any] = {"relation": typed.one("relation")} if typed.one("relation") else {}
+    known = ("victim_knows", "victim_agrees")
+    return answers | {name: typed.one(name) == "yes" for name in known if typed.one(name)}
+
+
+def _deadline(text: str) -> str | None:
+    """A local time of Korea as a browser sends it, with its offset."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=SEOUL).isoformat()
+    except ValueError:
+        return None
+
+
+def problems_of(errors: Iterable[tuple[str, str]]) -> list[FieldProblem]:
+    """What to say about refused fields, given as (field, reason); one sentence per control, in the given order."""
+    said: dict[str, FieldProblem] = {}
+    for place, reason in errors:
+        control = _control(place)
+        message = _SENTENCES.get((control, reason)) or _ANYWHERE.get(reason) or _OTHERWISE
+        said.setdefault(control, FieldProblem(control, message))
+    return list(said.values())
+
+
+def _control(place: str) -> str:
+    named = ".".join(part for part in place.split(".") if not part.isdigit())
+    return _CONTROLS.get(named, named)
+
+
+def options(words: Iterable[tuple[str, ...]], translate: Callable[[str], str]) -> list[tuple[str, ...]]:
+    """(value, label[, hint]) in a language."""
+    return [(str(value), *(translate(text) if text else "" for text in texts)) for value, *texts in words]

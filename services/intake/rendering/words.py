@@ -1,0 +1,93 @@
+"""The words people read for the vocabulary's values, as English message ids, in the order they are offered."""
+
+from typing import Final
+
+from shared.events.vocabulary import AgeBand, ContactChannel, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.web.translations import gettext_noop as n
+
+ROLES: Final = (
+    (Role.VICTIM, n("It happened to me"), ""),
+    (Role.REPRESENTATIVE, n("I am reporting for someone else"), n("Family, partner, guardian or someone they asked")),
+    (Role.THIRD_PARTY, n("I saw or found something"), n("You do not need to know the person")),
+)
+
+HARMS: Final = (
+    (
+        HarmType.FEAR_OF_DISTRIBUTION,
+        n("I am afraid it may spread"),
+        n("You know of a photo or video, but not whether it was shared"),
+    ),
+    (
+        HarmType.DISTRIBUTION_THREAT,
+        n("Someone threatens to share it"),
+        n("Whether or not anything has been shared yet"),
+    ),
+    (HarmType.DISTRIBUTION, n("It was shared or posted"), n("A photo, video or personal details, without consent")),
+    (HarmType.ILLEGAL_FILMING, n("Filmed or photographed without consent"), ""),
+    (HarmType.SYNTHESIS, n("Face or body put into sexual images"), n("Edited pictures, deepfakes")),
+    (
+        HarmType.BODY_CAM_PHISHING,
+        n("Money demanded over a video call or images"),
+        n("Also if an app or file was installed"),
+    ),
+    (HarmType.ONLINE_GROOMING, n("Someone approached a child or young person sexually online"), ""),
+    (HarmType.CHILD_MATERIAL, n("Sexual images of a person under 19"), ""),
+    (HarmType.CYBER_HARASSMENT, n("Sexual insults or rumours online"), ""),
+    (HarmType.OTHER, n("Something else, or I am not sure"), ""),
+)
+
+AGES: Final = (
+    (AgeBand.UNDER_14, n("Under 14")),
+    (AgeBand.FROM_14_TO_18, n("14 to 18")),
+    (AgeBand.FROM_19_TO_24, n("19 to 24")),
+    (AgeBand.FROM_25_TO_29, n("25 to 29")),
+    (AgeBand.THIRTIES, n("Thirties")),
+    (AgeBand.FORTIES, n("Forties")),
+    (AgeBand.FIFTIES_UP, n("Fifty or older")),
+)
+
+GENDERS: Final = ((Gender.FEMALE, n("Woman")), (Gender.MALE, n("Man")), (Gender.OTHER, n("Another gender")))
+
+RELATIONSHIPS: Final = (
+    (Relationship.STRANGER, n("A stranger")),
+    (Relationship.TEMPORARY, n("Someone met briefly or in a chat")),
+    (Relationship.INTIMATE, n("A current or former partner")),
+    (Relationship.SOCIAL, n("Someone from school, work or a circle of friends")),
+    (Relationship.FAMILY, n("Family")),
+)
+
+PLATFORMS: Final = (
+    (PlatformKind.SOCIAL_MEDIA, n("Social media")),
+    (PlatformKind.MESSENGER, n("Messenger")),
+    (PlatformKind.ADULT_SITE, n("Adult site")),
+    (PlatformKind.SEARCH_ENGINE, n("Search engine")),
+    (PlatformKind.COMMUNITY, n("Online community")),
+    (PlatformKind.FILE_SHARING, n("File sharing")),
+    (PlatformKind.OTHER, n("Somewhere else")),
+)
+
+CHANNELS: Final = (
+    (ContactChannel.PHONE, n("Phone call"), ""),
+    (ContactChannel.TEXT, n("Text message"), ""),
+    (ContactChannel.EMAIL, n("E-mail"), ""),
+    (ContactChannel.MESSAGE_HERE, n("Only here, with my receipt number"), n("Nobody calls or writes to you")),
+)
+
+RELATIONS: Final = (
+    ("lineal", n("Parent, child, grandparent or grandchild")),
+    ("spouse", n("Husband, wife or partner")),
+    ("sibling", n("Brother or sister")),
+    ("guardian", n("Guardian")),
+    ("agent", n("Someone they named to act for them")),
+    ("other", n("Other")),
+)
+
+YES_NO: Final = (("yes", n("Yes")), ("no", n("No")), ("", n("I do not know, or prefer not to say")))
+
+CONSENTS: Final = (
+    ("personal", n("You may store what I write here to help me"), ""),
+    ("sensitive", n("You may also store what it says about my sex life or health"), ""),
+    ("share_with_center", n("You may pass it on to the support centre that takes the report"), ""),
+)
+CONSENT_VERSION: Final = "2026-11"
+"""Names the wording above; changes whenever a word of it does."""

@@ -1,0 +1,74 @@
+"""A report as one document: facts in the open, everything personal sealed, its first event embedded."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from services.intake.model.report import Progress
+from services.intake.model.submission import Submission
+from shared import outbox
+from shared.events.base import Record
+from shared.events.reports import ReportFacts
+from shared.sealing import Keyring, WrappedKey
+
+Document = dict[str, Any]
+
+SEALED_FIELDS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf", "answers")
+_ANSWERS: Final = {"still_spreading", "threatened", "money_demanded", "threat_deadline"}
+
+
+def new_document(
+    *,
+    report_id: str,
+    front_end: str,
+    submission: Submission,
+    facts: ReportFacts,
+    received_at: datetime,
+    content_mac: str,
+    keyring: Keyring,
+    event: Record,
+) -> Document:
+    """The document of a new report, without its receipt (see ``with_receipt``)."""
+    key, wrapped = keyring.new_key(report_id)
+    fields = {name: key.seal(name, plain) for name, plain in personal_parts(submission).items()}
+    return {
+        "_id": report_id,
+        "intake_version": 1,
+        "received_at": received_at,
+        "front_end": front_end,
+        "content_mac": content_mac,
+        "facts": facts.model_dump(mode="json"),
+        "consents": submission.consents.model_dump(mode="json") if submission.consents else None,
+        "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
+        "progress": Progress().model_dump(),
+        **outbox.pending([event], received_at),
+    }
+
+
+def with_receipt(document: Document, receipt_hash: str, counter: int) -> Document:
+    """The document with the hash of a receipt; ``counter`` says which of the report's receipts it is."""
+    return {**document, "receipt_hash": receipt_hash, "receipt_counter": counter}
+
+
+def personal_parts(submission: Submission) -> dict[str, bytes]:
+    """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
+    contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    answers = submission.model_dump(mode="json", include=_ANSWERS, exclude_none=True)
+    on_behalf = submission.on_behalf.model_dump(mode="json", exclude_none=True) if submission.on_behalf else None
+    parts: dict[str, object] = {
+        "narrative": submission.narrative,
+        "urls": submission.urls,
+        "fingerprints": submission.fingerprints,
+        "contact": contact,
+        "on_behalf": on_behalf,
+        "answers": answers,
+    }
+    return {name: orjson.dumps(value) for name, value in parts.items() if value}
+
+
+def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
+    """The personal parts of a document, decrypted. Raises ``PermanentError`` if any part was changed or moved."""
+    sealed = document["sealed"]
+    key = keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+    return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in sealed["fields"].items()}

@@ -1,0 +1,82 @@
+"""The collection of reports: its indexes, looking up by receipt, and following what the streams say."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import UpdateOne
+
+from services.intake.model.report import Progress
+from services.intake.store.documents import Document
+from shared.errors import TransientError
+from shared.mongo import by_ids, store_errors
+
+COLLECTION = "reports"
+BATCH = 100
+"""Ids per read: the local store's reads by id cost the square of what they return (see ``shared.mongo.by_ids``)."""
+
+Fold = Callable[[str, Progress], Progress]
+
+
+class Found(NamedTuple):
+    """What is read of a report to tell its reporter the truth."""
+
+    document: Document
+    progress: Progress
+
+
+class Reports:
+    """Reads and updates of accepted reports."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is intake's own."""
+        self.collection = database[COLLECTION]
+
+    async def create_indexes(self) -> None:
+        """Unique receipts. What the outbox needs, the relay creates."""
+        with store_errors():
+            await self.collection.create_index("receipt_hash", unique=True, name="receipt")
+
+    async def by_receipt(self, receipt_hash: str) -> Found | None:
+        """The report a receipt belongs to."""
+        with store_errors():
+            document = await self.collection.find_one({"receipt_hash": receipt_hash}, {"received_at": 1, "progress": 1})
+        return None if document is None else Found(document, Progress.model_validate(document["progress"]))
+
+    async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
+        """Fold new events into the progress of these reports; the ids that are not here are given back.
+
+        Each write is made only on what was read, so a paused writer that wakes up changes nothing. Raises
+        ``TransientError`` if another writer was faster; doing it again is safe.
+        """
+        missing: list[str] = []
+        for start in range(0, len(ids), BATCH):
+            some = ids[start : start + BATCH]
+            with store_errors():
+                known = await by_ids(self.collection, some, {"progress": 1})
+            missing.extend(report_id for report_id in some if report_id not in known)
+            await self._write(known, fold)
+        return missing
+
+    async def _write(self, known: Mapping[str, Document], fold: Fold) -> None:
+        writes = []
+        for report_id, document in known.items():
+            before = Progress.model_validate(document["progress"])
+            after = fold(report_id, before)
+            if after != before:
+                writes.append(UpdateOne(_unchanged(report_id, before), {"$set": {"progress": after.model_dump()}}))
+        if not writes:
+            return
+        with store_errors():
+            result = await self.collection.bulk_write(writes, ordered=False)
+        if result.matched_count != len(writes):
+            raise TransientError("another worker moved the same reports on")
+
+
+def _unchanged(report_id: str, before: Progress) -> Document:
+    ownership, work = before.ownership, before.work
+    return {
+        "_id": report_id,
+        "progress.ownership.version": ownership.version if ownership else None,
+        "progress.work.version": work.version if work else None,
+    }

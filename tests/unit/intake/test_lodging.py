@@ -1,0 +1,80 @@
+import re
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.model import receipts
+from services.intake.model.submission import Submission
+from services.intake.policy import lodging
+from services.intake.policy.lodging import Lodged, LodgingKeys, ProofSigner
+from shared.events.vocabulary import HarmType, Role
+
+KEYS = LodgingKeys(b"k" * 32)
+OTHER_KEYS = LodgingKeys(b"o" * 32)
+SIGNER = ProofSigner(b"s" * 32)
+STATEMENT = Lodged(receipt_mark="ab", received_at="2026-11-24T12:00:00.000Z", digest="cd")
+UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+
+
+@given(st.text(min_size=1, max_size=40), st.text(min_size=8, max_size=40))
+def test_an_id_is_the_same_for_the_same_key_and_another_otherwise(front_end: str, key: str) -> None:
+    report_id = lodging.report_id_for(KEYS, front_end, key)
+    assert UUID.match(report_id)
+    assert report_id == lodging.report_id_for(KEYS, front_end, key)
+    others = {
+        lodging.report_id_for(KEYS, front_end + "x", key),
+        lodging.report_id_for(KEYS, front_end, key + "x"),
+        lodging.report_id_for(OTHER_KEYS, front_end, key),
+        lodging.report_id_for(KEYS, front_end + key[0], key[1:]),
+    }
+    assert report_id not in others
+
+
+@given(st.uuids().map(str), st.integers(0, 7))
+def test_receipts_follow_from_the_id_and_are_valid(report_id: str, counter: int) -> None:
+    receipt = lodging.receipt_for(KEYS, report_id, counter)
+    assert receipts.read(receipt) == receipt
+    assert receipt == lodging.receipt_for(KEYS, report_id, counter)
+    assert receipt != lodging.receipt_for(KEYS, report_id, counter + 1)
+    assert receipt != lodging.receipt_for(OTHER_KEYS, report_id, counter)
+
+
+def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
+    stored, shown = lodging.receipt_hash(KEYS, "1" * 16), lodging.mark_of(KEYS, "1" * 16)
+    assert stored != shown
+    assert "1" * 16 not in stored + shown
+
+
+def test_the_content_digest_sees_every_change_and_no_order() -> None:
+    one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,), narrative="a")
+    same = Submission.model_validate_json('{"narrative": "a", "harm_types": ["other"], "role": "victim"}')
+    other = one.model_copy(update={"narrative": "b"})
+    assert lodging.content_digest(one) == lodging.content_digest(same)
+    assert lodging.content_digest(one) != lodging.content_digest(other)
+    assert lodging.content_mac(KEYS, "x") != lodging.content_mac(OTHER_KEYS, "x")
+
+
+def test_a_proof_says_what_was_signed_and_nothing_else() -> None:
+    proof = SIGNER.sign(STATEMENT)
+    assert lodging.verify_proof(proof, SIGNER.public_key) == STATEMENT
+    assert proof == SIGNER.sign(STATEMENT)
+    assert lodging.verify_proof(proof, ProofSigner(b"x" * 32).public_key) is None
+
+
+@given(st.data())
+def test_a_changed_proof_proves_nothing(data: st.DataObject) -> None:
+    proof = SIGNER.sign(STATEMENT)
+    position = data.draw(st.integers(0, len(proof) - 2))
+    sign = data.draw(st.sampled_from("Aa0_.-"))
+    changed = proof[:position] + sign + proof[position + 1 :]
+    assert changed == proof or lodging.verify_proof(changed, SIGNER.public_key) is None
+
+
+@given(st.text(max_size=100))
+def test_nonsense_proves_nothing(text: str) -> None:
+    assert lodging.verify_proof(text, SIGNER.public_key) is None
+
+
+def test_moments_are_written_in_utc_to_the_millisecond() -> None:
+    assert lodging.iso(datetime(2026, 11, 24, 12, 0, 0, 123456, UTC)) == "2026-11-24T12:00:00.123Z"

@@ -1,0 +1,205 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake import projection
+from services.intake.model.report import Progress, State
+from shared.errors import FatalError
+from shared.events.base import Event
+from shared.events.cases import (
+    CaseAcknowledged,
+    CaseClosed,
+    CaseContacted,
+    CaseEvent,
+    CaseReopened,
+    CaseSupported,
+    CaseTransferDeclined,
+)
+from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import (
+    CauseKind,
+    Channel,
+    EndReason,
+    HarmType,
+    Outcome,
+    Role,
+    RoutingReason,
+    SupportKind,
+    UpdateKind,
+    Urgency,
+    UrgencyReason,
+)
+
+REPORT = "6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90"
+T0 = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FACTS = ReportFacts(
+    role=Role.VICTIM,
+    harm_types=(HarmType.OTHER,),
+    urgency=Urgency.NORMAL,
+    urgency_reasons=(UrgencyReason.NONE_OF_THESE,),
+    division="busan",
+    channel=Channel.WEB,
+    language="ko",
+    triage_version=1,
+)
+
+
+def at(minutes: int) -> datetime:
+    return T0 + timedelta(minutes=minutes)
+
+
+def stream(version: int, ownership: int, minutes: int) -> dict[str, object]:
+    return {
+        "report_id": REPORT,
+        "version": version,
+        "ownership": ownership,
+        "intake_version": 1,
+        "cause": Cause(kind=CauseKind.REPORT),
+        "decided_at": at(minutes),
+    }
+
+
+def decision(center: str) -> Decision:
+    return Decision(
+        center_id=center,
+        home_center_id=center,
+        reason=RoutingReason.HOME,
+        candidates=(),
+        rule_version=1,
+        table_version="t",
+    )
+
+
+def routed(center: str = "busan", minutes: int = 1) -> ReportRouted:
+    return ReportRouted(**stream(1, 1, minutes), received_at=T0, decision=decision(center), facts=FACTS)
+
+
+def rerouted(version: int, ownership: int, center: str, minutes: int) -> ReportRerouted:
+    return ReportRerouted(
+        **stream(version, ownership, minutes),
+        received_at=T0,
+        previous_center_id="busan",
+        decision=decision(center),
+        facts=FACTS,
+    )
+
+
+def ended(version: int, reason: EndReason, minutes: int = 30) -> ReportEnded:
+    return ReportEnded(**stream(version, 1, minutes), reason=reason, center_id="busan")
+
+
+def updated(version: int, kind: UpdateKind, minutes: int = 40) -> ReportUpdated:
+    return ReportUpdated(**stream(version, 1, minutes), kind=kind, center_id="busan", facts=FACTS)
+
+
+def case(cls: type[CaseEvent], version: int, minutes: int, ownership: int = 1, **more: object) -> CaseEvent:
+    return cls.model_validate(
+        {
+            "report_id": REPORT,
+            "case_version": version,
+            "ownership": ownership,
+            "center_id": "busan",
+            "at": at(minutes),
+            **more,
+        }
+    )
+
+
+def folded(*events: Event) -> Progress:
+    progress = Progress()
+    for event in events:
+        progress = projection.fold(progress, event)
+    return progress
+
+
+def state(*events: Event) -> tuple[State, datetime]:
+    standing = projection.standing(T0, folded(*events))
+    return standing.state, standing.since
+
+
+STORY: list[tuple[Event, State, int]] = [
+    (routed(), State.ASSIGNED, 1),
+    (case(CaseAcknowledged, 1, 2), State.SEEN, 2),
+    (case(CaseContacted, 2, 3), State.IN_CONTACT, 3),
+    (case(CaseSupported, 3, 4, support=SupportKind.COUNSELLING), State.SUPPORTED, 4),
+    (case(CaseClosed, 4, 5, outcome=Outcome.SUPPORTED), State.CLOSED, 5),
+    (case(CaseReopened, 5, 6), State.SUPPORTED, 4),
+]
+
+
+def test_a_report_nobody_has_heard_of_is_received() -> None:
+    assert state() == (State.RECEIVED, T0)
+
+
+@pytest.mark.parametrize("length", range(1, len(STORY) + 1))
+def test_the_story_is_told_step_by_step(length: int) -> None:
+    _, expected, minutes = STORY[length - 1]
+    assert state(*(event for event, _, _ in STORY[:length])) == (expected, at(minutes))
+
+
+def test_a_new_owner_has_not_seen_it_yet() -> None:
+    events = [routed(), case(CaseAcknowledged, 1, 2), rerouted(2, 2, "ulsan", 10)]
+    standing = projection.standing(T0, folded(*events))
+    assert (standing.state, standing.center_id, standing.seen_at) == (State.ASSIGNED, "ulsan", None)
+    late = case(CaseContacted, 2, 11, ownership=1)
+    assert state(*events, late) == (State.ASSIGNED, at(10))
+    seen = case(CaseAcknowledged, 3, 12, ownership=2)
+    assert state(*events, late, seen) == (State.SEEN, at(12))
+
+
+def test_work_that_is_heard_of_before_its_ownership_counts_once_that_comes() -> None:
+    early = case(CaseAcknowledged, 1, 12, ownership=2)
+    assert state(early) == (State.RECEIVED, T0)
+    assert state(early, routed()) == (State.ASSIGNED, at(1))
+    assert state(early, routed(), rerouted(2, 2, "ulsan", 10)) == (State.SEEN, at(12))
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"), [(EndReason.WITHDRAWN, State.WITHDRAWN), (EndReason.CLOSED, State.CLOSED)]
+)
+def test_an_ended_report_says_how(reason: EndReason, expected: State) -> None:
+    assert state(routed(), case(CaseAcknowledged, 1, 2), ended(2, reason)) == (expected, at(30))
+
+
+def test_a_reopened_report_goes_on_and_an_amended_one_stays_as_it_is() -> None:
+    closed = (routed(), case(CaseAcknowledged, 1, 2), ended(2, EndReason.CLOSED))
+    assert state(*closed, updated(3, UpdateKind.REOPENED)) == (State.SEEN, at(2))
+    assert state(*closed, updated(3, UpdateKind.AMENDED)) == (State.CLOSED, at(30))
+
+
+@given(st.lists(st.sampled_from([event for event, _, _ in STORY]), max_size=20))
+def test_repeats_and_late_records_change_nothing(extra: list[Event]) -> None:
+    story = [event for event, _, _ in STORY]
+    assert folded(*story, *extra) == folded(*story)
+
+
+def test_the_two_streams_do_not_wait_for_each_other() -> None:
+    routings = [routed(), rerouted(2, 2, "ulsan", 10)]
+    cases = [case(CaseAcknowledged, 1, 2), case(CaseAcknowledged, 2, 12, ownership=2)]
+    assert folded(*routings, *cases) == folded(*cases, *routings) == folded(routings[0], *cases, routings[1])
+
+
+def test_the_first_record_of_a_version_is_the_truth() -> None:
+    assert projection.standing(T0, folded(routed("busan"), routed("daegu"))).center_id == "busan"
+
+
+def test_a_hole_in_the_routings_stops_everything() -> None:
+    with pytest.raises(FatalError, match="jump from version 1 to 3"):
+        folded(routed(), rerouted(3, 2, "ulsan", 10))
+    with pytest.raises(FatalError, match="jump from version 0 to 2"):
+        folded(rerouted(2, 2, "ulsan", 10))
+    with pytest.raises(FatalError, match="begin with"):
+        folded(ended(1, EndReason.CLOSED))
+
+
+def test_events_that_say_nothing_to_a_reporter_only_move_the_version_on() -> None:
+    declined = case(CaseTransferDeclined, 2, 3, offer_id="o", to_center_id="ulsan")
+    progress = folded(routed(), case(CaseAcknowledged, 1, 2), declined)
+    assert progress.work is not None
+    assert progress.work.version == 2
+    assert projection.standing(T0, progress).state is State.SEEN
+    received = ReportReceived(report_id=REPORT, intake_version=1, received_at=T0, facts=FACTS)
+    assert projection.fold(progress, received) == progress

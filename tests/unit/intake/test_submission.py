@@ -1,0 +1,156 @@
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.intake import refusals
+from services.intake.examples import EXAMPLES
+from services.intake.model.schema import inlined
+from services.intake.model.submission import Submission
+from shared.centers import CENTER_IDS
+from shared.web.app import Problem
+
+LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"]}
+NUMBER = "900101-1234567"
+PICTURE = base64.b64encode(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(range(60))).decode()
+
+TEXT_FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "narrative": lambda text: {"narrative": text},
+    "urls.0": lambda text: {"urls": ["https://example.com/" + text]},
+    "contact.name": lambda text: {"contact": {"name": text}},
+    "contact.hours": lambda text: {"contact": {"hours": text}},
+    "contact.not_safe": lambda text: {"contact": {"not_safe": text}},
+    "contact.email": lambda text: {"contact": {"email": text + "@example.com"}},
+    "contact.phone": lambda text: {"contact": {"phone": text}},
+    "division": lambda text: {"division": text},
+}
+
+
+def refused(extra: dict[str, Any]) -> Problem:
+    with pytest.raises(Problem) as caught:
+        refusals.read_submission(json.dumps({**LEAST, **extra}).encode())
+    return caught.value
+
+
+def read(extra: dict[str, Any]) -> Submission:
+    return refusals.read_submission(json.dumps({**LEAST, **extra}).encode())
+
+
+def said(problem: Problem) -> set[tuple[str, str]]:
+    return {(error.field, error.reason) for error in problem.errors}
+
+
+def everything(problem: Problem) -> str:
+    return f"{problem.detail} {problem.values} {[error.model_dump() for error in problem.errors]}"
+
+
+def test_only_role_and_harm_are_compulsory() -> None:
+    assert read({}).contact.channels == ()
+    assert said(refused({"role": None})) == {("role", "not_allowed")}
+    with pytest.raises(Problem) as caught:
+        refusals.read_submission(b"{}")
+    assert said(caught.value) == {("role", "required"), ("harm_types", "required")}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"nul", b"\xff\xfe", b'{"role": "victim",}'])
+def test_what_is_not_json_is_400(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        refusals.read_submission(body)
+    assert (caught.value.status_code, caught.value.code) == (400, "not_json")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null"])
+def test_json_that_is_no_object_is_422(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        refusals.read_submission(body)
+    assert caught.value.status_code == 422
+
+
+@pytest.mark.parametrize("field", TEXT_FIELDS)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [(NUMBER, "resident_registration_number"), (PICTURE, "media_bytes"), ("a\x00b", "control_character")],
+)
+def test_no_text_field_takes_numbers_media_or_control_characters(field: str, text: str, reason: str) -> None:
+    problem = refused(TEXT_FIELDS[field](text))
+    assert problem.status_code == 422
+    found = said(problem)
+    if (field, reason) not in found:
+        # Short fields may refuse it for its length or form first; what matters is that it is refused there.
+        assert {place for place, _ in found} == {field}
+        assert reason == "media_bytes" or field == "contact.email"
+    assert text not in everything(problem)
+
+
+@pytest.mark.parametrize(
+    ("extra", "field", "reason"),
+    [
+        ({"harm_types": []}, "harm_types", "too_few"),
+        ({"harm_types": ["murder"]}, "harm_types.0", "not_allowed"),
+        ({"narrative": "가" * 4001}, "narrative", "too_long"),
+        ({"urls": ["https://example.com"] * 21}, "urls", "too_many"),
+        ({"urls": ["https://example.com/" + "a" * 2000]}, "urls.0", "too_long"),
+        ({"urls": ["ftp://example.com"]}, "urls.0", "not_a_web_address"),
+        ({"urls": ["javascript:alert(1)"]}, "urls.0", "not_a_web_address"),
+        ({"urls": ["https://"]}, "urls.0", "not_a_web_address"),
+        ({"urls": ["https://a b.com"]}, "urls.0", "not_a_web_address"),
+        ({"urls": ["http://[::1"]}, "urls.0", "not_a_web_address"),
+        ({"urls": ["data:image/png;base64,AAAA"]}, "urls.0", "media_bytes"),
+        ({"fingerprints": ["xyz"]}, "fingerprints.0", "wrong_form"),
+        ({"fingerprints": ["a" * 64] * 21}, "fingerprints", "too_many"),
+        ({"declined_centers": ["atlantis"]}, "declined_centers.0", "unknown_center"),
+        ({"declined_centers": list(CENTER_IDS)}, "declined_centers", "declines_every_center"),
+        ({"on_behalf": {"relation": "spouse"}}, "on_behalf", "only_for_representatives"),
+        ({"contact": {"channels": ["phone"]}}, "contact.phone", "needs_phone"),
+        ({"contact": {"channels": ["email"]}}, "contact.email", "needs_email"),
+        ({"contact": {"phone": "12"}}, "contact.phone", "not_a_phone_number"),
+        ({"contact": {"email": "x"}}, "contact.email", "not_an_email_address"),
+        ({"contact": {"name": "a\nb"}}, "contact.name", "control_character"),
+        ({"still_spreading": "yes"}, "still_spreading", "wrong_type"),
+        ({"threat_deadline": "2026-11-25T21:00:00"}, "threat_deadline", "invalid"),
+        ({"language": "korean"}, "language", "wrong_form"),
+        ({"district": "1"}, "district", "wrong_form"),
+        ({"attachment": "x"}, "attachment", "unknown_field"),
+        ({"contact": {"address": "x"}}, "contact.address", "unknown_field"),
+        ({"consents": {}}, "consents.version", "required"),
+    ],
+)
+def test_every_refusal_names_field_and_reason(extra: dict[str, Any], field: str, reason: str) -> None:
+    assert said(refused(extra)) == {(field, reason)}
+
+
+def test_a_refusal_repeats_nothing_of_what_was_sent() -> None:
+    problem = refused(
+        {"narrative": {"카나리아": "canary"}, "카나리아 이름": 1, "role": "canary", "division": "canary" * 20}
+    )
+    assert "canary" not in everything(problem)
+    assert "카나리아" not in everything(problem)
+
+
+def test_an_error_of_the_model_itself_hides_the_input() -> None:
+    with pytest.raises(ValueError, match="validation error") as caught:
+        Submission.model_validate_json(json.dumps({**LEAST, "narrative": NUMBER}))
+    assert NUMBER not in str(caught.value)
+
+
+def test_empty_texts_are_as_if_left_out() -> None:
+    report = read({"narrative": "  ", "division": "", "contact": {"name": " ", "phone": "", "email": " "}})
+    assert (report.narrative, report.division, report.contact.name, report.contact.phone) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("phone", ["010-1234-5678", "+82 10 1234 5678", "02-735-8994", "(063) 717-1366", "1577-1366"])
+def test_phone_numbers_as_people_write_them_are_taken(phone: str) -> None:
+    assert read({"contact": {"channels": ["text"], "phone": phone}}).contact.phone == phone
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_documented_examples_are_accepted(name: str) -> None:
+    assert refusals.read_submission(json.dumps(EXAMPLES[name]["value"]).encode())
+
+
+def test_the_documented_schema_holds_no_references() -> None:
+    text = json.dumps(inlined(Submission.model_json_schema()))
+    assert "$ref" not in text
+    assert "fear_of_distribution" in text

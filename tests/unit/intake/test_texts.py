@@ -1,0 +1,59 @@
+"""Every sentence of intake exists in Korean, and no Korean sentence is left over."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from jinja2 import Environment
+
+from shared.web import translations
+
+ROOT = Path(__file__).parents[3] / "services" / "intake"
+
+
+def of_templates() -> set[str]:
+    environment = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
+    return {
+        str(message)
+        for path in (ROOT / "templates").glob("*.html")
+        for _, _, message in environment.extract_translations(path.read_text())  # type: ignore[attr-defined]  # the extension's
+        if message is not None  # a text that Python chose, and marked where it stands
+    }
+
+
+def of_sources() -> set[str]:
+    return {
+        node.args[0].value
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in {"n", "gettext_noop"}
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def korean(folder: Path) -> dict[str, str]:
+    return {str(m.id): str(m.string) for m in translations.read_catalog(folder) if m.id and m.string}
+
+
+def test_every_text_has_its_korean() -> None:
+    have = korean(ROOT / "locale").keys() | korean(translations.SHARED_LOCALE).keys()
+    wanted = of_templates() | of_sources()
+    assert len(wanted) > 100
+    assert wanted - have == set()
+
+
+def test_no_korean_is_left_over() -> None:
+    assert korean(ROOT / "locale").keys() - of_templates() - of_sources() == set()
+
+
+def test_placeholders_are_the_same_in_both_languages() -> None:
+    texts = korean(ROOT / "locale")
+    assert {k: v for k, v in texts.items() if translations.placeholders(k) != translations.placeholders(v)} == {}
+
+
+@pytest.mark.parametrize("word", ["합니다", "습니다", "하십시오"])
+def test_the_public_is_addressed_in_one_tone(word: str) -> None:
+    assert [text for text in korean(ROOT / "locale").values() if word in text] == []
