@@ -1,0 +1,6 @@
+"""``python -m services.notify``."""
+
+from services.notify import main
+from shared import process
+
+process.run(main.run)

@@ -1,0 +1,193 @@
+"""Sends what is due, records what came of it, and never stops. Any number of processes share the work."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from services.notify import instruments, policy
+from services.notify.channels import TOO_LATE, MailChannel
+from services.notify.directory import address
+from services.notify.hub import Hub
+from services.notify.model import Case, Target
+from services.notify.policy import Plan, Result
+from services.notify.projection import record
+from services.notify.rendering import Mail, alert_mail
+from services.notify.settings import NotifySettings
+from services.notify.store.cases import CaseStore, Change
+from services.notify.store.centers import CenterStore, nominal
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.outbox import Relay
+
+_LOG = log.get(__name__)
+_ROUNDS = 20
+_BACKOFF_MAX_S = 10.0
+_CHANNEL = "email"
+
+
+class Alerter:
+    """Claims due cases, mails, records. Doubles happen only if it dies between sending and recording: same alert id."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        centers: CenterStore,
+        channel: MailChannel,
+        hub: Hub,
+        relay: Relay,
+        clock: Clock,
+        settings: NotifySettings,
+        worker: str,
+    ) -> None:
+        """``worker`` names this process in leases."""
+        self._cases = cases
+        self._centers = centers
+        self._channel = channel
+        self._hub = hub
+        self._relay = relay
+        self._clock = clock
+        self._settings = settings
+        self._rules = settings.rules
+        self._worker = worker
+        self._due = asyncio.Event()
+        self.failing: str | None = None
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Work for ever. Trouble with store or broker is waited out; anything unexpected ends the process."""
+        failures = 0
+        while True:
+            try:
+                busy = await self.pass_once()
+                failures, self.failing = 0, None
+            except TransientError as error:
+                failures += 1
+                self.failing = str(error)
+                _LOG.warning("alerts.waiting", reason=str(error), failures=failures)
+                # Processes that fail together should not come back together.
+                await asyncio.sleep(min(0.2 * 2**failures, _BACKOFF_MAX_S) * random.uniform(0.5, 1.0))  # noqa: S311  # spreading, not secrecy
+                continue
+            if not busy:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.poll_s):
+                await self._due.wait()
+        except TimeoutError:
+            return
+        self._due.clear()
+
+    async def pass_once(self) -> int:
+        """Claim one page of due cases and see it through; how many there were."""
+        until = self._clock.monotonic() + self._settings.lease_s
+        now = self._clock.now()
+        claimed = await self._cases.claim(self._worker, self._settings.lease_s, self._settings.claim_size, now)
+        if not claimed:
+            return 0
+        centers = await self._centers.all()
+        work = []
+        for case in claimed:
+            made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
+            work.append(_Work(case, made))
+        await self._send([item for item in work if item.plan is not None], until)
+        await self._keep_recording({item.case.report_id: item for item in work}, until)
+        return len(claimed)
+
+    async def _send(self, work: Sequence["_Work"], until: float) -> None:
+        told = [(item, target) for item in work for target in (item.plan.targets if item.plan else ())]
+        ids = [policy.alert_id(item.case.report_id, item.planned, target) for item, target in told]
+        mails = [self._mail(item, target, alert) for (item, target), alert in zip(told, ids, strict=True)]
+        reasons = await self._channel.send(mails, until)
+        for (item, target), alert, reason in zip(told, ids, reasons, strict=True):
+            if reason == TOO_LATE:
+                continue
+            item.results.append(Result(target, alert, ok=reason is None, reason=reason or ""))
+            self._count(item, ok=reason is None)
+
+    def _mail(self, item: "_Work", target: Target, alert: str) -> Mail:
+        case = item.case
+        return alert_mail(
+            alert_id=alert,
+            to=address(self._settings, item.planned.center_id, target),
+            sender=self._settings.mail_from,
+            name=case.alias,
+            urgency=case.urgency,
+            received_at=case.received_at,
+            link=f"{self._settings.public_urls['notify'].rstrip('/')}/cases/{case.report_id}",
+            now=self._clock.now(),
+        )
+
+    def _count(self, item: "_Work", *, ok: bool) -> None:
+        instruments.ALERTS.labels(_CHANNEL, str(item.planned.step), "sent" if ok else "failed").inc()
+        if ok and item.case.alert_version == 0:
+            age = (self._clock.now() - item.case.received_at).total_seconds()
+            instruments.TO_ALERT.observe(max(age, 0.0))
+
+    async def _keep_recording(self, work: dict[str, "_Work"], until: float) -> None:
+        """Record, and try again while the lease lasts: forgetting what was sent would send it twice."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._record(work)
+            except TransientError:
+                if self._clock.monotonic() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    async def _record(self, work: dict[str, "_Work"]) -> None:
+        """Write down what happened. A case that changed meanwhile (acknowledged, moved) is read again and told too."""
+        left = {report_id: item.case for report_id, item in work.items()}
+        for _ in range(_ROUNDS):
+            now = self._clock.now()
+            made = [self._change(case, work[report_id]) for report_id, case in left.items()]
+            changes = [change for change in made if change is not None]
+            saved = await self._cases.save(changes, now)
+            self._tell([change for change in changes if change.case.report_id not in saved.lost], work)
+            if not saved.lost:
+                return
+            left = await self._cases.load(sorted(saved.lost))
+        raise TransientError("store: recording kept losing races")
+
+    def _change(self, case: Case, item: "_Work") -> Change | None:
+        if item.plan is not None and item.results:
+            after, events = record(case, item.plan, item.results, self._rules, self._clock.now())
+            return Change(after, case.rev, events) if events else None
+        if case.lease_by != item.case.lease_by:
+            return None
+        # Nothing was sent (not due after all, or no time left): give the claim back.
+        back = case.ladder.due_at if case.ladder is not None else None
+        return Change(case.model_copy(update={"wake_at": back, "lease_by": None, "rev": case.rev + 1}), case.rev)
+
+    def _tell(self, changes: Sequence[Change], work: dict[str, "_Work"]) -> None:
+        self._hub.publish(change.case for change in changes)
+        for change in changes:
+            if not change.events:
+                continue
+            self._relay.offer(change.case.report_id)
+            plan = work[change.case.report_id].planned
+            if plan.nobody:
+                instruments.NOBODY.inc()
+            if plan.escalated:
+                instruments.ESCALATED.labels(str(plan.step)).inc()
+
+
+@dataclass(slots=True)
+class _Work:
+    """One claimed case on its way through a pass."""
+
+    case: Case
+    plan: Plan | None
+    results: list[Result] = field(default_factory=list)
+
+    @property
+    def planned(self) -> Plan:
+        if self.plan is None:
+            raise RuntimeError("nothing was planned for this case")
+        return self.plan

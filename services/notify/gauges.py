@@ -1,0 +1,38 @@
+"""Looks at the store every few seconds for what only a look can tell: how much is due, how long the oldest waits."""
+
+import asyncio
+from typing import Final
+
+from services.notify import instruments
+from services.notify.store.cases import CaseStore
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+
+_LOG = log.get(__name__)
+_EVERY_S: Final = 5.0
+
+
+class Gauges:
+    """Keeps the gauges fresh."""
+
+    def __init__(self, cases: CaseStore, clock: Clock) -> None:
+        """Reads only."""
+        self._cases = cases
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            try:
+                await self.look()
+            except TransientError as error:
+                _LOG.warning("gauges.waiting", reason=str(error))
+            await asyncio.sleep(_EVERY_S)
+
+    async def look(self) -> None:
+        """One look."""
+        now = self._clock.now()
+        instruments.DUE.set(await self._cases.backlog(now))
+        oldest = await self._cases.oldest_waiting()
+        instruments.OLDEST.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))

@@ -1,0 +1,73 @@
+"""What happens with routing's records: load, fold, write once, tell whoever waits."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from services.notify import instruments
+from services.notify.hub import Hub
+from services.notify.model import Case
+from services.notify.policy import Rules
+from services.notify.projection import RoutingEvent, fold
+from services.notify.rendering import alias
+from services.notify.store.cases import CaseStore, Change
+from shared.bus.consumer import Received, Rejected
+from shared.clock import Clock
+from shared.errors import TransientError
+
+_ROUNDS = 20
+
+
+class Routings:
+    """Folds batches of `routings` into cases."""
+
+    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules, on_due: Callable[[], None]) -> None:
+        """``on_due`` is called when new alerts may be due."""
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._rules = rules
+        self._on_due = on_due
+
+    async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
+        """Apply a batch. Another process may write the same cases meanwhile: what lost is read again and redone."""
+        longer: dict[str, int] = {}
+        for _ in range(_ROUNDS):
+            changes = self._fold(batch, await self._known(batch), longer)
+            saved = await self._store.save(changes, self._clock.now())
+            self._tell([c.case for c in changes if c.case.report_id not in saved.lost])
+            if not saved.lost:
+                return None
+            for report_id in saved.alias_taken:
+                longer[report_id] = longer.get(report_id, 0) + 1
+        raise TransientError("store: a batch kept losing races")
+
+    async def _known(self, batch: list[Received]) -> dict[str, Case]:
+        return await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
+
+    def _fold(self, batch: list[Received], known: dict[str, Case], longer: dict[str, int]) -> list[Change]:
+        now = self._clock.now()
+        changed: dict[str, Case] = {}
+        for received in batch:
+            event = cast("RoutingEvent", received.event)
+            before = changed.get(event.report_id) or known.get(event.report_id)
+            after = fold(before, event, received.envelope.traceparent, self._rules, now)
+            if after is not None:
+                changed[event.report_id] = after
+        return [_change(case, known.get(report_id), longer.get(report_id, 0)) for report_id, case in changed.items()]
+
+    def _tell(self, cases: list[Case]) -> None:
+        if not cases:
+            return
+        self._hub.publish(cases)
+        now = self._clock.now()
+        for case in cases:
+            if case.version == 1:
+                instruments.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
+        self._on_due()
+
+
+def _change(case: Case, known: Case | None, longer: int) -> Change:
+    """One write per case, however many records it had in the batch."""
+    if known is not None:
+        return Change(case.model_copy(update={"rev": known.rev + 1}), known.rev)
+    return Change(case.model_copy(update={"rev": 1, "alias": alias(case.report_id, longer)}), 0)

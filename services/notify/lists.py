@@ -1,0 +1,54 @@
+"""Work lists: which cases a console shows, page by page."""
+
+import re
+from typing import Final
+
+from services.notify.model import CENTRAL_DESK, Case, CaseState
+from services.notify.store.cases import CaseStore
+
+PAGE: Final = 100
+SHOWN: Final = 500
+"""Rows a console holds at most; the rest is counted and comes up as these are done."""
+
+BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
+    None: ("0", "3"),
+    CaseState.WAITING: ("0", "1"),
+    CaseState.ACKNOWLEDGED: ("1", "3"),
+    CaseState.ENDED: ("3", "4"),
+}
+"""Sort keys of each state; without a state: everything that is open."""
+UNANSWERED: Final = ("0", "2")
+"""Waiting, or with something unread: what the central desk watches in all centres."""
+
+_CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
+
+
+def is_cursor(text: str) -> bool:
+    """Whether a cursor can be one of ours."""
+    return _CURSOR.match(text) is not None
+
+
+async def page(
+    store: CaseStore, center_id: str | None, state: CaseState | None, cursor: str | None, limit: int = PAGE
+) -> tuple[list[Case], str | None]:
+    """One page and the cursor of the next. ``central`` without a state: what no centre has answered."""
+    low, high = BOUNDS[state]
+    if center_id == CENTRAL_DESK and state is None:
+        center_id, (low, high) = None, UNANSWERED
+    cases = await store.page(center_id, (max(cursor or low, low), high), limit + 1)
+    more = len(cases) > limit
+    return cases[:limit], cases[limit - 1].sort_key if more else None
+
+
+async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
+    """What a console shows, and whether there is more than that."""
+    cases: list[Case] = []
+    cursor: str | None = None
+    while len(cases) < SHOWN:
+        found, cursor = await page(store, center_id, None, cursor)
+        cases.extend(found)
+        if cursor is None:
+            break
+    if center_id == CENTRAL_DESK:
+        cases.extend(await store.page(CENTRAL_DESK, ("2", "3"), PAGE))
+    return cases[:SHOWN], cursor is not None

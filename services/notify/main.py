@@ -1,0 +1,173 @@
+"""Wires notify: the only place where its parts meet."""
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from services.notify import pages as console
+from services.notify.alerting import Alerter
+from services.notify.api import case_router
+from services.notify.channels import MailChannel
+from services.notify.dead import DeadWatch
+from services.notify.desk import Desk
+from services.notify.gauges import Gauges
+from services.notify.handlers import Routings
+from services.notify.hub import Hub
+from services.notify.nudges import Nudges
+from services.notify.settings import NotifySettings
+from services.notify.store.cases import CaseStore
+from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.stream import stream_router
+from shared import log, mongo
+from shared.bus.bus import Bus
+from shared.clock import Clock, SystemClock
+from shared.follow import Follower
+from shared.health import Health
+from shared.outbox import Relay
+from shared.settings import BusSettings, StoreSettings, load
+from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
+from shared.web.app import create_app
+from shared.web.pages import Pages
+from shared.web.serve import serve
+from shared.web.staff import StaffGate, staff_router
+from shared.web.translations import gettext_noop
+
+HERE = Path(__file__).parent
+SERVICE = "notify"
+ALERTERS = 2
+"""One mails while the other writes down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """The parts of one notify process."""
+
+    app: FastAPI
+    bus: Bus
+    follower: Follower
+    cases: CaseStore
+    centers: CenterStore
+    dead_records: DeadStore
+    case_relay: Relay
+    center_relay: Relay
+    alerter: Alerter
+    channel: MailChannel
+    nudges: Nudges
+    dead: DeadWatch
+    gauges: Gauges
+    hub: Hub
+    clock: Clock
+
+    async def prepare(self) -> None:
+        """Wait for the store and make its indexes."""
+        await mongo.wait_until_ready(self.cases.database, self.clock)
+        await self.cases.prepare()
+        await self.dead_records.prepare()
+        await self.case_relay.ensure_index()
+        await self.center_relay.ensure_index()
+
+    async def work(self) -> None:
+        """Everything but the pages, until cancelled."""
+        await self.prepare()
+        try:
+            await self.bus.start()
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(ALERTERS):
+                    tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
+                tasks.create_task(self.case_relay.run(), name="case-relay")
+                tasks.create_task(self.center_relay.run(), name="center-relay")
+                tasks.create_task(self.nudges.run(), name="nudges")
+                tasks.create_task(self.dead.run(), name="dead")
+                tasks.create_task(self.dead.tell(), name="dead-mails")
+                tasks.create_task(self.gauges.run(), name="gauges")
+                tasks.create_task(self.follower.start(), name="follower")
+        finally:
+            self.hub.close()
+            await self.bus.stop()
+            await self.follower.stop()
+            await self.channel.close()
+
+
+def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Notify:
+    """Make the parts; nothing runs or connects yet."""
+    health = Health()
+    bus = Bus(bus_settings, SERVICE, health, clock)
+    database = mongo.connect(store_settings, SERVICE)
+    cases, centers, dead_records = CaseStore(database), CenterStore(database), DeadStore(database)
+    case_relay = Relay(cases.collection, bus.publisher, clock, name="cases")
+    center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
+    hub, channel = Hub(), MailChannel(settings, clock)
+    worker = f"{socket.gethostname()[:60]}:{os.getpid()}"
+    alerter = Alerter(cases, centers, channel, hub, case_relay, clock, settings, worker)
+    routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
+    bus.subscribe(ROUTINGS, group=SERVICE, handler=routings.handle)
+    nudges = Nudges(cases, hub, clock)
+    follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
+    dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)
+    desk = Desk(cases, centers, hub, case_relay, center_relay, clock)
+    health.ready.update(
+        alerts=lambda: alerter.failing,
+        dead=lambda: dead.failing,
+        case_relay=case_relay.check,
+        center_relay=center_relay.check,
+        follower=follower.check,
+    )
+    return Notify(
+        app=_application(settings, health, desk, dead_records, hub, clock),
+        bus=bus,
+        follower=follower,
+        cases=cases,
+        centers=centers,
+        dead_records=dead_records,
+        case_relay=case_relay,
+        center_relay=center_relay,
+        alerter=alerter,
+        channel=channel,
+        nudges=nudges,
+        dead=dead,
+        gauges=Gauges(cases, clock),
+        hub=hub,
+        clock=clock,
+    )
+
+
+def _application(
+    settings: NotifySettings, health: Health, desk: Desk, dead_records: DeadStore, hub: Hub, clock: Clock
+) -> FastAPI:
+    pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    gate = StaffGate(settings, clock=clock)
+    return create_app(
+        service=SERVICE,
+        title=gettext_noop("Ieum notify"),
+        description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements."),
+        settings=settings,
+        health=health,
+        routers=[
+            stream_router(
+                desk.cases,
+                hub,
+                clock,
+                gate,
+                settings.stream_clients,
+                lambda request, case: console.row_html(pages, request, case),
+            ),
+            case_router(desk, gate),
+            console.page_router(desk, dead_records, pages, settings, gate),
+            staff_router(pages),
+        ],
+        pages=pages,
+    )
+
+
+async def run() -> None:
+    """The process: pages at once, alerts as soon as store and Kafka are there."""
+    settings, bus_settings, store_settings = load(NotifySettings), load(BusSettings), load(StoreSettings)
+    log.configure(SERVICE, settings.log_level)
+    notify = build(settings, bus_settings, store_settings, SystemClock())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(notify.work(), name="work")
+        tasks.create_task(serve(notify.app, settings.host, settings.port), name="http-server")

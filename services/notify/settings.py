@@ -1,0 +1,58 @@
+"""Settings of notify; every variable begins with ``NOTIFY_`` unless it is shared."""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.notify.policy import QuietHours, Rules
+from shared.settings import ServiceSettings
+
+
+class NotifySettings(ServiceSettings):
+    """Where notify listens, how it mails, when it may be quiet."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
+
+    port: int = Field(default=8003, ge=1, le=65535, examples=[8003])
+    smtp_host: str = Field(default="127.0.0.1", min_length=1, examples=["smtp.example.org"])
+    smtp_port: int = Field(default=8025, ge=1, le=65535, examples=[587])
+    smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
+    smtp_username: str | None = Field(default=None, examples=["ieum"])
+    smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    smtp_connections: int = Field(default=4, ge=1, le=32, examples=[4])
+    smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
+    mail_from: str = Field(default="alert@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["alert@ieum.example"])
+    mail_view_url: str | None = Field(default=None, examples=["http://127.0.0.1:8026"])
+    """Where the local mail sink shows what was sent; only the demo has one."""
+    duty_address: str = Field(default="{center}@duty.ieum.example", examples=["{center}@duty.ieum.example"])
+    lead_address: str = Field(default="{center}@lead.ieum.example", examples=["{center}@lead.ieum.example"])
+    central_address: str = Field(
+        default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
+    )
+    quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
+    """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
+    lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
+    """How long a claimed alert may take before another process takes it over."""
+    poll_s: float = Field(default=1.0, gt=0, le=60, examples=[1])
+    """How often the store is asked for alerts that became due."""
+    claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])
+    stream_clients: int = Field(default=500, ge=1, examples=[500])
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, value: str) -> str:
+        QuietHours.parse(value)
+        return value
+
+    @field_validator("duty_address", "lead_address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if "{center}" not in value or "@" not in value:
+            raise ValueError("must be an address that contains {center}")
+        return value
+
+    @property
+    def rules(self) -> Rules:
+        """The deployment's part of the alerting rules."""
+        return Rules(quiet=QuietHours.parse(self.quiet_hours))

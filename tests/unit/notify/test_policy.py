@@ -1,0 +1,182 @@
+"""The ladder: who is told when, by urgency; quiet hours; failures; nobody on duty."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notify import policy
+from services.notify.model import Case, Center, Target
+from services.notify.policy import LADDER, QuietHours, Result, Rules
+from services.notify.projection import fold
+from shared.clock import SEOUL
+from shared.events.vocabulary import CenterState, Urgency
+from tests.unit.notify.samples import NOW, TRACE, event
+
+NIGHT = Rules(quiet=QuietHours(time(22), time(7)))
+DAY = Rules()
+STAFFED = Center(
+    center_id="gwangju", rev=1, center_version=1, state=CenterState.OPEN, staff_on_duty=2, cases_per_person=15
+)
+EMPTY = STAFFED.model_copy(update={"staff_on_duty": 0})
+
+
+def case_of(urgency: str = "critical", rules: Rules = DAY, now: datetime = NOW, **changes: Any) -> Case:
+    case = fold(None, event("report.routed", urgency=urgency, **changes), TRACE, rules, now)
+    assert case is not None
+    return case
+
+
+def send(case: Case, now: datetime, *, ok: bool = True, center: Center = STAFFED, rules: Rules = DAY) -> Case:
+    made = policy.plan(case, center, now)
+    assert made is not None
+    results = tuple(Result(t, policy.alert_id(case.report_id, made, t), ok=ok) for t in made.targets)
+    return policy.advance(case, made, results, rules, now)
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_the_duty_staff_are_told_at_once_then_lead_and_central_then_again_for_ever(urgency: Urgency) -> None:
+    case = case_of(urgency)
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    assert (made.step, made.targets) == (1, (Target.DUTY,))
+    now, seen = NOW, []
+    for _ in range(5):
+        case = send(case, now)
+        assert case.ladder is not None
+        assert policy.plan(case, STAFFED, case.ladder.due_at - timedelta(milliseconds=1)) is None
+        seen.append((case.ladder.step, case.ladder.round, case.ladder.due_at - now))
+        now = case.ladder.due_at
+    times = LADDER[urgency]
+    repeat = timedelta(minutes=times.repeat)
+    assert seen == [(1, 1, timedelta(minutes=times.escalate)), *[(2, n, repeat) for n in (1, 2, 3, 4)]]
+
+
+def test_more_urgent_means_sooner() -> None:
+    times = [LADDER[u] for u in (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)]
+    assert sorted(t.escalate for t in times) == [t.escalate for t in times]
+    assert sorted(t.repeat for t in times) == [t.repeat for t in times]
+
+
+@pytest.mark.parametrize("center", [EMPTY, STAFFED.model_copy(update={"state": CenterState.CLOSED})])
+def test_nobody_on_duty_goes_on_to_the_next_step_at_once(center: Center) -> None:
+    made = policy.plan(case_of(), center, NOW)
+    assert made is not None
+    assert (made.step, made.nobody, made.escalated) == (2, True, True)
+    assert made.targets == (Target.LEAD, Target.CENTRAL)
+
+
+def test_central_is_on_copy_where_the_decision_says_so() -> None:
+    for case in (case_of(copy_central=True), case_of(over_capacity=True)):
+        made = policy.plan(case, STAFFED, NOW)
+        assert made is not None
+        assert set(made.targets) == {Target.DUTY, Target.CENTRAL}
+
+
+def test_failures_back_off_but_never_hold_up_the_next_step() -> None:
+    case, now, gaps = case_of("high"), NOW, []
+    step_at: datetime | None = None
+    for _ in range(40):
+        case = send(case, now, ok=False)
+        assert case.ladder is not None
+        gap = case.ladder.due_at - now
+        assert gap > timedelta(0)
+        gaps.append(gap)
+        if case.ladder.step == 2 and step_at is None:
+            step_at = now
+        now = case.ladder.due_at
+    assert gaps[0] < timedelta(seconds=7)
+    assert max(gaps) <= timedelta(seconds=policy.RETRY_MAX_S * (1 + policy.JITTER))
+    assert step_at == NOW + timedelta(minutes=LADDER[Urgency.HIGH].escalate)
+    made = policy.plan(case, STAFFED, now)
+    assert made is not None
+    assert Target.DUTY in made.targets, "whom the first step never reached is still tried"
+
+
+def test_jitter_spreads_cases_and_is_the_same_every_time() -> None:
+    waits = {policy.retry_at(f"r{n}", 3, NOW) for n in range(50)}
+    assert len(waits) > 40
+    assert policy.retry_at("r1", 3, NOW) == policy.retry_at("r1", 3, NOW)
+
+
+def test_an_alert_keeps_its_id_over_attempts_and_changes_it_with_the_round() -> None:
+    case = case_of()
+    first = policy.plan(case, STAFFED, NOW)
+    failed = send(case, NOW, ok=False)
+    assert failed.ladder is not None
+    again = policy.plan(failed, STAFFED, failed.ladder.due_at)
+    sent = send(case, NOW)
+    assert sent.ladder is not None
+    later = policy.plan(sent, STAFFED, sent.ladder.due_at)
+    assert first is not None
+    assert again is not None
+    assert later is not None
+    ids = [policy.alert_id(case.report_id, made, Target.DUTY) for made in (first, again, later)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_ladder_begun_anew_is_not_moved_by_the_old_sending() -> None:
+    case = case_of()
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    anew = policy.begin(case, DAY, NOW)
+    assert policy.advance(anew, made, (Result(Target.DUTY, "a", ok=True),), DAY, NOW) == anew
+    assert policy.advance(policy.stop(case), made, (), DAY, NOW).ladder is None
+
+
+@pytest.mark.parametrize(
+    ("local", "end"),
+    [
+        ("2026-11-24T21:59:59", None),
+        ("2026-11-24T22:00:00", "2026-11-25T07:00:00"),
+        ("2026-11-24T23:59:59", "2026-11-25T07:00:00"),
+        ("2026-11-25T00:00:00", "2026-11-25T07:00:00"),
+        ("2026-11-25T06:59:59", "2026-11-25T07:00:00"),
+        ("2026-11-25T07:00:00", None),
+    ],
+)
+def test_quiet_hours_span_midnight_in_seoul_whatever_the_zone_of_the_moment(local: str, end: str | None) -> None:
+    quiet = QuietHours.parse("22:00-07:00")
+    assert quiet is not None
+    moment = datetime.fromisoformat(local).replace(tzinfo=SEOUL)
+    expected = datetime.fromisoformat(end).replace(tzinfo=SEOUL) if end else None
+    assert quiet.end_of(moment) == expected
+    assert quiet.end_of(moment.astimezone(UTC)) == expected
+
+
+def test_quiet_hours_within_a_day() -> None:
+    quiet = QuietHours.parse("12:00-13:00")
+    assert quiet is not None
+    assert quiet.end_of(NOW) == datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+    assert quiet.end_of(NOW + timedelta(hours=1)) is None
+
+
+@pytest.mark.parametrize("text", ["", "22", "22:00-22:00", "25:00-07:00", "on"])
+def test_wrong_quiet_hours_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        QuietHours.parse(text)
+
+
+def test_off_means_no_quiet_hours() -> None:
+    assert QuietHours.parse("off") is None
+
+
+@given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)), st.sampled_from(Urgency))  # noqa: DTZ001  # hypothesis adds the zone
+def test_only_what_is_not_urgent_is_held_and_never_past_the_hour_named(moment: datetime, urgency: Urgency) -> None:
+    held = NIGHT.hold(moment, urgency)
+    if urgency is not Urgency.NORMAL:
+        assert held == moment
+    assert held >= moment
+    assert held - moment <= timedelta(hours=9)
+    assert NIGHT.hold(held, urgency) == held
+
+
+def test_a_held_case_says_so_and_goes_out_when_the_hours_end() -> None:
+    evening = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
+    case = case_of("normal", NIGHT, evening)
+    assert case.ladder is not None
+    assert case.ladder.held
+    assert policy.plan(case, STAFFED, evening + timedelta(hours=1)) is None
+    assert policy.plan(case, STAFFED, datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) is not None

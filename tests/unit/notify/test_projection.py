@@ -1,0 +1,186 @@
+"""Cases as a fold of routing's records: order, duplicates, holes, owners, what is unread."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notify import policy
+from services.notify.decisions import Answer, Refusal, acknowledge
+from services.notify.model import Case, CaseState, EntryKind
+from services.notify.policy import Result, Rules
+from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
+from shared.errors import FatalError
+from tests.unit.notify.samples import NOW, TRACE, event, stream
+from tests.unit.notify.test_policy import STAFFED
+
+RULES = Rules()
+
+
+def folded(events: list[RoutingEvent], case: Case | None = None) -> Case:
+    for one in events:
+        case = fold(case, one, TRACE, RULES, NOW) or case
+    assert case is not None
+    return case
+
+
+def taken(case: Case, by: str = "kim") -> Case:
+    answer = acknowledge(case, case.center_id, by, NOW)
+    assert isinstance(answer, Answer)
+    return answer.case
+
+
+@given(st.lists(st.integers(0, 4), max_size=12), st.randoms())
+def test_repeated_records_change_nothing(extra: list[int], chance: random.Random) -> None:
+    events = stream()
+    told = list(events)
+    for index in extra:
+        position = next(i for i, e in enumerate(told) if e.version == index + 1)
+        told.insert(chance.randint(position + 1, len(told)), events[index])
+    assert folded(told) == folded(events)
+
+
+def test_the_first_record_of_a_version_is_the_truth() -> None:
+    first = event("report.routed", center="busan")
+    case = folded([first])
+    assert fold(case, event("report.routed", center="daegu"), TRACE, RULES, NOW) is None
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2, 3])
+def test_a_hole_stops_the_reader(missing: int) -> None:
+    events = stream()
+    del events[missing]
+    with pytest.raises(FatalError):
+        folded(events)
+
+
+def test_a_new_owner_starts_a_new_ladder_and_must_acknowledge_again() -> None:
+    events = stream()
+    case = taken(folded(events[:2]))
+    moved = folded([events[2]], case)
+    assert (moved.center_id, moved.ownership, moved.state) == ("busan", 2, CaseState.WAITING)
+    assert moved.acknowledged_by is None
+    assert moved.ladder is not None
+    assert moved.ladder.run == moved.runs == 2
+    assert moved.wake_at == NOW
+    assert acknowledge(moved, "gwangju", "kim", NOW) is Refusal.OWNER_CHANGED
+
+
+def test_an_acknowledgement_that_crossed_a_move_is_void_and_says_so() -> None:
+    events = stream()
+    early = events[2].model_copy(update={"decided_at": NOW - timedelta(seconds=1)})
+    case = folded([early], taken(folded(events[:2])))
+    assert EntryKind.VOID in [entry.kind for entry in case.entries]
+    closing = event("report.rerouted", version=3, ownership=2, center="busan", cause="center_closed")
+    case = folded([closing], taken(folded(events[:2])))
+    assert EntryKind.VOID in [entry.kind for entry in case.entries]
+    accepted = event("report.rerouted", version=3, ownership=2, center="busan", cause="case_event")
+    accepted = accepted.model_copy(update={"decided_at": NOW + timedelta(hours=1)})
+    case = folded([accepted], taken(folded(events[:2])))
+    assert EntryKind.VOID not in [entry.kind for entry in case.entries]
+
+
+def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() -> None:
+    case = taken(folded(stream()[:1]))
+    assert case.ladder is None
+    after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
+    assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
+    read = acknowledge(after, after.center_id, "lee", NOW)
+    assert isinstance(read, Answer)
+    assert read.event is None
+    assert (read.case.unread, read.case.wake_at, read.case.acknowledged_by) == (False, None, "kim")
+
+
+def test_something_new_before_it_does_not_put_off_the_next_step_but_more_urgent_starts_again() -> None:
+    case = folded([event("report.routed", urgency="normal")])
+    same = folded([event("report.updated", version=2, urgency="normal", kind="amended")], case)
+    assert same.unread
+    assert same.ladder == case.ladder
+    worse = folded([event("report.updated", version=2, urgency="critical", kind="amended")], case)
+    assert worse.ladder is not None
+    assert worse.ladder.run == 2
+
+
+def test_withdrawn_stops_everything_and_stays_stopped() -> None:
+    case = folded(stream())
+    assert (case.state, case.ladder, case.wake_at, case.unread) == (CaseState.ENDED, None, None, False)
+    later = folded([event("report.updated", version=6, ownership=2, kind="message_left")], case)
+    assert later.wake_at is None
+    assert not later.needs_attention
+
+
+def test_a_message_on_a_closed_case_is_not_lost() -> None:
+    case = folded([event("report.routed"), event("report.ended", version=2, ownership=1, reason="closed")])
+    after = folded([event("report.updated", version=3, kind="message_left")], case)
+    assert after.needs_attention
+    assert after.wake_at == NOW
+
+
+def test_recording_the_same_sending_twice_changes_nothing() -> None:
+    case = folded(stream()[:1])
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    results = [Result(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
+    once, events = record(case, made, results, RULES, NOW)
+    assert [e.TYPE for e in events] == ["alert.sent.v1"]
+    assert record(once, made, results, RULES, NOW) == (once, ())
+
+
+def test_a_sending_that_met_an_acknowledgement_is_told_and_starts_nothing() -> None:
+    case = folded(stream()[:1])
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    results = [Result(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
+    after, events = record(taken(case), made, results, RULES, NOW)
+    assert events
+    assert after.state is CaseState.ACKNOWLEDGED
+    assert after.wake_at is None
+
+
+def test_alert_versions_grow_by_one_without_gaps() -> None:
+    case, now, versions = folded(stream()[:1]), NOW, []
+    for ok in (False, True, True, False, True):
+        made = policy.plan(case, STAFFED, now)
+        assert made is not None
+        results = [Result(t, policy.alert_id(case.report_id, made, t), ok=ok, reason="connect") for t in made.targets]
+        case, events = record(case, made, results, RULES, now)
+        versions += [e.sequence for e in events]
+        assert case.ladder is not None
+        now = case.ladder.due_at
+    assert versions == list(range(1, len(versions) + 1))
+
+
+def test_a_timeline_keeps_its_beginning_and_its_end() -> None:
+    case = folded([event("report.routed")])
+    for version in range(2, 300):
+        case = folded([event("report.updated", version=version, kind="message_left")], case)
+    assert len(case.entries) == ENTRIES_FIRST + ENTRIES_LAST
+    assert case.entries[0].kind is EntryKind.ROUTED
+    assert case.entries_dropped == 299 - len(case.entries)
+
+
+def test_acknowledging() -> None:
+    case = folded(stream()[:1])
+    answer = acknowledge(case, "gwangju", "kim", NOW)
+    assert isinstance(answer, Answer)
+    assert answer.event is not None
+    assert (answer.event.case_version, answer.event.ownership, answer.event.by) == (1, 1, "kim")
+    again = acknowledge(answer.case, "gwangju", "kim", NOW)
+    assert isinstance(again, Answer)
+    assert again.case is answer.case
+    assert acknowledge(answer.case, "gwangju", "lee", NOW) is Refusal.ALREADY_ACKNOWLEDGED
+    assert acknowledge(folded(stream()), "busan", "lee", NOW) is Refusal.ENDED
+
+
+def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:
+    early = NOW - timedelta(hours=2)
+    old = folded([event("report.routed", 1, urgency="normal", received_at=early.isoformat())])
+    urgent = folded([event("report.routed", 2, urgency="critical")])
+    older_urgent = folded([event("report.routed", 3, urgency="critical", received_at=early.isoformat())])
+    done = taken(folded([event("report.routed", 4, urgency="critical")]))
+    unread = folded([event("report.updated", 5, version=2, kind="amended")], taken(folded([event("report.routed", 5)])))
+    over = folded(stream(6))
+    cases = [done, over, old, unread, urgent, older_urgent]
+    assert sorted(cases, key=lambda c: c.sort_key) == [older_urgent, urgent, old, unread, done, over]

@@ -1,0 +1,98 @@
+"""What leaves the house: one size, no content, both languages; names that can be said."""
+
+import email
+import email.policy
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.notify.rendering import MAIL_BYTES, alert_mail, alias, dead_mail, padded
+from shared.events.vocabulary import HarmType, Urgency
+from tests.unit.notify.samples import NOW, report_id
+
+
+def mail(**changes: object) -> bytes:
+    values: dict[str, object] = {
+        "alert_id": report_id(9),
+        "to": "busan@duty.ieum.example",
+        "sender": "alert@ieum.example",
+        "name": alias(report_id(1)),
+        "urgency": Urgency.CRITICAL,
+        "received_at": NOW - timedelta(minutes=3),
+        "link": f"http://127.0.0.1:8003/cases/{report_id(1)}",
+        "now": NOW,
+    } | changes
+    return alert_mail(**values).content  # type: ignore[arg-type]  # a mapping of keyword arguments
+
+
+@given(
+    st.sampled_from(Urgency),
+    st.integers(0, 10**7),
+    st.sampled_from(["busan", "chungbuk", "gyeonggi", "central"]),
+    st.integers(0, 2),
+)
+def test_every_mail_has_the_same_size(urgency: Urgency, age_s: int, center: str, extra: int) -> None:
+    content = mail(
+        urgency=urgency,
+        received_at=NOW - timedelta(seconds=age_s),
+        to=f"{center}@lead.ieum.example",
+        name=alias(report_id(age_s), extra),
+    )
+    assert len(content) == MAIL_BYTES
+
+
+def test_the_mail_about_a_dead_record_has_that_size_too() -> None:
+    sent = dead_mail(
+        alert_id=report_id(3),
+        to="a@b.example",
+        sender="c@d.example",
+        topic="reports",
+        reason="not_json",
+        link="http://x",
+        now=NOW,
+    )
+    assert len(sent.content) == MAIL_BYTES
+
+
+@given(st.integers(0, 3000))
+def test_padding_is_exact_or_refused(missing: int) -> None:
+    content = b"Subject: x\r\n\r\nbody\r\n"
+    size = len(content) + missing
+    if 0 < missing < len(b"X-Ieum-Padding: ") + 3:
+        with pytest.raises(ValueError, match="room"):
+            padded(content, size)
+        return
+    made = padded(content, size)
+    assert len(made) == size
+    assert email.message_from_bytes(made).get_payload() == "body\r\n"
+    assert max(len(line) for line in made.split(b"\r\n")) <= 76
+
+
+def test_a_mail_says_alias_urgency_age_and_link_in_both_languages_and_nothing_of_the_content() -> None:
+    parsed = email.message_from_bytes(mail(), policy=email.policy.default)
+    body = parsed.get_body()
+    assert body is not None
+    text = body.get_content()
+    name = alias(report_id(1))
+    assert name in str(parsed["Subject"])
+    for wanted in (name, "매우 긴급", "critical", "3분 경과", "3 min ago", f"/cases/{report_id(1)}"):
+        assert wanted in text
+    assert parsed["X-Ieum-Alert-Id"] == report_id(9)
+    assert report_id(9) in str(parsed["Message-ID"])
+    everything = (text + str(parsed["Subject"])).lower()
+    for harm in HarmType:
+        assert harm.value not in everything
+        assert harm.value.replace("_", " ") not in everything
+    for word in ("유포", "촬영", "피해", "성범죄", "딥페이크", "gwangju", "광주"):
+        assert word not in everything
+
+
+def test_an_alias_is_made_from_the_id_and_grows_without_changing() -> None:
+    assert alias(report_id(1)) == alias(report_id(1))
+    assert alias(report_id(1), 1).startswith(alias(report_id(1)) + "-")
+    assert alias(report_id(1), 2).startswith(alias(report_id(1), 1) + "-")
+    names = {alias(report_id(n)) for n in range(3000)}
+    assert len(names) > 2985
+    assert len({alias(report_id(n), 1) for n in range(3000)}) >= 2999
