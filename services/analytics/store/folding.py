@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import InsertOne, ReplaceOne, UpdateOne
-from pymongo.errors import CollectionInvalid, OperationFailure
-from shared.mongo import store_errors
+from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
 from services.analytics.model import CenterFact, Fact
 from services.analytics.projection import CellKey, Changes
+from shared.errors import TransientError
+from shared.mongo import store_errors
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 Position = tuple[str, int]
@@ -27,6 +28,8 @@ _STAGE: Final = "stage|"
 _CENTERS: Final = "centers"
 _NAMESPACE_EXISTS: Final = 48
 """MongoDB's error code for a collection that exists."""
+_LOST_RACE: Final = frozenset({112, 11000})
+"""Write conflict, and a key that appeared after the transaction's snapshot."""
 
 
 async def prepare(database: Database) -> None:
@@ -123,9 +126,15 @@ async def batch(database: Database) -> AsyncIterator[Batch]:
     Raises ``TransientError`` where it lost against another worker or the store is away; the same batch may then be
     tried again, even if the commit did take effect.
     """
-    with store_errors():
-        async with await database.client.start_session() as session, session.start_transaction():
-            yield Batch(database, session)
+    try:
+        with store_errors():
+            async with await database.client.start_session() as session, session.start_transaction():
+                yield Batch(database, session)
+    except BulkWriteError as error:
+        codes = {write.get("code") for write in (error.details or {}).get("writeErrors", ())}
+        if codes and codes <= _LOST_RACE:
+            raise TransientError("store: another worker wrote the same documents first") from error
+        raise
 
 
 def _day_increments(cells: Mapping[CellKey, int]) -> list[UpdateOne]:

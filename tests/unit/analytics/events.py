@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from shared.events.alerts import AlertEscalated, AlertFailed, AlertSent
+from shared.events.base import ReportEvent
 from shared.events.cases import CaseAcknowledged, CaseContacted
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
@@ -166,3 +167,27 @@ def escalated(rid: str, version: int, ownership: int = 1) -> AlertEscalated:
     return AlertEscalated(
         report_id=rid, alert_version=version, ownership=ownership, center_id="busan", step=2, at=START
     )
+
+
+def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
+    """All four topics of one report; ``seed`` picks how much happens to it."""
+    rid = report_id(number)
+    at = START + timedelta(hours=7 * (seed % 5))
+    body = facts((HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2], synthetic=seed % 11 == 10)
+    topics: dict[str, list[ReportEvent]] = {
+        "reports": [received(rid, body, at)],
+        "routings": [routed(rid, ("busan", "daegu")[seed % 2], body, at)],
+        "cases": [acknowledged(rid, 1, 1, 30 + 100 * seed)],
+        "alerts": [alert_failed(rid, 1), alert_sent(rid, 2), escalated(rid, 3)],
+    }
+    if seed % 3 == 0:
+        topics["reports"].append(amended(rid, facts((HarmType.DISTRIBUTION,), synthetic=body.synthetic)))
+        topics["routings"].append(updated(rid, 2))
+    if seed % 4 == 0:
+        version = len(topics["routings"]) + 1
+        topics["routings"].append(rerouted(rid, "ulsan", version=version, at=at, body=body))
+        topics["cases"] += [contacted(rid, 2, 1), acknowledged(rid, 3, 2, 500)]
+        topics["alerts"].append(alert_sent(rid, 4, 2))
+    if seed % 5 == 0:
+        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, 1 + (seed % 4 == 0)))
+    return topics

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -150,37 +149,13 @@ def test_a_centre_keeps_its_newest_state() -> None:
 # --- any order of reading, any repeats ---------------------------------------------------------------------------
 
 
-def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
-    """All four topics of one report; ``seed`` picks how much happens to it."""
-    rid = make.report_id(number)
-    at = make.START + timedelta(hours=7 * (seed % 5))
-    body = make.facts((HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2], synthetic=seed % 11 == 10)
-    topics: dict[str, list[ReportEvent]] = {
-        "reports": [make.received(rid, body, at)],
-        "routings": [make.routed(rid, ("busan", "daegu")[seed % 2], body, at)],
-        "cases": [make.acknowledged(rid, 1, 1, 30 + 100 * seed)],
-        "alerts": [make.alert_failed(rid, 1), make.alert_sent(rid, 2), make.escalated(rid, 3)],
-    }
-    if seed % 3 == 0:
-        topics["reports"].append(make.amended(rid, make.facts((HarmType.DISTRIBUTION,), synthetic=body.synthetic)))
-        topics["routings"].append(make.updated(rid, 2))
-    if seed % 4 == 0:
-        version = len(topics["routings"]) + 1
-        topics["routings"].append(make.rerouted(rid, "ulsan", version=version, at=at, body=body))
-        topics["cases"] += [make.contacted(rid, 2, 1), make.acknowledged(rid, 3, 2, 500)]
-        topics["alerts"].append(make.alert_sent(rid, 4, 2))
-    if seed % 5 == 0:
-        topics["routings"].append(make.ended(rid, len(topics["routings"]) + 1, 1 + (seed % 4 == 0)))
-    return topics
-
-
 @st.composite
 def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]]]:
     """The events topic by topic, and a reading of them: interleaved, with old records again, cut into batches."""
     seeds = draw(st.lists(st.integers(0, 59), min_size=1, max_size=4))
     topics: dict[str, list[ReportEvent]] = {"reports": [], "routings": [], "cases": [], "alerts": []}
     for number, seed in enumerate(seeds):
-        for name, sequence in history(number, seed).items():
+        for name, sequence in make.history(number, seed).items():
             topics[name] += sequence
     straight = [event for sequence in topics.values() for event in sequence]
     position = dict.fromkeys(topics, 0)

@@ -1,0 +1,201 @@
+"""On the real engines: whatever the order, repeats, deaths and rebalances, the numbers are those of a recount."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.engines import Running
+from services.analytics.handlers import Folder
+from services.analytics.store.folding import prepare
+from shared.bus.admin import ensure_topics
+from shared.bus.connection import topic_name
+from shared.bus.publisher import Message, Publisher, partition_of
+from shared.bus.records import RawRecord, Received, receive
+from shared.errors import TransientError
+from shared.events.base import Record
+from shared.mongo import connect
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS
+from tests.integration.analytics.recount import recount
+from tests.integration.analytics.traffic import awkward, publish, record, waves
+from tests.integration.analytics.worker import Numbers, Worker, until
+from tests.unit.analytics import events as make
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
+    await ensure_topics(bus_settings)
+    publisher = Publisher(bus_settings)
+    await publisher.start()
+    yield publisher
+    await publisher.stop()
+
+
+@pytest.fixture
+def workers(bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[list[Worker]]:
+    both = [Worker(bus_settings, store_settings, tmp_path) for _ in range(2)]
+    yield both
+    for worker in both:
+        worker.kill()
+
+
+async def settled(numbers: Numbers, topics: dict[str, list[Record]]) -> None:
+    published = sum(map(len, topics.values()))
+
+    async def all_folded() -> bool:
+        return await numbers.next_offsets() >= published
+
+    await until(all_folded, f"{published} records folded", 90)
+    assert await numbers.next_offsets() == published
+
+
+async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> None:
+    cells, stages = await recount(engines.kafka, bus_settings.topic_prefix)
+    assert sum(cells.values()) > 500
+    assert await numbers.cells() == cells
+    assert await numbers.stages() == stages
+
+
+async def test_awkward_order_and_repeats_end_in_exact_numbers(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+) -> None:
+    topics = awkward(range(600), random.Random(1))
+    workers[0].start()
+    await publish(publisher, topics)
+    numbers = Numbers(store_settings)
+    await settled(numbers, topics)
+    await compare(numbers, engines, bus_settings)
+    await workers[0].ready()
+    answer = (await workers[0].get("/api/v1/reconciliation")).json()
+    stages = await numbers.stages()
+    assert {stage: answer[stage] for stage in stages} == dict(stages)
+    assert (answer["difference"], answer["in_flight"], answer["ahead"], answer["dead"]) == (0, 0, 0, 0)
+
+
+async def test_kill_9_again_and_again_changes_no_number(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+) -> None:
+    chance = random.Random(2)
+    topics = awkward(range(1500), chance)
+    worker, numbers = workers[0], Numbers(store_settings)
+    worker.batch = 50
+    worker.start()
+    await publish(publisher, topics)
+    seen, deaths = 0, 0
+    total = sum(map(len, topics.values()))
+    for goal in (0.15, 0.4, 0.7):
+
+        async def far_enough(least: int = max(seen + 1, int(goal * total))) -> bool:
+            return await numbers.next_offsets() >= least
+
+        await until(far_enough, f"{goal:.0%} folded", 60)
+        await asyncio.sleep(chance.random() * 0.05)  # the moment of death is the point: anywhere in a transaction
+        worker.kill()
+        deaths += 1
+        seen = await numbers.next_offsets()
+        worker.start()
+    await settled(numbers, topics)
+    await compare(numbers, engines, bus_settings)
+    assert deaths == 3
+
+
+async def test_two_workers_coming_and_going_count_the_same(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+) -> None:
+    topics = awkward(range(1200), random.Random(3))
+    parts = list(waves(topics, 6))
+    numbers = Numbers(store_settings)
+    first, second = workers
+    first.start()
+    for _, records in parts[:8]:
+        await publisher.publish(records)
+    await first.ready()
+    second.start()
+    for _, records in parts[8:16]:
+        await publisher.publish(records)
+    await second.ready()
+    first.kill()
+    for _, records in parts[16:]:
+        await publisher.publish(records)
+    await settled(numbers, topics)
+    await compare(numbers, engines, bus_settings)
+
+
+# --- one store, two workers that both believe the partition is theirs ---------------------------------------------
+
+
+def as_received(records: list[Record], partition: int) -> list[Received]:
+    return [
+        receive(RawRecord(r.topic, partition, offset, 0, r.key.encode(), r.value, r.headers), r.topic)
+        for offset, r in enumerate(records)
+    ]
+
+
+async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreSettings) -> None:
+    database = connect(store_settings, "analytics")
+    await prepare(database)
+    batch = as_received([record(make.received(make.report_id(n))) for n in range(300)], 0)
+    one, two = Folder(database), Folder(database)
+
+    async def stubborn(folder: Folder) -> None:
+        while True:
+            try:
+                return await folder.handle(batch)
+            except TransientError:
+                await asyncio.sleep(0.01)  # as the bus does: the same batch again
+
+    await asyncio.gather(stubborn(one), stubborn(two), stubborn(one), stubborn(two))
+    assert await Numbers(store_settings).stages() == {"accepted": 300}
+    assert await one.assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
+        ("reports", 0): 300,
+        ("routings", 0): 0,
+        ("cases", 0): 0,
+        ("alerts", 0): 0,
+    }
+
+
+async def test_in_flight_and_dead_are_seen(
+    bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher, workers: list[Worker]
+) -> None:
+    worker = workers[0].start()
+    lost, waiting, fine = (make.report_id(n) for n in (1, 2, 3))
+    events = [make.received(lost), make.received(waiting), make.received(fine), make.routed(fine)]
+    await publisher.publish([record(event) for event in events])
+    dead = record(make.received(lost))
+    letter: Message = (
+        dead.key.encode(),
+        dead.value,
+        [*dead.headers, ("dead_group", b"routing"), ("dead_reason", b"test")],
+    )
+    place = partition_of(dead.key.encode(), bus_settings.topic_partitions)
+    await publisher.send(f"{topic_name(bus_settings, REPORTS)}.dead", place, [letter])
+    await worker.ready()
+
+    async def seen() -> bool:
+        answer = (await worker.get("/api/v1/reconciliation")).json()
+        return (answer["accepted"], answer["routed"], answer["in_flight"], answer["dead"]) == (3, 1, 1, 1)
+
+    await until(seen, "3 accepted, 1 routed, 1 in flight, 1 dead")
+    answer = (await worker.get("/api/v1/reconciliation")).json()
+    assert answer["difference"] == 0
+    assert answer["oldest_in_flight_seconds"] > 0
+    metrics = (await worker.get("/metrics")).text
+    assert "ieum_reconciliation_difference 0.0" in metrics
+    assert "ieum_reports_in_flight 1.0" in metrics

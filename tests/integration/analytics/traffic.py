@@ -1,0 +1,42 @@
+"""Histories of many reports, published the awkward way: topics in the wrong order, old records again and again."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+from shared.bus.publisher import Publisher
+from shared.events.base import Event, Record, encode
+from tests.unit.analytics import events as make
+
+WRITERS = {"reports": "intake", "routings": "routing", "cases": "notify", "alerts": "notify", "centers": "notify"}
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
+_AGAIN = 0.1
+
+
+def record(event: Event) -> Record:
+    return encode(event, source=WRITERS[event.TOPIC], time=make.START, traceparent=TRACE)
+
+
+def awkward(numbers: Sequence[int], chance: random.Random) -> dict[str, list[Record]]:
+    """All records by topic, each report's in order, with repeats of older ones in between (last topic first)."""
+    topics: dict[str, list[Record]] = {"alerts": [], "cases": [], "routings": [], "reports": []}
+    for number in numbers:
+        for topic, sequence in make.history(number, chance.randrange(60)).items():
+            topics[topic] += [record(event) for event in sequence]
+    for records in topics.values():
+        for at in sorted(chance.sample(range(len(records)), int(len(records) * _AGAIN)), reverse=True):
+            again = records[max(0, at - chance.randrange(1, 30)) : at]
+            records[at:at] = again
+    return topics
+
+
+def waves(topics: dict[str, list[Record]], count: int) -> Iterator[tuple[str, list[Record]]]:
+    """The topics cut into waves, each wave topic by topic: a case event may come long before its report."""
+    for wave in range(count):
+        for topic, records in topics.items():
+            step = -(-len(records) // count)
+            yield topic, records[wave * step : (wave + 1) * step]
+
+
+async def publish(publisher: Publisher, topics: dict[str, list[Record]], count: int = 4) -> None:
+    for _, records in waves(topics, count):
+        await publisher.publish(records)

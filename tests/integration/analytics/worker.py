@@ -1,0 +1,113 @@
+"""Analytics as its own process, and the numbers in its store."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+
+import httpx
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from deploy.local import ports, processes
+from shared.settings import BusSettings, StoreSettings
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+_LIMIT_S = 60.0
+
+
+@dataclass
+class Worker:
+    """One analytics process; ``kill`` is SIGKILL."""
+
+    bus: BusSettings
+    store: StoreSettings
+    folder: Path
+    batch: int = 200
+    port: int = field(default_factory=ports.free_port)
+    child: Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"analytics-{self.port}.log"
+
+    def start(self) -> "Worker":
+        env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": self.bus.bootstrap_servers,
+            "KAFKA_TOPIC_PREFIX": self.bus.topic_prefix,
+            "KAFKA_TOPIC_PARTITIONS": str(self.bus.topic_partitions),
+            "KAFKA_SESSION_TIMEOUT_MS": str(self.bus.session_timeout_ms),
+            "MONGODB_URI": self.store.uri.get_secret_value(),
+            "MONGODB_DATABASE_PREFIX": self.store.database_prefix,
+            "ANALYTICS_PORT": str(self.port),
+            "ANALYTICS_BATCH_RECORDS": str(self.batch),
+            "ANALYTICS_RECONCILE_EVERY_S": "0.3",
+            "IEUM_DEMO_TOKEN": TOKEN,
+        }
+        self.child = processes.start([sys.executable, "-m", "services.analytics"], log=self.log, env=env)
+        return self
+
+    def kill(self) -> None:
+        if self.child is not None:
+            processes.kill(self.child)
+
+    async def ready(self) -> None:
+        async def answers() -> bool:
+            if self.child is not None and self.child.poll() is not None:
+                raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
+            try:
+                async with httpx.AsyncClient() as client:
+                    return (await client.get(f"{self.url}/health/ready")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await until(answers, "analytics is ready")
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        async with httpx.AsyncClient(timeout=20) as client:
+            return await client.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {TOKEN}", **headers})
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, limit_s: float = _LIMIT_S) -> None:
+    """Wait until the condition holds; fails after the limit, naming ``what``."""
+    try:
+        async with asyncio.timeout(limit_s):
+            while not await condition():  # noqa: ASYNC110  # what is waited for happens in another process
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"not within {limit_s:.0f} s: {what}") from None
+
+
+class Numbers:
+    """What lies in the store of analytics."""
+
+    def __init__(self, store: StoreSettings) -> None:
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value())
+        self.database = client[f"{store.database_prefix}analytics"]
+
+    async def next_offsets(self) -> int:
+        """All stored offsets added up: how many records were folded or skipped so far."""
+        return sum([sum(d["next"].values()) async for d in self.database.offsets.find({})])
+
+    async def cells(self) -> Counter[tuple[str, str]]:
+        """By (day, cell), summed over source partitions, without zeros."""
+        found: Counter[tuple[str, str]] = Counter()
+        async for document in self.database.days.find({}):
+            for cell, n in document["n"].items():
+                found[document["day"], cell] += n
+        return Counter({key: n for key, n in found.items() if n})
+
+    async def stages(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        async for document in self.database.totals.find({}):
+            found.update(document["n"])
+        return Counter({stage: n for stage, n in found.items() if n})
