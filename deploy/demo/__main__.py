@@ -17,7 +17,7 @@ from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
 from shared.settings import SettingsError, load
 
-_WIDTH_WITHOUT_TERMINAL = 120
+_WIDTH_WITHOUT_TERMINAL = 200
 
 
 def main() -> int:

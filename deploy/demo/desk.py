@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -16,6 +17,8 @@ OVERSIGHT: Final = "central"
 _AGAIN_SECONDS: Final = 0.5
 _STAFF_PAUSE: Final = (0.15, 0.6)
 """Seconds a simulated person takes for one case; a real one takes longer."""
+_LADDER_WAITS: Final = timedelta(seconds=60)
+"""Between a retry after a failure (seconds) and the next rung of the most urgent ladder (minutes)."""
 
 Rows = Callable[[list[dict[str, Any]], float], None]
 
@@ -74,8 +77,20 @@ def shower(progress: Progress) -> Rows:
     return rows
 
 
+def was_alerted(row: Mapping[str, Any]) -> bool:
+    """Whether an alert about the case has gone out: the ladder then waits minutes for its next step.
+
+    Simulated staff come when they are called. A person may be faster than the alert, which is then not sent; here every
+    report must have one.
+    """
+    if row["next_alert_at"] is None:
+        return False
+    waits = datetime.fromisoformat(row["next_alert_at"]) - datetime.fromisoformat(row["owned_since"])
+    return waits > _LADDER_WAITS
+
+
 class Staff:
-    """The people of one centre: they take what their console shows, most urgent and longest waiting first."""
+    """The people of one centre: they take what they were called for, most urgent and longest waiting first."""
 
     def __init__(self, notify: httpx.AsyncClient, center_id: str, progress: Progress, seed: int) -> None:
         """``seed`` draws how long a person takes for a case."""
@@ -89,7 +104,7 @@ class Staff:
     def rows(self, found: list[dict[str, Any]], _: float) -> None:
         """What the console shows now."""
         for row in found:
-            if row["state"] == "waiting" and row["center_id"] == self._center:
+            if row["state"] == "waiting" and row["center_id"] == self._center and was_alerted(row):
                 self._waiting[row["report_id"]] = row["sort_key"]
                 self._something.set()
             else:

@@ -14,7 +14,7 @@ class DemoSettings(BaseSettings):
     mode: Literal["stay", "once"] = Field(default="stay", validation_alias="DEMO", examples=["once"])
     """``once``: stop when the table is shown, with status 1 if the sums differ."""
     reports: int = Field(default=500, ge=1, le=100_000, examples=[500])
-    rate: float = Field(default=30.0, gt=0, le=1000, examples=[30])
+    rate: float = Field(default=35.0, gt=0, le=1000, examples=[35])
     """Requests a second."""
     seed: int = Field(default=20260824, examples=[1])
     settle_s: float = Field(default=30.0, gt=0, le=600, examples=[30])

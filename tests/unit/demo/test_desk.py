@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from deploy.demo.desk import Staff, capacities, events, follow, shower
+from deploy.demo.desk import Staff, capacities, events, follow, shower, was_alerted
 from deploy.demo.progress import Progress
 
 
@@ -14,7 +14,15 @@ async def lines(*given: str) -> AsyncIterator[str]:
 
 
 def row(report_id: str, center: str = "busan", state: str = "waiting", key: str = "00") -> dict[str, Any]:
-    return {"report_id": report_id, "center_id": center, "state": state, "sort_key": key}
+    called = {"owned_since": "2026-11-24T03:00:00.000Z", "next_alert_at": "2026-11-24T03:05:00.000Z"}
+    return {"report_id": report_id, "center_id": center, "state": state, "sort_key": key, **called}
+
+
+def test_staff_come_when_an_alert_went_out_and_not_while_it_is_due_or_retried() -> None:
+    assert was_alerted(row("a"))
+    assert not was_alerted(row("a") | {"next_alert_at": "2026-11-24T03:00:00.000Z"})
+    assert not was_alerted(row("a") | {"next_alert_at": "2026-11-24T03:00:10.000Z"})
+    assert not was_alerted(row("a") | {"next_alert_at": None})
 
 
 async def test_events_are_told_apart_and_comments_passed_over() -> None:

@@ -1,0 +1,40 @@
+"""The short kill test of `make test`; `python -m tests.kill.torture` is the long one."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.kill import plan
+from tests.kill.run import Options, run_kill_test
+
+pytestmark = pytest.mark.kill
+SEED = 20260824
+REPORTS = 2000
+
+
+@pytest.mark.timeout(400)
+async def test_every_accepted_report_is_owned_alerted_and_counted_once_whatever_is_killed(tmp_path: Path) -> None:
+    result = await run_kill_test(Options(seed=SEED, reports=REPORTS, kills=2, freezes=1), logs=tmp_path / "logs")
+    assert result.faults == [], f"seed {SEED}; logs of the services: {tmp_path / 'logs'}"
+    assert result.accepted == REPORTS
+    assert Counter(result.struck) == Counter({f"kill {target}": 2 for target in plan.TARGETS} | {"freeze routing": 1})
+    # Blows that hit nothing would prove nothing: every kill must have led to a new start.
+    assert sum(result.restarts.get(name, 0) for name in ("routing", "routing-2")) >= 2
+    assert all(result.restarts.get(name, 0) >= 2 for name in ("intake", "notify", "analytics", "kafka", "store"))
+
+
+@pytest.mark.timeout(200)
+async def test_a_build_that_acknowledges_before_the_effect_is_found_out(tmp_path: Path) -> None:
+    wrong = Options(
+        seed=SEED,
+        reports=300,
+        kills=3,
+        freezes=0,
+        targets=("routing",),
+        routing_workers=1,
+        broken="routing",
+        settle_s=20,
+    )
+    result = await run_kill_test(wrong, logs=tmp_path / "logs")
+    assert any("without owner" in fault for fault in result.faults), result
