@@ -1,0 +1,158 @@
+"""Routing as real processes, and traffic to send through them."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from deploy.local.ports import free_port
+from shared.bus.publisher import Publisher
+from shared.centers import CENTER_IDS, TABLES
+from shared.events.base import Event, Record, encode
+from shared.events.cases import CaseTransferAccepted
+from shared.events.centers import CenterChanged
+from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
+from shared.events.vocabulary import CenterState
+from shared.settings import BusSettings, StoreSettings
+from shared.trace import new_traceparent
+
+ROOT = Path(__file__).parents[3]
+TOKEN = "integration-token"
+_SOURCES = {"cases": "notify", "centers": "notify", "reports": "intake"}
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
+    """Wait for a condition; fails with ``what`` when the time is over."""
+    end = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        await asyncio.sleep(0.1)
+
+
+class Process:
+    """One routing process; killed and stopped at will."""
+
+    def __init__(self, bus: BusSettings, store: StoreSettings, log: Path, **env: str) -> None:
+        self.port = free_port()
+        self._log = log
+        self._env = {
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+            "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
+            "KAFKA_TOPIC_PARTITIONS": str(bus.topic_partitions),
+            "MONGODB_URI": store.uri.get_secret_value(),
+            "MONGODB_DATABASE_PREFIX": store.database_prefix,
+            "ROUTING_PORT": str(self.port),
+            "IEUM_DEMO_TOKEN": TOKEN,
+            **env,
+        }
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "services.routing"], cwd=ROOT, env=self._env, stdout=log, stderr=log
+            )
+
+    def ended(self) -> int | None:
+        return self.child.poll() if self.child is not None else None
+
+    def send(self, number: signal.Signals) -> None:
+        if self.child is not None and self.child.poll() is None:
+            self.child.send_signal(number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGCONT)
+        self.send(signal.SIGKILL)
+        if self.child is not None:
+            self.child.wait(timeout=10)
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+class Traffic:
+    """Makes events as intake and notify would, and publishes them."""
+
+    def __init__(self, publisher: Publisher, seed: int) -> None:
+        self._publisher = publisher
+        self._random = random.Random(seed)
+        self._center_versions: dict[str, int] = {}
+        self.reports: list[str] = []
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def facts(self, **more: Any) -> ReportFacts:
+        pick = self._random.choice
+        given: dict[str, Any] = {
+            "role": "victim",
+            "harm_types": [pick(["distribution", "illegal_filming", "synthesis"])],
+            "urgency": pick(["normal", "normal", "high", "critical"]),
+            "urgency_reasons": ["none_of_these"],
+            "division": pick([*TABLES.divisions, *TABLES.elsewhere]),
+            "channel": pick(["web", "phone"]),
+            "language": "ko",
+            "declined_centers": [pick(CENTER_IDS)] if self._random.random() < 0.1 else [],
+            "synthetic": self._random.random() < 0.02,
+            "triage_version": 1,
+        }
+        return ReportFacts.model_validate(given | more)
+
+    def received(self, **more: Any) -> ReportReceived:
+        report_id = self.new_id()
+        self.reports.append(report_id)
+        return ReportReceived(
+            report_id=report_id, intake_version=1, received_at=datetime.now(UTC), facts=self.facts(**more)
+        )
+
+    def amended(self, report_id: str, version: int = 2) -> ReportAmended:
+        return ReportAmended(
+            report_id=report_id, intake_version=version, amended_at=datetime.now(UTC), facts=self.facts()
+        )
+
+    def transfer(self, report_id: str, to: str, ownership: int, case_version: int) -> CaseTransferAccepted:
+        return CaseTransferAccepted(
+            report_id=report_id,
+            case_version=case_version,
+            ownership=ownership,
+            center_id="busan",
+            at=datetime.now(UTC),
+            offer_id=f"o{case_version}",
+            to_center_id=to,
+        )
+
+    async def send(self, *events: Event) -> None:
+        await self._publisher.publish([record_of(event) for event in events])
+
+    async def center(self, center_id: str, state: CenterState) -> None:
+        version = self._center_versions.get(center_id, 0) + 1
+        self._center_versions[center_id] = version
+        await self.send(
+            CenterChanged(
+                center_id=center_id,
+                center_version=version,
+                state=state,
+                staff_on_duty=3,
+                cases_per_person=15,
+                changed_at=datetime.now(UTC),
+            )
+        )
+
+
+def record_of(event: Event) -> Record:
+    source = _SOURCES[event.TOPIC]
+    return encode(event, source=source, time=datetime.now(UTC), traceparent=new_traceparent())
+
+
+def in_pieces(events: Sequence[Event], size: int) -> list[Sequence[Event]]:
+    return [events[n : n + size] for n in range(0, len(events), size)]
