@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.notify.policy import QuietHours, Rules
@@ -43,6 +43,13 @@ class NotifySettings(ServiceSettings):
     @classmethod
     def _quiet(cls, value: str) -> str:
         QuietHours.parse(value)
+        return value
+
+    @field_validator("lease_s")
+    @classmethod
+    def _lease(cls, value: float, info: ValidationInfo) -> float:
+        if value < 2 * float(info.data.get("smtp_timeout_s", 0)):
+            raise ValueError("must be at least twice NOTIFY_SMTP_TIMEOUT_S, or nothing could be sent within it")
         return value
 
     @field_validator("duty_address", "lead_address")

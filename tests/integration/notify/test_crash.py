@@ -1,0 +1,99 @@
+"""kill -9 of real notify processes while they alert: nothing is lost, and what comes twice has the same id."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import ALERTS
+from tests.integration.notify.conftest import TOKEN, Sink, as_record, eventually, free_port, log_of
+from tests.unit.notify.samples import NOW, event, report_id
+
+REPORTS = 400
+
+
+def environment(bus: BusSettings, store: StoreSettings, sink_port: int) -> dict[str, str]:
+    return os.environ | {
+        "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
+        "KAFKA_TOPIC_PARTITIONS": str(bus.topic_partitions),
+        "KAFKA_SESSION_TIMEOUT_MS": "6000",
+        "MONGODB_URI": store.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store.database_prefix,
+        "NOTIFY_PORT": str(free_port()),
+        "NOTIFY_SMTP_PORT": str(sink_port),
+        "NOTIFY_SMTP_TIMEOUT_S": "2",
+        "NOTIFY_LEASE_S": "4",
+        "NOTIFY_CLAIM_SIZE": "50",
+        "IEUM_DEMO_TOKEN": TOKEN,
+    }
+
+
+@contextlib.asynccontextmanager
+async def process(env: dict[str, str]) -> AsyncIterator["asyncio.subprocess.Process"]:
+    running = await asyncio.create_subprocess_exec(sys.executable, "-m", "services.notify", env=env)
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
+
+
+def _moved(sink: Sink, before: int) -> bool:
+    return len(sink.mails) > before or len(set(sink.alert_ids())) == REPORTS
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(180)
+async def test_killed_between_claim_and_record_every_alert_is_still_sent(
+    bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink, sink_port: int
+) -> None:
+    await ensure_topics(bus_settings)
+    publisher = Publisher(bus_settings)
+    await publisher.start()
+    await publisher.publish([as_record(event("report.routed", n), NOW) for n in range(REPORTS)])
+    env = environment(bus_settings, store_settings, sink_port)
+    chance = random.Random(20261124)
+    killed_busy = 0
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store_settings.uri.get_secret_value())
+    cases = client[f"{store_settings.database_prefix}notify"]["cases"]
+    for _ in range(3):
+        async with process(env) as running:
+            before = len(sink.mails)
+            await eventually(partial(_moved, sink, before), 60)
+            await asyncio.sleep(chance.uniform(0.0, 0.15))  # anywhere between claim and record
+            running.send_signal(signal.SIGKILL)
+            await running.wait()
+            killed_busy += await cases.count_documents({"lease_by": {"$ne": None}}) > 0
+    assert killed_busy, "no kill met a claim: the test would prove nothing"
+    async with process(env):
+        await eventually(lambda: len(set(sink.alert_ids())) == REPORTS, 90)
+
+        async def recorded() -> bool:
+            return await cases.count_documents({"alert_version": {"$gte": 1}, "lease_by": None}) == REPORTS
+
+        await eventually(recorded, 60)
+
+        async def told() -> bool:
+            events = await log_of(bus_settings, ALERTS)
+            return {e.key for e in events if e.TYPE == "alert.sent.v1"} == {report_id(n) for n in range(REPORTS)}
+
+        await eventually(told, 30)
+    await publisher.stop()
+    client.close()
+    doubles = {alert: n for alert, n in Counter(sink.alert_ids()).items() if n > 1}
+    assert len(set(sink.alert_ids())) == REPORTS, "a double would have an id of its own"
+    assert len(doubles) <= 3 * 2 * 50, "only what was in the hands of a process when it died may come twice"

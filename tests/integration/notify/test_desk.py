@@ -1,0 +1,234 @@
+"""What staff do, by the API and on the stream."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.bus.connection import dead_topic_name
+from shared.topics import CASES, REPORTS
+from shared.web.serve import serve
+from tests.integration.notify.conftest import TOKEN, Bench, Sink, Start, eventually, log_of
+from tests.unit.notify.samples import event, report_id, stream
+
+
+async def test_of_two_who_acknowledge_one_wins_and_the_other_hears_who(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(event("report.routed", 1))
+    await eventually(lambda: bench.case(report_id(1)))
+    answers = await asyncio.gather(*(bench.acknowledge(report_id(1), "gwangju", by) for by in ("kim", "lee")))
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    won = next(a for a in answers if a.status_code == 200).json()
+    lost = next(a for a in answers if a.status_code == 409).json()
+    assert lost["code"] == "already_acknowledged"
+    assert won["acknowledged_by"] in lost["detail"]
+    assert (await bench.acknowledge(report_id(1), "gwangju", won["acknowledged_by"])).status_code == 200
+
+    async def told() -> bool:
+        return [(e.TYPE, e.sequence) for e in await log_of(bench.bus, CASES)] == [("case.acknowledged.v1", 1)]
+
+    await eventually(told)
+
+
+async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(*stream(1)[:3])
+    await eventually(lambda: _owned(bench, "busan"))
+    answer = await bench.acknowledge(report_id(1), "gwangju", "kim")
+    assert (answer.status_code, answer.json()["code"]) == (409, "owner_changed")
+    assert "busan" in answer.json()["detail"]
+    assert (await bench.acknowledge(report_id(1), "busan", "lee")).status_code == 200
+    assert (await bench.acknowledge(report_id(2), "busan", "lee")).status_code == 404
+
+
+async def _owned(bench: Bench, center: str) -> bool:
+    row = await bench.case(report_id(1))
+    return row is not None and row["center_id"] == center
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/api/v1/cases/nonsense/acknowledge", {"center_id": "busan", "by": "kim"}, 422),
+        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"center_id": "busan", "by": "kim lee!"}, 422),
+        ("PUT", "/api/v1/centers/atlantis/duty", {"state": "open", "staff_on_duty": 1}, 404),
+        ("PUT", "/api/v1/centers/busan/duty", {"state": "open", "staff_on_duty": -1}, 422),
+        ("GET", "/api/v1/cases?cursor=zzz", None, 422),
+        ("GET", "/api/v1/cases?center=atlantis", None, 404),
+    ],
+)
+async def test_bad_requests_are_named(
+    start: Start, sink: Sink, method: str, path: str, body: dict[str, Any] | None, status: int
+) -> None:
+    del sink
+    bench = await start()
+    answer = await bench.http.request(method, path, json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "kim lee" not in answer.text
+    unsigned = await bench.http.request(method, path, json=body, headers={"Authorization": "Bearer wrong"})
+    assert unsigned.status_code == 401
+
+
+async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    urgencies = ["normal", "critical", "high"]
+    await bench.routed(*(event("report.routed", n, urgency=urgencies[n % 3]) for n in range(25)))
+
+    async def everything() -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            query = {"center": "gwangju", "limit": "10"} | ({"cursor": cursor} if cursor else {})
+            page = (await bench.http.get("/api/v1/cases", params=query)).json()
+            rows += page["cases"]
+            cursor = page["next"]
+        return rows
+
+    async def all_there() -> bool:
+        return len(await everything()) == 25
+
+    await eventually(all_there)
+    rows = await everything()
+    assert [r["urgency"] for r in rows] == ["critical"] * 8 + ["high"] * 8 + ["normal"] * 9
+    assert len({r["report_id"] for r in rows}) == 25
+    await bench.acknowledge(rows[0]["report_id"], "gwangju", "kim")
+    waiting = (await bench.http.get("/api/v1/cases", params={"center": "gwangju", "state": "waiting"})).json()
+    assert len(waiting["cases"]) == 24
+    assert (await bench.http.get("/api/v1/centers/gwangju")).json()["acknowledged"] == 1
+
+
+@contextlib.asynccontextmanager
+async def listening(bench: Bench) -> AsyncIterator[str]:
+    """The app behind a real server: a stream needs a socket."""
+    task = asyncio.create_task(serve(bench.notify.app, "127.0.0.1", bench.settings.port))
+    base = f"http://127.0.0.1:{bench.settings.port}"
+    try:
+        async with httpx.AsyncClient() as http:
+
+            async def up() -> bool:
+                try:
+                    return (await http.get(f"{base}/health/live")).status_code == 200
+                except httpx.HTTPError:
+                    return False
+
+            await eventually(up)
+        yield base
+    finally:
+        bench.notify.hub.close()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+class Console:
+    """A client of the stream that keeps the list the way the page does."""
+
+    def __init__(self, base: str, center: str) -> None:
+        self.url = f"{base}/api/v1/stream?center={center}"
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.at: dict[str, float] = {}
+        self.listed = asyncio.Event()
+
+    async def run(self) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(timeout=30) as http, http.stream("GET", self.url, headers=headers) as answer:
+            name = ""
+            async for line in answer.aiter_lines():
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: ") and name in ("list", "rows"):
+                    self._take(json.loads(line[6:]))
+
+    def _take(self, body: dict[str, Any]) -> None:
+        for row in body["rows"]:
+            if row["rev"] > self.rows.get(row["report_id"], {"rev": 0})["rev"]:
+                self.rows[row["report_id"]] = row
+                self.at.setdefault(row["report_id"], asyncio.get_running_loop().time())
+        for gone in body["gone"]:
+            self.rows.pop(gone, None)
+        if body.get("last"):
+            self.listed.set()
+
+
+async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_reconnects(
+    start: Start, sink: Sink
+) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(*(event("report.routed", n) for n in range(5)))
+    await eventually(lambda: bench.case(report_id(4)))
+    async with listening(bench) as base:
+        first = Console(base, "gwangju")
+        task = asyncio.create_task(first.run())
+        await asyncio.wait_for(first.listed.wait(), 10)
+        assert len(first.rows) == 5
+        sent = asyncio.get_running_loop().time()
+        await bench.routed(event("report.routed", 10))
+        await eventually(lambda: report_id(10) in first.rows)
+        assert first.at[report_id(10)] - sent < 1.0
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        # While nobody listens, and while the next one is connecting, more arrives.
+        feed = asyncio.create_task(_feed(bench, range(20, 60)))
+        second = Console(base, "gwangju")
+        task = asyncio.create_task(second.run())
+        await feed
+        await eventually(lambda: len(second.rows) == 46, 20)
+        await bench.acknowledge(report_id(10), "gwangju", "kim")
+        await eventually(lambda: second.rows[report_id(10)]["state"] == "acknowledged")
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _feed(bench: Bench, numbers: range) -> None:
+    for n in numbers:
+        await bench.routed(event("report.routed", n))
+
+
+async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Sink) -> None:
+    del sink
+    one, two = await start(), await start()
+    async with listening(one) as base:
+        console = Console(base, "gwangju")
+        task = asyncio.create_task(console.run())
+        await asyncio.wait_for(console.listed.wait(), 10)
+        numbers = range(30)  # both processes own partitions: some of these are the other's
+        await one.routed(*(event("report.routed", n) for n in numbers))
+        await eventually(lambda: len(console.rows) == 30, 20)
+        for n in numbers[:4]:
+            assert (await two.acknowledge(report_id(n), "gwangju", "kim")).status_code == 200
+        await eventually(lambda: sum(r["state"] == "acknowledged" for r in console.rows.values()) == 4, 20)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_dead_record_is_told_to_central_once(start: Start, sink: Sink) -> None:
+    bench = await start()
+    headers = [
+        ("dead_reason", b"not_json"),
+        ("dead_topic", b"reports"),
+        ("dead_partition", b"0"),
+        ("dead_offset", b"7"),
+    ]
+    name = dead_topic_name(bench.bus, REPORTS)
+    for _ in range(2):
+        await bench.publisher.send(name, 0, [(b"k", b"\xff garbage", headers)])
+    await eventually(lambda: sink.mails, 20)
+    to, mail = sink.mails[0]
+    assert to == "night-desk@central.ieum.example"
+    assert "reports" in str(mail["Subject"])
+    later = [("dead_reason", b"no_type"), ("dead_topic", b"cases"), ("dead_partition", b"1"), ("dead_offset", b"3")]
+    await bench.publisher.send(name, 0, [(None, None, later)])
+    await eventually(lambda: len(sink.mails) == 2, 20)
+    assert len(set(sink.alert_ids())) == 2
