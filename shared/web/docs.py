@@ -106,7 +106,13 @@ def _shown(spec: Mapping[str, Any], path: str, method: str, operation: Mapping[s
         "summary": operation.get("summary", ""),
         "description": operation.get("description", ""),
         "parameters": [
-            {**p, "kind": kind_of(spec, p.get("schema", {})), "example": _example_of(spec, p)}
+            {
+                "description": "",
+                "required": False,
+                **p,
+                "kind": kind_of(spec, p.get("schema", {})),
+                "example": _example_of(spec, p),
+            }
             for p in operation.get("parameters", ())
         ],
         "body": _contents(spec, body) if body else [],

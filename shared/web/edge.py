@@ -143,7 +143,6 @@ class Edge:
             "too_large",
             gettext_noop("A body may have at most %(limit)s bytes."),
             values={"limit": self._limit},
-            headers={"Connection": "close"},
         )
 
     def _limited(self, receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from shared.web.translations import placeholders, read_catalog
 _KEYWORDS: Final = {
     "_": None,
     "N_": None,
+    "n": None,  # gettext_noop under a short name, in long tables of words
     "gettext": None,
     "gettext_noop": None,
     "ngettext": (1, 2),

@@ -37,6 +37,11 @@ class Staff:
 DEMO: Final = Staff(subject="demo", name=gettext_noop("Demo staff"))
 
 
+def usable(token: SecretStr | None) -> SecretStr | None:
+    """The token, or None where it is unset or empty: an empty token must open nothing."""
+    return token if token is not None and token.get_secret_value().strip() else None
+
+
 def same_token(given: str, token: SecretStr) -> bool:
     """Whether a given token is the right one, in a time that does not depend on how nearly."""
     return hmac.compare_digest(_digest(given), _digest(token.get_secret_value()))
@@ -61,7 +66,8 @@ def valid_cookie(value: str, token: SecretStr, now: datetime) -> bool:
 
 def signed_in(request: HTTPConnection, token: SecretStr | None, now: datetime) -> Staff | None:
     """Who sends this request, by bearer token or cookie; None where neither is good or no token is set."""
-    if token is None or not token.get_secret_value():
+    token = usable(token)
+    if token is None:
         return None
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and same_token(bearer.strip(), token):

@@ -53,7 +53,7 @@ def staff_router(pages: Pages) -> APIRouter:
     """``GET /session`` (the sign-in page), ``POST /session``, ``POST /session/end``."""
     router = APIRouter(include_in_schema=False)
     attempts = session.Attempts()
-    token = pages.settings.demo_token
+    token = session.usable(pages.settings.demo_token)
 
     def page(request: Request, wanted: str, status: int = 200, error: str = "", wait: int = 0) -> Response:
         return pages.render(

@@ -1,0 +1,1 @@
+"""Tests of the shared web room, on a small site of their own."""

@@ -1,0 +1,148 @@
+"""A small site that uses everything the shared web room offers, for its unit and browser tests."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import httpx
+from fastapi import APIRouter, Depends, FastAPI, Query
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+
+from shared.clock import ManualClock
+from shared.health import Health
+from shared.settings import ServiceSettings
+from shared.web.app import create_app
+from shared.web.bodies import json_body
+from shared.web.korea import MapCell
+from shared.web.pages import Pages
+from shared.web.staff import Staff, StaffGate, staff_router
+
+SITE = Path(__file__).parent / "site"
+TOKEN = "0123456789abcdef0123456789abcdef"
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SECRET_TEXT = "홍길동 010-1234-5678"
+LIMIT = 1000
+
+
+class Nested(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(max_length=20, description="A link.")
+
+
+class Sent(BaseModel):
+    """A small body."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"name": "sky", "kind": "a", "links": [{"url": "https://x"}]}]}
+    )
+
+    name: str = Field(min_length=2, max_length=5, description="What to call it.")
+    kind: Literal["a", "b"] = "a"
+    links: list[Nested] = Field(default=[], max_length=2)
+
+    @field_validator("name")
+    @classmethod
+    def _no_digits(cls, value: str) -> str:
+        if value.isdigit():
+            raise PydanticCustomError("only_digits", "Digits alone are not a name.")
+        if value == "echo!":
+            raise PydanticCustomError("echoing", "You wrote {value}.", {"value": value})
+        return value
+
+
+def settings(token: str | None = TOKEN) -> ServiceSettings:
+    return ServiceSettings.model_validate({"IEUM_DEMO_TOKEN": token})
+
+
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+def _routes(pages: Pages) -> APIRouter:
+    router = APIRouter()
+    gate = StaffGate(pages.settings, clock=pages.clock)
+
+    @router.post("/api/v1/things/{thing_id}", summary="Store a thing")
+    async def store(thing_id: str, sent: Sent, limit: Annotated[int, Query(le=10)] = 5) -> Sent:
+        return sent
+
+    @router.post("/api/v1/fast", include_in_schema=False)
+    async def fast(request: Request) -> Sent:
+        return await json_body(request, Sent)
+
+    @router.post("/api/v1/raw", include_in_schema=False)
+    async def raw(request: Request) -> dict[str, int]:
+        return {"bytes": len(await request.body())}
+
+    @router.get("/api/v1/secret")
+    async def secret(staff: Annotated[Staff, Depends(gate)]) -> dict[str, str]:
+        return {"who": staff.subject}
+
+    @router.post("/api/v1/change")
+    async def change(staff: Annotated[Staff, Depends(gate)]) -> dict[str, str]:
+        return {"who": staff.subject}
+
+    @router.get("/desk", include_in_schema=False)
+    async def desk(request: Request, staff: Annotated[Staff, Depends(gate)]) -> Response:
+        values = {
+            "busan": MapCell("level-4", "1,204"),
+            "gwangju": MapCell("level-1", "12"),
+            "jeonnam": MapCell("hidden", "—"),
+        }
+        return pages.render(request, "desk.html", values=values, moment=NOW - timedelta(minutes=3))
+
+    @router.get("/", include_in_schema=False)
+    async def form(request: Request) -> Response:
+        return pages.render(request, "form.html", public=True, moment=NOW - timedelta(minutes=3), errors={})
+
+    @router.post("/", include_in_schema=False)
+    async def sent_form(request: Request) -> Response:
+        return pages.render(request, "form.html", public=True, moment=NOW, errors={"what": "?"}, status=422)
+
+    @router.get("/api/v1/broken", include_in_schema=False)
+    async def broken() -> None:
+        raise RuntimeError(SECRET_TEXT)
+
+    @router.get("/api/v1/cut", include_in_schema=False)
+    async def cut() -> Response:
+        async def parts() -> object:
+            yield b"first"
+            raise RuntimeError(SECRET_TEXT)
+
+        return StreamingResponse(parts())  # type: ignore[arg-type]  # the generator's type is of no interest here
+
+    @router.get("/own-header", include_in_schema=False)
+    async def own_header() -> Response:
+        return PlainTextResponse("", headers={"Cache-Control": "private"})
+
+    return router
+
+
+def build(token: str | None = TOKEN, health: Health | None = None) -> FastAPI:
+    pages = Pages(SITE / "templates", SITE / "locale", settings(token), "small", clock=clock())
+    return create_app(
+        service="small",
+        title="A small site",
+        description="It stores things.",
+        settings=pages.settings,
+        health=health or Health(),
+        routers=[_routes(pages), staff_router(pages)],
+        max_body_bytes=LIMIT,
+        pages=pages,
+    )
+
+
+@cache
+def shared_app() -> FastAPI:
+    """One app for all tests that leave nothing behind in it."""
+    return build()
+
+
+def client(app: FastAPI | None = None, base_url: str = "http://small.test", **more: object) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app or shared_app(), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url=base_url, **more)  # type: ignore[arg-type]  # passed on as given

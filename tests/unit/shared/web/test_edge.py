@@ -1,0 +1,153 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from shared.metrics import REGISTRY
+from tests.unit.shared.web.small_site import LIMIT, SECRET_TEXT, build, client
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+async def _parts(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 100):
+        yield b"x" * 100
+
+
+def _count(route: str, status: str, method: str = "POST") -> float:
+    labels = {"method": method, "route": route, "status": status}
+    return REGISTRY.get_sample_value("ieum_http_requests_total", labels) or 0.0
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 200),
+        ("/docs", 200),
+        ("/openapi.json", 200),
+        ("/metrics", 200),
+        ("/health/live", 200),
+        ("/nothing", 404),
+        ("/api/v1/secret", 401),
+        ("/api/v1/broken", 500),
+        ("/desk", 303),
+    ],
+)
+async def test_every_answer_carries_the_security_headers(path: str, status: int) -> None:
+    async with client() as http:
+        answer = await http.get(path)
+    assert answer.status_code == status
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert "default-src 'none'" in policy
+    assert {"script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} <= set(policy)
+    assert "form-action 'self'" in policy
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "camera=()" in answer.headers["permissions-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert "strict-transport-security" not in answer.headers
+
+
+async def test_https_answers_ask_for_https_for_ever() -> None:
+    async with client(base_url="https://small.test") as http:
+        assert "max-age=" in (await http.get("/")).headers["strict-transport-security"]
+
+
+async def test_an_answers_own_header_is_kept() -> None:
+    async with client() as http:
+        answer = await http.get("/own-header")
+    assert answer.headers.get_list("cache-control") == ["private"]
+
+
+async def test_the_callers_trace_comes_back_and_is_named_in_problems() -> None:
+    async with client() as http:
+        answer = await http.get("/nothing", headers={"traceparent": TRACE})
+        fresh = await http.get("/nothing", headers={"traceparent": "nonsense"})
+    assert answer.headers["traceparent"] == TRACE
+    assert answer.json()["trace_id"] == TRACE[3:35]
+    assert fresh.headers["traceparent"][3:35] == fresh.json()["trace_id"] != TRACE[3:35]
+
+
+async def test_requests_are_counted_by_template_not_by_address() -> None:
+    before = _count("/api/v1/things/{thing_id}", "200")
+    async with client() as http:
+        await http.post("/api/v1/things/secret-id", json={"name": "sky"})
+        exposition = (await http.get("/metrics")).text
+    assert _count("/api/v1/things/{thing_id}", "200") == before + 1
+    assert "secret-id" not in exposition
+
+
+async def test_unknown_addresses_and_methods_do_not_grow_the_metrics() -> None:
+    before = _count("(none)", "404", "GET")
+    async with client() as http:
+        await http.get("/a")
+        await http.get("/b")
+        await http.request("BREW", "/c")
+    assert _count("(none)", "404", "GET") == before + 2
+    assert _count("(none)", "404", "OTHER") >= 1
+
+
+async def test_a_defect_is_told_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
+    async with client() as http:
+        answer = await http.get("/api/v1/broken", headers={"traceparent": TRACE})
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert answer.json()["trace_id"] == TRACE[3:35]
+    written = capsys.readouterr()
+    assert "http.failed" in written.out + written.err
+    assert SECRET_TEXT not in answer.text + written.out + written.err
+
+
+async def test_a_defect_after_the_first_byte_ends_the_connection_without_its_message() -> None:
+    with pytest.raises(Exception, match=r"^$") as caught:
+        await _run_whole("/api/v1/cut")
+    assert SECRET_TEXT not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+async def _run_whole(path: str) -> None:
+    asked = False
+
+    async def receive() -> dict[str, object]:
+        nonlocal asked
+        if asked:
+            await asyncio.Event().wait()  # a client that stays
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(_: object) -> None:
+        return None
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "scheme": "http",
+        "server": ("small.test", 80),
+        "client": ("127.0.0.1", 1),
+        "root_path": "",
+        "http_version": "1.1",
+    }
+    await build()(scope, receive, send)
+
+
+async def test_a_body_as_large_as_the_limit_passes() -> None:
+    async with client() as http:
+        assert (await http.post("/api/v1/raw", content=b"x" * LIMIT)).json() == {"bytes": LIMIT}
+        assert (await http.post("/api/v1/raw", content=_parts(LIMIT))).json() == {"bytes": LIMIT}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/raw", "/api/v1/things/1", "/api/v1/fast"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_larger_body_is_refused_even_without_a_length(path: str, *, chunked: bool) -> None:
+    content = _parts(LIMIT + 100) if chunked else b"x" * (LIMIT + 1)
+    async with client() as http:
+        answer = await http.post(path, content=content, headers={"content-type": "application/json"})
+    assert ("content-length" not in answer.request.headers) is chunked
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+    assert str(LIMIT) in answer.json()["detail"]

@@ -1,0 +1,151 @@
+import re
+
+import pytest
+from jinja2 import UndefinedError
+from starlette.requests import Request
+
+from shared.web.formats import relative, span
+from shared.web.pages import Pages
+from tests.unit.shared.web.small_site import NOW, SITE, build, client, clock, settings
+
+
+def _request(path: str = "/", query: str = "", headers: dict[str, str] | None = None) -> Request:
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [(k.encode(), v.encode()) for k, v in (headers or {}).items()],
+            "scheme": "http",
+            "server": ("small.test", 80),
+        }
+    )
+
+
+def _pages() -> Pages:
+    return Pages(SITE / "templates", SITE / "locale", settings(), "small", clock=clock())
+
+
+@pytest.mark.parametrize(
+    ("query", "cookie", "wish", "expected"),
+    [
+        ("lang=en", "lang=ko", "ko", "en"),
+        ("lang=xx", "lang=en", "ko", "en"),
+        ("", "lang=xx", "en", "en"),
+        ("", "", "en-US", "en"),
+        ("", "", "", "ko"),
+    ],
+)
+def test_address_then_cookie_then_browser_then_korean(query: str, cookie: str, wish: str, expected: str) -> None:
+    request = _request(query=query, headers={"cookie": cookie, "accept-language": wish})
+    assert _pages().language(request) == expected
+
+
+async def test_a_choice_in_the_address_is_kept_for_the_visit_only() -> None:
+    async with client() as http:
+        chosen = await http.get("/?lang=en")
+        later = await http.get("/")
+        plain = await http.get("/", headers={"cookie": ""})
+    cookie = chosen.headers["set-cookie"]
+    assert cookie.startswith("lang=en;")
+    assert "max-age" not in cookie.lower()
+    assert "expires" not in cookie.lower()
+    assert '<html lang="en">' in later.text
+    assert "set-cookie" not in plain.headers
+
+
+async def test_switching_the_language_keeps_the_page_and_its_query() -> None:
+    async with client() as http:
+        answer = await http.get("/?page=2&lang=ko")
+    links = re.findall(r'hreflang="en" href="([^"]+)"', answer.text)
+    assert links == ["/?page=2&amp;lang=en"]
+
+
+async def test_a_public_page_has_the_way_out_and_the_numbers_and_a_neutral_title() -> None:
+    async with client() as http:
+        korean, english = [(await http.get(f"/?lang={code}")).text for code in ("ko", "en")]
+    for page in (korean, english):
+        assert 'href="tel:112"' in page
+        assert 'href="tel:1366"' in page
+        assert re.search(r'<a class="exit" href="https://[^"]+" rel="nofollow noreferrer" data-quick-exit>', page)
+        assert 'href="http://127.0.0.1:8003' not in page
+    assert "<title>메모</title>" in korean
+    assert "<title>Notes</title>" in english
+    assert "본문 바로가기" in korean
+
+
+async def test_a_staff_page_links_the_services_and_names_who_is_signed_in() -> None:
+    async with client(headers={"authorization": f"Bearer {settings().demo_token.get_secret_value()}"}) as http:  # type: ignore[union-attr]  # set in these tests
+        page = (await http.get("/desk?lang=en")).text
+    assert "data-quick-exit" not in page
+    for port in (8001, 8002, 8003, 8004):
+        assert f'href="http://127.0.0.1:{port}' in page
+    assert "Demo staff" in page
+    assert 'action="/session/end"' in page
+
+
+async def test_pages_hold_no_inline_script_or_style() -> None:
+    async with client() as http:
+        pages = [(await http.get(path)).text for path in ("/", "/docs", "/session")]
+    for page in pages:
+        assert not re.search(r"<style|\sstyle=|\son\w+=", page)
+        assert all('src="' in tag for tag in re.findall(r"<script[^>]*>", page))
+
+
+def test_a_forgotten_variable_is_an_error_not_a_gap() -> None:
+    with pytest.raises(UndefinedError):
+        _pages().render(_request(), "form.html", public=True)
+
+
+def test_moments_are_relative_with_the_exact_korean_time_beside_them() -> None:
+    html = bytes(_pages().render(_request(), "form.html", public=True, moment=NOW, errors={}).body).decode()
+    assert '<time datetime="2026-11-24T21:00:00+09:00" title="2026년 11월 24일 (화) 21:00:00"' in html
+    assert "방금</time>" in html
+
+
+@pytest.mark.parametrize(
+    ("seconds", "korean", "english"),
+    [
+        (10, "방금", "just now"),
+        (180, "3분 전", "3 minutes ago"),
+        (7200, "2시간 전", "2 hours ago"),
+        (86400 * 3, "3일 전", "3 days ago"),
+        (-600, "10분 후", "in 10 minutes"),
+    ],
+)
+def test_relative_words(seconds: int, korean: str, english: str) -> None:
+    moment = NOW.fromtimestamp(NOW.timestamp() - seconds, NOW.tzinfo)
+    assert relative(moment, NOW, "ko") == korean
+    assert relative(moment, NOW, "en") == english
+
+
+def test_spans_have_two_units_at_most() -> None:
+    assert span(125, "ko") == "2분 5초"
+    assert span(93_784, "en") == "1 d 2 h"
+    assert span(0.2, "en") == "under a second"
+
+
+async def test_static_files_are_kept_for_ever_under_their_digest_only() -> None:
+    app = build()
+    assets = app.state.pages.assets
+    async with client(app) as http:
+        current = await http.get(assets.url("ieum.css"))
+        own = await http.get(assets.url("small.js"))
+        old = await http.get("/static/000000000000/ieum.css")
+        missing = await http.get(f"/static/{assets.digest}/nothing.css")
+        outside = await http.get(f"/static/{assets.digest}/%2e%2e/pages.py")
+    assert current.headers["content-type"] == "text/css; charset=utf-8"
+    assert "immutable" in current.headers["cache-control"]
+    assert own.headers["content-type"].startswith("text/javascript")
+    assert (old.status_code, old.headers["cache-control"]) == (200, "no-store")
+    assert (missing.status_code, outside.status_code) == (404, 404)
+    with pytest.raises(KeyError, match=r"nothing\.css"):
+        assets.url("nothing.css")
+
+
+def test_the_digest_depends_on_every_file(tmp_path: object) -> None:
+    pages = _pages()
+    alone = Pages(None, None, settings(), "small")
+    assert pages.assets.digest != alone.assets.digest
+    assert pages.assets.digest == _pages().assets.digest

@@ -1,0 +1,71 @@
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.settings import SettingsError
+from shared.web.serve import bind, serve
+from tests.unit.shared.web.small_site import build
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _answering(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
+
+
+def test_a_taken_port_is_named_with_its_setting_and_a_way_out() -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(SettingsError) as caught:
+            bind("127.0.0.1", port, setting="SMALL_PORT")
+    assert caught.value.code == 78
+    assert f"setting SMALL_PORT: port {port} on 127.0.0.1 is taken" in str(caught.value)
+    assert "example: SMALL_PORT=" in str(caught.value)
+
+
+def test_an_address_that_is_not_ours_names_the_host_setting() -> None:
+    with pytest.raises(SettingsError, match="IEUM_HOST"):
+        bind("192.0.2.1", 0, setting="SMALL_PORT")
+
+
+async def test_it_serves_until_cancelled_and_leaves_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    port = _free_port()
+    running = asyncio.create_task(serve(build(), "127.0.0.1", port))
+    await _answering(port)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        answer = await http.get("/health/live")
+        chunked = await http.post("/api/v1/raw", content=_endless())
+    assert answer.status_code == 200
+    assert "server" not in answer.headers
+    assert chunked.status_code == 413
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    with pytest.raises(OSError, match="Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
+async def _endless() -> AsyncIterator[bytes]:
+    for _ in range(20):
+        yield b"x" * 100
