@@ -1,0 +1,275 @@
+"""The dashboard in a real browser: both languages, small screens, no script, accessible, and nothing given away."""
+
+import asyncio
+import csv
+import io
+import re
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from pydantic import SecretStr
+
+from deploy.local import chromium
+from deploy.local.engines import Running
+from services.analytics.policy.periods import running
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.clock import SEOUL
+from shared.events.base import Event
+from shared.events.cases import CaseAcknowledged
+from shared.events.vocabulary import HarmType
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.analytics.traffic import record
+from tests.integration.analytics.worker import TOKEN, Worker, until
+from tests.unit.analytics import events as make
+
+pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
+
+SECRET = 3
+"""Sejong's true count in the closed month."""
+NEIGHBOUR = 37
+"""Jeju's: hidden too, or Sejong's would follow from the total."""
+CLOSED = {"gyeonggi": 88, "busan": 61, "incheon": 52, "daegu": 45, "jeju": NEIGHBOUR, "sejong": SECRET}
+RUNNING = {"gyeonggi": 41, "busan": 30, "daegu": 12, "sejong": 2}
+KINDS = (HarmType.FEAR_OF_DISTRIBUTION, HarmType.ILLEGAL_FILMING, HarmType.SYNTHESIS, HarmType.DISTRIBUTION_THREAT)
+
+
+@dataclass(frozen=True)
+class Site:
+    url: str
+    closed: str
+    running: str
+
+
+def middle_of(month_before: int) -> datetime:
+    """Noon on the 10th of a month before this one: 2 is always a closed month."""
+    moment = datetime.now(SEOUL)
+    for _ in range(month_before):
+        moment = moment.replace(day=1) - timedelta(days=1)
+    return (moment.replace(day=10) if month_before else moment - timedelta(minutes=5)).astimezone(UTC)
+
+
+def story(number: int, center: str, at: datetime) -> Iterator[Event]:
+    rid = make.report_id(number)
+    rare = number % 29 == 0
+    harms = {KINDS[number % 4], KINDS[number % 3], *((HarmType.ONLINE_GROOMING,) if rare else ())}
+    body = make.facts(sorted(harms))
+    yield make.received(rid, body, at)
+    yield make.routed(rid, center, body, at)
+    yield make.alert_sent(rid)
+    if number % 4:
+        answered = at + timedelta(seconds=40 * (1 + number % 7) ** 3)
+        yield CaseAcknowledged(report_id=rid, case_version=1, ownership=1, center_id=center, at=answered)
+
+
+def stories() -> list[Event]:
+    found: list[Event] = []
+    number = 0
+    for months, counts in ((2, CLOSED), (0, RUNNING)):
+        for center, count in counts.items():
+            for _ in range(count):
+                number += 1
+                found += story(number, center, middle_of(months))
+    return found
+
+
+async def fill(bus: BusSettings, worker: Worker) -> None:
+    await ensure_topics(bus)
+    publisher = Publisher(bus)
+    await publisher.start()
+    try:
+        for topic in ("reports", "routings", "alerts", "cases"):
+            await publisher.publish([record(event) for event in stories() if event.TOPIC == topic])
+    finally:
+        await publisher.stop()
+    worker.start()
+    await worker.ready()
+    expected = sum(CLOSED.values()) + sum(RUNNING.values())
+    period = running(middle_of(2), "month").name
+
+    async def counted() -> bool:
+        answer = (await worker.get("/api/v1/reconciliation")).json()
+        return bool(answer["counted"] == expected and answer["acknowledged"] == answers)
+
+    answers = sum(isinstance(event, CaseAcknowledged) for event in stories())
+    await until(counted, f"{expected} reports counted")
+
+    async def closed() -> bool:
+        return (await worker.get(f"/api/v1/tables/reports-by-center?period={period}")).json()["provisional"] is False
+
+    await until(closed, "the month is closed")
+
+
+@pytest.fixture(scope="module")
+def site(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    name = f"t{uuid.uuid4().hex[:10]}"
+    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
+    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    worker = Worker(bus, store, tmp_path_factory.mktemp("dashboard"), batch=1000)
+    try:
+        with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
+            apart.submit(asyncio.run, fill(bus, worker)).result()
+        yield Site(worker.url, running(middle_of(2), "month").name, running(middle_of(0), "month").name)
+    finally:
+        worker.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium here")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+def signed_in(browser: Browser, site: Site, *, width: int = 1280, script: bool = False, lang: str = "ko") -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url
+    )
+    page = context.new_page()
+    page.goto(f"/?lang={lang}")
+    assert page.url.startswith(f"{site.url}/session")  # the gate
+    page.locator("input[name=token]").fill(TOKEN)
+    page.locator("main form button[type=submit]").first.click()
+    page.goto(f"/?lang={lang}")
+    return page
+
+
+WORDS = {
+    "ko": ("신고가 몇 건 들어왔습니까?", "비공개", "잠정", "확정"),
+    "en": ("How many reports came in?", "hidden", "Provisional", "Final"),
+}
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_dashboard_answers_its_questions_without_script(
+    browser: Browser, site: Site, lang: str, width: int
+) -> None:
+    page = signed_in(browser, site, width=width, lang=lang)
+    question, hidden, provisional, final = WORDS[lang]
+    assert page.locator("html").get_attribute("lang") == lang
+    text = page.locator("main").inner_text()
+    assert question in text
+    assert provisional in text
+    assert "85–89" in text  # the running month, in steps of five
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"/?period={site.closed}")
+    text = page.locator("main").inner_text()
+    assert final in text
+    assert str(sum(CLOSED.values())) in text
+    assert hidden in text
+    assert page.locator("svg.chart").count() == 2
+    assert page.locator("svg.map[role=img]").count() == 1
+    assert page.locator("svg.chart .chart-open").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("path", ["/", "/?period={closed}", "/operations"])
+def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path: str) -> None:
+    page = signed_in(browser, site, script=True, lang=lang)
+    broken: list[str] = []
+    page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
+    page.goto(path.format(closed=site.closed))
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    assert broken == []  # among them: anything the content policy refused
+
+
+def api(site: Site, path: str, **headers: str) -> httpx.Response:
+    return httpx.get(f"{site.url}{path}", headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=20)
+
+
+def all_tables(site: Site) -> list[tuple[str, str]]:
+    listed = api(site, "/api/v1/tables").json()
+    return [(table["name"], period) for table in listed["tables"] for period in table["periods"]]
+
+
+def test_hidden_counts_appear_nowhere(browser: Browser, site: Site) -> None:
+    small = {"1", "2", "3", "4", str(NEIGHBOUR)}
+    page = signed_in(browser, site)
+    for period in (site.closed, site.running):
+        page.goto(f"/?period={period}")
+        source = page.content()
+        shown = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", source)
+        assert shown or period == site.running  # which has only ranges
+        assert small & set(shown) == set()
+        assert re.search(r"(세종|Sejong|제주|Jeju)[^<]{0,3}:\s*\d", source) is None
+    for name, period in all_tables(site):
+        body = api(site, f"/api/v1/tables/{name}?period={period}").json()
+        figures = [figure for row in body["rows"] for figure in row["figures"]]
+        assert not [f for f in figures if f.get("value", 0) in {1, 2, 3, 4, NEIGHBOUR}]
+        text = api(site, f"/api/v1/tables/{name}?period={period}&format=csv").text.removeprefix("\ufeff")
+        keys = [column["key"] for column in body["columns"]]
+        assert [line for line in csv.DictReader(io.StringIO(text)) if small & {line[key] for key in keys}] == []
+
+
+def row(body: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    return next(list(row["figures"]) for row in body["rows"] if row["key"] == key)
+
+
+def test_the_closed_month_is_exact_where_it_is_shown(site: Site) -> None:
+    body = api(site, f"/api/v1/tables/reports-by-center?period={site.closed}").json()
+    assert row(body, "busan") == [{"value": CLOSED["busan"]}]
+    assert row(body, "total") == [{"value": sum(CLOSED.values())}]
+    assert row(body, "sejong") == row(body, "jeju") == [{"hidden": True}]
+    assert row(body, "ulsan") == [{"value": 0}]
+
+
+def test_the_running_month_is_in_steps_of_five(site: Site) -> None:
+    body = api(site, f"/api/v1/tables/reports-by-center?period={site.running}").json()
+    assert body["provisional"] is True
+    assert row(body, "daegu") == [{"low": 10, "high": 14}]
+    assert row(body, "ulsan") == row(body, "sejong") == [{"hidden": True}]
+
+
+def test_an_unchanged_table_is_not_sent_again(site: Site) -> None:
+    path = f"/api/v1/tables/reports-by-center?period={site.closed}"
+    first = api(site, path, Accept="text/csv")
+    assert first.headers["content-type"].startswith("text/csv")
+    again = api(site, path, **{"Accept": "text/csv", "If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "named"),
+    [
+        ("/api/v1/tables/nothing", 404, "unknown_table", "reports-by-center"),
+        ("/api/v1/tables/reports-by-center?period=2026-11-24", 404, "unknown_period", "-Q"),
+        ("/api/v1/tables/reports-by-center?period=1999-Q1", 404, "unknown_period", "-Q"),
+        ("/api/v1/tables/reports-by-day?format=xml", 406, "unknown_format", "csv"),
+    ],
+)
+def test_a_refusal_names_what_there_is(site: Site, path: str, status: int, code: str, named: str) -> None:
+    answer = api(site, path, **{"Accept-Language": "en"})
+    body = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, body["code"]) == (status, code)
+    assert named in body["detail"]
+
+
+def test_nothing_without_signing_in(site: Site) -> None:
+    for path in ("/api/v1/tables", "/api/v1/tables/reports-by-center", "/api/v1/reconciliation"):
+        assert httpx.get(f"{site.url}{path}").status_code == 401
+    assert httpx.get(f"{site.url}/operations").headers["location"].startswith("/session")
+
+
+def test_the_operations_page_says_that_all_is_accounted_for(browser: Browser, site: Site, tmp_path: Path) -> None:
+    page = signed_in(browser, site, width=360)
+    page.goto("/operations")
+    assert page.locator(".verdict.good").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.screenshot(path=tmp_path / "operations.png")
