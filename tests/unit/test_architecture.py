@@ -71,6 +71,17 @@ def test_only_settings_read_the_environment() -> None:
     assert readers == []
 
 
+def test_only_store_modules_touch_the_stores_driver() -> None:
+    users = [
+        str(path.relative_to(ROOT))
+        for path in tracked()
+        if path.relative_to(ROOT).parts[0] == "services"
+        and not path.relative_to(ROOT).parts[2].removesuffix(".py").endswith("store")
+        and any(line.startswith(("from motor", "import motor")) for line in path.read_text().splitlines())
+    ]
+    assert users == []
+
+
 def test_suppressions_carry_a_code_and_a_reason() -> None:
     bare = [
         f"{path.relative_to(ROOT)}:{number}"
