@@ -171,6 +171,7 @@ def guarded(command: Sequence[str]) -> int:
             logs(rest)
         else:
             COMMANDS[name]()
+        sys.stdout.flush()
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 78
@@ -179,6 +180,8 @@ def guarded(command: Sequence[str]) -> int:
         return 1
     except Stopped:
         return 130
+    except BrokenPipeError:  # `make status | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -27,5 +27,5 @@ fi
 echo "making .venv with $("$python" --version) from $lock"
 rm -rf .venv
 "$python" -m venv .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r "$lock"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --only-binary :all: -r "$lock"
 echo "$wanted" >"$stamp"

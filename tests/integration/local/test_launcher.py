@@ -1,0 +1,97 @@
+"""`make up`, `status` and `down` with everything real: engines, mailbox, the four services."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import ports, processes
+from deploy.local.settings import SERVICES, LocalSettings
+from deploy.local.state import RunFolder, State
+from tests.integration.local.waiting import alive, until
+
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+Command = Callable[..., subprocess.CompletedProcess[str]]
+READY_S = 60.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> LocalSettings:
+    return LocalSettings.on_free_ports(tmp_path / "var")
+
+
+@pytest.fixture
+def command(settings: LocalSettings) -> Iterator[Command]:
+    """Runs one launcher command with these settings; whatever runs at the end is brought down."""
+    env = {**processes.base_environment(), "IEUM_VAR_DIR": str(settings.var)}
+    for name, field in LocalSettings.model_fields.items():
+        if name.endswith("_port"):
+            env[str(field.validation_alias)] = str(getattr(settings, name))
+
+    def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "deploy.local", *arguments],
+            cwd=processes.PROJECT,
+            env={**env, **more},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    yield run
+    run("down")
+
+
+def state_of(settings: LocalSettings) -> State:
+    state = RunFolder(settings.var / "run").read()
+    assert state is not None
+    return state
+
+
+def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
+    assert command("status").returncode == 3
+
+    up = command("up", IEUM_ROUTING_WORKERS="2")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "everything is ready" in up.stdout
+    first = {entry.name: entry for entry in state_of(settings).entries}
+    assert set(first) == {"kafka", "store", "mailbox", *SERVICES, "routing-2"}
+
+    status = command("status")
+    assert status.returncode == 0
+    assert len(re.findall(r"\bready$", status.stdout, re.MULTILINE)) == len(first)
+
+    second = command("up")
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+
+    os.kill(first["analytics"].pid, signal.SIGKILL)
+    until(lambda: _came_back(settings, "analytics"), READY_S, "analytics being restarted and ready")
+
+    pids = {entry.pid for entry in state_of(settings).entries}
+    assert command("down").stdout == "stopped\n"
+    assert not alive(pids)
+    ports.check(settings.listening())
+    assert command("down").stdout == "nothing runs here\n"
+
+
+def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
+    settings: LocalSettings, command: Command
+) -> None:
+    up = command("up", ROUTING_CASES_PER_PERSON="many")
+    assert up.returncode == 1
+    assert "routing has a wrong setting" in up.stdout + up.stderr
+    assert "ROUTING_CASES_PER_PERSON" in up.stdout + up.stderr
+    assert RunFolder(settings.var / "run").runner() is None
+    ports.check(settings.listening())
+
+
+def _came_back(settings: LocalSettings, name: str) -> bool:
+    entries = {entry.name: entry for entry in state_of(settings).entries}
+    return entries[name].restarts == 1 and entries[name].health == "ready"
