@@ -8,31 +8,36 @@ import asyncio
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import TopicPartition
 
 from shared import process
-from shared.bus.consumer import Subscription
+from shared.bus.bus import Bus
+from shared.bus.consumer import Handler, Subscription
 from shared.bus.records import Received, Rejected
+from shared.settings import BusSettings, load
+from shared.topics import Topic
 
 _PAUSE_S = 0.3
 
 
 def acknowledge_before_effect() -> None:
     """Replace the order that the bus promises."""
-    effect_first = Subscription._apply
+    subscribe = Bus.subscribe
+    prefix = load(BusSettings).topic_prefix
 
-    async def acknowledge_first(self: Subscription, accepted: list[Received]) -> Sequence[Rejected] | None:
-        prefix = self._settings.topic_prefix
-        offsets: dict[TopicPartition, int] = {}
-        for received in accepted:
-            offsets[TopicPartition(prefix + received.topic, received.partition)] = received.offset + 1
-        await self._commit(offsets)
-        await asyncio.sleep(_PAUSE_S)
-        rejected: Sequence[Rejected] | None = await effect_first(self, accepted)
-        return rejected
+    def subscribe_hastily(self: Bus, *topics: Topic, group: str, handler: Handler, **options: Any) -> Subscription:
+        async def acknowledge_first(received: list[Received]) -> Sequence[Rejected] | None:
+            ends = {TopicPartition(prefix + r.topic, r.partition): r.offset + 1 for r in received}
+            await subscription.consumer.commit(ends)
+            await asyncio.sleep(_PAUSE_S)
+            return await handler(received)
 
-    setattr(Subscription, "_apply", acknowledge_first)  # noqa: B010  # a type checker would rightly refuse it
+        subscription = subscribe(self, *topics, group=group, handler=acknowledge_first, **options)
+        return subscription
+
+    setattr(Bus, "subscribe", subscribe_hastily)  # noqa: B010  # a type checker would rightly refuse it
 
 
 def main(service: str) -> None:
