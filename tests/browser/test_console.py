@@ -1,0 +1,171 @@
+"""The console in a real browser: live rows, acknowledging in a second window, without script, both languages, axe."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
+    TOKEN,
+    Bench,
+    Sink,
+    Start,
+    eventually,
+    settings,
+    sink,
+    sink_port,
+    start,
+)
+from tests.integration.notify.test_desk import listening
+from tests.unit.notify.samples import event, report_id, stream
+
+pytestmark = pytest.mark.browser
+# Wherever this is set, every page that is looked at is also photographed.
+SHOTS = os.environ.get("IEUM_SCREENSHOTS")
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("chromium-browser")
+        opened = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        await opened.close()
+
+
+async def signed_in(browser: Browser, base: str, *, script: bool = True, lang: str = "ko", wide: int = 1280) -> Page:
+    context: BrowserContext = await browser.new_context(
+        java_script_enabled=script, locale="ko-KR" if lang == "ko" else "en-GB", viewport={"width": wide, "height": 900}
+    )
+    page = await context.new_page()
+    await page.goto(f"{base}/session")
+    await page.locator("#token").fill(TOKEN)
+    await page.locator("main form button[type=submit]").first.click()
+    return page
+
+
+async def clean(page: Page) -> None:
+    found = await Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    sideways = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert sideways <= 0, "the page scrolls sideways"
+
+
+async def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+) -> None:
+    bench = await start()
+    async with listening(bench) as base:
+        one, two = await signed_in(browser, base), await signed_in(browser, base)
+        problems: list[str] = []
+        for page in (one, two):
+            page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            await page.goto(f"{base}/?center=gwangju")
+            await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await expect(one.locator("#empty")).to_be_visible()
+        await bench.routed(event("report.routed", 1))
+        row = one.locator(f"#case-{report_id(1)}")
+        await expect(row).to_be_visible(timeout=5000)
+        await expect(row).to_contain_text("매우 긴급")
+        await expect(row).to_contain_text("유포 협박")
+        other = two.locator(f"#case-{report_id(1)}")
+        await other.get_by_role("button").focus()
+        await two.keyboard.press("Enter")
+        await expect(row).to_contain_text("확인함")
+        await expect(row.get_by_role("button")).to_have_count(0)
+        await expect(two.locator("#live")).to_contain_text("확인했습니다")
+        await bench.routed(event("report.routed", 2, urgency="normal"), event("report.routed", 3))
+        await expect(one.locator("#cases > li")).to_have_count(3)
+        order = [await li.get_attribute("id") for li in await one.locator("#cases > li").all()]
+        assert order == [f"case-{report_id(n)}" for n in (3, 2, 1)]
+        await eventually(lambda: len(sink.mails) >= 3)
+        assert problems == []
+        await clean(one)
+
+
+async def test_the_console_works_without_script(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+    bench = await start()
+    await bench.routed(event("report.routed", 1))
+    await eventually(lambda: sink.mails)
+    async with listening(bench) as base:
+        page = await signed_in(browser, base, script=False, lang="en")
+        await page.goto(f"{base}/")
+        await page.locator("#center").select_option("gwangju")
+        await page.locator(".console-choose button").click()
+        row = page.locator(f"#case-{report_id(1)}")
+        await row.get_by_role("button", name="Acknowledge").click()
+        await expect(row).to_contain_text("Acknowledged")
+        await row.locator("a").click()
+        await expect(page.locator(".timeline")).to_contain_text("demo acknowledged the case")
+        await expect(page.locator(".timeline")).to_contain_text("Mail sent to the staff on duty")
+        await page.go_back()
+        await page.locator("#staff_on_duty").fill("0")
+        await page.locator(".duty button").click()
+        await expect(page.locator("#banners")).to_contain_text("Nobody is on duty")
+
+
+async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+    del sink
+    bench = await start()
+    await bench.routed(event("report.routed", 1))
+    await eventually(lambda: bench.case(report_id(1)))
+    async with listening(bench) as base:
+        page = await signed_in(browser, base, script=False)
+        await page.goto(f"{base}/?center=gwangju")
+        await bench.routed(*stream(1)[1:3])
+
+        async def moved() -> bool:
+            row = await bench.case(report_id(1))
+            return row is not None and row["center_id"] == "busan"
+
+        await eventually(moved)
+        await page.locator(f"#case-{report_id(1)}").get_by_role("button").click()
+        await expect(page.get_by_role("alert")).to_contain_text("부산")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("wide", [360, 1280])
+async def test_every_page_is_clean_in_both_languages_at_both_widths(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+    lang: str,
+    wide: int,
+) -> None:
+    bench = await start()
+    await filled(bench)
+    await eventually(lambda: len(sink.mails) >= 5)
+    async with listening(bench) as base:
+        page = await signed_in(browser, base, lang=lang, wide=wide)
+        for name, path in (
+            ("console", "/?center=gwangju"),
+            ("central", "/?center=central"),
+            ("case", f"/cases/{report_id(1)}"),
+        ):
+            await page.goto(base + path)
+            assert await page.locator("html").get_attribute("lang") == lang
+            await clean(page)
+            await shot(page, f"{name}-{lang}-{wide}")
+
+
+async def filled(bench: Bench) -> None:
+    """A centre in the middle of a night."""
+    urgencies = ["critical", "high", "normal", "normal", "high"]
+    await bench.routed(*(event("report.routed", n, urgency=urgency) for n, urgency in enumerate(urgencies, 1)))
+    await eventually(lambda: bench.case(report_id(5)))
+    await bench.acknowledge(report_id(3), "gwangju", "kim")
+    await bench.acknowledge(report_id(1), "gwangju", "lee")
+    await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
+    await bench.http.put("/api/v1/centers/busan/duty", json={"state": "closed", "staff_on_duty": 0})
