@@ -41,18 +41,19 @@ class Intake:
     relay: Relay
     reports: Reports
     group: GroupCommit
-    clock: Clock
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
-        await mongo.wait_until_ready(self.reports.collection.database, self.clock)
-        await self.reports.create_indexes()
+        await self.reports.prepare()
+        await self.relay.ensure_index()
         self.group.open()
 
-    async def relay_events(self) -> None:
-        """Publish what is in the outboxes, once the store and Kafka have been there."""
-        await self.open()
-        await self.relay.run()
+    async def work(self) -> None:
+        """Accept, publish what is in the outboxes, follow what others say, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.bus.run_forever(), name="bus")
+            await self.open()
+            tasks.create_task(self.relay.run(), name="relay")
 
 
 def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
@@ -61,7 +62,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     # Reports are accepted without Kafka, so Kafka being away must not take intake out of service: only the live half
     # of the bus's checks counts here.
     bus = Bus(bus_settings, "intake", Health(live=health.live), clock)
-    reports = Reports(mongo.connect(store_settings, "intake"))
+    reports = Reports(mongo.connect(store_settings, "intake"), clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake")
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
@@ -82,7 +83,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         routers=[api.router(reception, desk, signer), pages.router(own_pages, reception, desk, clock)],
         pages=own_pages,
     )
-    return Intake(app=app, bus=bus, relay=relay, reports=reports, group=group, clock=clock)
+    return Intake(app=app, bus=bus, relay=relay, reports=reports, group=group)
 
 
 async def run() -> None:
@@ -91,6 +92,5 @@ async def run() -> None:
     log.configure("intake", settings.log_level)
     intake = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(intake.bus.run_forever(), name="bus")
-        tasks.create_task(intake.relay_events(), name="relay")
+        tasks.create_task(intake.work(), name="work")
         tasks.create_task(serve(intake.app, settings.host, settings.port), name="http-server")

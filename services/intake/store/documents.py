@@ -7,9 +7,9 @@ import orjson
 
 from services.intake.model.report import Progress
 from services.intake.model.submission import Submission
-from shared import outbox
 from shared.events.base import Record
 from shared.events.reports import ReportFacts
+from shared.outbox import pending
 from shared.sealing import Keyring, WrappedKey
 
 Document = dict[str, Any]
@@ -42,7 +42,7 @@ def new_document(
         "consents": submission.consents.model_dump(mode="json") if submission.consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
-        **outbox.pending([event], received_at),
+        **pending([event], received_at),
     }
 
 

@@ -64,6 +64,8 @@ class GroupCommit:
         self._lanes = lanes
         self._queue: deque[_Waiting] = deque()
         self._writers: set[asyncio.Task[None]] = set()
+        # Counted apart from the tasks: a task that found the queue empty is not yet done when the next document comes.
+        self._writing = 0
         self._trouble: str | None = "the store has not answered yet"
         self._is_open = False
 
@@ -88,15 +90,22 @@ class GroupCommit:
             raise BusyError("the queue of reports is full")
         waiting = _Waiting(document, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        if len(self._writers) < self._lanes:
+        if self._writing < self._lanes:
+            self._writing += 1
             writer = asyncio.create_task(self._write())
             self._writers.add(writer)
             writer.add_done_callback(self._writers.discard)
         return await waiting.answer
 
     async def _write(self) -> None:
-        # One turn of the loop: requests that came in the same moment join this group.
-        await asyncio.sleep(0)
+        try:
+            # One turn of the loop: requests that came in the same moment join this group.
+            await asyncio.sleep(0)
+            await self._drain()
+        finally:
+            self._writing -= 1
+
+    async def _drain(self) -> None:
         while self._queue:
             group = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_GROUP))]
             try:

@@ -8,8 +8,9 @@ from pymongo import UpdateOne
 
 from services.intake.model.report import Progress
 from services.intake.store.documents import Document
+from shared.clock import Clock
 from shared.errors import TransientError
-from shared.mongo import by_ids, store_errors
+from shared.mongo import by_ids, store_errors, wait_until_ready
 
 COLLECTION = "reports"
 BATCH = 100
@@ -28,12 +29,15 @@ class Found(NamedTuple):
 class Reports:
     """Reads and updates of accepted reports."""
 
-    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]", clock: Clock) -> None:
         """``database`` is intake's own."""
         self.collection = database[COLLECTION]
+        self._database = database
+        self._clock = clock
 
-    async def create_indexes(self) -> None:
-        """Unique receipts. What the outbox needs, the relay creates."""
+    async def prepare(self) -> None:
+        """Wait for the store and make receipts unique. What the outbox needs, the relay creates."""
+        await wait_until_ready(self._database, self._clock)
         with store_errors():
             await self.collection.create_index("receipt_hash", unique=True, name="receipt")
 

@@ -1,0 +1,143 @@
+"""An intake process inside the test: the real parts on the real engines, spoken to over HTTP without a socket."""
+
+import asyncio
+import base64
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pydantic import SecretStr
+
+from services.intake import main
+from services.intake.main import Intake
+from services.intake.settings import IntakeSettings
+from shared.bus.connection import client_options, topic_name
+from shared.bus.publisher import Publisher
+from shared.clock import SystemClock
+from shared.events.base import Event, encode
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS, TOPICS, Topic
+from shared.trace import new_traceparent
+
+LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"], "division": "busan"}
+
+
+def secret(letter: str) -> SecretStr:
+    return SecretStr(base64.b64encode(letter.encode() * 32).decode())
+
+
+def settings(**more: Any) -> IntakeSettings:
+    return IntakeSettings(
+        master_key=secret("m"),
+        receipt_key=secret("r"),
+        signing_key=secret("s"),
+        status_questions_per_minute=10_000,
+        **more,
+    )
+
+
+@dataclass(slots=True)
+class Desk:
+    intake: Intake
+    http: httpx.AsyncClient
+    bus_settings: BusSettings
+
+    @property
+    def collection(self) -> Any:
+        return self.intake.reports.collection
+
+    async def lodge(
+        self, body: dict[str, Any] | None = None, *, key: str | None = None, front_end: str | None = None
+    ) -> httpx.Response:
+        given = {"Idempotency-Key": key, "X-Front-End": front_end}
+        headers = {name: value for name, value in given.items() if value is not None}
+        return await self.http.post("/api/v1/reports", json=LEAST if body is None else body, headers=headers)
+
+    async def status(self, receipt: str) -> dict[str, Any]:
+        answer = await self.http.post("/api/v1/receipts/status", json={"receipt": receipt})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        publisher = Publisher(self.bus_settings)
+        await publisher.start()
+        try:
+            for event in events:
+                record = encode(event, source="test", time=SystemClock().now(), traceparent=new_traceparent())
+                await publisher.publish([record])
+        finally:
+            await publisher.stop()
+
+
+@contextlib.asynccontextmanager
+async def running(
+    bus_settings: BusSettings, store_settings: StoreSettings, *, opened: bool = True, **more: Any
+) -> AsyncIterator[Desk]:
+    intake = main.build(settings(**more), bus_settings, store_settings, SystemClock())
+    work = asyncio.create_task(intake.work())
+    transport = httpx.ASGITransport(app=intake.app)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
+            desk = Desk(intake, http, bus_settings)
+            if opened:
+                await until(lambda: _is_none(intake.group.check), working=work)
+            yield desk
+    finally:
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        intake.reports.collection.database.client.close()
+
+
+async def _is_none(check: Callable[[], object]) -> bool:
+    return check() is None
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], seconds: float = 30, working: "asyncio.Task[None] | None" = None
+) -> None:
+    """Wait for a condition, with a deadline."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            if working is not None and working.done():
+                working.result()
+            await asyncio.sleep(0.05)
+
+
+async def log_of(bus_settings: BusSettings, topic: Topic = REPORTS) -> list[tuple[str, bytes]]:
+    """Every record of a topic, as (key, value), partition by partition."""
+    name = topic_name(bus_settings, topic)
+    consumer = AIOKafkaConsumer(**client_options(bus_settings), auto_offset_reset="earliest", fetch_max_wait_ms=100)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(name, p) for p in consumer.partitions_for_topic(name) or ()]
+        if not partitions:
+            await consumer._client.force_metadata_update()
+            partitions = [
+                TopicPartition(name, p)
+                for p in (await consumer._client.fetch_all_metadata()).partitions_for_topic(name) or ()
+            ]
+        consumer.assign(partitions)
+        found: list[tuple[str, bytes]] = []
+        for place, end in (await consumer.end_offsets(partitions)).items():
+            consumer.seek(place, 0)
+            start = len(found)
+            while len(found) - start < end:
+                for records in (await consumer.getmany(place, timeout_ms=500)).values():
+                    found += [(record.key.decode(), record.value) for record in records]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def all_logs(bus_settings: BusSettings) -> int:
+    return sum([len(await log_of(bus_settings, topic)) for topic in TOPICS])
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex

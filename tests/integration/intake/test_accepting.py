@@ -1,0 +1,206 @@
+"""What 202 promises, on the real store and bus."""
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator
+
+import bson
+import pytest
+
+from services.intake.policy import lodging
+from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.store import documents
+from shared.metrics import exposition
+from shared.sealing import Keyring
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key, running, until
+
+CANARY = "카나리아-canary"
+PERSONAL = {
+    "narrative": f"{CANARY} 무슨 일이 있었는지",
+    "urls": ["https://canary.example.com/post"],
+    "fingerprints": ["ca" * 32],
+    "contact": {
+        "channels": ["phone", "email"],
+        "name": f"{CANARY}-name",
+        "phone": "010-2468-1357",
+        "email": "canary@example.com",
+        "hours": f"{CANARY}-hours",
+        "not_safe": f"{CANARY}-avoid",
+    },
+    "threat_deadline": "2031-07-21T09:41:00+09:00",
+    "threatened": True,
+}
+TRACES = ["canary", "카나리아", "2468", "ca" * 32, "09:41", "00:41", "2031-07"]
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+async def test_an_accepted_report_is_stored_published_once_and_answered(desk: Desk) -> None:
+    answer = await desk.lodge()
+    assert answer.status_code == 202
+    body = answer.json()
+    assert answer.headers["location"] == "/api/v1/receipts/status"
+    assert await desk.collection.find_one({"_id": body["report_id"]}) is not None
+    await until(lambda: nothing_pending(desk))
+    [(key, value)] = await log_of(desk.bus_settings)
+    event = json.loads(value)
+    assert (key, event["intake_version"], event["received_at"]) == (body["report_id"], 1, body["received_at"])
+    assert event["facts"]["division"] == "busan"
+    assert (await desk.status(body["receipt"]))["state"] == "received"
+
+
+async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
+    body = (await desk.lodge()).json()
+    key = (await desk.http.get("/api/v1/proof-key")).json()
+    public = base64.urlsafe_b64decode(key["public_key"] + "=")
+    assert public == ProofSigner(b"s" * 32).public_key
+    stated = lodging.verify_proof(body["proof"], public)
+    assert stated is not None
+    keys = LodgingKeys(b"r" * 32)
+    assert stated.receipt_mark == lodging.mark_of(keys, body["receipt"].replace("-", ""))
+    assert stated.received_at == body["received_at"]
+    stored = await desk.collection.find_one({"_id": body["report_id"]})
+    assert lodging.content_mac(keys, stated.digest) == stored["content_mac"]
+
+
+async def test_repeats_get_the_same_answer_even_all_at_once(desk: Desk) -> None:
+    key = new_key()
+    answers = await asyncio.gather(*(desk.lodge(key=key) for _ in range(100)))
+    later = await desk.lodge(key=key)
+    assert {answer.status_code for answer in (*answers, later)} == {202}
+    assert len({answer.text for answer in (*answers, later)}) == 1
+    await until(lambda: nothing_pending(desk))
+    assert await desk.collection.count_documents({}) == 1
+    assert len(await log_of(desk.bus_settings)) == 1
+
+
+async def test_another_content_under_the_same_key_is_a_conflict(desk: Desk) -> None:
+    key = new_key()
+    first = await desk.lodge(key=key)
+    other = await desk.lodge({**LEAST, "narrative": "x"}, key=key)
+    assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+    assert other.headers["content-type"] == "application/problem+json"
+    elsewhere = await desk.lodge({**LEAST, "narrative": "x"}, key=key, front_end="kiosk")
+    assert elsewhere.status_code == 202
+    assert elsewhere.json()["report_id"] != first.json()["report_id"]
+
+
+async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
+    answers = await asyncio.gather(*(desk.lodge() for _ in range(150)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["receipt"] for answer in answers}) == 150
+    await until(lambda: nothing_pending(desk))
+    assert len(await log_of(desk.bus_settings)) == 150
+
+
+async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
+    key, keys = new_key(), LodgingKeys(b"r" * 32)
+    report_id = lodging.report_id_for(keys, "api", key)
+    taken = lodging.receipt_for(keys, report_id, 0)
+    await desk.collection.insert_one({"_id": "squatter", "receipt_hash": lodging.receipt_hash(keys, taken)})
+    answers = await asyncio.gather(*(desk.lodge(key=key) for _ in range(10)))
+    assert {answer.json()["receipt"].replace("-", "") for answer in answers} == {
+        lodging.receipt_for(keys, report_id, 1)
+    }
+
+
+async def test_nothing_personal_is_outside_the_vault(
+    desk: Desk, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
+    await desk.lodge({**LEAST, **PERSONAL, "unknown": CANARY, "narrative": CANARY * 1000})
+    stored = await desk.collection.find_one({"_id": body["report_id"]})
+    await until(lambda: nothing_pending(desk))
+    plain = bson.encode(stored).decode("utf-8", errors="replace")
+    [(_, event)] = await log_of(desk.bus_settings)
+    printed = capsys.readouterr()
+    seen = {
+        "document": plain,
+        "event": event.decode(),
+        "metrics": exposition()[0].decode(),
+        "logs": caplog.text + printed.out + printed.err,
+    }
+    found = {(place, trace) for place, text in seen.items() for trace in TRACES if trace in text}
+    assert found == set()
+    assert body["receipt"].replace("-", "") not in plain
+    opened = documents.opened(stored, Keyring([b"m" * 32]))
+    assert opened["narrative"] == PERSONAL["narrative"]
+    assert opened["contact"]["phone"] == "010-2468-1357"
+    assert opened["answers"] == {"threatened": True, "threat_deadline": "2031-07-21T09:41:00+09:00"}
+    assert set(opened) == {"narrative", "urls", "fingerprints", "contact", "answers"}
+
+
+REFUSALS: list[tuple[bytes, str, int, str]] = [
+    (b"{", "application/json", 400, "not_json"),
+    (json.dumps({**LEAST, "division": "atlantis"}).encode(), "application/json", 422, "invalid"),
+    (json.dumps({**LEAST, "division": "광주"}).encode(), "application/json", 422, "invalid"),
+    (json.dumps({**LEAST, "narrative": "가" * 4001}).encode(), "application/json", 422, "invalid"),
+    (json.dumps({**LEAST, "urls": ["https://a.example"] * 21}).encode(), "application/json", 422, "invalid"),
+    (json.dumps({**LEAST, "narrative": "data:image/png;base64,AA"}).encode(), "application/json", 422, "invalid"),
+    (json.dumps({**LEAST, "narrative": "900101-1234567"}).encode(), "application/json", 422, "invalid"),
+    (b" " * 65537, "application/json", 413, "too_large"),
+    (json.dumps(LEAST).encode(), "text/plain", 415, "wrong_content_type"),
+    (b"role=victim", "application/x-www-form-urlencoded", 415, "wrong_content_type"),
+    (b"\x89PNG\r\n\x1a\n", "image/png", 415, "wrong_content_type"),
+]
+
+
+async def test_refusals_leave_no_trace(desk: Desk) -> None:
+    for body, content_type, status, code in REFUSALS:
+        answer = await desk.http.post("/api/v1/reports", content=body, headers={"Content-Type": content_type})
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (status, code), body[:80]
+        assert answer.headers["content-type"] == "application/problem+json"
+        if status == 422:
+            assert all(error["field"] and error["reason"] for error in problem["errors"])
+    for answer in (
+        await desk.lodge(key="short"),
+        await desk.lodge(key="with a space"),
+        await desk.lodge(front_end="web-form"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
+    assert await desk.collection.count_documents({}) == 0
+    assert await all_logs(desk.bus_settings) == 0
+
+
+async def test_receipts_that_do_not_exist_and_mistyped_ones_are_answered_alike(desk: Desk) -> None:
+    def told(text: str) -> dict[str, str]:
+        return {name: value for name, value in json.loads(text).items() if name != "trace_id"}
+
+    answers = [
+        await desk.http.post("/api/v1/receipts/status", json={"receipt": receipt})
+        for receipt in ("5720000000000002", "1234567890123456", "not a receipt")
+    ]
+    assert {answer.status_code for answer in answers} == {404}
+    assert told(answers[0].text) == told(answers[1].text) == told(answers[2].text)
+
+
+async def test_the_same_form_sent_twice_is_one_report(desk: Desk) -> None:
+    page = await desk.http.get("/?lang=en")
+    key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
+    form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "narrative": "a\r\nb"}
+    first = await desk.http.post("/?lang=en", data=form)
+    second = await desk.http.post("/?lang=en", data=form)
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert first.text == second.text
+    assert first.headers["cache-control"] == "no-store"
+    changed = await desk.http.post("/?lang=en", data={**form, "narrative": "c"})
+    assert changed.status_code == 409
+    assert f'value="{key}"' not in changed.text
+    assert await desk.collection.count_documents({}) == 1
+    wrong = await desk.http.post("/?lang=en", data={"idempotency_key": key, "narrative": "<b>kept</b>"})
+    assert wrong.status_code == 422
+    assert "&lt;b&gt;kept&lt;/b&gt;" in wrong.text
+    assert 'href="#role"' in wrong.text
+
+
+async def nothing_pending(desk: Desk) -> bool:
+    return not await desk.collection.count_documents({"outbox": {"$exists": True}})
