@@ -1,0 +1,141 @@
+"""The prototype's holes, each alone, on the real broker: two workers that both believe they own partition 0."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services.routing.handlers.ledger import Ledger
+from services.routing.handlers.loads import LoadView
+from services.routing.handlers.worker import Worker
+from services.routing.projection import PartitionState, RoutingEvent
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.bus.records import receive
+from shared.clock import SystemClock
+from shared.events.vocabulary import CenterState
+from shared.follow import PartitionReader
+from shared.settings import BusSettings
+from shared.topics import CASES, ROUTINGS
+from tests.unit.routing.builders import received, report_id
+from tests.unit.routing.fake_log import NoOwners, received_record
+from tests.unit.routing.test_ledger import prefer, set_state, transfer
+
+PLACES = frozenset({("reports", 0), ("cases", 0)})
+
+
+@dataclass
+class Hand:
+    """One worker with its own producer and readers."""
+
+    worker: Worker
+    ledger: Ledger
+    view: LoadView
+
+    @property
+    def state(self) -> PartitionState:
+        return self.ledger.states[0]
+
+    async def handle(self, *events: Any) -> list[Any]:
+        return list(await self.worker.handle([received_record(event, n) for n, event in enumerate(events)]))
+
+
+class Table:
+    """Makes hands, and reads the log as a stranger would."""
+
+    def __init__(self, settings: BusSettings) -> None:
+        self._settings = settings
+        self._parts: list[Any] = []
+
+    async def hand(self, center: str) -> Hand:
+        """A worker that sends reports without a home to ``center``."""
+        publisher = Publisher(self._settings)
+        routings, cases = PartitionReader(self._settings, ROUTINGS), PartitionReader(self._settings, CASES)
+        for part in (publisher, routings, cases):
+            await part.start()
+            self._parts.append(part)
+        ledger, view = Ledger(publisher, routings, cases), LoadView(15)
+        prefer(view, center)
+        worker = Worker(ledger, view, NoOwners(), SystemClock(), linked_lookup_s=1)
+        await worker.on_assigned(PLACES)
+        return Hand(worker, ledger, view)
+
+    async def log(self) -> list[RoutingEvent]:
+        reader = PartitionReader(self._settings, ROUTINGS)
+        await reader.start()
+        ends = await reader.ends([0])
+        events = [receive(raw, "routings").event async for raw in reader.read({0: (0, ends[0])})]
+        await reader.stop()
+        return [event for event in events if isinstance(event, RoutingEvent)]
+
+    async def equal(self, hand: Hand) -> bool:
+        """Whether the hand's memory is what a reader from offset 0 knows."""
+        told = PartitionState()
+        for event in await self.log():
+            told.fold(event)
+            told.position += 1
+        mine = {c: w for c, w in hand.state.weighted.items() if w}
+        theirs = {c: w for c, w in told.weighted.items() if w}
+        same = hand.state.standings == told.standings and mine == theirs
+        return same and hand.state.position == told.position
+
+    async def close(self) -> None:
+        for part in self._parts:
+            await part.stop()
+
+
+@pytest.fixture
+async def table(bus_settings: BusSettings) -> AsyncIterator[Table]:
+    await ensure_topics(bus_settings)
+    made = Table(bus_settings)
+    yield made
+    await made.close()
+
+
+async def test_a_case_that_arrives_before_its_report(table: Table) -> None:
+    b, a = await table.hand("ulsan"), await table.hand("busan")
+    await a.handle(received(division="overseas"))
+    assert await b.handle(transfer("jeju")) == []
+    await b.handle(received(division="overseas"))
+    assert b.state.standings[report_id(1)].center_id == "jeju"
+    assert [e.version for e in await table.log()] == [1, 2]
+    assert await table.equal(b)
+
+
+async def test_a_second_first_record_and_then_its_centre_closes(table: Table) -> None:
+    a, b = await table.hand("busan"), await table.hand("jeju")
+    await a.handle(received(division="overseas"))
+    await b.handle(received(division="overseas"))
+    set_state(b.view, "jeju", CenterState.CLOSED)
+    await b.worker.move_from_closed()
+    assert len(await table.log()) == 2
+    assert b.state.standings[report_id(1)].center_id == "busan"
+    assert await table.equal(b)
+
+
+async def test_a_late_first_record_after_the_second_version(table: Table) -> None:
+    a, b = await table.hand("ulsan"), await table.hand("busan")
+    await b.handle(received(division="overseas"))
+    await b.handle(transfer("jeju"))
+    await a.handle(received(division="overseas"))
+    assert [e.version for e in await table.log()] == [1, 2, 1]
+    assert a.state.standings[report_id(1)].center_id == "jeju"
+    assert await table.equal(a)
+
+
+async def test_a_transfer_and_a_closing_at_the_same_time(table: Table) -> None:
+    a = await table.hand("busan")
+    await a.handle(received(division="overseas"))
+    b = await table.hand("busan")
+    set_state(a.view, "busan", CenterState.CLOSED)
+    prefer(a.view, "ulsan")
+    await b.handle(transfer("jeju"))
+    await a.worker.move_from_closed()
+    assert a.state.standings[report_id(1)].center_id == "jeju"
+    assert await table.equal(a)
+    set_state(a.view, "jeju", CenterState.CLOSED)
+    await a.worker.move_from_closed()
+    await b.handle(transfer("sejong", ownership=2))
+    assert b.state.standings[report_id(1)].center_id not in {"sejong", "jeju"}
+    assert await table.equal(b)
