@@ -14,7 +14,7 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
-from shared import log
+from shared import log, process
 from shared.bus import measures
 from shared.bus.backoff import backoff
 from shared.bus.publisher import Publisher
@@ -105,6 +105,9 @@ class Relay:
                 _log.warning("outbox.retry", relay=self._name, attempt=self._failures, error=str(error))
                 # What was in hand stays pending in the store: the sweep brings it back.
                 await asyncio.sleep(backoff(self._failures, _SPREAD))
+            except Exception as error:
+                # A relay that is gone and unnoticed would hold every event back.
+                process.die("outbox.failed", error, relay=self._name)
 
     def check(self) -> str | None:
         """For health: None while events flow."""
@@ -153,6 +156,8 @@ class Relay:
             await self._relay([(document["_id"], pending_records(document)) for document in page], "sweep")
 
     async def _relay(self, documents: Sequence[tuple[str, Sequence[Record]]], way: str) -> None:
+        if not documents:
+            return
         records = [record for _, pending in documents for record in pending]
         if records:
             await self._publisher.publish(records)
@@ -163,7 +168,9 @@ class Relay:
         """Take exactly the published events off; what was added meanwhile stays pending."""
         whole = [
             UpdateOne(
-                {"_id": name, f"{PENDING}.id": ids[-1], PENDING: {"$size": len(ids)}},
+                # The list ends with the last event published: since it only grows at its end, nothing in it is new.
+                # Its length and that id anywhere in it would not do: another relay may have taken some off its head.
+                {"_id": name, f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}},
                 {"$unset": {PENDING: "", SINCE: ""}},
             )
             for name, ids in published

@@ -1,5 +1,7 @@
 """Topics on the cluster are made from the table in ``shared.topics``, never by accident."""
 
+import asyncio
+from collections.abc import Collection
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -17,6 +19,8 @@ _log = log.get(__name__)
 _SAFE_REPLICATION: Final = 3
 _MIN_IN_SYNC: Final = 2
 """With three replicas a write waits for two, so that one broker may be away (Kafka's documentation, same name)."""
+_ASK_SECONDS: Final = 10.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
 
 
 async def ensure_topics(settings: BusSettings) -> list[str]:
@@ -32,7 +36,11 @@ async def ensure_topics(settings: BusSettings) -> list[str]:
         await bounded(admin.start(), limit, "connecting the admin client")
         found = await _found(admin, wanted, limit)
         missing = [topic for name, topic in wanted.items() if name not in found]
-        differences = await _create(admin, missing, limit) if missing else []
+        differences: list[str] = []
+        if missing:
+            refused = await _create(admin, missing, limit)
+            differences += refused.values()
+            found = await bounded(_all_found(admin, wanted, refused.keys()), limit, "waiting for the new topics")
         differences += _layout(wanted, found)
         differences += await _configs(admin, {name: wanted[name] for name in found}, limit)
     except KafkaError as error:
@@ -68,18 +76,28 @@ async def _found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: floa
     return {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) -> list[str]:
+async def _all_found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], refused: Collection[str]) -> dict[str, Any]:
+    """Brokers learn of a new topic a moment after the controller has made it."""
+    while True:
+        found = await _found(admin, wanted, _ASK_SECONDS)
+        if len(found) + len(refused) >= len(wanted):
+            return found
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) -> dict[str, str]:
+    """Make the topics; returns those that may not be made, with the line that says so."""
     response = await bounded(admin.create_topics(missing), limit, "creating the topics")
-    differences = []
+    refused = {}
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code == 0:
             _log.info("bus.topic_created", topic=name)
         elif error is TopicAuthorizationFailedError:
-            differences.append(f"{name} is missing and these credentials may not create it")
+            refused[name] = f"{name} is missing and these credentials may not create it"
         elif error is not TopicAlreadyExistsError:  # another process was faster
             raise TransientError(f"kafka: creating {name} failed: {error.__name__}")
-    return differences
+    return refused
 
 
 def _layout(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
