@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.notify import instruments, policy
 from services.notify.channels import TOO_LATE, MailChannel
@@ -14,7 +15,7 @@ from services.notify.policy import Plan, Result
 from services.notify.projection import record
 from services.notify.rendering import Mail, alert_mail
 from services.notify.settings import NotifySettings
-from services.notify.store.cases import CaseStore, Change
+from services.notify.store.cases import CaseStore, Change, records_of
 from services.notify.store.centers import CenterStore, nominal
 from shared import log
 from shared.clock import Clock
@@ -149,7 +150,7 @@ class Alerter:
             made = [self._change(case, work[report_id]) for report_id, case in left.items()]
             changes = [change for change in made if change is not None]
             saved = await self._cases.save(changes, now)
-            self._tell([change for change in changes if change.case.report_id not in saved.lost], work)
+            self._tell([change for change in changes if change.case.report_id not in saved.lost], work, now)
             if not saved.lost:
                 return
             left = await self._cases.load(sorted(saved.lost))
@@ -165,12 +166,15 @@ class Alerter:
         back = case.ladder.due_at if case.ladder is not None else None
         return Change(case.model_copy(update={"wake_at": back, "lease_by": None, "rev": case.rev + 1}), case.rev)
 
-    def _tell(self, changes: Sequence[Change], work: dict[str, "_Work"]) -> None:
+    def _tell(self, changes: Sequence[Change], work: dict[str, "_Work"], now: datetime) -> None:
         self._hub.publish(change.case for change in changes)
         for change in changes:
             if not change.events:
                 continue
-            self._relay.offer(change.case.report_id)
+            # A case without an event before this can have no others pending: the relay need not read it.
+            first = change.case.case_version == 0 and change.case.alert_version == len(change.events)
+            records = records_of(change.events, now, change.case.traceparent) if first else None
+            self._relay.offer(change.case.report_id, records)
             plan = work[change.case.report_id].planned
             if plan.nobody:
                 instruments.NOBODY.inc()

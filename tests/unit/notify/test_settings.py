@@ -1,0 +1,31 @@
+"""A wrong setting is one line that names the variable, what was found and an example."""
+
+import pytest
+
+from services.notify.settings import NotifySettings
+from shared.settings import SettingsError, load
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NOTIFY_QUIET_HOURS", "22-7"),
+        ("NOTIFY_DUTY_ADDRESS", "duty@ieum.example"),
+        ("NOTIFY_LEASE_S", "5"),
+        ("NOTIFY_SMTP_SECURITY", "ssl"),
+        ("NOTIFY_PORT", "99999"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load(NotifySettings)
+    assert len(caught.value.lines) == 1
+    assert variable in caught.value.lines[0]
+    assert value in caught.value.lines[0]
+
+
+def test_quiet_hours_reach_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(NotifySettings).rules.quiet is None
+    monkeypatch.setenv("NOTIFY_QUIET_HOURS", "22:00-07:00")
+    assert load(NotifySettings).rules.quiet is not None
