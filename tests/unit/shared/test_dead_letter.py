@@ -1,0 +1,37 @@
+"""Dead letters keep the record whole and say why."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.bus.records import RawRecord
+from shared.bus.triage import DeadLetter
+from shared.dead_letter import dead_message, revived_message
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+HEADERS = st.lists(
+    st.tuples(st.text(max_size=8).filter(lambda n: not n.startswith("dead_")), st.none() | st.binary(max_size=8))
+)
+
+
+@given(st.none() | st.binary(max_size=9), st.binary(max_size=9), HEADERS)
+def test_a_dead_letter_can_be_brought_back_as_it_was(
+    key: bytes | None, value: bytes, headers: list[tuple[str, bytes | None]]
+) -> None:
+    record = RawRecord("reports", 2, 7, 0, key, value, headers)
+    letter = DeadLetter(record, "invalid", "d" * 900)
+    message = dead_message(letter, group="routing", service="routing", now=NOW)
+    assert revived_message(*message) == (key, value, headers)
+    added = {name: text.decode() for name, text in message[2] if name.startswith("dead_") and text is not None}
+    assert added == {
+        "dead_reason": "invalid", "dead_detail": "d" * 500, "dead_topic": "reports", "dead_partition": "2",
+        "dead_offset": "7", "dead_group": "routing", "dead_service": "routing",
+        "dead_time": "2026-11-24T03:00:00.000+00:00",
+    }  # fmt: skip
+
+
+def test_somebody_elses_marks_do_not_hide_ours() -> None:
+    record = RawRecord("reports", 0, 0, 0, b"k", b"v", [("dead_reason", b"forged")])
+    _, _, headers = dead_message(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
+    assert [value for name, value in headers if name == "dead_reason"] == [b"invalid"]

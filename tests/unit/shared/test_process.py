@@ -1,0 +1,140 @@
+"""How a process ends: statuses, signals, and the watchdog."""
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from shared.process import EXIT_SILENT, Silence
+
+
+def start(body: str) -> "subprocess.Popen[str]":
+    code = "import asyncio, sys, time\nfrom shared import process, log\nfrom shared.errors import *\n"
+    code += "from shared.settings import SettingsError\nlog.configure('t')\n" + textwrap.dedent(body)
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def outcome(body: str) -> tuple[int, str]:
+    child = start(body)
+    _, said = child.communicate(timeout=30)
+    return child.returncode, said
+
+
+def test_returning_ends_with_zero_even_when_a_thread_would_hang() -> None:
+    status, _ = outcome("""
+        import threading
+        threading.Thread(target=time.sleep, args=(600,)).start()
+        async def main(): pass
+        process.run(main)
+    """)
+    assert status == 0
+
+
+def test_a_fatal_error_is_logged_and_ends_with_70() -> None:
+    status, said = outcome("""
+        async def main(): raise FatalError("cannot go on")
+        process.run(main)
+    """)
+    assert status == 70
+    assert "process.failed" in said
+    assert "cannot go on" in said
+
+
+def test_of_an_unexpected_error_only_type_and_place_are_logged() -> None:
+    status, said = outcome("""
+        async def main(): raise ValueError("what a person wrote")
+        process.run(main)
+    """)
+    assert status == 70
+    assert "ValueError" in said
+    assert "what a person wrote" not in said
+
+
+def test_a_wrong_setting_is_told_in_a_line_and_ends_with_78() -> None:
+    status, said = outcome("""
+        async def main(): raise SettingsError(["setting X: wrong"])
+        process.run(main)
+    """)
+    assert status == 78
+    assert said.strip() == "setting X: wrong"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop_it_cleans_up_and_ends_with_zero(number: signal.Signals) -> None:
+    child = start("""
+        async def main():
+            try:
+                print("running", flush=True)
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+                print("cleaned", flush=True)
+        process.run(main)
+    """)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "running\n"
+    child.send_signal(number)
+    out, _ = child.communicate(timeout=30)
+    assert (child.returncode, out) == (0, "cleaned\n")
+
+
+def test_a_second_signal_ends_what_will_not_stop() -> None:
+    child = start("""
+        async def main():
+            while True:
+                try:
+                    print("running", flush=True)
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    pass
+        process.run(main)
+    """)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGTERM)
+    assert child.stdout.readline() == "running\n"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=30) == 70
+
+
+def test_a_silent_loop_ends_with_71() -> None:
+    status, said = outcome("""
+        import threading
+        heart = process.Heartbeat()
+        threading.Thread(target=process.watch, args=(heart, 1.0), daemon=True).start()
+        time.sleep(60)
+    """)
+    assert status == EXIT_SILENT
+    assert "process.loop_silent" in said
+
+
+def test_a_process_that_was_stopped_is_not_ended_for_it() -> None:
+    child = start("""
+        import threading
+        heart = process.Heartbeat()
+        async def main():
+            beating = asyncio.create_task(heart.keep())
+            threading.Thread(target=process.watch, args=(heart, 2.0), daemon=True).start()
+            print("running", flush=True)
+            await asyncio.sleep(6)
+        process.run(main)
+    """)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.send_signal(signal.SIGSTOP)
+    until = time.monotonic() + 4
+    while time.monotonic() < until:  # it must really be stopped for longer than the limit
+        time.sleep(0.1)
+    child.send_signal(signal.SIGCONT)
+    assert child.wait(timeout=30) == 0
+
+
+def test_a_late_tick_counts_for_no_more_than_a_second() -> None:
+    silence = Silence()
+    assert silence.tick(1, 0.5) == 0
+    assert silence.tick(1, 0.5) == 0.5
+    assert silence.tick(1, 3600) == 1.5
+    assert silence.tick(2, 0.5) == 0
