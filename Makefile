@@ -41,12 +41,7 @@ redrive: venv ## return dead records of a topic to it (T=reports)
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
-	@.venv/bin/ruff format --check .
-	@.venv/bin/ruff check .
-	@.venv/bin/mypy
-	@.venv/bin/lint-imports
-	@$(PY) -m deploy.docs --check
-	@$(PY) -m pytest tests/unit -q
+	@deploy/local/check.sh
 
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q
