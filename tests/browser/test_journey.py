@@ -1,0 +1,226 @@
+"""Three journeys through the whole system: real processes, real engines, real Chromium in two windows."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from playwright.async_api import Browser, Page, expect
+
+from deploy.demo.auditor import read_all
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+_LIMIT_S = 30.0
+_LIVE_MS = 15_000
+"""For what must appear without anybody reloading the page."""
+_COPIES = 3
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Everything, on free ports, for these journeys alone."""
+    started = Stack(LocalSettings.on_free_ports(tmp_path_factory.mktemp("journey")), say=lambda _: None)
+    try:
+        yield started.start()
+    finally:
+        started.stop()
+
+
+@pytest.fixture
+async def staff(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that every service takes for staff."""
+    headers = {"Authorization": f"Bearer {stack.secrets['IEUM_DEMO_TOKEN']}"}
+    async with httpx.AsyncClient(headers=headers, timeout=20, trust_env=False) as client:
+        yield client
+
+
+async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
+    """What ``look`` finds once it finds something."""
+    until = time.monotonic() + _LIMIT_S
+    while not (found := await look()):
+        assert time.monotonic() < until, "it did not become true in time"
+        await asyncio.sleep(0.1)
+    return found
+
+
+async def console(chromium: Browser, stack: Stack, center: str) -> Page:
+    """A staff member's own window on a centre's list, live."""
+    context = await chromium.new_context(locale="ko-KR")
+    page = await context.new_page()
+    await page.goto(f"{stack.urls['notify']}/session")
+    await page.locator("#token").fill(stack.secrets["IEUM_DEMO_TOKEN"])
+    await page.locator("main form button[type=submit]").first.click()
+    await page.goto(f"{stack.urls['notify']}/?center={center}")
+    await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+    return page
+
+
+async def lodge(client: httpx.AsyncClient, stack: Stack, **report: object) -> str:
+    """The id of a report taken in over the API."""
+    body = {"role": "victim", "harm_types": ["illegal_filming"], **report}
+    answer = await client.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["report_id"])
+
+
+async def decided(staff: httpx.AsyncClient, stack: Stack, report_id: str) -> dict[str, Any]:
+    """The one decision about a report, once routing shows it."""
+
+    async def look() -> dict[str, Any] | None:
+        answer = await staff.get(f"{stack.urls['routing']}/api/v1/decisions/{report_id}")
+        return answer.json() if answer.is_success else None
+
+    found = await eventually(look)
+    assert len(found["records"]) == 1
+    decision: dict[str, Any] = found["records"][0]["event"]["decision"]
+    return decision
+
+
+async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_the_truth(
+    stack: Stack, chromium: Browser
+) -> None:
+    desk = await console(chromium, stack, "jeju")
+    await expect(desk.locator(".case")).to_have_count(0)
+
+    person = await (await chromium.new_context(locale="en-GB")).new_page()
+    await person.goto(f"{stack.urls['intake']}/?lang=en")
+    await person.locator("input[name=role][value=victim]").check()
+    await person.locator("input[name=harm_types][value=distribution_threat]").check()
+    await person.locator("input[name=threatened][value=yes]").check()
+    await person.locator("select[name=division]").select_option("jeju")
+    await person.locator("textarea[name=narrative]").fill("Someone says they will post pictures of me.")
+    await person.locator("#send button[type=submit]").click()
+    receipt = "".join((await person.locator(".receipt-number").inner_text()).split())
+    assert len(receipt.replace("-", "")) == 16
+
+    row = desk.locator(".case")
+    await expect(row).to_have_count(1, timeout=_LIVE_MS)
+    await expect(row).to_have_attribute("data-state", "waiting")
+    assert "post pictures" not in await desk.content()
+
+    async def steps_done() -> int:
+        await person.goto(f"{stack.urls['intake']}/status?lang=en")
+        await person.locator("#receipt").fill(receipt)
+        await person.locator("main form button[type=submit]").click()
+        await expect(person.locator("ol.way")).to_be_visible()
+        return await person.locator("ol.way li.done").count()
+
+    async def at(centre_knows: int) -> bool:
+        return await steps_done() == centre_knows
+
+    await eventually(lambda: at(2))  # received, joined to a centre; nobody has seen it yet
+    await row.locator(".case-do button").click()
+    await expect(row).to_have_attribute("data-state", "acknowledged", timeout=_LIVE_MS)
+    await eventually(lambda: at(3))
+    assert "Jeju" in await person.locator("main").inner_text()
+
+
+async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why(
+    stack: Stack, chromium: Browser, staff: httpx.AsyncClient
+) -> None:
+    duty = {"state": "open", "staff_on_duty": 1, "cases_per_person": 2}
+    (await staff.put(f"{stack.urls['notify']}/api/v1/centers/busan/duty", json=duty)).raise_for_status()
+
+    async def routing_knows() -> bool:
+        rows = (await staff.get(f"{stack.urls['routing']}/api/v1/centers")).json()["centers"]
+        return any(row["center_id"] == "busan" and row["staff_on_duty"] == 1 for row in rows)
+
+    await eventually(routing_knows)
+    first = await decided(staff, stack, await lodge(staff, stack, division="부산"))
+    assert (first["center_id"], first["reason"]) == ("busan", "home")
+
+    async def busan_is_loaded() -> bool:
+        rows = (await staff.get(f"{stack.urls['routing']}/api/v1/centers")).json()["centers"]
+        return any(row["center_id"] == "busan" and row["band"] != "free" for row in rows)
+
+    await eventually(busan_is_loaded)
+    desk = await console(chromium, stack, "central")
+    report_id = await lodge(staff, stack, division="부산", channel="phone", threatened=True)
+    decision = await decided(staff, stack, report_id)
+    assert decision["home_center_id"] == "busan"
+    assert decision["reason"] == "home_full_neighbour"
+    assert decision["center_id"] in {"ulsan", "gyeongnam"}
+    await expect(desk.locator(f"#case-{report_id}")).to_be_visible(timeout=_LIVE_MS)
+
+    await desk.goto(f"{stack.urls['routing']}/decisions/{report_id}?lang=en")
+    chosen = desk.locator("tr.chosen")
+    await expect(chosen).to_have_count(1)
+    candidates = desk.locator("tbody tr")
+    assert await candidates.count() == 16
+    await expect(desk.locator("main")).to_contain_text("Decided again from the numbers below, the answer is the same.")
+    await expect(desk.locator("main")).to_contain_text("neighbour")
+
+
+async def test_a_report_published_again_is_owned_alerted_and_counted_once(
+    stack: Stack, staff: httpx.AsyncClient
+) -> None:
+    report_id = await lodge(staff, stack, division="sejong")
+    await decided(staff, stack, report_id)
+
+    async def counted() -> dict[str, Any]:
+        answer = await staff.get(f"{stack.urls['analytics']}/api/v1/reconciliation")
+        return dict(answer.raise_for_status().json())
+
+    async def alerted_and_counted() -> bool:
+        ledger = await read_all(stack.kafka)
+        everyone = len(ledger.received)
+        return all(ledger.alerts[r] for r in ledger.received) and (await counted())["alerted"] == everyone
+
+    await eventually(alerted_and_counted)
+    before, counts = await read_all(stack.kafka), await counted()
+    await publish_again(stack.kafka, report_id)
+    await eventually(lambda: consumed(stack.kafka, ("routing", "analytics")))
+
+    after = await read_all(stack.kafka)
+    assert after.received[report_id] == before.received[report_id] + _COPIES
+    assert after.owned[report_id] == before.owned[report_id]
+    assert (after.ignored, after.holes, after.dead) == (0, [], {})
+    assert after.alerts[report_id] == before.alerts[report_id]
+    assert await counted() == counts
+    listed = (await staff.get(f"{stack.urls['notify']}/api/v1/cases", params={"center": "sejong"})).json()["cases"]
+    assert [row["report_id"] for row in listed] == [report_id]
+
+
+async def publish_again(kafka: str, report_id: str) -> None:
+    """The report's own record, the same bytes, some more times."""
+    consumer = AIOKafkaConsumer("reports", bootstrap_servers=kafka, auto_offset_reset="earliest")
+    producer = AIOKafkaProducer(bootstrap_servers=kafka)
+    await consumer.start()
+    await producer.start()
+    try:
+        async with asyncio.timeout(_LIMIT_S):
+            async for record in consumer:
+                if record.key == report_id.encode():
+                    break
+        for _ in range(_COPIES):
+            await producer.send_and_wait(
+                "reports", record.value, key=record.key, headers=list(record.headers), partition=record.partition
+            )
+    finally:
+        await producer.stop()
+        await consumer.stop()
+
+
+async def consumed(kafka: str, groups: tuple[str, ...]) -> bool:
+    """Whether these groups have committed everything that is in `reports`."""
+    admin, consumer = AIOKafkaAdminClient(bootstrap_servers=kafka), AIOKafkaConsumer(bootstrap_servers=kafka)
+    await admin.start()
+    await consumer.start()
+    try:
+        described = await admin.describe_topics(["reports"])
+        partitions = [TopicPartition("reports", p["partition"]) for p in described[0]["partitions"]]
+        ends = await consumer.end_offsets(partitions)
+        for group in groups:
+            committed = await admin.list_consumer_group_offsets(group)
+            if any(end > 0 and (p not in committed or committed[p].offset < end) for p, end in ends.items()):
+                return False
+        return True
+    finally:
+        await consumer.stop()
+        await admin.close()
