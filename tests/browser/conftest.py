@@ -1,0 +1,38 @@
+"""Chromium for browser tests: the system's or Playwright's, found as ``make test`` finds it; else a plain reason.
+
+A browser is started per test (half a second): Playwright's objects belong to one event loop, and every test has one.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+from deploy.local.chromium import find
+from tests.browser.helpers import FLAGS, network_of_one_machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses Chromium is marked so."""
+    for item in items:
+        if {"chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Where Chromium is; skips the test where there is none."""
+    found = find()
+    if found is None:
+        pytest.skip("no Chromium on this machine: install chromium, or set IEUM_CHROMIUM to its path")
+    return found
+
+
+@pytest.fixture
+async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
+    """A running Chromium that can reach this machine only."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        network_of_one_machine(browser)
+        yield browser
+        await browser.close()

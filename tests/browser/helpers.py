@@ -1,0 +1,98 @@
+"""What browser tests share: flags, a small server, the accessibility check, and looking at overflow."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from typing import Final
+
+from axe_playwright_python.async_playwright import Axe
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext, Page, Route
+
+from shared.web.serve import serve
+
+FLAGS: Final = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_READY_SECONDS: Final = 20
+
+
+def network_of_one_machine(browser: Browser) -> None:
+    """Every context reads Korean unless told otherwise, and finds an empty page wherever it goes outside."""
+
+    async def outside(route: Route) -> None:
+        await route.fulfill(status=200, content_type="text/html", body="<title>outside</title><p>outside</p>")
+
+    async def close_the_door(context: BrowserContext) -> None:
+        await context.route(lambda url: not url.startswith(("http://127.0.0.1", "data:", "blob:")), outside)
+
+    real_context = browser.new_context
+
+    async def new_context(**options: object) -> BrowserContext:
+        options.setdefault("locale", "ko-KR")
+        context = await real_context(**options)  # type: ignore[arg-type]  # passed on as given
+        await close_the_door(context)
+        return context
+
+    browser.new_context = new_context  # type: ignore[method-assign]  # every context of this browser
+
+
+@contextlib.asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The app on a free port of this machine, by its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = asyncio.create_task(serve(app, "127.0.0.1", port))
+    try:
+        await _answering(running, port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def assert_accessible(page: Page) -> None:
+    """Fails with every violation of WCAG 2.2 AA that axe-core finds on the page as it is now."""
+    results = await Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG_22_AA}})
+    violations = results.response["violations"]
+    told = [
+        f"{v['id']}: {v['help']}\n    " + "\n    ".join(f"{n['html'][:160]} {n['failureSummary']}" for n in v["nodes"])
+        for v in violations
+    ]
+    assert not told, "\n".join(told)
+
+
+async def assert_no_sideways_scrolling(page: Page) -> None:
+    """Fails when the page is wider than its window, naming the elements that stick out."""
+    wide = await page.evaluate(
+        """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth ? [] :
+        [...document.querySelectorAll("body *")]
+          .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+          .map(e => e.outerHTML.slice(0, 120))"""
+    )
+    assert not wide, "\n".join(wide)
+
+
+async def _answering(running: asyncio.Task[None], port: int) -> None:
+    async with asyncio.timeout(_READY_SECONDS):
+        while not running.done():
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
+    await running
