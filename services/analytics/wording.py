@@ -52,7 +52,12 @@ class Wording:
         """The chart of harm types in one sentence."""
         if not rows or not rows[0][1].low:
             return self.text(gettext_noop("There are not enough reports to be shown yet."))
-        sentence = self.text(gettext_noop("The most frequent is “%(harm)s” with %(number)s reports."))
+        certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
+        sentence = self.text(
+            gettext_noop("The most frequent is “%(harm)s” with %(number)s reports.")
+            if certain
+            else gettext_noop("Among the most frequent is “%(harm)s” with %(number)s reports.")
+        )
         return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
 
     def how_fast(self, half: str | None) -> str:

@@ -65,7 +65,8 @@ DEFINITIONS: Final = {
             gettext_noop("How long until a person answers?"),
             gettext_noop(
                 "From acceptance to the first acknowledgement by the centre that owns the report now. An "
-                "acknowledgement by a centre that has handed the report on since does not count."
+                "acknowledgement by a centre that has handed the report on since does not count. Each group begins "
+                "where the one before it ends."
             ),
             "time",
             ("month", "quarter"),

@@ -11,13 +11,15 @@ from markupsafe import Markup, escape
 
 from services.analytics.policy.disclosure import Figure
 
-_WIDTH = 640
-_ROW = 36
-_LABEL = 196
-_NUMBER = 88
-_BAR_HEIGHT = 18
-_HIDDEN_WIDTH = 26
-_SPACE = _WIDTH - _LABEL - _NUMBER
+_ROW = 52
+"""Pixels per bar: its label above it, itself below."""
+_LABEL_BASE = 18
+_BAR_TOP = 25
+_BAR_HEIGHT = 16
+_FULL = 74.0
+"""Percent of the chart's width that the longest bar takes; the rest is for its number."""
+_HIDDEN = 6.0
+"""Percent of the width of the hatched box in place of a hidden bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,58 +32,53 @@ class Bar:
 
 
 def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: str) -> Markup:
-    """A horizontal bar chart, ``_WIDTH`` units wide; it scales with its box. Hatching needs no colour to be seen."""
+    """A horizontal bar chart as wide as its box. Widths are percentages, so that text keeps its size on any screen."""
     top = max((bar.figure.high or 0 for bar in bars), default=0) or 1
-    height = _ROW * len(bars) + 8
+    height = _ROW * len(bars)
     parts = [
         Markup(
-            '<svg class="chart" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" '
-            'aria-labelledby="{id}-title {id}-desc"><title id="{id}-title">{title}</title>'
-            '<desc id="{id}-desc">{desc}</desc><defs><pattern id="{id}-hatch" width="6" height="6" '
-            'patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="chart-ground" width="6" '
-            'height="6"/><rect class="chart-line" width="2.5" height="6"/></pattern></defs>'
-        ).format(w=_WIDTH, h=height, id=chart_id, title=title, desc=description),
-        *(_bar(bar, index, top, chart_id) for index, bar in enumerate(bars)),
-        Markup('<line class="chart-axis" x1="{x}" y1="0" x2="{x}" y2="{h}"/></svg>').format(x=_LABEL, h=height),
+            '<svg class="chart" width="100%" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc">'
+            '<title id="{id}-title">{title}</title><desc id="{id}-desc">{desc}</desc><defs><pattern id="{id}-hatch" '
+            'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+            '<rect class="chart-ground" width="6" height="6"/><rect class="chart-line" width="2" height="6"/>'
+            "</pattern></defs>"
+        ).format(h=height, id=chart_id, title=title, desc=description),
+        *(_bar(bar, index * _ROW, top, chart_id) for index, bar in enumerate(bars)),
+        Markup("</svg>"),
     ]
     return Markup("").join(parts)
 
 
-def _bar(bar: Bar, index: int, top: int, chart_id: str) -> Markup:
-    y = 4 + index * _ROW
-    middle = y + _ROW / 2
-    low = _length(bar.figure.low or 0, top)
-    high = _HIDDEN_WIDTH if bar.figure.hidden else _length(bar.figure.high or 0, top)
-    edge = y + (_ROW - _BAR_HEIGHT) / 2
+def _bar(bar: Bar, y: int, top: int, chart_id: str) -> Markup:
+    low = _percent(bar.figure.low or 0, top)
+    high = _HIDDEN if bar.figure.hidden else _percent(bar.figure.high or 0, top)
     shapes = Markup("")
     if low:
-        shapes += Markup('<rect class="chart-bar" x="{}" y="{}" width="{}" height="{}"/>').format(
-            _LABEL, edge, low, _BAR_HEIGHT
+        shapes += Markup('<rect class="chart-bar" x="0" y="{}" width="{}%" height="{}"/>').format(
+            y + _BAR_TOP, low, _BAR_HEIGHT
         )
     if high > low:
         shapes += Markup(
-            '<rect class="chart-open" x="{}" y="{}" width="{}" height="{}" fill="url(#{}-hatch)"/>'
-        ).format(_LABEL + low, edge, round(high - low, 1), _BAR_HEIGHT, chart_id)
+            '<rect class="chart-open" x="{}%" y="{}" width="{}%" height="{}" fill="url(#{}-hatch)"/>'
+        ).format(low, y + _BAR_TOP, round(high - low, 2), _BAR_HEIGHT, chart_id)
     return Markup(
-        '<g><text class="chart-label" x="{}" y="{}" text-anchor="end">{}</text>{}'
-        '<text class="{}" x="{}" y="{}">{}</text></g>'
+        '<g><text class="chart-label" x="0" y="{}">{}</text>{}<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>'
     ).format(
-        _LABEL - 10,
-        middle + 5,
+        y + _LABEL_BASE,
         escape(bar.label),
         shapes,
         "chart-number chart-hidden" if bar.figure.hidden else "chart-number",
-        _LABEL + high + 8,
-        middle + 5,
+        high,
+        y + _BAR_TOP + 13,
         escape(bar.text),
     )
 
 
-def _length(value: int, top: int) -> float:
-    return round(_SPACE * value / top, 1)
+def _percent(value: int, top: int) -> float:
+    return round(_FULL * value / top, 2)
 
 
-LEVELS: tuple[int, ...] = (1, 10, 25, 50, 100)
+LEVELS: tuple[int, ...] = (5, 10, 25, 50, 100)
 """Least numbers of the map's bands; below the first nothing was reported. Chosen for a month of one centre."""
 
 

@@ -225,5 +225,6 @@ def texts_used(folder: Path) -> set[str]:
     for path in folder.rglob("*.html"):
         source = path.read_text()
         used |= {text for _, text in re.findall(r"_\(([\"'])(.*?)\1\)", source)}
-        used |= set(re.findall(r"{% trans.*?%}(.*?){% endtrans %}", source))
+        blocks = re.findall(r"{% trans.*?%}(.*?){% endtrans %}", source)
+        used |= {re.sub(r"{{ (\w+) }}", r"%(\1)s", text) for text in blocks}
     return used
