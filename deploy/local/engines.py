@@ -76,7 +76,7 @@ class Engines:
         return {name: child.pid for name, child in both.items() if child is not None and child.poll() is None}
 
     def start(self) -> Self:
-        """Start both and wait until they answer."""
+        """Start both and wait until they answer. PortTakenError if another process has one of the ports."""
         self._begin_kafka()
         self._begin_store()
         self._await("store", self._store_process, self._store.answers)
@@ -121,11 +121,13 @@ class Engines:
 
     def _begin_kafka(self) -> None:
         if self._kafka_process is None or self._kafka_process.poll() is not None:
+            ports.check({"kafka_port": self._kafka.port})
             self._kafka.prepare()
             self._kafka_process = self._spawn("kafka", self._kafka.command())
 
     def _begin_store(self) -> None:
         if self._store_process is None or self._store_process.poll() is not None:
+            ports.check({"store_port": self._store.port})
             self._store.prepare()
             self._store_process = self._spawn("store", self._store.command())
 
@@ -138,7 +140,7 @@ class Engines:
 
     def _await(self, name: str, child: subprocess.Popen[bytes] | None, answers: Callable[[], bool]) -> None:
         until = time.monotonic() + _START_LIMIT_S
-        while not answers():
+        while not answers():  # only once its port was free: else somebody else's engine would answer in its place
             ended = child is None or child.poll() is not None
             if ended or time.monotonic() > until:
                 what = "ended at start" if ended else f"did not answer within {_START_LIMIT_S:.0f} s"

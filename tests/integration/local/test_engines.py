@@ -1,13 +1,16 @@
 """The local engines as they are: acknowledged work survives SIGKILL, and the same ports answer again."""
 
 import asyncio
+from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 from pymongo import MongoClient
 
 from deploy.local.engines import Engines
+from deploy.local.ports import PortTakenError
 from shared.settings import BusSettings, StoreSettings
 
 
@@ -85,3 +88,14 @@ async def _read(kafka: str, topic: str, count: int) -> list[bytes]:
     )
     async with consumer, asyncio.timeout(30):
         return [(await consumer.getone()).value for _ in range(count)]
+
+
+def test_somebody_elses_engine_is_not_taken_for_ones_own(own_engines: Engines, tmp_path: Path) -> None:
+    port = int(own_engines.kafka.rpartition(":")[2])
+    second = Engines(tmp_path, kafka_port=port)
+    try:
+        with pytest.raises(PortTakenError, match=f"port {port} is in use"):
+            second.start()
+        assert second.pids == {}
+    finally:
+        second.stop()
