@@ -20,7 +20,10 @@ MERGER: Final = date(2026, 7, 1)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One division: its slug, everyday names, outline and the point for its label, in map units."""
+    """One division: its slug, everyday names, outline, and where its label stands, in map units.
+
+    ``anchor`` is SVG's ``text-anchor``: crowded coastal labels stand in the sea.
+    """
 
     slug: str
     name_ko: str
@@ -28,6 +31,7 @@ class Shape:
     path: str
     x: float
     y: float
+    anchor: str
 
     def name(self, language: Language) -> str:
         """The everyday name."""
