@@ -3,6 +3,7 @@
 Every refusal has a stable reason code and never repeats what was typed.
 """
 
+import re
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
@@ -36,6 +37,7 @@ NARRATIVE_CHARS: Final = 4000
 URLS: Final = 20
 URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
+_SPACE: Final = re.compile(r"\s")
 PHONE_DIGITS: Final = (7, 15)
 """Shortest local number, longest international one (E.164)."""
 
@@ -80,7 +82,7 @@ def _web_address(value: str) -> str:
     try:
         parts = urlsplit(value)
         fine = (
-            parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and not any(c.isspace() for c in value)
+            parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and not _SPACE.search(value)
         )
     except ValueError:
         fine = False

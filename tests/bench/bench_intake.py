@@ -1,0 +1,163 @@
+"""Reports accepted per second at intake beside an endpoint that only validates: ``python -m tests.bench.bench_intake``.
+
+Both are real processes under the same server settings, loaded in turns by the same client; what counts is the ratio of
+the medians. Accepting means: validated, judged, sealed, durable in the store, receipt and signed proof given.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvloop
+
+from deploy.local import ports
+from deploy.local.engines import Engines
+from tests.bench.http_load import Tally, load, request_of
+
+CONNECTIONS: Final = 32
+GOAL: Final = 0.3
+"""Accepted per second over validated per second (issue 3)."""
+
+
+def body_of() -> bytes:
+    """A report of about 7 KB, as a person who tells much would send it."""
+    return json.dumps(
+        {
+            "role": "victim",
+            "harm_types": ["distribution", "distribution_threat"],
+            "channel": "web",
+            "division": "busan",
+            "age_band": "19_24",
+            "gender": "female",
+            "relationship": "stranger",
+            "platform_kind": "messenger",
+            "threatened": True,
+            "narrative": "모르는 사람이 제 사진을 합성해서 단체방에 올렸고 지워 달라고 해도 답이 없어요. " * 40,
+            "urls": [f"https://example.com/board/{number}/view?page=1&id={number * 7919}" for number in range(20)],
+            "contact": {"channels": ["text"], "name": "달", "phone": "010-0000-0000", "hours": "평일 저녁"},
+            "consents": {"version": "2026-11", "personal": True, "sensitive": True, "share_with_center": True},
+        },
+        ensure_ascii=False,
+    ).encode()
+
+
+@contextmanager
+def server(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+    """A server process, ready; ended afterwards."""
+    process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **environment})
+    try:
+        _await_ready(port, process)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"a server ended with {process.returncode}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code == 404:  # the bare endpoint has no health route, and answers
+                return
+        except OSError:
+            pass
+        time.sleep(0.1)  # the poll of a wait with a deadline
+    raise RuntimeError("a server did not get ready")
+
+
+@contextmanager
+def engines() -> Iterator[dict[str, str]]:
+    """The environment's engines, or fresh ones."""
+    if "KAFKA_BOOTSTRAP_SERVERS" in os.environ and "MONGODB_URI" in os.environ:
+        yield {}
+        return
+    started = Engines()
+    try:
+        started.start()
+        yield {"KAFKA_BOOTSTRAP_SERVERS": started.kafka, "MONGODB_URI": started.mongodb}
+    finally:
+        started.stop()
+
+
+def intake_environment(port: int) -> dict[str, str]:
+    """Settings of an intake of its own."""
+    unique = f"b{uuid.uuid4().hex[:8]}"
+    keys = {
+        f"INTAKE_{name}_KEY": base64.b64encode(os.urandom(32)).decode() for name in ("MASTER", "RECEIPT", "SIGNING")
+    }
+    return {
+        **keys,
+        "INTAKE_PORT": str(port),
+        "KAFKA_TOPIC_PREFIX": f"{unique}.",
+        "MONGODB_DATABASE_PREFIX": f"{unique}_",
+        "IEUM_LOG_LEVEL": "WARNING",
+    }
+
+
+async def measure(intake: int, bare: int, rounds: int, seconds: float) -> tuple[list[Tally], list[Tally]]:
+    """Both in turns."""
+    path, body = "/api/v1/reports", body_of()
+    accepted: list[Tally] = []
+    validated: list[Tally] = []
+    for port in (intake, bare):
+        await load(port, request_of("intake", path, body), connections=CONNECTIONS, seconds=1)
+    for _ in range(rounds):
+        for port, tallies in ((intake, accepted), (bare, validated)):
+            tallies.append(await load(port, request_of("intake", path, body), connections=CONNECTIONS, seconds=seconds))
+    return accepted, validated
+
+
+def main() -> int:
+    """Run, print one JSON line, return 0 if the goal is met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    arguments = parser.parse_args()
+    with engines() as shared:
+        port, bare = ports.free_port(), ports.free_port()
+        with (
+            server(["services.intake"], port, {**shared, **intake_environment(port)}),
+            server(["tests.bench.validating", str(bare)], bare, {}),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            accepted, validated = runner.run(measure(port, bare, arguments.rounds, arguments.seconds))
+    ours = statistics.median(tally.rate(202) for tally in accepted)
+    theirs = statistics.median(tally.rate(202) for tally in validated)
+    ratio = ours / theirs
+    others = sum(n for t in (*accepted, *validated) for status, n in t.statuses.items() if status != 202)
+    result = {
+        "bench": "intake",
+        "connections": CONNECTIONS,
+        "body_bytes": len(body_of()),
+        "accepted_per_s": round(ours),
+        "validated_per_s": round(theirs),
+        "ratio": round(ratio, 3),
+        "goal": GOAL,
+        "accepted_p50_ms": round(1000 * statistics.median(t.quantile(0.5) for t in accepted), 1),
+        "accepted_p99_ms": round(1000 * statistics.median(t.quantile(0.99) for t in accepted), 1),
+        "other_answers": others,
+        "rounds": [[round(a.rate(202)), round(v.rate(202))] for a, v in zip(accepted, validated, strict=True)],
+    }
+    print(json.dumps(result))
+    return 0 if ratio >= GOAL and not others else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,124 @@
+"""A reporter is told the truth: intake follows `routings` and `cases`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.centers import center
+from shared.events.base import Event
+from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted
+from shared.events.reports import ReportFacts
+from shared.events.routings import Cause, Decision, ReportRerouted, ReportRouted
+from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import Desk, running, until
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+def decision(center_id: str) -> Decision:
+    return Decision(
+        center_id=center_id,
+        home_center_id="busan",
+        reason=RoutingReason.HOME,
+        candidates=(),
+        rule_version=1,
+        table_version="t",
+    )
+
+
+async def routing(desk: Desk, report_id: str, version: int, center_id: str) -> Event:
+    stored = await desk.collection.find_one({"_id": report_id})
+    common: dict[str, Any] = {
+        "report_id": report_id,
+        "version": version,
+        "ownership": version,
+        "intake_version": 1,
+        "cause": Cause(kind=CauseKind.REPORT),
+        "decided_at": NOW,
+        "received_at": NOW,
+        "decision": decision(center_id),
+        "facts": ReportFacts.model_validate_json(json.dumps(stored["facts"])),
+    }
+    if version == 1:
+        return ReportRouted(**common)
+    return ReportRerouted(**common, previous_center_id="busan")
+
+
+def case(cls: type[CaseAcknowledged | CaseContacted | CaseClosed], report_id: str, version: int, **more: Any) -> Event:
+    values = {"report_id": report_id, "case_version": version, "ownership": 1, "center_id": "busan", "at": NOW, **more}
+    return cls.model_validate(values)
+
+
+async def test_the_status_follows_owner_and_work(desk: Desk) -> None:
+    body = (await desk.lodge()).json()
+    report_id, receipt = body["report_id"], body["receipt"]
+
+    async def is_now(state: str) -> None:
+        async def reached() -> bool:
+            return bool((await desk.status(receipt))["state"] == state)
+
+        await until(reached)
+
+    # The work is heard of first: the two topics do not wait for each other.
+    await desk.publish([case(CaseAcknowledged, report_id, 1)])
+    await desk.publish([await routing(desk, report_id, 1, "busan")])
+    await is_now("seen")
+    told = await desk.status(receipt)
+    busan = center("busan")
+    assert told["center"] == {"id": "busan", "name_ko": busan.name_ko, "name_en": busan.name_en}
+    assert told["seen_at"] == "2026-11-24T12:00:00Z"
+
+    await desk.publish([case(CaseContacted, report_id, 2), await routing(desk, report_id, 2, "ulsan")])
+    await is_now("assigned")
+    told = await desk.status(receipt)
+    assert told["center"]["id"] == "ulsan"
+    assert "seen_at" not in told
+
+    await desk.publish(
+        [
+            case(CaseAcknowledged, report_id, 3, ownership=2),
+            case(CaseClosed, report_id, 4, ownership=2, outcome=Outcome.SUPPORTED),
+        ]
+    )
+    await is_now("closed")
+
+
+async def test_repeats_late_records_and_strangers_change_nothing(desk: Desk) -> None:
+    mine, other = (await desk.lodge()).json(), (await desk.lodge()).json()
+    routed = await routing(desk, mine["report_id"], 1, "busan")
+    foreign = case(CaseAcknowledged, "00000000-0000-4000-8000-000000000000", 1)
+    again = await routing(desk, mine["report_id"], 1, "daegu")
+    await desk.publish([routed, foreign, again, routed, await routing(desk, other["report_id"], 1, "ulsan")])
+
+    async def others_arrived() -> bool:
+        return bool((await desk.status(other["receipt"]))["state"] == "assigned")
+
+    await until(others_arrived)
+
+    async def mine_arrived() -> bool:
+        return bool((await desk.status(mine["receipt"]))["state"] == "assigned")
+
+    await until(mine_arrived)
+    assert (await desk.status(mine["receipt"]))["center"]["id"] == "busan"
+    assert await desk.collection.count_documents({}) == 2
+
+
+async def test_hundreds_of_reports_are_followed_in_bulk(desk: Desk) -> None:
+    bodies = [answer.json() for answer in await asyncio.gather(*(desk.lodge() for _ in range(250)))]
+    await desk.publish([await routing(desk, body["report_id"], 1, "busan") for body in bodies])
+
+    async def all_arrived() -> bool:
+        return bool(await desk.collection.count_documents({"progress.ownership.center_id": "busan"}) == len(bodies))
+
+    await until(all_arrived)

@@ -1,0 +1,83 @@
+"""Kafka away and the store away: what a person is told stays true."""
+
+import json
+from collections import defaultdict
+
+from pydantic import SecretStr
+
+from deploy.local.engines import Engines
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import log_of, new_key, running, until
+
+
+def settings_of(engines: Engines, unique: str) -> tuple[BusSettings, StoreSettings]:
+    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=5)
+    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_", call_timeout_s=2)
+    return bus, store
+
+
+async def test_without_kafka_reports_are_accepted_and_published_later(own_engines: Engines, unique: str) -> None:
+    bus, store = settings_of(own_engines, unique)
+    async with running(bus, store) as desk:
+        before = (await desk.lodge()).json()
+
+        async def nothing_pending() -> bool:
+            return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+
+        await until(nothing_pending)
+        own_engines.kill_kafka()
+        answers = [await desk.lodge() for _ in range(20)]
+        assert {answer.status_code for answer in answers} == {202}
+        assert await desk.collection.count_documents({"outbox": {"$exists": True}}) == 20
+        assert (await desk.status(answers[0].json()["receipt"]))["state"] == "received"
+        ready = await desk.http.get("/health/ready")
+        assert ready.status_code == 200
+        own_engines.start_kafka()
+        await until(nothing_pending, seconds=60)
+        first_seen: defaultdict[str, list[int]] = defaultdict(list)
+        for key, value in await log_of(bus):
+            first_seen[key].append(json.loads(value)["intake_version"])
+        assert set(first_seen) == {before["report_id"], *(answer.json()["report_id"] for answer in answers)}
+        assert all(versions == sorted(versions) for versions in first_seen.values())
+
+
+async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: Engines, unique: str) -> None:
+    bus, store = settings_of(own_engines, unique)
+    own_engines.kill_kafka()
+    async with running(bus, store) as desk:
+        answer = await desk.lodge()
+        assert answer.status_code == 202
+        own_engines.start_kafka()
+
+        async def published() -> bool:
+            return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+
+        await until(published, seconds=60)
+        assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
+
+
+async def test_without_the_store_nothing_is_pretended(own_engines: Engines, unique: str) -> None:
+    bus, store = settings_of(own_engines, unique)
+    async with running(bus, store) as desk:
+        key = new_key()
+        own_engines.kill_store()
+        refused = await desk.lodge(key=key)
+        assert (refused.status_code, refused.json()["code"]) == (503, "not_accepting")
+        assert int(refused.headers["retry-after"]) > 0
+        assert "1366" in refused.json()["detail"]
+        assert "112" in refused.json()["detail"]
+        form = {"role": "victim", "harm_types": "other", "narrative": "kept", "idempotency_key": "k" * 32}
+        page = await desk.http.post("/?lang=en", data=form)
+        assert page.status_code == 503
+        assert all(text in page.text for text in ("kept", "1366", "was not received", f'value="{"k" * 32}"'))
+        asked = await desk.http.post("/api/v1/receipts/status", json={"receipt": "5724"})
+        assert asked.status_code == 503
+        assert (await desk.http.get("/health/ready")).status_code == 503
+        own_engines.start_store()
+
+        async def accepted() -> bool:
+            return (await desk.lodge(key=key)).status_code == 202
+
+        await until(accepted)
+        assert (await desk.http.get("/health/ready")).status_code == 200
+        assert await desk.collection.count_documents({}) == 1
