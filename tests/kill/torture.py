@@ -46,8 +46,9 @@ class Results:
 
     def add(self, line: dict[str, Any]) -> None:
         """Keep a round, on disk first."""
+        cut_off = self._file.exists() and self._file.read_bytes()[-1:] not in {b"", b"\n"}
         with self._file.open("ab") as file:
-            file.write(orjson.dumps(line) + b"\n")
+            file.write((b"\n" if cut_off else b"") + orjson.dumps(line) + b"\n")
         self.rounds.append(line)
         fresh = self.folder / "summary.json.new"
         fresh.write_bytes(orjson.dumps(self.summary(), option=orjson.OPT_INDENT_2) + b"\n")
