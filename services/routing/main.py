@@ -12,7 +12,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.routing.api import api_router
-from services.routing.handlers.copying import Copier
+from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.worker import Closing, Places, Worker
@@ -22,6 +22,7 @@ from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore
 from shared import centers, log, mongo
 from shared.bus.bus import Bus
+from shared.bus.connection import topic_name
 from shared.clock import Clock, SystemClock
 from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
@@ -47,14 +48,12 @@ class Routing:
 
     app: FastAPI
     bus: Bus
-    store: DecisionStore
     readers: tuple[PartitionReader, PartitionReader]
     follower: Follower
     teller: LoadTeller
     closing: Closing
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
-    clock: Clock
 
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
@@ -68,11 +67,6 @@ class Routing:
         for part in (self.bus, self.follower, *self.readers):
             await part.stop()
 
-    async def prepare_store(self) -> None:
-        """Make the store's index once the store is there; routing does not wait for it."""
-        await mongo.wait_until_ready(self.store.database, self.clock)
-        await self.store.prepare()
-
 
 def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
     """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the tables of places are not sound."""
@@ -83,7 +77,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     view = LoadView(settings.cases_per_person)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
-    ledger = Ledger(bus.publisher, routings, cases)
+    ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases)
     worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s)
     sees = asyncio.Event()
 
@@ -100,18 +94,17 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         on_assigned=take_over,
         on_revoked=worker.on_revoked,
     )
-    bus.subscribe(ROUTINGS, group="routing-copy", handler=Copier(store).handle)
+    copier = Copier(store, worker.surging, clock)
+    bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS)
     health.ready["loads"] = follower.check
     return Routing(
         app=application(settings, health, store, worker, view, clock),
         bus=bus,
-        store=store,
         readers=(routings, cases),
         follower=follower,
         teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
         closing=Closing(worker, clock, settings.closing_every_s),
         sees=sees,
-        clock=clock,
     )
 
 
@@ -143,7 +136,7 @@ def check_tables() -> None:
 
 
 async def run() -> None:
-    """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store may come later."""
+    """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(BusSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
     gc.set_threshold(YOUNG_OBJECTS, 50, 100)
@@ -151,7 +144,6 @@ async def run() -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
-            tasks.create_task(routing.prepare_store(), name="store")
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")
             tasks.create_task(routing.closing.run(), name="closing")

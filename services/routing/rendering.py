@@ -1,27 +1,41 @@
 """How a draft becomes the bytes of a record. The bytes parse to exactly the event the models would make.
 
 The first routing of a report is on the hot path: its body is put together from pieces instead of 17 validated models,
-which would take five times as long. A test compares the two.
+which would take five times as long. A property test compares the two.
 """
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 
 import orjson
 
-from services.routing.model import Choice, Draft, FirstRouting, Seat
+from services.routing.model import Draft, FirstRouting, Seat
 from services.routing.policy.rules import RULE, RULE_VERSION
 from shared.centers import TABLE_VERSION
-from shared.events.base import CONTENT_TYPE, Record, encode, event_id
+from shared.events.base import CONTENT_TYPE, encode, event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import CauseKind, CenterState, PassedOver
+from shared.events.vocabulary import CenterState, PassedOver
 
 SOURCE = "routing"
+Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
+"""Key, value and headers of a record, as the publisher takes them."""
+
 _TYPE = ReportRouted.TYPE
-_REPORT = CauseKind.REPORT
+_SPECVERSION = ("ce_specversion", b"1.0")
+_SOURCE_HEADER = ("ce_source", f"/ieum/{SOURCE}".encode())
+_TYPE_HEADER = ("ce_type", _TYPE.encode())
+_CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
+_BODY = (
+    b'{"report_id":"%(report_id)b","version":1,"ownership":1,"intake_version":%(intake_version)d,'
+    b'"cause":{"kind":"report","event_id":%(cause)b},'
+    b'"decided_at":"%(decided_at)b","received_at":"%(received_at)b",'
+    b'"decision":{"center_id":"%(center)b",%(home)b"reason":"%(reason)b",'
+    b'"over_capacity":%(over_capacity)b,"copy_central":%(copy_central)b,"candidates":[%(candidates)b],'
+    + f'"rule_version":{RULE_VERSION},"table_version":"{TABLE_VERSION}"'.encode()
+    + b'},"facts":%(facts)b}'
+)
 
 
 def facts_json(facts: ReportFacts) -> bytes:
@@ -29,74 +43,65 @@ def facts_json(facts: ReportFacts) -> bytes:
     return facts.__pydantic_serializer__.to_json(facts, exclude_none=True)
 
 
-def record_of(draft: Draft) -> Record:
-    """The record to publish."""
+def message_of(draft: Draft) -> Message:
+    """The record to publish: key, value, headers."""
     if isinstance(draft.body, FirstRouting):
         return _first(draft.body, draft.traceparent)
-    return encode(draft.body, source=SOURCE, time=draft.decided_at, traceparent=draft.traceparent)
+    record = encode(draft.body, source=SOURCE, time=draft.decided_at, traceparent=draft.traceparent)
+    return record.key.encode(), record.value, record.headers
 
 
-def _first(routing: FirstRouting, traceparent: str) -> Record:
-    report = routing.report
+def _first(routing: FirstRouting, traceparent: str) -> Message:
+    report, choice = routing.report, routing.choice
+    key = report.report_id.encode()
     decided_at = _iso(routing.decided_at)
-    body = {
-        "report_id": report.report_id,
-        "version": 1,
-        "ownership": 1,
-        "intake_version": report.intake_version,
-        "cause": {"kind": _REPORT, "event_id": routing.cause_id},
-        "decided_at": decided_at,
-        "received_at": _iso(report.received_at),
-        "decision": _decision(routing.choice),
-        "facts": orjson.Fragment(routing.facts),
+    home = b"" if choice.home_center_id is None else b'"home_center_id":"%b",' % choice.home_center_id.encode()
+    value = _BODY % {
+        b"report_id": key,
+        b"intake_version": report.intake_version,
+        b"cause": orjson.dumps(routing.cause_id),
+        b"decided_at": decided_at,
+        b"received_at": _iso(report.received_at),
+        b"center": choice.center_id.encode(),
+        b"home": home,
+        b"reason": choice.reason.encode(),
+        b"over_capacity": b"true" if choice.over_capacity else b"false",
+        b"copy_central": b"true" if choice.copy_central else b"false",
+        b"candidates": b",".join([_candidate(seat, why) for seat, why in choice.candidates]),
+        b"facts": routing.facts,
     }
-    return Record.model_construct(
-        topic="routings",
-        key=report.report_id,
-        headers=_headers(report.report_id, decided_at, traceparent),
-        value=orjson.dumps(body),
-    )
-
-
-def _decision(choice: Choice) -> dict[str, Any]:
-    decision: dict[str, Any] = {
-        "center_id": choice.center_id,
-        "reason": choice.reason,
-        "over_capacity": choice.over_capacity,
-        "copy_central": choice.copy_central,
-        "candidates": [_candidate(seat, why) for seat, why in choice.candidates],
-        "rule_version": RULE_VERSION,
-        "table_version": TABLE_VERSION,
-    }
-    if choice.home_center_id is not None:
-        decision["home_center_id"] = choice.home_center_id
-    return decision
+    return key, value, _headers(report.report_id, key, decided_at, traceparent)
 
 
 @lru_cache(maxsize=65536)
-def _candidate(seat: Seat, why: PassedOver) -> orjson.Fragment:
-    """One candidate's JSON. From one decision to the next only the chosen centre's load changes: 15 of 16 are found."""
-    return orjson.Fragment(orjson.dumps({**seat._asdict(), "passed_over": why}))
+def _candidate(seat: Seat, why: PassedOver) -> bytes:
+    """One candidate's JSON. From one decision to the next only the chosen centre's load changes: most are found.
 
-
-def _headers(report_id: str, decided_at: str, traceparent: str) -> tuple[tuple[str, bytes], ...]:
-    key = report_id.encode()
+    Every value is a slug, a word of the vocabulary or a whole number; none needs escaping.
+    """
     return (
-        ("ce_specversion", b"1.0"),
+        f'{{"center_id":"{seat.center_id}","state":"{seat.state}","staff_on_duty":{seat.staff_on_duty},'
+        f'"load":{seat.load},"capacity":{seat.capacity},"passed_over":"{why}"}}'
+    ).encode()
+
+
+def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) -> tuple[tuple[str, bytes], ...]:
+    return (
+        _SPECVERSION,
         ("ce_id", event_id(SOURCE, _TYPE, report_id, 1).encode()),
-        ("ce_source", b"/ieum/routing"),
-        ("ce_type", _TYPE.encode()),
-        ("ce_time", decided_at.encode()),
+        _SOURCE_HEADER,
+        _TYPE_HEADER,
+        ("ce_time", decided_at),
         ("ce_subject", key),
         ("ce_partitionkey", key),
         ("ce_traceparent", traceparent.encode()),
-        ("content-type", CONTENT_TYPE.encode()),
+        _CONTENT_TYPE_HEADER,
     )
 
 
 @lru_cache(maxsize=1024)
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _iso(moment: datetime) -> bytes:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
 
 
 class Band(StrEnum):

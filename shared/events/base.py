@@ -8,6 +8,7 @@ envelope's. Readers ignore fields they do not know; a type or version they do no
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha1
 from typing import Annotated, ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
@@ -84,7 +85,10 @@ class Record(Model):
 
 def event_id(source: str, event_type: str, key: str, sequence: int) -> str:
     """The id of an event: the same fact told twice has the same id, so readers and people can see it is one."""
-    return str(uuid.uuid5(_IDS, f"{source}|{event_type}|{key}|{sequence}"))
+    # uuid.uuid5 by hand: building a UUID object to print it takes three times as long, for every event there is.
+    digest = sha1(_IDS.bytes + f"{source}|{event_type}|{key}|{sequence}".encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Record:

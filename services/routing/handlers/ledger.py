@@ -14,12 +14,12 @@ from typing import Protocol
 from services.routing import measures
 from services.routing.model import Draft
 from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.rendering import Message
 from shared import log
 from shared.bus.records import RawRecord, receive
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
-from shared.events.base import Event, Record
+from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged
-from shared.topics import ROUTINGS, Topic
 
 _log = log.get(__name__)
 
@@ -37,7 +37,7 @@ class Reader(Protocol):
 class Writer(Protocol):
     """``shared.bus.publisher.Publisher``, as far as routing needs it."""
 
-    async def publish_to(self, topic: Topic, partition: int, records: Sequence[Record]) -> int:
+    async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:
         """One batch; returns the offset of its first record, or -1 where Kafka only confirms that it has it."""
 
 
@@ -47,8 +47,10 @@ class Ledger:
     Whoever decides for a partition holds its lock from reading the state to the end of ``publish``.
     """
 
-    def __init__(self, writer: Writer, routings: Reader, cases: Reader) -> None:
+    def __init__(self, writer: Writer, topic: str, routings: Reader, cases: Reader) -> None:
+        """``topic`` is the name of `routings` on the cluster."""
         self._writer = writer
+        self._topic = topic
         self._routings = routings
         self._cases = cases
         self._reading = asyncio.Lock()
@@ -77,7 +79,7 @@ class Ledger:
             ends = await self._routings.ends(partitions)
             await self._fold({p: end for p, end in ends.items() if end > self.states[p].position})
 
-    async def publish(self, partition: int, drafts: Sequence[Draft], records: Sequence[Record]) -> bool:
+    async def publish(self, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
         """Write one batch and learn from the log what became of it.
 
         False: somebody had written in between. The log has been read since, some drafts may have come second, and
@@ -88,15 +90,15 @@ class Ledger:
         """
         state = self.state(partition)
         expected = state.position
-        first = await self._writer.publish_to(ROUTINGS, partition, records)
-        measures.RECORDS.inc(len(records))
+        first = await self._writer.send(self._topic, partition, messages, one_batch=True)
+        measures.RECORDS.inc(len(messages))
         if first == expected:
             self._remember(state, drafts)
             return True
         if 0 <= first < expected:
             raise FatalError(f"routings/{partition} is shorter than before: expected {expected}, found {first}")
         measures.GAPS.inc()
-        _log.warning("routing.gap", partition=partition, expected=expected, found=first, records=len(records))
+        _log.warning("routing.gap", partition=partition, expected=expected, found=first, records=len(messages))
         await self.read_on([partition])
         return False
 

@@ -11,18 +11,17 @@ from typing import Final, Protocol
 from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
-from services.routing.model import Board, Draft, FirstRouting, Incoming
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
 from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, moves
 from services.routing.projection import PartitionState
-from services.routing.rendering import record_of
+from services.routing.rendering import Message, message_of
 from shared import log, trace
 from shared.bus.consumer import Received, Rejected
 from shared.clock import SEOUL, Clock
 from shared.errors import FatalError, TransientError
-from shared.events.base import Record
 from shared.events.cases import CaseAcknowledged
 from shared.events.reports import ReportReceived
-from shared.events.routings import ReportRerouted
+from shared.events.routings import Decision, ReportRerouted
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)
@@ -35,6 +34,10 @@ BATCH_BYTES: Final = 900_000
 """Above this a slice is halved; the broker refuses batches above 1,048,588 bytes, headers and framing included."""
 _HEADER_BYTES: Final = 500
 MOVES_AT_ONCE: Final = 50
+SURGE_RECORDS: Final = 100
+"""A batch of so many records means that people wait; work that can wait makes room."""
+SURGE_SECONDS: Final = 0.3
+"""How long after such a batch the next one is still expected."""
 
 
 class Owners(Protocol):
@@ -54,6 +57,11 @@ class Worker:
         self._clock = clock
         self._linked_lookup_s = linked_lookup_s
         self._owned: set[int] = set()
+        self._surge_until = 0.0
+
+    def surging(self) -> bool:
+        """Whether a backlog is being worked off."""
+        return self._clock.monotonic() < self._surge_until
 
     def owned(self) -> Mapping[int, PartitionState]:
         """The partitions this worker decides for, with what it knows of them."""
@@ -79,16 +87,22 @@ class Worker:
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
         """Decide about one batch; when this returns, everything is in the log."""
+        self._note_surge(len(batch))
         by_partition: dict[int, list[Received]] = {}
         for received in batch:
             by_partition.setdefault(received.partition, []).append(received)
         tasks = [self._partition(p, _reports_first(part)) for p, part in by_partition.items()]
         # Every partition is waited for, even when one fails: a batch must not go on behind the bus's back.
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        self._note_surge(len(batch))
         failures = [result for result in results if isinstance(result, BaseException)]
         for failure in sorted(failures, key=lambda f: isinstance(f, TransientError)):
             raise failure
         return [rejected for result in results if isinstance(result, list) for rejected in result]
+
+    def _note_surge(self, records: int) -> None:
+        if records >= SURGE_RECORDS:
+            self._surge_until = self._clock.monotonic() + SURGE_SECONDS
 
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
@@ -113,11 +127,11 @@ class Worker:
         waiting = list(range(len(batch)))
         while waiting:
             now = waiting
-            outcome, records = self._decided(partition, [incoming[place] for place in now], owners)
-            while len(now) > 1 and sum(len(r.value) + _HEADER_BYTES for r in records) > BATCH_BYTES:
+            outcome, messages = self._decided(partition, [incoming[place] for place in now], owners)
+            while len(now) > 1 and sum(len(value) + _HEADER_BYTES for _, value, _ in messages) > BATCH_BYTES:
                 now = now[: len(now) // 2]
-                outcome, records = self._decided(partition, [incoming[place] for place in now], owners)
-            if records and not await self._ledger.publish(partition, outcome.drafts, records):
+                outcome, messages = self._decided(partition, [incoming[place] for place in now], owners)
+            if messages and not await self._ledger.publish(partition, outcome.drafts, messages):
                 continue
             rejected += [Rejected(batch[now[place]], reason, detail) for place, reason, detail in outcome.refused]
             _count(outcome)
@@ -129,10 +143,10 @@ class Worker:
 
     def _decided(
         self, partition: int, incoming: Sequence[Incoming], owners: Mapping[str, str]
-    ) -> tuple[Outcome, list[Record]]:
+    ) -> tuple[Outcome, list[Message]]:
         state = self._ledger.state(partition)
         outcome = decide(incoming, state, self._board(partition), self._moment(), owners)
-        return outcome, [record_of(draft) for draft in outcome.drafts]
+        return outcome, [message_of(draft) for draft in outcome.drafts]
 
     async def move_from_closed(self) -> None:
         """Give a bounded number of reports of closed centres new owners; asked again as long as one is closed."""
@@ -147,7 +161,7 @@ class Worker:
                     state, self._board(partition), self._moment(), trace.new_traceparent(), limit=MOVES_AT_ONCE
                 )
                 # After a gap nothing need be decided again here: closing is a level, and is looked at again.
-                if drafts and await self._ledger.publish(partition, drafts, [record_of(draft) for draft in drafts]):
+                if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
                     measures.MOVED.inc(len(drafts))
                     _count(Outcome(drafts=drafts))
 
@@ -218,25 +232,30 @@ def _reports_first(batch: list[Received]) -> list[Received]:
     return sorted(batch, key=lambda received: received.topic != REPORTS.name)
 
 
+SAMPLE: Final = 10
+"""Of a slice of more than so many decisions only every tenth is timed: timing costs a tenth of deciding."""
+
+
 def _count(outcome: Outcome) -> None:
     measures.REPEATED.inc(outcome.repeated)
     measures.VOID.inc(outcome.void)
     reasons: dict[str, int] = {}
+    over = 0
     for draft in outcome.drafts:
-        _count_draft(draft, reasons)
+        decision = _decision_of(draft)
+        if decision is not None:
+            reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
+            over += decision.over_capacity
     for reason, number in reasons.items():
         measures.DECISIONS.labels(reason).inc(number)
-
-
-def _count_draft(draft: Draft, reasons: dict[str, int]) -> None:
-    match draft.body:
-        case FirstRouting(choice=decision, decided_at=decided_at) as routing:
-            waited = (decided_at - routing.report.received_at).total_seconds()
+    measures.OVER_CAPACITY.inc(over)
+    for draft in outcome.drafts[:: SAMPLE if len(outcome.drafts) > SAMPLE else 1]:
+        if isinstance(draft.body, FirstRouting):
+            waited = (draft.decided_at - draft.body.report.received_at).total_seconds()
             measures.DECISION_SECONDS.observe(max(0.0, waited))
-        case ReportRerouted(decision=decision):
-            pass
-        case _:
-            return
-    reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
-    if decision.over_capacity:
-        measures.OVER_CAPACITY.inc()
+
+
+def _decision_of(draft: Draft) -> Choice | Decision | None:
+    if isinstance(draft.body, FirstRouting):
+        return draft.body.choice
+    return draft.body.decision if isinstance(draft.body, ReportRerouted) else None

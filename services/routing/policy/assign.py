@@ -29,6 +29,7 @@ _NOBODY: frozenset[str] = frozenset()
 _CLOSED = CenterState.CLOSED
 _CHOSEN, _DECLINED, _SHUT, _KEPT = PassedOver.CHOSEN, PassedOver.DECLINED, PassedOver.CLOSED, PassedOver.KEPT_AT_HOME
 _FULL, _BUSIER, _OUT_OF_REACH = PassedOver.FULL, PassedOver.BUSIER, PassedOver.OUT_OF_REACH
+_UNDER_14, _CHILD_MATERIAL = AgeBand.UNDER_14, HarmType.CHILD_MATERIAL
 _CHILD = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
 
 Picked = tuple[str, RoutingReason]
@@ -128,8 +129,8 @@ def _least(among: Iterable[str], board: Board, weight: int) -> str:
 
 def _concerns_a_child(facts: ReportFacts) -> bool:
     return (
-        facts.age_band is AgeBand.UNDER_14
-        or HarmType.CHILD_MATERIAL in facts.harm_types
+        facts.age_band is _UNDER_14
+        or _CHILD_MATERIAL in facts.harm_types
         or not _CHILD.isdisjoint(facts.urgency_reasons)
     )
 

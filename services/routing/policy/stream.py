@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy.assign import choose, decision_of, linked_center, transferred
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
 from shared.centers import CENTER_IDS, CENTRAL
@@ -273,4 +273,5 @@ class _Desk:
     def _load(self, center_id: str, weight: int) -> None:
         seat = self.board.get(center_id)
         if seat is not None and weight:
-            self.board[center_id] = seat._replace(load=max(0, seat.load + weight))
+            _, state, staff, load, capacity = seat
+            self.board[center_id] = Seat(center_id, state, staff, max(0, load + weight), capacity)

@@ -11,6 +11,7 @@ from services.routing.handlers.loads import LoadView
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
 from shared.bus.admin import ensure_topics
+from shared.bus.connection import topic_name
 from shared.bus.publisher import Publisher
 from shared.bus.records import receive
 from shared.clock import SystemClock
@@ -55,7 +56,7 @@ class Table:
         for part in (publisher, routings, cases):
             await part.start()
             self._parts.append(part)
-        ledger, view = Ledger(publisher, routings, cases), LoadView(15)
+        ledger, view = Ledger(publisher, topic_name(self._settings, ROUTINGS), routings, cases), LoadView(15)
         prefer(view, center)
         worker = Worker(ledger, view, NoOwners(), SystemClock(), linked_lookup_s=1)
         await worker.on_assigned(PLACES)

@@ -7,11 +7,11 @@ from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.rendering import Message
 from shared.bus.records import RawRecord, Received, receive
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
-from shared.topics import Topic
 from tests.unit.routing.builders import NOW, TRACE
 
 
@@ -23,17 +23,15 @@ class FakeLog:
         self.records: dict[int, list[Record]] = {}
         self.lose_answer = 0
         self.unsure = False
-        self.before_write: list[Any] = []
 
     def append(self, partition: int, *records: Record) -> int:
         log = self.records.setdefault(partition, [])
         log.extend(records)
         return len(log) - len(records)
 
-    async def publish_to(self, topic: Topic, partition: int, records: Sequence[Record]) -> int:
-        assert topic.name == self.topic
-        if self.before_write:
-            await self.before_write.pop(0)()
+    async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:
+        assert (name, one_batch) == (self.topic, True)
+        records = [Record(topic=name, key=k.decode(), headers=h, value=v) for k, v, h in messages]
         first = self.append(partition, *records)
         if self.lose_answer:
             self.lose_answer -= 1
@@ -72,7 +70,7 @@ class Place:
         self.clock = ManualClock(NOW)
 
     async def worker(self, *partitions: int, writer: Any = None) -> tuple[Worker, Ledger, LoadView]:
-        ledger = Ledger(writer or self.routings, self.routings, self.cases)
+        ledger = Ledger(writer or self.routings, "routings", self.routings, self.cases)
         view = LoadView(15)
         worker = Worker(ledger, view, NoOwners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))

@@ -214,13 +214,13 @@ async def test_a_large_batch_is_published_in_pieces_the_broker_takes() -> None:
     place = Place()
     worker, ledger, _ = await place.worker()
     sizes: list[int] = []
-    write = place.routings.publish_to
+    write = place.routings.send
 
-    async def measured(topic: Any, partition: int, records: Any) -> int:
-        sizes.append(sum(len(r.value) + 500 for r in records))
-        return await write(topic, partition, records)
+    async def measured(name: str, partition: int, messages: Any, *, one_batch: bool) -> int:
+        sizes.append(sum(len(value) + 500 for _, value, _ in messages))
+        return await write(name, partition, messages, one_batch=one_batch)
 
-    place.routings.publish_to = measured  # type: ignore[method-assign]  # to look on
+    place.routings.send = measured  # type: ignore[method-assign]  # to look on
     many = [f"00000000-0000-4000-8000-{n:012x}" for n in range(100)]
     await worker.handle([received_record(received(n, linked_reports=many), n) for n in range(600)])
     assert max(sizes) <= 900_000

@@ -1,5 +1,7 @@
 """The bytes put together by hand are the bytes of the event the models would make."""
 
+import uuid
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,13 +9,21 @@ from services.routing.model import Board
 from services.routing.policy.assign import choose, decision_of
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
-from services.routing.rendering import record_of
-from shared.events.base import encode
+from services.routing.rendering import message_of
+from shared.events.base import encode, event_id
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind
 from tests.unit.routing.builders import DAY, MOMENT, NOW, TRACE, any_board, any_facts, incoming, report_id
+
+
+@given(st.text(max_size=20), st.integers(1, 10**6))
+def test_event_ids_are_version_5_uuids(key: str, sequence: int) -> None:
+    family = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum")
+    expected = uuid.uuid5(family, f"routing|report.routed.v1|{key}|{sequence}")
+    assert event_id("routing", "report.routed.v1", key, sequence) == str(expected)
+
 
 CAUSE_IDS = st.text(min_size=1, max_size=40)
 
@@ -23,7 +33,7 @@ def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts,
     report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=facts)
     one = incoming(report)._replace(event_id=cause)
     (draft,) = decide([one], PartitionState(), board, MOMENT, {}).drafts
-    record = record_of(draft)
+    key, value, headers = message_of(draft)
     event = ReportRouted(
         report_id=report.report_id,
         version=1,
@@ -36,9 +46,9 @@ def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts,
         facts=facts,
     )
     by_models = encode(event, source="routing", time=NOW, traceparent=TRACE)
-    parsed, envelope = parse_event("routings", record.key.encode(), record.headers, record.value)
+    parsed, envelope = parse_event("routings", key, headers, value)
     assert parsed == event
-    assert dict(record.headers) == dict(by_models.headers)
+    assert dict(headers) == dict(by_models.headers)
     assert envelope.traceparent == TRACE
-    assert parse_event("routings", record.key.encode(), by_models.headers, by_models.value)[0] == parsed
+    assert parse_event("routings", key, by_models.headers, by_models.value)[0] == parsed
     assert standing_after(event, None) == draft.standing

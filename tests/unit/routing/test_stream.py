@@ -7,7 +7,7 @@ import pytest
 from services.routing.model import Incoming
 from services.routing.policy.stream import Outcome, cases_ahead_of, decide, moves
 from services.routing.projection import PartitionState
-from services.routing.rendering import record_of
+from services.routing.rendering import message_of
 from shared.errors import FatalError
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
@@ -19,8 +19,8 @@ from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, incomi
 
 
 def published(outcome: Outcome) -> list[Any]:
-    records = [record_of(draft) for draft in outcome.drafts]
-    return [parse_event("routings", r.key.encode(), r.headers, r.value)[0] for r in records]
+    messages = [message_of(draft) for draft in outcome.drafts]
+    return [parse_event("routings", key, headers, value)[0] for key, value, headers in messages]
 
 
 def settle(state: PartitionState, outcome: Outcome) -> list[Any]:
