@@ -5,7 +5,6 @@ multiples of it. After the last rung it starts again and again until someone ans
 """
 
 import hashlib
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
@@ -13,7 +12,6 @@ from typing import Final
 from services.notify.model import SEOUL, Case, Center, Ladder, Target
 from shared.events.vocabulary import Urgency
 
-_IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "alerts.ieum")
 LAST_STEP: Final = 2
 
 
@@ -195,5 +193,6 @@ def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
 
 def alert_id(report_id: str, made: Plan, target: Target) -> str:
     """The id of an alert: the same for every attempt to deliver it, so that a receiver can tell a double."""
-    name = f"{report_id}|{made.ownership}|{made.run}|{made.step}|{made.round}|{target}"
-    return str(uuid.uuid5(_IDS, name))
+    name = f"alert|{report_id}|{made.ownership}|{made.run}|{made.step}|{made.round}|{target}"
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
