@@ -8,7 +8,7 @@ had been acknowledged before.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection
@@ -35,6 +35,7 @@ LEFT_BEHIND_SECONDS: Final = 2.0
 """A document with events so old was left by a dead process or while Kafka was away."""
 _ORDERED_PROJECTION: Final = {PENDING: 1}
 _SPREAD: Final = 1.0
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 Offer = tuple[str, Sequence[Record] | None]
 
@@ -144,7 +145,8 @@ class Relay:
         """Publish what others left, oldest first, page by page until nothing old is left."""
         while True:
             now = self._clock.now()
-            left = {SINCE: {"$lte": now - timedelta(seconds=LEFT_BEHIND_SECONDS)}}
+            # Both ends are given: with one open end the embedded store reads nearly the whole collection.
+            left = {SINCE: {"$gte": _EPOCH, "$lte": now - timedelta(seconds=LEFT_BEHIND_SECONDS)}}
             with store_errors():
                 page = await (
                     self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)
