@@ -97,7 +97,7 @@ class Staff:
         self._notify = notify
         self._center = center_id
         self._progress = progress
-        self._draw = random.Random(seed)  # noqa: S311 - a simulation, nothing is kept secret by it
+        self._draw = random.Random(seed)  # noqa: S311  # a simulation, no secret
         self._waiting: dict[str, str] = {}
         self._something = asyncio.Event()
 

@@ -56,7 +56,7 @@ def requests(params: Params, *, seed: int, count: int, run: str) -> list[Request
 
     ``run`` stands in every idempotency key, so that a second run makes new reports.
     """
-    draw = random.Random(seed)  # noqa: S311 - a simulation, nothing is kept secret by it
+    draw = random.Random(seed)  # noqa: S311  # a simulation, no secret
     made = [_report(params, draw, f"{run}-{number:05d}") for number in range(count)]
     repeats = [replace(made[draw.randrange(count)], kind=REPEAT) for _ in range(max(1, count // 33))]
     refused = list(_refused(params, draw, run, rounds=max(1, count // 250)))
