@@ -81,9 +81,7 @@ def _web_address(value: str) -> str:
         raise refusal(reason)
     try:
         parts = urlsplit(value)
-        fine = (
-            parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and not _SPACE.search(value)
-        )
+        fine = parts.scheme.lower() in {"http", "https"} and bool(parts.hostname) and not _SPACE.search(value)
     except ValueError:
         fine = False
     if not fine:

@@ -82,7 +82,7 @@ RELATIONS: Final = (
     ("other", n("Other")),
 )
 
-YES_NO: Final = (("yes", n("Yes")), ("no", n("No")), ("", n("I do not know, or prefer not to say")))
+YES_NO: Final = (("yes", n("Yes")), ("no", n("No")), ("", n("Unsure")))
 
 CONSENTS: Final = (
     ("personal", n("You may store what I write here to help me"), ""),

@@ -1,0 +1,172 @@
+"""The public form, the receipt and the status page in a real Chromium: both languages, small window, no script."""
+
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from shared.settings import BusSettings, StoreSettings
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
+from tests.integration.intake.desk import Desk, running
+
+SMALL = {"width": 360, "height": 740}
+WORDS = {
+    "ko": {
+        "send": "신고 보내기",
+        "victim": "피해자 본인이에요",
+        "other": "다른 일이거나 잘 모르겠어요",
+        "show": "확인하기",
+    },
+    "en": {
+        "send": "Send the report",
+        "victim": "It happened to me",
+        "other": "Something else, or I am not sure",
+        "show": "Show",
+    },
+}
+LANGUAGES = ["ko", "en"]
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+@pytest.fixture
+async def site(desk: Desk) -> AsyncIterator[str]:
+    async with serving(desk.intake.app) as address:
+        yield address
+
+
+async def small_page(chromium: Browser, *, script: bool = False, scheme: str = "light") -> Page:
+    context = await chromium.new_context(viewport=SMALL, java_script_enabled=script, color_scheme=scheme)  # type: ignore[arg-type]  # one of the two words
+    return await context.new_page()
+
+
+async def shoot(page: Page, name: str) -> None:
+    """Keep a picture where somebody asked for pictures, for a person to look at."""
+    folder = os.environ.get("IEUM_SCREENSHOTS")
+    if folder:
+        await page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+async def fill_least(page: Page, language: str) -> None:
+    await page.get_by_label(WORDS[language]["victim"]).check()
+    await page.get_by_label(WORDS[language]["other"]).check()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_report_goes_from_form_to_status_without_script(
+    chromium: Browser, site: str, desk: Desk, language: str
+) -> None:
+    words = WORDS[language]
+    page = await small_page(chromium)
+    await page.goto(f"{site}/?lang={language}")
+    await expect(page.get_by_role("link", name=re.compile("112")).first).to_be_visible()
+    await shoot(page, f"form-{language}")
+
+    await page.get_by_role("button", name=words["send"]).click()
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await shoot(page, f"form-errors-{language}")
+    assert await desk.collection.count_documents({}) == 0
+
+    await fill_least(page, language)
+    await page.locator("#narrative").fill("적은 내용은 남아 있어야 해요")
+    await page.get_by_role("button", name=words["send"]).click()
+    code = page.locator(".receipt-code")
+    await expect(code).to_be_visible()
+    receipt = await code.inner_text()
+    assert re.fullmatch(r"(\d{4}\s*){4}", receipt)
+    assert re.sub(r"\D", "", receipt) not in page.url
+    await shoot(page, f"receipt-{language}")
+
+    await page.reload()
+    assert await code.inner_text() == receipt
+    assert await desk.collection.count_documents({}) == 1
+
+    await page.goto(f"{site}/status")
+    await page.locator("#receipt").fill("0000 0000 0000 0001")
+    await page.get_by_role("button", name=words["show"]).click()
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await page.locator("#receipt").fill(receipt)
+    await page.get_by_role("button", name=words["show"]).click()
+    await expect(page.locator(".way .done")).to_have_count(1)
+    assert "적은 내용" not in await page.content()
+    assert re.sub(r"\D", "", receipt) not in page.url
+    await shoot(page, f"status-{language}")
+
+
+async def test_what_was_typed_is_kept_and_each_error_leads_to_its_field(chromium: Browser, site: str) -> None:
+    page = await small_page(chromium, script=True)
+    await page.goto(f"{site}/?lang=ko")
+    await fill_least(page, "ko")
+    await page.locator("#narrative").fill("제 번호는 900101-1234567 이에요")
+    await page.locator("#urls").fill("example.com")
+    await page.get_by_label("문자", exact=True).check()
+    await page.locator("#division").select_option("busan")
+    await page.get_by_role("button", name=WORDS["ko"]["send"]).click()
+    links = page.locator(".error-summary a")
+    assert [await link.get_attribute("href") for link in await links.all()] == ["#narrative", "#urls", "#phone"]
+    await links.first.click()
+    await expect(page.locator("#narrative")).to_be_focused()
+    assert await page.locator("#narrative").input_value() == "제 번호는 900101-1234567 이에요"
+    assert await page.locator("#division").input_value() == "busan"
+    await expect(page.get_by_label(WORDS["ko"]["victim"])).to_be_checked()
+    await shoot(page, "form-kept-ko")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_every_page_is_accessible_and_fits_a_small_window(
+    chromium: Browser, site: str, language: str, scheme: str
+) -> None:
+    words = WORDS[language]
+    page = await small_page(chromium, script=True, scheme=scheme)
+
+    async def fine() -> None:
+        await page.wait_for_load_state("load")
+        await assert_accessible(page)
+        await assert_no_sideways_scrolling(page)
+
+    await page.goto(f"{site}/?lang={language}")
+    for summary in await page.locator("details summary").all():
+        await summary.click()
+    await fine()
+    await page.set_viewport_size({"width": 320, "height": 640})
+    await fine()
+    await page.get_by_role("button", name=words["send"]).click()
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await fine()
+    await fill_least(page, language)
+    await page.get_by_role("button", name=words["send"]).click()
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    await fine()
+    receipt = await page.locator(".receipt-code").inner_text()
+    await page.goto(f"{site}/status")
+    await fine()
+    await page.locator("#receipt").fill(receipt)
+    await page.get_by_role("button", name=words["show"]).click()
+    await expect(page.locator(".way")).to_be_visible()
+    await fine()
+
+
+async def test_the_form_keeps_nothing_in_the_browser(chromium: Browser, site: str) -> None:
+    page = await small_page(chromium, script=True)
+    answer = await page.goto(f"{site}/?lang=en")
+    assert answer is not None
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    form = page.locator("main form")
+    assert await form.get_attribute("autocomplete") == "off"
+    assert await form.get_attribute("spellcheck") == "false"
+    fields = await page.locator("main form input:not([type=hidden]):not([type=radio]):not([type=checkbox])").all()
+    assert {await field.get_attribute("autocomplete") for field in fields} == {"off"}
+    first = await page.locator("input[name=idempotency_key]").input_value()
+    await page.goto(f"{site}/?lang=en")
+    assert await page.locator("input[name=idempotency_key]").input_value() != first
+    await expect(page.locator("[data-quick-exit]")).to_be_visible()
+    assert [cookie["name"] for cookie in await page.context.cookies()] == ["lang"]
