@@ -24,7 +24,6 @@ _NOBODY_ON_DUTY = 1_000_000 * _PER_PERCENT
 _NEIGHBOUR_RINGS = 2
 """Across the land border, and by ferry or flight; further out is wider."""
 _STAYED = frozenset({RoutingReason.HOME, RoutingReason.LINKED})
-_NOBODY: frozenset[str] = frozenset()
 # Looked up 16 times per report: reading a member through its enum class costs more than the rule itself.
 _CLOSED = CenterState.CLOSED
 _CHOSEN, _DECLINED, _SHUT, _KEPT = PassedOver.CHOSEN, PassedOver.DECLINED, PassedOver.CLOSED, PassedOver.KEPT_AT_HOME
@@ -138,27 +137,25 @@ def _concerns_a_child(facts: ReportFacts) -> bool:
 def _explained(
     chosen: str, reason: RoutingReason, origin: Origin, board: Board, declined: Sequence[str], weight: int
 ) -> tuple[tuple[Seat, PassedOver], ...]:
-    """Every centre with why it was not chosen."""
-    stayed = reason in _STAYED
-    asked = _NOBODY if stayed else _asked_up_to(chosen, origin)
-    return tuple([(seat, _verdict(seat, chosen, declined, stayed, asked, weight)) for seat in board.values()])
+    """Every centre with why it was not chosen; the weightier word replaces the lighter."""
+    verdicts = dict.fromkeys(board, _KEPT) if reason in _STAYED else _compared(chosen, origin, board, weight)
+    for center, seat in board.items():
+        if seat.state is _CLOSED:
+            verdicts[center] = _SHUT
+    for center in declined:
+        if center in verdicts:
+            verdicts[center] = _DECLINED
+    if chosen in verdicts:
+        verdicts[chosen] = _CHOSEN
+    return tuple(zip(board.values(), verdicts.values(), strict=True))
 
 
-def _verdict(
-    seat: Seat, chosen: str, declined: Sequence[str], stayed: bool, asked: frozenset[str], weight: int
-) -> PassedOver:
-    center = seat.center_id
-    if center == chosen:
-        return _CHOSEN
-    if center in declined:
-        return _DECLINED
-    if seat.state is _CLOSED:
-        return _SHUT
-    if stayed:
-        return _KEPT
-    if seat.load + weight > seat.capacity:
-        return _FULL
-    return _BUSIER if center in asked else _OUT_OF_REACH
+def _compared(chosen: str, origin: Origin, board: Board, weight: int) -> dict[str, PassedOver]:
+    asked = _asked_up_to(chosen, origin)
+    return {
+        center: _FULL if seat.load + weight > seat.capacity else _BUSIER if center in asked else _OUT_OF_REACH
+        for center, seat in board.items()
+    }
 
 
 @lru_cache(maxsize=4096)
