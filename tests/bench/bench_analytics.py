@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from services.analytics.handlers import Folder
 from services.analytics.store.folding import prepare, stored_offsets
@@ -114,6 +115,21 @@ async def main(reports: int) -> None:
     base = load(BusSettings)
     settings = base.model_copy(update={"topic_prefix": f"bench{uuid.uuid4().hex[:8]}."})
     store = load(StoreSettings).model_copy(update={"database_prefix": f"bench{uuid.uuid4().hex[:8]}_"})
+    try:
+        await compare(settings, store, reports)
+    finally:
+        await remove(settings)
+
+
+async def remove(settings: BusSettings) -> None:
+    """Take the benchmark's own topics away again."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(settings.topic_prefix)])
+    await admin.close()
+
+
+async def compare(settings: BusSettings, store: StoreSettings, reports: int) -> None:
     total = await fill(settings, reports)
     raws, folds = [], []
     for number in range(ROUNDS):
