@@ -44,7 +44,7 @@ def body_of() -> bytes:
             "relationship": "stranger",
             "platform_kind": "messenger",
             "threatened": True,
-            "narrative": "모르는 사람이 제 사진을 합성해서 단체방에 올렸고 지워 달라고 해도 답이 없어요. " * 40,
+            "narrative": "모르는 사람이 제 사진을 합성해서 단체방에 올렸고 지워 달라고 해도 답이 없어요. " * 49,
             "urls": [f"https://example.com/board/{number}/view?page=1&id={number * 7919}" for number in range(20)],
             "contact": {"channels": ["text"], "name": "달", "phone": "010-0000-0000", "hours": "평일 저녁"},
             "consents": {"version": "2026-11", "personal": True, "sensitive": True, "share_with_center": True},
