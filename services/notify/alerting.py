@@ -82,6 +82,7 @@ class Alerter:
                 await self._due.wait()
         except TimeoutError:
             return
+        await asyncio.sleep(self._settings.gather_s)
         self._due.clear()
 
     async def pass_once(self) -> int:

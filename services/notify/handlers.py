@@ -31,18 +31,19 @@ class Routings:
     async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
         """Apply a batch. Another process may write the same cases meanwhile: what lost is read again and redone."""
         longer: dict[str, int] = {}
+        # A report's first record is nearly always new here: it is inserted without asking, and if it was known after
+        # all, the insert says so and everything is read.
+        known = await self._store.load(_begun_before(batch))
         for _ in range(_ROUNDS):
-            changes = self._fold(batch, await self._known(batch), longer)
+            changes = self._fold(batch, known, longer)
             saved = await self._store.save(changes, self._clock.now())
             self._tell([c.case for c in changes if c.case.report_id not in saved.lost])
             if not saved.lost:
                 return None
             for report_id in saved.alias_taken:
                 longer[report_id] = longer.get(report_id, 0) + 1
+            known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
         raise TransientError("store: a batch kept losing races")
-
-    async def _known(self, batch: list[Received]) -> dict[str, Case]:
-        return await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
 
     def _fold(self, batch: list[Received], known: dict[str, Case], longer: dict[str, int]) -> list[Change]:
         now = self._clock.now()
@@ -64,6 +65,14 @@ class Routings:
             if case.version == 1:
                 instruments.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
         self._on_due()
+
+
+def _begun_before(batch: list[Received]) -> list[str]:
+    """Reports whose first record in this batch is not the first of all."""
+    first: dict[str, int] = {}
+    for received in batch:
+        first.setdefault(received.event.key, received.event.sequence)
+    return [report_id for report_id, version in first.items() if version > 1]
 
 
 def _change(case: Case, known: Case | None, longer: int) -> Change:

@@ -36,6 +36,8 @@ class NotifySettings(ServiceSettings):
     """How long a claimed alert may take before another process takes it over."""
     poll_s: float = Field(default=1.0, gt=0, le=60, examples=[1])
     """How often the store is asked for alerts that became due."""
+    gather_s: float = Field(default=0.1, ge=0, le=5, examples=[0.1])
+    """How long new cases gather before they are alerted: a pass costs the store as much for one as for many."""
     claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])
     stream_clients: int = Field(default=500, ge=1, examples=[500])
 
