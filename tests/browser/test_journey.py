@@ -96,7 +96,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     await person.locator("select[name=division]").select_option("jeju")
     await person.locator("textarea[name=narrative]").fill("Someone says they will post pictures of me.")
     await person.locator("#send button[type=submit]").click()
-    receipt = "".join((await person.locator(".receipt-number").inner_text()).split())
+    receipt = "".join((await person.locator(".receipt-code").inner_text()).split())
     assert len(receipt.replace("-", "")) == 16
 
     row = desk.locator(".case")

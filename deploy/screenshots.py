@@ -1,0 +1,141 @@
+"""Pictures of the running system for the README: ``python -m deploy.screenshots`` (``make screenshots``).
+
+Needs ``make up`` or ``make demo`` in another terminal, and Chromium. It fills in the form once per language and width,
+so it lodges four ordinary reports: take pictures of a system that holds nothing real.
+"""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from deploy.local import keys
+from deploy.local.chromium import find
+from deploy.local.processes import PROJECT
+from deploy.local.settings import LocalSettings, environment
+from deploy.local.state import RunFolder
+from shared.settings import load
+
+FOLDER: Final = PROJECT / "docs" / "screenshots"
+LANGUAGES: Final = ("ko", "en")
+SIZES: Final = ((360, 760), (1280, 820))
+"""Width and height of a phone and of a desk, in CSS pixels."""
+
+_FLAGS: Final = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+_PATIENCE_MS: Final = 20_000
+_STORIES: Final = {
+    "ko": "모르는 사람이 합성한 사진을 보내며 퍼뜨리겠다고 해요.",
+    "en": "A stranger sends an edited photo and says they will spread it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One window of one size in one language, and where its pictures go."""
+
+    page: Page
+    urls: Mapping[str, str]
+    language: str
+    folder: Path
+
+    async def open(self, service: str, path: str = "/") -> None:
+        """Go to a page of a service, in this language."""
+        await self.page.goto(f"{self.urls[service]}{path}{'&' if '?' in path else '?'}lang={self.language}")
+
+    async def take(self, name: str) -> None:
+        """A picture of what is in the window."""
+        width = self.page.viewport_size["width"] if self.page.viewport_size else 0
+        await self.page.evaluate("document.fonts.ready")
+        path = self.folder / f"{name}-{self.language}-{width}.png"
+        await self.page.screenshot(path=path)
+        sys.stdout.write(f"{path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}\n")
+
+
+async def take_all(urls: Mapping[str, str], token: str, chromium: str, folder: Path = FOLDER) -> None:
+    """Form, receipt, console, dashboard, decision and documentation, in both languages and sizes.
+
+    ``folder`` must exist.
+    """
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        for language in LANGUAGES:
+            for width, height in SIZES:
+                camera = await _camera(browser, urls, language, (width, height), folder)
+                await _public_pages(camera)
+                await _sign_in(camera, token)
+                await _staff_pages(camera, token)
+                await camera.page.context.close()
+        await browser.close()
+
+
+async def _camera(
+    browser: Browser, urls: Mapping[str, str], language: str, size: tuple[int, int], folder: Path
+) -> Camera:
+    context = await browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, locale="ko-KR" if language == "ko" else "en-GB"
+    )
+    context.set_default_timeout(_PATIENCE_MS)
+    return Camera(await context.new_page(), urls, language, folder)
+
+
+async def _public_pages(camera: Camera) -> None:
+    page = camera.page
+    await camera.open("intake")
+    await camera.take("form")
+    await page.locator("input[name=role][value=victim]").check()
+    await page.locator("input[name=harm_types][value=distribution_threat]").check()
+    await page.locator("select[name=division]").select_option("jeju")
+    await page.locator("textarea[name=narrative]").fill(_STORIES[camera.language])
+    await page.locator("#send button[type=submit]").click()
+    await page.locator(".receipt-code").wait_for()
+    await camera.take("receipt")
+
+
+async def _sign_in(camera: Camera, token: str) -> None:
+    await camera.open("notify", "/session")
+    await camera.page.locator("#token").fill(token)
+    await camera.page.locator("main form button[type=submit]").first.click()
+    await camera.page.locator("form[action='/session/end']").wait_for()
+
+
+async def _staff_pages(camera: Camera, token: str) -> None:
+    await camera.open("notify")
+    await camera.page.locator(".console[data-live=yes]").wait_for()
+    await camera.take("console")
+    await camera.open("analytics")
+    await camera.take("dashboard")
+    await camera.open("routing", f"/decisions/{await _some_case(camera, token)}")
+    await camera.take("decision")
+    await camera.open("intake", "/docs")
+    await camera.take("docs")
+
+
+async def _some_case(camera: Camera, token: str) -> str:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await camera.page.request.get(f"{camera.urls['notify']}/api/v1/cases", headers=headers)
+    return str((await answer.json())["cases"][0]["report_id"])
+
+
+def main() -> int:
+    """The command. Returns 1 with a plain reason when something it needs is not there."""
+    settings = load(LocalSettings)
+    state = RunFolder(settings.var / "run").read()
+    if state is None or state.phase != "up":
+        sys.stderr.write("nothing runs here yet: start it with `make up` or `make demo`, then try again\n")
+        return 1
+    chromium = find()
+    if chromium is None:
+        sys.stderr.write("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path\n")
+        return 1
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    secrets = {**keys.ensure(settings.var), **environment(*keys.TOKENS)}
+    asyncio.run(take_all(state.urls, secrets["IEUM_DEMO_TOKEN"], chromium))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
