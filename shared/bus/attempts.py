@@ -59,8 +59,7 @@ class Attempts:
                 _log.warning("bus.retry", subscription=self._group, what=what, attempt=attempt, error=str(error))
                 if attempt >= RED_AFTER_ATTEMPTS:
                     self.trouble = f"{what} failed {attempt} times: {error}"
-                # Chance spreads workers that failed together; nothing is decided by it.
-                if await self.pause(backoff(attempt, random.random())):  # noqa: S311
+                if await self.pause(backoff(attempt, random.random())):  # noqa: S311  # spreads waits, decides nothing
                     raise GivenUpError(what) from error
             else:
                 self.trouble = None

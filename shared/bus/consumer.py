@@ -6,6 +6,8 @@ again; nothing is ever skipped.
 """
 
 import asyncio
+import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -19,8 +21,8 @@ from shared.bus.connection import bare_name, bounded
 from shared.bus.fast import Polled, Records
 from shared.bus.progress import Progress
 from shared.bus.publisher import Publisher
-from shared.bus.records import Received, Rejected, raw
-from shared.bus.triage import DeadLetter, Triage, dead_run, sort_out
+from shared.bus.records import Received, Rejected
+from shared.bus.triage import DeadLetter, Triage, dead_run, refused, sort_out
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.settings import BusSettings
@@ -158,6 +160,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
                     await self._process(records, fetched_in)
         except GivenUpError:
             measures.DROPPED.labels(self.group).inc()
+            self._rewind(records, fetched_in)
         except Exception as error:
             process.die("bus.batch_failed", error, subscription=self.group)
 
@@ -171,7 +174,9 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         if batch.accepted:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
             rejected = await self._attempts.repeat(lambda: self._handler(batch.accepted), "the handler")
-            dead += self._letters(rejected or (), records)
+            for received, _, _ in rejected or ():
+                measures.REJECTED.labels(self.group, received.topic).inc()
+            dead += refused(rejected or (), records, self._bare)
             self._still(fetched_in)
         if dead:
             await self._attempts.repeat(lambda: self._bury(dead), "writing dead letters")
@@ -202,34 +207,23 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             raise GivenUpError("the group has moved on") from error
         self.progress.done(offsets)
 
-    def _letters(self, rejected: Sequence[Rejected], records: Records) -> list[DeadLetter]:
-        if not rejected:
-            return []
-        found = {(self._bare(record.topic), record.partition, record.offset): record for record in records}
-        letters = []
-        for received, reason, detail in rejected:
-            measures.REJECTED.labels(self.group, received.topic).inc()
-            record = found[received.topic, received.partition, received.offset]
-            letters.append(DeadLetter(raw(record, received.topic), reason, detail))
-        return letters
+    def _rewind(self, records: Records, fetched_in: int) -> None:
+        """Put the positions back: should the partitions stay ours, nothing of the batch may be passed over."""
+        if fetched_in == self._generation:
+            for record in reversed(records):
+                with contextlib.suppress(IllegalStateError):
+                    self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
 
     def _count(self, records: Records, batch: Triage, dead: Sequence[DeadLetter]) -> None:
-        for topic, number in _by_topic(batch.accepted).items():
+        for topic, number in Counter(received.topic for received in batch.accepted).items():
             measures.CONSUMED.labels(self.group, topic).inc(number)
         if not dead:
             self._dead_run = 0 if batch.accepted else self._dead_run
             return
         for letter in dead:
             record = letter.record
-            _log.error(
-                "bus.dead_letter",
-                subscription=self.group,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                reason=letter.reason,
-                detail=letter.detail,
-            )
+            where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            _log.error("bus.dead_letter", subscription=self.group, reason=letter.reason, detail=letter.detail, **where)
         buried = {(f"{self._settings.topic_prefix}{x.record.topic}", x.record.partition, x.record.offset) for x in dead}
         self._dead_run, most = dead_run(records, batch.next_offsets, buried, self._dead_run)
         if most >= self._settings.dead_letter_cap:
@@ -295,13 +289,6 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def _places(self, partitions: Sequence[TopicPartition]) -> Places:
         return frozenset((self._bare(place.topic), place.partition) for place in partitions)
-
-
-def _by_topic(accepted: Sequence[Received]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for received in accepted:
-        counts[received.topic] = counts.get(received.topic, 0) + 1
-    return counts
 
 
 def _place(place: TopicPartition) -> str:

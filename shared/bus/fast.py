@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 
@@ -48,10 +49,9 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
             records: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await super().getmany(
                 *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
             )
-        except RuntimeError as error:  # KafkaError is one; ConsumerStoppedError is not and ends the loop
-            await self._owner.poll_failed(error)
-            return {}
-        except (ValueError, AssertionError, LookupError) as error:
+        except ConsumerStoppedError:  # how the loop is told to end
+            raise
+        except Exception as error:
             await self._owner.poll_failed(error)
             return {}
         self._owner.polled(records)

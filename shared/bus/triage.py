@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.bus.records import RawRecord, Received, raw, receive
+from shared.bus.records import RawRecord, Received, Rejected, raw, receive
 from shared.errors import PermanentError, UnknownTypeError
 
 
@@ -60,6 +60,19 @@ def sort_out(
             run += 1
         done.next_offsets[place] = record.offset + 1
     return done
+
+
+def refused(
+    rejected: Sequence[Rejected], records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str]
+) -> list[DeadLetter]:
+    """The dead letters of what a handler refused; every one must be of this batch."""
+    if not rejected:
+        return []
+    found = {(bare(record.topic), record.partition, record.offset): record for record in records}
+    return [
+        DeadLetter(raw(found[r.topic, r.partition, r.offset], r.topic), reason, detail)
+        for r, reason, detail in rejected
+    ]
 
 
 def dead_run(
