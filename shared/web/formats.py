@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shared.clock import SEOUL
 from shared.web.language import Language
@@ -63,6 +63,16 @@ def span(seconds: float, language: Language) -> str:
     return " ".join(parts[:2])
 
 
+def marked(text: str) -> Markup:
+    """A sentence in which words between backticks are code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
+
+
 def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callable[..., object]]:
     """The template filters of one language: number, percent, day, exact, short, ago, at, span."""
 
@@ -73,6 +83,7 @@ def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callab
         )
 
     return {
+        "marked": marked,
         "number": lambda value: number(value, language),
         "percent": lambda value: percent(value, language),
         "day": lambda value: day(value, language),

@@ -23,7 +23,7 @@ QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
 
 STAFF_SERVICES: Final[tuple[tuple[str, str, str], ...]] = (
     ("notify", "/", translations.gettext_noop("Cases")),
-    ("intake", "/phone", translations.gettext_noop("Phone intake")),
+    ("intake", "/", translations.gettext_noop("Report form")),
     ("routing", "/", translations.gettext_noop("Decisions")),
     ("analytics", "/", translations.gettext_noop("Statistics")),
 )
@@ -114,6 +114,8 @@ class Pages:
         install.install_gettext_callables(
             texts.gettext, texts.ngettext, newstyle=True, pgettext=texts.pgettext, npgettext=texts.npgettext
         )
+        # For texts that come from elsewhere (API descriptions): "_" would take a per cent sign in them for a hole.
+        environment.filters["translated"] = lambda text: texts.gettext(text) if text else ""
         environment.filters.update(formats.filters(language, self.clock.now))
         environment.globals.update(
             asset=self.assets.url,

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from shared.web.formats import marked
 from tests.unit.shared.web.small_site import client
 
 
@@ -43,3 +44,9 @@ async def test_nothing_comes_from_outside() -> None:
         page = (await http.get("/docs")).text
     assert "cdn" not in page
     assert all(f'{attribute}="http' not in page.split("</head>")[0] for attribute in ("src", "href"))
+
+
+def test_words_between_backticks_are_code_and_nothing_else_is_markup() -> None:
+    assert marked("Only `role` & <b>") == "Only <code>role</code> &amp; &lt;b&gt;"
+    assert marked("an odd ` mark") == "an odd ` mark"
+    assert marked("`<i>`") == "<code>&lt;i&gt;</code>"
