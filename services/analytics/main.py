@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from shared.follow import PartitionReader
-from shared.mongo import connect, wait_until_ready
-
 from services.analytics import api, pages
 from services.analytics.handlers import Folder
 from services.analytics.settings import AnalyticsSettings
@@ -20,7 +17,9 @@ from shared.bus.bus import Bus
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
+from shared.follow import PartitionReader
 from shared.health import Health
+from shared.mongo import connect, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from shared.web.app import create_app
@@ -29,6 +28,8 @@ from shared.web.serve import serve
 from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
 
+PACE_S = 0.5
+"""Between two batches: numbers may be so late, and a batch costs the store as much for one record as for many."""
 _HERE = Path(__file__).parent
 _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
@@ -53,6 +54,7 @@ async def run() -> None:
         group="analytics",
         handler=folder.handle,
         max_records=settings.batch_records,
+        pace_s=PACE_S,
         on_assigned=folder.assigned,
     )
 

@@ -36,6 +36,8 @@ from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
 
 SERVICE: Final = "routing"
+PACE_S: Final = 0.25
+"""Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
 HERE: Final = Path(__file__).parent
 YOUNG_OBJECTS: Final = 100_000
 """The collector looks for cycles after so many new objects. A batch makes tens of thousands and no cycle; with the
@@ -95,7 +97,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         on_revoked=worker.on_revoked,
     )
     copier = Copier(store, worker.surging, clock)
-    bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS)
+    bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS, pace_s=PACE_S)
     health.ready["loads"] = follower.check
     return Routing(
         app=application(settings, health, store, worker, view, clock),

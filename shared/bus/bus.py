@@ -57,10 +57,14 @@ class Bus:
         group: str,
         handler: Handler,
         max_records: int = 1000,
+        pace_s: float = 0.0,
         on_assigned: OnAssigned | None = None,
         on_revoked: OnRevoked | None = None,
     ) -> Subscription:
         """Read ``topics`` as ``group``, at most ``max_records`` at a time, from the start where nothing is committed.
+
+        ``pace_s`` is the least time between two batches: a reader nobody waits for takes many records at once and
+        leaves the store to those who are waited for. After a quiet time the first record is read at once all the same.
 
         ``on_assigned`` gets (bare topic, partition) pairs while they are paused and returns where to start; what it
         leaves out starts at the committed offset. It runs outside the rebalance, never beside a batch, is repeated on
@@ -77,7 +81,7 @@ class Bus:
             on_assigned=on_assigned,
             on_revoked=on_revoked,
         )
-        broker = self._broker(subscription, topics, max_records)
+        broker = self._broker(subscription, topics, max_records, pace_s)
         self._running.append((subscription, broker))
         self._health.ready[f"bus.{group}"] = subscription.ready
         self._health.live[f"bus.{group}"] = lambda: _alive(broker, started=self._waiting is None)
@@ -111,7 +115,9 @@ class Bus:
         finally:
             await self.stop()
 
-    def _broker(self, subscription: Subscription, topics: tuple[Topic, ...], max_records: int) -> KafkaBroker:
+    def _broker(
+        self, subscription: Subscription, topics: tuple[Topic, ...], max_records: int, pace_s: float
+    ) -> KafkaBroker:
         session = self._settings.session_timeout_ms
         options = client_options(self._settings) | {
             "client_id": f"ieum-{self._service}",
@@ -123,6 +129,7 @@ class Bus:
         broker = fast.ConsumingBroker(
             subscription,
             options,
+            pace_s,
             consumer_only=True,
             allow_auto_create_topics=False,
             apply_types=False,  # injection costs a thread hop per message

@@ -5,6 +5,7 @@ not UTF-8 loses the whole batch), its batch subscriber sleeps after every empty 
 errors that will never go away; so parser, consumer and error handling are ours.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -36,15 +37,19 @@ class Owner(Protocol):
 class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
     """A consumer whose poll really waits, and whose errors go to its owner instead of into a log every five seconds."""
 
-    def __init__(self, *, owner: Owner, **options: object) -> None:
+    def __init__(self, *, owner: Owner, pace_s: float, **options: object) -> None:
         super().__init__(**options)
         self._owner = owner
+        self._pace_s = pace_s
+        self._rest_until = 0.0
         owner.adopt(self)
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
         """Records by partition; waits for the first up to half a second whatever ``timeout_ms`` says."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._rest_until - loop.time())
         try:
             records: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]] = await super().getmany(
                 *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
@@ -55,6 +60,8 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
             await self._owner.poll_failed(error)
             return {}
         self._owner.polled(records)
+        if records:
+            self._rest_until = loop.time() + self._pace_s
         return records
 
 
@@ -65,15 +72,17 @@ class ConsumingBroker(KafkaBroker):
         self,
         owner: Owner,
         consumer_options: dict[str, Any],
+        pace_s: float,
         **options: Any,  # noqa: ANN401  # handed on to FastStream as they are
     ) -> None:
         super().__init__(consumer_options["bootstrap_servers"], **options)
         self._owner = owner
         self._consumer_options = consumer_options
+        self._pace_s = pace_s
 
     async def _connect(self) -> Callable[..., AIOKafkaConsumer]:
         def build(**options: object) -> AIOKafkaConsumer:
-            return PatientConsumer(owner=self._owner, **(options | self._consumer_options))
+            return PatientConsumer(owner=self._owner, pace_s=self._pace_s, **(options | self._consumer_options))
 
         self.config.broker_config.builder = build
         return build
