@@ -37,7 +37,7 @@ secrets: venv ## print the local secrets; the staff token is IEUM_DEMO_TOKEN
 	@$(LOCAL) secrets
 
 redrive: venv ## return dead records of a topic to it (T=reports)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive $(T)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive --topic $(T)
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, lint, import rules, generated documents, types and unit tests. Runs all of them and names those that failed.
+# Format, lint, import rules, generated documents, translations, types and unit tests. Runs all of them and names those that failed.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -18,6 +18,7 @@ step format .venv/bin/ruff format --check --quiet .
 step lint .venv/bin/ruff check --quiet .
 step "import rules" .venv/bin/lint-imports
 step documents .venv/bin/python -m deploy.docs --check
+step texts .venv/bin/python -m shared.web.messages --check
 step "unit tests" .venv/bin/python -m pytest tests/unit -q
 wait "$types" || failed+=(types)
 cat "$output"
