@@ -3,13 +3,30 @@
 Every error names the variable, what was found and an example, in one line each.
 """
 
+import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 S = TypeVar("S", bound=BaseSettings)
+
+_SOURCE_FIELD: Final = re.compile(r'field "(\w+)"')
+
+
+TOKEN_LENGTH: Final = 24
+"""Shortest token that opens anything: 24 hex digits are 96 bits, beyond guessing."""
+
+
+def _long(token: SecretStr | None) -> SecretStr | None:
+    # Empty means unset, as an env file writes it.
+    length = len(token.get_secret_value().strip()) if token is not None else 0
+    if 0 < length < TOKEN_LENGTH:
+        raise ValueError(f"has {length} characters; a token needs at least {TOKEN_LENGTH}")
+    return token
 
 
 class BusSettings(BaseSettings):
@@ -73,8 +90,33 @@ class ServiceSettings(BaseSettings):
         examples=['{"intake": "https://report.example"}'],
     )
     """Where a browser reaches each service; the common header links them."""
-    demo_token: SecretStr | None = Field(default=None, validation_alias="IEUM_DEMO_TOKEN", examples=["(32 hex digits)"])
+    demo_token: Annotated[SecretStr | None, AfterValidator(_long)] = Field(
+        default=None, validation_alias="IEUM_DEMO_TOKEN", examples=["(32 hex digits)"]
+    )
     """Staff token shared by console and API until sign-in exists; unset means every staff route refuses."""
+
+    trusted_proxies: str = Field(
+        default="",
+        validation_alias="IEUM_TRUSTED_PROXIES",
+        pattern=r"^[0-9A-Fa-f.:/, ]*$",
+        examples=["10.0.0.7,10.1.0.0/16"],
+    )
+    """Addresses or networks, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
+
+    Empty: the headers are ignored, since anyone can send them; then every caller behind a proxy counts as the proxy.
+    """
+    metrics_token: Annotated[SecretStr | None, AfterValidator(_long)] = Field(
+        default=None, validation_alias="IEUM_METRICS_TOKEN", examples=["(32 hex digits)"]
+    )
+    """Bearer token for ``/metrics`` and for the details of ``/health/*``; others get 404 and a bare status.
+
+    Unset: callers on this machine that no proxy handed on see them without one.
+    In a container network Prometheus is another machine: give both sides the token (``authorization: credentials``).
+    """
+
+    def served_by_https(self, service: str) -> bool:
+        """Whether browsers reach a service by https, whoever ends the TLS."""
+        return self.public_urls.get(service, "").lower().startswith("https:")
 
 
 class SettingsError(SystemExit):
@@ -96,6 +138,11 @@ def load(cls: type[S]) -> S:
         return cls()
     except ValidationError as error:
         raise SettingsError([_explain(cls, e["loc"], e["msg"], e.get("input")) for e in error.errors()]) from None
+    except SourceError as error:
+        # Raised before validation, where a list or an object is not JSON. Its message names the field and no value.
+        named = _SOURCE_FIELD.search(str(error))
+        loc = (named[1],) if named else ()
+        raise SettingsError([_explain(cls, loc, "is not JSON", _raw(cls, loc))]) from None
 
 
 def variable_of(cls: type[BaseSettings], field: str) -> str:
@@ -104,6 +151,10 @@ def variable_of(cls: type[BaseSettings], field: str) -> str:
     if info is not None and isinstance(info.validation_alias, str):
         return info.validation_alias
     return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _raw(cls: type[BaseSettings], loc: tuple[str, ...]) -> str | None:
+    return os.environ.get(variable_of(cls, loc[0])) if loc else None
 
 
 def _explain(cls: type[BaseSettings], loc: tuple[int | str, ...], message: str, found: object) -> str:

@@ -2,18 +2,16 @@
 
 import hashlib
 import hmac
-import ipaddress
 import math
 import os
 from collections import OrderedDict
 
 from services.intake.policy.limits import Allowance, Bucket
 from shared.clock import Clock
+from shared.web.networks import network_of
 
 WRONG_COST = 3.0
 """A receipt that does not exist costs as much as three that do: guessing gets slow before reading does."""
-_IPV4_PREFIX = 24
-_IPV6_PREFIX = 48
 _NETWORKS = 20_000
 """Networks remembered at once; the one unseen for longest is forgotten first."""
 
@@ -53,15 +51,3 @@ class StatusGate:
 
     def _mark(self, host: str | None) -> bytes:
         return hmac.new(self._key, network_of(host).encode(), hashlib.sha256).digest()
-
-
-def network_of(host: str | None) -> str:
-    """The network a caller is counted under: IPv4 by /24, IPv6 by /48; callers without an address are one."""
-    try:
-        address = ipaddress.ip_address(host or "")
-    except ValueError:
-        return "unknown"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    plain = mapped or address
-    prefix = _IPV4_PREFIX if isinstance(plain, ipaddress.IPv4Address) else _IPV6_PREFIX
-    return str(ipaddress.ip_network((plain, prefix), strict=False))

@@ -17,6 +17,7 @@ from shared.web import problems
 from shared.web.bodies import is_json
 from shared.web.docs import docs_page, openapi_of
 from shared.web.edge import Edge, security_headers
+from shared.web.insight import Insight
 from shared.web.pages import Pages
 from shared.web.problems import FieldError, Problem
 from shared.web.same_origin import origins_of
@@ -56,6 +57,7 @@ def create_app(
     )
     app.state.service = service
     app.state.pages = own
+    app.state.trusted_proxies = settings.trusted_proxies
     render = _renderer(own)
     app.add_middleware(
         Edge,
@@ -63,6 +65,7 @@ def create_app(
         max_body_bytes=max_body_bytes,
         own_origins=origins_of(settings.public_urls),
         render=render,
+        always_https=settings.served_by_https(service),
     )
 
     @app.exception_handler(HTTPException)
@@ -82,23 +85,25 @@ def create_app(
 
     for router in routers:
         app.include_router(router)
-    app.include_router(_infrastructure(app, own, health))
+    app.include_router(_infrastructure(app, own, health, Insight(settings)))
     return app
 
 
-def _infrastructure(app: FastAPI, pages: Pages, health: Health) -> APIRouter:
+def _infrastructure(app: FastAPI, pages: Pages, health: Health, insight: Insight) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/health/live")
-    async def live() -> Response:
-        return _health(*health.live_report())
+    async def live(request: Request) -> Response:
+        return _health(*health.live_report(), detailed=insight.allowed(request))
 
     @router.get("/health/ready")
-    async def ready() -> Response:
-        return _health(*health.ready_report())
+    async def ready(request: Request) -> Response:
+        return _health(*health.ready_report(), detailed=insight.allowed(request))
 
     @router.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        if not insight.allowed(request):
+            raise HTTPException(404)
         body, media_type = exposition()
         return Response(body, headers={"Content-Type": media_type})
 
@@ -122,8 +127,10 @@ def _infrastructure(app: FastAPI, pages: Pages, health: Health) -> APIRouter:
     return router
 
 
-def _health(fine: bool, words: dict[str, str]) -> Response:  # unpacked from a report
-    body = {"status": "ok" if fine else "failing", "checks": words}
+def _health(fine: bool, words: dict[str, str], *, detailed: bool) -> Response:  # unpacked from a report
+    body: dict[str, object] = {"status": "ok" if fine else "failing"}
+    if detailed:
+        body["checks"] = words
     return Response(orjson.dumps(body), 200 if fine else 503, media_type="application/json")
 
 

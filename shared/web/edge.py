@@ -73,8 +73,13 @@ class Edge:
         max_body_bytes: int,
         own_origins: frozenset[str],
         render: Render,
+        always_https: bool = False,
     ) -> None:
-        """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer."""
+        """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer.
+
+        ``always_https``: browsers reach us by https although the proxy before us speaks http to us.
+        """
+        self._always_https = always_https
         self._app = app
         self._headers = headers
         self._names = frozenset(name for name, _ in headers)
@@ -124,7 +129,7 @@ class Edge:
         present = self._names.intersection([name for name, _ in headers])
         headers.extend(h for h in self._headers if h[0] not in present) if present else headers.extend(self._headers)
         headers.append((b"traceparent", traceparent.encode()))
-        if scheme == "https":
+        if scheme == "https" or self._always_https:
             headers.append(_HSTS)
         message["headers"] = headers
         return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)

@@ -58,6 +58,10 @@ class Pages:
         """What this person reads: ``?lang=``, then the cookie, then the browser's wish, then Korean."""
         return chosen(request)
 
+    def secure(self, request: Request) -> bool:
+        """Whether cookies may be marked for https only: this request came by it, or browsers reach us by it."""
+        return request.url.scheme == "https" or self.settings.served_by_https(self.service)
+
     def translator(self, language: Language) -> translations.Translator:
         """The texts of a language, for sentences made in Python."""
         return self._translators[language]
@@ -75,8 +79,7 @@ class Pages:
             {"Content-Language": language, "Vary": "Accept-Language, Cookie"},
         )
         if request.query_params.get("lang") in LANGUAGES:
-            secure = request.url.scheme == "https"
-            response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=secure)
+            response.set_cookie(COOKIE, language, path="/", samesite="lax", httponly=True, secure=self.secure(request))
         return response
 
     def fragment(self, request: Request, template: str, **context: object) -> str:

@@ -31,8 +31,25 @@ async def serve(app: FastAPI, host: str, port: int) -> None:
     SettingsError (exit 78) when the port is taken.
     """
     listener = bind(host, port, setting=f"{getattr(app.state, 'service', 'service').upper()}_PORT")
-    config = uvicorn.Config(
+    server = _Server(config_of(app))
+    running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await running
+        raise
+    finally:
+        listener.close()
+
+
+def config_of(app: FastAPI) -> uvicorn.Config:
+    """How the app is served. A caller's address is believed from a header only where a trusted proxy wrote it."""
+    trusted: str = getattr(app.state, "trusted_proxies", "")
+    return uvicorn.Config(
         app,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,
         http="httptools",
         ws="none",
         lifespan="on",
@@ -43,16 +60,6 @@ async def serve(app: FastAPI, host: str, port: int) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]), name="http")
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await running
-        raise
-    finally:
-        listener.close()
 
 
 def bind(host: str, port: int, *, setting: str) -> socket.socket:

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from shared.web.networks import network_of
 from shared.web.same_origin import SESSION_COOKIE
 from shared.web.translations import gettext_noop
 
@@ -69,11 +70,17 @@ def signed_in(request: HTTPConnection, token: SecretStr | None, now: datetime) -
     token = usable(token)
     if token is None:
         return None
-    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same_token(bearer.strip(), token):
+    bearer = bearer_of(request)
+    if bearer is not None and same_token(bearer, token):
         return DEMO
     cookie = request.cookies.get(SESSION_COOKIE)
     return DEMO if cookie and valid_cookie(cookie, token, now) else None
+
+
+def bearer_of(request: HTTPConnection) -> str | None:
+    """The token of an ``Authorization: Bearer`` header."""
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else None
 
 
 def set_cookie(response: Response, value: str, *, secure: bool) -> None:
@@ -95,20 +102,25 @@ def clear_cookie(response: Response) -> None:
 
 
 class Attempts:
-    """Counts failed sign-ins per caller, in memory: 10 within 5 minutes, then wait."""
+    """Counts failed sign-ins per network, in memory: 10 within 5 minutes, then wait.
+
+    Against load, not against guessing: tokens are too long to guess, and a right one passes without asking here.
+    """
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, list[datetime]] = OrderedDict()
 
-    def wait(self, caller: str, now: datetime) -> int:
-        """Seconds until the caller may try again; 0 when it may now."""
+    def wait(self, host: str | None, now: datetime) -> int:
+        """Seconds until the caller's network may try again; 0 when it may now."""
+        caller = network_of(host)
         recent = [at for at in self._failures.get(caller, ()) if now - at < _FAILURE_WINDOW]
         if len(recent) < _MAX_FAILURES:
             return 0
         return max(1, int((recent[-_MAX_FAILURES] + _FAILURE_WINDOW - now).total_seconds()) + 1)
 
-    def failed(self, caller: str, now: datetime) -> None:
+    def failed(self, host: str | None, now: datetime) -> None:
         """One more failure. The oldest callers are forgotten when there are too many."""
+        caller = network_of(host)
         recent = [at for at in self._failures.pop(caller, ()) if now - at < _FAILURE_WINDOW]
         self._failures[caller] = [*recent[-_MAX_FAILURES:], now]
         while len(self._failures) > _MAX_CALLERS:

@@ -77,17 +77,18 @@ def staff_router(pages: Pages) -> APIRouter:
         next: Annotated[str, Form(max_length=2000)] = "/",  # noqa: A002  # as above
     ) -> Response:
         now = pages.clock.now()
-        caller = request.client.host if request.client else "?"
-        if wait := attempts.wait(caller, now):
-            response = page(request, next, 429, "wait", wait)
-            response.headers["Retry-After"] = str(wait)
-            return response
+        host = request.client.host if request.client else None
+        # The right token first: others' failures in the same network must not lock staff out.
         if token is None or not session.same_token(token_given.strip(), token):
-            attempts.failed(caller, now)
+            if wait := attempts.wait(host, now):
+                response = page(request, next, 429, "wait", wait)
+                response.headers["Retry-After"] = str(wait)
+                return response
+            attempts.failed(host, now)
             return page(request, next, 401, "wrong")
-        response = RedirectResponse(local_path(next), 303)
-        session.set_cookie(response, session.cookie_value(token, now), secure=request.url.scheme == "https")
-        return response
+        answer = RedirectResponse(local_path(next), 303)
+        session.set_cookie(answer, session.cookie_value(token, now), secure=pages.secure(request))
+        return answer
 
     @router.post("/session/end")
     async def sign_out() -> Response:

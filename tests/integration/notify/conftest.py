@@ -28,7 +28,7 @@ from shared.settings import BusSettings, StoreSettings
 from shared.topics import Topic
 from tests.unit.notify.samples import TRACE
 
-TOKEN = "a-token-for-tests"
+TOKEN = "a-token-for-integration-tests"
 
 
 def free_port() -> int:

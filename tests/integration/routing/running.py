@@ -25,7 +25,7 @@ from shared.settings import BusSettings, StoreSettings
 from shared.trace import new_traceparent
 
 ROOT = Path(__file__).parents[3]
-TOKEN = "integration-token"
+TOKEN = "a-token-for-integration-tests"
 _SOURCES = {"cases": "notify", "centers": "notify", "reports": "intake"}
 
 

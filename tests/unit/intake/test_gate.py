@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.gate import StatusGate, network_of
+from services.intake.gate import StatusGate
 from services.intake.policy.limits import Allowance
 from shared.clock import ManualClock
+from shared.web.networks import network_of
 
 ALLOWANCE = Allowance(capacity=10, per_second=0.5)
 

@@ -44,3 +44,26 @@ def test_secrets_are_not_shown_when_printed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_variable_names() -> None:
     assert variable_of(BusSettings, "sasl_username") == "KAFKA_SASL_USERNAME"
     assert variable_of(ServiceSettings, "host") == "IEUM_HOST"
+
+
+def test_a_list_that_is_not_json_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", "{oops")
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    (line,) = caught.value.lines
+    assert line.startswith("setting IEUM_PUBLIC_URLS: is not JSON; found '{oops'; example: IEUM_PUBLIC_URLS={")
+
+
+@pytest.mark.parametrize("variable", ["IEUM_DEMO_TOKEN", "IEUM_METRICS_TOKEN"])
+def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "canary-canary")
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    (line,) = caught.value.lines
+    assert f"setting {variable}:" in line
+    assert "at least 24" in line
+    assert "canary" not in line
+    monkeypatch.setenv(variable, "")
+    load(ServiceSettings)
+    monkeypatch.setenv(variable, "c" * 24)
+    load(ServiceSettings)

@@ -55,8 +55,9 @@ class Sent(BaseModel):
         return value
 
 
-def settings(token: str | None = TOKEN) -> ServiceSettings:
-    return ServiceSettings.model_validate({"IEUM_DEMO_TOKEN": token})
+def settings(token: str | None = TOKEN, **more: object) -> ServiceSettings:
+    """``more`` is named as in the environment."""
+    return ServiceSettings.model_validate({"IEUM_DEMO_TOKEN": token, **more})
 
 
 def clock() -> ManualClock:
@@ -123,8 +124,9 @@ def _routes(pages: Pages) -> APIRouter:
     return router
 
 
-def build(token: str | None = TOKEN, health: Health | None = None) -> FastAPI:
-    pages = Pages(SITE / "templates", SITE / "locale", settings(token), "small", clock=clock())
+def build(token: str | None = TOKEN, health: Health | None = None, **more: object) -> FastAPI:
+    own = settings(token, **more)
+    pages = Pages(SITE / "templates", SITE / "locale", own, "small", clock=clock())
     return create_app(
         service="small",
         title="A small site",
@@ -143,6 +145,9 @@ def shared_app() -> FastAPI:
     return build()
 
 
-def client(app: FastAPI | None = None, base_url: str = "http://small.test", **more: object) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app or shared_app(), raise_app_exceptions=False)
+def client(
+    app: FastAPI | None = None, base_url: str = "http://small.test", host: str = "127.0.0.1", **more: object
+) -> httpx.AsyncClient:
+    """``host`` is the caller's address as the server sees it."""
+    transport = httpx.ASGITransport(app or shared_app(), raise_app_exceptions=False, client=(host, 123))
     return httpx.AsyncClient(transport=transport, base_url=base_url, **more)  # type: ignore[arg-type]  # passed on as given

@@ -54,6 +54,13 @@ async def test_the_cookie_is_out_of_reach_and_does_not_hold_the_token() -> None:
         assert "Secure" in (await http.post("/session", data={"token": TOKEN})).headers["set-cookie"]
 
 
+async def test_behind_a_proxy_that_ends_tls_the_cookie_is_still_for_https_only() -> None:
+    async with client(build(IEUM_PUBLIC_URLS={"small": "https://small.example"})) as http:
+        answer = await http.post("/session?lang=en", data={"token": TOKEN})
+    assert "Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
+
+
 async def test_signing_out_ends_it() -> None:
     async with client() as http:
         await http.post("/session", data={"token": TOKEN})
@@ -68,19 +75,21 @@ async def test_guessing_is_slowed_down() -> None:
             wrong = await http.post("/session?lang=en", data={"token": "guess"})
             assert wrong.status_code == 401
             assert "This is not the staff token." in wrong.text
-        slowed = await http.post("/session", data={"token": TOKEN})
+        slowed = await http.post("/session", data={"token": "guess"})
+        staff = await http.post("/session", data={"token": TOKEN})
+    assert staff.status_code == 303
     assert slowed.status_code == 429
     assert int(slowed.headers["retry-after"]) > 0
     assert "set-cookie" not in slowed.headers
 
 
-def test_failures_are_forgotten_after_the_window_and_counted_per_caller() -> None:
+def test_failures_are_forgotten_after_the_window_and_counted_per_network() -> None:
     attempts = Attempts()
     for second in range(10):
-        attempts.failed("a", NOW + timedelta(seconds=second))
-    assert attempts.wait("a", NOW + timedelta(seconds=10)) == 291
-    assert attempts.wait("b", NOW + timedelta(seconds=10)) == 0
-    assert attempts.wait("a", NOW + timedelta(seconds=301)) == 0
+        attempts.failed(f"203.0.113.{second}", NOW + timedelta(seconds=second))
+    assert attempts.wait("203.0.113.99", NOW + timedelta(seconds=10)) == 291
+    assert attempts.wait("198.51.100.1", NOW + timedelta(seconds=10)) == 0
+    assert attempts.wait("203.0.113.99", NOW + timedelta(seconds=301)) == 0
 
 
 def test_a_cookie_ends_with_the_shift_and_cannot_be_made_or_moved() -> None:
