@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -111,6 +112,14 @@ class Alerter:
                 continue
             item.results.append(Result(target, alert, ok=reason is None, reason=reason or ""))
             self._count(item, ok=reason is None)
+        self._judge([reason for reason in reasons if reason != TOO_LATE])
+
+    @staticmethod
+    def _judge(reasons: Sequence[str | None]) -> None:
+        """Mails not taken are said aloud. Ready stays green: the console is needed all the more."""
+        refused = Counter(reason for reason in reasons if reason is not None)
+        if refused:
+            _LOG.warning("alerts.mail_failed", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
 
     def _mail(self, item: "_Work", target: Target, alert: str) -> Mail:
         case = item.case

@@ -124,9 +124,8 @@ class DeadWatch:
 
     async def tell_once(self) -> int:
         """One round; how many mails were taken."""
-        unread = await self._store.unread()
-        instruments.DEAD_UNREAD.set(len(unread))
-        untold = [record for record in unread if record.told_at is None]
+        instruments.DEAD_UNREAD.set(await self._store.open_count())
+        untold = await self._store.untold()
         if not untold:
             return 0
         until = self._clock.monotonic() + self._settings.lease_s
@@ -153,7 +152,7 @@ def dead_record(
     topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
 ) -> DeadRecord:
     """What is remembered of a dead record: where it came from and why it died, never what it holds."""
-    found = {name: (value or b"").decode("ascii", "replace") for name, value in headers if name.startswith("dead_")}
+    found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
     origin_topic = found.get("dead_topic", topic)[:80]
     place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
     return DeadRecord(
@@ -162,3 +161,8 @@ def dead_record(
         reason=found.get("dead_reason", "unknown")[:80],
         seen_at=clock.now(),
     )
+
+
+def _plain(value: bytes) -> str:
+    """What may stand in a mail's subject: anybody who can write to the topic chose these bytes."""
+    return "".join(sign if sign.isprintable() else "?" for sign in value.decode("ascii", "replace"))

@@ -68,11 +68,12 @@ class Routings:
 
 
 def _begun_before(batch: list[Received]) -> list[str]:
-    """Reports whose first record in this batch is not the first of all."""
-    first: dict[str, int] = {}
-    for received in batch:
-        first.setdefault(received.event.key, received.event.sequence)
-    return [report_id for report_id, version in first.items() if version > 1]
+    """Reports of which the batch holds more than first records.
+
+    Not those whose first record in the batch is a later one: a worker that woke up may have put its late first record
+    before a true later one, and the case must be known to see that.
+    """
+    return list(dict.fromkeys(received.event.key for received in batch if received.event.sequence > 1))
 
 
 def _change(case: Case, known: Case | None, longer: int) -> Change:

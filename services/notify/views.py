@@ -1,13 +1,18 @@
 """The shapes the API answers with."""
 
+import re
 from datetime import datetime
+from typing import Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from services.notify.hub import Listener
 from services.notify.model import Case, CaseState, Center
 from shared.events.base import CenterId, Moment, StaffRef
 from shared.events.vocabulary import CenterState, Channel, EndReason, HarmType, Urgency
+
+_LONG_NUMBER: Final = re.compile(r"\d{6}")
+"""Six digits are a date of birth or part of a telephone number."""
 
 
 class CaseRow(BaseModel):
@@ -61,7 +66,14 @@ class AcknowledgeRequest(BaseModel):
     """Who takes the case, for which centre."""
 
     center_id: CenterId
-    by: StaffRef
+    by: StaffRef = Field(description="An opaque reference to a member of staff; never a name or a number of a person.")
+
+    @field_validator("by")
+    @classmethod
+    def _opaque(cls, value: str) -> str:
+        if _LONG_NUMBER.search(value):
+            raise ValueError("a reference holds no long number: it could be a person's")
+        return value
 
 
 class DutyRequest(BaseModel):

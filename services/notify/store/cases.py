@@ -80,6 +80,8 @@ class CaseStore:
             try:
                 matched = (await self.collection.bulk_write(writes, ordered=False)).matched_count
             except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise TransientError("store: a bulk write is not on a majority yet") from error
                 failed = {e["index"]: e for e in error.details["writeErrors"]}
                 matched = error.details.get("nMatched", 0)
         if any(e.get("code") != _DUPLICATE for e in failed.values()):
@@ -104,14 +106,24 @@ class CaseStore:
         due = {"wake_at": {"$gte": EPOCH, "$lte": now}}
         lease = f"{worker}:{secrets.token_hex(6)}"
         with store_errors():
-            found = await self.collection.find(due, {"_id": 1}).sort("wake_at", 1).limit(limit).to_list(None)
+            found = (
+                await self.collection.find(due, {"_id": 1})
+                .sort("wake_at", 1)
+                .limit(limit)
+                .batch_size(limit)
+                .to_list(None)
+            )
             ids = [document["_id"] for document in found]
             if not ids:
                 return []
             taken = {"wake_at": now + timedelta(seconds=lease_s), "lease_by": lease}
             update = {"$set": taken, "$inc": {"rev": 1}}
+            claimed = 0
             for start in range(0, len(ids), 100):
-                await self.collection.update_many({"_id": {"$in": ids[start : start + 100]}, **due}, update)
+                some = {"_id": {"$in": ids[start : start + 100]}, **due}
+                claimed += (await self.collection.update_many(some, update)).modified_count
+        if not claimed:
+            return []
         cases = await self.load(ids)
         return [case for case in cases.values() if case.lease_by == lease]
 

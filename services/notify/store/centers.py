@@ -100,6 +100,19 @@ class DeadStore:
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
         return [DeadRecord.model_validate(document) for document in found]
 
+    async def untold(self, limit: int = 100) -> list[DeadRecord]:
+        """The oldest records the central desk has had no mail about."""
+        with store_errors():
+            # A missing field matches None.
+            waiting = self.collection.find({"open": True, "told_at": None})
+            found = await waiting.sort("seen_at", 1).limit(limit).to_list(None)
+        return [DeadRecord.model_validate(document) for document in found]
+
+    async def open_count(self) -> int:
+        """How many records the central desk has not read of."""
+        with store_errors():
+            return int(await self.collection.count_documents({"open": True}))
+
     async def told(self, origin: str, now: datetime) -> None:
         """The mail about a record was taken."""
         with store_errors():

@@ -1,0 +1,71 @@
+"""Late first records and crowded dead records, on the real store."""
+
+from datetime import UTC, datetime, timedelta
+
+from services.notify.dead import dead_record
+from services.notify.handlers import Routings
+from services.notify.hub import Hub
+from services.notify.model import DeadRecord
+from services.notify.policy import Rules
+from services.notify.projection import RoutingEvent
+from services.notify.store.cases import CaseStore
+from services.notify.store.centers import DeadStore
+from shared.bus.consumer import Received
+from shared.clock import SystemClock
+from shared.events.base import Envelope
+from shared.mongo import connect
+from shared.settings import StoreSettings
+from tests.unit.notify.samples import TRACE, event, report_id, stream
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+def received(record: RoutingEvent, offset: int) -> Received:
+    envelope = Envelope(id=str(offset), source="/ieum/routing", type=record.TYPE, time=NOW, traceparent=TRACE)
+    return Received(record, envelope, "routings", 0, offset, 0)
+
+
+async def test_a_late_first_record_before_a_true_later_one_changes_nothing(store_settings: StoreSettings) -> None:
+    store = CaseStore(connect(store_settings, "notify"))
+    await store.prepare()
+    handler = Routings(store, Hub(), SystemClock(), Rules(), lambda: None)
+    life = stream(1)
+    await handler.handle([received(life[0], 0), received(life[1], 1)])
+    late = event("report.routed", 1, center="jeju")
+    await handler.handle([received(late, 2), received(life[2], 3)])
+    case = (await store.load([report_id(1)]))[report_id(1)]
+    assert (case.version, case.center_id, case.ownership) == (3, "busan", 2)
+
+
+async def test_a_first_record_read_again_changes_nothing(store_settings: StoreSettings) -> None:
+    store = CaseStore(connect(store_settings, "notify"))
+    await store.prepare()
+    handler = Routings(store, Hub(), SystemClock(), Rules(), lambda: None)
+    life = stream(1)
+    await handler.handle([received(life[0], 0)])
+    await handler.handle([received(event("report.routed", 1, center="jeju"), 0), received(stream(2)[0], 1)])
+    cases = await store.load([report_id(1), report_id(2)])
+    assert {i: (c.version, c.center_id) for i, c in cases.items()} == {
+        report_id(1): (1, "gwangju"),
+        report_id(2): (1, "gwangju"),
+    }
+
+
+async def test_the_hundred_and_first_dead_record_is_still_told(store_settings: StoreSettings) -> None:
+    store = DeadStore(connect(store_settings, "notify"))
+    await store.prepare()
+    for number in range(101):
+        moment = NOW + timedelta(seconds=number)
+        await store.add(DeadRecord(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment))
+    first = await store.untold()
+    assert len(first) == 100
+    for record in first:
+        await store.told(record.origin, NOW)
+    assert [record.origin for record in await store.untold()] == ["reports/0/100"]
+    assert await store.open_count() == 101
+
+
+def test_what_stands_in_a_dead_records_headers_cannot_break_a_mail() -> None:
+    headers = [("dead_topic", b"reports\nBcc: x@example.org"), ("dead_reason", b"\xff\x00odd")]
+    found = dead_record("reports.dead", 0, 1, headers, SystemClock())
+    assert all(sign.isprintable() for sign in f"{found.topic}{found.reason}{found.origin}")
