@@ -1,8 +1,7 @@
 """One subscription: batches in, effects first, offsets afterwards.
 
 The order is the promise: validate from bytes → handler (its effects are durable when it returns) → dead letters
-acknowledged → offsets committed. Whatever dies in between is done again. In doubt the process ends and is started
-again; nothing is ever skipped.
+acknowledged → offsets committed. What dies in between is done again, in doubt the process ends: nothing is skipped.
 """
 
 import asyncio
@@ -104,8 +103,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
     async def poll_failed(self, error: Exception) -> None:
         """Wait where waiting helps; end the process where it does not."""
         if not (isinstance(error, KafkaError) and error.retriable):
-            # Refused credentials, a dead coordinator task, a record the client cannot even unpack: a new process says
-            # so again and again, in its log and by its absence, where a loop would only look alive.
+            # A new process says so again, in its log and by its absence; a loop would only look alive.
             process.die("bus.poll_failed", error, subscription=self.group, said=_word(error))
         _log.warning("bus.poll_failed", subscription=self.group, error=type(error).__name__)
         await self._attempts.pause(_POLL_AGAIN_SECONDS)
@@ -182,7 +180,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             await self._attempts.repeat(lambda: self._bury(dead), "writing dead letters")
             self._still(fetched_in)
         if batch.next_offsets:
-            await self._commit(batch.next_offsets)
+            await self._commit(batch.next_offsets, fetched_in)
         self._count(records, batch, dead)
         self._hold_back(batch, fetched_in)
 
@@ -196,11 +194,14 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
             now=self._clock.now(),
         )
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        # A commit that gets no answer ends the process (TransientError is not caught here): the effects are durable,
-        # and a fresh member reads what is committed.
-        try:
+    async def _commit(self, offsets: Mapping[TopicPartition, int], fetched_in: int) -> None:
+        async def once() -> None:
+            self._still(fetched_in)
             await bounded(self.consumer.commit(dict(offsets)), self._settings.call_timeout_s, "committing offsets")
+
+        # Without an answer it is sent again: one that arrives late only says what is durable anyhow.
+        try:
+            await self._attempts.repeat(once, "committing offsets")
         except (CommitFailedError, IllegalStateError) as error:
             measures.COMMIT_FAILURES.labels(self.group).inc()
             _log.info("bus.commit_refused", subscription=self.group, error=type(error).__name__)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaConnectionError
 
 from shared.bus.connection import client_options, topic_name
 from shared.bus.publisher import Message
@@ -277,3 +277,25 @@ async def test_a_refused_commit_puts_the_positions_back(
         await until_committed(bus_settings, "refused", {0: 1, 1: 1})
     assert {key for key in seen.keys if key[0] == stuck} == {(stuck, 1)}
     assert seen.keys.count((stuck, 1)) >= 2
+
+
+async def test_a_commit_without_an_answer_is_sent_again_and_the_effects_are_not_repeated(
+    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Seen()
+    bus, _ = new_bus(bus_settings)
+    subscription = bus.subscribe(REPORTS, group="unanswered", handler=seen)
+    async with running(bus):
+        commit, unanswered = subscription.consumer.commit, 2
+
+        async def fail(offsets: object) -> None:
+            nonlocal unanswered
+            unanswered -= 1
+            if unanswered >= 0:
+                raise KafkaConnectionError("away")
+            await commit(offsets)
+
+        monkeypatch.setattr(subscription.consumer, "commit", fail)
+        await bus.publisher.publish([message_left(id_in(1, 3), 1)])
+        await until_committed(bus_settings, "unanswered", {1: 1})
+    assert seen.keys == [(id_in(1, 3), 1)]
