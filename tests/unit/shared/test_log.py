@@ -39,6 +39,22 @@ def test_floods_of_the_bus_library_are_held_back_but_nobody_elses() -> None:
     assert len(away) == 2
 
 
+DEBUGGING = """
+import logging
+from shared import log
+log.configure("probe", "DEBUG")
+for name in ("pymongo.command", "motor", "aiosmtplib"):
+    logging.getLogger(name).debug("CANARY-COMMAND")
+logging.getLogger("other").debug("heard")
+"""
+
+
+def test_no_level_makes_libraries_repeat_documents_or_mails() -> None:
+    run = subprocess.run([sys.executable, "-c", DEBUGGING], capture_output=True, text=True, check=True)
+    assert "heard" in run.stderr
+    assert "CANARY-COMMAND" not in run.stderr
+
+
 def test_importing_log_configures_nothing() -> None:
     before = logging.getLogger().handlers[:]
     __import__("shared.log")

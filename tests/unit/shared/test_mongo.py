@@ -4,6 +4,7 @@ import pytest
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
+    CursorNotFound,
     DuplicateKeyError,
     ExecutionTimeout,
     NetworkTimeout,
@@ -32,6 +33,7 @@ LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"
         WTimeoutError("x"),
         WriteConcernError("x"),
         OperationFailure("x", 112),
+        CursorNotFound("x", 43),
         LABELLED,
         BulkWriteError({"writeErrors": [{"code": 112}], "writeConcernErrors": []}),
         BulkWriteError({"writeErrors": [], "writeConcernErrors": [{"code": 64}]}),
