@@ -56,6 +56,7 @@ class Intake:
             tasks.create_task(self.bus.run_forever(), name="bus")
             await self.open()
             tasks.create_task(self.relay.run(), name="relay")
+            tasks.create_task(self.group.watch(), name="store-watch")
 
 
 def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Intake:

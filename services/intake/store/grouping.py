@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 from prometheus_client import Counter, Histogram
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from services.intake.store.documents import Document
 from shared.clock import Clock
@@ -29,6 +29,8 @@ INSERT_FAILURES = Counter("intake_insert_failures", "Groups whose insert failed 
 
 LARGEST_GROUP: Final = 64
 """Documents per insert; 64 of 10 KB stay well below the protocol's 16 MB and keep one insert short."""
+PROBE_S: Final = 2.0
+"""Seconds between two questions to the store."""
 _DUPLICATE: Final = 11000
 
 _BRIEF: Final = {"content_mac": 1, "receipt_counter": 1, "received_at": 1}
@@ -67,6 +69,7 @@ class GroupCommit:
         # Counted apart from the tasks: a task that found the queue empty is not yet done when the next document comes.
         self._writing = 0
         self._trouble: str | None = "the store has not answered yet"
+        self._failures = 0
         self._is_open = False
 
     def open(self) -> None:
@@ -75,8 +78,27 @@ class GroupCommit:
         self._trouble = None
 
     def check(self) -> str | None:
-        """For health: what the last insert said, if it failed."""
+        """For health: what the last insert or ping said, if it failed."""
         return self._trouble
+
+    async def watch(self) -> None:
+        """Ask the store every two seconds, until cancelled: without traffic no insert says how it is.
+
+        A good answer ends the trouble only after two seconds in which no insert failed: a store that answers and
+        takes nothing is no store.
+        """
+        failures = self._failures
+        while True:
+            await self._clock.sleep(PROBE_S)
+            try:
+                with store_errors():
+                    await self._collection.database.command("ping")
+            except (TransientError, PyMongoError):  # what kind does not matter: it does not answer us
+                self._trouble = "the store does not answer"
+            else:
+                if self._failures == failures:
+                    self._trouble = None
+            failures = self._failures
 
     async def store(self, document: Document) -> Stored:
         """Insert one document and say what became of it.
@@ -112,6 +134,7 @@ class GroupCommit:
                 outcomes = await self._insert([waiting.document for waiting in group])
             except Exception as error:  # every waiter must hear of it, whatever it was
                 self._trouble = "the last insert failed"
+                self._failures += 1
                 INSERT_FAILURES.inc()
                 for waiting in group:
                     if not waiting.answer.done():

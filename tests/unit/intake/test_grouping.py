@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.store.grouping import LARGEST_GROUP, BusyError, GroupCommit
+from services.intake.store.grouping import LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
 from shared.clock import ManualClock
 from shared.errors import TransientError
 
@@ -21,6 +21,13 @@ class Collection:
         self.groups: list[int] = []
         self.go = asyncio.Event()
         self.failure: Exception | None = None
+        self.away: Exception | None = None
+        self.database = self
+
+    async def command(self, name: str) -> None:
+        assert name == "ping"
+        if self.away is not None:
+            raise self.away
 
     async def insert_many(self, documents: Sequence[dict[str, Any]], *, ordered: bool) -> None:
         assert not ordered
@@ -51,8 +58,9 @@ def document(name: str, receipt: str | None = None) -> dict[str, Any]:
     return {"_id": name, "receipt_hash": receipt or name, "content_mac": "c", "receipt_counter": 0}
 
 
-def group_of(collection: Collection, *, waiting: int = 1000) -> GroupCommit:
-    group = GroupCommit(cast("Any", collection), ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), waiting=waiting)
+def group_of(collection: Collection, *, waiting: int = 1000, clock: ManualClock | None = None) -> GroupCommit:
+    clock = clock or ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    group = GroupCommit(cast("Any", collection), clock, waiting=waiting)
     group.open()
     return group
 
@@ -115,6 +123,32 @@ async def test_an_absent_store_fails_everybody_and_then_health_recovers() -> Non
     collection.failure = None
     assert (await group.store(document("0"))).inserted
     assert group.check() is None
+
+
+async def test_without_traffic_health_follows_the_store() -> None:
+    collection, clock = Collection(), ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+    collection.go.set()
+    group = group_of(collection, clock=clock)
+    watching = asyncio.create_task(group.watch())
+    await settled()
+    collection.away = AutoReconnect("gone")
+    await clock.advance(PROBE_S)
+    await settled()
+    assert group.check() is not None
+    collection.away = None
+    await clock.advance(PROBE_S)
+    await settled()
+    assert group.check() is None
+    collection.failure = AutoReconnect("gone")
+    with pytest.raises(TransientError):
+        await group.store(document("a"))
+    await clock.advance(PROBE_S)
+    await settled()
+    assert group.check() is not None
+    await clock.advance(PROBE_S)
+    await settled()
+    assert group.check() is None
+    watching.cancel()
 
 
 async def test_other_refusals_of_the_store_are_not_taken_for_repeats() -> None:
