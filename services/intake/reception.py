@@ -119,7 +119,9 @@ class Reception:
     def _answer(self, report_id: str, kept: _Kept, digest: str) -> Lodgement:
         receipt = lodging.receipt_for(self._keys, report_id, kept.counter)
         statement = lodging.Lodged(
-            receipt_mark=lodging.mark_of(self._keys, receipt), received_at=lodging.iso(kept.received_at), digest=digest
+            receipt_mark=lodging.mark_of(self._keys, receipt),
+            received_at=lodging.iso(kept.received_at),
+            content_mark=lodging.content_mark(self._keys, digest),
         )
         return Lodgement(
             report_id=report_id,

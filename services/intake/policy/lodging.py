@@ -65,13 +65,21 @@ def receipt_hash(keys: LodgingKeys, receipt: str) -> str:
 
 
 def content_digest(submission: Submission) -> str:
-    """SHA-256 of the submission in canonical form, hex. For the reporter alone: a short text could be guessed."""
+    """SHA-256 of the submission in canonical form, hex. Never shown or stored: most reports could be guessed."""
     return hashlib.sha256(submission.model_dump_json().encode()).hexdigest()
 
 
 def content_mac(keys: LodgingKeys, digest: str) -> str:
     """What is stored to tell a repeat from a conflict: a keyed digest of the content's digest."""
     return keys.mac("content", digest).hex()
+
+
+def content_mark(keys: LodgingKeys, digest: str) -> str:
+    """The content as a proof names it: keyed, so that whoever sees a proof cannot try out what was reported.
+
+    Intake can tell whether a given report is the one proven. Not the stored MAC, for the reason of ``mark_of``.
+    """
+    return keys.mac("proof content", digest).hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,8 @@ class Lodged:
     receipt_mark: str
     """Keyed digest of the receipt; ``mark_of`` of the right receipt equals it."""
     received_at: str
-    digest: str
+    content_mark: str
+    """Keyed digest of the content; ``content_mark`` of the right content's digest equals it."""
 
 
 def mark_of(keys: LodgingKeys, receipt: str) -> str:
@@ -101,7 +110,11 @@ class ProofSigner:
 
     def sign(self, lodged: Lodged) -> str:
         """The proof. The same statement always gives the same text."""
-        payload = {"digest": lodged.digest, "received_at": lodged.received_at, "receipt_mark": lodged.receipt_mark}
+        payload = {
+            "content_mark": lodged.content_mark,
+            "received_at": lodged.received_at,
+            "receipt_mark": lodged.receipt_mark,
+        }
         signed = f"{self._header}.{_encoded(payload)}"
         return f"{signed}.{_base64(self._key.sign(signed.encode()))}"
 
@@ -114,7 +127,9 @@ def verify_proof(proof: str, public_key: bytes) -> Lodged | None:
         head, body = json.loads(_bytes(header)), json.loads(_bytes(payload))
         if head["alg"] != "EdDSA" or head["typ"] != _PROOF_TYPE:
             return None
-        return Lodged(receipt_mark=body["receipt_mark"], received_at=body["received_at"], digest=body["digest"])
+        return Lodged(
+            receipt_mark=body["receipt_mark"], received_at=body["received_at"], content_mark=body["content_mark"]
+        )
     except (ValueError, KeyError, TypeError, InvalidSignature):
         return None
 

@@ -13,7 +13,7 @@ from shared.events.vocabulary import HarmType, Role
 KEYS = LodgingKeys(b"k" * 32)
 OTHER_KEYS = LodgingKeys(b"o" * 32)
 SIGNER = ProofSigner(b"s" * 32)
-STATEMENT = Lodged(receipt_mark="ab", received_at="2026-11-24T12:00:00.000Z", digest="cd")
+STATEMENT = Lodged(receipt_mark="ab", received_at="2026-11-24T12:00:00.000Z", content_mark="cd")
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 
@@ -44,6 +44,14 @@ def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
     stored, shown = lodging.receipt_hash(KEYS, "1" * 16), lodging.mark_of(KEYS, "1" * 16)
     assert stored != shown
     assert "1" * 16 not in stored + shown
+
+
+def test_a_proof_does_not_let_its_reader_try_out_contents() -> None:
+    report = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
+    digest = lodging.content_digest(report)
+    mark = lodging.content_mark(KEYS, digest)
+    assert mark == lodging.content_mark(KEYS, digest)
+    assert mark not in {digest, lodging.content_mac(KEYS, digest), lodging.content_mark(OTHER_KEYS, digest)}
 
 
 def test_the_content_digest_sees_every_change_and_no_order() -> None:
