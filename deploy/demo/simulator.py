@@ -57,7 +57,7 @@ def requests(params: Params, *, seed: int, count: int, run: str) -> list[Request
     ``run`` stands in every idempotency key, so that a second run makes new reports.
     """
     draw = random.Random(seed)  # noqa: S311  # a simulation, no secret
-    made = [_report(params, draw, f"{run}-{number:05d}") for number in range(count)]
+    made = [_report(params, draw, f"{run}-report-{number:05d}") for number in range(count)]
     repeats = [replace(made[draw.randrange(count)], kind=REPEAT) for _ in range(max(1, count // 33))]
     refused = list(_refused(params, draw, run, rounds=max(1, count // 250)))
     return _mixed(draw, made, repeats, refused)
@@ -95,7 +95,7 @@ def report_body(params: Params, draw: random.Random) -> dict[str, Any]:
         "platform_kind": params.platform_kind.draw(draw),
         "narrative": draw.choice(texts.NARRATIVES[language if language in texts.NARRATIVES else "en"]),
         "contact": _contact(params, draw),
-        "consents": {"version": "demo-1", "personal": True, "sensitive": True, "share_with_center": True},
+        "consents": {"version": "2026-11", "personal": True, "sensitive": True, "share_with_center": True},
         **_place(params, draw),
         **_danger(draw, harms),
     }

@@ -26,7 +26,7 @@ DEFAULT_FRONT_END: Final = "api"
 FORM_FRONT_END: Final = "web-form"
 """Our own form's name; no API caller may use it."""
 
-_KEY: Final = re.compile(r"^[A-Za-z0-9._:~+/=-]{8,128}$")
+_KEY: Final = re.compile(r"^[A-Za-z0-9._:~+/=-]{16,128}$")
 _FRONT_END: Final = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 
 _BODY: Final[dict[str, Any]] = {
@@ -64,10 +64,18 @@ def router(reception: Reception, desk: StatusDesk, signer: ProofSigner) -> APIRo
     async def lodge(
         request: Request,
         idempotency_key: Annotated[
-            str | None, Header(description="8–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end.")
+            str | None,
+            Header(
+                description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end. Make it random, "
+                "such as a UUID: whoever knows a key and the content can ask for the receipt again."
+            ),
         ] = None,
         x_front_end: Annotated[
-            str | None, Header(description="Name of the front end: lower-case letters, digits, hyphens.")
+            str | None,
+            Header(
+                description="Name of the front end: lower-case letters, digits, hyphens. It keeps front ends' keys "
+                "apart and proves nothing: the key must be random."
+            ),
         ] = None,
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely."""
@@ -111,7 +119,7 @@ def _idempotency_key(given: str | None) -> str | None:
     if given is not None and not _KEY.match(given):
         raise _bad_header(
             "Idempotency-Key",
-            gettext_noop("An Idempotency-Key has 8 to 128 letters, digits or . _ : ~ + / = - and no spaces."),
+            gettext_noop("An Idempotency-Key has 16 to 128 letters, digits or . _ : ~ + / = - and no spaces."),
         )
     return given
 

@@ -12,7 +12,7 @@ from services.intake.policy.lodging import ConflictError
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import FieldError, Problem
-from shared.web.problems import from_validation
+from shared.web.problems import MOST_ERRORS, from_validation
 from shared.web.reasons import field_name, reason_and_detail
 from shared.web.translations import gettext_noop
 
@@ -50,7 +50,7 @@ def from_errors(error: ValidationError) -> Problem:
     if any(entry["type"] == "json_invalid" for entry in found):
         return from_validation(found)
     fields = []
-    for entry in found:
+    for entry in found[:MOST_ERRORS]:
         if entry["type"] == "too_short" and any(_inside(other["loc"], entry["loc"]) for other in found):
             continue  # a list whose entries were refused is not also too short
         reason, detail = reason_and_detail(entry)

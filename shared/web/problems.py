@@ -74,6 +74,10 @@ class ProblemDocument(BaseModel):
     trace_id: str
 
 
+MOST_ERRORS: Final = 50
+"""Fields named in one refusal: more helps nobody, and an answer must not be larger than what it answers."""
+
+
 class Problem(HTTPException):  # the field's word (RFC 9457)
     """A refusal. ``detail`` is an English message id; it and the errors' details are translated when shown.
 
@@ -127,7 +131,7 @@ def from_validation(errors: Iterable[Mapping[str, Any]], *, json_body: bool = Tr
     if not json_body and any(tuple(e["loc"]) == ("body",) and e["type"] != "missing" for e in found):
         return wrong_content_type()
     fields = []
-    for error in found:
+    for error in found[:MOST_ERRORS]:
         reason, detail = reason_and_detail(error)
         fields.append(FieldError(field=field_name(error["loc"]), reason=reason, detail=detail))
     return Problem(

@@ -13,6 +13,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     StringConstraints,
     model_validator,
@@ -44,6 +45,7 @@ PHONE_DIGITS: Final = (7, 15)
 REASONS: Final[dict[str, str]] = {
     texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
     texts.MEDIA: n("There seem to be the bytes of a picture or file here. Send its link or its SHA-256 instead."),
+    texts.SWELLING: n("There are special characters here that stand for whole words. Please write them out."),
     texts.CONTROL: n("There are control characters here."),
     "not_a_web_address": n("This must be a web address that starts with http:// or https://."),
     "unknown_center": n("This is not the id of a centre."),
@@ -142,7 +144,7 @@ class Part(BaseModel):
 class Contact(Part):
     """How the reporter may be reached, if at all. No channel here: nobody will try."""
 
-    channels: tuple[ContactChannel, ...] = Field(default=(), max_length=len(ContactChannel))
+    channels: Annotated[tuple[ContactChannel, ...], FailFast()] = Field(default=(), max_length=len(ContactChannel))
     name: OptionalLine = Field(default=None, description="The name to use; need not be the real one.")
     phone: Annotated[Phone | None, BeforeValidator(_nothing)] = None
     email: Annotated[Email | None, BeforeValidator(_nothing)] = None
@@ -170,7 +172,7 @@ class OnBehalf(Part):
 class Consents(Part):
     """What was agreed to, under which wording. Itemised as the law asks (PIPA 22, 23)."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+    version: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$", description="Month or day of the wording.")
     personal: bool = False
     sensitive: bool = False
     share_with_center: bool = False
@@ -180,7 +182,7 @@ class Submission(Part):
     """A report as submitted."""
 
     role: Role
-    harm_types: tuple[HarmType, ...] = Field(min_length=1, max_length=len(HarmType))
+    harm_types: Annotated[tuple[HarmType, ...], FailFast()] = Field(min_length=1, max_length=len(HarmType))
     channel: Channel = Channel.API
     language: str = Field(default="ko", pattern=r"^[a-z]{2,3}$")
     division: OptionalLine = Field(
@@ -192,14 +194,14 @@ class Submission(Part):
     gender: Gender = Gender.UNKNOWN
     relationship: Relationship = Relationship.UNKNOWN
     platform_kind: PlatformKind = PlatformKind.UNKNOWN
-    declined_centers: tuple[DeclinedCenter, ...] = Field(default=(), max_length=len(CENTER_IDS))
+    declined_centers: Annotated[tuple[DeclinedCenter, ...], FailFast()] = Field(default=(), max_length=len(CENTER_IDS))
     still_spreading: bool | None = None
     threatened: bool | None = None
     money_demanded: bool | None = None
     threat_deadline: AwareDatetime | None = None
     narrative: Annotated[Narrative | None, BeforeValidator(_nothing)] = None
-    urls: tuple[WebAddress, ...] = Field(default=(), max_length=URLS)
-    fingerprints: tuple[Fingerprint, ...] = Field(
+    urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
+    fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
         default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
     )
     contact: Contact = Contact()

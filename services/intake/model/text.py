@@ -14,6 +14,7 @@ from urllib.parse import unquote
 REGISTRATION_NUMBER: Final = "resident_registration_number"
 MEDIA: Final = "media_bytes"
 CONTROL: Final = "control_character"
+SWELLING: Final = "swelling_characters"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 without tab and line ends, and the marks that reverse the reading direction of what follows."""
@@ -30,6 +31,10 @@ _WEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5)
 _MONTHS: Final = 12
 _MILLISECOND_YEARS = range(15, 20)
 """Thirteen digits that begin with 15 to 19 are also milliseconds since 1970, from 2017 to 2033, common in links."""
+
+_SWELLING_FACTOR: Final = 4
+_SWELLING_ROOM: Final = 64
+"""Some characters stand for up to 18 (U+FDFA); a text of them is an attack on the recognisers, not a report."""
 
 _RUN_LENGTH: Final = 200
 _LINK_RUN_LENGTH: Final = 800
@@ -66,6 +71,8 @@ def refused(text: str, *, link: bool = False) -> str | None:
     if _CONTROL.search(text):
         return CONTROL
     plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    if len(plain) > _SWELLING_FACTOR * len(text) + _SWELLING_ROOM:
+        return SWELLING
     if link and "%" in plain:
         plain = unquote(plain)
     if holds_media(plain, link=link):

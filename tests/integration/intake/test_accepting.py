@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import bson
 import pytest
 
+from services.intake.model.submission import Submission
 from services.intake.policy import lodging
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.store import documents
@@ -66,8 +67,11 @@ async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
     keys = LodgingKeys(b"r" * 32)
     assert stated.receipt_mark == lodging.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
+    digest = lodging.content_digest(Submission.model_validate_json(json.dumps(LEAST)))
+    assert stated.content_mark == lodging.content_mark(keys, digest)
     stored = await desk.collection.find_one({"_id": body["report_id"]})
-    assert lodging.content_mac(keys, stated.digest) == stored["content_mac"]
+    assert lodging.content_mac(keys, digest) == stored["content_mac"]
+    assert digest not in str(base64.urlsafe_b64decode(body["proof"].split(".")[1] + "=="))
 
 
 async def test_repeats_get_the_same_answer_even_all_at_once(desk: Desk) -> None:
@@ -162,8 +166,8 @@ async def test_refusals_leave_no_trace(desk: Desk) -> None:
         if status == 422:
             assert all(error["field"] and error["reason"] for error in problem["errors"])
     for answer in (
-        await desk.lodge(key="short"),
-        await desk.lodge(key="with a space"),
+        await desk.lodge(key="k" * 15),
+        await desk.lodge(key="with a space in it"),
         await desk.lodge(front_end="web-form"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")

@@ -11,6 +11,7 @@ from services.intake.model.schema import inlined
 from services.intake.model.submission import Submission
 from shared.centers import CENTER_IDS
 from shared.web.app import Problem
+from shared.web.problems import MOST_ERRORS
 
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"]}
 NUMBER = "900101-1234567"
@@ -115,10 +116,22 @@ def test_no_text_field_takes_numbers_media_or_control_characters(field: str, tex
         ({"attachment": "x"}, "attachment", "unknown_field"),
         ({"contact": {"address": "x"}}, "contact.address", "unknown_field"),
         ({"consents": {}}, "consents.version", "required"),
+        ({"consents": {"version": "홍길동".encode().hex()}}, "consents.version", "wrong_form"),
+        ({"narrative": "\ufdfa" * 100}, "narrative", "swelling_characters"),
+        ({"harm_types": ["murder"] * 5000}, "harm_types.0", "not_allowed"),
+        ({"urls": ["x"] * 5000}, "urls.0", "not_a_web_address"),
+        ({"fingerprints": ["x"] * 5000}, "fingerprints.0", "wrong_form"),
+        ({"declined_centers": ["x"] * 5000}, "declined_centers.0", "unknown_center"),
+        ({"contact": {"channels": ["x"] * 5000}}, "contact.channels.0", "not_allowed"),
     ],
 )
 def test_every_refusal_names_field_and_reason(extra: dict[str, Any], field: str, reason: str) -> None:
     assert said(refused(extra)) == {(field, reason)}
+
+
+def test_a_refusal_names_a_bounded_number_of_fields() -> None:
+    problem = refused({f"field_{number}": 1 for number in range(1000)})
+    assert len(problem.errors) == MOST_ERRORS
 
 
 def test_a_refusal_repeats_nothing_of_what_was_sent() -> None:
