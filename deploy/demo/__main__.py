@@ -1,5 +1,6 @@
 """`make demo`: start everything, let a bad week come in, count it, say where to look, stay up until Ctrl-C."""
 
+import os
 import sys
 import threading
 import time
@@ -22,6 +23,7 @@ _WIDTH_WITHOUT_TERMINAL = 200
 
 def main() -> int:
     """Run the demonstration; the exit status is 1 if anything was lost or the sums differ."""
+    os.umask(0o077)  # what the demonstration writes is for this user only
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_WITHOUT_TERMINAL)
     try:
         demo, local = load(DemoSettings), load(LocalSettings)

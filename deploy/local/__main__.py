@@ -1,6 +1,7 @@
 """``python -m deploy.local <command>``: start, stop and look at Ieum on one machine."""
 
 import argparse
+import os
 import sys
 
 from deploy.local import cli
@@ -8,6 +9,8 @@ from deploy.local import cli
 
 def main() -> int:
     """Read the command line and run one command."""
+    # Data, logs and keys of reports are written below here, also by the programs we start: for this user only.
+    os.umask(0o077)
     described = {name: (command.__doc__ or "").splitlines()[0] for name, command in cli.COMMANDS.items()}
     described["logs"] = "Follow the logs of all processes, or of the named ones, until Ctrl-C."
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)

@@ -18,6 +18,8 @@ from html import escape
 import uvicorn
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -25,6 +27,7 @@ from starlette.routing import Route
 from deploy.local import ports
 
 KEPT = 5000
+HOSTS = (ports.LOOPBACK, "localhost")
 _SHOWN = 200
 _MOST_BYTES = 262_144
 _STOP_LIMIT_S = 3
@@ -156,7 +159,9 @@ def create_app(mailbox: Mailbox) -> Starlette:
     async def ready(_: Request) -> Response:
         return PlainTextResponse("ok", headers=_HEADERS)
 
-    return Starlette(routes=[Route("/", show), Route("/messages", listing), Route("/health/ready", ready)])
+    routes = [Route("/", show), Route("/messages", listing), Route("/health/ready", ready)]
+    # Only under this machine's own names: a foreign page whose name was pointed at us must not read the mail.
+    return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))])
 
 
 async def serve(smtp_port: int, http_port: int) -> None:

@@ -13,13 +13,21 @@ from deploy.local.supervisor import Program
 
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
-    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY", "IEUM_DEMO_TOKEN"),
+    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY"),
     "routing": ("IEUM_DEMO_TOKEN",),
     "notify": ("IEUM_DEMO_TOKEN",),
     "analytics": ("IEUM_DEMO_TOKEN",),
 }
-"""Which secrets each service is given; no other."""
-_SHARED_PREFIXES = ("KAFKA_", "MONGODB_", "IEUM_HOST", "IEUM_LOG_LEVEL", "IEUM_PUBLIC_URLS")
+"""Which secrets each service is given; no other. Intake has no page for staff, so it cannot lose their token."""
+_SHARED_PREFIXES = (
+    "KAFKA_",
+    "MONGODB_",
+    "IEUM_HOST",
+    "IEUM_LOG_LEVEL",
+    "IEUM_PUBLIC_URLS",
+    "IEUM_TRUSTED_PROXIES",
+    "IEUM_METRICS_TOKEN",
+)
 _PROBE_TIMEOUT_S = 2.0
 _ENGINE_STOP_LIMIT_S = 15.0
 _MAIL_STOP_LIMIT_S = 5.0

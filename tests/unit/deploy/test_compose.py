@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 from deploy.local import keys
 from deploy.local.jar_lock import KAFKA_VERSION
+from deploy.local.plan import SECRETS_OF
 from deploy.local.settings import SERVICES
 from services.analytics.settings import AnalyticsSettings
 from services.intake.settings import IntakeSettings
@@ -72,6 +73,12 @@ def test_no_secret_stands_in_the_file() -> None:
     }
     assert values
     assert all(re.fullmatch(rf"\$\{{{name}:\?.+\}}", value) for (_, name), value in values.items())
+
+
+def test_each_service_gets_the_secrets_it_gets_locally() -> None:
+    for service in SERVICES:
+        given = set(COMPOSE["services"][service]["environment"]) & {*keys.KEYS, *keys.TOKENS}
+        assert given == set(SECRETS_OF[service])
 
 
 @pytest.mark.parametrize("name", [name for name in COMPOSE["services"] if name.startswith("kafka")])

@@ -24,6 +24,10 @@ def filled(count: int, kept: int = 100) -> Mailbox:
     return box
 
 
+def opened(box: Mailbox, host: str = "127.0.0.1:8026") -> TestClient:
+    return TestClient(create_app(box), base_url=f"http://{host}")
+
+
 def test_it_keeps_the_last_ones_and_counts_all() -> None:
     box = filled(5, kept=3)
     assert [message.subject for message in box.messages] == ["신고 3", "신고 4", "신고 5"]
@@ -31,7 +35,7 @@ def test_it_keeps_the_last_ones_and_counts_all() -> None:
 
 
 def test_listing_goes_on_from_a_number_and_knows_recipients() -> None:
-    client = TestClient(create_app(filled(6)))
+    client = opened(filled(6))
     found = client.get("/messages", params={"after": 2, "to": "c0@ieum.example"}).json()
     assert [message["number"] for message in found["messages"]] == [4, 6]
     assert found["total"] == 6
@@ -39,7 +43,7 @@ def test_listing_goes_on_from_a_number_and_knows_recipients() -> None:
 
 
 def test_a_listing_that_is_no_number_is_refused() -> None:
-    assert TestClient(create_app(Mailbox())).get("/messages?after=x").status_code == 400
+    assert opened(Mailbox()).get("/messages?after=x").status_code == 400
 
 
 def test_what_came_by_mail_is_never_markup() -> None:
@@ -51,7 +55,7 @@ def test_what_came_by_mail_is_never_markup() -> None:
 
 
 def test_both_languages() -> None:
-    client = TestClient(create_app(filled(1)))
+    client = opened(filled(1))
     korean = client.get("/", headers={"accept-language": "ko-KR"})
     english = client.get("/?lang=en", headers={"accept-language": "ko-KR"})
     assert 'lang="ko"' in korean.text
@@ -60,11 +64,19 @@ def test_both_languages() -> None:
 
 
 def test_strict_headers_fit_the_page() -> None:
-    answer = TestClient(create_app(filled(1))).get("/")
+    answer = opened(filled(1)).get("/")
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_only_this_machines_own_names_are_answered() -> None:
+    box = filled(1)
+    for host, status in (("localhost:8026", 200), ("127.0.0.1", 200), ("mail.evil.example", 400)):
+        answer = opened(box, host).get("/messages")
+        assert answer.status_code == status
+        assert ("ieum.example" in answer.text) == (status == 200)
 
 
 def test_garbage_is_kept_without_harm() -> None:

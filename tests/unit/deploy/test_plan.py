@@ -28,8 +28,9 @@ def test_only_intake_gets_the_keys_of_reports(service: str) -> None:
     assert not [value for value in found.values() if "INTAKE" in value]
 
 
-def test_intake_gets_them() -> None:
+def test_intake_gets_them_and_not_the_staff_token() -> None:
     found = env_of("intake", LocalSettings())
+    assert "IEUM_DEMO_TOKEN" not in found
     assert {found[name] for name in plan.SECRETS_OF["intake"]} == {SECRETS[name] for name in plan.SECRETS_OF["intake"]}
 
 
