@@ -1,5 +1,8 @@
 """Records nobody can act upon go to ``<topic>.dead`` whole, with reason and origin in headers, and can be sent back.
 
+A record so large that reason and origin would not fit beside it goes there without its largest parts; headers say how
+many bytes were left out and where the original lies, and it cannot be sent back.
+
 ``python -m shared.dead_letter list|redrive --topic reports``. A dead letter may be written twice (a batch that is tried
 again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
 """
@@ -13,12 +16,19 @@ from typing import Final
 from shared.bus import measures
 from shared.bus.connection import dead_topic_name
 from shared.bus.publisher import Message, Publisher
+from shared.bus.records import RawRecord
 from shared.bus.triage import DeadLetter
 from shared.settings import BusSettings
 from shared.topics import BY_NAME
 
 PREFIX: Final = "dead_"
 """Headers the dead letter adds; they are taken off again when it is sent back."""
+LEFT_OUT: Final = "_left_out"
+"""Ends the name of a header that says how many bytes of a part are missing: ``dead_value_left_out``."""
+MOST_BYTES: Final = 900_000
+"""Of a record in its dead letter: a batch holds 1 MiB, and our headers and the envelope want some of it."""
+_HEADER_BYTES: Final = 10
+"""What a header takes beside name and content, at most."""
 _DETAIL_CHARACTERS: Final = 500
 
 
@@ -35,15 +45,37 @@ def dead_message(letter: DeadLetter, *, group: str, service: str, now: datetime)
         "service": service,
         "time": now.isoformat(timespec="milliseconds"),
     }
+    left_out = _too_large(record)
+    added |= {f"{part}{LEFT_OUT}": str(size) for part, size in left_out.items()}
     ours = [(f"{PREFIX}{name}", text.encode()) for name, text in added.items()]
-    theirs = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    theirs = [(n, v) for n, v in record.headers if not n.startswith(PREFIX) and "headers" not in left_out]
+    key = None if "key" in left_out else record.key
+    value = None if "value" in left_out else record.value
     # Kafka refuses a record without key and value only in this client's builder, so an empty key stands in for none.
-    key = record.key if record.key is not None or record.value is not None else b""
-    return key, record.value, [*ours, *theirs]
+    return b"" if key is None and value is None else key, value, [*ours, *theirs]
+
+
+def _too_large(record: RawRecord) -> dict[str, int]:
+    """The parts that must go, largest first, for the rest to fit, and their bytes."""
+    sizes = {
+        "key": len(record.key or b""),
+        "value": len(record.value or b""),
+        "headers": sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in record.headers),
+    }
+    left_out: dict[str, int] = {}
+    while sum(sizes.values()) > MOST_BYTES:
+        largest = max(sizes, key=lambda part: sizes[part])
+        left_out[largest] = sizes.pop(largest)
+    return left_out
+
+
+def is_whole(headers: Sequence[tuple[str, bytes | None]]) -> bool:
+    """Whether a dead letter holds all of the record it was made of."""
+    return not any(name.startswith(PREFIX) and name.endswith(LEFT_OUT) for name, _ in headers)
 
 
 def revived_message(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Message:
-    """The record a dead letter was made of."""
+    """The record a whole dead letter was made of."""
     return key, value, [(name, content) for name, content in headers if not name.startswith(PREFIX)]
 
 

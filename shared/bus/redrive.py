@@ -2,7 +2,8 @@
 
 Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
 (own group ``redrive``); the record keeps its partition, so its order among the others of its key is what a person
-makes of it. What fails again is dead again, behind the end this run saw.
+makes of it. What fails again is dead again, behind the end this run saw. A letter that does not hold the whole record
+is passed over, and the place of the original said.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared import settings as configuration
 from shared.bus.connection import bounded, client_options, dead_topic_name, group_name, topic_name
 from shared.bus.publisher import Publisher
-from shared.dead_letter import PREFIX, revived_message
+from shared.dead_letter import PREFIX, is_whole, revived_message
 from shared.errors import IeumError
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, Topic
@@ -63,7 +64,7 @@ async def _run(chosen: argparse.Namespace) -> None:
 async def redrive(
     settings: BusSettings, topic: Topic, *, start: int | None = None, limit: int | None = None, dry_run: bool = False
 ) -> int:
-    """Send dead letters back and return how many. ``start`` None: where the last run stopped.
+    """Send dead letters that are whole back and return how many. ``start`` None: where the last run stopped.
 
     Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
     """
@@ -73,11 +74,15 @@ async def redrive(
     try:
         async with _Letters(settings, topic) as letters:
             async for batch in letters.read(start, limit):
-                count += len(batch)
+                whole = [record for record in batch if is_whole(record.headers)]
+                for record in batch:
+                    if not is_whole(record.headers):
+                        sys.stderr.write(f"not sent back, it is not whole, the original is: {describe(record)}\n")
+                count += len(whole)
                 if dry_run:
                     continue
-                for place in {record.partition for record in batch}:
-                    mine = [record for record in batch if record.partition == place]
+                for place in {record.partition for record in whole}:
+                    mine = [record for record in whole if record.partition == place]
                     messages = [revived_message(r.key, r.value, r.headers) for r in mine]
                     await publisher.send(topic_name(settings, topic), place, messages)
                 await letters.commit(batch)

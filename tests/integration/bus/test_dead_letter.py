@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from shared.bus.connection import topic_name
+from shared.bus.publisher import MAX_BATCH_BYTES
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.bus.tools import (
@@ -36,7 +37,7 @@ def command(settings: BusSettings, *arguments: str) -> str:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: BusSettings) -> None:
@@ -72,3 +73,24 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
     again = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--from", "1")
     assert "1 dead letters sent back" in again
     assert len(await dead_letters(bus_settings)) == 2
+
+
+async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_where_it_is(
+    bus_settings: BusSettings,
+) -> None:
+    bus, _ = new_bus(bus_settings)
+    seen = Seen()
+    bus.subscribe(REPORTS, group="large", handler=seen)
+    name = topic_name(bus_settings, REPORTS)
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", b"x" * (MAX_BATCH_BYTES - 200), [])])
+        await bus.publisher.publish([message_left(id_in(1, 3), 1)])
+        await until_committed(bus_settings, "large")
+    assert len(seen.received) == 1
+    [letter] = await dead_letters(bus_settings)
+    assert (letter.key, letter.value) == (b"k", None)
+    assert dict(letter.headers)["dead_value_left_out"] == str(MAX_BATCH_BYTES - 200).encode()
+    said = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    assert "0 dead letters sent back" in said
+    assert "not sent back" in said
+    assert "from reports/1/0" in said

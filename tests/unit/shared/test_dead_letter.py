@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.bus.records import RawRecord
 from shared.bus.triage import DeadLetter
-from shared.dead_letter import dead_message, revived_message
+from shared.dead_letter import MOST_BYTES, dead_message, is_whole, revived_message
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HEADERS = st.lists(
@@ -23,6 +24,7 @@ def test_a_dead_letter_can_be_brought_back_as_it_was(
     letter = DeadLetter(record, "invalid", "d" * 900)
     message = dead_message(letter, group="routing", service="routing", now=NOW)
     assert revived_message(*message) == (key, value, headers)
+    assert is_whole(message[2])
     added = {name: text.decode() for name, text in message[2] if name.startswith("dead_") and text is not None}
     assert added == {
         "dead_reason": "invalid", "dead_detail": "d" * 500, "dead_topic": "reports", "dead_partition": "2",
@@ -35,3 +37,30 @@ def test_somebody_elses_marks_do_not_hide_ours() -> None:
     record = RawRecord("reports", 0, 0, 0, b"k", b"v", [("dead_reason", b"forged")])
     _, _, headers = dead_message(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
     assert [value for name, value in headers if name == "dead_reason"] == [b"invalid"]
+
+
+BIG = b"x" * MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "header", "left_out"),
+    [
+        (b"k", BIG, b"h", {"dead_value_left_out": b"900000"}),
+        (None, BIG, b"h", {"dead_value_left_out": b"900000"}),
+        (BIG, b"v", b"h", {"dead_key_left_out": b"900000"}),
+        (BIG, None, b"h", {"dead_key_left_out": b"900000"}),
+        (b"k", b"v", BIG, {"dead_headers_left_out": b"900014"}),
+        (b"k", BIG, BIG, {"dead_headers_left_out": b"900014", "dead_value_left_out": b"900000"}),
+    ],
+)
+def test_what_would_not_fit_is_left_out_and_said(
+    key: bytes | None, value: bytes | None, header: bytes, left_out: dict[str, bytes]
+) -> None:
+    record = RawRecord("reports", 0, 7, 0, key, value, [("name", header)])
+    said = dead_message(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
+    assert {name: size for name, size in said[2] if name.endswith("_left_out")} == left_out
+    assert ("dead_offset", b"7") in said[2]
+    assert not is_whole(said[2])
+    assert said[0] is not None or said[1] is not None
+    whole = sum(len(part or b"") for part in (said[0], said[1], *(value for _, value in said[2])))
+    assert whole < MOST_BYTES
