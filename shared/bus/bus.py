@@ -16,6 +16,7 @@ from shared.bus.admin import ensure_topics
 from shared.bus.backoff import backoff
 from shared.bus.connection import bounded, client_options, group_name, topic_name
 from shared.bus.consumer import Handler, OnAssigned, OnRevoked, Subscription
+from shared.bus.lenient import accept_any_header_name
 from shared.bus.progress import SAMPLE_SECONDS
 from shared.bus.publisher import Publisher
 from shared.clock import Clock
@@ -41,6 +42,7 @@ class Bus:
     """What a service publishes with and subscribes by; one per process."""
 
     def __init__(self, settings: BusSettings, service: str, health: Health, clock: Clock) -> None:
+        accept_any_header_name()
         self.publisher = Publisher(settings)
         self._settings = settings
         self._service = service

@@ -1,0 +1,98 @@
+"""Header names that are not UTF-8: aiokafka cannot unpack them, and so neither the records beside them in their batch.
+
+Its parser raises in the middle of a batch, and again wherever in that batch reading begins anew: seeking past the
+record does not help, and a process that ends for it ends for ever. So where that happens the batch is unpacked once
+more by aiokafka's own slower parser, with the bytes that are no text written in hexadecimal; what the record is worth is
+then decided like that of any other.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords
+
+_LENGTH_AT: Final = 8
+_OVERHEAD: Final = 12
+"""Base offset and length come before what the length counts (Kafka protocol, record batch)."""
+
+
+def accept_any_header_name() -> None:
+    """Make every consumer of this process read such batches. May be called again."""
+    fetcher.MemoryRecords = _Fetched
+
+
+class _Fetched:
+    """What one fetch brought of one partition; takes the place of aiokafka's ``MemoryRecords``."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._records = MemoryRecords(data)
+        self._at = 0
+
+    def size_in_bytes(self) -> int:
+        return int(self._records.size_in_bytes())
+
+    def has_next(self) -> bool:
+        return bool(self._records.has_next())
+
+    def next_batch(self) -> Any:  # noqa: ANN401  # aiokafka ships no types
+        batch = self._records.next_batch()
+        begin = self._at
+        length = int.from_bytes(self._data[begin + _LENGTH_AT : begin + _OVERHEAD], "big", signed=True)
+        self._at = begin + _OVERHEAD + length
+        return batch if batch is None else _Batch(batch, self._data[begin : self._at])
+
+
+class _Batch:
+    """A batch of aiokafka's that is read to its end."""
+
+    def __init__(self, batch: Any, data: bytes) -> None:  # noqa: ANN401  # aiokafka ships no types
+        self._batch = batch
+        self._data = data
+        self._records = self._read()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever else the fetcher asks of a batch
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._records
+
+    def __next__(self) -> Any:  # noqa: ANN401  # aiokafka ships no types
+        return next(self._records)
+
+    def _read(self) -> Iterator[Any]:
+        done = 0
+        try:
+            for record in self._batch:
+                yield record
+                done += 1
+        except (UnicodeDecodeError, CorruptRecordException) as error:
+            if not _by_a_name(error):
+                raise
+        else:
+            return
+        again = _DefaultRecordBatchPy(self._data)
+        again._maybe_uncompress()
+        again._buffer = _Forgiving(again._buffer)
+        for number, record in enumerate(again):
+            if number >= done:
+                yield record
+
+
+def _by_a_name(error: Exception) -> bool:
+    """The compiled parser lets the error through, the other one wraps it."""
+    return isinstance(error, UnicodeDecodeError) or isinstance(error.__cause__, UnicodeDecodeError)
+
+
+class _Forgiving(bytearray):
+    """Bytes of which every part can be decoded."""
+
+    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401  # as bytearray's, which is overloaded
+        part = super().__getitem__(place)
+        return _Forgiving(part) if isinstance(part, bytearray) else part
+
+    def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
+        return super().decode(encoding, errors)
