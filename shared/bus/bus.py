@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidSessionTimeoutError, KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from shared import log
+from shared import log, process
 from shared.bus import fast
 from shared.bus.admin import ensure_topics
 from shared.bus.backoff import backoff
@@ -20,7 +20,7 @@ from shared.bus.lenient import accept_any_header_name
 from shared.bus.progress import SAMPLE_SECONDS
 from shared.bus.publisher import Publisher
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.settings import BusSettings
 from shared.topics import Topic
@@ -36,6 +36,8 @@ REBALANCE_MS: Final = 15_000
 """Longer than the wait for the batch in flight, or the group goes on without this member."""
 _BEATS_PER_SESSION: Final = 5
 _SPREAD: Final = 1.0
+_ENDED_LOOKS: Final = 2
+"""A subscriber seen without its task so many times running has ended; once may be a change of tasks."""
 
 
 class Bus:
@@ -95,7 +97,7 @@ class Bus:
         await self._until_done(self.publisher.start)
         for subscription, broker in self._running:
             await self._until_done(lambda s=subscription, b=broker: self._join(s, b))  # type: ignore[misc]  # defaults
-        self._sampling = [asyncio.create_task(self._sample(subscription)) for subscription, _ in self._running]
+        self._sampling = [asyncio.create_task(self._sample(*one)) for one in self._running]
         self._waiting = None
         _log.info("bus.started", subscriptions=[subscription.group for subscription, _ in self._running])
 
@@ -189,13 +191,25 @@ class Bus:
             await bounded(broker.start(), JOIN_SECONDS, f"joining the group {subscription.group}")
         except (KafkaError, TransientError) as error:
             await _stop(broker, STOP_SECONDS)
+            if isinstance(error, InvalidSessionTimeoutError):
+                raise FatalError(
+                    f"kafka refuses a session timeout of {self._settings.session_timeout_ms} ms: set "
+                    "KAFKA_SESSION_TIMEOUT_MS within the broker's group.min and group.max.session.timeout.ms"
+                ) from error
             if isinstance(error, TransientError):
                 raise
             raise TransientError(f"kafka: joining {subscription.group} failed: {type(error).__name__}") from error
 
-    async def _sample(self, subscription: Subscription) -> None:
-        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing."""
+    async def _sample(self, subscription: Subscription, broker: KafkaBroker) -> None:
+        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing.
+
+        A consumer that has ended ends the process: not everybody who starts one asks whether it lives.
+        """
+        ended = 0
         while True:
+            ended = ended + 1 if _alive(broker, started=True) else 0
+            if ended >= _ENDED_LOOKS:
+                process.die("bus.consumer_ended", subscription=subscription.group)
             with contextlib.suppress(TransientError, KafkaError):
                 await _look(subscription)
             await asyncio.sleep(SAMPLE_SECONDS)

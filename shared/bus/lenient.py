@@ -2,7 +2,7 @@
 
 Its parser raises in the middle of a batch, and again wherever in that batch reading begins anew: seeking past the
 record does not help, and a process that ends for it ends for ever. So where that happens the batch is unpacked once
-more by aiokafka's own slower parser, with the bytes that are no text written in hexadecimal; what the record is worth is
+more by aiokafka's slower parser, with the bytes that are no text written in hexadecimal; what the record is worth is
 then decided like that of any other.
 """
 
