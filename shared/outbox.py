@@ -7,6 +7,7 @@ had been acknowledged before.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -104,7 +105,10 @@ class Relay:
             except TransientError as error:
                 self._failures += 1
                 _log.warning("outbox.retry", relay=self._name, attempt=self._failures, error=str(error))
-                # What was in hand stays pending in the store: the sweep brings it back.
+                # What was in hand stays pending in the store: the sweep brings it back. Until it gets its turn, this
+                # says how long events have been waiting.
+                with contextlib.suppress(TransientError):
+                    await self._measure()
                 await asyncio.sleep(backoff(self._failures, _SPREAD))
             except Exception as error:
                 # A relay that is gone and unnoticed would hold every event back.
@@ -156,6 +160,14 @@ class Relay:
             if not page:
                 return
             await self._relay([(document["_id"], pending_records(document)) for document in page], "sweep")
+
+    async def _measure(self) -> None:
+        now = self._clock.now()
+        found = self._collection.find({SINCE: {"$gte": _EPOCH, "$lte": now}}, {SINCE: 1}).sort(SINCE, 1).limit(1)
+        with store_errors():
+            oldest = await found.to_list(1)
+        age = (now - oldest[0][SINCE]).total_seconds() if oldest else 0.0
+        measures.OUTBOX_PENDING_SECONDS.labels(self._name).set(age)
 
     async def _relay(self, documents: Sequence[tuple[str, Sequence[Record]]], way: str) -> None:
         if not documents:

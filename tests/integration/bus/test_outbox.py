@@ -13,6 +13,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
+from shared.bus.measures import OUTBOX_PENDING_SECONDS
 from shared.bus.publisher import Publisher
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -203,3 +204,28 @@ async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings
     with pytest.raises(TransientError, match="ServerSelectionTimeoutError"):
         await by_ids(database["things"], ["x"])
     database.client.close()
+
+
+async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the_sweep(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(records: list[Record]) -> None:
+        raise TransientError("kafka is away")
+
+    monkeypatch.setattr(publisher, "publish", away)
+    relay = Relay(things, publisher, SystemClock(), name="age")
+    key, records = report_id(1), [message_left(report_id(1), 1)]
+    await insert(things, key, records, LONG_AGO)
+    # Every attempt finds an offer first, as while people go on reporting.
+    monkeypatch.setattr(relay, "_offers", lambda: _soon([(key, records)]))
+    async with relaying(relay):
+        age = OUTBOX_PENDING_SECONDS.labels("age")._value
+
+        async def grown() -> bool:
+            return bool(age.get() >= 300)
+
+        await until_async(grown, "the gauge shows the age")
+
+
+async def _soon(offers: list[tuple[str, list[Record]]]) -> list[tuple[str, list[Record]]]:
+    return offers
