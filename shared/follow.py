@@ -1,7 +1,7 @@
 """Reading whole topics without a group: followers that keep a view in memory, and bounded reads for a take-over."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -194,7 +194,7 @@ class PartitionReader:
             raise TransientError(f"kafka: asking for the ends failed: {type(error).__name__}") from error
         return {place.partition: end for place, end in ends.items()}
 
-    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncIterator[RawRecord]:
+    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
         """Every record from start to end (exclusive) of each partition, in order within a partition.
 
         Raises ``FatalError`` where the log does not hold exactly these offsets: it was cut, or is not the log it was.

@@ -1,7 +1,6 @@
 """Where analytics is put together."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -28,8 +27,6 @@ from shared.web.serve import serve
 from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
 
-PACE_S = 0.5
-"""Between two batches: numbers may be so late, and a batch costs the store as much for one record as for many."""
 _HERE = Path(__file__).parent
 _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
@@ -38,14 +35,11 @@ _DESCRIPTION = gettext_noop(
 
 
 async def run() -> None:
-    """Fold, watch and serve until stopped."""
+    """The process: pages at once, counting as soon as store and Kafka are there; until then health says what is not."""
     settings, bus_settings, store_settings = load(AnalyticsSettings), load(BusSettings), load(StoreSettings)
     log.configure("analytics", settings.log_level)
     clock, health = SystemClock(), Health()
     database = connect(store_settings, "analytics")
-    await wait_until_ready(database, clock)
-    await prepare(database)
-
     folder = Folder(database)
     bus = Bus(bus_settings, "analytics", health, clock)
     topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
@@ -54,7 +48,7 @@ async def run() -> None:
         group="analytics",
         handler=folder.handle,
         max_records=settings.batch_records,
-        pace_s=PACE_S,
+        pace_s=settings.pace_s,
         on_assigned=folder.assigned,
     )
 
@@ -82,21 +76,14 @@ async def run() -> None:
             staff_router(own_pages),
         ],
     )
-    async with AsyncExitStack() as stack:
-        await bus.start()
-        stack.push_async_callback(bus.stop)
-        await _start_all(stack, list(logs.values()))
-        await _until_one_ends(serve(app, settings.host, settings.port), watch.run())
-
-
-async def _start_all(stack: AsyncExitStack, readers: Sequence[PartitionReader]) -> None:
-    for reader in readers:
-        await reader.start()
-        stack.push_async_callback(reader.stop)
-
-
-async def _until_one_ends(*jobs: object) -> None:
-    """Run all; the first to end or fail ends the process, and what it raised is raised."""
-    async with asyncio.TaskGroup() as group:
-        for job in jobs:
-            group.create_task(job)  # type: ignore[arg-type]  # coroutines of different results
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve(app, settings.host, settings.port), name="http-server")
+        async with AsyncExitStack() as stack:
+            await wait_until_ready(database, clock)
+            await prepare(database)
+            stack.push_async_callback(bus.stop)
+            await bus.start()
+            for log_reader in logs.values():
+                stack.push_async_callback(log_reader.stop)
+                await log_reader.start()
+            await watch.run()

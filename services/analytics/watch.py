@@ -1,7 +1,8 @@
 """What analytics looks at every few seconds beside folding: both ends of the count, the log's ends, the dead topic."""
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -9,9 +10,9 @@ from services.analytics import measures
 from services.analytics.policy.reconciliation import Reconciliation, reconcile
 from services.analytics.store.reading import Reader
 from shared import log
-from shared.bus.records import RawRecord
+from shared.bus.records import RawRecord, receive
 from shared.clock import Clock
-from shared.errors import TransientError
+from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.base import header_map
 from shared.events.reports import ReportReceived
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
@@ -23,6 +24,16 @@ DEAD_REPORTS: Final = replace(REPORTS, name=REPORTS.dead)
 WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS)
 _GROUP: Final = b"routing"
 """A report is dead when routing, which must give it an owner, could not."""
+_TAIL: Final = 200
+"""Most records of one partition looked through at once for the end of what cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Where the log ended at one moment, by topic and partition."""
+
+    moment: datetime
+    ends: dict[tuple[Topic, int], int]
 
 
 class Log(Protocol):
@@ -31,7 +42,7 @@ class Log(Protocol):
     async def ends(self, partitions: list[int]) -> dict[int, int]:
         """First free offset of each partition."""
 
-    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncIterator[RawRecord]:
+    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
         """The records from start to end, end excluded."""
 
 
@@ -55,6 +66,8 @@ class Watch:
         self._every_s = every_s
         self._dead_read: dict[int, int] = {}
         self._caught_up: datetime | None = None
+        self._sample: _Sample | None = None
+        self._reached: dict[tuple[Topic, int], int] = {}
         self._trouble: str | None = "not looked yet"
 
     def caught_up(self) -> datetime | None:
@@ -95,18 +108,51 @@ class Watch:
         return result
 
     async def _measure_distance(self) -> None:
-        """Everything up to the ends seen now is counted once the stored offsets have reached them."""
+        """Everything written before a sample of the log's ends is counted once the stored offsets have reached them.
+
+        A sample is kept until it is reached: under steady traffic the ends of this moment never are.
+        """
         now = self._clock.now()
+        sample = self._sample or await self._new_sample(now)
+        if await self._reaches(sample):
+            self._caught_up = sample.moment
+            self._sample = None if sample.moment == now else await self._new_sample(now)
+        else:
+            self._sample = sample
+        if self._caught_up is not None:
+            measures.BEHIND.set((now - self._caught_up).total_seconds())
+
+    async def _new_sample(self, now: datetime) -> _Sample:
         ends = {
-            (topic.name, partition): end
+            (topic, partition): end
             for topic in WATCHED
             for partition, end in (await self._logs[topic].ends(self._partitions)).items()
         }
+        return _Sample(now, ends)
+
+    async def _reaches(self, sample: _Sample) -> bool:
         stored = await self._reader.offsets()
-        if all(stored.get(place, 0) >= end for place, end in ends.items()):
-            self._caught_up = now
-        if self._caught_up is not None:
-            measures.BEHIND.set((now - self._caught_up).total_seconds())
+        all_reached = True
+        for (topic, partition), end in sample.ends.items():
+            before = self._reached.get((topic, partition), 0)
+            reached = max(before, stored.get((topic.name, partition), 0))
+            if before == reached < end:  # no progress since the last look: perhaps nothing there can be counted
+                reached = await self._after_garbage(topic, partition, reached, end)
+            self._reached[topic, partition] = reached
+            all_reached = all_reached and reached >= end
+        return all_reached
+
+    async def _after_garbage(self, topic: Topic, partition: int, start: int, end: int) -> int:
+        """The first record that can be counted. The bus keeps the others from the folding, which stores no offset.
+
+        Not the group's committed offsets are asked: after the store was lost they lie ahead of what is counted.
+        """
+        async with aclosing(self._logs[topic].read({partition: (start, min(end, start + _TAIL))})) as records:
+            async for record in records:
+                if not _is_garbage(record, topic):
+                    break
+                start = record.offset + 1
+        return start
 
     async def _read_dead(self) -> None:
         log_ = self._logs[DEAD_REPORTS]
@@ -117,6 +163,16 @@ class Watch:
         found = [report_id async for report_id in _dead_reports(log_.read(wanted))]
         await self._reader.add_dead(found)
         self._dead_read |= {p: end for p, (_, end) in wanted.items()}
+
+
+def _is_garbage(record: RawRecord, topic: Topic) -> bool:
+    try:
+        receive(record, topic.name)
+    except PermanentError:
+        return True
+    except UnknownTypeError:  # waits for a newer build
+        return False
+    return False
 
 
 async def _dead_reports(records: AsyncIterator[RawRecord]) -> AsyncIterator[str]:

@@ -1,0 +1,120 @@
+"""How far counting has caught up: a kept sample under steady traffic, and garbage at the end of a quiet partition."""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.analytics.policy.reconciliation import Tally
+from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
+from shared.bus.records import RawRecord
+from shared.clock import ManualClock
+from shared.events.base import encode
+from shared.topics import REPORTS
+from tests.unit.analytics import events as make
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+GARBAGE = RawRecord("reports", 0, 0, 0, b"key", b"no event", [])
+
+
+class Lines:
+    """A log of one partition."""
+
+    def __init__(self) -> None:
+        self.records: list[RawRecord] = []
+        self.reads = 0
+
+    def add(self, *records: RawRecord) -> None:
+        for record in records:
+            self.records.append(replace(record, offset=len(self.records)))
+
+    async def ends(self, partitions: list[int]) -> dict[int, int]:
+        return {0: len(self.records)}
+
+    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
+        self.reads += 1
+        ((start, end),) = wanted.values()
+        for record in self.records[start:end]:
+            yield record
+
+
+class Counted:
+    """The store: what is folded of `reports`."""
+
+    def __init__(self) -> None:
+        self.next = 0
+
+    async def offsets(self) -> dict[tuple[str, int], int]:
+        return {("reports", 0): self.next}
+
+    async def tally(self) -> Tally:
+        return Tally(sums={}, without_owner=0, dead=0, ahead=0, oldest=None)
+
+
+class Office:
+    """A watch with its log and store."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.logs = {topic: Lines() for topic in (*WATCHED, DEAD_REPORTS)}
+        self.reports = self.logs[REPORTS]
+        self.store = Counted()
+        reader: Any = self.store
+        self.watch = Watch(reader, self.logs, self.clock, partitions=1, every_s=1)
+
+    async def look(self) -> datetime | None:
+        await self.watch.look()
+        return self.watch.caught_up()
+
+
+def good() -> RawRecord:
+    record = encode(make.received(make.report_id(1)), source="intake", time=NOW, traceparent=TRACE)
+    return RawRecord("reports", 0, 0, 0, record.key.encode(), record.value, record.headers)
+
+
+async def test_under_steady_traffic_it_lags_by_what_is_being_counted_and_no_more() -> None:
+    office = Office()
+    for second in range(20):
+        office.store.next = len(office.reports.records)  # one round behind, always
+        office.reports.add(good())
+        caught_up = await office.look()
+        if second >= 2:
+            assert caught_up is not None
+            assert office.clock.now() - caught_up <= timedelta(seconds=2)
+        await office.clock.advance(1)
+
+
+async def test_nothing_is_caught_up_before_it_is_counted() -> None:
+    office = Office()
+    office.reports.add(good(), good())
+    for next_offset in (0, 0, 1, 1):
+        office.store.next = next_offset
+        assert await office.look() is None
+        await office.clock.advance(1)
+    office.store.next = 2
+    assert await office.look() == NOW, "what was written before the first look is counted now"
+
+
+async def test_garbage_at_the_end_of_a_quiet_partition_keeps_nobody_waiting() -> None:
+    office = Office()
+    office.reports.add(good(), *[GARBAGE] * 450)
+    office.store.next = 1
+    for _ in range(4):
+        await office.look()
+        await office.clock.advance(1)
+    assert await office.look() is not None
+    reads = office.reports.reads
+    await office.look()
+    assert office.reports.reads == reads, "what was looked through once is not read again"
+
+
+async def test_a_record_that_can_be_counted_after_garbage_is_waited_for() -> None:
+    office = Office()
+    office.reports.add(GARBAGE, good(), GARBAGE)
+    for _ in range(4):
+        assert await office.look() is None
+        await office.clock.advance(1)
+    office.store.next = 2
+    await office.look()
+    assert await office.look() is not None
