@@ -48,9 +48,13 @@ class DecisionStore:
             try:
                 await self._decisions.insert_many(documents, ordered=False)
             except BulkWriteError as error:
-                codes = {failure.get("code") for failure in (error.details or {}).get("writeErrors", [])}
-                if codes != {_DUPLICATE_KEY}:
-                    raise TransientError(f"decisions: insert failed with codes {sorted(map(str, codes))}") from error
+                details = error.details or {}
+                codes = {failure.get("code") for failure in details.get("writeErrors", [])}
+                # Inserted but perhaps not durable counts as not inserted: trying again finds duplicates.
+                unsure = {failure.get("code") for failure in details.get("writeConcernErrors", [])}
+                if codes != {_DUPLICATE_KEY} or unsure:
+                    shown = sorted(map(str, codes | unsure))
+                    raise TransientError(f"decisions: insert failed with codes {shown}") from error
 
     async def history(self, report_id: str) -> list[Entry]:
         """Everything routing did about a report, oldest first."""

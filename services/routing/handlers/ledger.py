@@ -8,7 +8,8 @@ the one we know, and the process ends. Without this comparison the prototype los
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Protocol
 
 from services.routing import measures
@@ -30,7 +31,7 @@ class Reader(Protocol):
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The end offset of each partition now."""
 
-    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncIterator[RawRecord]:
+    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
         """Records from start to end (exclusive) of each partition."""
 
 
@@ -54,6 +55,7 @@ class Ledger:
         self._routings = routings
         self._cases = cases
         self._reading = asyncio.Lock()
+        self._stale: set[int] = set()
         self.states: dict[int, PartitionState] = {}
         self.locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -78,6 +80,12 @@ class Ledger:
         async with self._reading:
             ends = await self._routings.ends(partitions)
             await self._fold({p: end for p, end in ends.items() if end > self.states[p].position})
+            self._stale.difference_update(ends)
+
+    async def catch_up(self, partition: int) -> None:
+        """Read on if a gap was seen and could not be read: deciding from before it would publish the same again."""
+        if partition in self._stale:
+            await self.read_on([partition])
 
     async def publish(self, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
         """Write one batch and learn from the log what became of it.
@@ -99,6 +107,7 @@ class Ledger:
             raise FatalError(f"routings/{partition} is shorter than before: expected {expected}, found {first}")
         measures.GAPS.inc()
         _log.warning("routing.gap", partition=partition, expected=expected, found=first, records=len(messages))
+        self._stale.add(partition)
         await self.read_on([partition])
         return False
 
@@ -112,14 +121,16 @@ class Ledger:
         wanted = {p: (self.states[p].position, end) for p, end in ends.items()}
         if not wanted:
             return
-        async for raw in self._routings.read(wanted):
-            state = self.states[raw.partition]
-            if raw.offset < state.position:
-                continue
-            event = _readable(raw)
-            if isinstance(event, RoutingEvent):
-                state.fold(event)
-            state.position = raw.offset + 1
+        # Closed at once when folding raises: the iterator holds the reader.
+        async with aclosing(self._routings.read(wanted)) as records:
+            async for raw in records:
+                state = self.states[raw.partition]
+                if raw.offset < state.position:
+                    continue
+                event = _readable(raw)
+                if isinstance(event, RoutingEvent):
+                    state.fold(event)
+                state.position = raw.offset + 1
         for partition, end in ends.items():
             if self.states[partition].position < end:
                 raise FatalError(f"routings/{partition} could not be read to {end}")
@@ -136,13 +147,14 @@ class Ledger:
             wanted = {p: (start, end) for p, (start, end) in wanted.items() if end > start}
             if not wanted:
                 return
-            async for raw in self._cases.read(wanted):
-                state = self.states[raw.partition]
-                if _type_of(raw) == CaseAcknowledged.TYPE.encode():
-                    event = _readable(raw)
-                    if isinstance(event, CaseAcknowledged):
-                        state.acknowledge(event)
-                state.cases_position = raw.offset + 1
+            async with aclosing(self._cases.read(wanted)) as records:
+                async for raw in records:
+                    state = self.states[raw.partition]
+                    if _type_of(raw) == CaseAcknowledged.TYPE.encode():
+                        event = _readable(raw)
+                        if isinstance(event, CaseAcknowledged):
+                            state.acknowledge(event)
+                    state.cases_position = raw.offset + 1
 
 
 def _type_of(raw: RawRecord) -> bytes | None:

@@ -96,9 +96,13 @@ class Worker:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         self._note_surge(len(batch))
         failures = [result for result in results if isinstance(result, BaseException)]
-        for failure in sorted(failures, key=lambda f: isinstance(f, TransientError)):
-            raise failure
-        return [rejected for result in results if isinstance(result, list) for rejected in result]
+        if not failures:
+            return [rejected for result in results if isinstance(result, list) for rejected in result]
+        try:
+            raise min(failures, key=lambda failure: isinstance(failure, TransientError))
+        finally:
+            # What is raised holds this frame, and this frame held it: the collector is asked to look rarely.
+            del results, failures, tasks
 
     def _note_surge(self, records: int) -> None:
         if records >= SURGE_RECORDS:
@@ -118,6 +122,7 @@ class Worker:
         version. What did reach the log is then seen to be known, and is not published twice.
         """
         state = self._ledger.state(partition)
+        await self._ledger.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
@@ -157,6 +162,7 @@ class Worker:
                 if partition not in self._owned:
                     continue
                 state = self._ledger.state(partition)
+                await self._ledger.catch_up(partition)
                 drafts = moves(
                     state, self._board(partition), self._moment(), trace.new_traceparent(), limit=MOVES_AT_ONCE
                 )

@@ -1,6 +1,6 @@
 """A log in memory with what matters of Kafka's: order, offsets, and a writer that may lose its answer."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
 from services.routing.handlers.ledger import Ledger
@@ -23,6 +23,8 @@ class FakeLog:
         self.records: dict[int, list[Record]] = {}
         self.lose_answer = 0
         self.unsure = False
+        self.read_failures = 0
+        self.open_reads = 0
 
     def append(self, partition: int, *records: Record) -> int:
         log = self.records.setdefault(partition, [])
@@ -41,11 +43,18 @@ class FakeLog:
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         return {p: len(self.records.get(p, ())) for p in partitions}
 
-    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncIterator[RawRecord]:
-        for partition, (start, end) in wanted.items():
-            for offset in range(start, end):
-                record = self.records[partition][offset]
-                yield RawRecord(self.topic, partition, offset, 0, record.key.encode(), record.value, record.headers)
+    async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
+        if self.read_failures:
+            self.read_failures -= 1
+            raise TransientError("no answer")
+        self.open_reads += 1
+        try:
+            for partition, (start, end) in wanted.items():
+                for offset in range(start, end):
+                    record = self.records[partition][offset]
+                    yield RawRecord(self.topic, partition, offset, 0, record.key.encode(), record.value, record.headers)
+        finally:
+            self.open_reads -= 1
 
     def events(self, partition: int = 0) -> list[Any]:
         log = self.records.get(partition, [])

@@ -1,0 +1,81 @@
+"""The ledger when a read fails: gaps that stay unread for a while, and readers that must be let go."""
+
+import pytest
+from pymongo.errors import BulkWriteError
+
+from services.routing.store import DecisionStore, Entry
+from shared.errors import TransientError
+from shared.events.base import Record
+from shared.events.vocabulary import CenterState
+from tests.unit.routing.builders import received, report_id
+from tests.unit.routing.fake_log import Place, agrees, received_record
+from tests.unit.routing.test_ledger import set_state
+
+
+async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_published_again() -> None:
+    place = Place()
+    a, ledger_a, _ = await place.worker()
+    b, _, _ = await place.worker()
+    await b.handle([received_record(received(number=2))])
+    place.routings.read_failures = 2
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            await a.handle([received_record(received())])
+    await a.handle([received_record(received())])
+    assert len(place.routings.events()) == 2, "one record each, however often reading failed"
+    assert agrees(ledger_a.states[0], place.routings)
+
+
+async def test_closing_reads_on_first_after_an_unread_gap() -> None:
+    place = Place()
+    a, ledger_a, view_a = await place.worker()
+    b, _, _ = await place.worker()
+    await a.handle([received_record(received())])
+    await b.handle([received_record(received())])
+    owner = ledger_a.states[0].standings[report_id(1)].center_id
+    set_state(view_a, owner, CenterState.CLOSED)
+    await b.handle([received_record(received(number=2))])
+    place.routings.read_failures = 2
+    for _ in range(2):
+        with pytest.raises(TransientError):
+            await a.move_from_closed()
+    published = len(place.routings.events())
+    await a.move_from_closed()
+    moved = [event for event in place.routings.events() if event.report_id == report_id(1) and event.version == 2]
+    assert len(moved) == 1
+    assert len(place.routings.events()) <= published + 1
+
+
+async def test_a_read_that_ends_in_an_error_lets_the_reader_go() -> None:
+    place = Place()
+    a, _, _ = await place.worker()
+    await a.handle([received_record(received())])
+    strange = place.routings.records[0][0]
+    headers = tuple((n, b"routing.report.strange.v1" if n == "ce_type" else v) for n, v in strange.headers)
+    place.routings.append(0, Record(topic=strange.topic, key=strange.key, headers=headers, value=strange.value))
+    place.routings.append(0, strange)
+    with pytest.raises(TransientError) as caught:
+        await place.worker()
+    assert place.routings.open_reads == 0, caught.value
+
+
+class Refusing:
+    """A collection whose inserts end as told."""
+
+    def __init__(self, **details: object) -> None:
+        self.details = {"writeErrors": [], "writeConcernErrors": [], **details}
+
+    def __getitem__(self, name: str) -> "Refusing":
+        return self
+
+    async def insert_many(self, documents: object, *, ordered: bool) -> None:
+        raise BulkWriteError(self.details)
+
+
+async def test_a_copy_that_may_not_be_durable_is_written_again() -> None:
+    entry = Entry(report_id="r", version=1, ownership=1, center_id="busan", type="t", partition=0, offset=0, event={})
+    known: object = [{"code": 11000}]
+    await DecisionStore(Refusing(writeErrors=known)).save([entry])  # type: ignore[arg-type]  # stands in for a database
+    unsure = Refusing(writeErrors=known, writeConcernErrors=[{"code": 64}])
+    with pytest.raises(TransientError, match="64"):
+        await DecisionStore(unsure).save([entry])  # type: ignore[arg-type]  # stands in for a database
