@@ -50,6 +50,7 @@ class Worker:
             "MONGODB_DATABASE_PREFIX": self.store.database_prefix,
             "ANALYTICS_PORT": str(self.port),
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
+            "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
             "ANALYTICS_RECONCILE_EVERY_S": "0.3",
             "IEUM_DEMO_TOKEN": TOKEN,
         }
