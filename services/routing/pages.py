@@ -37,7 +37,8 @@ def page_router(store: DecisionStore, board: Callable[[], Board], pages: Pages, 
     @router.get("/")
     async def centers(request: Request) -> Response:
         rows = [center_row(seat) for seat in board().values()]
-        return pages.render(request, "centers.html", rows=rows, cells=_cells(rows, pages, request), words=words)
+        cells = _cells(rows, pages, request)
+        return pages.render(request, "centers.html", rows=rows, cells=cells, words=words, center=center)
 
     @router.get("/decisions")
     async def look_up(report_id: ReportId) -> Response:
