@@ -16,6 +16,7 @@ from services.intake.status import StatusDesk
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.reports import Reports
 from shared import log, mongo
+from shared.bus import measures
 from shared.bus.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -63,13 +64,16 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     # Reports are accepted without Kafka, so Kafka being away must not take intake out of service: only the live half
-    # of the bus's checks counts here.
-    bus = Bus(bus_settings, "intake", Health(live=health.live), clock)
+    # of the bus's checks counts here, the other is shown among the metrics.
+    aside = Health(live=health.live)
+    bus = Bus(bus_settings, "intake", aside, clock)
     reports = Reports(mongo.connect(store_settings, "intake"), clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake")
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
     bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=StatusFollower(reports), pace_s=PACE_S)
+    aside.ready["relay.intake"] = relay.check
+    measures.show(aside.ready)
 
     keys = LodgingKeys(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))

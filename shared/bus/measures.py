@@ -1,7 +1,11 @@
 """What the bus measures. Labels are topic, partition and subscription, never a key."""
 
+from collections.abc import Mapping
+from functools import partial
+
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.health import Check
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
 
 _BY_TOPIC = ("subscription", "topic")
@@ -63,3 +67,19 @@ OUTBOX_PUBLISHED = Counter(
 OUTBOX_DROPPED = Counter(
     "ieum_outbox_offers_dropped", "Offers left to the sweep because the queue was full.", ("relay",), registry=REGISTRY
 )
+CHECK = Gauge(
+    "ieum_check",
+    "1 while the part works, 0 while it is in trouble that does not make the process unready.",
+    ("check",),
+    registry=REGISTRY,
+)
+
+
+def show(checks: Mapping[str, Check]) -> None:
+    """Show checks at ``/metrics`` that are kept out of readiness; asked anew whenever the metrics are read."""
+    for name, check in checks.items():
+        CHECK.labels(name).set_function(partial(_fine, check))
+
+
+def _fine(check: Check) -> float:
+    return float(check() is None)

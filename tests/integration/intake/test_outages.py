@@ -6,6 +6,7 @@ from collections import defaultdict
 from pydantic import SecretStr
 
 from deploy.local.engines import Engines
+from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import log_of, new_key, running, until
 
@@ -47,6 +48,8 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
     async with running(bus, store) as desk:
         answer = await desk.lodge()
         assert answer.status_code == 202
+        assert (await desk.http.get("/health/ready")).status_code == 200
+        assert 'ieum_check{check="bus"} 0.0' in exposition()[0].decode()
         own_engines.start_kafka()
 
         async def published() -> bool:
@@ -54,6 +57,11 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
 
         await until(published, seconds=60)
         assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
+
+        async def fine() -> bool:
+            return all(f'ieum_check{{check="{x}"}} 1.0' in exposition()[0].decode() for x in ("bus", "relay.intake"))
+
+        await until(fine, seconds=60)
 
 
 async def test_without_the_store_nothing_is_pretended(own_engines: Engines, unique: str) -> None:
