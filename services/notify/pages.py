@@ -77,8 +77,7 @@ def page_router(desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySetti
         chosen = center or request.cookies.get(_CHOICE, CENTRAL_DESK)
         answer = await console(request, chosen if known(chosen) else CENTRAL_DESK)
         if center is not None and known(center):
-            secure = request.url.scheme == "https"
-            answer.set_cookie(_CHOICE, center, httponly=True, samesite="strict", secure=secure)
+            answer.set_cookie(_CHOICE, center, httponly=True, samesite="strict", secure=pages.secure(request))
         return answer
 
     @router.get("/cases/{report_id}")
