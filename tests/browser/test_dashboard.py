@@ -186,6 +186,7 @@ def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path:
     page.goto(path.format(closed=site.closed))
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
+    assert "%(" not in page.content(), "a text without its number"
     assert broken == []  # among them: anything the content policy refused
 
 

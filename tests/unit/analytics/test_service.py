@@ -16,12 +16,15 @@ from services.analytics.api import wanted_format
 from services.analytics.handlers import next_offsets, together_or_fatal
 from services.analytics.policy.disclosure import Figure, Release
 from services.analytics.policy.reconciliation import Tally, reconcile
+from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.publications import Basis, Publications
 from shared.bus.records import Received
 from shared.clock import ManualClock
 from shared.errors import FatalError
 from shared.events.base import Envelope
 from shared.web.app import Problem
+from shared.web.language import Language
+from shared.web.pages import Pages
 from shared.web.translations import placeholders, read_catalog
 from tests.unit.analytics import events as make
 
@@ -213,6 +216,24 @@ def test_every_text_has_its_korean_with_the_same_holes() -> None:
     shared_texts = read_catalog(folder.parents[1] / "shared" / "web" / "locale")
     known = {*korean, *(str(m.id) for m in shared_texts if m.id)}
     assert texts_used(folder) - known == set()
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+def test_a_sentence_with_a_number_shows_the_number(lang: Language) -> None:
+    folder = Path(services.analytics.__file__).parent
+    pages = Pages(folder / "templates", folder / "locale", AnalyticsSettings(), "analytics")
+    blocks = [
+        block
+        for path in (folder / "templates").rglob("*.html")
+        for block in re.findall(r"{% trans.*?{% endtrans %}", path.read_text())
+    ]
+    assert blocks
+    for block in blocks:
+        numbered, holes = re.subn(r"(\w+)=[^ ,%]+", r"\1=25", block)
+        shown = pages._environments[lang].from_string(numbered).render()
+        assert "%(" not in shown
+        assert ("25" in shown) == bool(holes)
+        assert bool(re.search("[가-힣]", shown)) == (lang == "ko")
 
 
 def texts_used(folder: Path) -> set[str]:
