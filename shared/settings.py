@@ -53,7 +53,7 @@ class BusSettings(BaseSettings):
     replication_factor: int = Field(default=1, ge=1, le=9, examples=[3])
     session_timeout_ms: int = Field(default=6000, ge=2000, examples=[6000])
     call_timeout_s: float = Field(default=20.0, gt=0, examples=[20])
-    """Limit of every single call to Kafka; when it passes in a worker the process ends and is started again."""
+    """Seconds any single call to Kafka may take; when they pass, the work is tried again with back-off."""
     dead_letter_cap: int = Field(default=100, ge=1, examples=[100])
     """So many dead letters in a row stop a subscription until someone looks: a bad deployment, not bad records."""
 
