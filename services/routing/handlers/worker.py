@@ -96,13 +96,9 @@ class Worker:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         self._note_surge(len(batch))
         failures = [result for result in results if isinstance(result, BaseException)]
-        if not failures:
-            return [rejected for result in results if isinstance(result, list) for rejected in result]
-        try:
+        if failures:
             raise min(failures, key=lambda failure: isinstance(failure, TransientError))
-        finally:
-            # What is raised holds this frame, and this frame held it: the collector is asked to look rarely.
-            del results, failures, tasks
+        return [rejected for result in results if isinstance(result, list) for rejected in result]
 
     def _note_surge(self, records: int) -> None:
         if records >= SURGE_RECORDS:
