@@ -7,12 +7,12 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
-from shared.mongo import store_errors
 
 from services.analytics.model import CenterFact
 from services.analytics.policy.disclosure import Figure, Release
 from services.analytics.policy.reconciliation import Tally
 from services.analytics.store.folding import SLICE, Database
+from shared.mongo import store_errors
 
 
 class Reader:
