@@ -16,6 +16,7 @@ EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
         reports.ReportAmended,
         reports.ReportMessageLeft,
         reports.ReportWithdrawn,
+        reports.ReportReinstated,
         routings.ReportRouted,
         routings.ReportRerouted,
         routings.ReportUpdated,

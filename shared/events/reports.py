@@ -87,3 +87,11 @@ class ReportWithdrawn(_ReportStream):
     TYPE: ClassVar[str] = "report.withdrawn.v1"
 
     withdrawn_at: Moment
+
+
+class ReportReinstated(_ReportStream):
+    """The reporter undid a withdrawal within the time for second thoughts."""
+
+    TYPE: ClassVar[str] = "report.reinstated.v1"
+
+    reinstated_at: Moment

@@ -170,6 +170,7 @@ class UpdateKind(StrEnum):
     AMENDED = "amended"
     MESSAGE_LEFT = "message_left"
     REOPENED = "reopened"
+    REINSTATED = "reinstated"
 
 
 class SupportKind(StrEnum):

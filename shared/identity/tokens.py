@@ -1,0 +1,200 @@
+"""Signed tokens: who somebody is (minutes), and tickets that open one report's details once (60 seconds).
+
+Compact JWS with Ed25519 (RFC 7515, 8037). A token says its kind in ``typ`` and whom it is for in ``aud``, so none can
+be used as another. Nothing in them names a person or says what a report is about.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import IeumError
+from shared.events.base import CenterId, ReportId, StaffRef
+from shared.identity.keys import Known
+from shared.identity.principal import Principal
+from shared.identity.roles import ORGANISATIONS, StaffRole
+
+ISSUER: Final = "ieum"
+ACCESS_TYPE: Final = "ieum-access+jwt"
+ACCESS_AUDIENCE: Final = "ieum:staff"
+TICKET_TYPE: Final = "ieum-ticket+jwt"
+TICKET_AUDIENCE: Final = "ieum:details"
+ACCESS_LASTS: Final = timedelta(minutes=10)
+TICKET_LASTS: Final = timedelta(seconds=60)
+GRACE: Final = timedelta(minutes=60)
+"""How long past its time an access token still counts while notify does not answer: nobody is locked out by that."""
+_SKEW: Final = timedelta(seconds=10)
+_LONGEST: Final = 4096
+
+
+class Purpose(StrEnum):
+    """Why details are opened; part of the audit."""
+
+    FIRST_CONTACT = "first_contact"
+    FOLLOW_UP = "follow_up"
+    DELETION_SUPPORT = "deletion_support"
+    MESSAGE = "message"
+    HANDOVER = "handover"
+    ERASURE = "erasure"
+
+
+class TokenError(IeumError):
+    """A token that does not count. ``code`` is stable and says why; never told to the caller, only counted."""
+
+    def __init__(self, code: str) -> None:
+        """``code`` is one of ``malformed``, ``wrong_kind``, ``expired``, ``not_yet``, ``revoked``, ``claims``, ….
+
+        The rest are about keys: ``unknown_key``, ``expired_key``, ``bad_signature``.
+        """
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to open one report's details once."""
+
+    ticket_id: str
+    report_id: str
+    ownership: int
+    organisation: str
+    """The owning centre, of which the person is staff."""
+    subject: str
+    roles: frozenset[StaffRole]
+    session: str
+    purpose: Purpose
+    expires_at: datetime
+
+
+class _Claims(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    sub: StaffRef
+    org: str = Field(max_length=40)
+    roles: frozenset[StaffRole] = Field(min_length=1)
+    sid: str = Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")
+    iat: int
+    exp: int
+
+
+class _TicketClaims(_Claims):
+    org: CenterId
+    jti: str = Field(pattern=r"^[A-Za-z0-9_-]{16,64}$")
+    rid: ReportId
+    own: int = Field(ge=1)
+    why: Purpose
+
+
+class Signer:
+    """One private key, as notify uses it."""
+
+    def __init__(self, kid: str, key: Ed25519PrivateKey) -> None:
+        """``kid`` is the key's public name."""
+        self.kid: Final = kid
+        self._key = key
+
+    def access(self, principal: Principal) -> str:
+        """A token for somebody who is signed in, valid from and until what the principal says."""
+        claims = _common(principal.subject, principal.organisation, principal.roles, principal.session)
+        return self._sign(claims, ACCESS_TYPE, ACCESS_AUDIENCE, principal.issued_at, principal.expires_at)
+
+    def ticket(self, ticket: Ticket, now: datetime) -> str:
+        """A ticket to carry to intake."""
+        claims = _common(ticket.subject, ticket.organisation, ticket.roles, ticket.session)
+        claims |= {"jti": ticket.ticket_id, "rid": ticket.report_id, "own": ticket.ownership, "why": ticket.purpose}
+        return self._sign(claims, TICKET_TYPE, TICKET_AUDIENCE, now, ticket.expires_at)
+
+    def _sign(self, claims: Mapping[str, Any], kind: str, audience: str, issued: datetime, expires: datetime) -> str:
+        times = {"iat": int(issued.timestamp()), "exp": int(expires.timestamp()), "iss": ISSUER, "aud": audience}
+        return jwt.encode({**claims, **times}, self._key, "EdDSA", {"kid": self.kid, "typ": kind})
+
+
+def verify_access(token: str, known: Known, now: datetime) -> Principal:
+    """Whom a token speaks for. Raises ``TokenError``."""
+    claims = _Claims.model_validate(_verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, known, now, _Claims))
+    expires = datetime.fromtimestamp(claims.exp, UTC)
+    stale = expires <= now
+    if stale and (known.fresh(now) or now - expires > GRACE):
+        raise TokenError("expired")
+    _current(claims, known, now)
+    return Principal(
+        subject=claims.sub,
+        organisation=claims.org,
+        roles=claims.roles,
+        session=claims.sid,
+        issued_at=datetime.fromtimestamp(claims.iat, UTC),
+        expires_at=expires,
+        stale=stale,
+    )
+
+
+def verify_ticket(token: str, known: Known, now: datetime) -> Ticket:
+    """What a ticket allows. Raises ``TokenError``. That it is used once is the caller's to see to."""
+    claims = _TicketClaims.model_validate(_verified(token, TICKET_TYPE, TICKET_AUDIENCE, known, now, _TicketClaims))
+    expires = datetime.fromtimestamp(claims.exp, UTC)
+    if expires <= now or expires - datetime.fromtimestamp(claims.iat, UTC) > TICKET_LASTS:
+        raise TokenError("expired")
+    _current(claims, known, now)
+    return Ticket(
+        ticket_id=claims.jti,
+        report_id=claims.rid,
+        ownership=claims.own,
+        organisation=claims.org,
+        subject=claims.sub,
+        roles=claims.roles,
+        session=claims.sid,
+        purpose=claims.why,
+        expires_at=expires,
+    )
+
+
+def _common(subject: str, organisation: str, roles: frozenset[StaffRole], session: str) -> dict[str, Any]:
+    return {"sub": subject, "org": organisation, "roles": sorted(roles), "sid": session}
+
+
+def _verified(
+    token: str, kind: str, audience: str, known: Known, now: datetime, shape: type[_Claims]
+) -> dict[str, Any]:
+    if len(token) > _LONGEST:
+        raise TokenError("malformed")
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError:
+        raise TokenError("malformed") from None
+    if header.get("typ") != kind or header.get("alg") != "EdDSA":
+        raise TokenError("wrong_kind")
+    key = known.keys.get(str(header.get("kid")))
+    if key is None:
+        raise TokenError("unknown_key")
+    public, valid_until = key
+    if valid_until <= now:
+        raise TokenError("expired_key")
+    # Times are judged here and not by the library: tests jump in time, and stale tokens count while notify is away.
+    options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "iat", "sub"]}
+    try:
+        claims = jwt.decode(token, public, ["EdDSA"], options=options, audience=audience, issuer=ISSUER)
+        shape.model_validate(claims)
+    except jwt.InvalidSignatureError:
+        raise TokenError("bad_signature") from None
+    except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
+        raise TokenError("wrong_kind") from None
+    except jwt.InvalidTokenError:
+        raise TokenError("malformed") from None
+    except ValidationError:
+        raise TokenError("claims") from None
+    return claims
+
+
+def _current(claims: _Claims, known: Known, now: datetime) -> None:
+    if claims.org not in ORGANISATIONS:
+        raise TokenError("claims")
+    if datetime.fromtimestamp(claims.iat, UTC) > now + _SKEW:
+        raise TokenError("not_yet")
+    if claims.sid in known.revoked:
+        raise TokenError("revoked")

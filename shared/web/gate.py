@@ -1,0 +1,141 @@
+"""The doors of HTTP routes: every route says which action it is, and who may do that is looked up in one table.
+
+``Depends(OPEN)`` for what anybody may do, ``Depends(gate(Action.…))`` for staff. A route without a door is refused at
+start (``unnamed``). Where the thing belongs to an organisation, the handler asks again with ``gate.demand``.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.identity.source import Identity
+from shared.settings import ServiceSettings
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop
+
+Refused = Callable[[Request, Principal | None, Action, str | None], None]
+"""Told of everybody who was turned away: request, who (if known), what, of which organisation. For the audit."""
+
+
+class Door:
+    """A FastAPI dependency that names what a route does."""
+
+    def __init__(self, action: Action) -> None:
+        """``action`` is what the permission table is asked for."""
+        self.action: Final = action
+
+
+class OpenDoor(Door):
+    """For what anybody may do."""
+
+    async def __call__(self) -> None:
+        """Lets everybody in."""
+
+
+OPEN: Final = OpenDoor(Action.OPEN)
+
+
+class Gate:
+    """Makes the doors of one service."""
+
+    def __init__(self, identity: Identity, settings: ServiceSettings, *, refused: Refused | None = None) -> None:
+        """``settings`` say where people sign in; ``refused`` hears of everybody turned away."""
+        self.identity: Final = identity
+        self._sign_in = settings.public_urls.get("notify", "").rstrip("/")
+        self._refused = refused
+
+    def __call__(self, action: Action) -> "StaffDoor":
+        """The door of one action, as a dependency that gives the ``Principal``."""
+        return StaffDoor(self, action)
+
+    async def admit(self, request: Request, action: Action) -> Principal:
+        """Who it is. Raises Problem 401 or 403; on a page, a 303 to the sign-in page."""
+        principal = self.identity.principal_of(request)
+        if principal is None:
+            raise self._unknown(request)
+        self.demand(request, principal, action)
+        request.state.principal = principal
+        return principal
+
+    def demand(self, request: Request, principal: Principal, action: Action, organisation: str | None = None) -> None:
+        """Raises Problem 403 ``not_allowed`` unless they may do this to what belongs to the organisation."""
+        if principal.may(action, organisation):
+            return
+        if self._refused is not None:
+            self._refused(request, principal, action, organisation)
+        raise Problem(403, "not_allowed", gettext_noop("Your role at your organisation does not allow this."))
+
+    def _unknown(self, request: Request) -> Exception:
+        page = not request.url.path.startswith("/api/") and request.method in {"GET", "HEAD"}
+        if page and self._sign_in:
+            return HTTPException(
+                303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': _here(request)})}"}
+            )
+        return Problem(
+            401,
+            "not_signed_in",
+            gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
+            headers={"WWW-Authenticate": 'Bearer realm="ieum"'},
+        )
+
+
+class StaffDoor(Door):
+    """For one action of staff."""
+
+    def __init__(self, gate: Gate, action: Action) -> None:
+        """Made by ``Gate``."""
+        super().__init__(action)
+        self._gate = gate
+
+    async def __call__(self, request: Request) -> Principal:
+        """Who it is, if they may."""
+        return await self._gate.admit(request, self.action)
+
+
+class Entry(NamedTuple):
+    """One route of an application as a permission test sees it."""
+
+    methods: tuple[str, ...]
+    path: str
+    actions: tuple[Action, ...]
+    """What its doors name; there should be exactly one."""
+    in_schema: bool
+
+
+def entries(app: FastAPI) -> list[Entry]:
+    """Every route of an application, infrastructure included, with the actions it names."""
+    found = []
+    for route in iter_route_contexts(app.routes):
+        actions = tuple(sorted({door.action for door in _doors(getattr(route, "dependant", None))}))
+        methods = tuple(sorted((route.methods or set()) - {"HEAD"})) or ("MOUNT",)
+        found.append(Entry(methods, route.path or "", actions, bool(getattr(route, "include_in_schema", False))))
+    return found
+
+
+def unnamed(app: FastAPI) -> list[str]:
+    """Routes that name no action or several: ``METHOD path``. For a test, and for the start."""
+    return sorted(f"{'/'.join(entry.methods)} {entry.path}" for entry in entries(app) if len(entry.actions) != 1)
+
+
+def _doors(dependant: Dependant | None) -> list[Door]:
+    found: list[Door] = []
+    waiting = [dependant] if dependant is not None else []
+    while waiting:
+        one = waiting.pop()
+        call: object = one.call
+        if isinstance(call, Door):
+            found.append(call)
+        waiting += one.dependencies
+    return found
+
+
+def _here(request: Request) -> str:
+    return str(request.url)
