@@ -6,9 +6,9 @@ Every error names the variable, what was found and an example, in one line each.
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -95,6 +95,18 @@ class ServiceSettings(BaseSettings):
     )
     """Staff token shared by console and API until sign-in exists; unset means every staff route refuses."""
 
+    identity_url: str = Field(
+        default="",
+        validation_alias="IEUM_IDENTITY_URL",
+        pattern=r"^(https?://\S+)?$",
+        examples=["http://notify.internal:8003"],
+    )
+    """Where this service asks for the keys that sign-ins are verified with; empty: notify's public address."""
+    keys_cache: Path | None = Field(
+        default=None, validation_alias="IEUM_KEYS_CACHE", examples=["/var/lib/ieum/intake/identity-keys.json"]
+    )
+    """File that keeps those keys over a restart while notify is down. Unset or empty: they are kept in memory only."""
+
     trusted_proxies: str = Field(
         default="",
         validation_alias="IEUM_TRUSTED_PROXIES",
@@ -113,6 +125,16 @@ class ServiceSettings(BaseSettings):
     Unset: callers on this machine that no proxy handed on see them without one.
     In a container network Prometheus is another machine: give both sides the token (``authorization: credentials``).
     """
+
+    @field_validator("keys_cache", mode="before")
+    @classmethod
+    def _no_cache(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _identity(self) -> Self:
+        self.identity_url = self.identity_url or self.public_urls.get("notify", "")
+        return self
 
     def served_by_https(self, service: str) -> bool:
         """Whether browsers reach a service by https, whoever ends the TLS."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import orjson
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from shared.web import problems
 from shared.web.bodies import is_json
 from shared.web.docs import docs_page, openapi_of
 from shared.web.edge import Edge, security_headers
+from shared.web.gate import OPEN
 from shared.web.insight import Insight
 from shared.web.pages import Pages
 from shared.web.problems import FieldError, Problem
@@ -90,7 +91,7 @@ def create_app(
 
 
 def _infrastructure(app: FastAPI, pages: Pages, health: Health, insight: Insight) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
+    router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
     @router.get("/health/live")
     async def live(request: Request) -> Response:

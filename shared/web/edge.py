@@ -140,7 +140,8 @@ class Edge:
         length = given.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._limit:
             return self._too_large()
-        return check_origin(scope["scheme"], given, self._own_origins)
+        cookies = b";".join(value for name, value in scope["headers"] if name == b"cookie")
+        return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 
     def _too_large(self) -> Problem:
         return Problem(

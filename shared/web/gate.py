@@ -49,6 +49,7 @@ class Gate:
     def __init__(self, identity: Identity, settings: ServiceSettings, *, refused: Refused | None = None) -> None:
         """``settings`` say where people sign in; ``refused`` hears of everybody turned away."""
         self.identity: Final = identity
+        self._urls = settings.public_urls
         self._sign_in = settings.public_urls.get("notify", "").rstrip("/")
         self._refused = refused
 
@@ -77,7 +78,7 @@ class Gate:
         page = not request.url.path.startswith("/api/") and request.method in {"GET", "HEAD"}
         if page and self._sign_in:
             return HTTPException(
-                303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': _here(request)})}"}
+                303, headers={"Location": f"{self._sign_in}/session?{urlencode({'next': self._here(request)})}"}
             )
         return Problem(
             401,
@@ -85,6 +86,12 @@ class Gate:
             gettext_noop("Sign in, or send an access token as “Authorization: Bearer …”."),
             headers={"WWW-Authenticate": 'Bearer realm="ieum"'},
         )
+
+    def _here(self, request: Request) -> str:
+        # By the configured address where there is one: the Host header is the caller's to choose.
+        base = self._urls.get(getattr(request.app.state, "service", ""), "").rstrip("/")
+        query = f"?{request.url.query}" if request.url.query else ""
+        return f"{base}{request.url.path}{query}" if base else str(request.url)
 
 
 class StaffDoor(Door):
@@ -135,7 +142,3 @@ def _doors(dependant: Dependant | None) -> list[Door]:
             found.append(call)
         waiting += one.dependencies
     return found
-
-
-def _here(request: Request) -> str:
-    return str(request.url)

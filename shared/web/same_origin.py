@@ -13,6 +13,13 @@ from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
 SESSION_COOKIE: Final = "ieum_session"
+"""The access token; every service reads it."""
+SID_COOKIE: Final = "ieum_sid"
+"""The session itself; notify alone reads it."""
+SIGN_IN_PATHS: Final = ("/session", "/invitation", "/api/v1/sign-in", "/api/v1/session")
+"""Where somebody becomes somebody else in this browser: another site must not do that even where no cookie is yet."""
+
+_OURS: Final = frozenset(name.encode() for name in (SESSION_COOKIE, SID_COOKIE))
 
 
 def origins_of(urls: Mapping[str, str]) -> frozenset[str]:
@@ -21,9 +28,22 @@ def origins_of(urls: Mapping[str, str]) -> frozenset[str]:
     return frozenset(f"{part.scheme}://{part.netloc}".lower() for part in parts)
 
 
-def check(scheme: str, headers: Mapping[bytes, bytes], own_origins: frozenset[str]) -> Problem | None:
-    """A 403 problem for an unsafe request with a sign-in cookie that is not provably from our pages, else None."""
-    if SESSION_COOKIE.encode() + b"=" not in headers.get(b"cookie", b""):
+def check(
+    scheme: str,
+    headers: Mapping[bytes, bytes],
+    own_origins: frozenset[str],
+    path: str = "/",
+    cookies: bytes | None = None,
+) -> Problem | None:
+    """A 403 problem for an unsafe request that is not provably from our pages, else None.
+
+    Asked of requests with a cookie of ours, and of every sign-in (login CSRF). A sign-in that carries neither header
+    comes from no browser: browsers have sent ``Origin`` with every POST since 2020. ``cookies`` are all ``Cookie``
+    headers joined, since HTTP/2 may split them; None: the one in ``headers``.
+    """
+    bare = headers.get(b"sec-fetch-site") is None and headers.get(b"origin") is None
+    given = headers.get(b"cookie", b"") if cookies is None else cookies
+    if not has_cookie(given) and (bare or not is_sign_in(path)):
         return None
     site = headers.get(b"sec-fetch-site")
     if site in (b"same-origin", b"none"):
@@ -34,3 +54,13 @@ def check(scheme: str, headers: Mapping[bytes, bytes], own_origins: frozenset[st
     if site in (None, b"same-site") and origin and origin != "null" and (origin == own or origin in own_origins):
         return None
     return Problem(403, "foreign_origin", gettext_noop("This request did not come from one of our own pages."))
+
+
+def has_cookie(cookies: bytes) -> bool:
+    """Whether there is a cookie that signs somebody in."""
+    return any(pair.partition(b"=")[0].strip() in _OURS for pair in cookies.split(b";"))
+
+
+def is_sign_in(path: str) -> bool:
+    """Whether an address is one where somebody signs in."""
+    return any(path == own or path.startswith(f"{own}/") for own in SIGN_IN_PATHS)

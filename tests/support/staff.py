@@ -1,0 +1,130 @@
+"""Signed-in people for tests: an identity that knows a key of its own, and tokens made with it."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.clock import Clock
+from shared.identity.keys import KeyDocument, PublicKey, Revoked
+from shared.identity.principal import Principal
+from shared.identity.roles import StaffRole
+from shared.identity.source import TOKEN_COOKIE, Identity
+from shared.identity.tokens import ACCESS_LASTS, GRACE, TICKET_LASTS, Purpose, Signer, Ticket
+
+SUBJECT = "s-testfolk"
+"""Who it is unless a test says otherwise."""
+
+
+class TestIdentity:
+    """A stand-in for notify's signing: the real verification, with a key made here."""
+
+    __test__ = False
+
+    def __init__(self, clock: Clock, *, key: Ed25519PrivateKey | None = None) -> None:
+        """``key`` is a fresh one unless given (a second process then knows the same document)."""
+        self.clock = clock
+        self.private = key or Ed25519PrivateKey.generate()
+        self.signer = Signer(secrets.token_hex(8), self.private)
+        self._revoked: list[Revoked] = []
+        self.identity = Identity(self.fetch, clock)
+        self.identity.learn(self.document())
+
+    async def fetch(self) -> KeyDocument:
+        """As notify answers."""
+        return self.document()
+
+    def document(self) -> KeyDocument:
+        """What notify would publish; hand it to ``Identity.learn`` of a service under test."""
+        now = self.clock.now()
+        public = jwt.algorithms.OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
+        key = PublicKey(kid=self.signer.kid, x=str(public["x"]), valid_until=now + timedelta(days=400))
+        return KeyDocument(keys=(key,), revoked=tuple(self._revoked), issued_at=now)
+
+    def revoke(self, session: str) -> None:
+        """End a session as notify would, and let ``identity`` know."""
+        self._revoked.append(Revoked(session=session, until=self.clock.now() + ACCESS_LASTS + GRACE))
+        self.identity.learn(self.document())
+
+    def principal(
+        self,
+        organisation: str,
+        *roles: StaffRole | str,
+        subject: str = SUBJECT,
+        session: str | None = None,
+        lasts: timedelta = ACCESS_LASTS,
+        issued_at: datetime | None = None,
+    ) -> Principal:
+        """Somebody with these roles, signed in now."""
+        now = issued_at or self.clock.now()
+        return Principal(
+            subject=subject,
+            organisation=organisation,
+            roles=frozenset(StaffRole(role) for role in roles),
+            session=session or secrets.token_urlsafe(24),
+            issued_at=now,
+            expires_at=now + lasts,
+        )
+
+    def token(
+        self,
+        organisation: str,
+        *roles: StaffRole | str,
+        subject: str = SUBJECT,
+        session: str | None = None,
+        lasts: timedelta = ACCESS_LASTS,
+    ) -> str:
+        """An access token."""
+        return self.signer.access(self.principal(organisation, *roles, subject=subject, session=session, lasts=lasts))
+
+    def bearer(
+        self,
+        organisation: str,
+        *roles: StaffRole | str,
+        subject: str = SUBJECT,
+        session: str | None = None,
+        lasts: timedelta = ACCESS_LASTS,
+    ) -> dict[str, str]:
+        """Headers of an API caller."""
+        token = self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)
+        return {"Authorization": f"Bearer {token}"}
+
+    def cookie(
+        self,
+        organisation: str,
+        *roles: StaffRole | str,
+        subject: str = SUBJECT,
+        session: str | None = None,
+        lasts: timedelta = ACCESS_LASTS,
+    ) -> dict[str, str]:
+        """Cookies of a browser. Unsafe requests with them also need an ``Origin`` or ``Sec-Fetch-Site`` of ours."""
+        return {TOKEN_COOKIE: self.token(organisation, *roles, subject=subject, session=session, lasts=lasts)}
+
+    def ticket(
+        self,
+        report_id: str,
+        organisation: str,
+        *roles: StaffRole | str,
+        ownership: int = 1,
+        subject: str = SUBJECT,
+        session: str | None = None,
+        purpose: Purpose = Purpose.FIRST_CONTACT,
+        lasts: timedelta = TICKET_LASTS,
+        issued_at: datetime | None = None,
+    ) -> str:
+        """A ticket to one report's details; a counsellor's unless roles are named."""
+        now = issued_at or self.clock.now()
+        ticket = Ticket(
+            ticket_id=uuid.uuid4().hex,
+            report_id=report_id,
+            ownership=ownership,
+            organisation=organisation,
+            subject=subject,
+            roles=frozenset(StaffRole(role) for role in roles or (StaffRole.COUNSELLOR,)),
+            session=session or secrets.token_urlsafe(24),
+            purpose=purpose,
+            expires_at=now + lasts,
+        )
+        return self.signer.ticket(ticket, now)
