@@ -12,6 +12,7 @@ from shared.events.vocabulary import (
     EndReason,
     PassedOver,
     RoutingReason,
+    TransferVoid,
     UpdateKind,
 )
 
@@ -95,6 +96,8 @@ class ReportUpdated(_RoutingStream):
     TYPE: ClassVar[str] = "report.updated.v1"
 
     kind: UpdateKind
+    void_reason: TransferVoid | None = None
+    """With ``transfer_void``; the cause then names the acceptance that was void."""
     center_id: CenterId
     facts: ReportFacts
 

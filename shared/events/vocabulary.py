@@ -171,6 +171,19 @@ class UpdateKind(StrEnum):
     MESSAGE_LEFT = "message_left"
     REOPENED = "reopened"
     REINSTATED = "reinstated"
+    TRANSFER_VOID = "transfer_void"
+    """A transfer was accepted and cannot be carried out; the owner is the same."""
+
+
+class TransferVoid(StrEnum):
+    """Why an accepted transfer could not be carried out."""
+
+    SAME_OWNER = "same_owner"
+    DECLINED = "declined"
+    """The reporter does not want that centre."""
+    CENTER_CLOSED = "center_closed"
+    CENTRAL_NOT_NEEDED = "central_not_needed"
+    """The central centre owns only while every centre that may take the report is closed."""
 
 
 class SupportKind(StrEnum):
