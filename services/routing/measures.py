@@ -23,7 +23,12 @@ IGNORED = Gauge(
 )
 GARBAGE = Counter("ieum_routing_garbage", "Records passed over while reading on: not readable.", registry=REGISTRY)
 REPEATED = Counter("ieum_routing_repeated_events", "Events already acted on.", registry=REGISTRY)
-VOID = Counter("ieum_routing_void_events", "Case events of an ownership that is over.", registry=REGISTRY)
+VOID = Counter(
+    "ieum_routing_void_events",
+    "Events that changed nothing, by reason: of an ownership that is over, or not fitting the report any more.",
+    ("reason",),
+    registry=REGISTRY,
+)
 REFRESHES = Counter(
     "ieum_routing_refreshes", "Reads to the end of the log because a case event was ahead.", registry=REGISTRY
 )

@@ -53,6 +53,8 @@ class Standing(NamedTuple):
     """The facts as JSON; bytes, because hundreds of thousands of them are held."""
     case_causes: tuple[str, ...] = ()
     """Ids of the case events already acted on: a redelivered one is not acted on again."""
+    waits_since: datetime | None = None
+    """When it was last reopened or reinstated under this ownership: what was acknowledged before waits again."""
 
 
 class FirstRouting(NamedTuple):

@@ -17,6 +17,8 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, UpdateKind
 
+BROUGHT_BACK = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+"""Updates after which a report that had ended is open again."""
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
 
@@ -34,8 +36,8 @@ class PartitionState:
     """Weighted open cases of each centre; drills weigh nothing."""
     counted: dict[str, int] = field(default_factory=dict)
     """Open cases of each centre without drills."""
-    acknowledged: dict[str, int] = field(default_factory=dict)
-    """The highest ownership of each report that somebody acknowledged."""
+    acknowledged: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    """The newest acknowledgement of each report: its ownership and when."""
     ignored: int = 0
     """Records that came second: late writers and repeats."""
 
@@ -61,15 +63,29 @@ class PartitionState:
 
     def acknowledge(self, event: CaseAcknowledged) -> None:
         """Remember that somebody at the owner of this ownership looks after the report."""
-        known = self.acknowledged.get(event.report_id, 0)
-        self.acknowledged[event.report_id] = max(known, event.ownership)
+        said = (event.ownership, event.at)
+        self.acknowledged[event.report_id] = max(self.acknowledged.get(event.report_id, said), said)
 
     def unacknowledged(self, center_id: str) -> Iterator[tuple[str, Standing]]:
         """Open reports of a centre that nobody there has acknowledged, oldest first."""
         for report_id in self.open_by_center.get(center_id, ()):
             standing = self.standings[report_id]
-            if self.acknowledged.get(report_id, 0) < standing.ownership:
+            if not self._looked_after(report_id, standing):
                 yield report_id, standing
+
+    def _looked_after(self, report_id: str, standing: Standing) -> bool:
+        """Whether somebody acknowledged the report since it last began to wait.
+
+        An acknowledgement from before a reopening or a reinstatement does not count: notify shows the report as waiting
+        again, and at a centre that has closed meanwhile nobody would come. It is told from a later one by its time, for
+        the two topics have no order between them; whichever is read first, the answer is the same. Clocks that differ
+        by seconds can at most move a report that has just been taken (notify then says so), or leave one where its
+        staff took it seconds before.
+        """
+        ownership, at = self.acknowledged.get(report_id, (0, standing.received_at))
+        if ownership != standing.ownership:
+            return ownership > standing.ownership
+        return standing.waits_since is None or at >= standing.waits_since
 
     def _count(self, report_id: str, standing: Standing, sign: int) -> None:
         center = standing.center_id
@@ -93,11 +109,11 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
     match event:
         case ReportRerouted():
             return _with_facts(common, event.facts)._replace(
-                ownership=event.ownership, center_id=event.decision.center_id
+                ownership=event.ownership, center_id=event.decision.center_id, waits_since=None
             )
         case ReportUpdated():
             updated = _with_facts(common, event.facts)
-            return updated._replace(ended=None) if event.kind is UpdateKind.REOPENED else updated
+            return updated._replace(ended=None, waits_since=event.decided_at) if event.kind in BROUGHT_BACK else updated
         case ReportEnded():
             return common._replace(ended=event.reason)
 

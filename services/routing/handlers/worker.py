@@ -171,7 +171,9 @@ class Worker:
         return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
 
     def _moment(self) -> Moment:
+        # As the log will hold it: memory must come out the same whether it was decided here or read back.
         now = self._clock.now()
+        now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         return Moment(now=now, day=now.astimezone(SEOUL).date())
 
     async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
@@ -240,7 +242,8 @@ SAMPLE: Final = 10
 
 def _count(outcome: Outcome) -> None:
     measures.REPEATED.inc(outcome.repeated)
-    measures.VOID.inc(outcome.void)
+    for reason, number in outcome.void.items():
+        measures.VOID.labels(reason).inc(number)
     reasons: dict[str, int] = {}
     over = 0
     for draft in outcome.drafts:

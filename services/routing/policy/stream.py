@@ -5,20 +5,37 @@ not the intention, change the state. One batch holds at most one draft per repor
 intention that the first is accepted, and where it came second in the log the wrong one would follow it.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
 
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
-from services.routing.policy.assign import choose, decision_of, linked_center, transferred
+from services.routing.policy import records
+from services.routing.policy.assign import choose, linked_center, transferred
+from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
-from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
-from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReceived, ReportWithdrawn
-from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
+from shared.events.reports import (
+    ReportAmended,
+    ReportFacts,
+    ReportMessageLeft,
+    ReportReceived,
+    ReportReinstated,
+    ReportWithdrawn,
+)
+from shared.events.routings import Cause
 from shared.events.vocabulary import CauseKind, CenterState, EndReason, UpdateKind
+
+Later = ReportAmended | ReportMessageLeft | ReportWithdrawn | ReportReinstated
+"""What intake tells after the report itself."""
+_KINDS = {
+    ReportAmended.TYPE: UpdateKind.AMENDED,
+    ReportMessageLeft.TYPE: UpdateKind.MESSAGE_LEFT,
+    ReportReinstated.TYPE: UpdateKind.REINSTATED,
+}
 
 
 @dataclass(slots=True)
@@ -31,8 +48,8 @@ class Outcome:
     """Places of events that wait until the log holds what this batch says about their report."""
     repeated: int = 0
     """Events already acted on."""
-    void: int = 0
-    """Case events of an ownership that is over, or that no longer fit the report."""
+    void: Counter[str] = field(default_factory=Counter)
+    """Events that change nothing, by reason: made under an ownership that is over, or no longer fitting the report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +122,7 @@ class _Desk:
                 self._received(event, one)
             case ReportEvent(report_id=report_id) if report_id in self._ahead and self._follows(one.event):
                 self.outcome.deferred.append(index)
-            case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() as event:
+            case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() | ReportReinstated() as event:
                 self._reported(index, event, one)
             case CaseEvent() as event:
                 self._case(index, event, one)
@@ -134,7 +151,7 @@ class _Desk:
         elsewhere = {other: self._owners[other] for other in standings if other in self._owners}
         return linked_center(list((elsewhere | known).values()))
 
-    def _reported(self, index: int, event: ReportAmended | ReportMessageLeft | ReportWithdrawn, one: Incoming) -> None:
+    def _reported(self, index: int, event: Later, one: Incoming) -> None:
         """Something after the report itself: passed on once, however often it is read."""
         standing = self._standing(event.report_id)
         if standing is None:
@@ -142,30 +159,25 @@ class _Desk:
             self.outcome.refused.append(Refusal(index, "unknown_report", f"{event.TYPE} about a report not received"))
         elif event.intake_version <= standing.intake_version:
             self.outcome.repeated += 1
+        elif isinstance(event, ReportReinstated) and standing.ended is not EndReason.WITHDRAWN:
+            # The withdrawal never got here (it lies in the dead topic): there is nothing to undo, least of all the
+            # closing of a case by its centre.
+            self.outcome.void["not_withdrawn"] += 1
         else:
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
             self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
 
-    def _passed_on(
-        self, event: ReportAmended | ReportMessageLeft | ReportWithdrawn, standing: Standing, cause: Cause
-    ) -> RoutingEvent:
+    def _passed_on(self, event: Later, standing: Standing, cause: Cause) -> RoutingEvent:
+        """The record that passes it on. Only a reinstatement brings back what was withdrawn, never an amendment.
+
+        A report that was closed before it was withdrawn comes back open: better that a person looks once too often
+        than that somebody who came back is seen by nobody.
+        """
+        report_id, now, version = event.report_id, self._moment.now, event.intake_version
         if isinstance(event, ReportWithdrawn):
-            return self._ended(event.report_id, standing, EndReason.WITHDRAWN, cause, event.intake_version)
-        if isinstance(event, ReportAmended):
-            kind, facts = UpdateKind.AMENDED, event.facts
-        else:
-            kind, facts = UpdateKind.MESSAGE_LEFT, ReportFacts.model_validate_json(standing.facts)
-        return ReportUpdated(
-            report_id=event.report_id,
-            version=standing.version + 1,
-            ownership=standing.ownership,
-            intake_version=event.intake_version,
-            cause=cause,
-            decided_at=self._moment.now,
-            kind=kind,
-            center_id=standing.center_id,
-            facts=facts,
-        )
+            return records.ended(report_id, standing, EndReason.WITHDRAWN, cause, now, intake_version=version)
+        facts = event.facts if isinstance(event, ReportAmended) else None
+        return records.updated(report_id, standing, _KINDS[event.TYPE], cause, now, intake_version=version, facts=facts)
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
@@ -175,7 +187,7 @@ class _Desk:
             return
         standing = self._standing(event.report_id)
         if standing is None or event.ownership < standing.ownership:
-            self.outcome.void += 1
+            self.outcome.void["superseded"] += 1
         elif one.event_id in standing.case_causes:
             self.outcome.repeated += 1
         else:
@@ -187,70 +199,44 @@ class _Desk:
             case CaseTransferAccepted():
                 self._transfer(index, event, standing, cause, one)
             case CaseClosed() if standing.ended is None:
-                ended = self._ended(event.report_id, standing, EndReason.CLOSED, cause, standing.intake_version)
+                ended = records.ended(event.report_id, standing, EndReason.CLOSED, cause, self._moment.now)
                 self._publish(standing, ended, one.traceparent)
             case CaseReopened() if standing.ended is EndReason.CLOSED:
-                self._publish(standing, self._reopened(event.report_id, standing, cause), one.traceparent)
-            case CaseClosed() | CaseReopened():
-                self.outcome.void += 1
+                reopened = records.updated(event.report_id, standing, UpdateKind.REOPENED, cause, self._moment.now)
+                self._publish(standing, reopened, one.traceparent)
+            case CaseClosed():
+                self.outcome.void["ended"] += 1
+            case CaseReopened():
+                self.outcome.void["not_closed"] += 1
             case _:
                 pass  # acknowledgements are folded by the caller; all else changes no ownership
 
     def _transfer(
         self, index: int, event: CaseTransferAccepted, standing: Standing, cause: Cause, one: Incoming
     ) -> None:
-        if event.to_center_id not in CENTER_IDS and event.to_center_id != CENTRAL:
+        if not known_target(event.to_center_id):
             self.outcome.refused.append(Refusal(index, "unknown_center", "transfer to a centre that does not exist"))
-        elif standing.ended is not None or event.to_center_id == standing.center_id:
-            self.outcome.void += 1
-        else:
-            facts = ReportFacts.model_validate_json(standing.facts)
+            return
+        if standing.ended is not None:
+            # The end is on the stream already, and whoever waited for the case has read it there.
+            self.outcome.void["ended"] += 1
+            return
+        facts = ReportFacts.model_validate_json(standing.facts)
+        why = why_void(event.to_center_id, standing.center_id, facts, self.board)
+        if why is None:
             choice = transferred(event.to_center_id, facts, self.board, self._moment.day)
             self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
+        else:
+            self.outcome.void[why] += 1
+            void, now = UpdateKind.TRANSFER_VOID, self._moment.now
+            told = records.updated(event.report_id, standing, void, cause, now, facts=facts, why=why)
+            self._publish(standing, told, one.traceparent)
 
     def reroute(
         self, report_id: str, standing: Standing, choice: Choice, facts: ReportFacts, cause: Cause, traceparent: str
     ) -> None:
-        event = ReportRerouted(
-            report_id=report_id,
-            version=standing.version + 1,
-            ownership=standing.ownership + 1,
-            intake_version=standing.intake_version,
-            cause=cause,
-            decided_at=self._moment.now,
-            received_at=standing.received_at,
-            previous_center_id=standing.center_id,
-            decision=decision_of(choice),
-            facts=facts,
-        )
+        event = records.rerouted(report_id, standing, choice, facts, cause, self._moment.now)
         self._publish(standing, event, traceparent)
-
-    def _ended(
-        self, report_id: str, standing: Standing, reason: EndReason, cause: Cause, intake_version: int
-    ) -> ReportEnded:
-        return ReportEnded(
-            report_id=report_id,
-            version=standing.version + 1,
-            ownership=standing.ownership,
-            intake_version=intake_version,
-            cause=cause,
-            decided_at=self._moment.now,
-            reason=reason,
-            center_id=standing.center_id,
-        )
-
-    def _reopened(self, report_id: str, standing: Standing, cause: Cause) -> ReportUpdated:
-        return ReportUpdated(
-            report_id=report_id,
-            version=standing.version + 1,
-            ownership=standing.ownership,
-            intake_version=standing.intake_version,
-            cause=cause,
-            decided_at=self._moment.now,
-            kind=UpdateKind.REOPENED,
-            center_id=standing.center_id,
-            facts=ReportFacts.model_validate_json(standing.facts),
-        )
 
     def _publish(self, before: Standing, event: RoutingEvent, traceparent: str) -> None:
         self._write(event.report_id, before, standing_after(event, before), event, traceparent)

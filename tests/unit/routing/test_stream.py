@@ -1,60 +1,16 @@
 """What a batch of events makes of what the log says."""
 
-from typing import Any
-
 import pytest
 
-from services.routing.model import Incoming
-from services.routing.policy.stream import Outcome, cases_ahead_of, decide, moves
+from services.routing.policy.stream import cases_ahead_of, decide
 from services.routing.projection import PartitionState
-from services.routing.rendering import message_of
 from shared.errors import FatalError
-from shared.events.base import Event
-from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
-from shared.events.catalog import parse_event
-from shared.events.reports import ReportAmended, ReportMessageLeft, ReportWithdrawn
-from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from shared.events.vocabulary import CauseKind, EndReason, RoutingReason, UpdateKind
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, incoming, received, report_id
-
-
-def published(outcome: Outcome) -> list[Any]:
-    messages = [message_of(draft) for draft in outcome.drafts]
-    return [parse_event("routings", key, headers, value)[0] for key, value, headers in messages]
-
-
-def settle(state: PartitionState, outcome: Outcome) -> list[Any]:
-    """Publish and read back: the state learns from the log, never from the drafts."""
-    events = published(outcome)
-    for event in events:
-        state.fold(event)
-        state.position += 1
-    return events
-
-
-def run(state: PartitionState, *events: Event | Incoming, **board_args: Any) -> Outcome:
-    batch = [e if isinstance(e, Incoming) else incoming(e, _source(e)) for e in events]
-    return decide(batch, state, board(**board_args), MOMENT, {})
-
-
-def _source(event: Event) -> str:
-    return "notify" if event.TOPIC == "cases" else "intake"
-
-
-def routed(number: int = 1, division: str = "busan", **more: Any) -> PartitionState:
-    state = PartitionState()
-    settle(state, run(state, received(number, division, **more)))
-    return state
-
-
-def case(cls: type[Any], version: int = 1, ownership: int = 1, number: int = 1, **more: Any) -> Any:
-    return cls(
-        report_id=report_id(number), case_version=version, ownership=ownership, center_id="busan", at=NOW, **more
-    )
-
-
-def accepted(to: str, version: int = 1, ownership: int = 1) -> Any:
-    return case(CaseTransferAccepted, version, ownership, offer_id="o1", to_center_id=to)
+from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened
+from shared.events.reports import ReportAmended, ReportMessageLeft
+from shared.events.routings import ReportRouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, RoutingReason, UpdateKind
+from tests.unit.routing.builders import MOMENT, NOW, board, facts, incoming, received, report_id
+from tests.unit.routing.steps import case, published, routed, run, settle
 
 
 def test_a_report_is_routed_once_however_often_it_is_read() -> None:
@@ -102,67 +58,9 @@ def test_a_message_is_passed_on_with_the_facts_as_they_stand() -> None:
     assert (event.kind, event.facts) == (UpdateKind.MESSAGE_LEFT, facts("busan"))
 
 
-def test_a_withdrawn_report_ends_and_is_no_load() -> None:
-    state = routed()
-    (event,) = settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
-    assert isinstance(event, ReportEnded)
-    assert event.reason is EndReason.WITHDRAWN
-    assert (state.weighted, state.counted, state.open_by_center["busan"]) == ({"busan": 0}, {"busan": 0}, {})
-
-
 def test_what_follows_a_report_nobody_received_is_refused() -> None:
     outcome = run(PartitionState(), ReportMessageLeft(report_id=report_id(1), intake_version=2, left_at=NOW))
     assert [(r.place, r.reason) for r in outcome.refused] == [(0, "unknown_report")]
-
-
-def test_an_accepted_transfer_moves_the_ownership_once() -> None:
-    state = routed()
-    (event,) = settle(state, run(state, accepted("jeju")))
-    assert isinstance(event, ReportRerouted)
-    assert (event.version, event.ownership, event.previous_center_id) == (2, 2, "busan")
-    assert (event.decision.center_id, event.decision.reason) == ("jeju", RoutingReason.TRANSFER_ACCEPTED)
-    assert state.weighted == {"busan": 0, "jeju": 10}
-    assert run(state, accepted("jeju")).void == 1
-
-
-def test_a_case_event_of_an_ownership_that_is_over_is_void() -> None:
-    state = routed()
-    settle(state, run(state, accepted("jeju")))
-    outcome = run(state, case(CaseClosed, 2, 1, outcome="supported"))
-    assert (outcome.drafts, outcome.void) == ([], 1)
-
-
-def test_a_closed_case_ends_and_reopens() -> None:
-    state = routed()
-    closed, reopened = case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)
-    first = run(state, closed, reopened)
-    assert first.deferred == [1], "the second rests on the first, so the log must hold that"
-    (end,) = settle(state, first)
-    (again,) = settle(state, run(state, reopened))
-    assert (end.reason, end.version) == (EndReason.CLOSED, 2)
-    assert (again.kind, again.version) == (UpdateKind.REOPENED, 3)
-    assert state.weighted == {"busan": 10}
-    redelivered = run(state, closed, reopened)
-    assert (redelivered.drafts, redelivered.repeated) == ([], 2)
-
-
-def test_a_withdrawn_report_is_not_reopened_by_staff() -> None:
-    state = routed()
-    settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
-    assert run(state, case(CaseReopened, 2)).void == 1
-
-
-def test_withdrawal_is_passed_on_even_for_a_closed_case() -> None:
-    state = routed()
-    settle(state, run(state, case(CaseClosed, outcome="supported")))
-    (event,) = settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
-    assert (event.reason, event.version) == (EndReason.WITHDRAWN, 3)
-
-
-def test_a_transfer_to_nowhere_is_refused_and_one_to_oneself_void() -> None:
-    state = routed()
-    assert run(state, accepted("atlantis")).refused[0].reason == "unknown_center"
-    assert run(state, accepted("busan")).void == 1
 
 
 def test_what_changes_no_ownership_makes_no_record() -> None:
@@ -197,34 +95,6 @@ def test_linked_reports_are_looked_for_in_the_batch_the_partition_and_elsewhere(
     events = published(outcome)
     assert [e.decision.center_id for e in events] == ["jeju", "jeju", "sejong", "busan"]
     assert [e.decision.reason for e in events][:3] == [RoutingReason.LINKED] * 3
-
-
-def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -> None:
-    state = PartitionState()
-    settle(state, run(state, *(received(n) for n in range(1, 5))))
-    state.acknowledge(case(CaseAcknowledged, number=2))
-    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=2)
-    assert [d.report_id for d in drafts] == [report_id(1), report_id(3)]
-    events = settle(state, Outcome(drafts=drafts))
-    assert {e.cause.kind for e in events} == {CauseKind.CENTER_CLOSED}
-    assert {e.decision.reason for e in events} == {RoutingReason.HOME_CLOSED}
-    assert {(e.version, e.ownership, e.previous_center_id) for e in events} == {(2, 2, "busan")}
-    rest = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9)
-    assert [d.report_id for d in rest] == [report_id(4)]
-    settle(state, Outcome(drafts=rest))
-    assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9) == []
-    assert list(state.open_by_center["busan"]) == [report_id(2)]
-
-
-def test_an_acknowledgement_of_an_earlier_ownership_does_not_hold_the_next_one() -> None:
-    state = routed()
-    state.acknowledge(case(CaseAcknowledged))
-    settle(state, run(state, accepted("jeju")))
-    assert [d.report_id for d in moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9)] == [report_id(1)]
-
-
-def test_nothing_moves_while_no_centre_is_closed() -> None:
-    assert moves(routed(), board(), MOMENT, TRACE, limit=9) == []
 
 
 def test_the_first_record_of_a_version_counts_and_later_ones_are_ignored() -> None:

@@ -1,0 +1,239 @@
+"""What follows a report's first owner: transfers, ends, returns, closing centres."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.routing.policy.stream import Outcome, moves
+from services.routing.projection import PartitionState
+from shared.centers import CENTER_IDS
+from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
+from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.events.routings import ReportEnded, ReportRerouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, EndReason, RoutingReason, UpdateKind
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, incoming, received, report_id
+from tests.unit.routing.steps import accepted, case, routed, run, settle
+
+
+def withdrawn(version: int = 2) -> ReportWithdrawn:
+    return ReportWithdrawn(report_id=report_id(1), intake_version=version, withdrawn_at=NOW)
+
+
+def reinstated(version: int = 3) -> ReportReinstated:
+    return ReportReinstated(report_id=report_id(1), intake_version=version, reinstated_at=NOW)
+
+
+def acknowledged_at(minutes: int) -> Any:
+    return case(CaseAcknowledged).model_copy(update={"at": NOW + timedelta(minutes=minutes)})
+
+
+def moved(state: PartitionState, *closed: str) -> list[str]:
+    return [d.report_id for d in moves(state, board(closed=closed), MOMENT, TRACE, limit=9)]
+
+
+def test_a_withdrawn_report_ends_and_is_no_load() -> None:
+    state = routed()
+    (event,) = settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
+    assert isinstance(event, ReportEnded)
+    assert event.reason is EndReason.WITHDRAWN
+    assert (state.weighted, state.counted, state.open_by_center["busan"]) == ({"busan": 0}, {"busan": 0}, {})
+
+
+def test_an_accepted_transfer_moves_the_ownership_once() -> None:
+    state = routed()
+    (event,) = settle(state, run(state, accepted("jeju")))
+    assert isinstance(event, ReportRerouted)
+    assert (event.version, event.ownership, event.previous_center_id) == (2, 2, "busan")
+    assert (event.decision.center_id, event.decision.reason) == ("jeju", RoutingReason.TRANSFER_ACCEPTED)
+    assert state.weighted == {"busan": 0, "jeju": 10}
+    assert run(state, accepted("jeju")).void == {"superseded": 1}
+
+
+def test_a_case_event_of_an_ownership_that_is_over_is_void() -> None:
+    state = routed()
+    settle(state, run(state, accepted("jeju")))
+    outcome = run(state, case(CaseClosed, 2, 1, outcome="supported"))
+    assert (outcome.drafts, outcome.void) == ([], {"superseded": 1})
+
+
+def test_a_closed_case_ends_and_reopens() -> None:
+    state = routed()
+    closed, reopened = case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)
+    first = run(state, closed, reopened)
+    assert first.deferred == [1], "the second rests on the first, so the log must hold that"
+    (end,) = settle(state, first)
+    (again,) = settle(state, run(state, reopened))
+    assert (end.reason, end.version) == (EndReason.CLOSED, 2)
+    assert (again.kind, again.version) == (UpdateKind.REOPENED, 3)
+    assert state.weighted == {"busan": 10}
+    redelivered = run(state, closed, reopened)
+    assert (redelivered.drafts, redelivered.repeated) == ([], 2)
+
+
+def test_a_withdrawn_report_is_not_reopened_by_staff() -> None:
+    state = routed()
+    settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
+    assert run(state, case(CaseReopened, 2)).void == {"not_closed": 1}
+
+
+def test_withdrawal_is_passed_on_even_for_a_closed_case() -> None:
+    state = routed()
+    settle(state, run(state, case(CaseClosed, outcome="supported")))
+    (event,) = settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
+    assert (event.reason, event.version) == (EndReason.WITHDRAWN, 3)
+
+
+def test_a_transfer_to_nowhere_is_refused() -> None:
+    outcome = run(routed(), accepted("atlantis"))
+    assert (outcome.refused[0].reason, outcome.drafts) == ("unknown_center", [])
+
+
+@pytest.mark.parametrize(
+    ("to", "closed", "declined", "why"),
+    [
+        ("busan", (), [], "same_owner"),
+        ("jeju", (), ["jeju"], "declined"),
+        ("jeju", ("jeju",), [], "center_closed"),
+        ("central", CENTER_IDS[:-1], [], "central_not_needed"),
+        ("central", CENTER_IDS[:-2], CENTER_IDS[-2:-1], "central_not_needed"),
+    ],
+)
+def test_a_transfer_that_cannot_be_carried_out_moves_nothing_and_says_so_once(
+    to: str, closed: tuple[str, ...], declined: list[str], why: str
+) -> None:
+    state = routed(declined_centers=declined)
+    before = state.standings[report_id(1)]
+    outcome = run(state, accepted(to), closed=closed)
+    (event,) = settle(state, outcome)
+    assert outcome.void == {why: 1}
+    assert isinstance(event, ReportUpdated)
+    assert (event.kind, event.void_reason, event.cause.kind) == (UpdateKind.TRANSFER_VOID, why, CauseKind.CASE_EVENT)
+    assert event.cause.event_id == incoming(accepted(to), "notify").event_id
+    assert (event.version, event.ownership, event.center_id) == (2, 1, "busan")
+    assert state.standings[report_id(1)]._replace(version=1, case_causes=()) == before
+    again = run(state, accepted(to), closed=closed)
+    assert (again.drafts, again.repeated) == ([], 1)
+
+
+def test_central_takes_a_transfer_only_when_nobody_else_may_have_it() -> None:
+    state = routed(declined_centers=CENTER_IDS[-1:])
+    (event,) = settle(state, run(state, accepted("central"), closed=CENTER_IDS[:-1]))
+    assert (event.decision.center_id, event.ownership) == ("central", 2)
+
+
+def test_a_full_centre_may_accept_all_the_same() -> None:
+    state = routed()
+    (event,) = settle(state, run(state, accepted("jeju"), loads=full()))
+    assert (event.decision.center_id, event.decision.over_capacity) == ("jeju", True)
+
+
+def test_a_transfer_of_an_ended_report_is_void_without_a_word_after_the_end() -> None:
+    state = routed()
+    settle(state, run(state, withdrawn()))
+    outcome = run(state, accepted("jeju"))
+    assert (outcome.drafts, outcome.void) == ([], {"ended": 1})
+
+
+def test_a_reinstated_report_is_open_and_counts_again() -> None:
+    state = routed()
+    settle(state, run(state, withdrawn()))
+    (event,) = settle(state, run(state, reinstated()))
+    assert (event.kind, event.version, event.ownership, event.intake_version) == (UpdateKind.REINSTATED, 3, 1, 3)
+    assert (state.standings[report_id(1)].ended, state.weighted, state.counted) == (None, {"busan": 10}, {"busan": 1})
+    assert run(state, reinstated()).repeated == 1
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_nothing_but_a_withdrawal_can_be_undone(closed: bool) -> None:
+    state = routed()
+    if closed:
+        settle(state, run(state, case(CaseClosed, outcome="supported")))
+    before = state.standings[report_id(1)]
+    outcome = run(state, reinstated(2))
+    assert (outcome.drafts, outcome.void) == ([], {"not_withdrawn": 1})
+    assert state.standings[report_id(1)] == before
+
+
+def test_what_is_added_to_a_withdrawn_report_is_passed_on_and_does_not_bring_it_back() -> None:
+    state = routed()
+    settle(state, run(state, withdrawn()))
+    left = ReportMessageLeft(report_id=report_id(1), intake_version=3, left_at=NOW)
+    amended = ReportAmended(report_id=report_id(1), intake_version=4, amended_at=NOW, facts=facts("busan"))
+    settle(state, run(state, left))
+    (event,) = settle(state, run(state, amended))
+    assert (event.version, event.intake_version) == (4, 4)
+    standing = state.standings[report_id(1)]
+    assert (standing.ended, standing.intake_version) == (EndReason.WITHDRAWN, 4)
+    assert state.weighted == {"busan": 0}
+    settle(state, run(state, reinstated(5)))
+    assert state.weighted == {"busan": 10}
+
+
+def test_withdrawing_and_undoing_in_one_batch_become_two_records_in_order() -> None:
+    state = routed()
+    batch = [withdrawn(), reinstated()]
+    outcome = run(state, *batch)
+    assert outcome.deferred == [1]
+    (end,) = settle(state, outcome)
+    (again,) = settle(state, run(state, *batch))
+    assert (end.version, again.version, again.kind) == (2, 3, UpdateKind.REINSTATED)
+
+
+def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -> None:
+    state = PartitionState()
+    settle(state, run(state, *(received(n) for n in range(1, 5))))
+    state.acknowledge(case(CaseAcknowledged, number=2))
+    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=2)
+    assert [d.report_id for d in drafts] == [report_id(1), report_id(3)]
+    events = settle(state, Outcome(drafts=drafts))
+    assert {e.cause.kind for e in events} == {CauseKind.CENTER_CLOSED}
+    assert {e.decision.reason for e in events} == {RoutingReason.HOME_CLOSED}
+    assert {(e.version, e.ownership, e.previous_center_id) for e in events} == {(2, 2, "busan")}
+    rest = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9)
+    assert [d.report_id for d in rest] == [report_id(4)]
+    settle(state, Outcome(drafts=rest))
+    assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9) == []
+    assert list(state.open_by_center["busan"]) == [report_id(2)]
+
+
+def test_an_acknowledgement_of_an_earlier_ownership_does_not_hold_the_next_one() -> None:
+    state = routed()
+    state.acknowledge(case(CaseAcknowledged))
+    settle(state, run(state, accepted("jeju")))
+    assert [d.report_id for d in moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9)] == [report_id(1)]
+
+
+@pytest.mark.parametrize("ended_by", [(withdrawn, reinstated), (None, None)])
+def test_what_waits_again_is_moved_from_a_closed_centre_until_it_is_acknowledged_again(
+    ended_by: tuple[Any, Any],
+) -> None:
+    state = routed()
+    state.acknowledge(acknowledged_at(-60))
+    assert moved(state, "busan") == []
+    end, back = (
+        ended_by if ended_by[0] else (lambda: case(CaseClosed, 2, outcome="supported"), lambda: case(CaseReopened, 3))
+    )
+    settle(state, run(state, end()))
+    assert moved(state, "busan") == [], "an ended report stays where it is"
+    settle(state, run(state, back()))
+    assert moved(state, "busan") == [report_id(1)]
+    state.acknowledge(acknowledged_at(-60))
+    assert moved(state, "busan") == [report_id(1)], "reading the old acknowledgement again changes nothing"
+    state.acknowledge(acknowledged_at(1))
+    state.acknowledge(acknowledged_at(-60))
+    assert moved(state, "busan") == []
+    settle(state, run(state, accepted("jeju", 4)))
+    assert moved(state, "jeju") == [report_id(1)], "a new owner has acknowledged nothing"
+
+
+def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
+    state = PartitionState()
+    settle(state, run(state, *(received(n) for n in range(1, 4))))
+    settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=1)))
+    assert moved(state) == []
+    assert len(state.open_by_center["busan"]) == 2
+
+
+def test_nothing_moves_while_no_centre_is_closed() -> None:
+    assert moves(routed(), board(), MOMENT, TRACE, limit=9) == []
