@@ -1,0 +1,197 @@
+"""The arithmetic of the chain: each line's HMAC covers its content, its number and the HMAC before it.
+
+Without the key nobody can make a line that counts, so a changed, removed, inserted or reordered line shows. A tail
+that was cut off shows by marks: signed heads that are kept elsewhere too. Pure.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from shared.audit.model import Entry, Finding, Line, Mark
+
+START: Final = "0" * 64
+"""What the first line follows."""
+KEPT: Final = timedelta(days=731)
+"""Two years, a leap day included: access records where sensitive data are processed (domain, section 4)."""
+_REFERENCE_BYTES: Final = 16
+
+
+class AuditKeys:
+    """The keys of one purpose each, derived from one secret."""
+
+    def __init__(self, secret: bytes) -> None:
+        """``secret``: 32 bytes."""
+        self._chain = _derived(secret, "chain")
+        self._marks = _derived(secret, "marks")
+        self._reports = _derived(secret, "reports")
+
+    def reference(self, report_id: str) -> str:
+        """A report as the audit names it: whoever has the id and the key finds its lines, nobody else learns an id."""
+        return hmac.new(self._reports, report_id.encode(), hashlib.sha256).digest()[:_REFERENCE_BYTES].hex()
+
+    def mac(self, content: bytes) -> str:
+        """What seals a line."""
+        return hmac.new(self._chain, content, hashlib.sha256).hexdigest()
+
+    def signature(self, content: bytes) -> str:
+        """What vouches for a mark."""
+        return hmac.new(self._marks, content, hashlib.sha256).hexdigest()
+
+
+def link(keys: AuditKeys, service: str, entries: Sequence[Entry], seq: int, previous: str) -> list[Line]:
+    """The entries as the lines that follow line ``seq``, whose MAC is ``previous``."""
+    lines: list[Line] = []
+    for number, entry in enumerate(entries, seq + 1):
+        unsealed = Line(
+            seq=number,
+            at=to_milliseconds(entry.at),
+            action=entry.action,
+            where=entry.where,
+            outcome=entry.outcome,
+            actor=entry.actor,
+            organisation=entry.organisation,
+            roles=tuple(sorted(entry.roles)),
+            report=keys.reference(entry.report_id) if entry.report_id else None,
+            reason=entry.reason,
+            detail=dict(entry.detail),
+            previous=lines[-1].mac if lines else previous,
+            mac="",
+        )
+        lines.append(sealed(keys, service, unsealed))
+    return lines
+
+
+def sealed(keys: AuditKeys, service: str, line: Line) -> Line:
+    """The line with the MAC that belongs to it."""
+    values = {name: getattr(line, name) for name in Line.__slots__}
+    return Line(**{**values, "mac": keys.mac(content(service, line))})
+
+
+def content(service: str, line: Line) -> bytes:
+    """Everything a line's MAC covers, in one form."""
+    parts = [
+        service,
+        line.seq,
+        line.previous,
+        _iso(line.at),
+        line.action,
+        line.where,
+        line.outcome,
+        line.actor,
+        line.organisation,
+        list(line.roles),
+        line.report,
+        line.reason,
+        sorted(line.detail.items()),
+    ]
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def mark(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at: datetime) -> Mark:
+    """A signed place in the chain. ``kind`` is ``head`` or ``checkpoint``: none counts as the other."""
+    at = to_milliseconds(at)
+    return Mark(seq, mac, at, keys.signature(_mark_content(service, kind, seq, mac, at)))
+
+
+def genuine(keys: AuditKeys, service: str, kind: str, given: Mark) -> bool:
+    """Whether a mark was made with the key."""
+    made = keys.signature(_mark_content(service, kind, given.seq, given.mac, given.at))
+    return hmac.compare_digest(made, given.signature)
+
+
+def shown(given: Mark) -> str:
+    """A mark as text to write down: ``seq:mac:time:signature``; the time in milliseconds since 1970."""
+    return f"{given.seq}:{given.mac}:{round(given.at.timestamp() * 1000)}:{given.signature}"
+
+
+def read_mark(text: str) -> Mark:
+    """A mark from text. Raises ``ValueError``."""
+    seq, mac, at, signature = text.strip().split(":")
+    return Mark(int(seq), mac, datetime.fromtimestamp(int(at) / 1000, UTC), signature)
+
+
+class Walk:
+    """Checks lines one after the other, in whatever order they come; holds only those that came too early."""
+
+    def __init__(self, keys: AuditKeys, service: str, *, after: int = 0, previous: str = START) -> None:
+        """``after`` and ``previous`` are where it begins: number and MAC of the last line that was swept away."""
+        self._keys = keys
+        self._service = service
+        self._after = self._seq = after
+        self._previous: str | None = previous
+        self._early: dict[int, Line] = {}
+        self._wanted: dict[int, str] = {}
+        self._macs: dict[int, str] = {after: previous}
+        self.findings: list[Finding] = []
+
+    @property
+    def seq(self) -> int:
+        """The last line that was judged."""
+        return self._seq
+
+    def want(self, given: Mark) -> None:
+        """Expect a line as a mark names it."""
+        self._wanted[given.seq] = given.mac
+
+    def feed(self, line: Line) -> None:
+        """Take one line in."""
+        if line.seq <= self._after:
+            return  # on its way out: the sweep marks first and removes afterwards
+        if line.seq <= self._seq or line.seq in self._early:
+            self.findings.append(Finding("foreign", line.seq, f"line {line.seq} is there twice"))
+            return
+        self._early[line.seq] = line
+        while (following := self._early.pop(self._seq + 1, None)) is not None:
+            self._judge(following)
+
+    def finish(self) -> list[Finding]:
+        """Everything found, once all lines were fed."""
+        for seq in sorted(self._early):
+            if seq > self._seq + 1:
+                last = seq - 1
+                span = f"line {last} is" if last == self._seq + 1 else f"lines {self._seq + 1} to {last} are"
+                self.findings.append(Finding("removed", self._seq + 1, f"{span} missing"))
+                self._previous = None
+            self._seq = seq - 1
+            self._judge(self._early[seq])
+        for seq, mac in sorted(self._wanted.items()):
+            if seq > self._seq:
+                self.findings.append(
+                    Finding("cut_off", self._seq + 1, f"the log ends at line {self._seq} and once reached line {seq}")
+                )
+            elif seq >= self._after and self._macs.get(seq, mac) != mac:
+                self.findings.append(
+                    Finding("rewritten", seq, f"line {seq} is not the one that was vouched for at that place")
+                )
+        return self.findings
+
+    def _judge(self, line: Line) -> None:
+        if not hmac.compare_digest(self._keys.mac(content(self._service, line)), line.mac):
+            self.findings.append(Finding("altered", line.seq, f"line {line.seq} was altered or forged"))
+        if self._previous is not None and line.previous != self._previous:
+            self.findings.append(Finding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
+        if line.seq in self._wanted:
+            self._macs[line.seq] = line.mac
+        self._seq, self._previous = line.seq, line.mac
+
+
+def to_milliseconds(moment: datetime) -> datetime:
+    """What the store keeps of a time."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _mark_content(service: str, kind: str, seq: int, mac: str, at: datetime) -> bytes:
+    return json.dumps([service, kind, seq, mac, _iso(at)], separators=(",", ":")).encode()
+
+
+def _derived(secret: bytes, purpose: str) -> bytes:
+    return hmac.new(secret, f"ieum audit {purpose}".encode(), hashlib.sha256).digest()

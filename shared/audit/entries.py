@@ -1,0 +1,70 @@
+"""Lines made of requests, so that every route says the same about them."""
+
+from datetime import datetime
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+from shared.audit.model import Entry, Outcome
+from shared.identity.principal import Principal
+from shared.web.networks import network_of
+
+STALE: Final = "stale"
+"""Detail of a line: it was decided on what was last known, because notify or Kafka did not answer."""
+
+
+def where_of(request: HTTPConnection) -> str:
+    """The place of an access: the caller's network (IPv4 /24, IPv6 /48), never a whole address."""
+    return network_of(request.client.host if request.client else None)
+
+
+def by_staff(
+    request: HTTPConnection,
+    principal: Principal,
+    action: str,
+    *,
+    at: datetime,
+    report_id: str | None = None,
+    reason: str | None = None,
+    outcome: Outcome = Outcome.DONE,
+    **detail: str,
+) -> Entry:
+    """What somebody who is signed in did or was refused."""
+    if principal.stale:
+        detail[STALE] = "sign_in"
+    return Entry(
+        at=at,
+        action=action,
+        where=where_of(request),
+        outcome=outcome,
+        actor=principal.subject,
+        organisation=principal.organisation,
+        roles=tuple(sorted(principal.roles)),
+        report_id=report_id,
+        reason=reason,
+        detail=detail,
+    )
+
+
+def by_other(
+    request: HTTPConnection,
+    actor: str | None,
+    action: str,
+    *,
+    at: datetime,
+    report_id: str | None = None,
+    reason: str | None = None,
+    outcome: Outcome = Outcome.DONE,
+    **detail: str,
+) -> Entry:
+    """What somebody who is not staff did or was refused: ``REPORTER``, ``client:<id>``, or nobody known."""
+    return Entry(
+        at=at,
+        action=action,
+        where=where_of(request),
+        outcome=outcome,
+        actor=actor,
+        report_id=report_id,
+        reason=reason,
+        detail=detail,
+    )

@@ -1,0 +1,271 @@
+"""The log in a service's own store: appended in groups, by several processes at once, without ever forking.
+
+A line's number is its ``_id``, so of two writers who both follow line 7 only one gets number 8; the other reads on and
+tries again. After each group the signed head goes to another collection and to the structured log: whoever cuts off
+the tail would have to cut it off there too.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from prometheus_client import Counter
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from shared import log as logs
+from shared.audit import chain
+from shared.audit.chain import AuditKeys, Walk
+from shared.audit.model import Entry, Finding, Line, Mark, Outcome
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from shared.mongo import Document, by_ids, store_errors
+
+_log = logs.get(__name__)
+
+LINES: Final = "audit"
+MARKS: Final = "audit_anchors"
+HEAD: Final = "head"
+CHECKPOINT: Final = "checkpoint"
+LARGEST_GROUP: Final = 100
+_WAITING: Final = 5000
+"""Entries that may wait for the store; more are refused, and what they were about with them."""
+_TRIES: Final = 60
+_STEP: Final = 50
+_DUPLICATE: Final = 11000
+_FIELDS: Final = frozenset(Line.__slots__) - {"seq"} | {"_id"}
+
+APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
+LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
+
+
+class _Waiting(NamedTuple):
+    entries: tuple[Entry, ...]
+    answer: "asyncio.Future[None]"
+
+
+class AuditLog:
+    """One service's log."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]", keys: AuditKeys, clock: Clock, service: str) -> None:
+        """``database`` is the service's own."""
+        self.keys: Final = keys
+        self.service: Final = service
+        self.clock: Final = clock
+        self.lines: Final = database[LINES]
+        self.marks: Final = database[MARKS]
+        self._head: tuple[int, str] | None = None
+        self._queue: deque[_Waiting] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._asides: set[asyncio.Task[None]] = set()
+
+    async def append(self, *entries: Entry) -> None:
+        """Write; durable when it returns. Raises ``TransientError``: then what it is about must not happen.
+
+        After an error the lines may be there all the same; writing them again only says it twice.
+        """
+        if len(self._queue) >= _WAITING:
+            raise TransientError("the queue of the audit is full")
+        waiting = _Waiting(entries, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._drain())
+        await waiting.answer
+
+    def note(self, entry: Entry) -> None:
+        """Write soon, without waiting: for refusals, which happen whether or not the audit can take them."""
+        aside = asyncio.create_task(self._noted(entry))
+        self._asides.add(aside)
+        aside.add_done_callback(self._asides.discard)
+
+    async def settle(self) -> None:
+        """Wait for what was noted; for tests and for the end of a process."""
+        while self._asides:
+            await asyncio.gather(*self._asides)
+
+    async def head(self) -> Mark | None:
+        """The signed head as last kept beside the log; None where nothing was ever written."""
+        return await self._mark(HEAD)
+
+    async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
+        """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
+        head, checkpoint = await self._mark(HEAD), await self._mark(CHECKPOINT)
+        end = await self._end()
+        findings: list[Finding] = []
+        walk = Walk(self.keys, self.service)
+        if checkpoint is not None:
+            if chain.genuine(self.keys, self.service, CHECKPOINT, checkpoint):
+                walk = Walk(self.keys, self.service, after=checkpoint.seq, previous=checkpoint.mac)
+            else:
+                findings.append(Finding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
+        if head is None and end:
+            findings.append(Finding("no_mark", None, "there are lines and no signed head beside them"))
+        for given in (*([head] if head else ()), *anchors):
+            if chain.genuine(self.keys, self.service, HEAD, given):
+                walk.want(given)
+            else:
+                findings.append(Finding("bad_mark", given.seq, f"the signed head at line {given.seq} was forged"))
+        with store_errors():
+            async for document in self.lines.find({}).hint([("$natural", 1)]):
+                line = line_of(document)
+                if line is None:
+                    findings.append(Finding("foreign", None, "there is something in the log that is no line"))
+                elif line.seq <= end:
+                    walk.feed(line)
+        return findings + walk.finish()
+
+    async def _noted(self, entry: Entry) -> None:
+        try:
+            await self.append(entry)
+        except TransientError:
+            LOST.inc()
+            _log.error("audit.refusal_not_written", action=entry.action, reason=entry.reason)
+
+    async def _drain(self) -> None:
+        # One turn of the loop: what comes in the same moment joins this group.
+        await asyncio.sleep(0)
+        while self._queue:
+            group: list[_Waiting] = []
+            count = 0
+            while self._queue and (not group or count + len(self._queue[0].entries) <= LARGEST_GROUP):
+                group.append(self._queue.popleft())
+                count += len(group[-1].entries)
+            failure: Exception | None = None
+            try:
+                await self._write([entry for waiting in group for entry in waiting.entries])
+            except Exception as error:  # whoever waits must hear of it, whatever it was
+                failure = error
+                self._head = None  # what was written before it is not known
+            for waiting in group:
+                if waiting.answer.done():
+                    continue
+                if failure is None:
+                    waiting.answer.set_result(None)
+                else:
+                    waiting.answer.set_exception(failure)
+
+    async def _write(self, entries: list[Entry]) -> None:
+        for attempt in range(_TRIES):
+            seq, previous = await self._follow()
+            lines = chain.link(self.keys, self.service, entries, seq, previous)
+            written = await self._insert(lines)
+            if written:
+                self._head = lines[written - 1].seq, lines[written - 1].mac
+                for entry in entries[:written]:
+                    APPENDED.labels(entry.outcome.value).inc()
+                entries = entries[written:]
+            if not entries:
+                await self._vouch(*self._head_known())
+                return
+            # Somebody else was faster: let one of us go first.
+            await asyncio.sleep(random.uniform(0, 0.004) * min(attempt + 1, 8))  # noqa: S311  # spreads writers, hides nothing
+        raise TransientError("others kept writing to the audit before us")
+
+    async def _insert(self, lines: Sequence[Line]) -> int:
+        """How many lines of the front were written; fewer than all where another writer took a number first."""
+        with store_errors():
+            try:
+                await self.lines.insert_many([document_of(line) for line in lines], ordered=True)
+            except BulkWriteError as error:
+                details: Mapping[str, Any] = error.details or {}
+                refused = details.get("writeErrors") or ()
+                if details.get("writeConcernErrors") or not refused or refused[0].get("code") != _DUPLICATE:
+                    raise
+                return int(refused[0]["index"])
+        return len(lines)
+
+    def _head_known(self) -> tuple[int, str]:
+        return self._head or (0, chain.START)
+
+    async def _follow(self) -> tuple[int, str]:
+        """The chain's end, read on from where it was last seen."""
+        if self._head is None:
+            self._head = await self._begin()
+        while True:
+            seq, _ = self._head
+            wanted: Iterable[int] = range(seq + 1, seq + 1 + _STEP)
+            found = await self._by_number(wanted)
+            for number in wanted:
+                if number not in found:
+                    return self._head
+                self._head = number, str(found[number]["mac"])
+
+    async def _begin(self) -> tuple[int, str]:
+        end = await self._end()
+        if end:
+            found = await self._by_number([end])
+            return end, str(found[end]["mac"])
+        checkpoint = await self._mark(CHECKPOINT)
+        return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
+
+    async def _end(self) -> int:
+        with store_errors():
+            last = await self.lines.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
+        return int(last[0]["_id"]) if last else 0
+
+    async def _by_number(self, numbers: Iterable[int]) -> dict[int, Document]:
+        found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers), {"mac": 1})  # type: ignore[arg-type]  # ids are numbers here
+        return dict(found)
+
+    async def _vouch(self, seq: int, mac: str) -> None:
+        made = chain.mark(self.keys, self.service, HEAD, seq, mac, self.clock.now())
+        await self._keep(HEAD, made)
+        _log.info("audit.anchor", chain=self.service, anchor=chain.shown(made))
+
+    async def _keep(self, kind: str, made: Mark) -> None:
+        """Write a mark unless there is a later one."""
+        document = {"_id": kind, "seq": made.seq, "mac": made.mac, "at": made.at, "signature": made.signature}
+        with store_errors():
+            try:
+                # The upsert of an older mark collides with the newer one that is there: that is the guard.
+                await self.marks.bulk_write(
+                    [ReplaceOne({"_id": kind, "seq": {"$lt": made.seq}}, document, upsert=True)]
+                )
+            except (DuplicateKeyError, BulkWriteError) as error:
+                details = getattr(error, "details", None) or {}
+                codes = {one.get("code") for one in details.get("writeErrors", ())} | {getattr(error, "code", None)}
+                if _DUPLICATE not in codes:
+                    raise
+
+    async def _mark(self, kind: str) -> Mark | None:
+        with store_errors():
+            found = await self.marks.find_one({"_id": kind})
+        if found is None:
+            return None
+        return Mark(int(found["seq"]), str(found["mac"]), found["at"], str(found["signature"]))
+
+
+def document_of(line: Line) -> Document:
+    """A line as it is stored."""
+    values = {name: getattr(line, name) for name in Line.__slots__ if name != "seq"}
+    return {
+        "_id": line.seq,
+        **values,
+        "outcome": line.outcome.value,
+        "roles": list(line.roles),
+        "detail": dict(line.detail),
+    }
+
+
+def line_of(document: Document) -> Line | None:
+    """A stored line; None for what is none, or has more to it than a line has."""
+    if document.keys() != _FIELDS or not isinstance(document["at"], datetime):
+        return None
+    try:
+        values = {name: document[name] for name in Line.__slots__ if name != "seq"}
+        return Line(
+            **{
+                **values,
+                "seq": int(document["_id"]),
+                "roles": tuple(values["roles"]),
+                "outcome": Outcome(values["outcome"]),
+                "detail": dict(values["detail"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
