@@ -9,7 +9,8 @@ from fastapi import APIRouter, Header, Request, Response
 
 from services.intake import refusals
 from services.intake.examples import EXAMPLES
-from services.intake.model.report import Accepted, ProofKey, ReceiptQuestion, StatusAnswer
+from services.intake.model.asking import ReceiptQuestion
+from services.intake.model.report import Accepted, ProofKey, StatusAnswer
 from services.intake.model.schema import inlined
 from services.intake.model.submission import Submission
 from services.intake.policy.admission import NotAdmittedError

@@ -2,7 +2,9 @@
 
 from datetime import datetime
 
+from services.intake.model.life import NEW, Life
 from services.intake.model.report import Ownership, Progress, Standing, State, Work
+from services.intake.policy import erasure
 from shared.errors import FatalError
 from shared.events.base import Event
 from shared.events.cases import (
@@ -14,7 +16,9 @@ from shared.events.cases import (
     CaseSupported,
 )
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from shared.events.vocabulary import EndReason, UpdateKind
+from shared.events.vocabulary import EndReason, Role, UpdateKind
+
+_BEGIN_AGAIN = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
@@ -24,7 +28,10 @@ def fold(progress: Progress, event: Event) -> Progress:
     if isinstance(event, RoutingEvent):
         return progress.model_copy(update={"ownership": _owned(progress.ownership, event)})
     if isinstance(event, CaseEvent):
-        return progress.model_copy(update={"work": _worked(progress.work, event)})
+        first = progress.first_seen_at
+        if first is None and isinstance(event, CaseAcknowledged) and _counts(progress.work, event):
+            first = event.at
+        return progress.model_copy(update={"work": _worked(progress.work, event), "first_seen_at": first})
     return progress
 
 
@@ -45,8 +52,12 @@ def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
         raise FatalError(f"routings of {event.report_id} begin with {event.TYPE}")
     if isinstance(event, ReportEnded):
         return known.model_copy(update={"version": event.version, "ended": event.reason, "ended_at": event.decided_at})
-    reopened = {"ended": None, "ended_at": None} if event.kind is UpdateKind.REOPENED else {}
+    reopened = {"ended": None, "ended_at": None} if event.kind in _BEGIN_AGAIN else {}
     return known.model_copy(update={"version": event.version, **reopened})
+
+
+def _counts(known: Work | None, event: CaseEvent) -> bool:
+    return known is None or (event.case_version > known.version and event.ownership >= known.ownership)
 
 
 def _worked(known: Work | None, event: CaseEvent) -> Work | None:
@@ -75,8 +86,38 @@ def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:
             return {}
 
 
-def standing(received_at: datetime, progress: Progress) -> Standing:
-    """Where a report stands now. Work under an ownership that is not the present one does not count."""
+def standing(received_at: datetime, progress: Progress, life: Life = NEW, role: Role = Role.VICTIM) -> Standing:
+    """Where a report stands now. Work under an ownership that is not the present one does not count.
+
+    Whether it was withdrawn, its own ``life`` says: at once, and before any stream does. Whoever reported for somebody
+    else is told only received and closed until the person harmed has confirmed (``limited``), and their own withdrawal.
+    """
+    if life.erased_at is not None:
+        gone = life.withdrawal.at if life.withdrawal else None
+        return Standing(
+            state=State.ERASED,
+            since=life.erased_at,
+            received_at=received_at,
+            withdrawn_at=gone,
+            erasure=erasure.fate_of(life),
+            erased_at=life.erased_at,
+        )
+    found = _working(received_at, progress, undone=life.reinstated_at is not None)
+    if life.withdrawal is not None:
+        found = found.model_copy(
+            update={
+                "state": State.WITHDRAWN,
+                "since": life.withdrawal.at,
+                "withdrawn_at": life.withdrawal.at,
+                "undo_until": life.withdrawal.undo_until,
+                "erasure": erasure.fate_of(life),
+                "erase_at": life.plan.at if life.plan else None,
+            }
+        )
+    return _narrow(found) if erasure.limited(life, role) else found
+
+
+def _working(received_at: datetime, progress: Progress, *, undone: bool) -> Standing:
     owned = progress.ownership
     if owned is None:
         return Standing(state=State.RECEIVED, since=received_at, received_at=received_at)
@@ -85,7 +126,8 @@ def standing(received_at: datetime, progress: Progress) -> Standing:
         work = Work(version=0, ownership=owned.ownership)
     closed_at = work.closed_at or (owned.ended_at if owned.ended is EndReason.CLOSED else None)
     steps = [
-        (State.WITHDRAWN, owned.ended_at if owned.ended is EndReason.WITHDRAWN else None),
+        # Undone here, and routing has not yet said so again: the echo of what was undone is no news.
+        (State.WITHDRAWN, owned.ended_at if owned.ended is EndReason.WITHDRAWN and not undone else None),
         (State.CLOSED, closed_at),
         (State.SUPPORTED, work.supported_at),
         (State.IN_CONTACT, work.contacted_at),
@@ -102,4 +144,20 @@ def standing(received_at: datetime, progress: Progress) -> Standing:
         seen_at=work.acknowledged_at,
         contacted_at=work.contacted_at or work.supported_at,
         closed_at=closed_at,
+    )
+
+
+def _narrow(found: Standing) -> Standing:
+    told = {State.CLOSED, State.WITHDRAWN}
+    state, since = (found.state, found.since) if found.state in told else (State.RECEIVED, found.received_at)
+    return found.model_copy(
+        update={
+            "state": state,
+            "since": since,
+            "center_id": None,
+            "assigned_at": None,
+            "seen_at": None,
+            "contacted_at": None,
+            "limited": True,
+        }
     )

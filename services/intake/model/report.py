@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from services.intake.model.life import Fate
 from shared.events.vocabulary import EndReason
 
 
@@ -40,6 +41,8 @@ class Progress(_Frozen):
 
     ownership: Ownership | None = None
     work: Work | None = None
+    first_seen_at: datetime | None = None
+    """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
 
 
 class State(StrEnum):
@@ -52,6 +55,7 @@ class State(StrEnum):
     SUPPORTED = "supported"
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
+    ERASED = "erased"
 
 
 class Standing(_Frozen):
@@ -65,6 +69,12 @@ class Standing(_Frozen):
     seen_at: datetime | None = None
     contacted_at: datetime | None = None
     closed_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    undo_until: datetime | None = None
+    erasure: Fate | None = None
+    erase_at: datetime | None = None
+    erased_at: datetime | None = None
+    limited: bool | None = None
 
 
 class Accepted(BaseModel):
@@ -80,14 +90,6 @@ class Accepted(BaseModel):
         description="Proof of lodging: a compact JWS (Ed25519) over a mark of the receipt, the time and the SHA-256 "
         "of the content. `GET /api/v1/proof-key` has the public key."
     )
-
-
-class ReceiptQuestion(BaseModel):
-    """A receipt, as typed: spaces and hyphens do not matter."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    receipt: str = Field(max_length=60, examples=["1234-5678-9012-3450"])
 
 
 class CenterName(BaseModel):
@@ -109,6 +111,21 @@ class StatusAnswer(BaseModel):
     seen_at: AwareDatetime | None = None
     contacted_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
+    withdrawn_at: AwareDatetime | None = None
+    undo_until: AwareDatetime | None = Field(default=None, description="Until when the withdrawal can be undone.")
+    erasure: Fate | None = Field(
+        default=None,
+        description="What becomes of a withdrawn report: `planned` at `erase_at`, awaiting a `decision`, `kept`, or "
+        "`erased`.",
+    )
+    erase_at: AwareDatetime | None = None
+    erased_at: AwareDatetime | None = None
+    messages: int | None = Field(default=None, description="Messages left with this receipt.")
+    limited: bool | None = Field(
+        default=None,
+        description="True where somebody else made the report and the person harmed has not confirmed it: then only "
+        "received and closed are told.",
+    )
 
 
 class ProofKey(BaseModel):

@@ -39,6 +39,7 @@ URLS: Final = 20
 URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
 _SPACE: Final = re.compile(r"\s")
+WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
 """Shortest local number, longest international one (E.164)."""
 
@@ -64,7 +65,8 @@ def refusal(reason: str) -> PydanticCustomError:
     return PydanticCustomError(reason, REASONS[reason])
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
+    """A text that holds nothing it must not hold."""
     reason = texts.refused(value)
     if reason is not None:
         raise refusal(reason)
@@ -74,7 +76,7 @@ def _clean(value: str) -> str:
 def _one_line(value: str) -> str:
     if "\n" in value or "\r" in value or "\t" in value:
         raise refusal(texts.CONTROL)
-    return _clean(value)
+    return clean(value)
 
 
 def _web_address(value: str) -> str:
@@ -117,21 +119,26 @@ def _center(value: str) -> str:
     return value
 
 
-def _nothing(value: object) -> object:
+def nothing(value: object) -> object:
     """An empty string is a field left empty."""
     return None if isinstance(value, str) and not value.strip() else value
 
 
 _Stripped = StringConstraints(strip_whitespace=True)
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)]
-OptionalLine = Annotated[Line | None, BeforeValidator(_nothing)]
-Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NARRATIVE_CHARS), AfterValidator(_clean)]
+OptionalLine = Annotated[Line | None, BeforeValidator(nothing)]
+Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NARRATIVE_CHARS), AfterValidator(clean)]
 WebAddress = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=URL_CHARS), AfterValidator(_web_address)
 ]
 Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30), AfterValidator(_phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
+Word = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=WORD_CHARS[0], max_length=WORD_CHARS[1]),
+    AfterValidator(_one_line),
+]
 DeclinedCenter = Annotated[str, StringConstraints(max_length=40), AfterValidator(_center)]
 
 
@@ -146,8 +153,8 @@ class Contact(Part):
 
     channels: Annotated[tuple[ContactChannel, ...], FailFast()] = Field(default=(), max_length=len(ContactChannel))
     name: OptionalLine = Field(default=None, description="The name to use; need not be the real one.")
-    phone: Annotated[Phone | None, BeforeValidator(_nothing)] = None
-    email: Annotated[Email | None, BeforeValidator(_nothing)] = None
+    phone: Annotated[Phone | None, BeforeValidator(nothing)] = None
+    email: Annotated[Email | None, BeforeValidator(nothing)] = None
     hours: OptionalLine = Field(default=None, description="When it is safe to reach the person, in their words.")
     may_leave_message: bool = Field(default=False, description="Whether voicemail or a note is safe.")
     not_safe: OptionalLine = Field(default=None, description="What to avoid, in their words.")
@@ -189,7 +196,7 @@ class Submission(Part):
         default=None,
         description="Slug, name, alias or code of the province or city; `overseas` or `unknown`. Default unknown.",
     )
-    district: Annotated[str | None, BeforeValidator(_nothing)] = Field(default=None, pattern=r"^[0-9]{5}$")
+    district: Annotated[str | None, BeforeValidator(nothing)] = Field(default=None, pattern=r"^[0-9]{5}$")
     age_band: AgeBand = AgeBand.UNKNOWN
     gender: Gender = Gender.UNKNOWN
     relationship: Relationship = Relationship.UNKNOWN
@@ -199,7 +206,7 @@ class Submission(Part):
     threatened: bool | None = None
     money_demanded: bool | None = None
     threat_deadline: AwareDatetime | None = None
-    narrative: Annotated[Narrative | None, BeforeValidator(_nothing)] = None
+    narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
         default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
@@ -207,6 +214,11 @@ class Submission(Part):
     contact: Contact = Contact()
     on_behalf: OnBehalf | None = None
     consents: Consents | None = None
+    word: Annotated[Word | None, BeforeValidator(nothing)] = Field(
+        default=None,
+        description="A word of the reporter's own. If given, messages, additions and taking the report back need it "
+        "beside the receipt. It is not stored and cannot be found again.",
+    )
     synthetic: bool = Field(default=False, description="A drill: goes the whole way and is in no count.")
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ TITLES: Final = {
     State.SUPPORTED: n("The centre is supporting you."),
     State.CLOSED: n("The report is closed."),
     State.WITHDRAWN: n("The report was withdrawn."),
+    State.ERASED: n("The report was erased."),
 }
 NEXT: Final = {
     State.RECEIVED: n("A support centre is being chosen. This usually takes seconds."),
@@ -24,6 +25,7 @@ NEXT: Final = {
     State.SUPPORTED: n("You decide together what happens next. You can stop at any time."),
     State.CLOSED: n("If it starts again or something is missing, call 1366 or make a new report."),
     State.WITHDRAWN: n("Nobody will contact you about it. You can make a new report at any time."),
+    State.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
 }
 STEPS: Final = (
     ("received_at", n("Received")),

@@ -1,0 +1,125 @@
+"""What becomes of a report: withdrawn, decided about, planned for destruction, erased. Dates and codes only."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Special(StrEnum):
+    """Why a withdrawn report is not destroyed by itself but decided about by a lead."""
+
+    CHILD_MATERIAL = "child_material"
+    UNDER_14 = "under_14"
+    REPRESENTATIVE = "representative"
+    THIRD_PARTY = "third_party"
+
+
+BY_OTHERS = frozenset({Special.REPRESENTATIVE, Special.THIRD_PARTY})
+"""Made by somebody else than the person harmed."""
+
+
+class Access(StrEnum):
+    """Whether anybody may open the details."""
+
+    OPEN = "open"
+    SEALED = "sealed"
+    ERASED = "erased"
+
+
+class Category(StrEnum):
+    """How long the law keeps something; see ``policy.retention``. Values are stored: never rename one."""
+
+    PERMANENT = "permanent"
+    TEN_YEARS = "ten_years"
+    FIVE_YEARS = "five_years"
+    AT_ONCE = "at_once"
+
+
+class Cause(StrEnum):
+    """Why a key is destroyed."""
+
+    WITHDRAWN = "withdrawn"
+    """The time for second thoughts passed."""
+    AT_ONCE = "at_once"
+    """The person confirmed twice."""
+    DECIDED = "decided"
+    """A lead decided."""
+    RETENTION = "retention"
+    """The time the law keeps it passed."""
+
+
+class Reason(StrEnum):
+    """Why a lead decided as they did. Codes, because free text would hold what nobody may keep."""
+
+    REQUESTER_ASKS = "requester_asks"
+    VICTIM_AGREES = "victim_agrees"
+    VICTIM_OBJECTS = "victim_objects"
+    INVESTIGATION = "investigation"
+    CHILD_MATERIAL_LAW = "child_material_law"
+    NOT_CREDIBLE_REQUEST = "not_credible_request"
+
+
+class Fate(StrEnum):
+    """What a receipt says about a withdrawn report's destruction. Part of the API: only add."""
+
+    PLANNED = "planned"
+    DECISION = "decision"
+    KEPT = "kept"
+    ERASED = "erased"
+
+
+class Withdrawal(_Frozen):
+    """The reporter took the report back."""
+
+    at: datetime
+    undo_until: datetime
+    """Until when it can be undone; equal to ``at`` or later."""
+
+
+class Decision(_Frozen):
+    """What a lead of the owning centre decided about a withdrawn report."""
+
+    at: datetime
+    by: str
+    """The staff reference."""
+    organisation: str
+    destroy: bool
+    reason: Reason
+    category: Category | None = None
+    """Under which line of the retention table it is kept."""
+    keep_until: datetime | None = None
+    """None with a category: for ever."""
+
+
+class Plan(_Frozen):
+    """The announced destruction of a report's key."""
+
+    cause: Cause
+    at: datetime
+    announced_at: datetime
+    category: Category | None = None
+
+
+class Life(_Frozen):
+    """Everything about a report's end, as stored under ``life``."""
+
+    special: tuple[Special, ...] = ()
+    """Reasons that ever applied; an amendment takes none away."""
+    confirmed_at: datetime | None = None
+    """When the person harmed confirmed a report made by somebody else, by an own channel."""
+    confirmed_by: str | None = None
+    withdrawal: Withdrawal | None = None
+    reinstated_at: datetime | None = None
+    decide_since: datetime | None = None
+    """Since when a lead's decision is waited for."""
+    decisions: tuple[Decision, ...] = ()
+    plan: Plan | None = None
+    erased_at: datetime | None = None
+
+
+NEW = Life()

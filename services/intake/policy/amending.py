@@ -1,0 +1,88 @@
+"""What an amendment makes of a report: the whole of what is now true, judged anew. Pure."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+import orjson
+
+from services.intake.model.asking import Amendment
+from services.intake.model.submission import Submission
+from services.intake.policy.admission import facts_of
+from services.intake.policy.triage import triage
+from shared.events.reports import ReportFacts
+
+AMENDMENTS: Final = 20
+"""Additions to one report; more belong in a conversation."""
+_ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
+_PARTS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf")
+_KEPT: Final = (
+    "role",
+    "harm_types",
+    "channel",
+    "language",
+    "age_band",
+    "gender",
+    "relationship",
+    "platform_kind",
+    "declined_centers",
+    "synthetic",
+)
+"""Facts that a submission has too. Places are left out: they were resolved on their day."""
+_NOT_AMENDED: Final = {"receipt", "word"}
+
+
+def is_empty(amendment: Amendment) -> bool:
+    """Whether it says nothing."""
+    return not _said(amendment)
+
+
+def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) -> Submission:
+    """The report as if it were submitted now, with only the new texts in it.
+
+    ``opened`` are its sealed parts. Raises ``ValidationError`` where the parts do not fit each other any more.
+    """
+    whole = facts.model_dump(mode="json", include=set(_KEPT))
+    whole |= latest(opened, "answers") or {}
+    for part in ("contact", "on_behalf"):
+        if known := latest(opened, part):
+            whole[part] = known
+    if amendment.district is not None and amendment.division is None:
+        whole["division"] = facts.division
+    return Submission.model_validate_json(orjson.dumps(whole | _said(amendment)))
+
+
+def amended_facts(
+    before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
+) -> ReportFacts:
+    """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
+    after = facts_of(now_true, triage(now_true, now), day)
+    kept: dict[str, object] = {"linked_reports": before.linked_reports}
+    if amendment.division is None:
+        kept["division"] = before.division
+        if amendment.district is None:
+            kept["district"] = before.district
+    return after.model_copy(update=kept)
+
+
+def touched(amendment: Amendment) -> frozenset[str]:
+    """The sealed parts it adds to or replaces."""
+    said = _said(amendment)
+    parts = {part for part in _PARTS if said.get(part)}
+    return frozenset(parts | ({"answers"} if any(name in said for name in _ANSWERS) else set()))
+
+
+def latest(opened: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  # any JSON
+    """The newest of a part: ``part``, then ``part:2``, ``part:5`` … by the version that brought it."""
+    versions = {0: part} | {int(name.rpartition(":")[2]): name for name in opened if name.startswith(f"{part}:")}
+    return opened.get(versions[max(versions)])
+
+
+def _said(amendment: Amendment) -> dict[str, Any]:
+    said = amendment.model_dump(mode="json", exclude_unset=True, exclude=_NOT_AMENDED)
+    # "I do not know any more" is an answer, and "no centre is declined" a wish; everywhere else nothing is nothing.
+    return {
+        name: value
+        for name, value in said.items()
+        if name in _ANSWERS or (name == "declined_centers" and value is not None) or value not in (None, [], ())
+    }

@@ -1,0 +1,191 @@
+"""Withdrawal, second thoughts, a lead's decision and the death of a key, as pure steps of a report's ``Life``."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.intake.model.life import (
+    BY_OTHERS,
+    NEW,
+    Access,
+    Category,
+    Cause,
+    Decision,
+    Fate,
+    Life,
+    Plan,
+    Special,
+    Withdrawal,
+)
+from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict, choices_for, ends
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import AgeBand, HarmType, Role
+
+UNDO_FOR: Final = timedelta(hours=72)
+"""The time for second thoughts after a withdrawal."""
+
+
+class RefusedError(Exception):
+    """The step is not possible now.
+
+    ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
+    ``wrong_category``, ``nothing_to_confirm``.
+    """
+
+    def __init__(self, code: str) -> None:
+        """``code`` is for machines; words are the caller's."""
+        super().__init__(code)
+        self.code = code
+
+
+def life_of(document: Mapping[str, Any]) -> Life:
+    """The life of a stored report. Reports from before there was one have none of it."""
+    stored = document.get("life")
+    return Life.model_validate(stored) if stored else NEW
+
+
+def access_of(life: Life) -> Access:
+    """Whether the details may be opened: never after a withdrawal, until it is undone."""
+    if life.erased_at is not None:
+        return Access.ERASED
+    return Access.OPEN if life.withdrawal is None else Access.SEALED
+
+
+def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Special, ...]:
+    """Why a lead must decide, if anything: what the facts say, and what earlier facts said."""
+    found = {
+        Special.CHILD_MATERIAL: HarmType.CHILD_MATERIAL in facts.harm_types,
+        Special.UNDER_14: facts.age_band is AgeBand.UNDER_14,
+        Special.REPRESENTATIVE: facts.role is Role.REPRESENTATIVE,
+        Special.THIRD_PARTY: facts.role is Role.THIRD_PARTY,
+    }
+    return tuple(special for special in Special if found[special] or special in before)
+
+
+def limited(life: Life, role: Role) -> bool:
+    """Whether the receipt may say only received and closed: made by somebody else, and not confirmed."""
+    by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
+    return by_other and life.confirmed_at is None
+
+
+def fate_of(life: Life) -> Fate | None:
+    """What is going to happen to a withdrawn report."""
+    if life.erased_at is not None:
+        return Fate.ERASED
+    if life.withdrawal is None:
+        return None
+    if life.plan is not None:
+        return Fate.PLANNED
+    return Fate.DECISION if life.decide_since is not None else Fate.KEPT
+
+
+def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, now: datetime) -> Life:
+    """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
+
+    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later.
+    """
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if at_once and not understood:
+        raise RefusedError("not_understood")
+    known = life.withdrawal
+    if known is not None and (not at_once or known.undo_until <= now):
+        return life
+    withdrawal = Withdrawal(at=known.at if known else now, undo_until=now if at_once else now + UNDO_FOR)
+    special = specials(facts, life.special)
+    if special:
+        waiting = life.decide_since if known else now
+        plan = life.plan if known else None
+        if plan is not None:
+            plan = plan.model_copy(update={"at": min(plan.at, now)})
+        return _changed(life, withdrawal=withdrawal, special=special, decide_since=waiting, plan=plan)
+    cause = Cause.AT_ONCE if at_once else Cause.WITHDRAWN
+    return _changed(life, withdrawal=withdrawal, plan=Plan(cause=cause, at=withdrawal.undo_until, announced_at=now))
+
+
+def reinstated(life: Life, now: datetime) -> Life:
+    """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``."""
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if life.withdrawal is None:
+        return life
+    if now >= life.withdrawal.undo_until:
+        raise RefusedError("too_late")
+    return _changed(life, withdrawal=None, reinstated_at=now, decide_since=None, plan=None)
+
+
+def decided(life: Life, decision: Decision, *, category: Category, started: datetime | None, now: datetime) -> Life:
+    """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
+
+    ``category`` is the report's own, ``started`` when its clock began (None: then it begins with the decision). What
+    is to be destroyed waits until the reporter can no longer undo.
+    """
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if life.withdrawal is None or not life.special:
+        raise RefusedError("no_open_decision")
+    if decision.destroy:
+        at = max(now, life.withdrawal.undo_until)
+        plan: Plan | None = Plan(cause=Cause.DECIDED, at=at, announced_at=now)
+        kept = decision.model_copy(update={"category": None, "keep_until": None})
+    else:
+        if decision.category not in choices_for(category):
+            raise RefusedError("wrong_category")
+        plan = None
+        kept = decision.model_copy(update={"keep_until": ends(decision.category, started or now)})
+    return _changed(life, decide_since=None, plan=plan, decisions=(*life.decisions, kept))
+
+
+def confirmed(life: Life, facts: ReportFacts, by: str, now: datetime) -> Life:
+    """The life after the person harmed confirmed the report. Raises ``RefusedError``."""
+    if access_of(life) is not Access.OPEN:
+        raise RefusedError("erased" if life.erased_at is not None else "withdrawn")
+    if BY_OTHERS.isdisjoint(specials(facts, life.special)):
+        raise RefusedError("nothing_to_confirm")
+    if life.confirmed_at is not None:
+        return life
+    return _changed(life, confirmed_at=now, confirmed_by=by)
+
+
+def announced(life: Life, verdict: Verdict, now: datetime) -> Life:
+    """The life with what the retention table demands: announced if it is due, taken off the list if it no longer is."""
+    plan = life.plan
+    if plan is not None and plan.cause is not Cause.RETENTION:
+        return life
+    if verdict.standing is not Standing.DUE:
+        return life if plan is None else _changed(life, plan=None)
+    if plan is not None:
+        return life
+    coming = Plan(cause=Cause.RETENTION, at=now + ANNOUNCED_FOR, announced_at=now, category=verdict.category)
+    return _changed(life, plan=coming)
+
+
+def dying(life: Life, verdict: Verdict, now: datetime) -> Cause | None:
+    """Why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
+    plan = life.plan
+    if life.erased_at is not None or plan is None or plan.at > now:
+        return None
+    if plan.cause is Cause.RETENTION:
+        fits = verdict.standing is Standing.DUE and plan.announced_at + ANNOUNCED_FOR <= now
+    elif plan.cause is Cause.DECIDED:
+        fits = _out_of_time(life, now) and bool(life.decisions) and life.decisions[-1].destroy
+    else:
+        fits = _out_of_time(life, now) and not life.special
+    return plan.cause if fits else None
+
+
+def tombstone(life: Life, now: datetime) -> Life:
+    """What stays of a life: dates."""
+    gone = life.withdrawal
+    return Life(
+        withdrawal=Withdrawal(at=gone.at, undo_until=gone.at) if gone else None,
+        erased_at=now,
+    )
+
+
+def _out_of_time(life: Life, now: datetime) -> bool:
+    return life.withdrawal is not None and life.withdrawal.undo_until <= now
+
+
+def _changed(life: Life, **update: object) -> Life:
+    return life.model_copy(update=update)
