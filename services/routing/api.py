@@ -4,19 +4,35 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
+from starlette.requests import Request
 
 from services.routing.model import Board
 from services.routing.store import DecisionStore, Entry
-from services.routing.views import CenterRows, History, center_row, history_of
+from services.routing.views import CenterRows, History, center_row, history_of, involved
 from shared.errors import TransientError
 from shared.events.base import ReportId
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.staff import StaffGate
+from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
 
 
-async def entries_of(store: DecisionStore, report_id: str) -> list[Entry]:
-    """What the store holds of a report. Raises the 404 or 503 problem that says why there is nothing."""
+async def entries_for(
+    gate: Gate, request: Request, principal: Principal, store: DecisionStore, report_id: str
+) -> list[Entry]:
+    """What the store holds of a report, for somebody who may see it.
+
+    A centre sees the decisions of reports it owns or owned, and of those it would have got by their place. Raises the
+    404 or 503 problem that says why there is nothing, and 403 where there is something that is not theirs.
+    """
+    entries = await _entries(store, report_id)
+    own = principal.organisation
+    gate.demand(request, principal, Action.DECISIONS_READ, own if own in involved(entries) else entries[-1].center_id)
+    return entries
+
+
+async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
     try:
         entries = await store.history(report_id)
     except TransientError as error:
@@ -31,16 +47,23 @@ async def entries_of(store: DecisionStore, report_id: str) -> list[Entry]:
     return entries
 
 
-def api_router(store: DecisionStore, board: Callable[[], Board], gate: StaffGate) -> APIRouter:
+def api_router(store: DecisionStore, board: Callable[[], Board], gate: Gate) -> APIRouter:
     """``/api/v1/decisions/{report_id}`` and ``/api/v1/centers``."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(gate)])
+    router = APIRouter(prefix="/api/v1")
 
     @router.get("/decisions/{report_id}", summary="Everything routing did about a report")
-    async def decisions(report_id: Annotated[ReportId, Path()]) -> History:
-        """Each record with its decision, all candidates, and whether deciding again gives the same answer."""
-        return history_of(report_id, await entries_of(store, report_id))
+    async def decisions(
+        request: Request,
+        report_id: Annotated[ReportId, Path()],
+        principal: Annotated[Principal, Depends(gate(Action.DECISIONS_READ))],
+    ) -> History:
+        """Each record with its decision, all candidates, and whether deciding again gives the same answer.
 
-    @router.get("/centers", summary="How busy the centres are")
+        For the centres that own or owned the report and the one at home in its place, for `central` and for auditors.
+        """
+        return history_of(report_id, await entries_for(gate, request, principal, store, report_id))
+
+    @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(gate(Action.CENTERS_READ))])
     async def centers() -> CenterRows:
         """State, staff on duty and band of each of the 16 centres, as this worker sees them now."""
         return CenterRows(centers=[center_row(seat) for seat in board().values()])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.requests import Request
 
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
@@ -27,13 +28,18 @@ from shared.clock import Clock, SystemClock
 from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.identity.source import Identity, over_http
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CASES, CENTERS, LOADS, REPORTS, ROUTINGS
 from shared.web.app import create_app
+from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.serve import serve
-from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
+
+_log = log.get(__name__)
 
 SERVICE: Final = "routing"
 PACE_S: Final = 0.25
@@ -54,6 +60,7 @@ class Routing:
     follower: Follower
     teller: LoadTeller
     closing: Closing
+    identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
 
@@ -99,36 +106,52 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     copier = Copier(store, worker.surging, clock)
     bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS, pace_s=PACE_S)
     health.ready["loads"] = follower.check
+    identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
+    health.ready["identity"] = identity.check
     return Routing(
-        app=application(settings, health, store, worker, view, clock),
+        app=application(settings, health, store, worker, view, identity, clock),
         bus=bus,
         readers=(routings, cases),
         follower=follower,
         teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
         closing=Closing(worker, clock, settings.closing_every_s),
+        identity=identity,
         sees=sees,
     )
 
 
 def application(
-    settings: RoutingSettings, health: Health, store: DecisionStore, worker: Worker, view: LoadView, clock: Clock
+    settings: RoutingSettings,
+    health: Health,
+    store: DecisionStore,
+    worker: Worker,
+    view: LoadView,
+    identity: Identity,
+    clock: Clock,
 ) -> FastAPI:
-    """The HTTP side: API, pages, sign-in."""
+    """The HTTP side: API and pages."""
 
     def board() -> Board:
         return view.board(worker.owned())
 
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = StaffGate(settings, clock=clock)
+    gate = Gate(identity, settings, refused=_note_refusal)
     return create_app(
         service=SERVICE,
         title=gettext_noop("Routing"),
         description=gettext_noop("Decides which centre owns a report, and explains why."),
         settings=settings,
         health=health,
-        routers=[api_router(store, board, gate), page_router(store, board, pages, gate), staff_router(pages)],
+        routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
         pages=pages,
     )
+
+
+def _note_refusal(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+    """Routing shows decisions and changes nothing for people: its log is enough, intake and notify keep the audit."""
+    del request  # its address may hold a report's number
+    subject = principal.subject if principal is not None else None
+    _log.warning("routing.not_allowed", subject=subject, action=action.value, organisation=organisation)
 
 
 def check_tables() -> None:
@@ -145,6 +168,7 @@ async def run() -> None:
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(routing.identity.run(), name="identity")
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")

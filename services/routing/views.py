@@ -1,5 +1,6 @@
 """What the API and the pages show: centres with their bands, and everything routing did about a report."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -109,6 +110,12 @@ def history_of(report_id: str, entries: list[Entry]) -> History:
             )
         )
     return History(report_id=report_id, center_id=entries[-1].center_id, records=records)
+
+
+def involved(entries: Sequence[Entry]) -> frozenset[str]:
+    """The centres a report concerns: every owner it had, and the home of its place."""
+    homes = {entry.event.get("decision", {}).get("home_center_id") for entry in entries}
+    return frozenset({entry.center_id for entry in entries} | homes - {None})
 
 
 def percent_used(candidate: Candidate) -> int | None:

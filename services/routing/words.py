@@ -3,7 +3,15 @@
 from typing import Final
 
 from services.routing.rendering import Band
-from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason, UpdateKind
+from shared.events.vocabulary import (
+    CauseKind,
+    CenterState,
+    EndReason,
+    PassedOver,
+    RoutingReason,
+    TransferVoid,
+    UpdateKind,
+)
 from shared.web.translations import gettext_noop
 
 REASONS: Final = {
@@ -50,7 +58,22 @@ UPDATES: Final = {
     UpdateKind.AMENDED: gettext_noop("The reporter added something; it was passed on."),
     UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; it was passed on."),
     UpdateKind.REOPENED: gettext_noop("The centre took the case up again."),
+    UpdateKind.REINSTATED: gettext_noop("The reporter took the withdrawal back; the report counts again."),
+    UpdateKind.TRANSFER_VOID: gettext_noop("A transfer was accepted and could not be carried out."),
 }
+
+VOIDS: Final = {
+    TransferVoid.SAME_OWNER: gettext_noop("The centre that accepted owned the report already."),
+    TransferVoid.DECLINED: gettext_noop("The reporter does not want the centre that accepted."),
+    TransferVoid.CENTER_CLOSED: gettext_noop("The centre that accepted had closed."),
+    TransferVoid.CENTRAL_NOT_NEEDED: gettext_noop("The central centre takes a report only while no centre is open."),
+}
+
+MOVES: Final = {
+    CauseKind.CASE_EVENT: gettext_noop("Two centres agreed to hand the report on."),
+    CauseKind.CENTER_CLOSED: gettext_noop("The owning centre closed before anybody there had answered."),
+}
+"""Why an owner changed; the decision then says why it became this one."""
 
 ENDS: Final = {
     EndReason.WITHDRAWN: gettext_noop("The reporter withdrew the report."),

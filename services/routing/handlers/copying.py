@@ -30,18 +30,21 @@ class Copier:
         give_up = self._clock.monotonic() + YIELD_SECONDS
         while self._surging() and self._clock.monotonic() < give_up:
             await self._clock.sleep(_LOOK_EVERY_S)
-        await self._store.save([_entry(r, r.event) for r in batch if isinstance(r.event, RoutingEvent)])
+        await self._store.save(
+            [entry_of(r.event, r.partition, r.offset) for r in batch if isinstance(r.event, RoutingEvent)]
+        )
         measures.COPIED.inc(len(batch))
 
 
-def _entry(received: Received, event: RoutingEvent) -> Entry:
+def entry_of(event: RoutingEvent, partition: int, offset: int) -> Entry:
+    """The copy of one record."""
     return Entry(
         report_id=event.report_id,
         version=event.version,
         ownership=event.ownership,
         center_id=event.decision.center_id if isinstance(event, (ReportRouted, ReportRerouted)) else event.center_id,
         type=event.TYPE,
-        partition=received.partition,
-        offset=received.offset,
+        partition=partition,
+        offset=offset,
         event=event.model_dump(mode="json", exclude_none=True),
     )
