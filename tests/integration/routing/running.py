@@ -16,6 +16,7 @@ from typing import Any
 from deploy.local.ports import free_port
 from shared.bus.publisher import Publisher
 from shared.centers import CENTER_IDS, TABLES
+from shared.clock import SystemClock
 from shared.events.base import Event, Record, encode
 from shared.events.cases import CaseTransferAccepted
 from shared.events.centers import CenterChanged
@@ -23,9 +24,12 @@ from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.vocabulary import CenterState
 from shared.settings import BusSettings, StoreSettings
 from shared.trace import new_traceparent
+from tests.support.staff import TestIdentity
 
 ROOT = Path(__file__).parents[3]
-TOKEN = "a-token-for-integration-tests"
+STAFF = TestIdentity(SystemClock())
+"""Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
+NOBODY_THERE = "http://127.0.0.1:9"
 _SOURCES = {"cases": "notify", "centers": "notify", "reports": "intake"}
 
 
@@ -52,7 +56,8 @@ class Process:
             "MONGODB_URI": store.uri.get_secret_value(),
             "MONGODB_DATABASE_PREFIX": store.database_prefix,
             "ROUTING_PORT": str(self.port),
-            "IEUM_DEMO_TOKEN": TOKEN,
+            "IEUM_IDENTITY_URL": NOBODY_THERE,
+            "IEUM_KEYS_CACHE": str(keys_file(log.parent)),
             **env,
         }
         self.child: subprocess.Popen[bytes] | None = None
@@ -78,6 +83,13 @@ class Process:
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+def keys_file(folder: Path) -> Path:
+    """The keys as a service of before left them."""
+    file = folder / "identity-keys.json"
+    file.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
+    return file
 
 
 class Traffic:

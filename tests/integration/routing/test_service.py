@@ -13,10 +13,8 @@ from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.events.vocabulary import CenterState
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.routing.running import TOKEN, Process, Traffic, in_pieces, until
+from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces, until
 from tests.integration.routing.verifier import Audit, verify
-
-STAFF = {"Authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture
@@ -142,7 +140,12 @@ async def test_decisions_are_explained_and_replay_and_only_staff_see_them(
     assert {row["band"] for row in centers} == {"free"}
     assert "load" not in centers[0]
     for anonymous in (path, "/api/v1/centers"):
-        assert (await _get(process, anonymous, staff=False)).status_code == 401
+        assert (await _get(process, anonymous, staff=None)).status_code == 401
+    assert (await _get(process, path, staff="gyeonggi")).status_code == 200
+    other = await _get(process, path, staff="busan")
+    assert (other.status_code, other.json()["code"]) == (403, "not_allowed")
+    ready = (await _get(process, "/health/ready", staff=None)).json()
+    assert ready["checks"]["identity"] == "ok", "notify is not there; the keys of before are"
     unknown = await _get(process, f"/api/v1/decisions/{traffic.new_id()}")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "no_such_decision")
     for language, words in (
@@ -185,6 +188,7 @@ async def test_many_reports_at_once(process: Process, publisher: Publisher, bus_
     assert found.records == 3000
 
 
-async def _get(process: Process, path: str, *, staff: bool = True) -> httpx.Response:
+async def _get(process: Process, path: str, *, staff: str | None = "central") -> httpx.Response:
+    who = STAFF.bearer(staff, "counsellor") if staff else {}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{process.port}", timeout=10) as client:
-        return await client.get(path, headers=STAFF if staff else {})
+        return await client.get(path, headers=who)
