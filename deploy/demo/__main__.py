@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 
 import orjson
@@ -13,7 +12,7 @@ from deploy.demo.run import Demonstration, Place
 from deploy.demo.settings import DemoSettings
 from deploy.demo.summary import Summary
 from deploy.demo.view import View, final
-from deploy.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, stop_on_signals
+from deploy.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, stay, stop_on_signals
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
 from shared.settings import SettingsError, load
@@ -45,7 +44,7 @@ def main() -> int:
         final(console, summary, where_to_look(stack))
         if demo.mode == "stay":
             console.print("Everything stays up. Ctrl-C stops it.")
-            threading.Event().wait()
+            stay(stack)
     except Stopped:
         return 130 if demo.mode == "once" else 0
     except EXPECTED_ERRORS as error:

@@ -11,16 +11,16 @@ def main() -> int:
     """Read the command line and run one command."""
     # Data, logs and keys of reports are written below here, also by the programs we start: for this user only.
     os.umask(0o077)
-    described = {name: (command.__doc__ or "").splitlines()[0] for name, command in cli.COMMANDS.items()}
-    described["logs"] = "Follow the logs of all processes, or of the named ones, until Ctrl-C."
+    described = {**cli.COMMANDS, **cli.WITH_WORDS}
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, text in described.items():
+    for name, function in described.items():
+        text = (function.__doc__ or "").splitlines()[0]
         command = commands.add_parser(name, help=text, description=text)
-        if name == "logs":
-            command.add_argument("names", nargs="*", metavar="process")
+        if name in cli.WITH_WORDS:
+            command.add_argument("words", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
-    return cli.guarded([arguments.command, *getattr(arguments, "names", [])])
+    return cli.guarded([arguments.command, *getattr(arguments, "words", [])])
 
 
 if __name__ == "__main__":

@@ -9,22 +9,24 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import IO
 
-from deploy.local import cleaning, jar_lock, jars, keys, processes
+from deploy.local import beside, cleaning, jar_lock, jars, keys, processes
+from deploy.local.beside import BesideError
 from deploy.local.engines import Engines
 from deploy.local.jars import JarError
 from deploy.local.kafka import KafkaError
 from deploy.local.keys import SecretsError
 from deploy.local.ports import PortTakenError
-from deploy.local.settings import LocalSettings
+from deploy.local.settings import SERVICES, LocalSettings
 from deploy.local.stack import START_LIMIT_S, Stack
-from deploy.local.state import AlreadyRunningError, RunFolder, State
+from deploy.local.state import RENEW, AlreadyRunningError, RunFolder, State
 from deploy.local.supervisor import StartError
 from shared.settings import SettingsError, load
 
-EXPECTED_ERRORS = (AlreadyRunningError, PortTakenError, JarError, KafkaError, SecretsError, StartError)
+EXPECTED_ERRORS = (AlreadyRunningError, BesideError, PortTakenError, JarError, KafkaError, SecretsError, StartError)
 """What can go wrong on somebody's machine: told in their own words, without a traceback."""
 _STOP_LIMIT_S = 90.0
 _POLL_S = 0.2
@@ -42,12 +44,25 @@ def run() -> None:
         stack.start()
         say("everything is ready")
         say_where(stack.urls)
-        threading.Event().wait()
+        stay(stack)
     except Stopped:
         say("stopping")
     finally:
         ignore_signals()
         stack.stop()
+
+
+def stay(stack: Stack) -> None:
+    """Keep the stack up until a signal to stop; on SIGUSR1 it takes the secrets as they are in the file now."""
+    asked: SimpleQueue[None] = SimpleQueue()
+    signal.signal(RENEW, lambda *_: asked.put(None))
+    while True:
+        asked.get()
+        say("taking the secrets as they are now")
+        try:
+            stack.renew_secrets()
+        except EXPECTED_ERRORS as error:
+            say(f"not taken: {error}")
 
 
 def up() -> None:
@@ -77,7 +92,7 @@ def up() -> None:
         launcher.wait()
         raise
     print_state(state)
-    sys.stdout.write("\nstaff token: make secrets · logs: make logs · stop: make down\n")
+    sys.stdout.write("\nfirst administrator: make admin · logs: make logs · stop: make down\n")
 
 
 def down() -> None:
@@ -129,6 +144,18 @@ def secrets() -> None:
         sys.stdout.write(f"{name}={value}\n")
 
 
+def within(words: Sequence[str]) -> None:
+    """Run a module as a process of a service would run: SERVICE MODULE [ARGUMENTS]."""
+    if len(words) < 2 or words[0] not in SERVICES:  # noqa: PLR2004  # a service and a module
+        raise BesideError(f"say which service ({', '.join(SERVICES)}) and which module")
+    raise SystemExit(beside.run(*words, settings=load(LocalSettings)))
+
+
+def rotate_key() -> None:
+    """Give reports a new master key while everything runs, and wrap every report's key anew."""
+    beside.rotate_master_key(load(LocalSettings), say)
+
+
 def clean() -> None:
     """Remove data, logs and what tests left below the var folder; the secrets stay."""
     for line in cleaning.clean(load(LocalSettings)):
@@ -167,8 +194,8 @@ def guarded(command: Sequence[str]) -> int:
     """Run one command; expected trouble becomes lines on stderr. Returns the exit status."""
     name, *rest = command
     try:
-        if name == "logs":
-            logs(rest)
+        if name in WITH_WORDS:
+            WITH_WORDS[name](rest)
         else:
             COMMANDS[name]()
         sys.stdout.flush()
@@ -195,7 +222,10 @@ COMMANDS = {
     "engines": engines,
     "fetch": fetch,
     "lock-jars": lock_jars,
+    "rotate-key": rotate_key,
 }
+WITH_WORDS = {"logs": logs, "in": within}
+"""Commands that take further words."""
 
 
 def say(line: str) -> None:
@@ -230,6 +260,7 @@ def stop_on_signals() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
+    signal.signal(RENEW, signal.SIG_IGN)  # until there is somebody to renew: its default is to end the process
 
 
 def ignore_signals() -> None:

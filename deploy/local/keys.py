@@ -1,15 +1,26 @@
 """Secrets for local use: made once, kept in a file only its owner can read, never in version control."""
 
 import base64
+import json
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 FILE = "secrets.env"
 _KEY_BYTES = 32
-_TOKEN_BYTES = 16
-KEYS = ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY")
-TOKENS = ("IEUM_DEMO_TOKEN",)
+KEYS = (
+    "INTAKE_MASTER_KEY",
+    "INTAKE_RECEIPT_KEY",
+    "INTAKE_SIGNING_KEY",
+    "NOTIFY_MASTER_KEY",
+    "IEUM_AUDIT_KEY",
+)
+"""Made at the first start; one that an older file lacks is added."""
+RETIRED = "INTAKE_RETIRED_MASTER_KEYS"
+"""Master keys that still open reports: in the file only while a rotation runs (JSON list)."""
+_GONE = ("IEUM_DEMO_TOKEN",)
+"""Of older versions; taken out of a file that has them."""
 _HEAD = "# Made for local use at the first start. Whoever reads this reads every report stored here. Do not share.\n"
 
 
@@ -21,11 +32,11 @@ def ensure(folder: Path) -> dict[str, str]:
     """Read the secrets of a folder, making those that are missing. Raises SecretsError if others may read them."""
     path = folder / FILE
     found = read(path) if path.exists() else {}
-    missing = {name: _new(name) for name in (*KEYS, *TOKENS) if name not in found}
-    if missing:
-        found |= missing
-        _write(path, found)
-    return found
+    kept = {name: value for name, value in found.items() if name not in _GONE}
+    wanted = kept | {name: new_key() for name in KEYS if name not in kept}
+    if wanted != found:
+        write(folder, wanted)
+    return wanted
 
 
 def read(path: Path) -> dict[str, str]:
@@ -39,14 +50,37 @@ def read(path: Path) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in pairs}
 
 
-def _new(name: str) -> str:
-    if name in TOKENS:
-        return secrets.token_hex(_TOKEN_BYTES)
+def with_new_master_key(found: Mapping[str, str]) -> dict[str, str]:
+    """The same secrets with a new master key for reports; the one until now is among the retired, which still open."""
+    retired = [found["INTAKE_MASTER_KEY"], *retired_of(found)]
+    return {**found, "INTAKE_MASTER_KEY": new_key(), RETIRED: json.dumps(retired)}
+
+
+def without_retired(found: Mapping[str, str]) -> dict[str, str]:
+    """The same secrets with nothing but the master key in use."""
+    return {name: value for name, value in found.items() if name != RETIRED}
+
+
+def retired_of(found: Mapping[str, str]) -> list[str]:
+    """The retired master keys among some secrets, newest first. SecretsError if that is no list."""
+    try:
+        listed = json.loads(found.get(RETIRED, "[]"))
+    except ValueError:
+        listed = None
+    if not isinstance(listed, list):
+        raise SecretsError(f"{RETIRED} in {FILE} is not a JSON list")
+    return [str(key) for key in listed]
+
+
+def new_key() -> str:
+    """Base64 of 32 random bytes."""
     return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
-def _write(path: Path, values: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, values: Mapping[str, str]) -> None:
+    """Replace the file as a whole; on disk when this returns."""
+    path = folder / FILE
+    folder.mkdir(parents=True, exist_ok=True)
     text = _HEAD + "".join(f"{name}={value}\n" for name, value in values.items())
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
-from deploy.local import ports, processes
+from deploy.local import keys, ports, processes
 from deploy.local.kafka import LocalKafka
 from deploy.local.settings import SERVICES, LocalSettings, environment
 from deploy.local.store import LocalStore
@@ -13,12 +13,12 @@ from deploy.local.supervisor import Program
 
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
-    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY"),
-    "routing": ("IEUM_DEMO_TOKEN",),
-    "notify": ("IEUM_DEMO_TOKEN",),
-    "analytics": ("IEUM_DEMO_TOKEN",),
+    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
+    "routing": (),
+    "notify": ("NOTIFY_MASTER_KEY", "IEUM_AUDIT_KEY"),
+    "analytics": (),
 }
-"""Which secrets each service is given; no other. Intake has no page for staff, so it cannot lose their token."""
+"""Which secrets each service is given; no other. Routing and analytics verify with public keys and need none."""
 _SHARED_PREFIXES = (
     "KAFKA_",
     "MONGODB_",
@@ -27,10 +27,16 @@ _SHARED_PREFIXES = (
     "IEUM_PUBLIC_URLS",
     "IEUM_TRUSTED_PROXIES",
     "IEUM_METRICS_TOKEN",
+    "IEUM_IDENTITY_URL",
 )
 _PROBE_TIMEOUT_S = 2.0
 _ENGINE_STOP_LIMIT_S = 15.0
 _MAIL_STOP_LIMIT_S = 5.0
+
+
+def secrets_of(service: str) -> tuple[str, ...]:
+    """Names of all secrets a service may be given: those it needs, and those it has only while keys are rotated."""
+    return (*SECRETS_OF[service], *((keys.RETIRED,) if service == "intake" else ()))
 
 
 def http_ready(port: int, path: str = "/health/ready") -> bool:
@@ -62,8 +68,10 @@ def service_environment(
         "KAFKA_BOOTSTRAP_SERVERS": kafka,
         "MONGODB_URI": mongodb,
         "IEUM_PUBLIC_URLS": json.dumps({key: url for key, url in urls(settings).items() if key in SERVICES}),
+        "IEUM_IDENTITY_URL": urls(settings)["notify"],
+        "IEUM_KEYS_CACHE": str(settings.var / "identity" / f"{service}.json"),
         f"{name}_PORT": str(settings.service_port(service)),
-        **{key: secrets[key] for key in SECRETS_OF[service]},
+        **{key: secrets[key] for key in secrets_of(service) if key in secrets},
     }
     if service == "notify" and settings.starts_mailbox:
         own |= {

@@ -2,7 +2,7 @@
 
 >>> stack = Stack(settings, say=print)   # starts nothing
 >>> stack.start()                        # returns when everything is ready, or raises with everything stopped again
->>> stack.urls["intake"], stack.secrets["IEUM_DEMO_TOKEN"], stack.pids["routing"]
+>>> stack.urls["intake"], stack.secrets["INTAKE_MASTER_KEY"], stack.pids["routing"]
 >>> stack.stop()                         # nothing is left behind
 """
 
@@ -37,7 +37,7 @@ class Stack:
         commands: Mapping[str, Sequence[str]] | None = None,
         services: Sequence[str] = SERVICES,
     ) -> None:
-        """``extra_env`` and ``commands`` replace variables and command lines by process name; for tests."""
+        """``extra_env`` replaces variables by service, ``commands`` command lines by process; for tests."""
         self.settings = settings
         self.secrets: dict[str, str] = {}
         self.services = tuple(services)
@@ -84,7 +84,7 @@ class Stack:
         self.run_folder.take()
         try:
             ports.check(self.settings.listening())
-            self.secrets = {**keys.ensure(self.settings.var), **environment(*keys.KEYS, *keys.TOKENS)}
+            self.secrets = self._read_secrets()
             self._supervisor = Supervisor(self._programs(), self.settings.var / "logs", self._say)
             self._reporter.start()
             self._supervisor.start(timeout_s)
@@ -105,6 +105,22 @@ class Stack:
     def release(self, name: str) -> None:
         """Start a held process again."""
         self._running().release(name)
+
+    def renew_secrets(self) -> None:
+        """Read the secrets again and restart, in an orderly way, each service that is given one that changed."""
+        before, self.secrets = self.secrets, self._read_secrets()
+        changed = {name for name in before | self.secrets if before.get(name) != self.secrets.get(name)}
+        for program in self._running().programs:
+            service = program.name.partition("-")[0]
+            if service in self.services and changed & set(plan.secrets_of(service)):
+                env = {**self.environment_of(service), f"{service.upper()}_PORT": str(program.port)}
+                self._running().replace(replace(program, env=env))
+        self.wait_ready()
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """What a process of this service sees; for commands that work beside it."""
+        env = plan.service_environment(service, self.settings, self.secrets, kafka=self.kafka, mongodb=self.mongodb)
+        return {**env, **self._extra_env.get(service, {})}
 
     def stop(self) -> None:
         """Stop services, then mailbox, then engines. May be called twice."""
@@ -153,13 +169,14 @@ class Stack:
         if self.settings.starts_mailbox:
             programs.append(plan.mailbox_program(self.settings))
         for service in self.services:
-            env = plan.service_environment(service, self.settings, self.secrets, kafka=self.kafka, mongodb=self.mongodb)
-            programs += plan.service_programs(service, self.settings, env)
+            programs += plan.service_programs(service, self.settings, self.environment_of(service))
         return [self._with_overrides(program) for program in programs]
 
     def _with_overrides(self, program: Program) -> Program:
-        env = {**program.env, **self._extra_env.get(program.name.split("-")[0], {})}
-        return replace(program, env=env, command=self._commands.get(program.name, program.command))
+        return replace(program, command=self._commands.get(program.name, program.command))
+
+    def _read_secrets(self) -> dict[str, str]:
+        return {**keys.ensure(self.settings.var), **environment(*keys.KEYS)}
 
 
 def _health(program: Program, pids: Mapping[str, int]) -> str:

@@ -3,12 +3,15 @@
 import fcntl
 import json
 import os
+import signal
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
 _LOCK = "launcher.lock"
 _STATE = "launcher.json"
+RENEW = signal.SIGUSR1
+"""Asks a launcher that is up to read the secrets again."""
 
 
 class AlreadyRunningError(Exception):

@@ -134,6 +134,12 @@ class Supervisor:
         if run.child is None or run.child.poll() is not None:
             self._begin(run)
 
+    def replace(self, program: Program) -> None:
+        """Stop the process of this name in an orderly way and start it as it is described now."""
+        self.hold(program.name)
+        self._runs[program.name].program = program
+        self.release(program.name)
+
     def _await(self, names: Sequence[str], until: float) -> None:
         waiting = list(names)
         while True:

@@ -69,7 +69,7 @@ def test_no_secret_stands_in_the_file() -> None:
         (service, name): value
         for service in SERVICES
         for name, value in COMPOSE["services"][service]["environment"].items()
-        if name in {*keys.KEYS, *keys.TOKENS}
+        if name in keys.KEYS
     }
     assert values
     assert all(re.fullmatch(rf"\$\{{{name}:\?.+\}}", value) for (_, name), value in values.items())
@@ -77,7 +77,7 @@ def test_no_secret_stands_in_the_file() -> None:
 
 def test_each_service_gets_the_secrets_it_gets_locally() -> None:
     for service in SERVICES:
-        given = set(COMPOSE["services"][service]["environment"]) & {*keys.KEYS, *keys.TOKENS}
+        given = set(COMPOSE["services"][service]["environment"]) & set(keys.KEYS)
         assert given == set(SECRETS_OF[service])
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import plan
+from deploy.local import keys, plan
 from deploy.local.settings import SERVICES, LocalSettings, environment
 
-SECRETS = {name: f"value-of-{name}" for names in plan.SECRETS_OF.values() for name in names}
+SECRETS = {name: f"value-of-{name}" for service in SERVICES for name in plan.secrets_of(service)}
 
 
 def env_of(service: str, settings: LocalSettings) -> dict[str, str]:
@@ -21,17 +21,31 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("service", [name for name in SERVICES if name != "intake"])
-def test_only_intake_gets_the_keys_of_reports(service: str) -> None:
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_gets_its_own_secrets_and_nobody_elses(service: str) -> None:
     found = env_of(service, LocalSettings())
-    assert not [name for name in found if name.startswith("INTAKE_")]
-    assert not [value for value in found.values() if "INTAKE" in value]
+    assert {name: value for name, value in found.items() if value in SECRETS.values()} == {
+        name: SECRETS[name] for name in plan.secrets_of(service)
+    }
 
 
-def test_intake_gets_them_and_not_the_staff_token() -> None:
-    found = env_of("intake", LocalSettings())
-    assert "IEUM_DEMO_TOKEN" not in found
-    assert {found[name] for name in plan.SECRETS_OF["intake"]} == {SECRETS[name] for name in plan.SECRETS_OF["intake"]}
+def test_only_intake_can_open_reports_and_who_verifies_only_needs_no_secret() -> None:
+    master = {service for service in SERVICES if "INTAKE_MASTER_KEY" in plan.secrets_of(service)}
+    assert master == {"intake"}
+    assert plan.secrets_of("routing") == plan.secrets_of("analytics") == ()
+    assert all(name in keys.KEYS for names in plan.SECRETS_OF.values() for name in names)
+
+
+def test_retired_keys_are_given_only_while_there_are_some() -> None:
+    plain = {name: value for name, value in SECRETS.items() if name != keys.RETIRED}
+    found = plan.service_environment("intake", LocalSettings(), plain, kafka="k:1", mongodb="mongodb://m")
+    assert keys.RETIRED not in found
+
+
+def test_each_service_asks_notify_for_keys_and_keeps_them_in_a_file_of_its_own() -> None:
+    found = {service: env_of(service, LocalSettings()) for service in SERVICES}
+    assert {env["IEUM_IDENTITY_URL"] for env in found.values()} == {"http://127.0.0.1:8003"}
+    assert len({env["IEUM_KEYS_CACHE"] for env in found.values()}) == len(SERVICES)
 
 
 def test_nothing_else_of_the_callers_environment_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
