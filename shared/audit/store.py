@@ -9,18 +9,19 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from prometheus_client import Counter
-from pymongo import ReplaceOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from prometheus_client import Counter, Gauge
+from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
 from shared.audit.chain import AuditKeys, Walk
-from shared.audit.model import Entry, Finding, Line, Mark, Outcome
+from shared.audit.documents import document_of, line_of
+from shared.audit.marks import CHECKPOINT, HEAD, Marks, refused_at
+from shared.audit.model import Entry, Finding, Line, Mark
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -29,19 +30,17 @@ from shared.mongo import Document, by_ids, store_errors
 _log = logs.get(__name__)
 
 LINES: Final = "audit"
-MARKS: Final = "audit_anchors"
-HEAD: Final = "head"
-CHECKPOINT: Final = "checkpoint"
 LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
 _TRIES: Final = 60
 _STEP: Final = 50
-_DUPLICATE: Final = 11000
-_FIELDS: Final = frozenset(Line.__slots__) - {"seq"} | {"_id"}
+_DAY: Final = timedelta(days=1)
+_SOON: Final = timedelta(minutes=1)
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
+FINDINGS: Final = Gauge("ieum_audit_findings", "What is wrong with the chain, as last looked.", registry=REGISTRY)
 
 
 class _Waiting(NamedTuple):
@@ -58,7 +57,7 @@ class AuditLog:
         self.service: Final = service
         self.clock: Final = clock
         self.lines: Final = database[LINES]
-        self.marks: Final = database[MARKS]
+        self.marks: Final = Marks(database)
         self._head: tuple[int, str] | None = None
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -90,11 +89,11 @@ class AuditLog:
 
     async def head(self) -> Mark | None:
         """The signed head as last kept beside the log; None where nothing was ever written."""
-        return await self._mark(HEAD)
+        return await self.marks.get(HEAD)
 
     async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
         """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
-        head, checkpoint = await self._mark(HEAD), await self._mark(CHECKPOINT)
+        heads, checkpoint = await self.marks.heads(), await self.marks.get(CHECKPOINT)
         end = await self._end()
         findings: list[Finding] = []
         walk = Walk(self.keys, self.service)
@@ -103,9 +102,9 @@ class AuditLog:
                 walk = Walk(self.keys, self.service, after=checkpoint.seq, previous=checkpoint.mac)
             else:
                 findings.append(Finding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
-        if head is None and end:
+        if not heads and end:
             findings.append(Finding("no_mark", None, "there are lines and no signed head beside them"))
-        for given in (*([head] if head else ()), *anchors):
+        for given in (*heads, *anchors):
             if chain.genuine(self.keys, self.service, HEAD, given):
                 walk.want(given)
             else:
@@ -118,6 +117,55 @@ class AuditLog:
                 elif line.seq <= end:
                     walk.feed(line)
         return findings + walk.finish()
+
+    async def sweep(self) -> int:
+        """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
+
+        Only a whole front of the log goes, and a signed checkpoint is written first: killed in between, the rest goes
+        the next time.
+        """
+        checkpoint = await self.marks.get(CHECKPOINT)
+        seq, mac = (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
+        removed = await self._remove_down_from(seq)
+        before = self.clock.now() - chain.KEPT
+        while True:
+            wanted = range(seq + 1, seq + 1 + _STEP)
+            walk = Walk(self.keys, self.service, after=seq, previous=mac)
+            old: Line | None = None
+            with store_errors():
+                found = await by_ids(self.lines, wanted)  # type: ignore[arg-type]  # ids are numbers here
+            for number in wanted:
+                document: Document | None = found.get(number)  # type: ignore[call-overload]  # as above
+                line = line_of(document) if document is not None else None
+                if line is None or line.at >= before:
+                    break
+                walk.feed(line)
+                if walk.findings:
+                    break
+                old = line
+            if old is None:
+                return removed
+            seq, mac = old.seq, old.mac
+            await self.marks.keep(
+                CHECKPOINT, chain.mark(self.keys, self.service, CHECKPOINT, seq, mac, self.clock.now())
+            )
+            removed += await self._remove_down_from(seq)
+
+    async def run(self) -> None:
+        """Once a day: prove the chain, say what is wrong with it, sweep. Until cancelled."""
+        while True:
+            try:
+                findings = await self.verify()
+                FINDINGS.set(len(findings))
+                for finding in findings[:_STEP]:
+                    _log.critical("audit.finding", chain=self.service, kind=finding.kind, said=finding.said)
+                removed = await self.sweep()
+                _log.info("audit.looked_after", chain=self.service, findings=len(findings), removed=removed)
+                wait = _DAY
+            except TransientError as error:
+                _log.warning("audit.not_looked_after", said=str(error))
+                wait = _SOON
+            await self.clock.sleep(wait.total_seconds())
 
     async def _noted(self, entry: Entry) -> None:
         try:
@@ -172,11 +220,10 @@ class AuditLog:
             try:
                 await self.lines.insert_many([document_of(line) for line in lines], ordered=True)
             except BulkWriteError as error:
-                details: Mapping[str, Any] = error.details or {}
-                refused = details.get("writeErrors") or ()
-                if details.get("writeConcernErrors") or not refused or refused[0].get("code") != _DUPLICATE:
+                refused = refused_at(error)
+                if refused is None:
                     raise
-                return int(refused[0]["index"])
+                return refused
         return len(lines)
 
     def _head_known(self) -> tuple[int, str]:
@@ -196,11 +243,19 @@ class AuditLog:
                 self._head = number, str(found[number]["mac"])
 
     async def _begin(self) -> tuple[int, str]:
+        head, checkpoint = await self.marks.get(HEAD), await self.marks.get(CHECKPOINT)
+        if head is not None and chain.genuine(self.keys, self.service, HEAD, head):
+            found = await self._by_number([head.seq])
+            if head.seq in found and found[head.seq]["mac"] == head.mac:
+                return head.seq, head.mac
+            if checkpoint is None or checkpoint.seq < head.seq:
+                # The next head will take its place: keep it, so that what is missing stays missed.
+                _log.critical("audit.head_missing", chain=self.service, anchor=chain.shown(head))
+                await self.marks.keep(f"{HEAD}-{head.seq}-{head.mac[:8]}", head)
         end = await self._end()
         if end:
             found = await self._by_number([end])
             return end, str(found[end]["mac"])
-        checkpoint = await self._mark(CHECKPOINT)
         return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
 
     async def _end(self) -> int:
@@ -214,58 +269,16 @@ class AuditLog:
 
     async def _vouch(self, seq: int, mac: str) -> None:
         made = chain.mark(self.keys, self.service, HEAD, seq, mac, self.clock.now())
-        await self._keep(HEAD, made)
+        await self.marks.keep(HEAD, made)
         _log.info("audit.anchor", chain=self.service, anchor=chain.shown(made))
 
-    async def _keep(self, kind: str, made: Mark) -> None:
-        """Write a mark unless there is a later one."""
-        document = {"_id": kind, "seq": made.seq, "mac": made.mac, "at": made.at, "signature": made.signature}
-        with store_errors():
-            try:
-                # The upsert of an older mark collides with the newer one that is there: that is the guard.
-                await self.marks.bulk_write(
-                    [ReplaceOne({"_id": kind, "seq": {"$lt": made.seq}}, document, upsert=True)]
-                )
-            except (DuplicateKeyError, BulkWriteError) as error:
-                details = getattr(error, "details", None) or {}
-                codes = {one.get("code") for one in details.get("writeErrors", ())} | {getattr(error, "code", None)}
-                if _DUPLICATE not in codes:
-                    raise
-
-    async def _mark(self, kind: str) -> Mark | None:
-        with store_errors():
-            found = await self.marks.find_one({"_id": kind})
-        if found is None:
-            return None
-        return Mark(int(found["seq"]), str(found["mac"]), found["at"], str(found["signature"]))
-
-
-def document_of(line: Line) -> Document:
-    """A line as it is stored."""
-    values = {name: getattr(line, name) for name in Line.__slots__ if name != "seq"}
-    return {
-        "_id": line.seq,
-        **values,
-        "outcome": line.outcome.value,
-        "roles": list(line.roles),
-        "detail": dict(line.detail),
-    }
-
-
-def line_of(document: Document) -> Line | None:
-    """A stored line; None for what is none, or has more to it than a line has."""
-    if document.keys() != _FIELDS or not isinstance(document["at"], datetime):
-        return None
-    try:
-        values = {name: document[name] for name in Line.__slots__ if name != "seq"}
-        return Line(
-            **{
-                **values,
-                "seq": int(document["_id"]),
-                "roles": tuple(values["roles"]),
-                "outcome": Outcome(values["outcome"]),
-                "detail": dict(values["detail"]),
-            }
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
+    async def _remove_down_from(self, seq: int) -> int:
+        removed = 0
+        while seq > 0:
+            with store_errors():
+                slice_ = list(range(max(1, seq - _STEP + 1), seq + 1))
+                gone = (await self.lines.delete_many({"_id": {"$in": slice_}})).deleted_count
+            if not gone:
+                break
+            removed, seq = removed + gone, slice_[0] - 1
+        return removed

@@ -1,0 +1,71 @@
+"""``python -m shared.audit verify``: proves the audit of every service and says what is wrong; then ends with 1."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from shared import mongo
+from shared.audit import chain
+from shared.audit.chain import AuditKeys
+from shared.audit.model import Mark
+from shared.audit.settings import AuditSettings
+from shared.audit.store import AuditLog
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.settings import StoreSettings, load
+
+SERVICES: Final = ("intake", "notify")
+"""Who keeps an audit."""
+_AWAY: Final = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: nothing is wrong; 1: findings; 2: the store does not answer."""
+    parser = argparse.ArgumentParser(prog="python -m shared.audit", description="Prove the audit logs.")
+    verify = parser.add_subparsers(required=True).add_parser("verify", help="prove the chains; ends with 1 on findings")
+    verify.add_argument("--service", action="append", choices=SERVICES, help="only this one; may be repeated")
+    verify.add_argument(
+        "--anchor",
+        action="append",
+        default=[],
+        type=_anchor,
+        metavar="SERVICE=ANCHOR",
+        help="a signed head from the auditor's page or from the log stream (audit.anchor); may be repeated",
+    )
+    given = parser.parse_args(arguments)
+    store, keys = load(StoreSettings), load(AuditSettings).audit_keys()
+    try:
+        return asyncio.run(_verify(store, keys, given.service or SERVICES, given.anchor))
+    except TransientError as error:
+        sys.stderr.write(f"{error}\n")
+        return _AWAY
+
+
+async def _verify(
+    store: StoreSettings, keys: AuditKeys, services: Sequence[str], anchors: Sequence[tuple[str, Mark]]
+) -> int:
+    found = 0
+    for service in services:
+        log = AuditLog(mongo.connect(store, service), keys, SystemClock(), service)
+        findings = await log.verify([mark for name, mark in anchors if name == service])
+        head = await log.head()
+        found += len(findings)
+        if findings:
+            sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))
+        else:
+            sys.stdout.write(f"{service}: {head.seq if head else 0} lines, nothing wrong\n")
+        if head is not None:
+            sys.stdout.write(f"{service}: anchor {service}={chain.shown(head)}\n")
+    return 1 if found else 0
+
+
+def _anchor(text: str) -> tuple[str, Mark]:
+    service, _, mark = text.partition("=")
+    if service not in SERVICES:
+        raise argparse.ArgumentTypeError("begins with no service's name")
+    try:
+        return service, chain.read_mark(mark)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("is no anchor") from None

@@ -1,0 +1,53 @@
+"""Lines and marks as they lie in the store."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from shared.audit.model import Line, Mark, Outcome
+from shared.clock import seoul_day
+
+Document = dict[str, Any]
+_FIELDS: Final = frozenset(Line.__slots__) - {"seq"} | {"_id", "day"}
+
+
+def document_of(line: Line) -> Document:
+    """A line as it is stored, with its day in Seoul to look it up by."""
+    values = {name: getattr(line, name) for name in Line.__slots__ if name != "seq"}
+    return {
+        "_id": line.seq,
+        "day": seoul_day(line.at),
+        **values,
+        "outcome": line.outcome.value,
+        "roles": list(line.roles),
+        "detail": dict(line.detail),
+    }
+
+
+def line_of(document: Document) -> Line | None:
+    """A stored line; None for what is none, or has more to it than a line has."""
+    at = document.get("at")
+    if document.keys() != _FIELDS or not isinstance(at, datetime) or document["day"] != seoul_day(at):
+        return None
+    try:
+        values = {name: document[name] for name in Line.__slots__ if name != "seq"}
+        return Line(
+            **{
+                **values,
+                "seq": int(document["_id"]),
+                "roles": tuple(values["roles"]),
+                "outcome": Outcome(values["outcome"]),
+                "detail": dict(values["detail"]),
+            }
+        )
+    except (TypeError, ValueError):
+        return None
+
+
+def mark_document(name: str, mark: Mark) -> Document:
+    """A mark as it is stored."""
+    return {"_id": name, "seq": mark.seq, "mac": mark.mac, "at": mark.at, "signature": mark.signature}
+
+
+def mark_of(document: Document) -> Mark:
+    """A stored mark."""
+    return Mark(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))

@@ -1,0 +1,116 @@
+"""What an auditor looks at: the lines of a day, of a report, of a person, and the sums of a month."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final, NamedTuple
+
+from shared.audit.documents import line_of
+from shared.audit.entries import STALE
+from shared.audit.model import Line
+from shared.audit.store import AuditLog
+from shared.mongo import Document, store_errors
+
+PAGE: Final = 100
+CHECK: Final = "audit.check"
+"""The action of a monthly check; its reason is the month."""
+_MOST: Final = 2**53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which lines. Days are days in Seoul; a report by its keyed reference."""
+
+    day: str | None = None
+    action: str | None = None
+    actor: str | None = None
+    outcome: str | None = None
+    report: str | None = None
+    before: int | None = None
+    """Only lines with a smaller number: the next page."""
+
+
+class Sum(NamedTuple):
+    """How often one account did one thing for one reason in a month."""
+
+    actor: str
+    organisation: str
+    action: str
+    reason: str
+    done: int
+    refused: int
+    stale: int
+
+
+class Reader:
+    """Reads one log. Its indexes are made at the first question."""
+
+    def __init__(self, log: AuditLog) -> None:
+        """``log`` is the one read."""
+        self.log: Final = log
+        self._prepared = False
+
+    async def page(self, wanted: Filter) -> tuple[list[Line], int | None]:
+        """Lines, newest first, and the number below which the next page begins. One of day and report is named."""
+        await self._prepare()
+        query: Document = {
+            name: value
+            for name in ("day", "action", "actor", "outcome", "report")
+            if (value := getattr(wanted, name)) is not None
+        }
+        # With both bounds: the local store reads the whole collection for a range that has one.
+        query["_id"] = {"$gt": 0, "$lt": wanted.before or _MOST}
+        with store_errors():
+            found = await self.log.lines.find(query).sort("_id", -1).limit(PAGE + 1).to_list(None)
+        lines = [line for document in found[:PAGE] if (line := line_of(document)) is not None]
+        return lines, int(found[PAGE - 1]["_id"]) if len(found) > PAGE else None
+
+    async def month(self, month: str) -> list[Sum]:
+        """Who did what how often in a month (``YYYY-MM``), most often refused first."""
+        await self._prepare()
+        lines: list[Line] = []
+        for day in days_of(month):
+            with store_errors():
+                found = await self.log.lines.find({"day": day}).to_list(None)
+            lines += [line for document in found if (line := line_of(document)) is not None]
+        return sums(lines)
+
+    async def checks(self) -> list[Line]:
+        """The monthly checks so far, newest first."""
+        await self._prepare()
+        with store_errors():
+            found = await self.log.lines.find({"action": CHECK}).to_list(None)
+        return sorted((line for one in found if (line := line_of(one))), key=lambda line: -line.seq)
+
+    async def _prepare(self) -> None:
+        if self._prepared:
+            return
+        with store_errors():
+            for fields in ([("day", 1), ("_id", 1)], [("report", 1)], [("action", 1)]):
+                index: Any = fields
+                await self.log.lines.create_index(index)
+        self._prepared = True
+
+
+def days_of(month: str) -> list[str]:
+    """The days of ``YYYY-MM``. Raises ``ValueError`` where that is no month."""
+    day = date.fromisoformat(f"{month}-01")
+    days = []
+    while day.isoformat().startswith(month):
+        days.append(day.isoformat())
+        day += timedelta(days=1)
+    return days
+
+
+def sums(lines: Iterable[Line]) -> list[Sum]:
+    """The lines, counted by account, action and reason."""
+    done: Counter[tuple[str, str, str, str]] = Counter()
+    refused: Counter[tuple[str, str, str, str]] = Counter()
+    stale: Counter[tuple[str, str, str, str]] = Counter()
+    for line in lines:
+        key = (line.actor or "", line.organisation or "", line.action, line.reason or "")
+        (refused if line.outcome == "refused" else done)[key] += 1
+        stale[key] += STALE in line.detail
+    keys = sorted(done.keys() | refused.keys(), key=lambda key: (-refused[key], -done[key], key))
+    return [Sum(*key, done[key], refused[key], stale[key]) for key in keys]

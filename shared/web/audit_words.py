@@ -1,0 +1,81 @@
+"""The words of the auditor's pages: what codes mean to a person."""
+
+from typing import Final
+
+from shared.web.translations import gettext_noop as n
+
+ACTIONS: Final[dict[str, str]] = {
+    "own_account": n("Own account"),
+    "cases.list": n("List of cases"),
+    "cases.read": n("Case read"),
+    "cases.acknowledge": n("Case acknowledged"),
+    "cases.assign": n("Case assigned"),
+    "cases.record": n("Contact or support recorded"),
+    "cases.close": n("Case closed"),
+    "cases.reopen": n("Case reopened"),
+    "transfers.offer": n("Transfer offered or recalled"),
+    "transfers.answer": n("Transfer answered"),
+    "details.open": n("Details opened"),
+    "details.confirm": n("Confirmation by the person harmed recorded"),
+    "details.ticket": n("Ticket for details given"),
+    "erasures.read": n("Erasures read"),
+    "erasures.decide": n("Erasure decided"),
+    "erasures.destroy": n("Key destroyed"),
+    "centers.read": n("Centres read"),
+    "centers.duty": n("Duty changed"),
+    "centers.close": n("Centre closed or opened"),
+    "decisions.read": n("Decisions read"),
+    "dead.read": n("Unreadable records read"),
+    "tables.read": n("Tables read"),
+    "operations.read": n("Operations read"),
+    "audit.read": n("Audit read"),
+    "audit.check": n("Audit checked"),
+    "accounts.manage": n("Accounts managed"),
+    "clients.manage": n("Front ends managed"),
+    "front_end": n("Front end turned away"),
+    "receipts.read": n("Receipt asked for"),
+    "receipts.word": n("Own word set"),
+    "receipts.message": n("Message left"),
+    "receipts.amend": n("Report amended"),
+    "receipts.withdraw": n("Report withdrawn"),
+    "receipts.reinstate": n("Withdrawal undone"),
+    "sign_in": n("Sign-in"),
+    "sign_out": n("Sign-out"),
+}
+"""Known actions. One that is missing is shown as its code."""
+
+REASONS: Final[dict[str, str]] = {
+    "first_contact": n("First contact"),
+    "follow_up": n("Follow-up"),
+    "deletion_support": n("Deletion support"),
+    "message": n("A message to read"),
+    "handover": n("Handover"),
+    "erasure": n("Erasure"),
+    "not_allowed": n("Role does not allow it"),
+    "not_signed_in": n("Not signed in"),
+    "ticket_invalid": n("Ticket does not count"),
+    "ticket_used": n("Ticket used before"),
+    "ticket_expired": n("Ticket expired"),
+    "owner_changed": n("Another centre owns it"),
+    "owner_not_known_yet": n("Owner not known yet"),
+    "withdrawn": n("Withdrawn"),
+    "erased": n("Erased"),
+}
+OUTCOMES: Final[dict[str, str]] = {"done": n("done"), "refused": n("refused")}
+
+FINDINGS: Final[dict[str, str]] = {
+    "altered": n("Line %(seq)s was altered or forged."),
+    "removed": n("Lines are missing from line %(seq)s on."),
+    "moved": n("Line %(seq)s does not follow the line before it."),
+    "cut_off": n("The end of the log was cut off at line %(seq)s."),
+    "rewritten": n("Line %(seq)s is not the one that was once vouched for."),
+    "bad_mark": n("A signed place of the chain was forged (line %(seq)s)."),
+    "no_mark": n("The signed end of the chain is missing."),
+    "foreign": n("There is something in the log that is no line."),
+}
+"""Kinds of findings; ``seq`` is a line's number."""
+
+NO_MONTH: Final = n("This is not a month that can be checked: it must be over or running, as in 2026-11.")
+NO_REPORT: Final = n("This is not a report number.")
+NO_DAY: Final = n("This is not a day, as in 2026-11-24.")
+NOT_WRITTEN: Final = n("The audit cannot be written just now, so nothing is shown. Please try again in a moment.")
