@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 
 from shared import log
 from shared.clock import Clock
+from shared.errors import TransientError
 from shared.identity.keys import KeyDocument, Known, known
 from shared.identity.principal import Principal
 from shared.identity.tokens import Ticket, TokenError, verify_access, verify_ticket
@@ -59,7 +60,7 @@ class Identity:
         try:
             document = await self._fetch()
             self.learn(document)
-        except (httpx.HTTPError, ValidationError, ValueError, OSError) as error:
+        except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:
             AGE.set(self._age())
             _log.debug("identity.no_answer", error=type(error).__name__)
             return False

@@ -1,0 +1,7 @@
+"""``python -m services.notify.accounts``."""
+
+import sys
+
+from services.notify.accounts.commands import main
+
+sys.exit(main())

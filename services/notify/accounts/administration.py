@@ -1,0 +1,182 @@
+"""What administrators do with accounts. Whose accounts they may touch, the gate has already asked."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.notify.accounts.enrolment import digests, new_codes, new_invitation
+from services.notify.accounts.model import Account, AccountState, Ending, RefusedError
+from services.notify.accounts.policy import Wrong, change_wrong, normal, roles_wrong
+from services.notify.accounts.proofs import Passwords, Vault, new_secret, new_subject, new_totp
+from services.notify.accounts.sessions import Sessions
+from services.notify.accounts.sign_in import TOTP_FIELD
+from services.notify.accounts.store.accounts import AccountStore
+from services.notify.accounts.trail import By, Trail, What, line
+from shared.centers import CENTRAL
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.identity.roles import StaffRole
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An account that is ready to use, with everything its owner would know. For demos and tests alone."""
+
+    account: Account
+    password: str
+    totp: str
+    recovery: list[str]
+
+
+class Administration:
+    """Makes and changes accounts."""
+
+    def __init__(
+        self,
+        accounts: AccountStore,
+        sessions: Sessions,
+        passwords: Passwords,
+        vault: Vault,
+        trail: Trail,
+        clock: Clock,
+    ) -> None:
+        """All of them notify's own."""
+        self._accounts = accounts
+        self._sessions = sessions
+        self._passwords = passwords
+        self._vault = vault
+        self._trail = trail
+        self._clock = clock
+
+    async def create(
+        self,
+        who: By,
+        name: str,
+        display: str,
+        organisation: str,
+        roles: Collection[StaffRole],
+        *,
+        break_glass: bool = False,
+    ) -> tuple[Account, str]:
+        """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``Wrong``."""
+        code, invitation = new_invitation(self._clock)
+        account = self._new(name, display, organisation, roles).model_copy(
+            update={"invitation": invitation, "break_glass": break_glass}
+        )
+        return await self._added(who, account), code
+
+    async def create_ready(
+        self, who: By, name: str, display: str, organisation: str, roles: Collection[StaffRole]
+    ) -> Ready:
+        """An account that can sign in now. Raises ``RefusedError`` as ``create`` does."""
+        account = self._new(name, display, organisation, roles)
+        password, totp, recovery = new_secret(), new_totp(), new_codes()
+        account = account.model_copy(
+            update={
+                "state": AccountState.ACTIVE,
+                "password": await self._passwords.hashed(normal(password)),
+                "totp": self._vault.seal(account.subject, TOTP_FIELD, totp.encode()),
+                "recovery": digests(recovery),
+            }
+        )
+        return Ready(await self._added(who, account), password, totp, recovery)
+
+    async def change_roles(self, who: By, account: Account, roles: Collection[StaffRole], reason: str) -> Account:
+        """Other roles; their sessions end. Raises ``RefusedError``."""
+        if account.external:
+            raise RefusedError(Wrong.EXTERNAL)
+        wrong = roles_wrong(account.organisation, roles) or await self._wrong(
+            who, account, still=StaffRole.ADMINISTRATOR in roles
+        )
+        if wrong is not None:
+            raise RefusedError(wrong)
+        before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
+        await self._said(who, What.ROLES, account, reason, before=before, after=after)
+        return await self._saved(account, Ending.ROLES_CHANGED, roles=_ordered(roles))
+
+    async def disable(self, who: By, account: Account, reason: str) -> Account:
+        """Let them in no more, from now on. Raises ``RefusedError``."""
+        wrong = await self._wrong(who, account, still=False)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        await self._said(who, What.DISABLE, account, reason)
+        return await self._saved(account, Ending.DISABLED, state=AccountState.DISABLED, invitation=None)
+
+    async def enable(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+        """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
+        if account.external:
+            await self._said(who, What.ENABLE, account, reason)
+            return await self._saved(account, Ending.DISABLED, state=AccountState.ACTIVE), ""
+        return await self._invite(who, What.ENABLE, account, reason)
+
+    async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
+        """Forget password and second factor and invite them anew. Raises ``RefusedError``."""
+        if account.external:
+            raise RefusedError(Wrong.EXTERNAL)
+        if account.state is AccountState.DISABLED:
+            raise RefusedError("disabled")
+        wrong = await self._wrong(who, account, still=account.state is not AccountState.ACTIVE)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        return await self._invite(who, What.RESET, account, reason)
+
+    async def _invite(self, who: By, what: What, account: Account, reason: str) -> tuple[Account, str]:
+        code, invitation = new_invitation(self._clock)
+        await self._said(who, what, account, reason)
+        after = await self._saved(
+            account,
+            Ending.FACTOR_RESET,
+            state=AccountState.INVITED,
+            invitation=invitation,
+            password=None,
+            totp=None,
+            totp_step=0,
+            recovery=(),
+        )
+        return after, code
+
+    def _new(self, name: str, display: str, organisation: str, roles: Collection[StaffRole]) -> Account:
+        wrong = roles_wrong(organisation, roles)
+        if wrong is not None:
+            raise RefusedError(wrong)
+        now = self._clock.now()
+        return Account(
+            subject=new_subject(),
+            name=name,
+            display=display,
+            organisation=organisation,
+            roles=_ordered(roles),
+            state=AccountState.INVITED,
+            created_at=now,
+            changed_at=now,
+        )
+
+    async def _added(self, who: By, account: Account) -> Account:
+        if await self._accounts.by_name(account.name) is not None:
+            raise RefusedError("name_taken")
+        roles = " ".join(account.roles)
+        await self._said(who, What.CREATE, account, None, of=account.organisation, roles=roles)
+        if await self._accounts.add(account):
+            return account
+        if await self._accounts.by_name(account.name) is not None:
+            raise RefusedError("name_taken")
+        # One in 200 thousand million; and what is sealed is bound to the subject, so it is made anew as a whole.
+        raise TransientError("two accounts drew the same subject")
+
+    async def _wrong(self, who: By, account: Account, *, still: bool) -> Wrong | None:
+        count = await self._accounts.administrators(CENTRAL)
+        return change_wrong(account, who.subject or "", still_administrator=still, central_administrators=count)
+
+    async def _said(self, who: By, what: What, account: Account, reason: str | None, **detail: str) -> None:
+        await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
+
+    async def _saved(self, account: Account, why: Ending, **update: object) -> Account:
+        changed = account.model_copy(update={**update, "changed_at": self._clock.now()})
+        after = await self._accounts.save(changed)
+        if after is None:
+            raise RefusedError("changed_meanwhile")
+        await self._sessions.end(account.subject, why)
+        return after
+
+
+def _ordered(roles: Collection[StaffRole]) -> tuple[StaffRole, ...]:
+    return tuple(role for role in StaffRole if role in set(roles))

@@ -1,0 +1,118 @@
+"""What there is: accounts, sessions, signing keys, and how a sign-in can be refused."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.errors import IeumError
+from shared.identity.roles import StaffRole
+
+NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9._-]{2,39}$"
+"""What somebody types to sign in. Not an e-mail address: those end up in logs of other systems."""
+DISPLAY_LENGTH: Final = 40
+
+
+class AccountState(StrEnum):
+    """Where an account is in its life."""
+
+    INVITED = "invited"
+    """Made, or reset; waits for the person to choose a password and set up the second factor."""
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Ending(StrEnum):
+    """Why a session ended before its time."""
+
+    SIGNED_OUT = "signed_out"
+    EVERYWHERE = "everywhere"
+    ROLES_CHANGED = "roles_changed"
+    DISABLED = "disabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # a reason, no password
+    FACTOR_RESET = "factor_reset"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Sealed(_Frozen):
+    """Something secret under a key of its own, which the master key wraps."""
+
+    key_id: str
+    key: bytes
+    blob: bytes
+
+
+class Invitation(_Frozen):
+    """One use, some days: lets the person it was made for choose a password."""
+
+    digest: str
+    expires_at: datetime
+
+
+class Account(_Frozen):
+    """Somebody who may sign in. ``name`` and ``display`` never leave notify; everything else says ``subject``."""
+
+    subject: str
+    name: str
+    display: str = Field(max_length=DISPLAY_LENGTH)
+    """The name colleagues know them by at work."""
+    organisation: str
+    roles: tuple[StaffRole, ...]
+    state: AccountState
+    password: str | None = None
+    """Argon2id hash."""
+    totp: Sealed | None = None
+    totp_step: int = 0
+    """The last step of the second factor that was used; it and earlier ones are refused."""
+    recovery: tuple[str, ...] = ()
+    """Digests of the recovery codes not used yet."""
+    invitation: Invitation | None = None
+    external: bool = False
+    """Signs in at the OpenID provider; ``name`` is then a digest of issuer and subject."""
+    break_glass: bool = False
+    """May sign in with a password here although an OpenID provider is set."""
+    created_at: datetime
+    changed_at: datetime
+    rev: int = 1
+
+
+class Session(_Frozen):
+    """Somebody who is signed in, in one browser or client."""
+
+    digest: str
+    """Of the secret in the cookie."""
+    session: str
+    """What tokens and the published list of ended sessions call it; opens nothing."""
+    subject: str
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None = None
+    ended_why: Ending | None = None
+
+
+class KeyRecord(_Frozen):
+    """A signing key. Private half sealed."""
+
+    kid: str
+    number: int
+    """1, 2, 3, …: processes that rotate at the same moment make the same number, and one of them wins."""
+    public: str
+    private: Sealed
+    created_at: datetime
+    signs_from: datetime
+    """Verifiers hear of it before it signs."""
+    valid_until: datetime
+
+
+class RefusedError(IeumError):
+    """A sign-in or a change of an account that is refused. ``code`` is stable."""
+
+    def __init__(self, code: str, *, retry_after: int | None = None) -> None:
+        """``retry_after`` is in seconds."""
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after

@@ -1,0 +1,107 @@
+"""Who is signed in: begun, renewed every ten minutes, ended here and within seconds everywhere."""
+
+from dataclasses import dataclass
+
+from services.notify.accounts.measures import ENDED, RENEWED
+from services.notify.accounts.model import Account, AccountState, Ending, Session
+from services.notify.accounts.policy import SESSION_LASTS, alive
+from services.notify.accounts.proofs import digest, new_secret, new_session_name
+from services.notify.accounts.signing import Signing
+from services.notify.accounts.store.accounts import AccountStore
+from services.notify.accounts.store.sessions import SessionStore
+from shared.clock import Clock
+from shared.identity.principal import Principal
+from shared.identity.source import Identity
+from shared.identity.tokens import ACCESS_LASTS
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What somebody who is signed in carries."""
+
+    token: str
+    principal: Principal
+    secret: str
+    """Of the session; for the cookie that notify alone reads."""
+
+
+class Sessions:
+    """Begins, renews and ends sessions."""
+
+    def __init__(
+        self, store: SessionStore, accounts: AccountStore, signing: Signing, identity: Identity, clock: Clock
+    ) -> None:
+        """``identity`` is this process's own: it learns of what ended at once."""
+        self._store = store
+        self._accounts = accounts
+        self._signing = signing
+        self._identity = identity
+        self._clock = clock
+
+    async def begin(self, subject: str) -> Issued | None:
+        """A new session with names of its own, whatever the browser held before; None where they may not sign in."""
+        now = self._clock.now()
+        secret = new_secret()
+        session = Session(
+            digest=digest(secret), session=new_session_name(), subject=subject, started_at=now, seen_at=now
+        )
+        await self._store.add(session)
+        # Read after the session is there: a change before this is seen here, one after it ends this session too.
+        account = await self._accounts.get(subject)
+        if account is None or account.state is not AccountState.ACTIVE or not account.roles:
+            await self._store.end(subject, Ending.DISABLED, now, only=session.session)
+            return None
+        return await self._issued(account, session, secret)
+
+    async def renew(self, secret: str) -> Issued | None:
+        """A fresh token; None where the session is over, ended or unknown, or the account may not sign in."""
+        known = await self._store.get(digest(secret))
+        now = self._clock.now()
+        if known is None or not alive(known, now):
+            return None
+        account = await self._accounts.get(known.subject)
+        if account is None or account.state is not AccountState.ACTIVE or not account.roles:
+            return None
+        # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
+        # this sees the ended session, or the token made here belongs to a session that is published as ended.
+        session = await self._store.seen(known.digest, now)
+        if session is None:
+            return None
+        RENEWED.inc()
+        return await self._issued(account, session, secret)
+
+    async def end(self, subject: str, why: Ending, *, only: str = "", but: str = "") -> int:
+        """End somebody's sessions (``only`` one, or all ``but`` one) and publish that. How many there were."""
+        ended = await self._store.end(subject, why, self._clock.now(), only=only, but=but)
+        if ended:
+            ENDED.labels(why.value).inc(ended)
+            await self.publish()
+        return ended
+
+    async def end_by_secret(self, secret: str) -> Session | None:
+        """End the session of a cookie; None where there was none."""
+        session = await self._store.get(digest(secret))
+        if session is not None:
+            await self.end(session.subject, Ending.SIGNED_OUT, only=session.session)
+        return session
+
+    async def of(self, subject: str) -> list[Session]:
+        """Somebody's sessions that still renew, newest first."""
+        now = self._clock.now()
+        return [session for session in await self._store.of(subject) if alive(session, now)]
+
+    async def publish(self) -> None:
+        """Let this process know at once what others will within seconds."""
+        self._identity.learn(await self._signing.document(anew=True))
+
+    async def _issued(self, account: Account, session: Session, secret: str) -> Issued:
+        now = self._clock.now()
+        principal = Principal(
+            subject=account.subject,
+            organisation=account.organisation,
+            roles=frozenset(account.roles),
+            session=session.session,
+            issued_at=now,
+            expires_at=min(now + ACCESS_LASTS, session.started_at + SESSION_LASTS),
+        )
+        return Issued((await self._signing.signer()).access(principal), principal, secret)

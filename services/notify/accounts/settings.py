@@ -1,0 +1,72 @@
+"""Settings of accounts; part of notify's, and all that the commands need."""
+
+import os
+from typing import Final, Self
+
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from shared.audit.settings import AuditSettings
+from shared.identity.roles import StaffRole, conflict, roles_at
+from shared.key_setting import EXAMPLE, Key, key_bytes
+from shared.settings import ServiceSettings
+
+DEMO: Final = "IEUM_DEMO_ACCOUNTS"
+
+
+class Mapped(BaseModel):
+    """What a value of the provider's role claim stands for here."""
+
+    organisation: str
+    roles: frozenset[StaffRole] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not self.roles <= roles_at(self.organisation):
+            raise ValueError("an organisation cannot give one of these roles")
+        if conflict(self.roles) is not None:
+            raise ValueError("two of these roles must not be one person's")
+        return self
+
+
+class AccountSettings(ServiceSettings, AuditSettings):
+    """Keys, and the OpenID provider where there is one."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
+
+    master_key: Key = Field(examples=[EXAMPLE])
+    """Wraps signing keys and second factors."""
+    retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
+    """Older master keys, which still open. A JSON list."""
+    oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])
+    """The OpenID provider's issuer. Empty: people sign in with a password and a second factor here."""
+    oidc_client_id: str = Field(default="", examples=["ieum"])
+    oidc_client_secret: SecretStr = Field(default=SecretStr(""), examples=["(from the secret store)"])
+    oidc_role_claim: str = Field(default="groups", min_length=1, examples=["groups"])
+    """The claim of the ID token, a text or a list of texts, that says what somebody works as."""
+    oidc_role_map: dict[str, Mapped] = Field(
+        default={}, examples=['{"ieum-jeju-counsellors": {"organisation": "jeju", "roles": ["counsellor"]}}']
+    )
+    """What its values stand for. A person none of whose values is here is refused."""
+    oidc_acr: str = Field(default="", examples=["https://refeds.org/profile/mfa"])
+    """Authentication context that the provider must attest (second factor). Empty: the provider sees to that."""
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _no_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_role_map):
+            raise ValueError("NOTIFY_OIDC_ISSUER also needs NOTIFY_OIDC_CLIENT_ID and NOTIFY_OIDC_ROLE_MAP")
+        return self
+
+    def master_keys(self) -> list[bytes]:
+        """The one in use first."""
+        return [key_bytes(key) for key in (self.master_key, *self.retired_master_keys)]
+
+
+def demo_accounts_wanted() -> bool:
+    """Whether ready accounts may be made by command: only on a machine that says it is a demo."""
+    return os.environ.get(DEMO) == "1"

@@ -1,0 +1,123 @@
+"""Accounts: one document each, changed only over the revision that was read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.notify.accounts.model import Account, AccountState
+from shared.identity.roles import StaffRole
+from shared.mongo import Document, by_ids, store_errors
+
+PAGE = 100
+
+
+class AccountStore:
+    """The collection of accounts."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
+
+    async def prepare(self) -> None:
+        """Create the indexes; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index("name", name="name", unique=True)
+            await self.collection.create_index("invitation.digest", name="invitation")
+            await self.collection.create_index([("organisation", 1), ("name", 1)], name="organisation_name")
+
+    async def add(self, account: Account) -> bool:
+        """A new account; False where its name or its subject is taken."""
+        try:
+            with store_errors():
+                await self.collection.insert_one({"_id": account.subject, **account.model_dump(exclude={"subject"})})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def save(self, account: Account) -> Account | None:
+        """Write over the revision that was read; None where somebody else was faster."""
+        after = account.model_copy(update={"rev": account.rev + 1})
+        fields = after.model_dump(exclude={"subject"})
+        with store_errors():
+            done = await self.collection.update_one({"_id": account.subject, "rev": account.rev}, {"$set": fields})
+        return after if done.matched_count == 1 else None
+
+    async def get(self, subject: str) -> Account | None:
+        """One account."""
+        return await self._one({"_id": subject})
+
+    async def by_name(self, name: str) -> Account | None:
+        """The account that signs in as this."""
+        return await self._one({"name": name})
+
+    async def by_invitation(self, digest: str) -> Account | None:
+        """The account an invitation was made for."""
+        return await self._one({"invitation.digest": digest})
+
+    async def of(self, organisation: str | None, after: str = "") -> list[Account]:
+        """A page of accounts by name; None: of all organisations. ``after`` is the last name of the page before."""
+        # Names are lower-case ASCII or "oidc:…": both bounds, since a half-open range reads the whole collection.
+        wanted: Document = {"name": {"$gt": after, "$lt": "~"}}
+        if organisation is not None:
+            wanted["organisation"] = organisation
+        with store_errors():
+            found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
+        return [_account(document) for document in found]
+
+    async def administrators(self, organisation: str) -> int:
+        """How many active administrators an organisation has."""
+        wanted = {
+            "organisation": organisation,
+            "roles": StaffRole.ADMINISTRATOR.value,
+            "state": AccountState.ACTIVE.value,
+        }
+        with store_errors():
+            return int(await self.collection.count_documents(wanted))
+
+    async def displays(self, subjects: Sequence[str]) -> dict[str, str]:
+        """The names colleagues know these subjects by; unknown ones are missing."""
+        found = await by_ids(self.collection, subjects, {"display": 1})
+        return {subject: str(document["display"]) for subject, document in found.items()}
+
+    async def use_step(self, subject: str, step: int) -> bool:
+        """Mark a step of the second factor as used; False where it, or a later one, was used already."""
+        with store_errors():
+            done = await self.collection.update_one(
+                {"_id": subject, "totp_step": {"$lt": step, "$gte": 0}}, {"$set": {"totp_step": step}}
+            )
+        return done.modified_count == 1
+
+    async def use_recovery(self, subject: str, digest: str) -> bool:
+        """Use up a recovery code; False where it is not there (any more)."""
+        with store_errors():
+            done = await self.collection.update_one(
+                {"_id": subject, "recovery": digest}, {"$pull": {"recovery": digest}}
+            )
+        return done.modified_count == 1
+
+    async def rehash(self, subject: str, before: str, after: str) -> None:
+        """Keep the same password under newer parameters."""
+        with store_errors():
+            await self.collection.update_one({"_id": subject, "password": before}, {"$set": {"password": after}})
+
+    async def expire_invitations(self, now: datetime) -> int:
+        """Forget invitations whose time is over: what cannot be used need not be kept."""
+        with store_errors():
+            late = await self.collection.find({"state": AccountState.INVITED.value}).to_list(None)
+            count = 0
+            for document in late:
+                account = _account(document)
+                if account.invitation is not None and account.invitation.expires_at <= now:
+                    count += await self.save(account.model_copy(update={"invitation": None})) is not None
+        return count
+
+    async def _one(self, wanted: Document) -> Account | None:
+        with store_errors():
+            found = await self.collection.find_one(wanted)
+        return _account(found) if found is not None else None
+
+
+def _account(document: Document) -> Account:
+    return Account.model_validate({**document, "subject": document["_id"]})

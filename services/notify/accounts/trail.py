@@ -1,0 +1,76 @@
+"""What accounts tell the audit: who signed in or was refused, who changed whose account, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from starlette.requests import HTTPConnection
+
+from shared.audit.entries import where_of
+from shared.audit.model import SYSTEM, Entry, Outcome
+from shared.identity.principal import Principal
+
+
+class What(StrEnum):
+    """The actions of accounts in the audit."""
+
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    SIGN_OUT_EVERYWHERE = "sign_out.everywhere"
+    ENROL = "account.enrol"
+    PASSWORD = "account.password"  # noqa: S105  # an action
+    RECOVERY_CODES = "account.recovery_codes"
+    CREATE = "account.create"
+    INVITE = "account.invite"
+    ROLES = "account.roles"
+    DISABLE = "account.disable"
+    ENABLE = "account.enable"
+    RESET = "account.reset"
+    ROTATE = "keys.rotate"
+
+
+class Trail(Protocol):
+    """Where lines go; ``shared.audit.store.AuditLog`` is one."""
+
+    async def append(self, *entries: Entry) -> None:
+        """Durable when it returns. Raises ``TransientError``: then what it is about must not happen."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who does something, and from where."""
+
+    subject: str | None
+    organisation: str | None
+    roles: tuple[str, ...]
+    where: str
+
+
+def by(request: HTTPConnection, principal: Principal | None) -> By:
+    """Whoever sends a request."""
+    if principal is None:
+        return By(None, None, (), where_of(request))
+    return By(principal.subject, principal.organisation, tuple(sorted(principal.roles)), where_of(request))
+
+
+def by_command(name: str) -> By:
+    """Whoever has a shell on the machine."""
+    return By(SYSTEM, None, (), f"command {name}")
+
+
+def line(
+    who: By, what: What, at: datetime, *, refused: str | None = None, reason: str | None = None, **detail: str
+) -> Entry:
+    """A line of the audit; ``refused`` is the stable code of a refusal."""
+    return Entry(
+        at=at,
+        action=what.value,
+        where=who.where,
+        outcome=Outcome.REFUSED if refused else Outcome.DONE,
+        actor=who.subject,
+        organisation=who.organisation,
+        roles=who.roles,
+        reason=refused or reason,
+        detail=detail,
+    )
