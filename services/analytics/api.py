@@ -18,10 +18,12 @@ from services.analytics.rendering.files import CSV_LEGEND, as_csv, as_json
 from services.analytics.rendering.words import word
 from services.analytics.store.publications import Publications
 from services.analytics.watch import Watch
+from shared.identity.principal import Principal
+from shared.identity.roles import MINISTRY, Action
 from shared.web.app import Problem
+from shared.web.gate import Gate
 from shared.web.language import Language
 from shared.web.pages import Pages
-from shared.web.staff import StaffGate
 from shared.web.translations import gettext_noop
 
 FORMATS: Final = ("json", "csv")
@@ -43,11 +45,12 @@ class ReconciliationAnswer(BaseModel):
     oldest_in_flight_seconds: float | None
 
 
-def router(publications: Publications, watch: Watch, pages: Pages, gate: StaffGate) -> APIRouter:
+def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -> APIRouter:
     """Routes under ``/api/v1``; all for staff."""
-    routes = APIRouter(prefix="/api/v1", tags=["statistics"], dependencies=[Depends(gate)])
+    routes = APIRouter(prefix="/api/v1", tags=["statistics"])
+    readers = [Depends(gate(Action.TABLES_READ))]
 
-    @routes.get("/tables", summary="All tables, what they mean, and the periods they exist for")
+    @routes.get("/tables", summary="All tables, what they mean, and the periods they exist for", dependencies=readers)
     async def tables(request: Request) -> dict[str, Any]:
         text = pages.gettext(request)
         periods: dict[Kind, list[str]] = {kind: await publications.periods(kind) for kind in EXAMPLES}
@@ -60,6 +63,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: StaffGa
     @routes.get(
         "/tables/{name}",
         summary="One table of one period, as JSON or CSV",
+        dependencies=readers,
         responses={200: {"content": {"text/csv": {}}}, 304: {"description": "Not changed since the given ETag"}},
     )
     async def table(
@@ -74,7 +78,11 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: StaffGa
         return _answer(request, found, form, language, pages.gettext(request))
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
-    async def reconciliation() -> ReconciliationAnswer:
+    async def reconciliation(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.OPERATIONS_READ))]
+    ) -> ReconciliationAnswer:
+        """Exact and national, so not for a centre and not for analysts."""
+        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
         return ReconciliationAnswer(**asdict(await watch.reconcile()))
 
     return routes

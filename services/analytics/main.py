@@ -4,6 +4,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from fastapi import FastAPI
+from starlette.requests import Request
+
 from services.analytics import api, pages
 from services.analytics.handlers import Folder
 from services.analytics.settings import AnalyticsSettings
@@ -14,24 +17,61 @@ from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
 from shared.bus.bus import Bus
 from shared.centers import CENTER_IDS
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.follow import PartitionReader
 from shared.health import Health
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.identity.source import Identity, over_http
 from shared.mongo import connect, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from shared.web.app import create_app
+from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.serve import serve
-from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
 
+_log = log.get(__name__)
 _HERE = Path(__file__).parent
 _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
     "Counts of reports that give nobody away. Counts from 1 to 4 are hidden; the running month is rounded."
 )
+
+
+def _note_refusal(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+    """Analytics holds nothing about a person: its log is enough, intake and notify keep the audit."""
+    del request
+    subject = principal.subject if principal is not None else None
+    _log.warning("analytics.not_allowed", subject=subject, action=action.value, organisation=organisation)
+
+
+def application(
+    settings: AnalyticsSettings,
+    health: Health,
+    publications: Publications,
+    reader: Reader,
+    watch: Watch,
+    identity: Identity,
+    clock: Clock,
+) -> FastAPI:
+    """The HTTP side: API and pages."""
+    own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
+    gate = Gate(identity, settings, refused=_note_refusal)
+    return create_app(
+        service="analytics",
+        title=_TITLE,
+        description=_DESCRIPTION,
+        settings=settings,
+        health=health,
+        pages=own_pages,
+        routers=[
+            api.router(publications, watch, own_pages, gate),
+            pages.router(publications, reader, watch, own_pages, gate, clock),
+        ],
+    )
 
 
 async def run() -> None:
@@ -61,22 +101,11 @@ async def run() -> None:
         reader, clock, centers=CENTER_IDS, harms=[harm.value for harm in HarmType], caught_up=watch.caught_up
     )
 
-    own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
-    gate = StaffGate(settings, clock=clock)
-    app = create_app(
-        service="analytics",
-        title=_TITLE,
-        description=_DESCRIPTION,
-        settings=settings,
-        health=health,
-        pages=own_pages,
-        routers=[
-            api.router(publications, watch, own_pages, gate),
-            pages.router(publications, reader, watch, own_pages, gate, clock),
-            staff_router(own_pages),
-        ],
-    )
+    identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
+    health.ready["identity"] = identity.check
+    app = application(settings, health, publications, reader, watch, identity, clock)
     async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(identity.run(), name="identity")
         tasks.create_task(serve(app, settings.host, settings.port), name="http-server")
         async with AsyncExitStack() as stack:
             await wait_until_ready(database, clock)

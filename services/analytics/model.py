@@ -130,6 +130,11 @@ def stage_cell(stage: str) -> str:
     return f"stage|{stage}"
 
 
+def end_cell(reason: str) -> str:
+    """Name of the cell of the day's reports that ended for a reason and stayed ended."""
+    return f"end|{reason}"
+
+
 def ack_cell(bucket: int) -> str:
     """Name of the cell of the day's reports acknowledged within one bucket."""
     return f"ack|{bucket}"

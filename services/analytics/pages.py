@@ -1,6 +1,6 @@
 """The dashboard for analysts and the operators' page. Server-made, without script."""
 
-from typing import Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -16,9 +16,11 @@ from services.analytics.store.reading import Reader
 from services.analytics.watch import Watch
 from services.analytics.wording import Wording
 from shared.clock import Clock
+from shared.identity.principal import Principal
+from shared.identity.roles import MINISTRY, Action
+from shared.web.gate import Gate
 from shared.web.korea import MapCell
 from shared.web.pages import Pages
-from shared.web.staff import StaffGate
 from shared.web.translations import gettext_noop
 
 _BAND_WORDS: Final = tuple(
@@ -27,12 +29,12 @@ _BAND_WORDS: Final = tuple(
 
 
 def router(
-    publications: Publications, reader: Reader, watch: Watch, pages: Pages, gate: StaffGate, clock: Clock
+    publications: Publications, reader: Reader, watch: Watch, pages: Pages, gate: Gate, clock: Clock
 ) -> APIRouter:
     """``/`` and ``/operations``."""
-    routes = APIRouter(include_in_schema=False, dependencies=[Depends(gate)])
+    routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/")
+    @routes.get("/", dependencies=[Depends(gate(Action.TABLES_READ))])
     async def dashboard(request: Request, period: str = "") -> HTMLResponse:
         words = Wording(pages, request)
         wanted = period[:20]
@@ -62,7 +64,10 @@ def router(
         )
 
     @routes.get("/operations")
-    async def operations(request: Request) -> HTMLResponse:
+    async def operations(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.OPERATIONS_READ))]
+    ) -> HTMLResponse:
+        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
         centers = await reader.centers()
         return pages.render(
             request,

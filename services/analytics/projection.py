@@ -5,6 +5,8 @@ Rules
 - Routing versions have no holes; a hole means that records were lost, and nothing read after it can be trusted.
 - An acknowledgement or alert counts for the ownership it names. Once a later ownership is known it is void, whichever
   of the two was read first.
+- A withdrawn report stays counted, as withdrawn: nothing that is counted names anybody, and what does is destroyed in
+  intake. A reinstated or reopened one is no longer counted as ended.
 - Cells change by the difference between what a report added before and what it adds now. So any order of reading that
   keeps each topic's own order, with any number of repeats, ends in the same cells.
 """
@@ -21,6 +23,7 @@ from services.analytics.model import (
     Fact,
     ack_bucket,
     ack_cell,
+    end_cell,
     report_cell,
     stage_cell,
 )
@@ -30,8 +33,20 @@ from shared.events.alerts import AlertEscalated, AlertEvent, AlertSent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseAcknowledged, CaseEvent
 from shared.events.centers import CenterChanged
-from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReceived, ReportWithdrawn
+from shared.events.reports import (
+    ReportAmended,
+    ReportFacts,
+    ReportMessageLeft,
+    ReportReceived,
+    ReportReinstated,
+    ReportWithdrawn,
+)
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import UpdateKind
+
+IntakeEvent = ReportReceived | ReportAmended | ReportMessageLeft | ReportWithdrawn | ReportReinstated
+BROUGHT_BACK = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+"""Updates after which an ended report has not ended."""
 
 CellKey = tuple[int, str, str]
 """Source partition, day in Seoul (`YYYY-MM-DD`), name of the cell."""
@@ -43,7 +58,7 @@ def apply(fact: Fact, event: ReportEvent) -> Fact:
     Raises ``FatalError`` on a hole in the routing versions.
     """
     match event:
-        case ReportReceived() | ReportAmended() | ReportMessageLeft() | ReportWithdrawn():
+        case ReportReceived() | ReportAmended() | ReportMessageLeft() | ReportWithdrawn() | ReportReinstated():
             return _from_intake(fact, event)
         case ReportRouted() | ReportRerouted() | ReportUpdated() | ReportEnded():
             return _from_routing(fact, event)
@@ -54,7 +69,7 @@ def apply(fact: Fact, event: ReportEvent) -> Fact:
     raise FatalError(f"analytics cannot fold {type(event).__name__}")
 
 
-def _from_intake(fact: Fact, event: ReportReceived | ReportAmended | ReportMessageLeft | ReportWithdrawn) -> Fact:
+def _from_intake(fact: Fact, event: IntakeEvent) -> Fact:
     if event.intake_version <= fact.intake_version:
         return fact
     fact = replace(fact, intake_version=event.intake_version)
@@ -84,7 +99,7 @@ def _from_routing(fact: Fact, event: ReportRouted | ReportRerouted | ReportUpdat
     if isinstance(event, ReportEnded):
         return replace(fact, ended=event.reason.value)
     if isinstance(event, ReportUpdated):
-        return replace(fact, ended=None) if event.kind == "reopened" else fact
+        return replace(fact, ended=None) if event.kind in BROUGHT_BACK else fact
     fact = replace(fact, owner=event.decision.center_id, ended=None)
     if not fact.accepted:
         fact = replace(fact, received_at=event.received_at, synthetic=event.facts.synthetic)
@@ -130,6 +145,8 @@ def contributions(fact: Fact) -> frozenset[tuple[str, str]]:
         cells.extend(report_cell(owner, harm) for harm in (ALL, *fact.harm_types))
         if fact.owner is not None:
             cells.append(stage_cell("counted"))
+            if fact.ended is not None:
+                cells.append(end_cell(fact.ended))
     if fact.owner is not None:
         cells.append(stage_cell("routed"))
         if fact.ownership in fact.alerted:

@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from services.analytics.model import ACK_BOUNDS, ALL, NOT_ROUTED, ack_cell
+from services.analytics.model import ACK_BOUNDS, ALL, NOT_ROUTED, ack_cell, end_cell
 from services.analytics.policy.disclosure import MonthCounts
+from shared.events.vocabulary import EndReason
 
 LONGER: Final = "longer"
 UNANSWERED: Final = "unanswered"
+IN_CARE: Final = "in_care"
+ENDS: Final = (IN_CARE, *(reason.value for reason in EndReason))
+"""What may have become of a report: a centre looks after it, or it ended for one of the reasons there are."""
 
 TIME_GROUPS: Final[Mapping[str, float]] = {
     "within_5_min": 300,
@@ -48,6 +52,7 @@ def month_counts(
         centers=by_center,
         harms={center: {harm: total[f"reports|{center}|{harm}"] for harm in every_harm} for center in every_center},
         times=_times(total, sum(by_center.values())),
+        ends=_ends(total, sum(by_center.values())),
     )
 
 
@@ -58,6 +63,11 @@ def _owned(cells: Mapping[str, int]) -> int:
         for name, n in cells.items()
         if name.startswith("reports|") and name.endswith(suffix) and name != f"reports|{NOT_ROUTED}{suffix}"
     )
+
+
+def _ends(total: Mapping[str, int], reports: int) -> dict[str, int]:
+    ended = {reason.value: total.get(end_cell(reason.value), 0) for reason in EndReason}
+    return {IN_CARE: max(0, reports - sum(ended.values())), **ended}
 
 
 def _times(total: Mapping[str, int], reports: int) -> dict[str, int]:

@@ -4,7 +4,8 @@ One principle carries it: *base figures are published once per month, and every 
 figures alone*. Months do not overlap, a closed month is frozen, and a total or a quarter tells nothing that its parts
 did not tell. Where a part is hidden, a total is a range or hidden too.
 
-Closed month. Three lines share their total: reports by day, by centre and by time to acknowledgement. The total is
+Closed month. Four lines share their total: reports by day, by centre, by time to acknowledgement and by what became of
+them (a withdrawn report stays in every line and is withdrawn in the last). The total is
 known to everybody, so `suppress` hides every count from 1 to 4 and at least one larger one, picked by value alone:
 exchanging the hidden values with each other gives the same publication, so each hidden cell could hold another value,
 and even who knows which of them are the small ones finds at least two values possible for each. Centre by harm type
@@ -22,7 +23,7 @@ integer solver. Sources: domain facts, section 4; Hundepool et al., Statistical 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 SMALL: Final = 5
@@ -65,6 +66,8 @@ class MonthCounts:
     """By centre, then by harm type; a report counts once in each of its harm types."""
     times: Mapping[str, int]
     """By group of the time to acknowledgement; adds up to the total."""
+    ends: Mapping[str, int] = field(default_factory=dict)
+    """By what became of the report; adds up to the total."""
 
     @property
     def total(self) -> int:
@@ -87,6 +90,7 @@ class Release:
     harm_totals: Mapping[str, Figure]
     """National, worked out from ``harms`` and ``centers`` as published."""
     times: Mapping[str, Figure]
+    ends: Mapping[str, Figure] = field(default_factory=dict)
 
 
 def suppress(values: Mapping[str, int]) -> frozenset[str]:
@@ -131,6 +135,7 @@ def close(counts: MonthCounts, as_of: str) -> Release:
         harms=harms,
         harm_totals=_harm_totals(total, centers, harms, least_hidden=1),
         times=_line(counts.times),
+        ends=_line(counts.ends),
     )
 
 
@@ -149,6 +154,7 @@ def picture(counts: MonthCounts, as_of: str) -> Release:
         harms=harms,
         harm_totals=_harm_totals(total, centers, harms, least_hidden=0),
         times={key: _floor(value) for key, value in counts.times.items()},
+        ends={key: _floor(value) for key, value in counts.ends.items()},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from services.analytics.policy.counts import TIME_GROUPS, UNANSWERED
+from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED
 from services.analytics.policy.disclosure import HIDDEN, Figure, Release, together
 from services.analytics.policy.periods import Kind, Period
 from shared.web.translations import gettext_noop
@@ -69,6 +69,18 @@ DEFINITIONS: Final = {
                 "where the one before it ends."
             ),
             "time",
+            ("month", "quarter"),
+        ),
+        Definition(
+            "reports-by-outcome",
+            gettext_noop("Reports by what became of them"),
+            gettext_noop("What became of the reports?"),
+            gettext_noop(
+                "Withdrawn means that the reporter took the report back and has not changed their mind since. What the "
+                "report said is destroyed; that there was one stays counted here and in every other table. A closed "
+                "month shows what had become of its reports when it closed."
+            ),
+            "outcome",
             ("month", "quarter"),
         ),
     )
@@ -162,11 +174,17 @@ def _by_time(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], l
     return ("reports",), [*rows, Row(TOTAL, (_total(releases),))]
 
 
+def _by_outcome(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
+    rows = [Row(end, (together(r.ends.get(end, HIDDEN) for r in releases),)) for end in ENDS]
+    return ("reports",), [*rows, Row(TOTAL, (_total(releases),))]
+
+
 _MAKERS: Final = {
     "reports-by-center": _by_center,
     "reports-by-center-and-harm": _by_center_and_harm,
     "reports-by-day": _by_day,
     "acknowledgement-times": _by_time,
+    "reports-by-outcome": _by_outcome,
 }
 
 

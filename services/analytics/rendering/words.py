@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.analytics.policy.counts import LONGER, UNANSWERED
+from services.analytics.policy.counts import IN_CARE, LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import TOTAL
-from shared.events.vocabulary import HarmType
+from shared.events.vocabulary import EndReason, HarmType
 from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
@@ -36,12 +36,19 @@ TIME_WORDS: Final[Mapping[str, str]] = {
     UNANSWERED: gettext_noop("Not answered yet"),
 }
 
+END_WORDS: Final[Mapping[str, str]] = {
+    IN_CARE: gettext_noop("Looked after by a centre"),
+    EndReason.CLOSED: gettext_noop("Closed by the centre"),
+    EndReason.WITHDRAWN: gettext_noop("Withdrawn by the reporter"),
+}
+
 OTHER_WORDS: Final[Mapping[str, str]] = {
     TOTAL: gettext_noop("Nationwide"),
     "reports": gettext_noop("Reports"),
     "center": gettext_noop("Centre"),
     "day": gettext_noop("Day"),
     "time": gettext_noop("Time"),
+    "outcome": gettext_noop("Outcome"),
 }
 
 
@@ -49,7 +56,7 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
     """The word for a row, column or heading. ``centers`` are the centres' short names in the reader's language."""
     if key in centers:
         return centers[key]
-    for words in (HARM_WORDS, TIME_WORDS, OTHER_WORDS):
+    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key

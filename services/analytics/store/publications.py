@@ -100,4 +100,5 @@ def _emptied(counts: MonthCounts) -> MonthCounts:
         centers=dict.fromkeys(counts.centers, 0),
         harms={center: dict.fromkeys(row, 0) for center, row in counts.harms.items()},
         times=dict.fromkeys(counts.times, 0),
+        ends=dict.fromkeys(counts.ends, 0),
     )

@@ -144,6 +144,7 @@ def _document(release: Release) -> dict[str, Any]:
         "harms": {center: _pairs(row) for center, row in release.harms.items()},
         "harm_totals": _pairs(release.harm_totals),
         "times": _pairs(release.times),
+        "ends": _pairs(release.ends),
     }
 
 
@@ -158,4 +159,5 @@ def _release(document: Mapping[str, Any]) -> Release:
         harms={center: _figures(row) for center, row in document["harms"].items()},
         harm_totals=_figures(document["harm_totals"]),
         times=_figures(document["times"]),
+        ends=_figures(document.get("ends", {})),  # a publication from before this line existed says nothing of it
     )

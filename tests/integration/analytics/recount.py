@@ -93,7 +93,18 @@ def one(story: dict[str, dict[int, tuple[str, dict[str, Any]]]]) -> list[tuple[s
         harms = ["all", *set(intake[-1]["facts"]["harm_types"])]
         found += ["stage|accepted", *(f"reports|{owner or 'none'}|{harm}" for harm in harms)]
         found += ["stage|counted"] if owner else []
+        found += [f"end|{end}"] if (end := how_it_ended(routing)) else []
     return [(day, cell) for cell in found]
+
+
+def how_it_ended(routing: list[tuple[str, dict[str, Any]]]) -> str | None:
+    """The reason of the last end, unless something later brought the report back."""
+    for kind, body in reversed(routing):
+        if kind == "report.ended.v1":
+            return str(body["reason"])
+        if body.get("kind") in {"reopened", "reinstated"}:
+            return None
+    return None
 
 
 def sorted_versions(versions: dict[int, tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:

@@ -14,9 +14,13 @@ import httpx
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local import ports, processes
+from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
+from tests.support.staff import TestIdentity
 
-TOKEN = "0123456789abcdef0123456789abcdef"
+STAFF = TestIdentity(SystemClock())
+"""Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
+NOBODY_THERE = "http://127.0.0.1:9"
 _LIMIT_S = 60.0
 
 
@@ -40,6 +44,8 @@ class Worker:
         return self.folder / f"analytics-{self.port}.log"
 
     def start(self) -> "Worker":
+        keys = self.folder / "identity-keys.json"
+        keys.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
         env = {
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": self.bus.bootstrap_servers,
@@ -52,7 +58,8 @@ class Worker:
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
             "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
             "ANALYTICS_RECONCILE_EVERY_S": "0.3",
-            "IEUM_DEMO_TOKEN": TOKEN,
+            "IEUM_IDENTITY_URL": NOBODY_THERE,
+            "IEUM_KEYS_CACHE": str(keys),
         }
         self.child = processes.start([sys.executable, "-m", "services.analytics"], log=self.log, env=env)
         return self
@@ -73,9 +80,9 @@ class Worker:
 
         await until(answers, "analytics is ready")
 
-    async def get(self, path: str, **headers: str) -> httpx.Response:
+    async def get(self, path: str, role: str = "auditor", **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(timeout=20) as client:
-            return await client.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {TOKEN}", **headers})
+            return await client.get(f"{self.url}{path}", headers={**STAFF.bearer("ministry", role), **headers})
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, limit_s: float = _LIMIT_S) -> None:

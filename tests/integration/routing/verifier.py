@@ -71,6 +71,8 @@ class Audit:
     wrong_previous: list[str] = field(default_factory=list)
     """Moves that name another previous owner than the log, or skip an ownership."""
     declined_owner: list[str] = field(default_factory=list)
+    after_the_end: list[str] = field(default_factory=list)
+    """Records that an ended report may not have: only what came from intake may follow, and what brings it back."""
     transfers_lost: list[str] = field(default_factory=list)
     """Accepted under the ownership that is still current, and not carried out."""
     transfers_twice: list[str] = field(default_factory=list)
@@ -162,7 +164,7 @@ def _ownership(
             continue
         first[report, version] = owner
         found.accepted += 1
-        if line.body["cause"]["kind"] == "case_event":
+        if line.body["cause"]["kind"] == "case_event" and line.body.get("kind") != "transfer_void":
             causes[line.body["cause"]["event_id"]] += 1
         stands[report] = _next(line, stands.get(report), owner, found)
         history[line.partition].append((line.offset, report, stands[report]))
@@ -185,9 +187,11 @@ def _next(line: Line, before: Owned | None, owner: str, found: Audit) -> Owned:
     if wrong:
         found.wrong_previous.append(f"{body['report_id']}/{body['version']}")
     ended = before.ended if before else None
+    if not _may_follow(ended, line):
+        found.after_the_end.append(f"{body['report_id']}/{body['version']}")
     if line.type == "report.ended.v1":
         ended = body["reason"]
-    elif body.get("kind") == "reopened":
+    elif body.get("kind") in {"reopened", "reinstated"}:
         ended = None
     return Owned(
         version=body["version"],
@@ -199,6 +203,15 @@ def _next(line: Line, before: Owned | None, owner: str, found: Audit) -> Owned:
         ended=ended,
         partition=line.partition,
     )
+
+
+def _may_follow(ended: str | None, line: Line) -> bool:
+    """A closed report may be withdrawn or reopened, a withdrawn one reinstated; amendments and messages go on."""
+    kind = line.body.get("kind") or line.body.get("reason") or line.type
+    if ended is None:
+        return kind not in {"reopened", "reinstated"}
+    back = {"closed": {"reopened", "withdrawn"}, "withdrawn": {"reinstated"}}[ended]
+    return kind in {"amended", "message_left", *back}
 
 
 def _passed_on(lines: list[Line], stands: dict[str, Owned], found: Audit) -> None:
@@ -213,6 +226,7 @@ def _passed_on(lines: list[Line], stands: dict[str, Owned], found: Audit) -> Non
 
 def _transfers(lines: list[Line], stands: dict[str, Owned], causes: Counter[str], found: Audit) -> None:
     accepted = {x.id: x for x in lines if x.type == "case.transfer_accepted.v1"}
+    told_void = {x.body["cause"].get("event_id") for x in lines if x.body.get("kind") == "transfer_void"}
     found.transfers = len(accepted)
     for ident, line in accepted.items():
         owned = stands.get(line.body["report_id"])
@@ -220,9 +234,7 @@ def _transfers(lines: list[Line], stands: dict[str, Owned], causes: Counter[str]
             found.transfers_done += 1
         elif causes[ident] > 1:
             found.transfers_twice.append(ident)
-        elif owned is not None and (
-            owned.ownership > line.body["ownership"] or owned.ended or owned.owner == line.body["to_center_id"]
-        ):
+        elif ident in told_void or (owned is not None and (owned.ownership > line.body["ownership"] or owned.ended)):
             found.transfers_void += 1
         else:
             found.transfers_lost.append(ident)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from shared.events.alerts import AlertEscalated, AlertFailed, AlertSent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseAcknowledged, CaseContacted
-from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
+from shared.events.reports import ReportAmended, ReportFacts, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import (
     AlertChannel,
@@ -50,6 +50,14 @@ def received(rid: str, body: ReportFacts | None = None, at: datetime = START) ->
 
 def amended(rid: str, body: ReportFacts, version: int = 2) -> ReportAmended:
     return ReportAmended(report_id=rid, intake_version=version, amended_at=START, facts=body)
+
+
+def withdrawn(rid: str, version: int = 2) -> ReportWithdrawn:
+    return ReportWithdrawn(report_id=rid, intake_version=version, withdrawn_at=START)
+
+
+def reinstated(rid: str, version: int = 3) -> ReportReinstated:
+    return ReportReinstated(report_id=rid, intake_version=version, reinstated_at=START)
 
 
 def decision(center: str) -> Decision:
@@ -114,7 +122,7 @@ def updated(rid: str, version: int, ownership: int = 1, kind: UpdateKind = Updat
     )
 
 
-def ended(rid: str, version: int, ownership: int = 1) -> ReportEnded:
+def ended(rid: str, version: int, ownership: int = 1, reason: EndReason = EndReason.CLOSED) -> ReportEnded:
     return ReportEnded(
         report_id=rid,
         version=version,
@@ -122,7 +130,7 @@ def ended(rid: str, version: int, ownership: int = 1) -> ReportEnded:
         intake_version=1,
         cause=CAUSE,
         decided_at=START,
-        reason=EndReason.CLOSED,
+        reason=reason,
         center_id="busan",
     )
 
@@ -188,6 +196,13 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
         topics["routings"].append(rerouted(rid, "ulsan", version=version, at=at, body=body))
         topics["cases"] += [contacted(rid, 2, 1), acknowledged(rid, 3, 2, 500)]
         topics["alerts"].append(alert_sent(rid, 4, 2))
+    ownership = 1 + (seed % 4 == 0)
     if seed % 5 == 0:
-        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, 1 + (seed % 4 == 0)))
+        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership))
+    if seed % 7 == 0:
+        topics["reports"].append(withdrawn(rid, len(topics["reports"]) + 1))
+        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership, EndReason.WITHDRAWN))
+    if seed % 14 == 0:
+        topics["reports"].append(reinstated(rid, len(topics["reports"]) + 1))
+        topics["routings"].append(updated(rid, len(topics["routings"]) + 1, ownership, UpdateKind.REINSTATED))
     return topics

@@ -56,6 +56,17 @@ def test_no_line_gives_a_small_count_away(length: int, top: int) -> None:
     assert [hit for hit in found if hit[0][0] not in full] == []  # type: ignore[index]  # a publication is (total, cells)
 
 
+def test_the_line_of_what_became_of_reports_is_published_like_the_others() -> None:
+    """Whatever became of a month's reports: what is published of it gives no small number away."""
+    tables = []
+    for cells in product(range(17), repeat=3):
+        if sum(cells) >= SMALL:
+            counts = MonthCounts("2026-10", {}, {"c": sum(cells)}, {"c": {}}, {}, dict(zip("iwc", cells, strict=True)))
+            release = close(counts, "t")
+            tables.append(((release.total, tuple(release.ends.items())), cells))
+    assert [hit for hit in given_away(tables) if hit[0][0] != Figure(12, 12)] == []  # type: ignore[index]  # as above
+
+
 def test_the_enumeration_sees_a_bad_rule() -> None:
     """Primary suppression alone beside a known total is found out."""
     lines = product(range(9), repeat=3)

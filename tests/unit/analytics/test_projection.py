@@ -14,7 +14,7 @@ from shared.errors import FatalError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.loads import LoadSummarized
-from shared.events.vocabulary import CenterState, HarmType, UpdateKind
+from shared.events.vocabulary import CenterState, EndReason, HarmType, UpdateKind
 from tests.unit.analytics import events as make
 
 R = make.report_id(7)
@@ -116,6 +116,38 @@ def test_an_amendment_moves_the_report_to_its_new_harm_types() -> None:
 def test_ended_is_kept_and_reopening_lifts_it() -> None:
     assert folded(make.received(R), make.routed(R), make.ended(R, 2)).ended == "closed"
     assert folded(make.routed(R), make.ended(R, 2), make.updated(R, 3, kind=UpdateKind.REOPENED)).ended is None
+
+
+def cells_of(*events: ReportEvent) -> set[str]:
+    return {cell for _, cell in contributions(folded(*events))}
+
+
+def test_a_withdrawn_report_stays_counted_as_withdrawn_wherever_it_counted() -> None:
+    until_then = (make.received(R), make.routed(R), make.acknowledged(R))
+    before = cells_of(*until_then)
+    away = (make.withdrawn(R), make.ended(R, 2, reason=EndReason.WITHDRAWN))
+    assert cells_of(*until_then, *away) == before | {"end|withdrawn"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "back"), [(EndReason.WITHDRAWN, UpdateKind.REINSTATED), (EndReason.CLOSED, UpdateKind.REOPENED)]
+)
+def test_what_came_back_is_no_longer_counted_as_ended(reason: EndReason, back: UpdateKind) -> None:
+    known = folded(make.received(R), make.routed(R), make.ended(R, 2, reason=reason))
+    changes = fold({R: known}, [(0, make.updated(R, 3, kind=back)), (0, make.reinstated(R))])
+    assert changes.cells == Counter({(0, "2026-11-24", f"end|{reason}"): -1})
+
+
+@pytest.mark.parametrize("kind", [UpdateKind.AMENDED, UpdateKind.MESSAGE_LEFT, UpdateKind.TRANSFER_VOID])
+def test_nothing_else_brings_a_report_back(kind: UpdateKind) -> None:
+    gone = (make.received(R), make.routed(R), make.ended(R, 2, reason=EndReason.WITHDRAWN))
+    assert folded(*gone, make.updated(R, 3, kind=kind)).ended == "withdrawn"
+
+
+def test_a_transferred_report_counts_at_its_new_owner_and_what_the_old_one_says_late_does_not_count() -> None:
+    cells = cells_of(make.received(R), make.routed(R), make.rerouted(R, "ulsan"), make.acknowledged(R, 1, 1))
+    assert "reports|ulsan|all" in cells
+    assert not {c for c in cells if c.startswith("reports|busan") or c == "stage|acknowledged"}
 
 
 def test_the_document_form_loses_nothing() -> None:

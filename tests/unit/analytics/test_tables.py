@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.analytics.policy.counts import TIME_GROUPS, UNANSWERED, month_counts
+from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
 from services.analytics.policy.disclosure import HIDDEN, Figure, MonthCounts, Release, close, picture
 from services.analytics.policy.periods import Period, between, closes_at, days_of_month, parse, running
 from services.analytics.policy.tables import DEFINITIONS, answered_within, build
 from services.analytics.rendering.charts import Bar, bar_chart, level
 from services.analytics.rendering.files import as_csv, as_json
-from services.analytics.rendering.words import HARM_WORDS, TIME_WORDS, shown, word
+from services.analytics.rendering.words import END_WORDS, HARM_WORDS, TIME_WORDS, shown, word
 from shared.events.vocabulary import HarmType
 
 AS_OF = "2026-11-24T03:00:00Z"
@@ -40,6 +40,7 @@ def some_counts(month: str = "2026-10") -> MonthCounts:
             "sejong": {"synthesis": 3, "other": 0},
         },
         times={**dict.fromkeys(TIME_GROUPS, 0), "within_5_min": 20, "within_1_hour": 8, UNANSWERED: 5},
+        ends={"in_care": 21, "closed": 9, "withdrawn": 3},
     )
 
 
@@ -58,6 +59,8 @@ def test_cells_become_counts_of_owned_reports() -> None:
                 "reports|old-centre|all": 1,
                 "ack|0": 3,
                 "ack|21": 1,
+                "end|withdrawn": 2,
+                "end|closed": 1,
                 "stage|accepted": 9,
             }
         )
@@ -66,6 +69,7 @@ def test_cells_become_counts_of_owned_reports() -> None:
     assert counts.total == 7
     assert counts.days == {"2026-10-01": 7, "2026-10-02": 0}
     assert counts.centers == {"busan": 6, "old-centre": 1}
+    assert counts.ends == {"in_care": 4, "closed": 1, "withdrawn": 2}
     assert (counts.times["within_5_min"], counts.times["longer"], counts.times[UNANSWERED]) == (3, 1, 3)
 
 
@@ -91,6 +95,25 @@ def test_a_running_month_shows_steps_of_five() -> None:
     assert rows["daegu"] == (Figure(10, 14),)
     assert rows["sejong"] == (HIDDEN,)
     assert rows["total"] == (Figure(30, 34),)
+
+
+def test_a_few_withdrawals_hide_with_another_line_so_that_the_total_gives_nothing_away() -> None:
+    rows = dict(table_of("reports-by-outcome", "2026-10", close(some_counts(), AS_OF)))
+    assert rows == {
+        "in_care": (Figure(21, 21),),
+        "closed": (HIDDEN,),
+        "withdrawn": (HIDDEN,),
+        "total": (Figure(33, 33),),
+    }
+    running_month = dict(table_of("reports-by-outcome", "2026-10", picture(some_counts(), AS_OF)))
+    assert running_month["withdrawn"] == (HIDDEN,)
+    assert running_month["in_care"] == (Figure(20, 24),)
+
+
+def test_a_publication_from_before_a_line_existed_says_nothing_of_it() -> None:
+    old = MonthCounts("2026-10", {}, {"busan": 9}, {"busan": {}}, {})
+    rows = dict(table_of("reports-by-outcome", "2026-10", close(old, AS_OF)))
+    assert {rows[end] for end in ENDS} == {(HIDDEN,)}
 
 
 def test_a_quarter_is_made_of_its_months_and_hidden_where_one_is() -> None:
@@ -138,6 +161,7 @@ def test_json_and_csv_say_the_same() -> None:
 def test_every_harm_type_and_time_group_has_a_word() -> None:
     assert set(HARM_WORDS) == {harm.value for harm in HarmType}
     assert set(TIME_WORDS) == {*TIME_GROUPS, UNANSWERED}
+    assert set(END_WORDS) == set(ENDS)
     assert word("busan", {"busan": "Busan"}, plain) == "Busan"
     assert word("2026-10-01", {}, plain) == "2026-10-01"
 
