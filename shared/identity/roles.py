@@ -47,6 +47,8 @@ class Action(StrEnum):
 
     OPEN = "open"
     """Nobody need be known: the public form, receipts, sign-in, health, published keys."""
+    FRONT_END = "front_end"
+    """What a front end does with its credential; its scopes decide, not this table."""
     OWN_ACCOUNT = "own_account"
     """Whoever is signed in, about themselves."""
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import keys
-from services.intake.settings import IntakeSettings, key_bytes
+from services.intake.settings import IntakeSettings
+from shared.key_setting import key_bytes
 from shared.settings import load
 
 

@@ -1,0 +1,176 @@
+"""The doors for front ends: a credential with a scope, how often, and what the audit hears of those turned away.
+
+All front ends are held in memory and read anew every two seconds, so a request costs no question to the store, and a
+secret that was replaced or a front end that was disabled is refused within seconds, also while many ask.
+"""
+
+import asyncio
+import math
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake import refusals
+from services.intake.gate import StatusGate
+from services.intake.model.client import Client
+from services.intake.policy.credentials import NO_CREDENTIAL, Turned, judge
+from services.intake.policy.limits import Allowance, Bucket
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.store.clients import Clients
+from shared import log as logs
+from shared.audit.entries import by_other
+from shared.audit.model import Outcome
+from shared.audit.store import AuditLog
+from shared.clock import Clock, seoul_day
+from shared.errors import TransientError
+from shared.identity.roles import Action, Scope
+from shared.identity.source import bearer_of
+from shared.metrics import REGISTRY
+from shared.web.gate import Door
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop
+
+_log = logs.get(__name__)
+
+PACE_S: Final = 2.0
+"""Between two readings: how long a replaced secret may still count."""
+_AGAIN_S: Final = 0.5
+"""The least time between two readings because of a credential nobody knew."""
+_NOTED_PER_MINUTE: Final = 30
+"""Refusals of one network that the audit takes; a flood of wrong credentials must not bury the rest."""
+STATE: Final = "client_id"
+"""Where the id is left for the handler: ``request.state.client_id``."""
+
+ASKED: Final = Counter("intake_clients", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY)
+
+_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="ieum front ends"'}
+_SAID: Final[dict[Turned, tuple[int, str]]] = {
+    Turned.UNKNOWN: (401, gettext_noop("This credential does not count. It has the form “<client id>.<secret>”.")),
+    Turned.DISABLED: (403, gettext_noop("This front end was disabled. Ask the administrator of the system.")),
+    Turned.SCOPE: (403, gettext_noop("This front end's credential does not allow this.")),
+}
+
+
+class ClientGate:
+    """Makes the doors; knows the front ends."""
+
+    def __init__(self, clients: Clients, keys: LodgingKeys, audit: AuditLog, clock: Clock) -> None:
+        """``keys`` are those that secrets are hashed with."""
+        self._clients = clients
+        self._keys = keys
+        self._audit = audit
+        self._clock = clock
+        self._known: dict[str, Client] | None = None
+        self._read_at = -math.inf
+        self._reading = asyncio.Lock()
+        self._buckets: dict[str, Bucket] = {}
+        self._used: set[str] = set()
+        self._written: dict[str, str] = {}
+        self._noted = StatusGate(_NOTED_PER_MINUTE, clock)
+
+    def __call__(self, scope: Scope) -> "ClientDoor":
+        """The door for one scope, as a dependency."""
+        return ClientDoor(self, scope)
+
+    async def run(self) -> None:
+        """Keep reading, until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+                await self._remember_use()
+            except TransientError as error:
+                _log.debug("clients.not_read", said=str(error))  # the last known ones count
+            await self._clock.sleep(PACE_S)
+
+    async def refresh(self) -> None:
+        """Read all front ends once. Raises ``TransientError``."""
+        self._known = {client.client_id: client for client in await self._clients.all()}
+        self._read_at = self._clock.monotonic()
+
+    async def admit(self, request: Request, scope: Scope) -> Client:
+        """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
+        credential = bearer_of(request)
+        if not credential:
+            raise self._turned(request, NO_CREDENTIAL, None)
+        said = judge(self._keys, await self._all(), credential, scope)
+        if said is Turned.UNKNOWN and await self._read_again():
+            said = judge(self._keys, await self._all(), credential, scope)
+        if isinstance(said, Turned):
+            # Told apart only for those who know the secret.
+            known = None if said is Turned.UNKNOWN else credential.partition(".")[0]
+            raise self._turned(request, said, known)
+        self._count(said)
+        setattr(request.state, STATE, said.client_id)
+        return said
+
+    async def _all(self) -> dict[str, Client]:
+        if self._known is None:
+            try:
+                await self._read_again()
+            except TransientError:
+                raise refusals.away() from None
+        return self._known or {}
+
+    async def _read_again(self) -> bool:
+        """Read now, for one who may have been added a moment ago; False where that was done just now."""
+        async with self._reading:
+            if self._known is not None and self._clock.monotonic() - self._read_at < _AGAIN_S:
+                return False
+            try:
+                await self.refresh()
+            except TransientError:
+                if self._known is None:
+                    raise
+                return False
+            return True
+
+    def _count(self, client: Client) -> None:
+        now = self._clock.monotonic()
+        allowance = Allowance(capacity=client.per_minute, per_second=client.per_minute / 60)
+        bucket = self._buckets.get(client.client_id) or allowance.full(now)
+        wait = allowance.wait(bucket, now)
+        if wait > 0:
+            ASKED.labels("too_many").inc()
+            raise Problem(
+                429,
+                "too_many_requests",
+                gettext_noop("This front end sends more than it may. Please wait."),
+                retry_after=math.ceil(wait),
+            )
+        self._buckets[client.client_id] = allowance.drawn(bucket, 1, now)
+        ASKED.labels("admitted").inc()
+        self._used.add(client.client_id)
+
+    async def _remember_use(self) -> None:
+        today = seoul_day(self._clock.now())
+        for client_id in [name for name in self._used if self._written.get(name) != today]:
+            await self._clients.used(client_id, today)
+            self._written[client_id] = today
+        self._used.clear()
+
+    def _turned(self, request: Request, code: str, client_id: str | None) -> Problem:
+        ASKED.labels(code).inc()
+        if not self._noted.wait(request.client.host if request.client else None):
+            actor = f"client:{client_id}" if client_id else None
+            at = self._clock.now()
+            self._audit.note(by_other(request, actor, Action.FRONT_END, at=at, reason=code, outcome=Outcome.REFUSED))
+        if code == NO_CREDENTIAL:
+            said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
+            return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)
+        status, detail = _SAID[Turned(code)]
+        return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
+
+
+class ClientDoor(Door):
+    """For one scope of front ends."""
+
+    def __init__(self, gate: ClientGate, scope: Scope) -> None:
+        """Made by ``ClientGate``."""
+        super().__init__(Action.FRONT_END)
+        self.scope: Final = scope
+        self._gate = gate
+
+    async def __call__(self, request: Request) -> Client:
+        """Which front end it is, if it may."""
+        return await self._gate.admit(request, self.scope)

@@ -1,0 +1,155 @@
+"""Front ends by command: ``python -m services.intake.clients add|rotate|disable|enable|list``.
+
+A secret is printed once and kept nowhere. Running intakes take notice within seconds.
+"""
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from services.intake.model.client import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE, SECRET_BYTES
+from services.intake.policy.credentials import digest_of
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.settings import IntakeSettings
+from services.intake.store.clients import ClientError, Clients
+from shared import mongo
+from shared.audit.model import SYSTEM, Entry
+from shared.audit.store import AuditLog
+from shared.clock import Clock, SystemClock
+from shared.errors import TransientError
+from shared.identity.roles import Action, Scope
+from shared.key_setting import key_bytes
+from shared.settings import StoreSettings, load
+
+RESERVED: Final = frozenset({"web-form", "phone-form"})
+"""Names of our own forms, which need no credential."""
+Row = dict[str, Any]
+_NOT_POSSIBLE: Final = 1
+_AWAY: Final = 2
+
+
+class Desk:
+    """What commands and pages do to front ends, each with its line in the audit first."""
+
+    def __init__(self, clients: Clients, keys: LodgingKeys, clock: Clock) -> None:
+        """``keys`` are those that secrets are hashed with."""
+        self.clients: Final = clients
+        self._keys = keys
+        self._clock = clock
+
+    async def add(self, client_id: str, name: str, scopes: Sequence[Scope], per_minute: int) -> str:
+        """A new front end; its credential, which nobody can show again. Raises ``ClientError``."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        digest = digest_of(self._keys, client_id, secret)
+        await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())
+        return f"{client_id}.{secret}"
+
+    async def rotate(self, client_id: str, *, only: bool) -> str:
+        """A new credential; the last one stays valid beside it unless ``only``. Raises ``ClientError``."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        digest = digest_of(self._keys, client_id, secret)
+        await self.clients.rotate(client_id, digest, self._clock.now(), only=only)
+        return f"{client_id}.{secret}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0; 1 where it is not possible; 2 while the store is away."""
+    given = _parser().parse_args(arguments)
+    settings, store = load(IntakeSettings), load(StoreSettings)
+    try:
+        result = asyncio.run(_do(given, settings, store))
+    except ClientError as error:
+        sys.stderr.write(f"{given.id}: {error.code}\n")
+        return _NOT_POSSIBLE
+    except TransientError as error:
+        sys.stderr.write(f"{error}\n")
+        return _AWAY
+    if given.json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+    else:
+        rows = result if isinstance(result, list) else [result]
+        sys.stdout.write("".join("  ".join(f"{k}={_plain(v)}" for k, v in row.items()) + "\n" for row in rows))
+    return 0
+
+
+async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreSettings) -> Row | list[Row]:
+    clock = SystemClock()
+    database = mongo.connect(store, "intake")
+    clients = Clients(database)
+    desk = Desk(clients, LodgingKeys(key_bytes(settings.receipt_key)), clock)
+    if given.command == "list":
+        return [
+            {
+                "id": client.client_id,
+                "name": client.name,
+                "scopes": sorted(client.scopes),
+                "per_minute": client.per_minute,
+                "disabled": client.disabled,
+                "secrets": len(client.digests),
+                "last_used": client.last_used,
+            }
+            for client in await clients.all()
+        ]
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    line = Entry(
+        at=clock.now(),
+        action=Action.CLIENTS_MANAGE,
+        where="command",
+        actor=SYSTEM,
+        reason=given.command,
+        detail={"client": given.id},
+    )
+    await audit.append(line)
+    match given.command:
+        case "add":
+            scopes = given.scope or [Scope.REPORTS_SUBMIT]
+            credential = await desk.add(given.id, given.name or given.id, scopes, given.per_minute)
+            return {"id": given.id, "credential": credential, "scopes": sorted(scopes)}
+        case "rotate":
+            return {"id": given.id, "credential": await desk.rotate(given.id, only=given.only)}
+        case command:
+            await clients.disable(given.id, disabled=command == "disable")
+            return {"id": given.id, "disabled": command == "disable"}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.intake.clients", description="Front ends of the API.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    add = commands.add_parser("add", help="a new front end; prints its credential once")
+    add.add_argument("--name", default="", help="as people call it")
+    add.add_argument("--scope", action="append", type=Scope, choices=list(Scope), help="may be repeated")
+    add.add_argument("--per-minute", type=_pace, default=PER_MINUTE, help="requests a minute and process")
+    rotate = commands.add_parser("rotate", help="a new secret; the last one stays valid until the next rotation")
+    rotate.add_argument("--only", action="store_true", help="the old secrets end now")
+    commands.add_parser("disable", help="turn it away")
+    commands.add_parser("enable", help="let it in again")
+    listing = commands.add_parser("list", help="all front ends, without secrets")
+    for command in (add, rotate, commands.choices["disable"], commands.choices["enable"]):
+        command.add_argument("id", type=_id, help="lower-case letters, digits, hyphens")
+    for command in (add, rotate, commands.choices["disable"], commands.choices["enable"], listing):
+        command.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _id(text: str) -> str:
+    if not CLIENT_ID.match(text) or text in RESERVED:
+        raise argparse.ArgumentTypeError("must be lower-case letters, digits, hyphens, and no name of our own forms")
+    return text
+
+
+def _pace(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_PER_MINUTE:
+        raise argparse.ArgumentTypeError(f"must be 1 to {MOST_PER_MINUTE}")
+    return int(text)
+
+
+def _plain(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
