@@ -6,25 +6,41 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, pages
+from services.intake import api, pages, receipts_api, receipts_pages
+from services.intake.changing import Changer
+from services.intake.client_door import ClientGate
+from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
+from services.intake.holder import Holders
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
-from services.intake.settings import IntakeSettings, key_bytes
+from services.intake.secret_word import Words
+from services.intake.settings import IntakeSettings
 from services.intake.status import StatusDesk
+from services.intake.store.changes import Changes
+from services.intake.store.clients import Clients
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.reports import Reports
+from services.intake.trail import Trail
 from shared import log, mongo
+from shared.audit.pages import audit_router
+from shared.audit.refusals import written_to
+from shared.audit.store import AuditLog
 from shared.bus import measures
 from shared.bus.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.health import Health
+from shared.identity.roles import Scope
+from shared.identity.source import Identity, over_http
+from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.sealing import Keyring
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CASES, ROUTINGS
 from shared.web.app import create_app
+from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -44,10 +60,16 @@ class Intake:
     relay: Relay
     reports: Reports
     group: GroupCommit
+    changes: Changes
+    eraser: Eraser
+    audit: AuditLog
+    clients: ClientGate
+    identity: Identity
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
         await self.reports.prepare()
+        await self.changes.prepare()
         await self.relay.ensure_index()
         self.group.open()
 
@@ -55,9 +77,13 @@ class Intake:
         """Accept, publish what is in the outboxes, follow what others say, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.bus.run_forever(), name="bus")
+            tasks.create_task(self.identity.run(), name="identity")
             await self.open()
+            tasks.create_task(self.clients.run(), name="clients")
+            tasks.create_task(self.audit.run(), name="audit")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.group.watch(), name="store-watch")
+            tasks.create_task(self.eraser.run(), name="eraser")
 
 
 def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
@@ -67,7 +93,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     # of the bus's checks counts here, the other is shown among the metrics.
     aside = Health(live=health.live)
     bus = Bus(bus_settings, "intake", aside, clock)
-    reports = Reports(mongo.connect(store_settings, "intake"), clock)
+    database = mongo.connect(store_settings, "intake")
+    reports = Reports(database, clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake")
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
@@ -78,8 +105,20 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     keys = LodgingKeys(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
-    reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, clock=clock)
-    desk = StatusDesk(reports, keys, StatusGate(settings.status_questions_per_minute, clock))
+    words = Words(keys)
+    reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, clock=clock)
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
+    # Shown, and no more: reports are accepted whether or not anybody can sign in.
+    aside.ready["identity"] = identity.check
+    gate = Gate(identity, settings, refused=written_to(audit))
+    clients = ClientGate(Clients(database), keys, audit, clock)
+    trail = Trail(audit, clock)
+    changes = Changes(reports.collection, database["jobs"])
+    eraser = Eraser(changes, trail, clock, pace_s=settings.erasure_pace_s)
+    holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
+    changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
+    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, clock, eraser.destroy)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock)
     app = create_app(
         service="intake",
@@ -87,10 +126,29 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         description=gettext_noop("Lodge a report from any front end, and ask with its receipt where it stands."),
         settings=settings,
         health=health,
-        routers=[api.router(reception, desk, signer), pages.router(own_pages, reception, desk, clock)],
+        routers=[
+            api.router(reception, signer, clients(Scope.REPORTS_SUBMIT)),
+            receipts_api.router(
+                status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
+            ),
+            pages.router(own_pages, reception, clock),
+            receipts_pages.router(own_pages, status, receipts),
+            audit_router(audit, gate, own_pages),
+        ],
         pages=own_pages,
     )
-    return Intake(app=app, bus=bus, relay=relay, reports=reports, group=group)
+    return Intake(
+        app=app,
+        bus=bus,
+        relay=relay,
+        reports=reports,
+        group=group,
+        changes=changes,
+        eraser=eraser,
+        audit=audit,
+        clients=clients,
+        identity=identity,
+    )
 
 
 async def run() -> None:

@@ -1,30 +1,29 @@
-"""The public form, the receipt and the status page. They work without script, and no address ever holds a receipt."""
+"""The public form and the receipt. They work without script, and no address ever holds a receipt."""
 
 import secrets
 from collections.abc import Sequence
 from typing import Final
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 
 from services.intake import refusals
 from services.intake.api import FORM_FRONT_END
+from services.intake.forms import typed_of
 from services.intake.model.submission import NARRATIVE_CHARS, Submission
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.lodging import ConflictError
 from services.intake.reception import Lodgement, Reception
-from services.intake.rendering import form, standing, words
+from services.intake.rendering import form, words
 from services.intake.rendering.form import FieldProblem, Typed
-from services.intake.status import StatusDesk
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
 from shared.errors import TransientError
-from shared.web.app import Problem
+from shared.web.gate import OPEN
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop as n
 
-_FORM_TYPE: Final = "application/x-www-form-urlencoded"
 _KEY_LENGTH: Final = 32
 """Characters of a form's idempotency key: 24 random bytes in base64."""
 
@@ -38,9 +37,9 @@ _AWAY: Final = n(
 )
 
 
-def router(pages: Pages, reception: Reception, desk: StatusDesk, clock: Clock) -> APIRouter:
+def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
     """The routes of the pages."""
-    routes = APIRouter(include_in_schema=False)
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     public = _PublicPages(pages, clock)
 
     @routes.get("/")
@@ -49,7 +48,7 @@ def router(pages: Pages, reception: Reception, desk: StatusDesk, clock: Clock) -
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
-        typed = await _typed(request)
+        typed = await typed_of(request)
         key = typed.one("idempotency_key")
         if len(key) != _KEY_LENGTH:
             key = _new_key()
@@ -76,27 +75,6 @@ def router(pages: Pages, reception: Reception, desk: StatusDesk, clock: Clock) -
             refusals.counted(error)
             return public.form(request, typed, key=key, notice=_AWAY, status=503)
         return public.receipt(request, lodged, submission)
-
-    @routes.get("/status")
-    async def ask(request: Request) -> Response:
-        return public.status_form(request)
-
-    @routes.post("/status")
-    async def told(request: Request) -> Response:
-        typed = (await _typed(request)).one("receipt")
-        try:
-            answer = await desk.answer(typed[:60], request.client.host if request.client else None)
-        except Problem as problem:
-            return public.status_form(request, typed=typed, problem=problem)
-        return pages.render(
-            request,
-            "standing.html",
-            public=True,
-            answer=answer,
-            title=standing.TITLES[answer.state],
-            next_step=standing.NEXT[answer.state],
-            steps=standing.steps_of(answer),
-        )
 
     return routes
 
@@ -161,19 +139,6 @@ class _PublicPages:
             reachable=bool(submission.contact.channels),
         )
 
-    def status_form(self, request: Request, *, typed: str = "", problem: Problem | None = None) -> Response:
-        translate = self._pages.gettext(request)
-        page = self._pages.render(
-            request,
-            "status.html",
-            status=problem.status_code if problem else 200,
-            public=True,
-            typed=typed,
-            error=translate(str(problem.detail)) if problem else "",
-        )
-        page.headers.update((problem.headers if problem else None) or {})
-        return page
-
     def _places(self, request: Request) -> list[tuple[str, str]]:
         korean = self._pages.language(request) == "ko"
         today = self._clock.now().astimezone(SEOUL).date()
@@ -190,15 +155,6 @@ class _PublicPages:
         korean = self._pages.language(request) == "ko"
         found = [center(center_id) for center_id in CENTER_IDS]
         return [(c.id, c.short_ko if korean else c.short_en) for c in found]
-
-
-async def _typed(request: Request) -> Typed:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
-        raise Problem(415, "wrong_content_type", n("This page reads only its own form."))
-    try:
-        return form.read(await request.body())
-    except ValueError:
-        raise Problem(400, "not_a_form", n("The form could not be read.")) from None
 
 
 def _new_key() -> str:

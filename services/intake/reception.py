@@ -12,6 +12,7 @@ from services.intake.policy import lodging
 from services.intake.policy.admission import facts_of
 from services.intake.policy.lodging import ConflictError, LodgingKeys, ProofSigner
 from services.intake.policy.triage import triage
+from services.intake.secret_word import Words
 from services.intake.store import documents
 from services.intake.store.documents import Document
 from services.intake.store.grouping import GroupCommit
@@ -60,6 +61,7 @@ class Reception:
         keyring: Keyring,
         keys: LodgingKeys,
         signer: ProofSigner,
+        words: Words,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -68,6 +70,7 @@ class Reception:
         self._keyring = keyring
         self._keys = keys
         self._signer = signer
+        self._words = words
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
@@ -94,6 +97,8 @@ class Reception:
             keyring=self._keyring,
             event=event,
         )
+        if submission.word is not None:
+            document["word"] = await self._words.hashed(report_id, submission.word)
         kept = await self._keep(document)
         if kept.repeated:
             REPEATED.inc()
@@ -138,7 +143,7 @@ def _first_event(report_id: str, now: datetime, facts: ReportFacts) -> Record:
 
 
 def _repeat(document: Document, existing: Document) -> _Kept:
-    if existing["content_mac"] != document["content_mac"]:
+    if existing.get("content_mac") != document["content_mac"]:
         raise ConflictError("the idempotency key belongs to a report with another content")
     return _Kept(existing["receipt_counter"], existing["received_at"], repeated=True)
 

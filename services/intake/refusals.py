@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import Counter
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from services.intake.model.submission import Submission
+from services.intake.model.submission import Submission, Word
 from services.intake.policy.admission import NotAdmittedError
+from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import ConflictError
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -20,6 +21,8 @@ REFUSED = Counter("intake_reports_refused", "Submissions refused, by problem cod
 
 RETRY_SECONDS: Final = 10
 """When to try again while the store is away; local restarts take about this long."""
+
+_WORD: Final[TypeAdapter[str]] = TypeAdapter(Word)
 
 _PLACES: Final = {
     "needs_phone": "contact.phone",
@@ -110,6 +113,51 @@ def of(error: Problem | NotAdmittedError | ConflictError | TransientError) -> Pr
             )
         case _:
             return away()
+
+
+_STEPS: Final[dict[str, tuple[int, str]]] = {
+    "erased": (410, gettext_noop("This report was erased. Nobody can read it or add to it any more.")),
+    "withdrawn": (409, gettext_noop("This report was withdrawn. Undo that first, or make a new report.")),
+    "too_late": (409, gettext_noop("The time for undoing the withdrawal has passed.")),
+    "not_understood": (
+        422,
+        gettext_noop("Destroying a report at once cannot be undone. Say that this was understood, or leave 72 hours."),
+    ),
+    "too_many_messages": (409, gettext_noop("There are 50 messages already. Please call 1366 and talk to someone.")),
+    "too_many_amendments": (409, gettext_noop("There are 20 additions already. Please leave a message instead.")),
+    "word_changed": (409, gettext_noop("The word was changed a moment ago. Please try again.")),
+    "idempotency_conflict": (409, gettext_noop("This Idempotency-Key was used for something else. Use a new one.")),
+    "no_open_decision": (409, gettext_noop("There is nothing to decide about this report.")),
+    "wrong_category": (422, gettext_noop("This report cannot be kept under that line of the table.")),
+    "nothing_to_confirm": (409, gettext_noop("The person harmed made this report; there is nothing to confirm.")),
+}
+"""What is said where a step is not possible now."""
+
+
+def of_step(error: RefusedError) -> Problem:
+    """The problem of a step that is not possible now."""
+    status, detail = _STEPS[error.code]
+    return Problem(status, error.code, detail)
+
+
+def nothing_said() -> Problem:
+    """422 for an amendment without anything in it."""
+    return Problem(422, "empty", gettext_noop("Nothing was added. Fill in at least one field."))
+
+
+def required(field: str) -> FieldError:
+    """A field that was left empty and must not be."""
+    return FieldError(field=field, reason="required", detail=gettext_noop("This field is required."))
+
+
+def fit_word(word: str | None) -> str:
+    """A word that may be set. Raises ``Problem`` 422 otherwise."""
+    try:
+        return _WORD.validate_python(word)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        fields = [FieldError(field="word", reason=r, detail=d) for r, d in map(reason_and_detail, found)]
+        raise invalid(fields) from None
 
 
 def away() -> Problem:

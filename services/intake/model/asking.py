@@ -71,9 +71,7 @@ class WordAsked(ReceiptQuestion):
 class Amendment(Part):
     """What is added or corrected. A field left out stays as it is; role, channel and drill never change."""
 
-    harm_types: Annotated[tuple[HarmType, ...], FailFast()] | None = Field(
-        default=None, min_length=1, max_length=len(HarmType)
-    )
+    harm_types: Annotated[tuple[HarmType, ...], FailFast()] = Field(default=(), max_length=len(HarmType))
     language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}$")
     division: OptionalLine = None
     district: Annotated[str | None, BeforeValidator(nothing)] = Field(default=None, pattern=r"^[0-9]{5}$")
@@ -81,9 +79,7 @@ class Amendment(Part):
     gender: Gender | None = None
     relationship: Relationship | None = None
     platform_kind: PlatformKind | None = None
-    declined_centers: Annotated[tuple[DeclinedCenter, ...], FailFast()] | None = Field(
-        default=None, max_length=len(CENTER_IDS)
-    )
+    declined_centers: Annotated[tuple[DeclinedCenter, ...], FailFast()] = Field(default=(), max_length=len(CENTER_IDS))
     still_spreading: bool | None = None
     threatened: bool | None = None
     money_demanded: bool | None = None

@@ -128,6 +128,13 @@ class StatusAnswer(BaseModel):
     )
 
 
+class Taken(BaseModel):
+    """The answer to a message or an amendment. Repeating the request with its key gives the same one."""
+
+    number: int = Field(description="Which of this report's messages or amendments it is, from 1.")
+    at: AwareDatetime
+
+
 class ProofKey(BaseModel):
     """The public half of the key that signs proofs of lodging."""
 

@@ -84,5 +84,5 @@ def _said(amendment: Amendment) -> dict[str, Any]:
     return {
         name: value
         for name, value in said.items()
-        if name in _ANSWERS or (name == "declined_centers" and value is not None) or value not in (None, [], ())
+        if name in _ANSWERS or name == "declined_centers" or value not in (None, [], ())
     }

@@ -174,6 +174,15 @@ def dying(life: Life, verdict: Verdict, now: datetime) -> Cause | None:
     return plan.cause if fits else None
 
 
+def unplanned(life: Life, now: datetime) -> Life:
+    """The life when its plan came due and no longer holds: off the list; a withdrawn one then waits for a lead."""
+    plan = life.plan
+    if plan is None or plan.at > now:
+        return life
+    waits = life.withdrawal is not None and plan.cause is not Cause.RETENTION
+    return _changed(life, plan=None, decide_since=now if waits else life.decide_since)
+
+
 def tombstone(life: Life, now: datetime) -> Life:
     """What stays of a life: dates."""
     gone = life.withdrawal

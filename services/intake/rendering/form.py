@@ -42,6 +42,13 @@ _SENTENCES: Final = {
         "These answers are for reporting for someone else. Choose that above, or clear them here."
     ),
     ("declined_centers", "declines_every_center"): n("Leave at least one centre that may help."),
+    ("text", "too_short"): n("Write your message."),
+    ("text", "too_long"): n("Shorten the message to 2,000 characters, or leave two."),
+    ("word", "too_short"): n("Choose a word of at least 4 letters or digits."),
+    ("word", "too_long"): n("Choose a word of at most 64 letters or digits."),
+    ("new_word", "required"): n("Choose a word of at least 4 letters or digits."),
+    ("new_word", "too_short"): n("Choose a word of at least 4 letters or digits."),
+    ("new_word", "too_long"): n("Choose a word of at most 64 letters or digits."),
     ("threat_deadline", "wrong_time"): n("Enter the date and time of the deadline, or leave it empty."),
 }
 _ANYWHERE: Final = {
@@ -95,6 +102,7 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name)}
     raw["narrative"] = typed.one("narrative")
     raw["urls"] = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
+    raw["word"] = typed.one("word")
     raw["contact"] = _contact(typed)
     if on_behalf := _on_behalf(typed):
         raw["on_behalf"] = on_behalf

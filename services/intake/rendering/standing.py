@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from services.intake.model.life import Fate
 from services.intake.model.report import State, StatusAnswer
 from shared.web.translations import gettext_noop as n
 
@@ -27,6 +28,22 @@ NEXT: Final = {
     State.WITHDRAWN: n("Nobody will contact you about it. You can make a new report at any time."),
     State.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
 }
+FATES: Final = {
+    Fate.PLANNED: n("Nobody contacts you about it, and nobody can open it. It will be destroyed."),
+    Fate.DECISION: n(
+        "Nobody contacts you about it, and nobody can open it. The law may ask that such a report be kept; the lead of "
+        "the centre decides, and writes down why."
+    ),
+    Fate.KEPT: n(
+        "Nobody contacts you about it, and nobody can open it. The law asks that it be kept for a time. 1366 can tell "
+        "you more."
+    ),
+    Fate.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
+}
+LIMITED: Final = n(
+    "Someone else made this report for a person. To protect that person, no more is shown here until they have "
+    "confirmed it themselves."
+)
 STEPS: Final = (
     ("received_at", n("Received")),
     ("assigned_at", n("Given to a centre")),
@@ -34,6 +51,10 @@ STEPS: Final = (
     ("contacted_at", n("In contact")),
     ("closed_at", n("Closed")),
 )
+
+
+_WITHDRAWN: Final = n("Taken back")
+_ERASED: Final = n("Erased")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +67,8 @@ class Step:
 
 def steps_of(answer: StatusAnswer) -> list[Step]:
     """The way of a report so far and what is still ahead."""
-    return [Step(label, getattr(answer, name)) for name, label in STEPS]
+    if answer.state in {State.WITHDRAWN, State.ERASED}:
+        steps = [Step(STEPS[0][1], answer.received_at), Step(_WITHDRAWN, answer.withdrawn_at)]
+        return [*steps, Step(_ERASED, answer.erased_at)]
+    shown = (STEPS[0], STEPS[-1]) if answer.limited else STEPS
+    return [Step(label, getattr(answer, name)) for name, label in shown]

@@ -1,7 +1,6 @@
 """The collection of reports: its indexes, looking up by receipt, and following what the streams say."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
@@ -19,13 +18,6 @@ BATCH = 100
 Fold = Callable[[str, Progress], Progress]
 
 
-class Found(NamedTuple):
-    """What is read of a report to tell its reporter the truth."""
-
-    document: Document
-    progress: Progress
-
-
 class Reports:
     """Reads and updates of accepted reports."""
 
@@ -41,12 +33,6 @@ class Reports:
         with store_errors():
             await self.collection.create_index("receipt_hash", unique=True, name="receipt")
 
-    async def by_receipt(self, receipt_hash: str) -> Found | None:
-        """The report a receipt belongs to."""
-        with store_errors():
-            document = await self.collection.find_one({"receipt_hash": receipt_hash}, {"received_at": 1, "progress": 1})
-        return None if document is None else Found(document, Progress.model_validate(document["progress"]))
-
     async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
         """Fold new events into the progress of these reports; the ids that are not here are given back.
 
@@ -59,6 +45,8 @@ class Reports:
             with store_errors():
                 known = await by_ids(self.collection, some, {"progress": 1})
             missing.extend(report_id for report_id in some if report_id not in known)
+            # What is erased has no progress any more, and needs none.
+            known = {report_id: document for report_id, document in known.items() if "progress" in document}
             await self._write(known, fold)
         return missing
 
@@ -81,6 +69,7 @@ def _unchanged(report_id: str, before: Progress) -> Document:
     ownership, work = before.ownership, before.work
     return {
         "_id": report_id,
+        "life.erased_at": None,
         "progress.ownership.version": ownership.version if ownership else None,
         "progress.work.version": work.version if work else None,
     }

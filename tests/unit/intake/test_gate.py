@@ -67,4 +67,4 @@ def test_callers_are_counted_by_network(host: str | None, network: str) -> None:
 def test_no_address_is_kept() -> None:
     gate = StatusGate(6, ManualClock(datetime(2026, 11, 24, tzinfo=UTC)))
     gate.wait("203.0.113.5")
-    assert b"203.0.113" not in b"".join(gate._buckets)
+    assert b"203.0.113" not in b"".join(gate._networks._buckets)

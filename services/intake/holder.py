@@ -1,0 +1,122 @@
+"""Who holds a receipt, and the word if one was set, is let in; everybody else is answered alike, slowly."""
+
+import time
+from asyncio import sleep
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.gate import StatusGate
+from services.intake.model import receipts
+from services.intake.model.asking import ReceiptQuestion
+from services.intake.policy import lodging
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.refusals import RETRY_SECONDS
+from services.intake.secret_word import Words
+from services.intake.store.changes import Changes
+from services.intake.store.documents import Document
+from services.intake.trail import Trail
+from services.intake.turns import Turns
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from shared.web.app import Problem
+from shared.web.translations import gettext_noop
+
+QUESTIONS: Final = Counter("intake_status_questions", "Receipts asked for, by answer.", ["answer"], registry=REGISTRY)
+WRONG_TAKES_S: Final = 0.6
+"""From a wrong question to its answer, whatever was wrong with it: well above what looking up and hashing take."""
+
+
+class Holders:
+    """Finds the report of a receipt."""
+
+    def __init__(
+        self,
+        changes: Changes,
+        keys: LodgingKeys,
+        gate: StatusGate,
+        words: Words,
+        trail: Trail,
+        *,
+        wrong_takes_s: float = WRONG_TAKES_S,
+    ) -> None:
+        """``gate`` limits how often one network may ask, and how often one receipt may be tried."""
+        self._changes = changes
+        self._keys = keys
+        self._gate = gate
+        self._words = words
+        self._trail = trail
+        self._wrong_takes_s = wrong_takes_s
+        self._turns = Turns()
+
+    async def admit(
+        self, question: ReceiptQuestion, request: Request, action: str, *, guarded: bool = True
+    ) -> Document:
+        """The report. ``guarded``: the word is needed, if one was set.
+
+        Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503 ``unavailable``.
+        """
+        # The machine's own time: how long an answer takes is not a matter of the clock that decisions follow.
+        started = time.monotonic()
+        host = request.client.host if request.client else None
+        typed = receipts.read(question.receipt)
+        name = lodging.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
+        self._not_too_often(self._gate.wait(host))
+        asks_word = guarded or question.word is not None
+        async with self._turns.of(name if asks_word else f"{name} {id(request)}"):
+            if asks_word:
+                self._not_too_often(self._gate.wait_for(name))
+            try:
+                # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
+                found = await self._changes.of_receipt(name)
+            except TransientError:
+                raise unavailable() from None
+            right = await self._right(found, question, asks_word=asks_word)
+            if right is not None:
+                QUESTIONS.labels("known").inc()
+                return right
+            self._gate.was_wrong(host, name)
+        QUESTIONS.labels("unknown").inc()
+        reason = "wrong_word" if found is not None else "unknown_receipt"
+        self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
+        await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
+        raise Problem(
+            404,
+            "unknown_receipt",
+            gettext_noop(
+                "No report has this receipt number, or the word does not fit. Please check the 16 digits, and the word "
+                "if you set one."
+            ),
+        )
+
+    async def _right(self, found: Document | None, question: ReceiptQuestion, *, asks_word: bool) -> Document | None:
+        stored = found.get("word") if found else None
+        if not asks_word or (found is not None and stored is None):
+            return found
+        fits = await self._words.fits(found["_id"] if found else "", stored, question.word)
+        return found if fits else None
+
+    def _not_too_often(self, wait: int) -> None:
+        if wait:
+            QUESTIONS.labels("too_many").inc()
+            raise Problem(
+                429,
+                "too_many_requests",
+                gettext_noop(
+                    "Too many questions from this network or about this number. Please wait a little, or call 1366."
+                ),
+                retry_after=wait,
+            )
+
+
+def unavailable() -> Problem:
+    """503: nothing could be read or changed. Says what a person can do now."""
+    return Problem(
+        503,
+        "unavailable",
+        gettext_noop(
+            "This is not possible just now, and nothing was changed. Your report is safe. Please try again in a moment."
+        ),
+        retry_after=RETRY_SECONDS,
+    )

@@ -1,0 +1,131 @@
+"""The HTTP API of whoever holds a receipt: status, message, addition, withdrawal, second thoughts, a word."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Header, Request
+from pydantic import BaseModel, ValidationError
+
+from services.intake import refusals
+from services.intake.headers import idempotency_key
+from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
+from services.intake.model.report import StatusAnswer, Taken
+from services.intake.model.schema import inlined
+from services.intake.receipts_desk import ReceiptDesk
+from services.intake.status import StatusDesk
+from shared.web.bodies import is_json
+from shared.web.problems import wrong_content_type
+
+AnyDoor = Callable[..., Any]
+"""A dependency of ``shared.web.gate``."""
+M = TypeVar("M", bound=BaseModel)
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, random. The same request sent again with it is answered as "
+        "the first one and changes nothing.",
+    ),
+]
+
+
+def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDoor) -> APIRouter:
+    """The routes under ``/api/v1/receipts``; ``read`` and ``write`` are the doors front ends come through.
+
+    Wrong receipts, mistyped ones and wrong words are answered alike: 404 ``unknown_receipt``, slowly.
+    """
+    routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"])
+    told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
+
+    @routes.post(
+        "/status",
+        summary="Where a report stands",
+        openapi_extra=_body(ReceiptQuestion),
+        dependencies=[Depends(read)],
+        **told,
+    )
+    async def ask(request: Request) -> StatusAnswer:
+        """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
+        return await status.answer(await _read(request, ReceiptQuestion), request)
+
+    @routes.post(
+        "/messages",
+        status_code=201,
+        response_model=Taken,
+        summary="Leave a message for the centre",
+        openapi_extra=_body(MessageAsked),
+        dependencies=[Depends(write)],
+    )
+    async def message(request: Request, key: Key = None) -> Taken:
+        """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
+        return await desk.message(await _read(request, MessageAsked), request, idempotency_key(key))
+
+    @routes.post(
+        "/amend",
+        status_code=201,
+        response_model=Taken,
+        summary="Add to a report or correct it",
+        openapi_extra=_body(AmendmentAsked),
+        dependencies=[Depends(write)],
+    )
+    async def amend(request: Request, key: Key = None) -> Taken:
+        """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
+        return await desk.amend(await _read(request, AmendmentAsked), request, idempotency_key(key))
+
+    @routes.post(
+        "/withdraw",
+        summary="Take a report back",
+        openapi_extra=_body(WithdrawalAsked),
+        dependencies=[Depends(write)],
+        **told,
+    )
+    async def withdraw(request: Request) -> StatusAnswer:
+        """Contact stops and nobody can open it from now on; after 72 hours, or `at_once`, its key is destroyed.
+
+        Reports about child material, about children under 14, or made by somebody else are sealed as well, and a
+        lead of the centre decides what the law lets be destroyed (`erasure` is `decision`).
+        """
+        return await desk.withdraw(await _read(request, WithdrawalAsked), request)
+
+    @routes.post(
+        "/reinstate",
+        summary="Undo a withdrawal",
+        openapi_extra=_body(ReceiptQuestion),
+        dependencies=[Depends(write)],
+        **told,
+    )
+    async def reinstate(request: Request) -> StatusAnswer:
+        """Possible until `undo_until`."""
+        return await desk.reinstate(await _read(request, ReceiptQuestion), request)
+
+    @routes.post(
+        "/word",
+        summary="Set a word of one's own",
+        openapi_extra=_body(WordAsked),
+        dependencies=[Depends(write)],
+        **told,
+    )
+    async def word(request: Request) -> StatusAnswer:
+        """From then on messages, additions, withdrawals and a new word need it. It cannot be found again."""
+        return await desk.set_word(await _read(request, WordAsked), request)
+
+    return routes
+
+
+async def _read(request: Request, model: type[M]) -> M:
+    if not is_json(request.headers.get("content-type")):
+        raise wrong_content_type()
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise refusals.from_errors(error) from None
+
+
+_JSON: Final = "application/json"
+
+
+def _body(model: type[BaseModel]) -> dict[str, Any]:
+    return {
+        "requestBody": {"required": True, "content": {_JSON: {"schema": inlined(model.model_json_schema())}}},
+    }

@@ -1,0 +1,189 @@
+"""What the holder of a receipt can change: leave a message, add, take the report back, think again, set a word."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from prometheus_client import Counter
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from services.intake import refusals
+from services.intake.changing import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
+from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
+from services.intake.model.life import Life
+from services.intake.model.report import StatusAnswer, Taken
+from services.intake.policy import amending, erasure
+from services.intake.policy.admission import NotAdmittedError
+from services.intake.policy.erasure import RefusedError
+from services.intake.secret_word import Words
+from services.intake.status import told
+from services.intake.store import documents
+from services.intake.store.documents import Document
+from shared.clock import SEOUL, Clock
+from shared.errors import TransientError
+from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring, ObjectKey, WrappedKey
+
+MESSAGES: Final = 50
+"""Messages with one receipt; more belong in a conversation."""
+
+WITHDRAWALS: Final = Counter("intake_withdrawals", "Reports withdrawn, each time.", registry=REGISTRY)
+REINSTATEMENTS: Final = Counter("intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
+
+Destroy = Callable[[str], Awaitable[Document | None]]
+
+
+class ReceiptDesk:
+    """Changes with a receipt."""
+
+    def __init__(self, changer: Changer, keyring: Keyring, words: Words, clock: Clock, destroy: Destroy) -> None:
+        """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
+        self._changer = changer
+        self._keyring = keyring
+        self._words = words
+        self._clock = clock
+        self._destroy = destroy
+
+    async def message(self, asked: MessageAsked, request: Request, key: str | None) -> Taken:
+        """Seal a message and tell the centre that there is one. Raises ``Problem``."""
+        mark = self._changer.mark("message", asked, key)
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if is_repeat(document, mark):
+                return None
+            open_life(document)
+            number = len(document.get("messages") or ()) + 1
+            if number > MESSAGES:
+                raise RefusedError("too_many_messages")
+            version = document["intake_version"] + 1
+            taken = Taken(number=number, at=now)
+            name = f"message:{number}"
+            return Step(
+                fields={f"sealed.fields.{name}": self._key_of(document).seal(name, orjson.dumps(asked.text))},
+                pushed={"messages": {"number": number, "at": now, "version": version}, **noted(mark, taken)},
+                events=(ReportMessageLeft(report_id=document["_id"], intake_version=version, left_at=now),),
+                detail={"message": str(number)},
+                taken=taken,
+            )
+
+        return taken_of(await self._changer.change("message", asked, request, judge), mark)
+
+    async def amend(self, asked: AmendmentAsked, request: Request, key: str | None) -> Taken:
+        """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``."""
+        mark = self._changer.mark("amend", asked, key)
+        if amending.is_empty(asked):
+            raise refusals.nothing_said()
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if is_repeat(document, mark):
+                return None
+            life = open_life(document)
+            number = len(document.get("amendments") or ()) + 1
+            if number > amending.AMENDMENTS:
+                raise RefusedError("too_many_amendments")
+            return self._amendment(document, life, asked, mark, Taken(number=number, at=now))
+
+        return taken_of(await self._changer.change("amend", asked, request, judge), mark)
+
+    async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
+        """Stop contact and seal the report at once; destroy it later, or now if that was understood."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if asked.at_once and not asked.understood:
+                raise RefusedError("not_understood")
+            before = erasure.life_of(document)
+            if before.erased_at is not None:
+                return None  # it is what they want, and they are told that it is so
+            facts = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+            life = erasure.withdrawn(before, facts, at_once=asked.at_once, understood=asked.understood, now=now)
+            if life == before:
+                return None
+            version = document["intake_version"] + 1
+            event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=now)
+            return Step(
+                life=life,
+                events=(event,) if before.withdrawal is None else (),
+                detail={"at_once": str(asked.at_once).lower()},
+            )
+
+        document, step = await self._changer.change("withdraw", asked, request, judge)
+        if step is not None and step.events:
+            WITHDRAWALS.inc()
+        life = erasure.life_of(document)
+        if life.plan is not None and life.plan.at <= self._clock.now():
+            # Where this fails the job does it within the minute, and the answer says that it is planned.
+            with contextlib.suppress(TransientError):
+                document = await self._destroy(document["_id"]) or document
+        return told(document)
+
+    async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            before = erasure.life_of(document)
+            life = erasure.reinstated(before, now)
+            if life == before:
+                return None
+            version = document["intake_version"] + 1
+            event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
+            return Step(life=life, events=(event,))
+
+        document, step = await self._changer.change("reinstate", asked, request, judge)
+        if step is not None:
+            REINSTATEMENTS.inc()
+        return told(document)
+
+    async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
+        """Set a word, or replace the one there is. Raises ``Problem``."""
+        fresh = asked.new_word or refusals.fit_word(asked.word)
+        document = await self._changer.holders.admit(asked, request, "word")
+        if document.get("word") is not None and asked.new_word is None:
+            return told(document)  # it is the word that is set, or nobody would have come this far
+        stored = await self._words.hashed(document["_id"], fresh)
+
+        def judge(known: Document, _: datetime) -> Step:
+            open_life(known)
+            return Step(fields={"word": stored}, detail={"replaced": str("word" in known).lower()})
+
+        return told((await self._changer.apply("word", document, request, judge)).document)
+
+    def _amendment(
+        self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken
+    ) -> Step:
+        before = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+        key = self._key_of(document)
+        now, version = taken.at, document["intake_version"] + 1
+        try:
+            whole = amending.merged(before, documents.opened(document, self._keyring), asked)
+            facts = amending.amended_facts(before, whole, asked, now, now.astimezone(SEOUL).date())
+        except ValidationError as error:
+            raise refusals.from_errors(error) from None
+        except NotAdmittedError as error:
+            raise refusals.from_admission(error) from None
+        parts = documents.personal_parts(whole)
+        fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
+        for part in sorted(amending.touched(asked)):
+            name = f"{part}:{version}"
+            fields[f"sealed.fields.{name}"] = key.seal(name, parts.get(part, b"{}"))
+        pushed: dict[str, Any] = {"amendments": {"number": taken.number, "at": now, "version": version}}
+        if asked.consents is not None:
+            fields["consents"] = asked.consents.model_dump(mode="json")
+            if document.get("consents"):
+                pushed["earlier_consents"] = {**document["consents"], "until": now}
+        special = erasure.specials(facts, erasure.specials(before, life.special))
+        return Step(
+            life=life.model_copy(update={"special": special}),
+            fields=fields,
+            pushed={**pushed, **noted(mark, taken)},
+            events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),
+            detail={"amendment": str(taken.number)},
+            taken=taken,
+        )
+
+    def _key_of(self, document: Document) -> ObjectKey:
+        sealed = document["sealed"]
+        return self._keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))

@@ -1,0 +1,71 @@
+"""What the pages of a receipt's holder say, as English message ids."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from shared.web.translations import gettext_noop as n
+
+NO_SUCH_PAGE: Final = n("There is nothing at this address.")
+
+
+class Words(NamedTuple):
+    """One action's page."""
+
+    title: str
+    lead: str
+    button: str
+
+
+PAGES: Final[Mapping[str, Words]] = {
+    "message": Words(
+        n("Leave a message for the centre"),
+        n("Only staff of the centre that has your report can read it. They are told at once that it is there."),
+        n("Leave the message"),
+    ),
+    "add": Words(
+        n("Add to your report"),
+        n("What you wrote before stays. What you add here is sent to the centre that has your report."),
+        n("Add this"),
+    ),
+    "word": Words(
+        n("Set a word of your own"),
+        n(
+            "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
+            "or taking your report back. How far your report is can still be seen with the number alone."
+        ),
+        n("Set the word"),
+    ),
+    "withdraw": Words(
+        n("Take your report back"),
+        n("You may do this at any time, and need not say why."),
+        n("Take my report back"),
+    ),
+    "undo": Words(
+        n("Undo taking your report back"),
+        n("The centre can read your report again and helps you as before."),
+        n("Undo it"),
+    ),
+    "destroy": Words(
+        n("Destroy your report now"),
+        n("Please read this before you decide. You need not do anything: without it the report is destroyed later."),
+        n("Destroy it now, for ever"),
+    ),
+}
+
+DONE: Final[Mapping[str, str]] = {
+    "message": n("Your message is with the centre."),
+    "add": n("What you added is with the centre."),
+    "word": n("Your word is set. Please remember it: we do not know it and cannot find it again."),
+    "withdraw": n("Your report was taken back. From now on nobody contacts you and nobody can open it."),
+    "undo": n("Your report is open again."),
+    "destroy": n("What could be destroyed at once was destroyed."),
+}
+
+PLACES: Final[Mapping[str, str]] = {
+    "empty": "narrative",
+    "not_understood": "understood",
+    "too_many_messages": "text",
+    "too_many_amendments": "narrative",
+    "word_changed": "word",
+}
+"""Which control a refusal is about; the receipt otherwise."""
