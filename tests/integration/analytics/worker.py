@@ -80,6 +80,15 @@ class Worker:
 
         await until(answers, "analytics is ready")
 
+    async def answers(self, path: str) -> bool:
+        """Whether a page is served; fails if the process has ended."""
+        if self.child is not None and self.child.poll() is not None:
+            raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
+        try:
+            return (await self.get(path)).status_code == 200
+        except httpx.TransportError:
+            return False
+
     async def get(self, path: str, role: str = "auditor", **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(timeout=20) as client:
             return await client.get(f"{self.url}{path}", headers={**STAFF.bearer("ministry", role), **headers})
