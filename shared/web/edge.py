@@ -37,6 +37,9 @@ _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDoma
 
 Render = Callable[[Request, Problem], Response]
 
+COOKIES: Final = "cookies_to_set"
+"""In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, left by a gate that renewed a sign-in."""
+
 
 def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
     """The headers of every answer. ``form_action`` names further origins that forms may post to."""
@@ -95,6 +98,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        # One for all layers: what a gate leaves there is found again when the answer starts.
+        scope.setdefault("state", {})
         given = dict(scope["headers"])
         traceparent = trace.accept(_text(given.get(b"traceparent")))
         trace.bind(traceparent)
@@ -105,7 +110,7 @@ class Edge:
             nonlocal status, streamed
             if message["type"] == "http.response.start":
                 status = message["status"]
-                streamed = self._dress(message, traceparent, scope["scheme"])
+                streamed = self._dress(message, traceparent, scope)
             await send(message)
 
         try:
@@ -123,13 +128,14 @@ class Edge:
         finally:
             self._count(scope, status, None if streamed else time.perf_counter() - started)
 
-    def _dress(self, message: Message, traceparent: str, scheme: str) -> bool:
+    def _dress(self, message: Message, traceparent: str, scope: Scope) -> bool:
         """Adds the headers; says whether the answer is an endless stream."""
         headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
         present = self._names.intersection([name for name, _ in headers])
         headers.extend(h for h in self._headers if h[0] not in present) if present else headers.extend(self._headers)
         headers.append((b"traceparent", traceparent.encode()))
-        if scheme == "https" or self._always_https:
+        headers.extend((b"set-cookie", cookie) for cookie in scope["state"].get(COOKIES, ()))
+        if scope["scheme"] == "https" or self._always_https:
             headers.append(_HSTS)
         message["headers"] = headers
         return any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)

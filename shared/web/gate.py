@@ -59,12 +59,17 @@ class Gate:
 
     async def admit(self, request: Request, action: Action) -> Principal:
         """Who it is. Raises Problem 401 or 403; on a page, a 303 to the sign-in page."""
-        principal = self.identity.principal_of(request)
+        principal = await self.known(request)
         if principal is None:
             raise self._unknown(request)
-        self.demand(request, principal, action)
+        # Before the question, so that the page that says no shows who is signed in.
         request.state.principal = principal
+        self.demand(request, principal, action)
         return principal
+
+    async def known(self, request: Request) -> Principal | None:
+        """Who sends the request, as far as tokens say; notify's own gate renews here."""
+        return self.identity.principal_of(request)
 
     def demand(self, request: Request, principal: Principal, action: Action, organisation: str | None = None) -> None:
         """Raises Problem 403 ``not_allowed`` unless they may do this to what belongs to the organisation."""

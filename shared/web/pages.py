@@ -11,23 +11,14 @@ from starlette.responses import HTMLResponse
 
 from shared.clock import Clock, SystemClock
 from shared.settings import ServiceSettings
-from shared.web import formats, korea, translations
+from shared.web import formats, korea, people, translations
 from shared.web.assets import Assets
 from shared.web.language import COOKIE, LANGUAGES, Language, chosen
-from shared.web.session import signed_in
 
 SHARED_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
 """Where quick exit leads: the Korean weather service, a page anyone may have open."""
-
-STAFF_SERVICES: Final[tuple[tuple[str, str, str], ...]] = (
-    ("notify", "/", translations.gettext_noop("Cases")),
-    ("intake", "/", translations.gettext_noop("Report form")),
-    ("routing", "/", translations.gettext_noop("Decisions")),
-    ("analytics", "/", translations.gettext_noop("Statistics")),
-)
-"""The links of the staff header: service, path, text."""
 
 
 class Pages:
@@ -88,6 +79,8 @@ class Pages:
         return self._environments[language].get_template(template).render(self._common(request, language), **context)
 
     def _common(self, request: Request, language: Language) -> dict[str, object]:
+        # Set by a gate; pages that anybody may see do not say who is looking.
+        principal = getattr(request.state, "principal", None)
         return {
             "request": request,
             "lang": language,
@@ -95,10 +88,12 @@ class Pages:
             "language_url": lambda code: _with_language(request.url, code),
             "here": request.url.path,
             "back_here": _local(request.url),
+            "own_address": self.settings.public_urls.get(self.service, "").rstrip("/") + _local(request.url),
             "service": self.service,
             "services": self.settings.public_urls,
             "public": False,
-            "staff": signed_in(request, self.settings.demo_token, self.clock.now()),
+            "staff": principal,
+            "links": people.links(principal, self.service, request.url.path, self.settings.public_urls),
             "now": self.clock.now(),
         }
 
@@ -123,7 +118,8 @@ class Pages:
         environment.globals.update(
             asset=self.assets.url,
             quick_exit_url=QUICK_EXIT_URL,
-            staff_services=STAFF_SERVICES,
+            role_names=lambda roles: people.role_names(roles, texts),
+            organisation_name=lambda organisation: people.organisation_name(organisation, language, texts),
             korea_shapes=korea.shapes,
         )
         return environment

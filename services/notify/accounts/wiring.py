@@ -4,13 +4,26 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import httpx
+from fastapi import APIRouter
+
+from services.notify.accounts.admin_pages import admin_router
 from services.notify.accounts.administration import Administration
+from services.notify.accounts.api import account_router
+from services.notify.accounts.door import RenewingGate
 from services.notify.accounts.enrolment import Enrolment
+from services.notify.accounts.external import External
+from services.notify.accounts.invitation_pages import invitation_router
 from services.notify.accounts.names import Names
+from services.notify.accounts.oidc import Provider
+from services.notify.accounts.oidc_pages import oidc_router
+from services.notify.accounts.one_page import one_router
+from services.notify.accounts.own_pages import own_router
 from services.notify.accounts.proofs import Passwords, Vault
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.settings import AccountSettings
 from services.notify.accounts.sign_in import SignIn
+from services.notify.accounts.sign_in_pages import sign_in_router
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import DelayStore, KeyStore, SessionStore
@@ -19,6 +32,8 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.source import Identity
+from shared.web.gate import Refused
+from shared.web.pages import Pages
 
 if TYPE_CHECKING:
     from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -47,6 +62,8 @@ class Accounts:
     administration: Administration
     names: Names
     passwords: Passwords
+    trail: Trail
+    http: httpx.AsyncClient
     clock: Clock
 
     async def prepare(self) -> None:
@@ -57,6 +74,16 @@ class Accounts:
         self.identity.learn(await self.signing.document(anew=True))
         # The first sign-in must not take longer than others because of this.
         await self.passwords.right(None, "")
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self.http.aclose()
+
+    async def run(self) -> None:
+        """Everything that goes on in the background, until cancelled; after ``prepare``."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.identity.run(), name="identity")
+            tasks.create_task(self.keep_house(), name="accounts")
 
     async def keep_house(self) -> None:
         """Rotate keys when it is time and delete what is over, until cancelled."""
@@ -102,5 +129,30 @@ def build(
         administration=Administration(store, sessions, passwords, vault, trail, clock),
         names=Names(store, clock),
         passwords=passwords,
+        trail=trail,
+        http=httpx.AsyncClient(),
         clock=clock,
     )
+
+
+def gate_of(accounts: Accounts, settings: AccountSettings, refused: Refused | None = None) -> RenewingGate:
+    """Notify's gate: it renews sign-ins on the spot. ``refused`` hears of everybody turned away."""
+    return RenewingGate(accounts.identity, settings, accounts.sessions, refused=refused)
+
+
+def routers_of(accounts: Accounts, settings: AccountSettings, pages: Pages, gate: RenewingGate) -> list[APIRouter]:
+    """Sign-in, one's own account, administration, keys; with a provider set, the way there and back."""
+    a, openid = accounts, bool(settings.oidc_issuer)
+    found = [
+        account_router(a.sign_in, a.sessions, a.signing, a.trail, gate, a.clock),
+        sign_in_router(a.sign_in, a.sessions, a.trail, pages, openid=openid),
+        invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
+        own_router(a.store, a.sessions, a.enrolment, a.trail, pages, gate),
+        admin_router(a.store, a.administration, pages, gate),
+        one_router(a.store, a.administration, a.sessions, pages, gate),
+    ]
+    if openid:
+        provider = Provider(settings, a.vault.passing, a.clock, a.http)
+        external = External(a.store, a.sessions, a.trail, a.clock, settings.oidc_role_map)
+        found.append(oidc_router(provider, external, a.sessions, pages))
+    return found

@@ -1,0 +1,105 @@
+"""How pages name who is signed in and where they may go: roles and organisations in words, the links of the header."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from shared import centers
+from shared.identity.principal import Principal
+from shared.identity.roles import MINISTRY, Action, StaffRole
+from shared.web.language import Language
+from shared.web.translations import Translator, gettext_noop
+
+ROLE_WORDS: Final = {
+    StaffRole.OPERATOR: gettext_noop("Phone operator"),
+    StaffRole.COUNSELLOR: gettext_noop("Counsellor"),
+    StaffRole.LEAD: gettext_noop("Lead"),
+    StaffRole.ANALYST: gettext_noop("Analyst"),
+    StaffRole.AUDITOR: gettext_noop("Auditor"),
+    StaffRole.ADMINISTRATOR: gettext_noop("Administrator"),
+}
+_MINISTRY: Final = gettext_noop("Ministry")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link of the staff header."""
+
+    service: str
+    path: str
+    text: str
+    action: Action | None
+    """Shown to who may do this; None: to everybody."""
+    home: bool = False
+    """Whether it is a place to begin at after signing in."""
+
+
+LINKS: Final = (
+    Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True),
+    Link("intake", "/", gettext_noop("Report form"), None),
+    Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
+    Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
+    Link("notify", "/audit", gettext_noop("Audit"), Action.AUDIT_READ, home=True),
+    Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
+)
+_PUBLIC: Final = ("/",)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A link as the template writes it."""
+
+    url: str
+    text: str
+    current: str
+    """``page``, ``true`` or empty: the value of ``aria-current``."""
+
+
+def links(principal: Principal | None, service: str, here: str, urls: dict[str, str]) -> list[Shown]:
+    """The header's links for whoever is signed in; for nobody, those everybody knows of. Texts are message ids."""
+    visible = [link for link in LINKS if link.service in urls and _visible(link, principal)]
+    under = [link for link in visible if link.service == service and _covers(link.path, here)]
+    best = max(under, key=lambda link: len(link.path), default=None)
+    return [
+        Shown(
+            urls[link.service].rstrip("/") + link.path,
+            link.text,
+            ("page" if here == link.path else "true") if link is best else "",
+        )
+        for link in visible
+    ]
+
+
+def home_of(principal: Principal, urls: dict[str, str]) -> str:
+    """Where somebody begins: the first place of theirs, else their own account."""
+    for link in LINKS:
+        if link.home and link.service in urls and link.action is not None and principal.may(link.action):
+            return urls[link.service].rstrip("/") + link.path
+    if StaffRole.OPERATOR in principal.roles and "intake" in urls:
+        return urls["intake"].rstrip("/") + "/"
+    return urls.get("notify", "").rstrip("/") + "/account"
+
+
+def organisation_name(organisation: str, language: Language, translator: Translator) -> str:
+    """The short name of a centre, of ``central`` or of the ministry; the id itself where there is none."""
+    if organisation == MINISTRY:
+        return translator.gettext(_MINISTRY)
+    if organisation not in (*centers.CENTER_IDS, centers.CENTRAL):
+        return organisation
+    found = centers.center(organisation)
+    return found.short_ko if language == "ko" else found.short_en
+
+
+def role_names(roles: object, translator: Translator) -> str:
+    """Roles in words, in the order of the table."""
+    given = set(roles) if isinstance(roles, (set, frozenset, list, tuple)) else set()
+    return ", ".join(translator.gettext(words) for role, words in ROLE_WORDS.items() if role in given)
+
+
+def _visible(link: Link, principal: Principal | None) -> bool:
+    if principal is None:
+        return link.path in _PUBLIC
+    return link.action is None or principal.may(link.action)
+
+
+def _covers(path: str, here: str) -> bool:
+    return path in ("/", here) or here.startswith(f"{path}/")
