@@ -57,7 +57,7 @@ class ClientGate:
 
     def __init__(self, clients: Clients, keys: LodgingKeys, audit: AuditLog, clock: Clock) -> None:
         """``keys`` are those that secrets are hashed with."""
-        self._clients = clients
+        self.clients: Final = clients
         self._keys = keys
         self._audit = audit
         self._clock = clock
@@ -85,8 +85,9 @@ class ClientGate:
 
     async def refresh(self) -> None:
         """Read all front ends once. Raises ``TransientError``."""
-        self._known = {client.client_id: client for client in await self._clients.all()}
-        self._read_at = self._clock.monotonic()
+        began = self._clock.monotonic()
+        self._known = {client.client_id: client for client in await self.clients.all()}
+        self._read_at = began
 
     async def admit(self, request: Request, scope: Scope) -> Client:
         """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
@@ -94,7 +95,9 @@ class ClientGate:
         if not credential:
             raise self._turned(request, NO_CREDENTIAL, None)
         said = judge(self._keys, await self._all(), credential, scope)
-        if said is Turned.UNKNOWN and await self._read_again():
+        if said is Turned.UNKNOWN:
+            if not await self._read_again():
+                raise refusals.away()  # it may have been added since: nobody can say
             said = judge(self._keys, await self._all(), credential, scope)
         if isinstance(said, Turned):
             # Told apart only for those who know the secret.
@@ -106,22 +109,24 @@ class ClientGate:
 
     async def _all(self) -> dict[str, Client]:
         if self._known is None:
-            try:
-                await self._read_again()
-            except TransientError:
-                raise refusals.away() from None
-        return self._known or {}
+            await self._read_again()
+        if self._known is None:
+            raise refusals.away()
+        return self._known
 
     async def _read_again(self) -> bool:
-        """Read now, for one who may have been added a moment ago; False where that was done just now."""
+        """Have a reading that is newer than this question, for one who was added a moment ago; False: store away.
+
+        All who ask at once share it, so wrong credentials cost the store at most two readings a second.
+        """
+        asked_at = self._clock.monotonic()
         async with self._reading:
-            if self._known is not None and self._clock.monotonic() - self._read_at < _AGAIN_S:
-                return False
+            if self._read_at > asked_at:
+                return True
+            await self._clock.sleep(max(0.0, self._read_at + _AGAIN_S - asked_at))
             try:
                 await self.refresh()
             except TransientError:
-                if self._known is None:
-                    raise
                 return False
             return True
 
@@ -145,7 +150,7 @@ class ClientGate:
     async def _remember_use(self) -> None:
         today = seoul_day(self._clock.now())
         for client_id in [name for name in self._used if self._written.get(name) != today]:
-            await self._clients.used(client_id, today)
+            await self.clients.used(client_id, today)
             self._written[client_id] = today
         self._used.clear()
 

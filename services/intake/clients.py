@@ -16,7 +16,7 @@ from services.intake.policy.credentials import digest_of
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.settings import IntakeSettings
 from services.intake.store.clients import ClientError, Clients
-from shared import mongo
+from shared import log, mongo
 from shared.audit.model import SYSTEM, Entry
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     """0; 1 where it is not possible; 2 while the store is away."""
     given = _parser().parse_args(arguments)
     settings, store = load(IntakeSettings), load(StoreSettings)
+    log.configure("intake-clients", settings.log_level)  # to stderr: what is printed is the result
     try:
         result = asyncio.run(_do(given, settings, store))
     except ClientError as error:

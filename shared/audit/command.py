@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from shared import mongo
+from shared import log, mongo
 from shared.audit import chain
 from shared.audit.chain import AuditKeys
 from shared.audit.model import Mark
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
         help="a signed head from the auditor's page or from the log stream (audit.anchor); may be repeated",
     )
     given = parser.parse_args(arguments)
+    log.configure("audit", "WARNING")
     store, keys = load(StoreSettings), load(AuditSettings).audit_keys()
     try:
         return asyncio.run(_verify(store, keys, given.service or SERVICES, given.anchor))
@@ -48,9 +49,9 @@ async def _verify(
 ) -> int:
     found = 0
     for service in services:
-        log = AuditLog(mongo.connect(store, service), keys, SystemClock(), service)
-        findings = await log.verify([mark for name, mark in anchors if name == service])
-        head = await log.head()
+        audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service)
+        findings = await audit.verify([mark for name, mark in anchors if name == service])
+        head = await audit.head()
         found += len(findings)
         if findings:
             sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))

@@ -78,7 +78,7 @@ async def test_without_the_store_nothing_is_pretended(own_engines: Engines, uniq
         page = await desk.http.post("/?lang=en", data=form)
         assert page.status_code == 503
         assert all(text in page.text for text in ("kept", "1366", "was not received", f'value="{"k" * 32}"'))
-        asked = await desk.http.post("/api/v1/receipts/status", json={"receipt": "5724"})
+        asked = await desk.ask("5724")
         assert asked.status_code == 503
         assert (await desk.http.get("/health/ready")).status_code == 503
         own_engines.start_store()
