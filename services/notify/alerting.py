@@ -3,24 +3,25 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.notify import instruments, policy
-from services.notify.channels import TOO_LATE, MailChannel
-from services.notify.directory import address
+from services.notify.channels import NOT_SENT, SPARED, MailChannel
+from services.notify.decisions import expire
 from services.notify.hub import Hub
-from services.notify.model import Case, Target
+from services.notify.model import Case, Center, Target
 from services.notify.policy import Plan, Result
-from services.notify.projection import record
-from services.notify.rendering import Mail, alert_mail
+from services.notify.projection import record, told
+from services.notify.sending import LastLook, Letter, Work, letters
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore, Change, records_of
 from services.notify.store.centers import CenterStore, nominal
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.base import Event
+from shared.events.cases import CaseTransferExpired
 from shared.outbox import Relay
 
 _LOG = log.get(__name__)
@@ -94,25 +95,37 @@ class Alerter:
         if not claimed:
             return 0
         centers = await self._centers.all()
-        work = []
-        for case in claimed:
-            made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
-            work.append(_Work(case, made))
-        await self._send([item for item in work if item.plan is not None], until)
+        work = [self._planned(case, centers, now) for case in claimed]
+        await self._send(work, until)
         await self._keep_recording({item.case.report_id: item for item in work}, until)
         return len(claimed)
 
-    async def _send(self, work: Sequence["_Work"], until: float) -> None:
-        told = [(item, target) for item in work for target in (item.plan.targets if item.plan else ())]
-        ids = [policy.alert_id(item.case.report_id, item.planned, target) for item, target in told]
-        mails = [self._mail(item, target, alert) for (item, target), alert in zip(told, ids, strict=True)]
-        reasons = await self._channel.send(mails, until)
-        for (item, target), alert, reason in zip(told, ids, reasons, strict=True):
-            if reason == TOO_LATE:
-                continue
-            item.results.append(Result(target, alert, ok=reason is None, reason=reason or ""))
-            self._count(item, ok=reason is None)
-        self._judge([reason for reason in reasons if reason != TOO_LATE])
+    @staticmethod
+    def _planned(case: Case, centers: Mapping[str, Center], now: datetime) -> Work:
+        made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
+        receiver = centers.get(case.offered_to) if case.offered_to is not None else None
+        return Work(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
+
+    async def _send(self, work: Sequence[Work], until: float) -> None:
+        due = letters(work, self._settings, self._clock)
+        wanted = LastLook(due, self._cases, self._hub, self._clock)
+        reasons = await self._channel.send([letter.mail for letter in due], until, wanted)
+        for letter, reason in zip(due, reasons, strict=True):
+            if reason == SPARED:
+                instruments.SPARED.inc()
+            if reason not in NOT_SENT:
+                self._came_of(letter, reason)
+        self._judge([reason for reason in reasons if reason not in NOT_SENT])
+
+    def _came_of(self, letter: Letter, reason: str | None) -> None:
+        ok, item = reason is None, letter.item
+        result = Result(letter.target or Target.DUTY, letter.alert_id, ok=ok, reason=reason or "")
+        if letter.target is None:
+            item.noticed = result
+            instruments.OFFER_MAILS.labels("sent" if ok else "failed").inc()
+            return
+        item.results.append(result)
+        self._count(item, ok=ok)
 
     @staticmethod
     def _judge(reasons: Sequence[str | None]) -> None:
@@ -121,26 +134,13 @@ class Alerter:
         if refused:
             _LOG.warning("alerts.mail_failed", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
 
-    def _mail(self, item: "_Work", target: Target, alert: str) -> Mail:
-        case = item.case
-        return alert_mail(
-            alert_id=alert,
-            to=address(self._settings, item.planned.center_id, target),
-            sender=self._settings.mail_from,
-            name=case.alias,
-            urgency=case.urgency,
-            received_at=case.received_at,
-            link=f"{self._settings.public_urls['notify'].rstrip('/')}/cases/{case.report_id}",
-            now=self._clock.now(),
-        )
-
-    def _count(self, item: "_Work", *, ok: bool) -> None:
+    def _count(self, item: Work, *, ok: bool) -> None:
         instruments.ALERTS.labels(_CHANNEL, str(item.planned.step), "sent" if ok else "failed").inc()
         if ok and item.case.alert_version == 0:
             age = (self._clock.now() - item.case.received_at).total_seconds()
             instruments.TO_ALERT.observe(max(age, 0.0))
 
-    async def _keep_recording(self, work: dict[str, "_Work"], until: float) -> None:
+    async def _keep_recording(self, work: dict[str, Work], until: float) -> None:
         """Record, and try again while the lease lasts: forgetting what was sent would send it twice."""
         pause = 0.1
         while True:
@@ -152,7 +152,7 @@ class Alerter:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    async def _record(self, work: dict[str, "_Work"]) -> None:
+    async def _record(self, work: dict[str, Work]) -> None:
         """Write down what happened. A case that changed meanwhile (acknowledged, moved) is read again and told too."""
         left = {report_id: item.case for report_id, item in work.items()}
         for _ in range(_ROUNDS):
@@ -166,17 +166,27 @@ class Alerter:
             left = await self._cases.load(sorted(saved.lost))
         raise TransientError("store: recording kept losing races")
 
-    def _change(self, case: Case, item: "_Work") -> Change | None:
+    def _change(self, case: Case, item: Work) -> Change | None:
+        """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
+        now = self._clock.now()
+        after, events = case, list[Event]()
         if item.plan is not None and item.results:
-            after, events = record(case, item.plan, item.results, self._rules, self._clock.now())
-            return Change(after, case.rev, events) if events else None
-        if case.lease_by != item.case.lease_by:
+            after, told_of = record(case, item.plan, item.results, self._rules, now)
+            events += told_of
+        if item.notice is not None and item.noticed is not None:
+            after = told(after, item.notice, item.noticed, self._rules, now)
+        over = expire(after, now)
+        if over is not None and over.event is not None:
+            after = over.case
+            events.append(over.event)
+        if case.lease_by is not None and case.lease_by == item.case.lease_by:
+            # Whatever else became of it, the claim ends here.
+            after = policy.rescheduled(after)
+        elif after is case:
             return None
-        # Nothing was sent (not due after all, or no time left): give the claim back.
-        back = case.ladder.due_at if case.ladder is not None else None
-        return Change(case.model_copy(update={"wake_at": back, "lease_by": None, "rev": case.rev + 1}), case.rev)
+        return Change(after.model_copy(update={"rev": case.rev + 1}), case.rev, tuple(events))
 
-    def _tell(self, changes: Sequence[Change], work: dict[str, "_Work"], now: datetime) -> None:
+    def _tell(self, changes: Sequence[Change], work: dict[str, Work], now: datetime) -> None:
         self._hub.publish(change.case for change in changes)
         for change in changes:
             if not change.events:
@@ -185,23 +195,13 @@ class Alerter:
             first = change.case.case_version == 0 and change.case.alert_version == len(change.events)
             records = records_of(change.events, now, change.case.traceparent) if first else None
             self._relay.offer(change.case.report_id, records)
-            plan = work[change.case.report_id].planned
-            if plan.nobody:
-                instruments.NOBODY.inc()
-            if plan.escalated:
-                instruments.ESCALATED.labels(str(plan.step)).inc()
+            self._measure(change, work[change.case.report_id].plan)
 
-
-@dataclass(slots=True)
-class _Work:
-    """One claimed case on its way through a pass."""
-
-    case: Case
-    plan: Plan | None
-    results: list[Result] = field(default_factory=list)
-
-    @property
-    def planned(self) -> Plan:
-        if self.plan is None:
-            raise RuntimeError("nothing was planned for this case")
-        return self.plan
+    @staticmethod
+    def _measure(change: Change, plan: Plan | None) -> None:
+        if any(isinstance(event, CaseTransferExpired) for event in change.events):
+            instruments.TRANSFERS.labels("expired").inc()
+        if plan is not None and plan.nobody:
+            instruments.NOBODY.inc()
+        if plan is not None and plan.escalated:
+            instruments.ESCALATED.labels(str(plan.step)).inc()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import aiosmtplib
@@ -12,6 +12,9 @@ from services.notify.settings import NotifySettings
 from shared.clock import Clock
 
 TOO_LATE: Final = "too_late"
+SPARED: Final = "spared"
+NOT_SENT: Final = frozenset({TOO_LATE, SPARED})
+"""Reasons of mails nobody tried to send: there is nothing to record about them."""
 _IDLE_S: Final = 20.0
 """A connection unused for longer may have been closed by the other side; a new one is safer than a lost alert."""
 
@@ -28,11 +31,13 @@ class MailChannel:
         for connection in self._all:
             self._free.put_nowait(connection)
 
-    async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
+    async def send(
+        self, mails: Sequence[Mail], deadline: float, wanted: Callable[[int], Awaitable[bool]] | None = None
+    ) -> list[str | None]:
         """Send all; per mail None, or a short reason why the server did not take it.
 
         ``deadline`` is on the clock's monotonic scale: a mail not begun by then is not sent (reason ``too_late``), so
-        that a lease never ends while its mail is on the way.
+        that a lease never ends while its mail is on the way. ``wanted`` is asked right before each (reason ``spared``).
         """
         results: list[str | None] = ["not_tried"] * len(mails)
         work = iter(range(len(mails)))
@@ -41,6 +46,9 @@ class MailChannel:
             connection = await self._free.get()
             try:
                 for index in work:
+                    if wanted is not None and not await wanted(index):
+                        results[index] = SPARED
+                        continue
                     results[index] = await self._one(connection, mails[index], deadline)
             finally:
                 self._free.put_nowait(connection)

@@ -1,23 +1,60 @@
-"""What staff do: acknowledge a case, say who is on duty. Decides, writes over the state it read, tells."""
+"""What staff do with cases and duty. Decides, writes over the state it read, tells. May be called without a request."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final, NamedTuple
 
-from services.notify import instruments
-from services.notify.decisions import Answer, Refusal, acknowledge, set_duty
+from services.notify import decisions, instruments
+from services.notify.decisions import Answer, Refusal, Who
 from services.notify.hub import Hub
-from services.notify.model import Case, Center
+from services.notify.model import Case, Center, TransferReason
+from services.notify.people import People
+from services.notify.policy import Rules
 from services.notify.store.cases import CaseStore, Change
 from services.notify.store.centers import CenterStore
+from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.vocabulary import CenterState
+from shared.events.cases import (
+    CaseTransferAccepted,
+    CaseTransferDeclined,
+    CaseTransferOffered,
+    CaseTransferRecalled,
+)
+from shared.events.vocabulary import CenterState, Outcome, SupportKind
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.outbox import Relay
 
+_LOG = log.get(__name__)
 _ROUNDS: Final = 20
+
+_TRANSFERS: Final = {
+    CaseTransferOffered.TYPE: "offered",
+    CaseTransferAccepted.TYPE: "accepted",
+    CaseTransferDeclined.TYPE: "declined",
+    CaseTransferRecalled.TYPE: "recalled",
+}
+
+Decide = Callable[[Case, datetime], Answer | Refusal]
+Auditing = Callable[[Action, str, str | None], Awaitable[None]]
+"""Writes the audit's line: the action, the report, and the code of a refusal. Without it nothing is done."""
+
+
+class Done(NamedTuple):
+    """The case as it is now, and why nothing was done, if so."""
+
+    case: Case
+    why: Refusal | None = None
+
+
+async def unaudited(action: Action, report_id: str, why: str | None) -> None:
+    """For callers that are no request."""
+    del action, report_id, why
 
 
 class Desk:
-    """The hands of the console and of the API."""
+    """The hands of the console and of the API. Every act gives None where there is no such case."""
 
     def __init__(
         self,
@@ -26,35 +63,185 @@ class Desk:
         hub: Hub,
         case_relay: Relay,
         center_relay: Relay,
+        people: People,
+        rules: Rules,
         clock: Clock,
     ) -> None:
         """The relays publish what the writes embed."""
         self.cases = cases
         self.centers = centers
+        self.people = people
         self._hub = hub
         self._case_relay = case_relay
         self._center_relay = center_relay
+        self._rules = rules
         self._clock = clock
 
     async def case(self, report_id: str) -> Case | None:
         """One case."""
         return (await self.cases.load([report_id])).get(report_id)
 
-    async def acknowledge(self, report_id: str, center_id: str, by: str) -> tuple[Case, Refusal | None] | None:
-        """Acknowledge for a centre: the case as it is now, and why it was refused; None where there is no such case."""
+    async def acknowledge(
+        self, principal: Principal, report_id: str, ownership: int | None = None, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Take a case, or read what is new in it."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.acknowledge(case, _who(principal), ownership, now)
+
+        done = await self._act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
+        if done is not None:
+            instruments.ACKNOWLEDGED.labels(done.why.value if done.why is not None else "taken").inc()
+        return done
+
+    async def assign(
+        self,
+        principal: Principal,
+        report_id: str,
+        ownership: int,
+        assignee: str | None = None,
+        *,
+        audit: Auditing = unaudited,
+    ) -> Done | None:
+        """Take a case over, or give it to a colleague."""
+        to = assignee or principal.subject
+        colleague = to == principal.subject or to in await self.people.colleagues(principal.organisation)
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            made = decisions.assign(case, _who(principal), ownership, to, now)
+            return made if colleague or isinstance(made, Refusal) else Refusal.UNKNOWN_COLLEAGUE
+
+        return await self._act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
+
+    async def contact(
+        self, principal: Principal, report_id: str, ownership: int, *, reached: bool, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Note that the reporter was reached, or not."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.contact(case, _who(principal), ownership, reached=reached, now=now)
+
+        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
+
+    async def support(
+        self, principal: Principal, report_id: str, ownership: int, given: SupportKind, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Note support that was given."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.support(case, _who(principal), ownership, given, now)
+
+        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
+
+    async def refer(
+        self, principal: Principal, report_id: str, ownership: int, to_center_id: str, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Note that another organisation helps."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.refer(case, _who(principal), ownership, to_center_id, now)
+
+        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
+
+    async def close(
+        self, principal: Principal, report_id: str, ownership: int, outcome: Outcome, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Say that a case is done."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.close(case, _who(principal), ownership, outcome, now)
+
+        return await self._act(principal, Action.CASES_CLOSE, report_id, decide, audit)
+
+    async def reopen(
+        self, principal: Principal, report_id: str, ownership: int, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Say that a closed case is worked on again."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.reopen(case, _who(principal), ownership, now)
+
+        return await self._act(principal, Action.CASES_REOPEN, report_id, decide, audit)
+
+    async def offer(
+        self,
+        principal: Principal,
+        report_id: str,
+        ownership: int,
+        to_center_id: str,
+        reason: TransferReason,
+        *,
+        audit: Auditing = unaudited,
+    ) -> Done | None:
+        """Offer a case to another centre; the offer is in the case that comes back."""
+        receiver = await self.centers.get(to_center_id)
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.offer(case, _who(principal), ownership, receiver, reason, self._rules, now)
+
+        return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
+
+    async def accept(
+        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Take what was offered; routing moves the case."""
+        receiver = await self.centers.get(principal.organisation)
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.accept(case, _who(principal), offer_id, receiver, now)
+
+        return await self._act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
+
+    async def decline(
+        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Leave what was offered."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.decline(case, _who(principal), offer_id, now)
+
+        return await self._act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
+
+    async def recall(
+        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
+    ) -> Done | None:
+        """Take an offer back."""
+
+        def decide(case: Case, now: datetime) -> Answer | Refusal:
+            return decisions.recall(case, _who(principal), offer_id, now)
+
+        return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
+
+    async def _act(
+        self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: Auditing
+    ) -> Done | None:
+        """Decide over the newest state until a write meets it. The audit has its line before anything changes."""
+        audited = False
         for _ in range(_ROUNDS):
             case = await self.case(report_id)
             if case is None:
                 return None
-            now = self._clock.now()
-            answer = acknowledge(case, center_id, by, now)
+            allowed = principal.may(action, principal.organisation)
+            answer = decide(case, self._clock.now()) if allowed else Refusal.NOT_ALLOWED
             if isinstance(answer, Refusal):
-                instruments.ACKNOWLEDGED.labels(answer.value).inc()
-                return case, answer
-            if answer.case is case or await self._write(case, answer):
-                instruments.ACKNOWLEDGED.labels("taken" if answer.event else "again").inc()
-                return answer.case, None
-        raise TransientError("store: an acknowledgement kept losing races")
+                if audited or answer is Refusal.NOT_ALLOWED:
+                    await audit(action, report_id, answer.value)
+                return self._told(action, Done(case, answer))
+            if answer.case is case:
+                return self._told(action, Done(case))
+            if not audited:
+                await audit(action, report_id, None)
+                audited = True
+            if await self._write(case, answer):
+                return self._told(action, Done(answer.case))
+        raise TransientError("store: an act on a case kept losing races")
+
+    @staticmethod
+    def _told(action: Action, done: Done) -> Done:
+        outcome = done.why.value if done.why is not None else "done"
+        instruments.ACTS.labels(action.value, outcome).inc()
+        _LOG.info("cases.act", act=action.value, outcome=outcome, ownership=done.case.ownership)
+        return done
 
     async def _write(self, case: Case, answer: Answer) -> bool:
         events = (answer.event,) if answer.event is not None else ()
@@ -63,6 +250,8 @@ class Desk:
             return False
         if events:
             self._case_relay.offer(case.report_id)
+        if answer.event is not None and answer.event.TYPE in _TRANSFERS:
+            instruments.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
         self._hub.publish([answer.case])
         return True
 
@@ -73,7 +262,7 @@ class Desk:
         for _ in range(_ROUNDS):
             center = await self.centers.get(center_id)
             now = self._clock.now()
-            after, event = set_duty(center, state, staff_on_duty, cases_per_person, now)
+            after, event = decisions.set_duty(center, state, staff_on_duty, cases_per_person, now)
             if event is None:
                 return center
             if await self.centers.save(after, center.rev, (event,), now):
@@ -81,3 +270,7 @@ class Desk:
                 self._hub.notice()
                 return after
         raise TransientError("store: a duty change kept losing races")
+
+
+def _who(principal: Principal) -> Who:
+    return Who(principal.subject, principal.organisation)

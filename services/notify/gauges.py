@@ -1,6 +1,7 @@
 """Looks at the store every few seconds for what only a look can tell: how much is due, how long the oldest waits."""
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from services.notify import instruments
@@ -11,6 +12,8 @@ from shared.errors import TransientError
 
 _LOG = log.get(__name__)
 _EVERY_S: Final = 5.0
+CONFIRMED_WITHIN: Final = timedelta(seconds=30)
+"""Routing answers within a second; what takes longer is stuck in front of it or dead."""
 
 
 class Gauges:
@@ -36,3 +39,8 @@ class Gauges:
         instruments.DUE.set(await self._cases.backlog(now))
         oldest = await self._cases.oldest_waiting()
         instruments.OLDEST.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
+        instruments.OFFERS_OPEN.set(await self._cases.offers_open())
+        stuck = await self._cases.unconfirmed(now - CONFIRMED_WITHIN)
+        instruments.UNCONFIRMED.set(stuck)
+        if stuck:
+            _LOG.warning("cases.unconfirmed", cases=stuck)

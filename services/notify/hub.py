@@ -41,8 +41,9 @@ class Listener:
         self._something.set()
 
     def _concerns(self, case: Case) -> bool:
-        # Whoever held the case before must see it leave.
-        return self.center_id in (case.center_id, CENTRAL_DESK) or case.ownership > 1
+        # Whoever held the case or had an offer of it before must see it leave.
+        past = case.past_offer.to_center_id if case.past_offer is not None else None
+        return self.center_id in (case.center_id, CENTRAL_DESK, case.offered_to, past) or case.ownership > 1
 
     def notice(self) -> None:
         """Something besides the rows changed (who is on duty, a dead record)."""
@@ -71,6 +72,10 @@ class Listener:
         if self.center_id == CENTRAL_DESK:
             return (case.center_id == CENTRAL_DESK and case.sort_key < "3") or case.needs_attention
         return case.center_id == self.center_id and case.sort_key < "3"
+
+    def offered(self, case: Case) -> bool:
+        """Whether the case is among what other centres offer to this one."""
+        return case.offered_to == self.center_id
 
 
 class Hub:

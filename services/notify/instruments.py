@@ -18,6 +18,25 @@ OLDEST: Final = Gauge(
 STREAMS: Final = Gauge("notify_open_streams", "Consoles listening.", registry=REGISTRY)
 DROPPED: Final = Counter("notify_dropped_streams", "Consoles dropped because they read too slowly.", registry=REGISTRY)
 ACKNOWLEDGED: Final = Counter("notify_acknowledgements", "Acknowledgements by outcome.", ["outcome"], registry=REGISTRY)
+ACTS: Final = Counter(
+    "notify_case_acts", "What staff did with cases, by act and outcome.", ["act", "outcome"], registry=REGISTRY
+)
+TRANSFERS: Final = Counter("notify_transfers", "Transfers by what became of them.", ["outcome"], registry=REGISTRY)
+VOID: Final = Counter(
+    "notify_void_acts", "Acts that did not count because something else came first.", ["act"], registry=REGISTRY
+)
+OFFERS_OPEN: Final = Gauge("notify_open_offers", "Offers that wait for an answer or for the move.", registry=REGISTRY)
+UNCONFIRMED: Final = Gauge(
+    "notify_unconfirmed_acts", "Cases that routing has not moved, closed or reopened within 30 s.", registry=REGISTRY
+)
+OFFER_MAILS: Final = Counter("notify_offer_mails", "Mails about offers by outcome.", ["outcome"], registry=REGISTRY)
+SPARED: Final = Counter(
+    "notify_spared_mails", "Mails not sent because the case changed right before.", registry=REGISTRY
+)
+TICKETS: Final = Counter("notify_details_tickets", "Tickets to details by outcome.", ["outcome"], registry=REGISTRY)
+SIGNED_OUT: Final = Counter(
+    "notify_streams_signed_out", "Streams ended because the person is signed in no more.", registry=REGISTRY
+)
 DEAD_UNREAD: Final = Gauge("notify_dead_records_unread", "Dead records central has not read of.", registry=REGISTRY)
 TO_ALERT: Final = Histogram(
     "notify_accepted_to_alert_seconds",

@@ -52,3 +52,8 @@ async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
     if center_id == CENTRAL_DESK:
         cases.extend(await store.page(CENTRAL_DESK, ("2", "3"), PAGE))
     return cases[:SHOWN], cursor is not None
+
+
+async def offers(store: CaseStore, center_id: str) -> list[Case]:
+    """What other centres offer to this one. The central desk is offered nothing."""
+    return [] if center_id == CENTRAL_DESK else await store.offers_to(center_id)

@@ -6,34 +6,46 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from services.notify import pages as console
+from services.notify.accounts import wiring
+from services.notify.accounts.wiring import Accounts
+from services.notify.acts_api import act_router, ticket_router, transfer_router
 from services.notify.alerting import Alerter
-from services.notify.api import case_router
+from services.notify.api import case_router, center_router
+from services.notify.case_pages import CasePages, moving_router, story_router
 from services.notify.channels import MailChannel
 from services.notify.dead import DeadWatch
-from services.notify.desk import Desk
+from services.notify.desk import Auditing, Desk
+from services.notify.doors import auditing, turned_away
 from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
+from services.notify.model import Case
 from services.notify.nudges import Nudges
+from services.notify.people import People
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
 from services.notify.stream import stream_router
+from services.notify.tickets import Tickets
 from shared import log, mongo
+from shared.audit.pages import audit_router
+from shared.audit.store import AuditLog
 from shared.bus.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.follow import Follower
 from shared.health import Health
+from shared.identity.principal import Principal
 from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
 from shared.web.app import create_app
+from shared.web.gate import Gate
 from shared.web.pages import Pages
+from shared.web.same_origin import origins_of
 from shared.web.serve import serve
-from shared.web.staff import StaffGate, staff_router
 from shared.web.translations import gettext_noop
 
 HERE = Path(__file__).parent
@@ -60,6 +72,10 @@ class Notify:
     dead: DeadWatch
     gauges: Gauges
     hub: Hub
+    desk: Desk
+    tickets: Tickets
+    accounts: Accounts
+    audit: AuditLog
     clock: Clock
 
     async def prepare(self) -> None:
@@ -69,6 +85,7 @@ class Notify:
         await self.dead_records.prepare()
         await self.case_relay.ensure_index()
         await self.center_relay.ensure_index()
+        await self.accounts.prepare()
 
     async def work(self) -> None:
         """Everything but the pages, until cancelled."""
@@ -84,6 +101,9 @@ class Notify:
                 tasks.create_task(self.dead.run(), name="dead")
                 tasks.create_task(self.dead.tell(), name="dead-mails")
                 tasks.create_task(self.gauges.run(), name="gauges")
+                tasks.create_task(self.accounts.identity.run(), name="identity")
+                tasks.create_task(self.accounts.keep_house(), name="accounts")
+                tasks.create_task(self.audit.run(), name="audit")
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
             self.hub.close()
@@ -108,16 +128,21 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     nudges = Nudges(cases, hub, clock)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
     dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)
-    desk = Desk(cases, centers, hub, case_relay, center_relay, clock)
+    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE)
+    accounts = wiring.build(settings, database, audit, clock)
+    people = People(accounts.store, clock)
+    desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)
+    tickets = Tickets(desk, accounts.signing.signer, clock)
     health.ready.update(
         alerts=lambda: alerter.failing,
         dead=lambda: dead.failing,
         case_relay=case_relay.check,
         center_relay=center_relay.check,
         follower=follower.check,
+        identity=accounts.identity.check,
     )
     return Notify(
-        app=_application(settings, health, desk, dead_records, hub, clock),
+        app=_application(settings, health, desk, tickets, dead_records, hub, accounts, audit, clock),
         bus=bus,
         follower=follower,
         cases=cases,
@@ -131,35 +156,56 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         dead=dead,
         gauges=Gauges(cases, clock),
         hub=hub,
+        desk=desk,
+        tickets=tickets,
+        accounts=accounts,
+        audit=audit,
         clock=clock,
     )
 
 
 def _application(
-    settings: NotifySettings, health: Health, desk: Desk, dead_records: DeadStore, hub: Hub, clock: Clock
+    settings: NotifySettings,
+    health: Health,
+    desk: Desk,
+    tickets: Tickets,
+    dead_records: DeadStore,
+    hub: Hub,
+    accounts: Accounts,
+    audit: AuditLog,
+    clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = StaffGate(settings, clock=clock)
+    gate = Gate(accounts.identity, settings, refused=turned_away(audit.note, clock))
+    details = f"{settings.public_urls['intake'].rstrip('/')}/details"
+
+    def audited(request: Request, principal: Principal) -> Auditing:
+        return auditing(audit.append, request, principal, clock)
+
+    def row(request: Request, principal: Principal, case: Case, center_id: str) -> str:
+        return console.row_html(pages, desk, request, principal, case, center_id)
+
+    parts = CasePages(desk, pages, settings, gate, tickets, audited)
     return create_app(
         service=SERVICE,
         title=gettext_noop("Ieum notify"),
-        description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements."),
+        description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements, transfers."),
         settings=settings,
         health=health,
         routers=[
-            stream_router(
-                desk.cases,
-                hub,
-                clock,
-                gate,
-                settings.stream_clients,
-                lambda request, case: console.row_html(pages, request, case),
-            ),
-            case_router(desk, gate),
+            stream_router(desk, hub, clock, gate, settings.stream_clients, row),
+            case_router(desk, gate, audited),
+            act_router(desk, gate, pages, audited),
+            transfer_router(desk, gate, pages, audited),
+            ticket_router(desk, tickets, gate, pages, audited, details),
+            center_router(desk, gate),
             console.page_router(desk, dead_records, pages, settings, gate),
-            staff_router(pages),
+            story_router(parts),
+            moving_router(parts),
+            audit_router(audit, gate, pages),
         ],
         pages=pages,
+        form_action=sorted(origins_of({"intake": settings.public_urls["intake"]})),
     )
 
 

@@ -7,7 +7,16 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from shared.events.vocabulary import CenterState, Channel, EndReason, HarmType, RoutingReason, Urgency
+from shared.events.vocabulary import (
+    CauseKind,
+    CenterState,
+    Channel,
+    EndReason,
+    HarmType,
+    Outcome,
+    RoutingReason,
+    Urgency,
+)
 
 CENTRAL_DESK = "central"
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -60,6 +69,55 @@ class EntryKind(StrEnum):
     ESCALATED = "escalated"
     SENT = "sent"
     FAILED = "failed"
+    REINSTATED = "reinstated"
+    ASSIGNED = "assigned"
+    CONTACTED = "contacted"
+    NOT_REACHED = "not_reached"
+    SUPPORTED = "supported"
+    REFERRED = "referred"
+    CLOSING = "closing"
+    REOPENING = "reopening"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    EXPIRED = "expired"
+    OFFER_DIED = "offer_died"
+    """Ownership changed or the case ended under an open offer."""
+    OFFER_SENT = "offer_sent"
+    OFFER_FAILED = "offer_failed"
+    MOVE_VOID = "move_void"
+    """An accepted offer that routing did not carry out: something else came first."""
+    CLOSING_VOID = "closing_void"
+    REOPENING_VOID = "reopening_void"
+
+
+class AwaitingKind(StrEnum):
+    """What routing has to make true before anything else may be done with a case."""
+
+    MOVING = "moving"
+    CLOSING = "closing"
+    REOPENING = "reopening"
+
+
+class TransferReason(StrEnum):
+    """Why a centre offers a case to another."""
+
+    CAPACITY = "capacity"
+    PLACE = "place"
+    CONFLICT_OF_INTEREST = "conflict_of_interest"
+    REPORTER_WISH = "reporter_wish"
+    OTHER = "other"
+
+
+class OfferEnd(StrEnum):
+    """How an offer ended."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    RECALLED = "recalled"
+    EXPIRED = "expired"
+    DIED = "died"
 
 
 class Entry(Model):
@@ -75,6 +133,42 @@ class Entry(Model):
     by: str | None = None
     other_center_id: str | None = None
     alert_id: str | None = None
+    assignee: str | None = None
+
+
+class Offer(Model):
+    """A case offered to another centre that has not answered yet; ownership has not moved."""
+
+    offer_id: str
+    to_center_id: str
+    by: str
+    reason: TransferReason
+    offered_at: Instant
+    expires_at: Instant
+    tell_at: Instant | None
+    """When the other centre is mailed, or mailed again after a failure; none once a server took the mail."""
+    tries: int = 0
+
+
+class PastOffer(Model):
+    """The offer that ended last, so that whoever answers it now hears what became of it."""
+
+    offer_id: str
+    to_center_id: str
+    how: OfferEnd
+    at: Instant
+    by: str | None = None
+
+
+class Awaiting(Model):
+    """Something staff decided that only routing can make true."""
+
+    kind: AwaitingKind
+    case_version: int
+    """Of the case event that asks for it: routing names that event as its cause."""
+    by: str
+    to_center_id: str | None = None
+    offer_id: str | None = None
 
 
 class Ladder(Model):
@@ -121,18 +215,37 @@ class Case(Model):
     received_at: Instant
     decided_at: Instant
     """When the present owner became the owner."""
+    moved_from: str | None = None
+    """The owner before, and in ``moved_by`` what made routing move it; none while the first owner has it."""
+    moved_by: CauseKind | None = None
+    former: tuple[str, ...] = ()
+    """Every earlier owner: who comes too late from there is told where the case is."""
+    declined_centers: tuple[str, ...] = ()
+    """Centres the reporter does not want."""
     state: CaseState
     unread: bool = False
     """Something reached the report after the centre had seen it."""
     acknowledged_at: Instant | None = None
     acknowledged_by: str | None = None
+    assignee: str | None = None
+    """Who has the case at its centre."""
+    contacted_at: Instant | None = None
+    """When the reporter was last reached."""
+    outcome: Outcome | None = None
     ended: EndReason | None = None
+    ended_at: Instant | None = None
+    offer: Offer | None = None
+    past_offer: PastOffer | None = None
+    awaiting: Awaiting | None = None
+    awaiting_since: Instant | None = None
+    offered_to: str | None = None
+    """Who has an open offer, or an accepted one on its way; on top so that the store can index it."""
     case_version: int = 0
     alert_version: int = 0
     runs: int = 0
     ladder: Ladder | None = None
     wake_at: Instant | None = None
-    """When a worker may claim this case: the ladder's due time, or the end of a lease."""
+    """When a worker may claim this case: the earliest of what is due (``policy.next_due``), or the end of a lease."""
     lease_by: str | None = None
     entries: tuple[Entry, ...] = ()
     entries_dropped: int = 0

@@ -31,6 +31,13 @@ LADDER: Final[dict[Urgency, Times]] = {
 TARGETS: Final[dict[int, tuple[Target, ...]]] = {1: (Target.DUTY,), 2: (Target.LEAD, Target.CENTRAL)}
 RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
+OFFER_LASTS: Final[dict[Urgency, timedelta]] = {
+    Urgency.CRITICAL: timedelta(minutes=30),
+    Urgency.HIGH: timedelta(hours=4),
+    Urgency.NORMAL: timedelta(hours=24),
+}
+"""How long another centre may think about an offer; this project's own times."""
+
 RETRY_FIRST_S: Final = 5.0
 RETRY_MAX_S: Final = 300.0
 JITTER: Final = 0.2
@@ -121,12 +128,30 @@ def begin(case: Case, rules: Rules, now: datetime) -> Case:
         due_at=due,
         held=due != now,
     )
-    return case.model_copy(update={"runs": ladder.run, "ladder": ladder, "wake_at": due, "lease_by": None})
+    return rescheduled(case.model_copy(update={"runs": ladder.run, "ladder": ladder}))
 
 
 def stop(case: Case) -> Case:
     """No more alerts: someone answered, or nothing is left to answer."""
-    return case.model_copy(update={"ladder": None, "wake_at": None, "lease_by": None})
+    return rescheduled(case.model_copy(update={"ladder": None}))
+
+
+def next_due(case: Case) -> datetime | None:
+    """When somebody has to look at the case next: the ladder, the mail about an offer, or the offer's end."""
+    due = [case.ladder.due_at] if case.ladder is not None else []
+    if case.offer is not None:
+        due += [moment for moment in (case.offer.tell_at, case.offer.expires_at) if moment is not None]
+    return min(due, default=None)
+
+
+def rescheduled(case: Case) -> Case:
+    """The case to be claimed when something is due next. Whoever holds it now has lost it."""
+    return case.model_copy(update={"wake_at": next_due(case), "lease_by": None})
+
+
+def scheduled(case: Case) -> Case:
+    """The same, but a worker that is at the case keeps it: it looks again at what is due when it writes down."""
+    return case if case.lease_by is not None else rescheduled(case)
 
 
 def plan(case: Case, center: Center, now: datetime) -> Plan | None:
@@ -180,7 +205,37 @@ def advance(case: Case, made: Plan, results: tuple[Result, ...], rules: Rules, n
         due_at=due,
         held=due != at,
     )
-    return case.model_copy(update={"ladder": after, "wake_at": due, "lease_by": None})
+    return rescheduled(case.model_copy(update={"ladder": after}))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A mail to the centre that has an open offer."""
+
+    offer_id: str
+    to_center_id: str
+    target: Target
+    attempt: int
+    alert_id: str
+
+
+def notice(case: Case, receiver: Center, now: datetime) -> Notice | None:
+    """The mail about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
+    offer = case.offer
+    if offer is None or offer.tell_at is None or offer.tell_at > now or offer.expires_at <= now:
+        return None
+    return Notice(
+        offer_id=offer.offer_id,
+        to_center_id=offer.to_center_id,
+        target=Target.LEAD if receiver.nobody else Target.DUTY,
+        attempt=offer.tries + 1,
+        alert_id=_uuid_like(f"offer|{case.report_id}|{offer.offer_id}"),
+    )
+
+
+def offer_id(report_id: str, case_version: int) -> str:
+    """The id of an offer, made from the event that tells of it."""
+    return "offer-" + hashlib.sha256(f"{report_id}|{case_version}".encode()).hexdigest()[:16]
 
 
 def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
@@ -194,5 +249,9 @@ def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
 def alert_id(report_id: str, made: Plan, target: Target) -> str:
     """The id of an alert: the same for every attempt to deliver it, so that a receiver can tell a double."""
     name = f"alert|{report_id}|{made.ownership}|{made.run}|{made.step}|{made.round}|{target}"
+    return _uuid_like(name)
+
+
+def _uuid_like(name: str) -> str:
     digest = hashlib.sha256(name.encode()).hexdigest()
     return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))

@@ -94,6 +94,30 @@ def alert_mail(
     return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
 
 
+def offer_mail(
+    *,
+    alert_id: str,
+    to: str,
+    sender: str,
+    name: str,
+    urgency: Urgency,
+    received_at: datetime,
+    link: str,
+    now: datetime,
+) -> Mail:
+    """The mail that asks a centre to answer an offer. It says no more of the case than an alert does."""
+    ko, en = _URGENCY[urgency]
+    age_ko, age_en = age_words(now - received_at)
+    subject = f"[이음] 이관 제안 {name} · {ko} · {age_ko} / transfer offered, {en}, {age_en}"
+    body = (
+        f"다른 센터가 사례를 넘기겠다고 제안했습니다. 콘솔에서 수락하거나 거절해 주십시오.\n\n"
+        f"사례: {name}\n긴급도: {ko}\n경과: {age_ko}\n{link}\n\n"
+        f"Another centre offers you a case. Please accept or decline it in the console.\n\n"
+        f"Case: {name}\nUrgency: {en}\nAge: {age_en}\n{link}\n"
+    )
+    return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
+
+
 def dead_mail(*, alert_id: str, to: str, sender: str, topic: str, reason: str, link: str, now: datetime) -> Mail:
     """The mail that tells the central desk of a record no service could read."""
     subject = f"[이음] 처리하지 못한 기록 / unreadable record ({topic})"

@@ -5,11 +5,11 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.notify.accounts.settings import AccountSettings
 from services.notify.policy import QuietHours, Rules
-from shared.settings import ServiceSettings
 
 
-class NotifySettings(ServiceSettings):
+class NotifySettings(AccountSettings):
     """Where notify listens, how it mails, when it may be quiet."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")

@@ -1,4 +1,7 @@
-"""The live list: server-sent events. First follow, then the whole list, then every change; nothing falls between."""
+"""The live list: server-sent events. First follow, then the whole list, then every change; nothing falls between.
+
+Whoever is signed in no more gets nothing more: that is asked before every message, and every two seconds.
+"""
 
 import asyncio
 import random
@@ -10,95 +13,132 @@ from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.notify import instruments, lists
-from services.notify.api import checked_center
+from services.notify.desk import Desk
+from services.notify.doors import checked_center, home_of
 from services.notify.hub import Hub, Listener
 from services.notify.model import Case
-from services.notify.store.cases import CaseStore
 from services.notify.views import stream_rows
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import CenterId
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.staff import StaffGate
+from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
 
 HEARTBEAT_S: Final = 15
+CHECK_S: Final = 2.0
+"""How long a stream may go on after its person was signed out."""
 SEND_TIMEOUT_S: Final = 10.0
 """A client that takes nothing for this long is gone or frozen."""
 _RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
 
-Render = Callable[[Request, Case], str]
+Render = Callable[[Request, Principal, Case, str], str]
+"""The row of the console page: for whom, which case, on whose list."""
 
 
-def stream_router(store: CaseStore, hub: Hub, clock: Clock, gate: StaffGate, limit: int, render: Render) -> APIRouter:
+def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, render: Render) -> APIRouter:
     """``GET /api/v1/stream``. ``render`` makes the row of the console page, for those who ask for it."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(gate)])
+    router = APIRouter(prefix="/api/v1")
 
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
         request: Request,
-        center: Annotated[CenterId, Query(description="A centre, or `central`.")],
+        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        center: Annotated[
+            CenterId | None, Query(description="A centre, or `central`. Without it: one's own.", examples=["jeju"])
+        ] = None,
         html: Annotated[bool, Query(description="Add each row as the console shows it.")] = False,
     ) -> EventSourceResponse:
         """The live work list.
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty or dead records changed),
-        `reconnect` (come back: the list starts anew). Of two rows of a case the one with the higher `rev` is true.
+        `reconnect` (come back: the list starts anew; with the reason `signed_out`, sign in first). Of two rows of a
+        case the one with the higher `rev` is true.
         """
-        checked_center(center)
+        chosen = checked_center(center) if center is not None else home_of(principal)
+        gate.demand(request, principal, Action.CASES_LIST, chosen)
         if hub.listening >= limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
-        row = (lambda case: render(request, case)) if html else None
-        return EventSourceResponse(
-            _events(store, hub, clock, center, row), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n"
-        )
+        row = (lambda case: render(request, principal, case, chosen)) if html else None
+        source = _Stream(desk, hub, clock, chosen, lambda: gate.identity.good(principal), row)
+        return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
 
 
-async def _events(
-    store: CaseStore, hub: Hub, clock: Clock, center_id: str, row: Callable[[Case], str] | None
-) -> AsyncIterator[ServerSentEvent]:
-    with hub.listen(center_id) as listener:
-        yield ServerSentEvent(event="hello", data="{}", retry=_retry())
-        try:
-            cases, more = await lists.whole(store, center_id)
-        except TransientError:
-            yield ServerSentEvent(event="reconnect", data='{"reason":"store"}', retry=_retry())
-            return
+class _Stream:
+    """One console's stream."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        hub: Hub,
+        clock: Clock,
+        center_id: str,
+        signed_in: Callable[[], bool],
+        row: Callable[[Case], str] | None,
+    ) -> None:
+        self._desk = desk
+        self._hub = hub
+        self._clock = clock
+        self._center_id = center_id
+        self._signed_in = signed_in
+        self._row = row
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        """Messages until the process ends, the client is too slow, or the person is signed in no more."""
+        with self._hub.listen(self._center_id) as listener:
+            yield ServerSentEvent(event="hello", data="{}", retry=_retry())
+            try:
+                async for message in self._messages(listener):
+                    if not self._signed_in():
+                        instruments.SIGNED_OUT.inc()
+                        yield _reconnect("signed_out")
+                        return
+                    if message is not None:
+                        yield message
+            except TransientError:
+                yield _reconnect("store")
+                return
+            yield _reconnect("too_slow" if listener.too_slow else "restart")
+            await asyncio.sleep(0)
+
+    async def _messages(self, listener: Listener) -> AsyncIterator[ServerSentEvent | None]:
+        """The list, then what changes; None when there was nothing to say for a while."""
+        store, center_id = self._desk.cases, self._center_id
+        cases, more = await lists.whole(store, center_id)
+        cases = [*await lists.offers(store, center_id), *cases]
         for start in range(0, max(len(cases), 1), _CHUNK):
-            part = cases[start : start + _CHUNK]
             place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
-            yield _message("list", listener, part, clock, row, place)
+            yield await self._message("list", listener, cases[start : start + _CHUNK], place)
         while not listener.closing:
-            changed, notice = await listener.take(HEARTBEAT_S)
+            changed, notice = await listener.take(CHECK_S)
             if listener.too_slow:
                 instruments.DROPPED.inc()
-                yield ServerSentEvent(event="reconnect", data='{"reason":"too_slow"}', retry=_retry())
                 return
+            yield None
             for start in range(0, len(changed), _CHUNK):
-                yield _message("rows", listener, changed[start : start + _CHUNK], clock, row, {})
+                yield await self._message("rows", listener, changed[start : start + _CHUNK], {})
             if notice:
                 yield ServerSentEvent(event="notice", data="{}")
-        yield ServerSentEvent(event="reconnect", data='{"reason":"restart"}', retry=_retry())
-        await asyncio.sleep(0)
+
+    async def _message(
+        self, event: str, listener: Listener, cases: list[Case], place: dict[str, bool]
+    ) -> ServerSentEvent:
+        body = stream_rows(listener, cases, self._clock.now()).model_dump(mode="json") | place
+        if self._row is not None:
+            await self._desk.people.learn_rows(cases)
+            by_id = {case.report_id: case for case in cases}
+            for entry in body["rows"]:
+                entry["html"] = self._row(by_id[entry["report_id"]])
+        return ServerSentEvent(event=event, data=orjson.dumps(body).decode())
 
 
-def _message(
-    event: str,
-    listener: Listener,
-    cases: list[Case],
-    clock: Clock,
-    row: Callable[[Case], str] | None,
-    place: dict[str, bool],
-) -> ServerSentEvent:
-    body = stream_rows(listener, cases, clock.now()).model_dump(mode="json") | place
-    if row is not None:
-        by_id = {case.report_id: case for case in cases}
-        for entry in body["rows"]:
-            entry["html"] = row(by_id[entry["report_id"]])
-    return ServerSentEvent(event=event, data=orjson.dumps(body).decode())
+def _reconnect(reason: str) -> ServerSentEvent:
+    return ServerSentEvent(event="reconnect", data=orjson.dumps({"reason": reason}).decode(), retry=_retry())
 
 
 def _retry() -> int:

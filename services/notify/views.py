@@ -1,18 +1,25 @@
 """The shapes the API answers with."""
 
-import re
 from datetime import datetime
-from typing import Final
+from typing import Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.notify.hub import Listener
-from services.notify.model import Case, CaseState, Center
-from shared.events.base import CenterId, Moment, StaffRef
-from shared.events.vocabulary import CenterState, Channel, EndReason, HarmType, Urgency
+from services.notify.model import AwaitingKind, Case, CaseState, Center, Entry, EntryKind, Target, TransferReason
+from shared.events.base import Moment
+from shared.events.vocabulary import CenterState, Channel, EndReason, HarmType, Outcome, Urgency
 
-_LONG_NUMBER: Final = re.compile(r"\d{6}")
-"""Six digits are a date of birth or part of a telephone number."""
+
+class OfferView(BaseModel):
+    """An open offer of a case to another centre."""
+
+    offer_id: str
+    to_center_id: str
+    by: str
+    reason: TransferReason
+    offered_at: Moment
+    expires_at: Moment
 
 
 class CaseRow(BaseModel):
@@ -32,6 +39,13 @@ class CaseRow(BaseModel):
     owned_since: Moment
     acknowledged_at: Moment | None
     acknowledged_by: str | None
+    assignee: str | None = Field(description="Who has the case at its centre, as an opaque reference.")
+    contacted_at: Moment | None = Field(description="When the reporter was last reached.")
+    offer: OfferView | None
+    awaiting: AwaitingKind | None = Field(
+        description="What staff decided and routing has not made true yet; nothing else can be done meanwhile."
+    )
+    outcome: Outcome | None
     ended: EndReason | None
     step: int | None = Field(description="Rung of the ladder that was reached last; none when no alert is running.")
     next_alert_at: Moment | None
@@ -45,9 +59,10 @@ class CaseRow(BaseModel):
 def row_of(case: Case) -> CaseRow:
     """The row of a case."""
     ladder = case.ladder
-    shared = case.model_dump(include=CaseRow.model_fields.keys() & Case.model_fields.keys())
+    shared = case.model_dump(include=(CaseRow.model_fields.keys() & Case.model_fields.keys()) - {"awaiting"})
     return CaseRow(
         **shared,
+        awaiting=case.awaiting.kind if case.awaiting is not None else None,
         owned_since=case.decided_at,
         step=ladder.step if ladder is not None else None,
         next_alert_at=ladder.due_at if ladder is not None else None,
@@ -62,26 +77,63 @@ class CaseList(BaseModel):
     next: str | None
 
 
-class AcknowledgeRequest(BaseModel):
-    """Who takes the case, for which centre."""
+class TransferList(BaseModel):
+    """What a centre has been offered, and what it has offered; the most urgent first."""
 
-    center_id: CenterId
-    by: StaffRef = Field(description="An opaque reference to a member of staff; never a name or a number of a person.")
-
-    @field_validator("by")
-    @classmethod
-    def _opaque(cls, value: str) -> str:
-        if _LONG_NUMBER.search(value):
-            raise ValueError("a reference holds no long number: it could be a person's")
-        return value
+    offered_to: list[CaseRow]
+    offered_by: list[CaseRow]
 
 
-class DutyRequest(BaseModel):
-    """What a centre can do from now on."""
+class Offered(BaseModel):
+    """An offer that was made."""
 
-    state: CenterState
-    staff_on_duty: int = Field(ge=0, le=999)
-    cases_per_person: int | None = Field(default=None, ge=1, le=999)
+    offer_id: str = Field(examples=["offer-3f0c8e526a1d4c7e"])
+    expires_at: Moment
+
+
+class TicketView(BaseModel):
+    """A ticket to one report's details: one use, within 60 seconds."""
+
+    ticket: str
+    url: str = Field(description="Where a browser posts it, as the form field `ticket`.")
+    expires_at: Moment
+
+
+class EntryView(BaseModel):
+    """One line of a case's timeline. People are opaque references."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: Moment
+    kind: EntryKind
+    center_id: str
+    step: int | None
+    target: Target | None
+    attempt: int | None
+    reason: str | None
+    by: str | None
+    other_center_id: str | None
+    assignee: str | None
+
+
+class CaseView(CaseRow):
+    """A case with its timeline, oldest first; a long one keeps its beginning and its end."""
+
+    timeline: list[EntryView]
+    timeline_dropped: int = Field(description="Lines left out between the 20th and the rest.")
+
+
+def case_view(case: Case) -> CaseView:
+    """The whole of a case."""
+    return CaseView(
+        **row_of(case).model_dump(),
+        timeline=[_entry(entry) for entry in case.entries],
+        timeline_dropped=case.entries_dropped,
+    )
+
+
+def _entry(entry: Entry) -> EntryView:
+    return EntryView.model_validate(entry)
 
 
 class CenterView(BaseModel):
@@ -106,15 +158,44 @@ def center_view(center: Center, counts: dict[CaseState, int]) -> CenterView:
     )
 
 
-class StreamRows(BaseModel):
-    """What one message of the stream carries: rows to put in, ids to take out."""
+class StreamRow(CaseRow):
+    """A row and which list of the console it belongs to."""
 
-    rows: list[CaseRow]
-    gone: list[str] = []
+    section: Literal["cases", "offers"]
+
+
+class Left(BaseModel):
+    """A case that left a list, and why: it ended, it moved, or it only needs nobody any more."""
+
+    report_id: str
+    alias: str
+    why: Literal["withdrawn", "closed", "moved", "answered"]
+
+
+class StreamRows(BaseModel):
+    """What one message of the stream carries: rows to put in, cases to take out."""
+
+    rows: list[StreamRow]
+    gone: list[Left] = []
     sent_at: Moment
 
 
 def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamRows:
     """The message for one console."""
-    held = [row_of(case) for case in cases if listener.holds(case)]
-    return StreamRows(rows=held, gone=[case.report_id for case in cases if not listener.holds(case)], sent_at=now)
+    rows: list[StreamRow] = []
+    gone: list[Left] = []
+    for case in cases:
+        if listener.holds(case) or listener.offered(case):
+            section: Literal["cases", "offers"] = "cases" if listener.holds(case) else "offers"
+            rows.append(StreamRow(**row_of(case).model_dump(), section=section))
+        else:
+            gone.append(Left(report_id=case.report_id, alias=case.alias, why=_why_gone(listener, case)))
+    return StreamRows(rows=rows, gone=gone, sent_at=now)
+
+
+def _why_gone(listener: Listener, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
+    if listener.center_id in case.former and listener.center_id != case.center_id:
+        return "moved"
+    if case.ended is not None and not case.needs_attention:
+        return "withdrawn" if case.ended is EndReason.WITHDRAWN else "closed"
+    return "answered"

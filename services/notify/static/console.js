@@ -3,22 +3,25 @@
 const root = document.querySelector(".console");
 const list = document.getElementById("cases");
 const live = document.getElementById("live");
+const offered = document.getElementById("offered");
+const offers = document.getElementById("offers");
+const listTitle = document.getElementById("list-title");
 const empty = document.getElementById("empty");
 const more = document.getElementById("more");
 const seen = new Map();
 let listed = null;
 
-for (const row of list.children) seen.set(row.id, Number(row.dataset.rev));
+for (const row of [...offers.children, ...list.children]) seen.set(row.id, Number(row.dataset.rev));
 
-function place(row) {
+function place(row, into) {
   let after = null;
-  for (const other of list.children) {
+  for (const other of into.children) {
     if (other !== row && other.dataset.sort > row.dataset.sort) {
       after = other;
       break;
     }
   }
-  list.insertBefore(row, after);
+  into.insertBefore(row, after);
 }
 
 function put(entry) {
@@ -30,20 +33,26 @@ function put(entry) {
   const shell = document.createElement("template");
   shell.innerHTML = entry.html.trim();
   const row = shell.content.firstElementChild;
-  if (!known) {
+  const into = entry.section === "offers" ? offers : list;
+  if (!known || known.parentElement !== into) {
+    known?.remove();
     row.classList.add("fresh");
-    place(row);
+    place(row, into);
     return;
   }
   const held = known.contains(document.activeElement);
   // A row keeps its place while someone is about to act on it.
   known.replaceWith(row);
   if (held) (row.querySelector("button") ?? row.querySelector("a")).focus();
-  else place(row);
+  else place(row, into);
 }
 
-function take(id) {
-  document.getElementById(`case-${id}`)?.remove();
+function take(left) {
+  const row = document.getElementById(`case-${left.report_id}`);
+  if (!row) return;
+  row.remove();
+  const why = root.dataset[left.why];
+  if (why) live.textContent = `${left.alias}: ${why}`;
 }
 
 function counted() {
@@ -57,11 +66,13 @@ function counted() {
     values[0].textContent = states.waiting;
   }
   empty.hidden = list.children.length > 0;
+  offered.hidden = offers.children.length === 0;
+  listTitle.classList.toggle("visually-hidden", offered.hidden);
 }
 
 function apply(body) {
   for (const entry of body.rows) put(entry);
-  for (const id of body.gone) take(id);
+  for (const left of body.gone) take(left);
   counted();
 }
 
@@ -74,17 +85,37 @@ function listen() {
     more.hidden = !body.more;
     apply(body);
     if (!body.last || !listed) return;
-    for (const row of [...list.children]) if (!listed.has(row.id)) row.remove();
+    for (const row of [...offers.children, ...list.children]) if (!listed.has(row.id)) row.remove();
     listed = null;
     counted();
   });
   source.addEventListener("rows", (event) => apply(JSON.parse(event.data)));
   source.addEventListener("notice", refreshBanners);
+  source.addEventListener("reconnect", (event) => {
+    if (JSON.parse(event.data).reason !== "signed_out") return;
+    source.close();
+    comeBack();
+  });
   source.addEventListener("error", () => {
     root.dataset.live = "no";
     live.textContent = root.dataset.lost;
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 3000);
+    // A stream that is refused is not tried again by the browser: whether to sign in first, the page itself says.
+    if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 3000);
   });
+}
+
+// Listens again where the person is still signed in; leads to the sign-in where not.
+async function comeBack() {
+  try {
+    const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
+    if (answer.ok) return void listen();
+    if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return location.reload();
+  } catch {
+    // The service is away: try again.
+  }
+  root.dataset.live = "no";
+  live.textContent = root.dataset.lost;
+  setTimeout(comeBack, 3000);
 }
 
 async function refreshBanners() {
@@ -105,7 +136,7 @@ list.addEventListener("submit", async (event) => {
     const answer = await fetch(`/api/v1/cases/${form.dataset.report}/acknowledge`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ center_id: form.dataset.center, by: root.dataset.by }),
+      body: JSON.stringify({ ownership: Number(form.dataset.ownership) }),
     });
     const body = await answer.json();
     live.textContent = answer.ok ? `${body.alias}: ${root.dataset.done}` : body.detail;

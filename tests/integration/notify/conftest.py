@@ -1,11 +1,13 @@
 """A running notify on the real engines, with a mail sink of its own."""
 
 import asyncio
+import base64
 import contextlib
 import email
 import email.policy
+import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -24,11 +26,15 @@ from shared.bus.publisher import Publisher
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.events.catalog import parse_event
+from shared.identity.principal import Principal
+from shared.identity.roles import StaffRole
+from shared.identity.tokens import ACCESS_LASTS
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import Topic
 from tests.unit.notify.samples import TRACE
 
-TOKEN = "a-token-for-integration-tests"
+KEY = base64.b64encode(b"k" * 32).decode()
+"""Any key will do; every process of a test has the same."""
 
 
 def free_port() -> int:
@@ -75,14 +81,31 @@ def settings(sink_port: int) -> NotifySettings:
     return NotifySettings(
         port=free_port(),
         smtp_port=sink_port,
-        IEUM_DEMO_TOKEN=SecretStr(TOKEN),
+        master_key=SecretStr(KEY),
+        IEUM_AUDIT_KEY=SecretStr(KEY),
         poll_s=0.2,
     )
 
 
+class Staff(httpx.Auth):
+    """Signs each request as somebody who is signed in at that moment, with the key that notify signs with."""
+
+    def __init__(self, notify: Notify, principal: Callable[[], Principal]) -> None:
+        self._notify = notify
+        self._principal = principal
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        request.headers["Authorization"] = f"Bearer {await self.token()}"
+        yield request
+
+    async def token(self) -> str:
+        signer = await self._notify.accounts.signing.signer()
+        return signer.access(self._principal())
+
+
 @dataclass(slots=True)
 class Bench:
-    """A notify that runs, and hands to feed and question it."""
+    """A notify that runs, and hands to feed and question it. ``http`` is a counsellor's of the central desk."""
 
     notify: Notify
     settings: NotifySettings
@@ -99,9 +122,37 @@ class Bench:
         answer = await self.http.get(f"/api/v1/cases/{report_id}")
         return cast("dict[str, Any]", answer.json()) if answer.status_code == 200 else None
 
+    async def act(
+        self, what: str, report_id: str, organisation: str, subject: str, role: str = "counsellor", **body: Any
+    ) -> httpx.Response:
+        """One act on a case by somebody."""
+        who = self.staff(organisation, role, subject=subject)
+        return await self.http.post(f"/api/v1/cases/{report_id}/{what}", json=body, auth=who)
+
     async def acknowledge(self, report_id: str, center_id: str, by: str) -> httpx.Response:
-        body = {"center_id": center_id, "by": by}
-        return await self.http.post(f"/api/v1/cases/{report_id}/acknowledge", json=body)
+        return await self.act("acknowledge", report_id, center_id, by)
+
+    def staff(self, organisation: str, *roles: str, subject: str = "s-test", session: str | None = None) -> Staff:
+        """Somebody who signs in anew for every request, or stays in one session."""
+        return Staff(self.notify, lambda: self.principal(organisation, *roles, subject=subject, session=session))
+
+    def principal(
+        self, organisation: str, *roles: str, subject: str = "s-test", session: str | None = None
+    ) -> Principal:
+        now = self.clock.now()
+        return Principal(
+            subject=subject,
+            organisation=organisation,
+            roles=frozenset(StaffRole(role) for role in roles or ("counsellor",)),
+            session=session or secrets.token_urlsafe(24),
+            issued_at=now,
+            expires_at=now + ACCESS_LASTS,
+        )
+
+    async def duty(self, center_id: str, **body: Any) -> httpx.Response:
+        """Say who is on duty, as the centre's lead."""
+        who = self.staff(center_id, "lead")
+        return await self.http.put(f"/api/v1/centers/{center_id}/duty", json=body, auth=who)
 
 
 def as_record(event: Event, now: datetime) -> Any:
@@ -134,13 +185,11 @@ async def start(
             await publisher.start()
             stack.push_async_callback(publisher.stop)
             http = await stack.enter_async_context(
-                httpx.AsyncClient(
-                    transport=httpx.ASGITransport(app=notify.app),
-                    base_url="http://notify",
-                    headers={"Authorization": f"Bearer {TOKEN}"},
-                )
+                httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify")
             )
-            return Bench(notify, own, bus_settings, clock or SystemClock(), publisher, http)
+            bench = Bench(notify, own, bus_settings, clock or SystemClock(), publisher, http)
+            http.auth = bench.staff("central", "counsellor")
+            return bench
 
         yield one
 

@@ -67,9 +67,9 @@ async def _step(coroutine: object, step: int) -> bool:
 async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: Sink) -> None:
     bench = await start()
     duty = {"state": "open", "staff_on_duty": 0}
-    answer = await bench.http.put("/api/v1/centers/gwangju/duty", json=duty)
+    answer = await bench.duty("gwangju", **duty)
     assert (answer.status_code, answer.json()["staff_on_duty"]) == (200, 0)
-    assert (await bench.http.put("/api/v1/centers/gwangju/duty", json=duty)).json()["center_version"] == 1
+    assert (await bench.duty("gwangju", **duty)).json()["center_version"] == 1
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) == 2)
     assert {to for to, _ in sink.mails} == {"gwangju@lead.ieum.example", "night-desk@central.ieum.example"}

@@ -18,7 +18,7 @@ from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import TOKEN, Sink, as_record, eventually, free_port, log_of
+from tests.integration.notify.conftest import KEY, Sink, as_record, eventually, free_port, log_of
 from tests.unit.notify.samples import NOW, event, report_id
 
 REPORTS = 400
@@ -37,7 +37,8 @@ def environment(bus: BusSettings, store: StoreSettings, sink_port: int) -> dict[
         "NOTIFY_SMTP_TIMEOUT_S": "2",
         "NOTIFY_LEASE_S": "4",
         "NOTIFY_CLAIM_SIZE": "50",
-        "IEUM_DEMO_TOKEN": TOKEN,
+        "NOTIFY_MASTER_KEY": KEY,
+        "IEUM_AUDIT_KEY": KEY,
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from shared.bus.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
 from shared.web.serve import serve
-from tests.integration.notify.conftest import TOKEN, Bench, Sink, Start, eventually, log_of
+from tests.integration.notify.conftest import Bench, Sink, Staff, Start, eventually, log_of
 from tests.unit.notify.samples import event, report_id, stream
 
 
@@ -42,7 +42,7 @@ async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, s
     await eventually(lambda: _owned(bench, "busan"))
     answer = await bench.acknowledge(report_id(1), "gwangju", "kim")
     assert (answer.status_code, answer.json()["code"]) == (409, "owner_changed")
-    assert "busan" in answer.json()["detail"]
+    assert "부산 센터가" in answer.json()["detail"]
     assert (await bench.acknowledge(report_id(1), "busan", "lee")).status_code == 200
     assert (await bench.acknowledge(report_id(2), "busan", "lee")).status_code == 404
 
@@ -55,8 +55,10 @@ async def _owned(bench: Bench, center: str) -> bool:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
-        ("POST", "/api/v1/cases/nonsense/acknowledge", {"center_id": "busan", "by": "kim"}, 422),
+        ("POST", "/api/v1/cases/nonsense/acknowledge", {"ownership": 1}, 422),
         ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"center_id": "busan", "by": "kim lee!"}, 422),
+        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 0}, 422),
+        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 1}, 404),
         ("PUT", "/api/v1/centers/atlantis/duty", {"state": "open", "staff_on_duty": 1}, 404),
         ("PUT", "/api/v1/centers/busan/duty", {"state": "open", "staff_on_duty": -1}, 422),
         ("GET", "/api/v1/cases?cursor=zzz", None, 422),
@@ -68,11 +70,11 @@ async def test_bad_requests_are_named(
 ) -> None:
     del sink
     bench = await start()
-    answer = await bench.http.request(method, path, json=body)
+    answer = await bench.http.request(method, path, json=body, auth=bench.staff("busan", "lead"))
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert "kim lee" not in answer.text
-    unsigned = await bench.http.request(method, path, json=body, headers={"Authorization": "Bearer wrong"})
+    unsigned = await bench.http.request(method, path, json=body, auth=None, headers={"Authorization": "Bearer wrong"})
     assert unsigned.status_code == 401
 
 
@@ -131,21 +133,24 @@ async def listening(bench: Bench) -> AsyncIterator[str]:
 class Console:
     """A client of the stream that keeps the list the way the page does."""
 
-    def __init__(self, base: str, center: str) -> None:
+    def __init__(self, bench: Bench, base: str, center: str, who: Staff | None = None) -> None:
         self.url = f"{base}/api/v1/stream?center={center}"
+        self.who = who or bench.staff(center, "counsellor")
+        self.said: list[tuple[str, Any]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.at: dict[str, float] = {}
         self.listed = asyncio.Event()
 
     async def run(self) -> None:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(timeout=30) as http, http.stream("GET", self.url, headers=headers) as answer:
+        async with httpx.AsyncClient(timeout=30, auth=self.who) as http, http.stream("GET", self.url) as answer:
             name = ""
             async for line in answer.aiter_lines():
                 if line.startswith("event: "):
                     name = line[7:]
-                elif line.startswith("data: ") and name in ("list", "rows"):
-                    self._take(json.loads(line[6:]))
+                elif line.startswith("data: "):
+                    self.said.append((name, json.loads(line[6:])))
+                    if name in ("list", "rows"):
+                        self._take(json.loads(line[6:]))
 
     def _take(self, body: dict[str, Any]) -> None:
         for row in body["rows"]:
@@ -153,7 +158,7 @@ class Console:
                 self.rows[row["report_id"]] = row
                 self.at.setdefault(row["report_id"], asyncio.get_running_loop().time())
         for gone in body["gone"]:
-            self.rows.pop(gone, None)
+            self.rows.pop(gone["report_id"], None)
         if body.get("last"):
             self.listed.set()
 
@@ -166,7 +171,7 @@ async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_r
     await bench.routed(*(event("report.routed", n) for n in range(5)))
     await eventually(lambda: bench.case(report_id(4)))
     async with listening(bench) as base:
-        first = Console(base, "gwangju")
+        first = Console(bench, base, "gwangju")
         task = asyncio.create_task(first.run())
         await asyncio.wait_for(first.listed.wait(), 10)
         assert len(first.rows) == 5
@@ -179,7 +184,7 @@ async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_r
             await task
         # While nobody listens, and while the next one is connecting, more arrives.
         feed = asyncio.create_task(_feed(bench, range(20, 60)))
-        second = Console(base, "gwangju")
+        second = Console(bench, base, "gwangju")
         task = asyncio.create_task(second.run())
         await feed
         await eventually(lambda: len(second.rows) == 46, 20)
@@ -199,7 +204,7 @@ async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Sink
     del sink
     one, two = await start(), await start()
     async with listening(one) as base:
-        console = Console(base, "gwangju")
+        console = Console(one, base, "gwangju")
         task = asyncio.create_task(console.run())
         await asyncio.wait_for(console.listed.wait(), 10)
         numbers = range(30)  # both processes own partitions: some of these are the other's

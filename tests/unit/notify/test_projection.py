@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import policy
-from services.notify.decisions import Answer, Refusal, acknowledge
+from services.notify.decisions import Answer, Refusal, Who, acknowledge
 from services.notify.model import Case, CaseState, EntryKind
 from services.notify.policy import Result, Rules
 from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
@@ -27,7 +27,7 @@ def folded(events: list[RoutingEvent], case: Case | None = None) -> Case:
 
 
 def taken(case: Case, by: str = "kim") -> Case:
-    answer = acknowledge(case, case.center_id, by, NOW)
+    answer = acknowledge(case, Who(by, case.center_id), None, NOW)
     assert isinstance(answer, Answer)
     return answer.case
 
@@ -65,7 +65,7 @@ def test_a_new_owner_starts_a_new_ladder_and_must_acknowledge_again() -> None:
     assert moved.ladder is not None
     assert moved.ladder.run == moved.runs == 2
     assert moved.wake_at == NOW
-    assert acknowledge(moved, "gwangju", "kim", NOW) is Refusal.OWNER_CHANGED
+    assert acknowledge(moved, Who("kim", "gwangju"), None, NOW) is Refusal.OWNER_CHANGED
 
 
 def test_an_acknowledgement_that_crossed_a_move_is_void_and_says_so() -> None:
@@ -87,7 +87,7 @@ def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() 
     assert case.ladder is None
     after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
     assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
-    read = acknowledge(after, after.center_id, "lee", NOW)
+    read = acknowledge(after, Who("lee", after.center_id), None, NOW)
     assert isinstance(read, Answer)
     assert read.event is None
     assert (read.case.unread, read.case.wake_at, read.case.acknowledged_by) == (False, None, "kim")
@@ -163,15 +163,15 @@ def test_a_timeline_keeps_its_beginning_and_its_end() -> None:
 
 def test_acknowledging() -> None:
     case = folded(stream()[:1])
-    answer = acknowledge(case, "gwangju", "kim", NOW)
+    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW)
     assert isinstance(answer, Answer)
     assert answer.event is not None
     assert (answer.event.case_version, answer.event.ownership, answer.event.by) == (1, 1, "kim")
-    again = acknowledge(answer.case, "gwangju", "kim", NOW)
+    again = acknowledge(answer.case, Who("kim", "gwangju"), None, NOW)
     assert isinstance(again, Answer)
     assert again.case is answer.case
-    assert acknowledge(answer.case, "gwangju", "lee", NOW) is Refusal.ALREADY_ACKNOWLEDGED
-    assert acknowledge(folded(stream()), "busan", "lee", NOW) is Refusal.ENDED
+    assert acknowledge(answer.case, Who("lee", "gwangju"), None, NOW) is Refusal.ALREADY_ACKNOWLEDGED
+    assert acknowledge(folded(stream()), Who("lee", "busan"), None, NOW) is Refusal.ENDED
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:

@@ -1,9 +1,17 @@
 """A wrong setting is one line that names the variable, what was found and an example."""
 
+import base64
+
 import pytest
 
 from services.notify.settings import NotifySettings
 from shared.settings import SettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NOTIFY_MASTER_KEY", "IEUM_AUDIT_KEY"):
+        monkeypatch.setenv(variable, base64.b64encode(b"k" * 32).decode())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,289 @@
+"""The story of one case, and a form for everything that may be done with it. Works without script."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from services.notify.api import Audited
+from services.notify.desk import Desk, Done
+from services.notify.doors import checked_center, concerned, guarded, no_such_case, refusal, there
+from services.notify.model import CENTRAL_DESK, Case, TransferReason
+from services.notify.pages import center_names
+from services.notify.settings import NotifySettings
+from services.notify.tickets import Tickets
+from shared.events.base import CenterId, ReportId, StaffRef
+from shared.events.vocabulary import CenterState, Outcome, SupportKind
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.identity.tokens import Purpose
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+
+_CONFIRMED_S: Final = 1.5
+"""How long a page waits for routing, so that it shows what became of the act; it mostly takes a tenth of that."""
+_LOOK_S: Final = 0.1
+
+Ownership = Annotated[int, Form(ge=1)]
+OfferId = Annotated[str, Form(max_length=64)]
+
+
+class CasePages:
+    """What the pages about a case share."""
+
+    def __init__(
+        self, desk: Desk, pages: Pages, settings: NotifySettings, gate: Gate, tickets: Tickets, audited: Audited
+    ) -> None:
+        """``audited`` gives the audit of a request."""
+        self.desk = desk
+        self.pages = pages
+        self.settings = settings
+        self.gate = gate
+        self.tickets = tickets
+        self.audited = audited
+
+    async def story(
+        self, request: Request, principal: Principal, case: Case, problem: str = "", status: int = 200
+    ) -> Response:
+        """The page of a case."""
+        routing = self.settings.public_urls.get("routing", "").rstrip("/")
+        await guarded(lambda: self.desk.people.learn_story(case))
+        own = principal.organisation == case.center_id
+        assigns = own and principal.may(Action.CASES_ASSIGN)
+        colleagues = await guarded(lambda: self.desk.people.colleagues(case.center_id)) if assigns else {}
+        every = await guarded(self.desk.centers.all)
+        decides = principal.may(Action.DECISIONS_READ, case.center_id) and bool(routing)
+        return self.pages.render(
+            request,
+            "case.html",
+            status=status,
+            case=case,
+            me=principal,
+            may=principal.may,
+            own=own,
+            names=center_names(self.pages, request),
+            who=self.desk.people.name,
+            colleagues=colleagues,
+            receivers=[i for i, center in every.items() if _may_receive(case, i, center.state)],
+            helpers=[i for i in every if i != case.center_id and i not in case.declined_centers],
+            supports=list(SupportKind),
+            outcomes=list(Outcome),
+            reasons=list(TransferReason),
+            purposes=list(Purpose),
+            decision_url=f"{routing}/decisions/{case.report_id}" if decides else "",
+            problem=problem,
+        )
+
+    async def after(
+        self,
+        request: Request,
+        principal: Principal,
+        act: Awaitable[Done | None],
+        *,
+        back: str = "",
+        offer_id: str | None = None,
+    ) -> Response:
+        """Where an act leads: back to the case (or ``back``), or to what became of it in words."""
+        done = there(await guarded(lambda: act))
+        if done.why is not None:
+            return await self.refused(request, principal, done, offer_id)
+        await guarded(lambda: self._confirmed(done.case))
+        return RedirectResponse(back or f"/cases/{done.case.report_id}", 303)
+
+    async def refused(
+        self, request: Request, principal: Principal, done: Done, offer_id: str | None = None
+    ) -> Response:
+        """Why an act did not count: on the case's page for whoever may see it, alone for others."""
+        problem = await refusal(self.pages, self.desk.people, request, done, offer_id)
+        words = self.pages.gettext(request)(str(problem.detail)) % problem.values
+        if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
+            return await self.story(request, principal, done.case, words, problem.status_code)
+        return self.pages.render(request, "said.html", status=problem.status_code, said=words)
+
+    async def _confirmed(self, case: Case) -> None:
+        """Wait a moment for routing to make true what was decided."""
+        found: Case | None = case
+        until = asyncio.get_running_loop().time() + _CONFIRMED_S
+        while found is not None and found.awaiting is not None and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(_LOOK_S)
+            found = await self.desk.case(case.report_id)
+
+
+def _may_receive(case: Case, center_id: str, state: CenterState) -> bool:
+    fits = center_id not in (case.center_id, CENTRAL_DESK) and state is not CenterState.CLOSED
+    return fits and center_id not in case.declined_centers
+
+
+def story_router(parts: CasePages) -> APIRouter:
+    """``/cases/{report_id}`` and what its owner does there."""
+    router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
+    desk, gate, audited = parts.desk, parts.gate, parts.audited
+
+    @router.get("")
+    async def case(
+        request: Request, report_id: ReportId, who: Annotated[Principal, Depends(gate(Action.CASES_READ))]
+    ) -> Response:
+        found = there(await guarded(lambda: desk.case(report_id)))
+        gate.demand(request, who, Action.CASES_READ, concerned(found, who.organisation))
+        if found.center_id != who.organisation:
+            await guarded(lambda: audited(request, who)(Action.CASES_READ, report_id, None))
+        return await parts.story(request, who, found)
+
+    @router.post("/acknowledge")
+    async def acknowledge(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_ACKNOWLEDGE))],
+        ownership: Ownership,
+        back: Annotated[str, Form(pattern=r"^(list|case)$")] = "list",
+    ) -> Response:
+        act = desk.acknowledge(who, report_id, ownership, audit=audited(request, who))
+        return await parts.after(request, who, act, back="/" if back == "list" else "")
+
+    @router.post("/assign")
+    async def assign(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_ASSIGN))],
+        ownership: Ownership,
+        assignee: Annotated[StaffRef | None, Form()] = None,
+    ) -> Response:
+        act = desk.assign(who, report_id, ownership, assignee, audit=audited(request, who))
+        return await parts.after(request, who, act)
+
+    @router.post("/contact")
+    async def contact(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
+        ownership: Ownership,
+        reached: Annotated[bool, Form()],
+    ) -> Response:
+        act = desk.contact(who, report_id, ownership, reached=reached, audit=audited(request, who))
+        return await parts.after(request, who, act)
+
+    @router.post("/support")
+    async def support(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
+        ownership: Ownership,
+        support: Annotated[SupportKind, Form()],
+    ) -> Response:
+        act = desk.support(who, report_id, ownership, support, audit=audited(request, who))
+        return await parts.after(request, who, act)
+
+    @router.post("/refer")
+    async def refer(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
+        ownership: Ownership,
+        to_center_id: Annotated[CenterId, Form()],
+    ) -> Response:
+        to = checked_center(to_center_id)
+        return await parts.after(request, who, desk.refer(who, report_id, ownership, to, audit=audited(request, who)))
+
+    @router.post("/close")
+    async def close(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_CLOSE))],
+        ownership: Ownership,
+        outcome: Annotated[Outcome, Form()],
+    ) -> Response:
+        act = desk.close(who, report_id, ownership, outcome, audit=audited(request, who))
+        return await parts.after(request, who, act)
+
+    @router.post("/reopen")
+    async def reopen(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.CASES_REOPEN))],
+        ownership: Ownership,
+    ) -> Response:
+        return await parts.after(request, who, desk.reopen(who, report_id, ownership, audit=audited(request, who)))
+
+    return router
+
+
+def moving_router(parts: CasePages) -> APIRouter:
+    """The forms of a transfer, and the way to the details."""
+    router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
+    desk, gate, audited = parts.desk, parts.gate, parts.audited
+
+    @router.post("/transfer")
+    async def offer(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_OFFER))],
+        ownership: Ownership,
+        to_center_id: Annotated[CenterId, Form()],
+        reason: Annotated[TransferReason, Form()],
+    ) -> Response:
+        to = checked_center(to_center_id)
+        act = desk.offer(who, report_id, ownership, to, reason, audit=audited(request, who))
+        return await parts.after(request, who, act)
+
+    @router.post("/transfer/accept")
+    async def accept(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_ANSWER))],
+        offer_id: OfferId,
+    ) -> Response:
+        act = desk.accept(who, report_id, offer_id, audit=audited(request, who))
+        return await parts.after(request, who, act, offer_id=offer_id)
+
+    @router.post("/transfer/decline")
+    async def decline(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_ANSWER))],
+        offer_id: OfferId,
+    ) -> Response:
+        # A declined case is none of theirs any more: back to the list.
+        act = desk.decline(who, report_id, offer_id, audit=audited(request, who))
+        return await parts.after(request, who, act, back="/", offer_id=offer_id)
+
+    @router.post("/transfer/recall")
+    async def recall(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_OFFER))],
+        offer_id: OfferId,
+    ) -> Response:
+        act = desk.recall(who, report_id, offer_id, audit=audited(request, who))
+        return await parts.after(request, who, act, offer_id=offer_id)
+
+    @router.post("/details")
+    async def details(
+        request: Request,
+        report_id: ReportId,
+        who: Annotated[Principal, Depends(gate(Action.DETAILS_OPEN))],
+        ownership: Ownership,
+        purpose: Annotated[Purpose, Form()],
+    ) -> Response:
+        audit = audited(request, who)
+        issued = await guarded(lambda: parts.tickets.issue(who, report_id, ownership, purpose, audit=audit))
+        if issued is None:
+            raise no_such_case()
+        if isinstance(issued, Done):
+            return await parts.refused(request, who, issued)
+        found = there(await guarded(lambda: desk.case(report_id)))
+        page = parts.pages.render(
+            request,
+            "ticket.html",
+            case=found,
+            ticket=issued.ticket,
+            expires_at=issued.expires_at,
+            details_url=f"{parts.settings.public_urls['intake'].rstrip('/')}/details",
+            purpose=purpose,
+        )
+        # Without this the form's Origin would be "null", and intake could not tell it from a foreign page's.
+        page.headers["Referrer-Policy"] = "strict-origin"
+        return page
+
+    return router

@@ -1,0 +1,114 @@
+"""What every decision of staff shares: who acts, on whose case, and how an act becomes a state and an event."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from services.notify import policy
+from services.notify.model import AwaitingKind, Case, CaseState, Entry
+from services.notify.projection import in_order, noted
+from shared.events.cases import CaseEvent
+
+
+class Refusal(StrEnum):
+    """Why something does not count. The values are stable codes of the API."""
+
+    NOT_ALLOWED = "not_allowed"
+    """The case belongs to another organisation and always did."""
+    OWNER_CHANGED = "owner_changed"
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+    """Only where details are asked for: they are gone from everybody's sight."""
+    NOT_ENDED = "not_ended"
+    MOVING = "moving"
+    CLOSING = "closing"
+    REOPENING = "reopening"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    UNREAD = "unread"
+    UNKNOWN_COLLEAGUE = "unknown_colleague"
+    SAME_CENTER = "same_center"
+    CENTRAL_OWNS_LAST = "central_owns_last"
+    CENTER_CLOSED = "center_closed"
+    CENTER_DECLINED = "center_declined"
+    OFFER_OPEN = "offer_open"
+    OFFER_OVER = "offer_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who acts for an organisation."""
+
+    subject: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The case after an act, and the event if the bus must know. The same case: it was so already."""
+
+    case: Case
+    event: CaseEvent | None
+
+
+_AWAITED: Final = {
+    AwaitingKind.MOVING: Refusal.MOVING,
+    AwaitingKind.CLOSING: Refusal.CLOSING,
+    AwaitingKind.REOPENING: Refusal.REOPENING,
+}
+
+
+def not_owned(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+    """Why a case is not theirs as they saw it. Whoever had it before is told; anybody else may know nothing of it."""
+    if who.organisation != case.center_id:
+        return Refusal.OWNER_CHANGED if who.organisation in case.former else Refusal.NOT_ALLOWED
+    return Refusal.OWNER_CHANGED if ownership is not None and ownership != case.ownership else None
+
+
+def not_workable(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+    """Why nobody can work on a case as they saw it: not theirs, over, on its way, or taken by nobody yet."""
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    if case.state is CaseState.ENDED:
+        return Refusal.ENDED
+    if case.awaiting is not None:
+        return _AWAITED[case.awaiting.kind]
+    return Refusal.NOT_ACKNOWLEDGED if case.state is CaseState.WAITING else None
+
+
+def awaited(case: Case) -> Refusal | None:
+    """Why a case that waits for routing has to be left alone."""
+    return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
+
+
+def changed(case: Case, entry: Entry, update: dict[str, Any]) -> Case:
+    """The case with one more state behind it: what changed, and the line that says so."""
+    after = noted(case.model_copy(update={**update, "rev": case.rev + 1}), entry)
+    return in_order(policy.scheduled(after))
+
+
+def carried(
+    case: Case,
+    kind: type[CaseEvent],
+    entry: Entry,
+    update: dict[str, Any],
+    now: datetime,
+    told: dict[str, Any] | None = None,
+) -> Answer:
+    """The case after an act that the bus hears of, under the ownership it was made in.
+
+    ``told`` is what this kind of event has besides what all have.
+    """
+    version = case.case_version + 1
+    event = kind(
+        report_id=case.report_id,
+        case_version=version,
+        ownership=case.ownership,
+        center_id=case.center_id,
+        at=now,
+        by=entry.by,
+        **(told or {}),
+    )
+    return Answer(changed(case, entry, {**update, "case_version": version}), event)

@@ -1,0 +1,119 @@
+"""What the routes share: who asks, the audit's line about it, and refusals in the reader's language."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from fastapi import Request
+
+from services.notify.desk import Auditing, Done
+from services.notify.explaining import refused
+from services.notify.model import CENTRAL_DESK, Case
+from services.notify.people import People
+from services.notify.store.centers import known
+from shared.audit.entries import by_other, by_staff
+from shared.audit.model import Entry, Outcome
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Refused
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+T = TypeVar("T")
+
+Append = Callable[[Entry], Awaitable[None]]
+Note = Callable[[Entry], None]
+
+
+def auditing(
+    append: Append, request: Request, principal: Principal, clock: Clock, detail: Mapping[str, str] | None = None
+) -> Auditing:
+    """Writes the lines of one request. Raises ``TransientError`` where it cannot; then nothing may happen."""
+
+    async def write(action: Action, report_id: str, why: str | None) -> None:
+        outcome = Outcome.DONE if why is None else Outcome.REFUSED
+        line = by_staff(
+            request,
+            principal,
+            action.value,
+            at=clock.now(),
+            report_id=report_id,
+            reason=why,
+            outcome=outcome,
+            **(detail or {}),
+        )
+        await append(line)
+
+    return write
+
+
+def turned_away(note: Note, clock: Clock) -> Refused:
+    """Writes down whom a door turned away, and from what."""
+
+    def write(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+        line = by_other(request, None, action.value, at=clock.now())
+        if principal is not None:
+            line = by_staff(request, principal, action.value, at=clock.now())
+        of = {"of": organisation} if organisation is not None else {}
+        report_id = request.path_params.get("report_id")
+        note(
+            replace(
+                line,
+                outcome=Outcome.REFUSED,
+                reason="not_allowed",
+                report_id=str(report_id) if report_id is not None else None,
+                detail={**line.detail, **of},
+            )
+        )
+
+    return write
+
+
+async def refusal(pages: Pages, people: People, request: Request, done: Done, offer_id: str | None = None) -> Problem:
+    """The problem of an act that did not count."""
+    if done.why is None:
+        raise RuntimeError("nothing was refused")
+    await guarded(lambda: people.learn([done.case.acknowledged_by]))
+    return refused(done.case, done.why, pages.language(request), people.name, offer_id)
+
+
+def no_such_case() -> Problem:
+    """The 404 of a case."""
+    return Problem(404, "no_such_case", gettext_noop("There is no such case, or it has not reached a centre yet."))
+
+
+def there(found: T | None) -> T:
+    """What was found; the 404 problem where there is no such case."""
+    if found is None:
+        raise no_such_case()
+    return found
+
+
+def checked_center(center_id: str) -> str:
+    """The centre's id; a 404 problem where there is none."""
+    if not known(center_id):
+        raise Problem(404, "no_such_center", gettext_noop("There is no such centre."))
+    return center_id
+
+
+def concerned(case: Case, organisation: str) -> str:
+    """Whose thing a case is for somebody of an organisation: whoever has an offer of it may read it as its own."""
+    return organisation if case.offered_to == organisation else case.center_id
+
+
+def home_of(principal: Principal) -> str:
+    """The list somebody sees first: their centre's, or the central desk's."""
+    return principal.organisation if known(principal.organisation) else CENTRAL_DESK
+
+
+async def guarded(call: Callable[[], Awaitable[T]]) -> T:
+    """The call's answer; a 503 problem while the store is away."""
+    try:
+        return await call()
+    except TransientError:
+        raise Problem(
+            503, "unavailable", gettext_noop("The store does not answer. Please try again."), retry_after=2
+        ) from None
