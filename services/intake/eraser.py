@@ -114,7 +114,7 @@ class Eraser:
                 await self._changes.write(document, now=now, life=kept)
                 self._log.warning("erasure.no_longer_due", report_id=report_id)
             return await self._changes.of_report(report_id)
-        await self._trail.by_job(_JOB, "erase", report_id, cause, category=verdict.category.value)
+        await self._trail.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
         if await self._changes.erase(document, erasure.tombstone(life, now)):
             DESTROYED.labels(cause).inc()
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, pages, receipts_api, receipts_pages
+from services.intake import api, details_pages, erasures_pages, pages, receipts_api, receipts_pages
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
+from services.intake.decisions import Decisions
 from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
@@ -23,7 +24,9 @@ from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.reports import Reports
+from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
+from services.intake.vault import Vault
 from shared import log, mongo
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
@@ -65,6 +68,7 @@ class Intake:
     audit: AuditLog
     clients: ClientGate
     identity: Identity
+    vault: Vault
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -81,6 +85,7 @@ class Intake:
             await self.open()
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
+            tasks.create_task(self.vault.run(), name="tickets")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
@@ -98,7 +103,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     relay = Relay(reports.collection, bus.publisher, clock, name="intake")
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
-    bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=StatusFollower(reports), pace_s=PACE_S)
+    following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=StatusFollower(reports), pace_s=PACE_S)
     aside.ready["relay.intake"] = relay.check
     measures.show(aside.ready)
 
@@ -119,6 +124,15 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
     status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, clock, eraser.destroy)
+    vault = Vault(
+        identity=identity,
+        changes=changes,
+        used=UsedTickets(database),
+        keyring=keyring,
+        audit=audit,
+        clock=clock,
+        current=following.progress.current,
+    )
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock)
     app = create_app(
         service="intake",
@@ -133,6 +147,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             ),
             pages.router(own_pages, reception, clock),
             receipts_pages.router(own_pages, status, receipts),
+            erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, clock)),
+            details_pages.router(own_pages, vault),
             audit_router(audit, gate, own_pages),
         ],
         pages=own_pages,
@@ -148,6 +164,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         audit=audit,
         clients=clients,
         identity=identity,
+        vault=vault,
     )
 
 

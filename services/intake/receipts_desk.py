@@ -70,7 +70,7 @@ class ReceiptDesk:
                 taken=taken,
             )
 
-        return taken_of(await self._changer.change("message", asked, request, judge), mark)
+        return taken_of(await self._changer.change("receipts.message", asked, request, judge), mark)
 
     async def amend(self, asked: AmendmentAsked, request: Request, key: str | None) -> Taken:
         """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``."""
@@ -87,7 +87,7 @@ class ReceiptDesk:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now))
 
-        return taken_of(await self._changer.change("amend", asked, request, judge), mark)
+        return taken_of(await self._changer.change("receipts.amend", asked, request, judge), mark)
 
     async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
         """Stop contact and seal the report at once; destroy it later, or now if that was understood."""
@@ -110,7 +110,7 @@ class ReceiptDesk:
                 detail={"at_once": str(asked.at_once).lower()},
             )
 
-        document, step = await self._changer.change("withdraw", asked, request, judge)
+        document, step = await self._changer.change("receipts.withdraw", asked, request, judge)
         if step is not None and step.events:
             WITHDRAWALS.inc()
         life = erasure.life_of(document)
@@ -132,7 +132,7 @@ class ReceiptDesk:
             event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
             return Step(life=life, events=(event,))
 
-        document, step = await self._changer.change("reinstate", asked, request, judge)
+        document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
         if step is not None:
             REINSTATEMENTS.inc()
         return told(document)
@@ -140,7 +140,7 @@ class ReceiptDesk:
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
         """Set a word, or replace the one there is. Raises ``Problem``."""
         fresh = asked.new_word or refusals.fit_word(asked.word)
-        document = await self._changer.holders.admit(asked, request, "word")
+        document = await self._changer.holders.admit(asked, request, "receipts.word")
         if document.get("word") is not None and asked.new_word is None:
             return told(document)  # it is the word that is set, or nobody would have come this far
         stored = await self._words.hashed(document["_id"], fresh)
@@ -149,7 +149,7 @@ class ReceiptDesk:
             open_life(known)
             return Step(fields={"word": stored}, detail={"replaced": str("word" in known).lower()})
 
-        return told((await self._changer.apply("word", document, request, judge)).document)
+        return told((await self._changer.apply("receipts.word", document, request, judge)).document)
 
     def _amendment(
         self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken

@@ -127,9 +127,6 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
     "too_many_amendments": (409, gettext_noop("There are 20 additions already. Please leave a message instead.")),
     "word_changed": (409, gettext_noop("The word was changed a moment ago. Please try again.")),
     "idempotency_conflict": (409, gettext_noop("This Idempotency-Key was used for something else. Use a new one.")),
-    "no_open_decision": (409, gettext_noop("There is nothing to decide about this report.")),
-    "wrong_category": (422, gettext_noop("This report cannot be kept under that line of the table.")),
-    "nothing_to_confirm": (409, gettext_noop("The person harmed made this report; there is nothing to confirm.")),
 }
 """What is said where a step is not possible now."""
 

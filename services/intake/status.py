@@ -21,7 +21,7 @@ class StatusDesk:
 
     async def answer(self, question: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
-        return told(await self._holders.admit(question, request, "status", guarded=False))
+        return told(await self._holders.admit(question, request, "receipts.read", guarded=False))
 
 
 def told(document: Document) -> StatusAnswer:

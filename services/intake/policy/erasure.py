@@ -14,6 +14,7 @@ from services.intake.model.life import (
     Fate,
     Life,
     Plan,
+    Reason,
     Special,
     Withdrawal,
 )
@@ -29,7 +30,7 @@ class RefusedError(Exception):
     """The step is not possible now.
 
     ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
-    ``wrong_category``, ``nothing_to_confirm``.
+    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``.
     """
 
     def __init__(self, code: str) -> None:
@@ -114,6 +115,15 @@ def reinstated(life: Life, now: datetime) -> Life:
     return _changed(life, withdrawal=None, reinstated_at=now, decide_since=None, plan=None)
 
 
+REASONS_TO_DESTROY: Final = (Reason.REQUESTER_ASKS, Reason.VICTIM_AGREES)
+REASONS_TO_KEEP: Final = (
+    Reason.VICTIM_OBJECTS,
+    Reason.INVESTIGATION,
+    Reason.CHILD_MATERIAL_LAW,
+    Reason.NOT_CREDIBLE_REQUEST,
+)
+
+
 def decided(life: Life, decision: Decision, *, category: Category, started: datetime | None, now: datetime) -> Life:
     """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
 
@@ -124,6 +134,8 @@ def decided(life: Life, decision: Decision, *, category: Category, started: date
         raise RefusedError("erased")
     if life.withdrawal is None or not life.special:
         raise RefusedError("no_open_decision")
+    if decision.reason not in (REASONS_TO_DESTROY if decision.destroy else REASONS_TO_KEEP):
+        raise RefusedError("wrong_reason")
     if decision.destroy:
         at = max(now, life.withdrawal.undo_until)
         plan: Plan | None = Plan(cause=Cause.DECIDED, at=at, announced_at=now)

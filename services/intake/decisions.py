@@ -1,0 +1,194 @@
+"""What staff decide about reports' ends: whether a withdrawn one may go, and that the person harmed has confirmed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import orjson
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.changing import TRIES, whole_milliseconds
+from services.intake.holder import unavailable
+from services.intake.model.life import Category, Decision, Life, Reason
+from services.intake.model.report import Progress
+from services.intake.policy import erasure, retention
+from services.intake.policy.erasure import RefusedError
+from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
+from services.intake.store.documents import Document
+from services.intake.trail import Trail
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.events.reports import ReportFacts
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.metrics import REGISTRY
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.translations import gettext_noop
+
+DECIDED: Final = Counter("intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY)
+_REFUSALS: Final[dict[str, tuple[int, str]]] = {
+    "erased": (410, gettext_noop("The key of this report was destroyed. There is nothing left to decide.")),
+    "withdrawn": (409, gettext_noop("The reporter has withdrawn this report.")),
+    "no_open_decision": (409, gettext_noop("There is nothing to decide about this report.")),
+    "wrong_category": (422, gettext_noop("This report cannot be kept under that line of the table.")),
+    "wrong_reason": (422, gettext_noop("This reason does not fit the decision.")),
+    "nothing_to_confirm": (409, gettext_noop("The person harmed made this report; there is nothing to confirm.")),
+}
+_LISTS: Final = (DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ALARM_SINCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One report as the page of erasures shows it: codes and dates, nothing that was written."""
+
+    report_id: str
+    owner: str | None
+    received_at: datetime
+    facts: ReportFacts
+    life: Life
+    verdict: retention.Verdict
+    alarm: str | None
+
+
+class Decisions:
+    """For leads and counsellors of the owning centre, and for auditors to read."""
+
+    def __init__(self, changes: Changes, gate: Gate, trail: Trail, clock: Clock) -> None:
+        """``gate`` says whose report somebody may decide about."""
+        self._changes = changes
+        self._gate = gate
+        self._trail = trail
+        self._clock = clock
+
+    async def lists(self, principal: Principal) -> dict[str, list[Row]]:
+        """What waits for a decision, is planned, is kept after a withdrawal, and alarms; of their own centre.
+
+        Raises ``Problem`` 503.
+        """
+        everywhere = principal.may(Action.ERASURES_READ, "")
+        owner = None if everywhere else principal.organisation
+        now = self._clock.now()
+        try:
+            return {
+                mark: [_row(document, now) for document in await self._changes.marked(mark, owner=owner)]
+                for mark in _LISTS
+            }
+        except TransientError:
+            raise unavailable() from None
+
+    async def decide(
+        self,
+        request: Request,
+        principal: Principal,
+        report_id: str,
+        *,
+        destroy: bool,
+        reason: Reason,
+        category: Category | None,
+    ) -> None:
+        """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Life:
+            progress = Progress.model_validate(document.get("progress") or {})
+            facts = _facts(document)
+            decision = Decision(
+                at=now,
+                by=principal.subject,
+                organisation=principal.organisation,
+                destroy=destroy,
+                reason=reason,
+                category=category,
+            )
+            own = retention.category_of(facts.harm_types, facts.age_band)
+            started = retention.first_seen(progress)
+            return erasure.decided(erasure.life_of(document), decision, category=own, started=started, now=now)
+
+        kind = "destroy" if destroy else f"keep_{category or 'nothing'}"
+        await self._record(request, principal, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
+        DECIDED.labels("destroy" if destroy else "keep").inc()
+
+    async def confirm(self, request: Request, principal: Principal, report_id: str, way: str) -> None:
+        """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Life:
+            return erasure.confirmed(erasure.life_of(document), _facts(document), principal.subject, now)
+
+        await self._record(request, principal, Action.DETAILS_CONFIRM, report_id, judge, way)
+
+    async def _record(
+        self,
+        request: Request,
+        principal: Principal,
+        action: Action,
+        report_id: str,
+        judge: Callable[[Document, datetime], Life],
+        reason: str,
+        **detail: str,
+    ) -> None:
+        try:
+            await self._apply(request, principal, action, report_id, judge, reason, detail)
+        except RefusedError as error:
+            self._trail.staff_refused(request, principal, action, report_id, error.code)
+            status, detail = _REFUSALS[error.code]
+            raise Problem(status, error.code, detail) from None
+        except TransientError:
+            raise unavailable() from None
+
+    async def _apply(
+        self,
+        request: Request,
+        principal: Principal,
+        action: Action,
+        report_id: str,
+        judge: Callable[[Document, datetime], Life],
+        reason: str,
+        detail: dict[str, str],
+    ) -> None:
+        for attempt in range(TRIES):
+            document = await self._changes.of_report(report_id)
+            owner = _owner(document) if document else None
+            # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
+            self._gate.demand(request, principal, action, owner or "(nobody)")
+            if document is None or "facts" not in document:
+                raise RefusedError("erased")
+            now = whole_milliseconds(self._clock.now())
+            before = erasure.life_of(document)
+            life = judge(document, now)
+            if life == before:
+                return
+            if attempt == 0:
+                await self._trail.by_staff(request, principal, action, report_id, reason, **detail)
+            if await self._changes.write(document, now=now, life=life):
+                return
+        raise TransientError("other processes were always faster")
+
+
+def not_a_choice() -> Problem:
+    """422 for a form whose choice is missing or unknown."""
+    return Problem(422, "invalid", gettext_noop("Choose what to do and why."))
+
+
+def _facts(document: Document) -> ReportFacts:
+    return ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+
+
+def _owner(document: Document) -> str | None:
+    owned = (document.get("progress") or {}).get("ownership")
+    return owned["center_id"] if owned else None
+
+
+def _row(document: Document, now: datetime) -> Row:
+    life, facts = erasure.life_of(document), _facts(document)
+    progress = Progress.model_validate(document.get("progress") or {})
+    return Row(
+        report_id=document["_id"],
+        owner=_owner(document),
+        received_at=document["received_at"],
+        facts=facts,
+        life=life,
+        verdict=retention.judge(facts, document["received_at"], life, progress, now),
+        alarm=document.get("alarm"),
+    )

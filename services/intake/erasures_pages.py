@@ -1,0 +1,89 @@
+"""The page of erasures: what a lead must decide, what will be destroyed, what is kept, and what alarms."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.intake.decisions import Decisions, not_a_choice
+from services.intake.forms import typed_of
+from services.intake.model.life import Category, Reason
+from services.intake.policy import erasure, retention
+from services.intake.rendering import erasure_words
+from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+_REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
+
+
+def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
+    """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/confirm``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/erasures")
+    async def erasures(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.ERASURES_READ))]
+    ) -> Response:
+        lists = await decisions.lists(principal)
+        return pages.render(
+            request,
+            "erasures.html",
+            waiting=lists[DECIDE_SINCE],
+            planned=lists[ERASE_AT],
+            kept=lists[KEPT_SINCE],
+            alarms=lists[ALARM_SINCE],
+            may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
+            choices_for=lambda row: retention.choices_for(
+                retention.category_of(row.facts.harm_types, row.facts.age_band)
+            ),
+            table=list(retention.TABLE.values()),
+            words=erasure_words,
+            to_destroy=erasure.REASONS_TO_DESTROY,
+            to_keep=erasure.REASONS_TO_KEEP,
+        )
+
+    @routes.post("/erasures/{report_id}")
+    async def decided(
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(gate(Action.ERASURES_DECIDE))]
+    ) -> Response:
+        typed = await typed_of(request)
+        reason, category = typed.one("reason"), typed.one("category")
+        if typed.one("do") not in {"destroy", "keep"} or reason not in set(Reason):
+            raise not_a_choice()
+        destroy = typed.one("do") == "destroy"
+        if not destroy and category not in set(Category):
+            raise not_a_choice()
+        await decisions.decide(
+            request,
+            principal,
+            _id(report_id),
+            destroy=destroy,
+            reason=Reason(reason),
+            category=None if destroy else Category(category),
+        )
+        return RedirectResponse("/erasures", 303)
+
+    @routes.post("/details/confirm")
+    async def confirmed(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_CONFIRM))]
+    ) -> Response:
+        typed = await typed_of(request)
+        if typed.one("way") not in _WAYS:
+            raise not_a_choice()
+        await decisions.confirm(request, principal, _id(typed.one("report_id")), typed.one("way"))
+        return pages.render(request, "confirmed.html")
+
+    return routes
+
+
+def _id(given: str) -> str:
+    if not _REPORT_ID.fullmatch(given):
+        raise Problem(404, "unknown_report", gettext_noop("There is no such report."))
+    return given
