@@ -98,5 +98,14 @@ class Progress:
             return f"{sum(self._lag.values())} records wait and none was done for {now - self._progressed:.0f} s"
         return None
 
+    def current(self) -> bool:
+        """Whether all that was written until a few seconds ago was dealt with, in this process's partitions.
+
+        False while Kafka does not answer, before the first look at the ends, and while records wait.
+        """
+        if self._owned is None or self._blocked or self._clock.monotonic() - self._sampled > 2 * SAMPLE_SECONDS:
+            return False
+        return self._lag.keys() >= self.owned and not self._waiting()
+
     def _waiting(self) -> bool:
         return any(lag > 0 for lag in self._lag.values())

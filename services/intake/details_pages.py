@@ -1,0 +1,63 @@
+"""``POST /details``: what a counsellor reads before calling. The ticket in the form is the proof; no cookie counts."""
+
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.intake.forms import typed_of
+from services.intake.refusals import RETRY_SECONDS
+from services.intake.rendering import staff_words
+from services.intake.rendering.details import details_of
+from services.intake.vault import ClosedError, Vault
+from shared.centers import TABLES, center
+from shared.errors import TransientError
+from shared.web.gate import OPEN
+from shared.web.pages import Pages
+from shared.web.problems import Problem
+
+_BEHIND_S: Final = 2
+
+
+def router(pages: Pages, vault: Vault) -> APIRouter:
+    """The route of the details."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+
+    @routes.post("/details")
+    async def details(request: Request) -> Response:
+        token = (await typed_of(request)).one("ticket")
+        try:
+            opened = await vault.open(token, request)
+        except ClosedError as error:
+            status, said = staff_words.REFUSALS[error.refusal]
+            wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"
+            return _closed(pages, request, Problem(status, error.refusal.value, said, retry_after=wait))
+        except TransientError:
+            problem = Problem(503, "unavailable", staff_words.AWAY, retry_after=RETRY_SECONDS)
+            return _closed(pages, request, problem)
+        return pages.render(
+            request,
+            "details.html",
+            report_id=opened.ticket.report_id,
+            owner=center(opened.ticket.organisation),
+            purpose=opened.ticket.purpose,
+            stale=opened.stale,
+            details=details_of(opened.document, opened.parts),
+            place=_places(pages, request),
+            words=staff_words,
+        )
+
+    return routes
+
+
+def _closed(pages: Pages, request: Request, problem: Problem) -> Response:
+    if "text/html" not in request.headers.get("accept", ""):
+        raise problem
+    page = pages.render(request, "details-closed.html", status=problem.status_code, said=problem.detail)
+    page.headers.update(problem.headers or {})
+    return page
+
+
+def _places(pages: Pages, request: Request) -> dict[str, str]:
+    korean = pages.language(request) == "ko"
+    here = {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.divisions.items()}
+    return here | {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.elsewhere.items()}

@@ -1,0 +1,82 @@
+"""A report's details in the order a counsellor needs them: what is safe first. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+_FIRST: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text, and when it came."""
+
+    at: datetime
+    number: int
+    """1 for what was lodged; the intake version, or the number of a message, otherwise."""
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the page shows. Of contact, answers and relation only the newest: an older number may be unsafe."""
+
+    received_at: datetime
+    contact: Mapping[str, Any]
+    contact_at: datetime
+    on_behalf: Mapping[str, Any] | None
+    answers: Mapping[str, Any]
+    narratives: tuple[Said, ...]
+    urls: tuple[Said, ...]
+    fingerprints: tuple[Said, ...]
+    messages: tuple[Said, ...]
+    facts: Mapping[str, Any]
+    consents: Mapping[str, Any] | None
+    confirmed_at: datetime | None
+    threat_deadline: datetime | None
+
+    @property
+    def may_contact(self) -> bool:
+        """Whether any way of contact was agreed to."""
+        return bool(self.contact.get("channels"))
+
+
+def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details:
+    """The stored report with its opened parts, in order."""
+    received_at: datetime = document["received_at"]
+    moments = {_FIRST: received_at}
+    moments |= {entry["version"]: entry["at"] for entry in document.get("amendments") or ()}
+    left = {entry["number"]: entry["at"] for entry in document.get("messages") or ()}
+
+    def versions(part: str) -> list[Said]:
+        found = {_FIRST: parts[part]} if part in parts else {}
+        found |= {int(name.rpartition(":")[2]): value for name, value in parts.items() if name.startswith(f"{part}:")}
+        return [Said(moments.get(number, received_at), number, value) for number, value in sorted(found.items())]
+
+    def newest(part: str) -> Said:
+        return versions(part)[-1] if versions(part) else Said(received_at, _FIRST, {})
+
+    contact, answers = newest("contact"), newest("answers").value
+    deadline = answers.get("threat_deadline")
+    life = document.get("life") or {}
+    messages = [
+        Said(left.get(number, received_at), number, value)
+        for name, value in parts.items()
+        if name.startswith("message:") and (number := int(name.rpartition(":")[2]))
+    ]
+    return Details(
+        received_at=received_at,
+        contact=contact.value,
+        contact_at=contact.at,
+        on_behalf=newest("on_behalf").value or None,
+        answers={name: value for name, value in answers.items() if name != "threat_deadline"},
+        narratives=tuple(versions("narrative")),
+        urls=tuple(versions("urls")),
+        fingerprints=tuple(versions("fingerprints")),
+        messages=tuple(sorted(messages, key=lambda message: message.number)),
+        facts=document["facts"],
+        consents=document.get("consents"),
+        confirmed_at=life.get("confirmed_at"),
+        threat_deadline=datetime.fromisoformat(deadline) if deadline else None,
+    )

@@ -1,0 +1,79 @@
+"""The words staff read for the vocabulary's values: terms, where the public reads sentences."""
+
+from typing import Final
+
+from services.intake.rendering import words
+from shared.events.vocabulary import ContactChannel, HarmType, Role, Urgency
+from shared.web.translations import gettext_noop as n
+
+ROLES: Final[dict[str, str]] = {
+    Role.VICTIM: n("The person harmed"),
+    Role.REPRESENTATIVE: n("Somebody on their behalf"),
+    Role.THIRD_PARTY: n("A third party (a tip)"),
+}
+HARMS: Final[dict[str, str]] = {
+    HarmType.FEAR_OF_DISTRIBUTION: n("Fear of distribution"),
+    HarmType.DISTRIBUTION_THREAT: n("Threat of distribution"),
+    HarmType.DISTRIBUTION: n("Distribution"),
+    HarmType.ILLEGAL_FILMING: n("Illegal filming"),
+    HarmType.SYNTHESIS: n("Synthesis or editing"),
+    HarmType.BODY_CAM_PHISHING: n("Body-cam phishing"),
+    HarmType.ONLINE_GROOMING: n("Online grooming"),
+    HarmType.CHILD_MATERIAL: n("Child sexual exploitation material"),
+    HarmType.CYBER_HARASSMENT: n("Cyber harassment"),
+    HarmType.OTHER: n("Other harm"),
+}
+CHANNELS: Final[dict[str, str]] = {
+    ContactChannel.PHONE: n("Phone call"),
+    ContactChannel.TEXT: n("Text message"),
+    ContactChannel.EMAIL: n("E-mail"),
+    ContactChannel.MESSAGE_HERE: n("Only by message with the receipt"),
+}
+URGENCIES: Final[dict[str, str]] = {
+    Urgency.CRITICAL: n("Critical"),
+    Urgency.HIGH: n("High"),
+    Urgency.NORMAL: n("Normal"),
+}
+AGES: Final[dict[str, str]] = dict(words.AGES)
+GENDERS: Final[dict[str, str]] = dict(words.GENDERS)
+RELATIONSHIPS: Final[dict[str, str]] = dict(words.RELATIONSHIPS)
+PLATFORMS: Final[dict[str, str]] = dict(words.PLATFORMS)
+RELATIONS: Final[dict[str, str]] = dict(words.RELATIONS)
+CONSENTS: Final[dict[str, str]] = {
+    "personal": n("Personal data"),
+    "sensitive": n("Sensitive data"),
+    "share_with_center": n("Passing on to the centre"),
+}
+ANSWERS: Final[dict[str, str]] = {
+    "still_spreading": n("Still spreading"),
+    "threatened": n("Threatened"),
+    "money_demanded": n("Money demanded"),
+}
+PURPOSES: Final[dict[str, str]] = {
+    "first_contact": n("First contact"),
+    "follow_up": n("Follow-up"),
+    "deletion_support": n("Deletion support"),
+    "message": n("A message to read"),
+    "handover": n("Handover"),
+    "erasure": n("Erasure"),
+}
+REFUSALS: Final[dict[str, tuple[int, str]]] = {
+    "ticket_invalid": (403, n("This ticket does not count. Open the details again from the case.")),
+    "ticket_expired": (410, n("This ticket ran out: it is good for 60 seconds. Open the details again from the case.")),
+    "ticket_used": (410, n("This ticket was used before: it opens once. Open the details again from the case.")),
+    "not_allowed": (403, n("Only counsellors and leads of the centre that owns the report may open its details.")),
+    "unknown_report": (404, n("There is no such report here.")),
+    "withdrawn": (410, n("The reporter withdrew this report. Its details are sealed, and nobody may contact them.")),
+    "erased": (410, n("This report was erased. Its details are gone for good.")),
+    "owner_changed": (409, n("Another centre owns this report now. Only that centre may open its details.")),
+    "owner_not_known_yet": (
+        503,
+        n("It is not known here yet that your centre owns this report. Please try again in a moment, from the case."),
+    ),
+    "not_opened": (
+        500,
+        n("The details could not be opened, and that was recorded. Please call the central desk."),
+    ),
+}
+"""Status and words of each reason why details stay closed."""
+AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")

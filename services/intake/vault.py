@@ -1,0 +1,165 @@
+"""Opens a report's details to whoever brings a ticket: judged, used up and written down before anything is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.model.report import Progress
+from services.intake.policy import erasure
+from services.intake.policy.opening import Refusal, judge
+from services.intake.store import documents
+from services.intake.store.changes import Changes
+from services.intake.store.documents import Document
+from services.intake.store.tickets import UsedTickets
+from shared import log as logs
+from shared.audit.entries import STALE, where_of
+from shared.audit.model import Entry, Outcome
+from shared.audit.store import AuditLog
+from shared.clock import Clock
+from shared.errors import IeumError, PermanentError, TransientError
+from shared.identity.roles import Action
+from shared.identity.source import Identity
+from shared.identity.tokens import Ticket, TokenError
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring
+
+_log = logs.get(__name__)
+
+PATIENCE_S: Final = 2.0
+"""How long a ticket that is ahead of what intake has read may wait for it."""
+_LOOK_S: Final = 0.1
+_SWEEP_S: Final = 60.0
+_KEPT_AFTER: Final = timedelta(minutes=5)
+"""A used ticket is remembered for so long after it expired: clocks differ."""
+
+OPENED: Final = Counter(
+    "intake_details", "Details asked for with a ticket, by outcome.", ["outcome"], registry=REGISTRY
+)
+
+
+class ClosedError(IeumError):
+    """The details stay closed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """``refusal`` says why."""
+        super().__init__(refusal.value)
+        self.refusal: Final = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A report's details, for one look."""
+
+    ticket: Ticket
+    document: Document
+    parts: dict[str, Any]
+    stale: bool
+    """The owner is the last known one: Kafka does not answer, or intake has not read all of it."""
+
+
+class Vault:
+    """Opens details."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        changes: Changes,
+        used: UsedTickets,
+        keyring: Keyring,
+        audit: AuditLog,
+        clock: Clock,
+        current: Callable[[], bool],
+    ) -> None:
+        """``current`` says whether intake has read all that routing wrote until a few seconds ago."""
+        self._identity = identity
+        self._changes = changes
+        self._used = used
+        self._keyring = keyring
+        self._audit = audit
+        self._clock = clock
+        self.current: Final = current
+
+    async def run(self) -> None:
+        """Forget tickets that expired, until cancelled."""
+        while True:
+            try:
+                await self._used.sweep(self._clock.now() - _KEPT_AFTER)
+            except TransientError as error:
+                _log.debug("vault.not_swept", said=str(error))
+            await self._clock.sleep(_SWEEP_S)
+
+    async def open(self, token: str, request: Request) -> Opened:
+        """The details. Raises ``ClosedError``, or ``TransientError`` where store or audit do not answer."""
+        try:
+            ticket = self._identity.ticket(token)
+        except TokenError as error:
+            refusal = Refusal.EXPIRED if error.code == "expired" else Refusal.INVALID
+            raise self._closed(refusal, self._unsigned(request, refusal, error.code)) from None
+        document, refused = await self._judged(ticket, patience_s=PATIENCE_S)
+        if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
+            refused = Refusal.USED
+        if refused is None:
+            stale = not self.current()
+            detail = {STALE: "routings"} if stale else {}
+            await self._audit.append(self._line(request, ticket, Outcome.DONE, **detail))
+            # Once more: what was withdrawn or moved while that was written is not shown.
+            document, refused = await self._judged(ticket)
+            if refused is None:
+                return self._opened(request, ticket, document, stale=stale)
+        raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value))
+
+    def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> Opened:
+        try:
+            parts = documents.opened(document, self._keyring)
+        except PermanentError as error:
+            _log.critical("vault.not_opened", reason=error.reason)
+            line = self._line(request, ticket, Outcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
+            raise self._closed(Refusal.NOT_OPENED, line) from None
+        OPENED.labels("opened").inc()
+        return Opened(ticket, document, parts, stale)
+
+    async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, Refusal | None]:
+        until = self._clock.monotonic() + patience_s
+        while True:
+            document = await self._changes.of_report(ticket.report_id)
+            if document is None:
+                return {}, Refusal.UNKNOWN
+            owned = Progress.model_validate(document.get("progress") or {}).ownership
+            refusal = judge(ticket, erasure.access_of(erasure.life_of(document)), owned)
+            if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:
+                return document, refusal
+            await self._clock.sleep(_LOOK_S)
+
+    def _closed(self, refusal: Refusal, line: Entry) -> ClosedError:
+        OPENED.labels(refusal.value).inc()
+        self._audit.note(line)
+        return ClosedError(refusal)
+
+    def _line(self, request: Request, ticket: Ticket, outcome: Outcome, **detail: str) -> Entry:
+        return Entry(
+            at=self._clock.now(),
+            action=Action.DETAILS_OPEN,
+            where=where_of(request),
+            outcome=outcome,
+            actor=ticket.subject,
+            organisation=ticket.organisation,
+            roles=tuple(ticket.roles),
+            report_id=ticket.report_id,
+            reason=ticket.purpose,
+            detail={"ownership": str(ticket.ownership), **detail},
+        )
+
+    def _unsigned(self, request: Request, refusal: Refusal, code: str) -> Entry:
+        return Entry(
+            at=self._clock.now(),
+            action=Action.DETAILS_OPEN,
+            where=where_of(request),
+            outcome=Outcome.REFUSED,
+            reason=refusal.value,
+            detail={"said": code},
+        )
