@@ -1,0 +1,215 @@
+"""What may happen to a few reports: everything a reporter, two centres' staff, a clock and a slow bus can do.
+
+No act waits for what it leads to, unless a rule settles: that is where the interleavings come from. An act may be
+refused; what is asserted here is only that somebody who saw an older ownership is always refused.
+"""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from services.notify.desk import Done
+from services.notify.model import Case, TransferReason
+from shared.centers import CENTER_IDS
+from shared.events.base import Event
+from shared.events.reports import (
+    ReportAmended,
+    ReportFacts,
+    ReportMessageLeft,
+    ReportReceived,
+    ReportReinstated,
+    ReportWithdrawn,
+)
+from shared.events.vocabulary import CenterState, Outcome
+from shared.identity.principal import Principal
+from shared.identity.roles import StaffRole
+from tests.integration.ownership.house import House
+
+PLACES: Final = ("busan", "ulsan", "jeju")
+URGENCIES: Final = ("normal", "critical")
+SHOWN_S: Final = 15.0
+
+
+class Report:
+    """One report as its reporter and the staff of this test know it."""
+
+    def __init__(self, division: str, urgency: str, declined: tuple[str, ...]) -> None:
+        self.report_id = str(uuid.uuid4())
+        self.division = division
+        self.urgency = urgency
+        self.declined = declined
+        self.intake_version = 0
+        self.withdrawn = False
+        self.seen: list[tuple[int, str]] = []
+        """Ownerships staff have seen, with their centres, oldest first."""
+
+    def facts(self) -> ReportFacts:
+        return ReportFacts.model_validate(
+            {
+                "role": "victim",
+                "harm_types": ["distribution"],
+                "urgency": self.urgency,
+                "urgency_reasons": ["none_of_these"],
+                "division": self.division,
+                "channel": "web",
+                "language": "ko",
+                "declined_centers": self.declined,
+                "triage_version": 1,
+            }
+        )
+
+    def next(self) -> dict[str, Any]:
+        self.intake_version += 1
+        return {"report_id": self.report_id, "intake_version": self.intake_version}
+
+
+class Play:
+    """The acts of one example, over services that go on from one example to the next."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.reports: list[Report] = []
+        self.states = dict.fromkeys(CENTER_IDS, CenterState.OPEN)
+        self.done: list[str] = []
+        """What was done, for whoever reads a failure."""
+
+    def report(self, number: int) -> Report:
+        return self.reports[number % len(self.reports)]
+
+    # --- the reporter
+
+    async def lodge(self, division: str, urgency: str, declined: tuple[str, ...] = ()) -> None:
+        one = Report(division, urgency, declined)
+        self.reports.append(one)
+        received_at = self.house.clock.now()
+        await self._told(one, ReportReceived(**one.next(), received_at=received_at, facts=one.facts()))
+
+    async def message(self, number: int) -> None:
+        one = self.report(number)
+        await self._told(one, ReportMessageLeft(**one.next(), left_at=self.house.clock.now()))
+
+    async def amend(self, number: int, other: str) -> None:
+        """Sometimes after the withdrawal too: the two race, and it must be passed on without bringing anything back."""
+        one = self.report(number)
+        one.urgency = "critical"
+        one.declined = tuple(dict.fromkeys((*one.declined, other)))[:3]
+        amended_at = self.house.clock.now()
+        await self._told(one, ReportAmended(**one.next(), amended_at=amended_at, facts=one.facts()))
+
+    async def withdraw(self, number: int) -> None:
+        one = self.report(number)
+        if not one.withdrawn:
+            one.withdrawn = True
+            await self._told(one, ReportWithdrawn(**one.next(), withdrawn_at=self.house.clock.now()))
+
+    async def reinstate(self, number: int) -> None:
+        one = self.report(number)
+        if one.withdrawn:
+            one.withdrawn = False
+            await self._told(one, ReportReinstated(**one.next(), reinstated_at=self.house.clock.now()))
+
+    async def repeat(self, number: int, topic: str) -> None:
+        """Duplicates and late events: everything a topic holds about the report, once more."""
+        self.done.append(f"repeat {topic} {number}")
+        await self.house.again(self.report(number).report_id, topic)
+
+    async def _told(self, one: Report, event: Event) -> None:
+        self.done.append(f"{event.TYPE} {self.reports.index(one)}")
+        await self.house.tell(event)
+
+    # --- staff
+
+    async def acknowledge(self, number: int, *, late: bool = False) -> None:
+        case, ownership, who = await self._at(number, late=late)
+        self._judged("acknowledge", case, ownership, await self.house.desk.acknowledge(who, case.report_id, ownership))
+
+    async def contact(self, number: int, *, late: bool = False) -> None:
+        case, ownership, who = await self._at(number, late=late)
+        done = await self.house.desk.contact(who, case.report_id, ownership, reached=True)
+        self._judged("contact", case, ownership, done)
+
+    async def close(self, number: int, *, late: bool = False) -> None:
+        case, ownership, who = await self._at(number, late=late)
+        done = await self.house.desk.close(who, case.report_id, ownership, Outcome.SUPPORTED)
+        self._judged("close", case, ownership, done)
+
+    async def reopen(self, number: int, *, late: bool = False) -> None:
+        case, ownership, who = await self._at(number, late=late)
+        self._judged("reopen", case, ownership, await self.house.desk.reopen(who, case.report_id, ownership))
+
+    async def offer(self, number: int, to: str, *, late: bool = False) -> None:
+        case, ownership, who = await self._at(number, late=late)
+        done = await self.house.desk.offer(who, case.report_id, ownership, to, TransferReason.CAPACITY)
+        self._judged("offer", case, ownership, done)
+
+    async def take_and_offer(self, number: int, to: str) -> None:
+        await self.acknowledge(number)
+        await self.offer(number, to)
+
+    async def answer(self, number: int, *, accepts: bool) -> None:
+        case, _, _ = await self._at(number)
+        if case.offer is None:
+            return
+        who = principal(case.offer.to_center_id)
+        act = self.house.desk.accept if accepts else self.house.desk.decline
+        done = await act(who, case.report_id, case.offer.offer_id)
+        self._judged("accept" if accepts else "decline", case, None, done)
+
+    async def recall(self, number: int) -> None:
+        case, _, who = await self._at(number)
+        if case.offer is not None:
+            self._judged("recall", case, None, await self.house.desk.recall(who, case.report_id, case.offer.offer_id))
+
+    async def set_center(self, center_id: str, state: CenterState) -> None:
+        self.done.append(f"{center_id} {state}")
+        self.states[center_id] = state
+        await self.house.desk.set_duty(center_id, state, 3, 15)
+
+    async def set_all(self, state: CenterState) -> None:
+        for center_id in CENTER_IDS:
+            if self.states[center_id] is not state:
+                await self.set_center(center_id, state)
+
+    async def _at(self, number: int, *, late: bool = False) -> tuple[Case, int, Principal]:
+        """The case as notify shows it, and somebody who saw it now, or who saw it when it was first seen."""
+        one = self.report(number)
+        async with asyncio.timeout(SHOWN_S):
+            while (case := await self.house.desk.case(one.report_id)) is None:  # noqa: ASYNC110  # nobody tells a test
+                await asyncio.sleep(0.01)
+        if not one.seen or one.seen[-1] != (case.ownership, case.center_id):
+            one.seen.append((case.ownership, case.center_id))
+        ownership, center = one.seen[0] if late else one.seen[-1]
+        return case, ownership, principal(center)
+
+    def _judged(self, act: str, before: Case, ownership: int | None, done: Done | None) -> None:
+        assert done is not None, f"{act}: the case is gone"
+        self.done.append(f"{act} under {ownership} of {before.ownership}: {done.why or 'done'}")
+        if ownership is not None and ownership < before.ownership:
+            assert done.why is not None, f"{act} under ownership {ownership} while it was {before.ownership}"
+
+    # --- time and the bus
+
+    async def let_pass(self, hours: float) -> None:
+        self.done.append(f"{hours} hours pass")
+        self.house.clock.jump(hours)
+
+    async def hold(self) -> None:
+        """From now on what staff do is published late."""
+        self.done.append("the bus is slow")
+        self.house.slow.flows.clear()
+
+    async def release(self) -> None:
+        self.done.append("the bus flows")
+        self.house.slow.flows.set()
+
+    async def at_once(self, *acts: Any) -> None:
+        """Several acts side by side."""
+        self.done.append("at once:")
+        await asyncio.gather(*acts)
+
+
+def principal(center_id: str) -> Principal:
+    """A lead of a centre."""
+    now = datetime.now(UTC)
+    return Principal(f"s-{center_id}", center_id, frozenset({StaffRole.LEAD}), "session", now, now + timedelta(days=1))
