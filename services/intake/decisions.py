@@ -132,8 +132,8 @@ class Decisions:
             await self._apply(request, principal, action, report_id, judge, reason, detail)
         except RefusedError as error:
             self._trail.staff_refused(request, principal, action, report_id, error.code)
-            status, detail = _REFUSALS[error.code]
-            raise Problem(status, error.code, detail) from None
+            status, words = _REFUSALS[error.code]
+            raise Problem(status, error.code, words) from None
         except TransientError:
             raise unavailable() from None
 

@@ -19,7 +19,7 @@ from services.intake.policy.lodging import LodgingKeys
 from services.intake.settings import IntakeSettings
 from shared.bus.connection import client_options, topic_name
 from shared.bus.publisher import Publisher
-from shared.clock import SystemClock
+from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.identity.roles import Scope
 from shared.settings import BusSettings, StoreSettings
@@ -91,14 +91,20 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def running(
-    bus_settings: BusSettings, store_settings: StoreSettings, *, opened: bool = True, **more: Any
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    *,
+    opened: bool = True,
+    clock: Clock | None = None,
+    **more: Any,
 ) -> AsyncIterator[Desk]:
-    intake = main.build(settings(**more), bus_settings, store_settings, SystemClock())
+    clock = clock or SystemClock()
+    intake = main.build(settings(**more), bus_settings, store_settings, clock)
     work = asyncio.create_task(intake.work())
     transport = httpx.ASGITransport(app=intake.app)
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
-            people = TestIdentity(SystemClock())
+            people = TestIdentity(clock)
             intake.identity.learn(people.document())
             desk = Desk(intake, http, bus_settings, people, {})
             if opened:
