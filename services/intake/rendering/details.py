@@ -6,6 +6,16 @@ from datetime import datetime
 from typing import Any, Final
 
 _FIRST: Final = 1
+_NO_CONTACT: Final[Mapping[str, Any]] = {
+    "channels": (),
+    "name": None,
+    "phone": None,
+    "email": None,
+    "hours": None,
+    "may_leave_message": False,
+    "not_safe": None,
+}
+_NOT_SAID: Final[Mapping[str, Any]] = {"relation": None, "victim_knows": None, "victim_agrees": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class Details:
     received_at: datetime
     contact: Mapping[str, Any]
     contact_at: datetime
-    on_behalf: Mapping[str, Any] | None
+    on_behalf: Mapping[str, Any]
     answers: Mapping[str, Any]
     narratives: tuple[Said, ...]
     urls: tuple[Said, ...]
@@ -39,7 +49,7 @@ class Details:
     @property
     def may_contact(self) -> bool:
         """Whether any way of contact was agreed to."""
-        return bool(self.contact.get("channels"))
+        return bool(self.contact["channels"])
 
 
 def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details:
@@ -67,9 +77,9 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     ]
     return Details(
         received_at=received_at,
-        contact=contact.value,
+        contact={**_NO_CONTACT, **contact.value},
         contact_at=contact.at,
-        on_behalf=newest("on_behalf").value or None,
+        on_behalf={**_NOT_SAID, **newest("on_behalf").value},
         answers={name: value for name, value in answers.items() if name != "threat_deadline"},
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),

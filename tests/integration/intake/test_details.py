@@ -1,0 +1,230 @@
+"""Details open to the owning centre's staff, once per ticket, written down first; everybody else is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.engines import Engines
+from services.intake.store.documents import Document
+from shared.audit.model import Line
+from shared.audit.reading import Filter, Reader
+from shared.clock import SystemClock, seoul_day
+from shared.errors import TransientError
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, running, until
+from tests.integration.intake.test_accepting import PERSONAL
+from tests.integration.intake.test_following import routing
+from tests.integration.intake.test_outages import settings_of
+from tests.support.staff import TestIdentity
+
+TOLD: dict[str, Any] = PERSONAL
+HTML = {"Accept": "text/html", "Accept-Language": "en"}
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+async def owned(desk: Desk, center_id: str = "busan", version: int = 1) -> str:
+    """A report with everything personal in it, owned by a centre as intake knows."""
+    report_id = str((await desk.lodge({**LEAST, **PERSONAL})).json()["report_id"])
+    await moved(desk, report_id, center_id, version)
+    return report_id
+
+
+async def moved(desk: Desk, report_id: str, center_id: str, version: int) -> None:
+    await desk.publish([await routing(desk, report_id, version, center_id)])
+
+    async def known() -> bool:
+        stored = await desk.collection.find_one({"_id": report_id})
+        ownership = stored["progress"]["ownership"]
+        return bool(ownership and ownership["ownership"] == version)
+
+    await until(known)
+
+
+async def opened(desk: Desk, ticket: str, **more: Any) -> httpx.Response:
+    return await desk.http.post("/details", data={"ticket": ticket}, headers={**HTML, **more})
+
+
+async def code_of(desk: Desk, ticket: str) -> tuple[int, str]:
+    answer = await desk.http.post("/details", data={"ticket": ticket})
+    return answer.status_code, str(answer.json()["code"])
+
+
+async def lines(desk: Desk) -> list[Line]:
+    await desk.intake.audit.settle()
+    found, _ = await Reader(desk.intake.audit).page(
+        Filter(day=seoul_day(SystemClock().now()), action="details.open", actor=None)
+    )
+    return found
+
+
+async def current(desk: Desk) -> None:
+    async def is_current() -> bool:
+        return desk.intake.vault.current()
+
+    await until(is_current)
+
+
+async def test_the_owning_centre_reads_everything_and_it_is_written_down(desk: Desk) -> None:
+    report_id = await owned(desk)
+    await current(desk)
+    page = await opened(desk, desk.people.ticket(report_id, "busan", "counsellor", subject="s-1"))
+    assert page.status_code == 200
+    assert page.headers["cache-control"] == "no-store"
+    texts = [TOLD["narrative"], *TOLD["urls"], *TOLD["fingerprints"], *TOLD["contact"].values()]
+    assert [text for text in texts if isinstance(text, str) and text not in page.text] == []
+    assert f'href="{TOLD["urls"][0]}' not in page.text
+    assert "Not allowed: leave nothing behind" in page.text
+    [line] = await lines(desk)
+    assert (line.actor, line.organisation, line.outcome, line.reason) == ("s-1", "busan", "done", "first_contact")
+    assert line.report == desk.intake.audit.keys.reference(report_id)
+    assert line.detail == {"ownership": "1"}
+    assert await desk.intake.audit.verify() == []
+
+
+async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same_time(
+    desk: Desk, bus_settings: BusSettings, store_settings: StoreSettings
+) -> None:
+    report_id = await owned(desk)
+    async with running(bus_settings, store_settings) as second:
+        second.intake.identity.learn(desk.people.document())
+        for _ in range(5):
+            ticket = desk.people.ticket(report_id, "busan")
+            answers = await asyncio.gather(*(opened(one, ticket) for one in (desk, second) * 3))
+            assert sorted(answer.status_code for answer in answers) == [200] + [410] * 5
+            assert await code_of(second, ticket) == (410, "ticket_used")
+    assert [line.detail.get("refused") for line in await lines(desk)].count(None) == 5
+
+
+async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(desk: Desk) -> None:
+    report_id = await owned(desk)
+    clock, people = SystemClock(), desk.people
+    stranger = TestIdentity(clock)
+    ticket = people.ticket(report_id, "busan")
+    head, body, signature = ticket.split(".")
+    people.revoke("s" * 20)
+    late = clock.now() - timedelta(seconds=61)
+    refusals = {
+        "ticket_invalid": [
+            "",
+            "x" * 200,
+            stranger.ticket(report_id, "busan"),
+            f"{head}.{body}.{signature[:-4]}AAAA",
+            f"{head}.{stranger.ticket(report_id, 'jeju').split('.')[1]}.{signature}",
+            people.token("busan", "counsellor"),
+            people.ticket(report_id, "busan", session="s" * 20),
+        ],
+        "ticket_expired": [
+            people.ticket(report_id, "busan", issued_at=late),
+            people.ticket(report_id, "busan", lasts=timedelta(hours=2)),
+        ],
+        "not_allowed": [people.ticket(report_id, "busan", "operator")],
+        "owner_changed": [people.ticket(report_id, "jeju")],
+        "unknown_report": [people.ticket("00000000-0000-4000-8000-000000000000", "busan")],
+    }
+    desk.intake.identity.learn(people.document())
+    for code, tickets in refusals.items():
+        for one in tickets:
+            assert (await code_of(desk, one))[1] == code, (code, one[:20])
+    told = await lines(desk)
+    assert len(told) == sum(map(len, refusals.values()))
+    assert {line.outcome for line in told} == {"refused"}
+    assert (await opened(desk, ticket)).status_code == 200  # none of it used the real one up
+
+
+async def test_the_old_owner_is_refused_once_the_new_one_is_known(desk: Desk) -> None:
+    report_id = await owned(desk)
+    before = desk.people.ticket(report_id, "busan", ownership=1)
+    await moved(desk, report_id, "jeju", 2)
+    assert await code_of(desk, before) == (409, "owner_changed")
+    assert await code_of(desk, desk.people.ticket(report_id, "busan", ownership=2)) == (409, "owner_changed")
+    assert (await opened(desk, desk.people.ticket(report_id, "jeju", ownership=2))).status_code == 200
+
+
+async def test_a_ticket_that_is_ahead_waits_for_intake_a_moment_and_not_longer(desk: Desk) -> None:
+    report_id = await owned(desk)
+    ahead = desk.people.ticket(report_id, "jeju", ownership=2)
+    assert await code_of(desk, ahead) == (503, "owner_not_known_yet")
+    waiting = asyncio.create_task(opened(desk, ahead))
+    await desk.publish([await routing(desk, report_id, 2, "jeju")])
+    assert (await waiting).status_code == 200
+
+
+async def test_a_withdrawn_report_is_sealed_at_once_and_open_again_after_second_thoughts(desk: Desk) -> None:
+    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
+    report_id = body["report_id"]
+    await moved(desk, report_id, "busan", 1)
+    for path, code in (("withdraw", 410), ("reinstate", 200)):
+        done = await desk.http.post(
+            f"/api/v1/receipts/{path}", json={"receipt": body["receipt"]}, headers=desk.headers()
+        )
+        assert done.status_code == 200, done.text
+        assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == code
+    assert [line.detail.get("refused") for line in await lines(desk)] == [None, "withdrawn"]
+
+
+async def test_swapped_sealed_parts_open_nothing(desk: Desk) -> None:
+    first, second = await owned(desk), await owned(desk)
+    stored: Document = await desk.collection.find_one({"_id": second})
+    taken = stored["sealed"]["fields"]
+    swaps: list[Document] = [
+        {"sealed.fields.narrative": taken["narrative"]},
+        {"sealed.key": stored["sealed"]["key"]},
+        {"sealed.fields.narrative": taken["urls"]},
+    ]
+    whole: Document = await desk.collection.find_one({"_id": first})
+    for swap in swaps:
+        await desk.collection.update_one({"_id": first}, {"$set": swap})
+        answer = await opened(desk, desk.people.ticket(first, "busan"))
+        assert answer.status_code == 500
+        assert TOLD["narrative"] not in answer.text
+        await desk.collection.replace_one({"_id": first}, whole)
+    assert (await opened(desk, desk.people.ticket(first, "busan"))).status_code == 200
+
+
+async def test_what_cannot_be_written_down_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    report_id = await owned(desk)
+
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    monkeypatch.setattr(desk.intake.audit, "_write", away)
+    answer = await opened(desk, desk.people.ticket(report_id, "busan"))
+    assert answer.status_code == 503
+    assert TOLD["narrative"] not in answer.text
+
+
+async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
+    own_engines: Engines, unique: str
+) -> None:
+    bus, store = settings_of(own_engines, unique)
+    async with running(bus, store) as desk:
+        report_id = await owned(desk)
+        await current(desk)
+        assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == 200
+        own_engines.kill_kafka()
+
+        async def noticed() -> bool:
+            return not desk.intake.vault.current()
+
+        await until(noticed, 40)
+        page = await opened(desk, desk.people.ticket(report_id, "busan"))
+        assert page.status_code == 200
+        assert "The last known owner counts" in page.text
+        newest, older = await lines(desk)
+        assert newest.detail["stale"] == "routings"
+        assert "stale" not in older.detail
+        own_engines.start_kafka()
+        await until(lambda: _current_again(desk), 60)
+
+
+async def _current_again(desk: Desk) -> bool:
+    return desk.intake.vault.current()
