@@ -5,15 +5,18 @@ from typing import cast
 
 from services.notify import instruments
 from services.notify.hub import Hub
-from services.notify.model import Case
+from services.notify.model import AwaitingKind, Case, EntryKind
 from services.notify.policy import Rules
-from services.notify.projection import RoutingEvent, fold
+from services.notify.projection import RoutingEvent, added, fold
 from services.notify.rendering import alias
 from services.notify.store.cases import CaseStore, Change
+from shared import log
 from shared.bus.consumer import Received, Rejected
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.vocabulary import CauseKind
 
+_LOG = log.get(__name__)
 _ROUNDS = 20
 
 
@@ -37,7 +40,7 @@ class Routings:
         for _ in range(_ROUNDS):
             changes = self._fold(batch, known, longer)
             saved = await self._store.save(changes, self._clock.now())
-            self._tell([c.case for c in changes if c.case.report_id not in saved.lost])
+            self._tell([c.case for c in changes if c.case.report_id not in saved.lost], known)
             if not saved.lost:
                 return None
             for report_id in saved.alias_taken:
@@ -56,12 +59,13 @@ class Routings:
                 changed[event.report_id] = after
         return [_change(case, known.get(report_id), longer.get(report_id, 0)) for report_id, case in changed.items()]
 
-    def _tell(self, cases: list[Case]) -> None:
+    def _tell(self, cases: list[Case], known: dict[str, Case]) -> None:
         if not cases:
             return
         self._hub.publish(cases)
         now = self._clock.now()
         for case in cases:
+            _count(known.get(case.report_id), case)
             if case.version == 1:
                 instruments.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
         self._on_due()
@@ -81,3 +85,24 @@ def _change(case: Case, known: Case | None, longer: int) -> Change:
     if known is not None:
         return Change(case.model_copy(update={"rev": known.rev + 1}), known.rev)
     return Change(case.model_copy(update={"rev": 1, "alias": alias(case.report_id, longer)}), 0)
+
+
+_VOID = {
+    EntryKind.VOID: "acknowledgement",
+    EntryKind.MOVE_VOID: "transfer",
+    EntryKind.CLOSING_VOID: "closing",
+    EntryKind.REOPENING_VOID: "reopening",
+}
+
+
+def _count(before: Case | None, after: Case) -> None:
+    """What became of what staff did."""
+    for entry in added(before, after):
+        if entry.kind in _VOID:
+            instruments.VOID.labels(_VOID[entry.kind]).inc()
+            _LOG.info("cases.void", act=_VOID[entry.kind], reason=entry.reason, ownership=after.ownership)
+        if entry.kind in (EntryKind.MOVE_VOID, EntryKind.OFFER_DIED):
+            instruments.TRANSFERS.labels("void" if entry.kind is EntryKind.MOVE_VOID else "died").inc()
+    moving = before is not None and before.awaiting is not None and before.awaiting.kind is AwaitingKind.MOVING
+    if moving and after.moved_by is CauseKind.CASE_EVENT and before is not None and after.ownership > before.ownership:
+        instruments.TRANSFERS.labels("moved").inc()

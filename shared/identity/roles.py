@@ -109,7 +109,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_CLOSE: {_LEAD: _S},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},
-    Action.DEAD_READ: {_LEAD: _S, _ADMIN: _S},
+    Action.DEAD_READ: {_COUNSELLOR: _S, _LEAD: _S, _ADMIN: _S},
     Action.TABLES_READ: {_ANALYST: _A, _LEAD: _A, _AUDITOR: _A},
     Action.OPERATIONS_READ: {_LEAD: _S, _ADMIN: _S, _AUDITOR: _A},
     Action.AUDIT_READ: {_AUDITOR: _A},

@@ -35,6 +35,8 @@ def event(kind: str, number: int = 1, /, **changes: Any) -> RoutingEvent:
             body["decision"][name] = value
         elif name == "cause":
             body["cause"] = {"kind": value}
+        elif name == "whole_cause":
+            body["cause"] = value
         else:
             body[name] = value
     return cast("RoutingEvent", EVENT_TYPES[f"{kind}.v1"].model_validate(body))

@@ -1,0 +1,271 @@
+"""Any order of what staff, reporters, centres and the bus do: one owner, one offer, nothing on a stale ownership."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.notify import decisions, policy
+from services.notify.decisions import Answer, Refusal, Who
+from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, TransferReason
+from services.notify.policy import Rules
+from services.notify.projection import added, fold, sort_key
+from shared.events.cases import CaseEvent
+from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind
+from tests.unit.notify.samples import NOW, TRACE, event
+from tests.unit.notify.small_router import CENTRES, SmallRouter
+
+RULES = Rules()
+ORGS = st.sampled_from((*CENTRES, "daegu"))
+VOID = {EntryKind.MOVE_VOID, EntryKind.CLOSING_VOID, EntryKind.REOPENING_VOID}
+
+
+class Interleavings(RuleBasedStateMachine):
+    """Notify's case, routing in small, and a bus between them that repeats and delays."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.router = SmallRouter()
+        self.now = NOW
+        self.told: list[CaseEvent] = []
+        self.read = 0
+        self.folded = 0
+        self.case: Case | None = None
+        self.deliver()
+
+    # What staff do.
+
+    def act(self, org: str, ownership: int | None, decide: Callable[[Case], Answer | Refusal]) -> None:
+        case = self.known
+        answer = decide(case)
+        if isinstance(answer, Refusal):
+            return
+        stale = ownership is not None and ownership != case.ownership
+        assert not stale, "an act on an ownership that is over"
+        if answer.case is case:
+            return
+        assert answer.case.rev == case.rev + 1
+        if answer.event is None:
+            assert answer.case.case_version == case.case_version
+        else:
+            assert org == case.center_id or answer.event.TYPE.startswith("case.transfer_")
+            assert case.state is not CaseState.ENDED or answer.event.TYPE == "case.reopened.v1"
+            assert case.ended is not EndReason.WITHDRAWN
+            assert case.awaiting is None
+            self.publish(answer.event, case)
+        self.case = answer.case
+
+    def publish(self, made: CaseEvent, before: Case) -> None:
+        assert made.case_version == before.case_version + 1
+        assert (made.ownership, made.center_id) == (before.ownership, before.center_id)
+        self.told.append(made)
+
+    @property
+    def known(self) -> Case:
+        assert self.case is not None
+        return self.case
+
+    def seen(self, back: int) -> int:
+        return max(self.known.ownership - back, 1)
+
+    @rule(org=ORGS, back=st.integers(0, 1))
+    def acknowledge(self, org: str, back: int) -> None:
+        own = self.seen(back)
+        self.act(org, own, lambda case: decisions.acknowledge(case, Who("kim", org), own, self.now))
+
+    @rule(org=ORGS, back=st.integers(0, 1), what=st.sampled_from(("assign", "contact", "support", "refer")))
+    def work(self, org: str, back: int, what: str) -> None:
+        own, who = self.seen(back), Who("kim", org)
+        acts: dict[str, Callable[[Case], Answer | Refusal]] = {
+            "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
+            "contact": lambda case: decisions.contact(case, who, own, reached=True, now=self.now),
+            "support": lambda case: decisions.support(case, who, own, SupportKind.DELETION, self.now),
+            "refer": lambda case: decisions.refer(case, who, own, "central", self.now),
+        }
+        self.act(org, own, acts[what])
+
+    @rule(org=ORGS, back=st.integers(0, 1))
+    def close(self, org: str, back: int) -> None:
+        own = self.seen(back)
+        self.act(org, own, lambda case: decisions.close(case, Who("kim", org), own, Outcome.SUPPORTED, self.now))
+
+    @rule(org=ORGS, back=st.integers(0, 1))
+    def reopen(self, org: str, back: int) -> None:
+        own = self.seen(back)
+        self.act(org, own, lambda case: decisions.reopen(case, Who("kim", org), own, self.now))
+
+    @rule(org=ORGS, to=ORGS, back=st.integers(0, 1))
+    def offer(self, org: str, to: str, back: int) -> None:
+        own, receiver, before = self.seen(back), self.center(to), self.known.offer
+
+        def decide(case: Case) -> Answer | Refusal:
+            return decisions.offer(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
+
+        self.act(org, own, decide)
+        assert before is None or self.known.offer == before, "a second offer took the place of the first"
+
+    @rule(org=ORGS, how=st.sampled_from(("accept", "decline", "recall")), old=st.booleans())
+    def answer(self, org: str, how: str, *, old: bool) -> None:
+        offer, past = self.known.offer, self.known.past_offer
+        chosen = past if old else offer
+        offer_id = chosen.offer_id if chosen is not None else "offer-0"
+        who = Who("lee", org)
+        ways: dict[str, Callable[[Case], Answer | Refusal]] = {
+            "accept": lambda case: decisions.accept(case, who, offer_id, self.center(org), self.now),
+            "decline": lambda case: decisions.decline(case, who, offer_id, self.now),
+            "recall": lambda case: decisions.recall(case, who, offer_id, self.now),
+        }
+        if offer is None:
+            before = self.known
+            self.act(org, None, ways[how])
+            assert self.known is before, "an offer that is over was answered"
+        else:
+            self.act(org, None, ways[how])
+
+    @rule(minutes=st.sampled_from((1, 29, 31)))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+        case = self.known
+        over = decisions.expire(case, self.now)
+        if over is not None:
+            assert over.event is not None
+            self.publish(over.event, case)
+            self.case = over.case
+
+    # What centres and reporters do.
+
+    @rule(center=st.sampled_from(CENTRES))
+    def center_closes(self, center: str) -> None:
+        self.router.close(center)
+
+    @rule(center=st.sampled_from(CENTRES))
+    def center_opens(self, center: str) -> None:
+        self.router.open(center)
+
+    @rule()
+    def withdraw(self) -> None:
+        self.router.withdraw()
+
+    @rule()
+    def reinstate(self) -> None:
+        self.router.reinstate()
+
+    @rule(kind=st.sampled_from(("amended", "message_left")))
+    def reporter_adds(self, kind: str) -> None:
+        if self.router.ended != "withdrawn":
+            self.router.add(kind)
+
+    # What the bus does.
+
+    @precondition(lambda self: self.read < len(self.told))
+    @rule()
+    def routing_reads(self) -> None:
+        self.router.take(self.told[self.read])
+        self.read += 1
+        self.router.sweep()
+
+    @precondition(lambda self: self.read > 0)
+    @rule(data=st.data())
+    def routing_reads_again(self, data: st.DataObject) -> None:
+        records = len(self.router.records)
+        self.router.take(self.told[data.draw(st.integers(0, self.read - 1))])
+        assert len(self.router.records) == records
+
+    @precondition(lambda self: self.folded < len(self.router.records))
+    @rule()
+    def deliver(self) -> None:
+        before = self.case
+        record = self.router.records[self.folded]
+        after = fold(before, record, TRACE, RULES, self.now)
+        assert after is not None
+        self.folded += 1
+        self.case = after
+        if before is not None:
+            assert after.case_version == before.case_version
+            self._explained(before, after)
+
+    def _explained(self, before: Case, after: Case) -> None:
+        """Whatever staff had asked for and did not get has its line."""
+        if before.awaiting is None or after.awaiting is not None:
+            return
+        asked = {
+            AwaitingKind.MOVING: after.center_id == before.awaiting.to_center_id,
+            AwaitingKind.CLOSING: after.ended is EndReason.CLOSED,
+            AwaitingKind.REOPENING: after.ended is None,
+        }[before.awaiting.kind]
+        assert asked or VOID & {entry.kind for entry in added(before, after)}
+
+    @rule(data=st.data(), other=st.sampled_from(CENTRES))
+    def deliver_again_or_late(self, data: st.DataObject, other: str) -> None:
+        version = data.draw(st.integers(1, self.folded))
+        late: Any = event("report.rerouted", 1, version=version, ownership=9, center=other, previous_center_id="jeju")
+        for record in (self.router.records[version - 1], late):
+            assert fold(self.known, record, TRACE, RULES, self.now) is None
+
+    def center(self, center_id: str) -> Center:
+        # What notify knows of a centre lags behind routing; the state here is what routing will be told.
+        state = CenterState.CLOSED if center_id in self.router.closed else CenterState.OPEN
+        return Center(center_id=center_id, rev=1, center_version=1, state=state, staff_on_duty=1, cases_per_person=15)
+
+    # What always holds.
+
+    @invariant()
+    def versions_grow_by_one(self) -> None:
+        assert [made.case_version for made in self.told] == list(range(1, len(self.told) + 1))
+        assert self.known.case_version == len(self.told)
+        assert self.known.version == self.folded
+
+    @invariant()
+    def one_offer_at_most_and_only_while_it_can_be_answered(self) -> None:
+        case = self.known
+        moving = case.awaiting is not None and case.awaiting.kind is AwaitingKind.MOVING
+        assert not (case.offer is not None and case.awaiting is not None)
+        if case.offer is not None:
+            assert case.state is CaseState.ACKNOWLEDGED
+            assert case.offered_to == case.offer.to_center_id != case.center_id
+        elif moving and case.awaiting is not None:
+            assert case.offered_to == case.awaiting.to_center_id
+        else:
+            assert case.offered_to is None
+        assert (case.awaiting is None) == (case.awaiting_since is None)
+
+    @invariant()
+    def nobody_who_waits_is_without_a_ladder(self) -> None:
+        case = self.known
+        assert case.needs_attention == (case.ladder is not None)
+        assert case.wake_at == policy.next_due(case)
+        assert case.sort_key == sort_key(case)
+
+    @invariant()
+    def after_the_end_nothing_is_open(self) -> None:
+        case = self.known
+        if case.state is not CaseState.ENDED:
+            assert case.ended is None
+            return
+        assert case.offer is None
+        assert case.awaiting is None or case.awaiting.kind is AwaitingKind.REOPENING
+        if case.ended is EndReason.WITHDRAWN:
+            assert case.ladder is None
+            assert case.awaiting is None
+
+    def teardown(self) -> None:
+        """When everything has arrived, both sides say the same and nobody waits for an answer."""
+        if self.case is None:
+            return
+        while self.read < len(self.told) or self.folded < len(self.router.records):
+            if self.read < len(self.told):
+                self.routing_reads()
+            if self.folded < len(self.router.records):
+                self.deliver()
+        case = self.known
+        note(f"{case.state} {case.awaiting}")
+        assert (case.center_id, case.ownership) == (self.router.center, self.router.ownership)
+        assert (case.ended.value if case.ended else None) == self.router.ended
+        assert case.awaiting is None
+
+
+TestInterleavings = Interleavings.TestCase
+TestInterleavings.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
