@@ -1,0 +1,343 @@
+"""Sessions: their renewal, their end everywhere, and the keys their tokens are signed with, on the real store."""
+
+import asyncio
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import jwt
+import pytest
+from starlette.requests import Request
+
+from services.notify.accounts.policy import KEY_ANNOUNCED, KEY_LASTS, SESSION_IDLE, SESSION_LASTS
+from services.notify.accounts.trail import By
+from shared.clock import SystemClock
+from shared.identity.keys import KeyDocument
+from shared.identity.roles import StaffRole
+from shared.identity.source import PATH, TOKEN_COOKIE
+from shared.identity.tokens import ACCESS_LASTS, GRACE
+from shared.web.same_origin import SID_COOKIE
+from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, Bench, Other, Process, eventually
+
+TEN_MINUTES = ACCESS_LASTS.total_seconds()
+
+
+async def fetched(http: httpx.AsyncClient) -> KeyDocument:
+    return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
+
+
+def another(bench: Bench, notify: Process) -> Other:
+    async def fetch() -> KeyDocument:
+        async with notify.browser() as http:
+            return await fetched(http)
+
+    return bench.other(fetch)
+
+
+async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(notify: Process) -> None:
+    """Session fixation: what somebody planted before the sign-in opens nothing after it."""
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        http.cookies.set(SID_COOKIE, "planted-by-somebody-else-0123456789abcdefghij", domain="127.0.0.1")
+        await notify.enter(http, ready)
+        first = http.cookies[SID_COOKIE]
+        assert "planted" not in first
+        await notify.clock.advance(30)
+        await notify.enter(http, ready)
+        second = http.cookies[SID_COOKIE]
+        assert second != first
+        old = await http.post("/api/v1/session/renew", json={"session": first})
+        assert (old.status_code, old.json()["code"]) == (401, "session_over")
+
+
+async def test_nothing_that_is_stored_or_published_renews_a_session(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        given = (await notify.api_enter(http, ready)).json()
+        stored = await notify.accounts.session_store.of(ready.account.subject)
+        for guess in (stored[0].digest, stored[0].session, given["token"]):
+            answer = await http.post("/api/v1/session/renew", json={"session": guess[:100]})
+            assert answer.status_code == 401
+        assert given["session"] not in repr(stored)
+
+
+async def test_notify_renews_on_the_spot_and_other_services_send_people_there(notify: Process, bench: Bench) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    routing = another(bench, notify)
+    await routing.identity.refresh()
+    async with notify.browser() as http, routing.browser() as there:
+        await notify.enter(http, ready)
+        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        assert (await there.get("/desk?view=late")).text == ready.account.subject
+        before = http.cookies[TOKEN_COOKIE]
+        await bench.clock.advance(TEN_MINUTES)
+        await routing.identity.refresh()
+        sent = await there.get("/desk?view=late")
+        assert sent.status_code == 303
+        target = urlsplit(sent.headers["location"])
+        assert f"{target.scheme}://{target.netloc}{target.path}" == f"{NOTIFY_URL}/session"
+        assert parse_qs(target.query)["next"] == [f"{ROUTING_URL}/desk?view=late"]
+        back = await http.get(sent.headers["location"])
+        assert (back.status_code, back.headers["location"]) == (303, f"{ROUTING_URL}/desk?view=late")
+        there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+        assert (await there.get("/desk?view=late")).text == ready.account.subject
+        await bench.clock.advance(TEN_MINUTES)
+        renewed = await http.get("/desk")
+        assert renewed.text == ready.account.subject
+        assert http.cookies[TOKEN_COOKIE] != before
+        assert "HttpOnly" in renewed.headers["set-cookie"]
+        assert SID_COOKIE + "=" not in renewed.headers["set-cookie"]
+
+
+async def test_a_bearer_is_not_renewed_by_a_cookie(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        answer = await http.post("/api/v1/act", headers={"authorization": "Bearer nonsense"})
+        assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "http://127.0.0.1:8003@evil.example/",
+        "http://127.0.0.1:8003.evil.example/",
+        "http://user@127.0.0.1:8003/",
+        "https://127.0.0.1:8003/",
+        "javascript:alert(1)",
+        "http://127.0.0.1:9999/",
+        " http://evil.example",
+        "http://127.0.0.1:8002/session?next=//evil.example",
+        "/session",
+        "http://[::1",
+        "http://127.0.0.1:8003/\r\nSet-Cookie: x=y",
+    ],
+)
+async def test_sign_in_leads_nowhere_but_to_our_own_services(notify: Process, wanted: str) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        entered = await notify.enter(http, ready, next=wanted)
+        assert (entered.status_code, entered.headers["location"]) == (303, f"{NOTIFY_URL}/")
+        renewed = await http.get("/session", params={"next": wanted})
+        assert (renewed.status_code, renewed.headers["location"]) == (303, f"{NOTIFY_URL}/")
+
+
+async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds(bench: Bench) -> None:
+    """On the machine's own clock: the other service polls as it does in production."""
+    clock = SystemClock()
+    bench.clock = clock  # type: ignore[assignment]  # both are clocks
+    notify = await bench.process()
+    ready = await notify.person("jeju", "counsellor")
+    routing = another(bench, notify)
+    polling = asyncio.create_task(routing.identity.run())
+    try:
+        async with notify.browser() as http, routing.browser() as there:
+            assert (await notify.enter(http, ready)).status_code == 303
+            there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
+
+            async def inside() -> bool:
+                return (await there.get("/desk")).status_code == 200
+
+            await eventually(inside)
+            seen = routing.identity.principal_of(_carrying(there.cookies[TOKEN_COOKIE]))
+            assert seen is not None
+            assert routing.identity.good(seen)
+            assert (await http.post("/account/end-everywhere")).status_code == 303
+
+            async def refused() -> bool:
+                return not routing.identity.good(seen)
+
+            await eventually(refused)
+            assert (await there.get("/desk")).status_code == 303
+            assert (await http.get("/desk")).status_code == 303
+    finally:
+        polling.cancel()
+
+
+def _carrying(token: str) -> Request:
+    return Request({"type": "http", "headers": [(b"cookie", f"{TOKEN_COOKIE}={token}".encode())]})
+
+
+async def test_signing_out_ends_this_session_and_no_other(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as one, notify.browser() as other:
+        await notify.enter(one, ready)
+        await notify.clock.advance(30)
+        await notify.enter(other, ready)
+        token, sid = one.cookies[TOKEN_COOKIE], one.cookies[SID_COOKIE]
+        assert (await one.post("/session/end")).headers["location"] == "/session"
+        one.cookies.set(TOKEN_COOKIE, token)
+        one.cookies.set(SID_COOKIE, sid)
+        assert (await one.get("/desk")).status_code == 303
+        assert (await other.get("/desk")).status_code == 200
+
+
+async def ended_by(notify: Process, change: str) -> None:
+    ready = await notify.person("jeju", "counsellor", name="to-be-changed")
+    admin = await notify.person("central", "administrator", name="who-changes")
+    by = By(admin.account.subject, "central", ("administrator",), "test")
+    do = notify.accounts.administration
+    async with notify.browser() as http, notify.browser() as other:
+        await notify.enter(http, ready)
+        assert (await http.get("/desk")).status_code == 200
+        if change == "roles":
+            await do.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
+        elif change == "disable":
+            await do.disable(by, ready.account, "left")
+        elif change == "reset":
+            await do.reset(by, ready.account, "lost_device")
+        else:
+            await notify.clock.advance(30)
+            await notify.enter(other, ready)
+            await notify.clock.advance(30)
+            form = {
+                "before": ready.password,
+                "code": notify.code(ready),
+                "password": "a sentence of my own",
+                "again": "",
+            }
+            form["again"] = form["password"]
+            assert (await other.post("/account/password", data=form)).status_code == 303
+            assert (await other.get("/desk")).status_code == 200
+        assert (await http.get("/desk")).status_code == 303
+        assert (await http.post("/api/v1/act")).status_code == 401
+
+
+@pytest.mark.parametrize("change", ["roles", "disable", "reset", "password"])
+async def test_a_changed_account_is_signed_out(notify: Process, change: str) -> None:
+    await ended_by(notify, change)
+
+
+async def test_new_roles_count_from_the_next_sign_in(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    by = By("s-somebody", "central", ("administrator",), "test")
+    await notify.accounts.administration.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        assert (await http.post("/api/v1/act")).json()["roles"] == ["lead"]
+
+
+@pytest.mark.parametrize(
+    ("step", "passes"),
+    [(SESSION_IDLE - timedelta(seconds=1), True), (SESSION_IDLE, False)],
+)
+async def test_an_unused_session_ends(notify: Process, step: timedelta, passes: bool) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        await notify.clock.advance(step.total_seconds())
+        assert ((await http.get("/desk")).status_code == 200) is passes
+
+
+async def test_no_session_outlives_a_shift(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        passed = timedelta()
+        while passed < SESSION_LASTS - timedelta(hours=1):
+            await notify.clock.advance(3600)
+            passed += timedelta(hours=1)
+            assert (await http.get("/desk")).status_code == 200
+        claims = jwt.decode(http.cookies[TOKEN_COOKIE], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == TEN_MINUTES
+        await notify.clock.advance(3600)
+        assert (await http.get("/desk")).status_code == 303
+
+
+async def test_a_request_from_a_foreign_page_changes_nothing(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
+    async with notify.browser() as http:
+        await notify.enter(http, ready)
+        for path in ("/api/v1/act", "/account/end-everywhere", "/session/end"):
+            answer = await http.post(path, headers=foreign)
+            assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+        # The session's cookie alone is as good as a token, and so as well guarded.
+        http.cookies.delete(TOKEN_COOKIE)
+        assert (await http.post("/api/v1/act", headers=foreign)).status_code == 403
+        assert (await http.post("/api/v1/act")).status_code == 200
+
+
+async def test_a_foreign_page_cannot_sign_a_browser_in_as_somebody_else(notify: Process) -> None:
+    """Login CSRF: no cookie is there yet, and the attacker gives a right password of their own."""
+    ready = await notify.person("jeju", "counsellor")
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site", "origin": "null"},
+    ):
+        async with notify.browser(**headers) as http:
+            for path in ("/session", "/invitation", "/api/v1/sign-in"):
+                answer = await http.post(path, data={"account": ready.account.name})
+                assert (answer.status_code, answer.json()["code"]) == (403, "foreign_origin")
+            assert not http.cookies
+
+
+async def test_a_new_key_is_known_before_it_signs_and_the_old_ones_tokens_count_on(
+    notify: Process, bench: Bench
+) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    second = await bench.process()
+    async with notify.browser() as http, second.browser() as there:
+        before = (await notify.api_enter(http, ready)).json()["token"]
+        new = await notify.accounts.signing.rotate()
+        await bench.clock.advance(2)
+        document = await fetched(there)
+        assert new in {key.kid for key in document.keys}
+        session = (await notify.api_enter(http, ready, code=ready.recovery[0])).json()
+        assert jwt.get_unverified_header(session["token"])["kid"] != new
+        await bench.clock.advance(KEY_ANNOUNCED.total_seconds())
+        await second.accounts.identity.refresh()
+        for process, client in ((notify, http), (second, there)):
+            fresh = (await client.post("/api/v1/session/renew", json={"session": session["session"]})).json()["token"]
+            assert jwt.get_unverified_header(fresh)["kid"] == new
+            await process.accounts.identity.refresh()
+            for token in (before, fresh):
+                answer = await client.post("/api/v1/act", headers={"authorization": f"Bearer {token}"})
+                assert answer.status_code == 200
+
+
+async def test_a_retired_key_counts_until_all_it_signed_is_over_and_no_longer(notify: Process) -> None:
+    old = (await notify.accounts.signing.document()).keys[0].kid
+    await notify.accounts.signing.rotate()
+    await notify.clock.advance((KEY_ANNOUNCED + ACCESS_LASTS + GRACE).total_seconds())
+    assert old in {key.kid for key in (await notify.accounts.signing.document()).keys}
+    await notify.clock.advance(600)
+    assert old not in {key.kid for key in (await notify.accounts.signing.document()).keys}
+
+
+async def test_a_key_that_others_may_know_stops_counting_at_once(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    async with notify.browser() as http:
+        given = (await notify.api_enter(http, ready)).json()
+        await notify.accounts.signing.rotate(at_once=True)
+        await notify.accounts.identity.refresh()
+        old = await http.post("/api/v1/act", headers={"authorization": f"Bearer {given['token']}"})
+        assert old.status_code == 401
+        fresh = (await http.post("/api/v1/session/renew", json={"session": given["session"]})).json()["token"]
+        assert (await http.post("/api/v1/act", headers={"authorization": f"Bearer {fresh}"})).status_code == 200
+
+
+async def test_keys_are_replaced_when_their_time_has_come_by_one_process_of_many(bench: Bench) -> None:
+    processes = [await bench.process() for _ in range(3)]
+    assert len((await processes[0].accounts.signing.document()).keys) == 1
+    await bench.clock.advance(KEY_LASTS.total_seconds())
+    await asyncio.gather(*(process.accounts.signing.keep() for process in processes))
+    numbers = [key.number for key in await processes[0].accounts.keys.all()]
+    assert numbers == [1, 2]
+    await bench.clock.advance(KEY_ANNOUNCED.total_seconds() + 1)
+    kids = {(await process.accounts.signing.signer()).kid for process in processes}
+    assert len(kids) == 1
+
+
+async def test_private_halves_are_sealed_in_the_store(notify: Process) -> None:
+    (document,) = await notify.accounts.keys.collection.find({}).to_list(None)
+    text = repr(document)
+    assert re.search(r"BEGIN|PRIVATE", text) is None
+    assert set(document["private"]) == {"key_id", "key", "blob"}
+    assert len(document["private"]["blob"]) == 32 + 1 + 12 + 16
