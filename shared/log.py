@@ -82,7 +82,8 @@ def configure(service: str, level: str = "INFO") -> None:
     for name in ("aiokafka", "aiokafka.conn", "aiokafka.consumer", "aiokafka.producer", "aiokafka.cluster"):
         logging.getLogger(name).setLevel(logging.WARNING)
     handler.addFilter(_only_for("aiokafka", _OncePerWhile()))
-    for name in ("uvicorn.access", "pymongo", "motor", "aiosmtplib"):  # pymongo's DEBUG repeats whole commands
+    # pymongo's DEBUG repeats whole commands, httpx says each request.
+    for name in ("uvicorn.access", "pymongo", "motor", "aiosmtplib", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
