@@ -116,11 +116,14 @@ class Changes:
         return bool(result.matched_count)
 
     async def erase(self, before: Document, life: Life) -> bool:
-        """Put a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read."""
-        stone: Document = {name: before[name] for name in TOMBSTONE if name in before}
-        stone |= {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
+        """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
+
+        Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
+        """
+        gone = {name: "" for name in (*before, "alarm", *_MARKS) if name not in {*TOMBSTONE, "changes", "life"}}
+        sets = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
         with store_errors():
-            result = await self._reports.replace_one(_as_read(before), stone)
+            result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
         return bool(result.matched_count)
 
     async def marked(

@@ -1,0 +1,321 @@
+"""Withdrawal, second thoughts, the death of a key and a lead's decision, on the real store and bus."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import bson
+import httpx
+import pytest
+
+from services.intake.store import documents
+from services.intake.store.changes import TOMBSTONE
+from shared.errors import PermanentError
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring, ObjectKey, WrappedKey
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, new_key, running, until
+from tests.integration.intake.holding import PERSONAL, Holder, audit_of, erased, holder, nothing_pending, owned, routed
+from tests.support.jump import JumpClock
+
+KEYRING = Keyring([b"m" * 32])
+SPECIAL: list[tuple[dict[str, Any], str]] = [
+    ({"harm_types": ["child_material"]}, "child_material"),
+    ({"age_band": "under_14"}, "under_14"),
+    ({"role": "representative"}, "representative"),
+    ({"role": "third_party"}, "third_party"),
+]
+
+
+@pytest.fixture
+def clock() -> JumpClock:
+    return JumpClock()
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: JumpClock) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings, clock=clock) as open_desk:
+        yield open_desk
+
+
+async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:
+    cookies = desk.people.cookie(*who)
+    headers = {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        "Sec-Fetch-Site": "same-origin",
+        "Accept": "text/html",
+        "Accept-Language": "en",
+    }
+    if form is None:
+        return await desk.http.get(to, headers=headers)
+    return await desk.http.post(to, data=form, headers=headers)
+
+
+async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, word="umbrella")
+    await owned(someone, seen=True)
+    before = _sample("intake_withdrawals_total"), _sample("intake_keys_destroyed_total", cause="withdrawn")
+    told = await someone.done("withdraw", word="umbrella")
+    assert (told["state"], told["erasure"]) == ("withdrawn", "planned")
+    assert told["undo_until"] == told["erase_at"]
+    [*_, event] = await someone.published()
+    assert (event["intake_version"], "withdrawn_at" in event) == (2, True)
+    again = await someone.done("withdraw", word="umbrella")
+    assert again == told
+    assert len(await someone.published()) == 2
+    for what, body in (("messages", {"text": "x"}), ("amend", {"narrative": "x"})):
+        refused = await someone.post(what, word="umbrella", **body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "withdrawn")
+
+    clock.jump(hours=71, minutes=59)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+    clock.jump(minutes=2)
+    late = await someone.post("reinstate", word="umbrella")
+    assert (late.status_code, late.json()["code"]) == (409, "too_late")
+    await desk.intake.eraser.minute()
+    assert await erased(someone)
+    stone = await someone.stored()
+    assert set(stone) <= {*TOMBSTONE, "changes", "life"}
+    assert set(stone["life"]) == {"special", "decisions", "withdrawal", "erased_at"}
+    assert not stone["life"]["special"]
+    assert not stone["life"]["decisions"]
+    told = await desk.status(someone.receipt)
+    assert (told["state"], told["erasure"]) == ("erased", "erased")
+    assert "center" not in told
+    gone = await someone.post("messages", text="x")
+    assert (gone.status_code, gone.json()["code"]) == (410, "erased")
+    lines = await audit_of(desk, someone.report_id)
+    assert ("receipts.withdraw", "done", None) in lines
+    assert ("erasures.destroy", "done", "withdrawn") in lines
+    assert ("receipts.message", "refused", "erased") in lines
+    after = _sample("intake_withdrawals_total"), _sample("intake_keys_destroyed_total", cause="withdrawn")
+    assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
+    assert await desk.intake.audit.verify() == []
+
+
+async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(desk: Desk, clock: JumpClock) -> None:
+    someone, other = await holder(desk), await holder(desk)
+    await someone.done("messages", text="one more thing")
+    await someone.done("amend", narrative="and another")
+    backup = await someone.stored()
+    opened = documents.opened(backup, KEYRING)
+    assert {"narrative", "contact", "message:1", "narrative:3"} <= set(opened)
+    await someone.done("withdraw", at_once=True, understood=True)
+    assert await erased(someone)
+
+    # Everything that is still in the store, of this report and any other, and every key there is.
+    kept = await everything(desk)
+    wrapped = backup["sealed"]["key"]
+    assert wrapped not in b"".join(bson.encode(document) for document in kept)
+    candidates = {bytes(blob) for document in kept for blob in _byte_strings(document)}
+    keys = [b"m" * 32, b"r" * 32, b"s" * 32, b"a" * 32]
+    other_key = KEYRING.open_key(other.report_id, _wrapped(await other.stored()))
+    tried = 0
+    for name, blob in backup["sealed"]["fields"].items():
+        with pytest.raises(PermanentError):
+            other_key.open(name, bytes(blob))
+        for key in itertools.chain(keys, (c for c in candidates if len(c) == 32)):
+            with pytest.raises(PermanentError):
+                ObjectKey(someone.report_id, key).open(name, bytes(blob))
+            tried += 1
+    for blob in candidates:
+        with pytest.raises(PermanentError):
+            KEYRING.open_key(someone.report_id, WrappedKey(KEYRING.current, blob))
+    assert tried
+    assert candidates
+    # The proof that the attempt is a real one: with what was destroyed it opens.
+    assert documents.opened(backup, KEYRING) == opened
+
+
+async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk)
+    await owned(someone, seen=True)
+    await someone.done("withdraw")
+    clock.jump(hours=71)
+    told = await someone.done("reinstate")
+    assert (told["state"], "erase_at" in told, "withdrawn_at" in told) == ("seen", False, False)
+    assert await someone.done("reinstate") == told
+    [_, withdrawn, reinstated] = await someone.published()
+    assert [e["intake_version"] for e in (withdrawn, reinstated)] == [2, 3]
+    assert "reinstated_at" in reinstated
+    clock.jump(hours=80)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+    await someone.done("messages", text="still here")
+    told = await someone.done("withdraw")
+    assert told["state"] == "withdrawn"
+    assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3, 4, 5]
+
+
+async def test_at_once_needs_to_be_understood_and_may_come_later(desk: Desk) -> None:
+    someone, later = await holder(desk), await holder(desk)
+    refused = await someone.post("withdraw", at_once=True)
+    assert (refused.status_code, refused.json()["code"]) == (422, "not_understood")
+    assert "withdrawal" not in ((await someone.stored()).get("life") or {})
+    told = await someone.done("withdraw", at_once=True, understood=True)
+    assert told["state"] == "erased"
+    assert [event["intake_version"] for event in await someone.published()] == [1, 2]
+    assert (await someone.done("withdraw"))["state"] == "erased"
+
+    await later.done("withdraw")
+    told = await later.done("withdraw", at_once=True, understood=True)
+    assert told["state"] == "erased"
+    assert (await later.post("reinstate")).json()["code"] == "erased"
+    assert [event["intake_version"] for event in await later.published()] == [1, 2]
+
+
+async def test_a_repeated_lodging_does_not_bring_an_erased_report_back(desk: Desk) -> None:
+    key = new_key()
+    body = {**LEAST, **PERSONAL}
+    someone = Holder(desk, (await desk.lodge(body, key=key)).json())
+    await someone.done("withdraw", at_once=True, understood=True)
+    again = await desk.lodge(body, key=key)
+    assert (again.status_code, again.json()["code"]) == (409, "idempotency_conflict")
+    assert await erased(someone)
+    assert await desk.collection.count_documents({}) == 1
+
+
+@pytest.mark.parametrize(("body", "why"), SPECIAL)
+async def test_special_reports_are_sealed_and_wait_for_a_lead(
+    desk: Desk, clock: JumpClock, body: dict[str, Any], why: str
+) -> None:
+    someone = await holder(desk, **body)
+    await owned(someone, "busan", seen=True)
+    told = await someone.done("withdraw", at_once=True, understood=True)
+    assert (told["state"], told["erasure"]) == ("withdrawn", "decision")
+    assert [event["intake_version"] for event in await someone.published()] == [1, 2]
+    clock.jump(days=400)
+    await desk.intake.eraser.minute()
+    await desk.intake.eraser.daily()
+    assert not await erased(someone)
+    assert (await someone.stored())["life"]["special"] == [why]
+    assert _sample("intake_erasure_decisions_waiting") == 1
+    assert _sample("intake_erasure_decision_oldest_seconds") > 300 * 86400
+
+
+async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, harm_types=["child_material"])
+    await owned(someone, "busan", seen=True)
+    await someone.done("withdraw")
+    to = f"/erasures/{someone.report_id}"
+    destroy = {"do": "destroy", "reason": "requester_asks"}
+    for who in (("busan", "counsellor"), ("ulsan", "lead"), ("central", "lead"), ("busan", "administrator")):
+        assert (await page(desk, *who, form=destroy, to=to)).status_code == 403, who
+    assert (await page(desk, "ulsan", "lead")).text.count(someone.report_id) == 0
+    for bad, status in (
+        ({"do": "destroy"}, 422),
+        ({"do": "destroy", "reason": "investigation"}, 422),
+        ({"do": "keep", "reason": "investigation", "category": "at_once"}, 422),
+        ({"do": "keep", "reason": "investigation"}, 422),
+    ):
+        assert (await page(desk, "busan", "lead", form=bad, to=to)).status_code == status, bad
+    shown = await page(desk, "busan", "lead")
+    assert someone.report_id in shown.text
+    assert "무슨 일이" not in shown.text
+    auditor = await page(desk, "ministry", "auditor")
+    assert someone.report_id in auditor.text
+    assert "/erasures/" not in auditor.text
+
+    keep = {"do": "keep", "reason": "child_material_law", "category": "permanent"}
+    assert (await page(desk, "busan", "lead", form=keep, to=to)).status_code == 303
+    assert (await desk.status(someone.receipt))["erasure"] == "kept"
+    clock.jump(days=3)
+    assert (await page(desk, "busan", "lead", form=destroy, to=to)).status_code == 303
+    await desk.intake.eraser.minute()
+    assert await erased(someone)
+    lines = await audit_of(desk, someone.report_id)
+    assert ("erasures.decide", "done", "child_material_law") in lines
+    assert ("erasures.decide", "done", "requester_asks") in lines
+    assert ("erasures.decide", "refused", "wrong_reason") in lines
+    assert ("erasures.destroy", "done", "decided") in lines
+    assert any(action == "erasures.decide" and outcome == "refused" for action, outcome, _ in lines)
+
+
+async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, age_band="under_14")
+    await owned(someone, "busan")
+    await someone.done("withdraw")
+    form = {"do": "destroy", "reason": "requester_asks"}
+    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    clock.jump(hours=71)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+    assert (await someone.done("reinstate"))["state"] == "assigned"
+    clock.jump(hours=2)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+
+
+async def test_an_amendment_cannot_make_a_special_report_ordinary(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, age_band="under_14")
+    await someone.done("amend", age_band="19_24")
+    assert (await someone.done("withdraw", at_once=True, understood=True))["erasure"] == "decision"
+
+
+async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(desk: Desk) -> None:
+    someone = await holder(desk)
+    calls = [("messages", {"text": f"{n}"}) for n in range(20)]
+    calls += [("amend", {"narrative": f"{n}"}) for n in range(12)]
+    calls += [("withdraw", {}) for _ in range(9)] + [("reinstate", {}) for _ in range(9)]
+    random.Random(4).shuffle(calls)
+    answers = await asyncio.gather(*(someone.post(what, **body) for what, body in calls))
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    stored = await someone.stored()
+    events = await someone.published()
+    assert [event["intake_version"] for event in events] == list(range(1, stored["intake_version"] + 1))
+    kinds = [
+        next(k for k in ("withdrawn_at", "reinstated_at", "left_at", "amended_at", "received_at") if k in e)
+        for e in events
+    ]
+    ends = [kind for kind in kinds if kind in {"withdrawn_at", "reinstated_at"}]
+    assert ends == (["withdrawn_at", "reinstated_at"] * 10)[: len(ends)]
+    standing = False
+    for kind in kinds:
+        standing = {"withdrawn_at": True, "reinstated_at": False}.get(kind, standing)
+        assert not (standing and kind in {"left_at", "amended_at"}), kinds
+    accepted = sum(answer.status_code == 201 for answer in answers)
+    assert accepted == len(stored.get("messages", [])) + len(stored.get("amendments", []))
+    assert (stored["life"]["withdrawal"] is not None) == standing
+
+
+async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
+    someone, other = await holder(desk), await holder(desk)
+    document = await someone.stored()
+    await someone.done("withdraw", at_once=True, understood=True)
+    stone = await someone.stored()
+    await desk.publish([routed(document, "busan", document["received_at"])])
+    await owned(other, "busan")
+    await until(lambda: nothing_pending(desk))
+    after = await someone.stored()
+    assert {k: v for k, v in after.items() if "outbox" not in k} == {
+        k: v for k, v in stone.items() if "outbox" not in k
+    }
+
+
+def _sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def _wrapped(document: dict[str, Any]) -> WrappedKey:
+    return WrappedKey(document["sealed"]["key_id"], bytes(document["sealed"]["key"]))
+
+
+async def everything(desk: Desk) -> list[dict[str, Any]]:
+    database = desk.collection.database
+    names = await database.list_collection_names()
+    assert {"reports", "audit", "jobs"} <= set(names)
+    return [document for name in names for document in await database[name].find({}).to_list(None)]
+
+
+def _byte_strings(value: object) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _byte_strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _byte_strings(inner)
