@@ -140,7 +140,7 @@ class Provider:
 
     async def verified(self, token: str, nonce: str, access_token: str = "") -> Person:
         """Whom an ID token speaks for: signature, issuer, audience, times and nonce. Raises ``RefusedError``."""
-        claims = await self._claims(token)
+        header, claims = await self._opened(token)
         issuer, client = self._settings.oidc_issuer, self._settings.oidc_client_id
         options = {
             "iss": {"essential": True, "values": [issuer]},
@@ -150,7 +150,7 @@ class Provider:
             "iat": {"essential": True},
         }
         checked = CodeIDToken(
-            claims, {}, options, {"nonce": nonce, "client_id": client, "access_token": access_token or None}
+            claims, header, options, {"nonce": nonce, "client_id": client, "access_token": access_token or None}
         )
         try:
             checked.validate(now=int(self._clock.now().timestamp()), leeway=_LEEWAY_S)
@@ -169,16 +169,18 @@ class Provider:
             values=tuple(value for value in listed if isinstance(value, str)),
         )
 
-    async def _claims(self, token: str) -> dict[str, Any]:
+    async def _opened(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
         found = await self._discovered()
         offered = set(found.get("id_token_signing_alg_values_supported") or ["RS256"])
         allowed = sorted(_ALGORITHMS & offered)
         for fresh in (False, True):
             try:
-                return dict(jwt.decode(token, await self._key_set(fresh=fresh), algorithms=allowed).claims)
+                opened = jwt.decode(token, await self._key_set(fresh=fresh), algorithms=allowed)
             except (JoseError, ValueError) as error:
                 # Once more with new keys: the provider may have begun to sign with another.
                 _log.info("oidc.token_refused", error=type(error).__name__)
+            else:
+                return dict(opened.header), dict(opened.claims)
         raise RefusedError("wrong_token")
 
     async def _key_set(self, *, fresh: bool) -> KeySet:
