@@ -46,6 +46,11 @@ def router(pages: Pages, vault: Vault) -> APIRouter:
             words=staff_words,
         )
 
+    @routes.get("/details")
+    async def again(request: Request) -> Response:
+        # Where the language links and "back" lead to: a ticket is never in an address.
+        return _closed(pages, request, Problem(405, "method_not_allowed", staff_words.AGAIN, headers={"Allow": "POST"}))
+
     return routes
 
 

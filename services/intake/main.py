@@ -6,9 +6,10 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, details_pages, erasures_pages, pages, receipts_api, receipts_pages
+from services.intake import api, clients_pages, details_pages, erasures_pages, pages, receipts_api, receipts_pages
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
+from services.intake.clients import Desk
 from services.intake.decisions import Decisions
 from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
@@ -118,6 +119,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     aside.ready["identity"] = identity.check
     gate = Gate(identity, settings, refused=written_to(audit))
     clients = ClientGate(Clients(database), keys, audit, clock)
+    office = Desk(clients.clients, keys, clock)
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
     eraser = Eraser(changes, trail, clock, pace_s=settings.erasure_pace_s)
@@ -149,6 +151,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_pages.router(own_pages, status, receipts),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, clock)),
             details_pages.router(own_pages, vault),
+            clients_pages.router(own_pages, office, gate, audit),
             audit_router(audit, gate, own_pages),
         ],
         pages=own_pages,

@@ -21,7 +21,7 @@ from shared.centers import TABLES
 from shared.clock import seoul_day
 from shared.errors import TransientError
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import MINISTRY, Action
 from shared.web import audit_words as words
 from shared.web.gate import Gate
 from shared.web.pages import Pages
@@ -136,7 +136,8 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
 
 def _place(pages: Pages, request: Request) -> dict[str, str]:
     korean = pages.language(request) == "ko"
-    return {one.id: one.short_ko if korean else one.short_en for one in TABLES.centers.values()}
+    names = {one.id: one.short_ko if korean else one.short_en for one in TABLES.centers.values()}
+    return {**names, MINISTRY: pages.gettext(request)(words.MINISTRY_NAME)}
 
 
 def _day(text: str) -> str | None:

@@ -60,7 +60,20 @@ REASONS: Final[dict[str, str]] = {
     "owner_not_known_yet": n("Owner not known yet"),
     "withdrawn": n("Withdrawn"),
     "erased": n("Erased"),
+    "unknown_report": n("No such report"),
+    "not_opened": n("Sealed parts did not open"),
+    "no_credential": n("No credential"),
+    "wrong_credential": n("Wrong credential"),
+    "client_disabled": n("Front end is disabled"),
+    "scope_missing": n("Scope missing"),
+    "unknown_receipt": n("No such receipt"),
+    "wrong_word": n("Wrong word"),
+    "day": n("Lines of a day"),
+    "report": n("Lines about a report"),
+    "actor": n("Lines of an account"),
+    "month": n("Sums of a month"),
 }
+MINISTRY_NAME: Final = n("Ministry")
 OUTCOMES: Final[dict[str, str]] = {"done": n("done"), "refused": n("refused")}
 
 FINDINGS: Final[dict[str, str]] = {

@@ -76,4 +76,5 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
     ),
 }
 """Status and words of each reason why details stay closed."""
+AGAIN: Final = n("Details are shown once for each ticket. Open them again from the case.")
 AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")
