@@ -41,6 +41,7 @@ async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: 
 
 
 async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:
+    desk.intake.identity.learn(desk.people.document())  # as notify says again and again, also years later
     cookies = desk.people.cookie(*who)
     headers = {
         "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
