@@ -57,6 +57,10 @@ class Keyring:
         self.current: Final = key_id(keys[0])
         self._ciphers: Final[Mapping[str, AESGCM]] = {key_id(key): AESGCM(key) for key in keys}
 
+    def knows(self, key_id: str) -> bool:
+        """Whether one of the keys has this id."""
+        return key_id in self._ciphers
+
     def new_key(self, owner: str) -> tuple[ObjectKey, WrappedKey]:
         """A fresh random key for an owner, opened for use and wrapped for storage."""
         key = os.urandom(KEY_BYTES)

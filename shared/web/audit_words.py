@@ -33,6 +33,7 @@ ACTIONS: Final[dict[str, str]] = {
     "accounts.manage": n("Accounts managed"),
     "clients.manage": n("Front ends managed"),
     "front_end": n("Front end turned away"),
+    "keys.rotate": n("Master key replaced"),
     "receipts.read": n("Receipt asked for"),
     "receipts.word": n("Own word set"),
     "receipts.message": n("Message left"),

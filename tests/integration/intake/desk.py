@@ -36,15 +36,16 @@ def secret(letter: str) -> SecretStr:
 
 
 def settings(**more: Any) -> IntakeSettings:
-    return IntakeSettings(
-        master_key=secret("m"),
-        receipt_key=secret("r"),
-        signing_key=secret("s"),
-        IEUM_AUDIT_KEY=secret("a"),
-        status_questions_per_minute=10_000,
+    given: dict[str, Any] = {
+        "master_key": secret("m"),
+        "receipt_key": secret("r"),
+        "signing_key": secret("s"),
+        "IEUM_AUDIT_KEY": secret("a"),
+        "status_questions_per_minute": 10_000,
         # Nobody listens there: people are known by what a test lets ``Desk.people`` sign.
-        **{"IEUM_IDENTITY_URL": "http://127.0.0.1:9", **more},
-    )
+        "IEUM_IDENTITY_URL": "http://127.0.0.1:9",
+    }
+    return IntakeSettings(**{**given, **more})
 
 
 @dataclass(slots=True)

@@ -1,0 +1,132 @@
+"""A new master key while reports keep coming, cut off in the middle; every report opens before, during and after."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from services.intake import rotate
+from services.intake.store import documents
+from services.intake.store.rewrapping import Wrappings
+from shared.clock import SystemClock
+from shared.sealing import Keyring, key_id
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, running, secret, settings, until
+
+OLD, NEW = b"m" * 32, b"n" * 32
+REPORTS = 300
+
+
+def environment(store: StoreSettings, *, retired: bool = True) -> dict[str, str]:
+    keys = {
+        "INTAKE_MASTER_KEY": secret("n"),
+        "INTAKE_RECEIPT_KEY": secret("r"),
+        "INTAKE_SIGNING_KEY": secret("s"),
+        "IEUM_AUDIT_KEY": secret("a"),
+    }
+    given = {name: value.get_secret_value() for name, value in keys.items()}
+    if retired:
+        given["INTAKE_RETIRED_MASTER_KEYS"] = f'["{secret("m").get_secret_value()}"]'
+    return {
+        **os.environ,
+        **given,
+        "MONGODB_URI": store.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store.database_prefix,
+    }
+
+
+async def command(store: StoreSettings, *, retired: bool = True) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.intake.rotate",
+        env=environment(store, retired=retired),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def lodge(desk: Desk, numbers: Sequence[int]) -> None:
+    for start in range(0, len(numbers), 50):
+        some = numbers[start : start + 50]
+        answers = await asyncio.gather(*(desk.lodge({**LEAST, "narrative": f"story {n}"}) for n in some))
+        assert {answer.status_code for answer in answers} == {202}
+
+
+async def stories(desk: Desk, keyring: Keyring) -> list[str]:
+    return sorted([documents.opened(d, keyring)["narrative"] async for d in desk.collection.find({})])
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    """An intake with the new key first, over reports that were wrapped with the old one."""
+    async with running(bus_settings, store_settings) as before:
+        await lodge(before, range(REPORTS))
+    async with running(
+        bus_settings, store_settings, retired_master_keys=(secret("m"),), master_key=secret("n")
+    ) as after:
+        yield after
+
+
+async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
+    desk: Desk, store_settings: StoreSettings
+) -> None:
+    wrappings = Wrappings(desk.collection.database)
+    assert await wrappings.count() == {key_id(OLD): REPORTS}
+    lodging = asyncio.create_task(lodge(desk, range(REPORTS, REPORTS + 200)))
+    first = await command(store_settings)
+    assert first.stdout is not None
+    while b"wrapped anew" not in await asyncio.wait_for(first.stdout.readline(), 30):
+        assert not first.stdout.at_eof()
+    first.send_signal(signal.SIGKILL)
+    await first.communicate()
+    between = await wrappings.count()
+    assert between[key_id(OLD)] > 0, "it was not killed in the middle"
+    assert between[key_id(NEW)] >= 100
+    both = Keyring([NEW, OLD])
+    opened = await stories(desk, both)
+    assert set(opened) >= {f"story {n}" for n in range(REPORTS)}
+    second = await command(store_settings)
+    printed, _ = await second.communicate()
+    await lodging
+    assert second.returncode == 0, printed
+    assert f"after: {key_id(NEW)} (current)" in printed.decode()
+    assert await wrappings.count() == {key_id(NEW): REPORTS + 200}
+    assert await stories(desk, Keyring([NEW])) == sorted(f"story {n}" for n in range(REPORTS + 200))
+    assert await desk.intake.audit.verify() == []
+
+
+async def test_an_unknown_key_stops_it_before_anything_is_changed(desk: Desk, store_settings: StoreSettings) -> None:
+    done = await command(store_settings, retired=False)
+    printed, _ = await done.communicate()
+    assert done.returncode == 1
+    assert f"no setting holds the master key {key_id(OLD)}" in printed.decode()
+    assert await Wrappings(desk.collection.database).count() == {key_id(OLD): REPORTS}
+
+
+async def test_a_destroyed_report_stays_destroyed_and_a_moved_key_is_named(
+    desk: Desk, store_settings: StoreSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second, third = await desk.collection.find({}).to_list(3)
+    await desk.collection.replace_one({"_id": first["_id"]}, {"_id": first["_id"], "receipt_hash": "x"})
+    await desk.collection.update_one({"_id": second["_id"]}, {"$set": {"sealed.key": third["sealed"]["key"]}})
+    with_both = settings(retired_master_keys=(secret("m"),), master_key=secret("n"))
+    assert await rotate.rotate(with_both, store_settings, SystemClock()) == 1
+    printed = capsys.readouterr().out
+    assert f"does not open: {second['_id']}" in printed
+    assert await desk.collection.find_one({"_id": first["_id"]}) == {"_id": first["_id"], "receipt_hash": "x"}
+    assert await Wrappings(desk.collection.database).count() == {key_id(NEW): REPORTS - 2, key_id(OLD): 1}
+
+
+async def test_a_running_intake_opens_both(desk: Desk, store_settings: StoreSettings) -> None:
+    await lodge(desk, [REPORTS])
+    assert await Wrappings(desk.collection.database).count() == {key_id(OLD): REPORTS, key_id(NEW): 1}
+
+    async def published() -> bool:
+        return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+
+    await until(published)
+    assert len(await stories(desk, Keyring([NEW, OLD]))) == REPORTS + 1
