@@ -90,11 +90,6 @@ class ServiceSettings(BaseSettings):
         examples=['{"intake": "https://report.example"}'],
     )
     """Where a browser reaches each service; the common header links them."""
-    demo_token: Annotated[SecretStr | None, AfterValidator(_long)] = Field(
-        default=None, validation_alias="IEUM_DEMO_TOKEN", examples=["(32 hex digits)"]
-    )
-    """Staff token shared by console and API until sign-in exists; unset means every staff route refuses."""
-
     identity_url: str = Field(
         default="",
         validation_alias="IEUM_IDENTITY_URL",

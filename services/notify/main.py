@@ -42,7 +42,6 @@ from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
 from shared.web.app import create_app
-from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.same_origin import origins_of
 from shared.web.serve import serve
@@ -110,6 +109,7 @@ class Notify:
             await self.bus.stop()
             await self.follower.stop()
             await self.channel.close()
+            await self.accounts.close()
 
 
 def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Notify:
@@ -176,7 +176,7 @@ def _application(
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = Gate(accounts.identity, settings, refused=turned_away(audit.note, clock))
+    gate = wiring.gate_of(accounts, settings, turned_away(audit.note, clock))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
     def audited(request: Request, principal: Principal) -> Auditing:
@@ -203,6 +203,7 @@ def _application(
             story_router(parts),
             moving_router(parts),
             audit_router(audit, gate, pages),
+            *wiring.routers_of(accounts, settings, pages, gate),
         ],
         pages=pages,
         form_action=sorted(origins_of({"intake": settings.public_urls["intake"]})),

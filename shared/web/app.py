@@ -17,7 +17,7 @@ from shared.web import problems
 from shared.web.bodies import is_json
 from shared.web.docs import docs_page, openapi_of
 from shared.web.edge import Edge, security_headers
-from shared.web.gate import OPEN
+from shared.web.gate import OPEN, unnamed
 from shared.web.insight import Insight
 from shared.web.pages import Pages
 from shared.web.problems import FieldError, Problem
@@ -45,6 +45,7 @@ def create_app(
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
     are then used everywhere); ``form_action`` names further origins that pages may post forms to.
+    Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
     """
     own = pages or Pages(None, None, settings, service)
     app = FastAPI(
@@ -87,6 +88,9 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.include_router(_infrastructure(app, own, health, Insight(settings)))
+    doorless = unnamed(app)
+    if doorless:
+        raise ValueError(f"routes must have exactly one door (shared.web.gate): {', '.join(doorless)}")
     return app
 
 

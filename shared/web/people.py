@@ -39,6 +39,8 @@ LINKS: Final = (
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
     Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
     Link("notify", "/audit", gettext_noop("Audit"), Action.AUDIT_READ, home=True),
+    Link("intake", "/audit", gettext_noop("Audit of details"), Action.AUDIT_READ),
+    Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),
     Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
 )
 _PUBLIC: Final = ("/",)

@@ -14,7 +14,6 @@ from services.notify.accounts.door import RenewingGate
 from services.notify.accounts.enrolment import Enrolment
 from services.notify.accounts.external import External
 from services.notify.accounts.invitation_pages import invitation_router
-from services.notify.accounts.names import Names
 from services.notify.accounts.oidc import Provider
 from services.notify.accounts.oidc_pages import oidc_router
 from services.notify.accounts.one_page import one_router
@@ -60,7 +59,6 @@ class Accounts:
     sign_in: SignIn
     enrolment: Enrolment
     administration: Administration
-    names: Names
     passwords: Passwords
     trail: Trail
     http: httpx.AsyncClient
@@ -127,7 +125,6 @@ def build(
         sign_in=sign_in,
         enrolment=Enrolment(store, sign_in, sessions, passwords, vault, trail, clock),
         administration=Administration(store, sessions, passwords, vault, trail, clock),
-        names=Names(store, clock),
         passwords=passwords,
         trail=trail,
         http=httpx.AsyncClient(),

@@ -261,12 +261,6 @@ async def test_without_an_audit_nobody_signs_in(notify: Process) -> None:
         assert await notify.accounts.session_store.of(ready.account.subject) == []
 
 
-async def test_names_are_looked_up_for_pages_and_unknown_ones_stay_references(notify: Process) -> None:
-    ready = await notify.person("jeju", "counsellor")
-    found = await notify.accounts.names.display_of([ready.account.subject, "s-nobodyxx"])
-    assert found == {ready.account.subject: "jeju-counsellor", "s-nobodyxx": "s-nobodyxx"}
-
-
 async def test_second_factors_and_keys_move_to_a_new_master_key(notify: Process, bench: Bench) -> None:
     ready = await notify.person("jeju", "counsellor")
     old = bench.master_key

@@ -54,8 +54,8 @@ def test_a_list_that_is_not_json_is_one_line_too(monkeypatch: pytest.MonkeyPatch
     assert line.startswith("setting IEUM_PUBLIC_URLS: is not JSON; found '{oops'; example: IEUM_PUBLIC_URLS={")
 
 
-@pytest.mark.parametrize("variable", ["IEUM_DEMO_TOKEN", "IEUM_METRICS_TOKEN"])
-def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = "IEUM_METRICS_TOKEN"
     monkeypatch.setenv(variable, "canary-canary")
     with pytest.raises(SettingsError) as caught:
         load(ServiceSettings)
@@ -67,3 +67,14 @@ def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch,
     load(ServiceSettings)
     monkeypatch.setenv(variable, "c" * 24)
     load(ServiceSettings)
+
+
+def test_keys_are_fetched_from_notifys_public_address_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"notify": "https://staff.example"}')
+    monkeypatch.setenv("IEUM_KEYS_CACHE", "")
+    assert load(ServiceSettings).identity_url == "https://staff.example"
+    assert load(ServiceSettings).keys_cache is None
+    monkeypatch.setenv("IEUM_IDENTITY_URL", "http://notify.internal:8003")
+    monkeypatch.setenv("IEUM_KEYS_CACHE", "/var/lib/ieum/keys.json")
+    assert load(ServiceSettings).identity_url == "http://notify.internal:8003"
+    assert str(load(ServiceSettings).keys_cache) == "/var/lib/ieum/keys.json"

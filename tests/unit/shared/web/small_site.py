@@ -14,16 +14,20 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from shared.clock import ManualClock
 from shared.health import Health
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
 from shared.web.bodies import json_body
+from shared.web.gate import OPEN, Gate
 from shared.web.korea import MapCell
 from shared.web.pages import Pages
-from shared.web.staff import Staff, StaffGate, staff_router
+from tests.support.staff import TestIdentity
 
 SITE = Path(__file__).parent / "site"
-TOKEN = "0123456789abcdef0123456789abcdef"
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+STAFF = TestIdentity(ManualClock(NOW))
+TOKEN = STAFF.token("jeju", "counsellor", "lead")
 SECRET_TEXT = "홍길동 010-1234-5678"
 LIMIT = 1000
 
@@ -55,9 +59,9 @@ class Sent(BaseModel):
         return value
 
 
-def settings(token: str | None = TOKEN, **more: object) -> ServiceSettings:
+def settings(**more: object) -> ServiceSettings:
     """``more`` is named as in the environment."""
-    return ServiceSettings.model_validate({"IEUM_DEMO_TOKEN": token, **more})
+    return ServiceSettings.model_validate(more)
 
 
 def clock() -> ManualClock:
@@ -66,30 +70,31 @@ def clock() -> ManualClock:
 
 def _routes(pages: Pages) -> APIRouter:
     router = APIRouter()
-    gate = StaffGate(pages.settings, clock=pages.clock)
+    own = Gate(STAFF.identity, pages.settings)(Action.CASES_LIST)
+    anybody = [Depends(OPEN)]
 
-    @router.post("/api/v1/things/{thing_id}", summary="Store a thing")
+    @router.post("/api/v1/things/{thing_id}", summary="Store a thing", dependencies=anybody)
     async def store(thing_id: str, sent: Sent, limit: Annotated[int, Query(le=10)] = 5) -> Sent:
         return sent
 
-    @router.post("/api/v1/fast", include_in_schema=False)
+    @router.post("/api/v1/fast", include_in_schema=False, dependencies=anybody)
     async def fast(request: Request) -> Sent:
         return await json_body(request, Sent)
 
-    @router.post("/api/v1/raw", include_in_schema=False)
+    @router.post("/api/v1/raw", include_in_schema=False, dependencies=anybody)
     async def raw(request: Request) -> dict[str, int]:
         return {"bytes": len(await request.body())}
 
     @router.get("/api/v1/secret")
-    async def secret(staff: Annotated[Staff, Depends(gate)]) -> dict[str, str]:
+    async def secret(staff: Annotated[Principal, Depends(own)]) -> dict[str, str]:
         return {"who": staff.subject}
 
     @router.post("/api/v1/change")
-    async def change(staff: Annotated[Staff, Depends(gate)]) -> dict[str, str]:
+    async def change(staff: Annotated[Principal, Depends(own)]) -> dict[str, str]:
         return {"who": staff.subject}
 
     @router.get("/desk", include_in_schema=False)
-    async def desk(request: Request, staff: Annotated[Staff, Depends(gate)]) -> Response:
+    async def desk(request: Request, staff: Annotated[Principal, Depends(own)]) -> Response:
         values = {
             "busan": MapCell("level-4", "1,204"),
             "gwangju": MapCell("level-1", "12"),
@@ -97,19 +102,19 @@ def _routes(pages: Pages) -> APIRouter:
         }
         return pages.render(request, "desk.html", values=values, moment=NOW - timedelta(minutes=3))
 
-    @router.get("/", include_in_schema=False)
+    @router.get("/", include_in_schema=False, dependencies=anybody)
     async def form(request: Request) -> Response:
         return pages.render(request, "form.html", public=True, moment=NOW - timedelta(minutes=3), errors={})
 
-    @router.post("/", include_in_schema=False)
+    @router.post("/", include_in_schema=False, dependencies=anybody)
     async def sent_form(request: Request) -> Response:
         return pages.render(request, "form.html", public=True, moment=NOW, errors={"what": "?"}, status=422)
 
-    @router.get("/api/v1/broken", include_in_schema=False)
+    @router.get("/api/v1/broken", include_in_schema=False, dependencies=anybody)
     async def broken() -> None:
         raise RuntimeError(SECRET_TEXT)
 
-    @router.get("/api/v1/cut", include_in_schema=False)
+    @router.get("/api/v1/cut", include_in_schema=False, dependencies=anybody)
     async def cut() -> Response:
         async def parts() -> object:
             yield b"first"
@@ -117,15 +122,19 @@ def _routes(pages: Pages) -> APIRouter:
 
         return StreamingResponse(parts())  # type: ignore[arg-type]  # the generator's type is of no interest here
 
-    @router.get("/own-header", include_in_schema=False)
+    @router.get("/api/v1/caller", include_in_schema=False, dependencies=anybody)
+    async def caller(request: Request) -> dict[str, str]:
+        return {"host": request.client.host if request.client else ""}
+
+    @router.get("/own-header", include_in_schema=False, dependencies=anybody)
     async def own_header() -> Response:
         return PlainTextResponse("", headers={"Cache-Control": "private"})
 
     return router
 
 
-def build(token: str | None = TOKEN, health: Health | None = None, **more: object) -> FastAPI:
-    own = settings(token, **more)
+def build(health: Health | None = None, **more: object) -> FastAPI:
+    own = settings(**more)
     pages = Pages(SITE / "templates", SITE / "locale", own, "small", clock=clock())
     return create_app(
         service="small",
@@ -133,7 +142,7 @@ def build(token: str | None = TOKEN, health: Health | None = None, **more: objec
         description="It stores things.",
         settings=pages.settings,
         health=health or Health(),
-        routers=[_routes(pages), staff_router(pages)],
+        routers=[_routes(pages)],
         max_body_bytes=LIMIT,
         pages=pages,
     )

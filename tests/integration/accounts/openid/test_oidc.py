@@ -1,103 +1,17 @@
 """Signing in at a real OpenID provider that runs as a process of its own."""
 
-import base64
-import hashlib
-import hmac
-import json
-import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import httpx
-import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from pydantic import SecretStr
 
-from services.notify.accounts.model import AccountState, RefusedError
-from services.notify.accounts.oidc import Provider
-from services.notify.accounts.settings import AccountSettings
+from services.notify.accounts.model import AccountState
 from services.notify.accounts.trail import By, by_command
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE
-from tests.integration.accounts.conftest import Bench, Process, eventually
-
-CLIENT = "ieum"
-ROLES: dict[str, Any] = {
-    "jeju-counsellors": {"organisation": "jeju", "roles": ["counsellor"]},
-    "jeju-leads": {"organisation": "jeju", "roles": ["lead"]},
-    "jeju-admins": {"organisation": "jeju", "roles": ["administrator"]},
-    "busan-counsellors": {"organisation": "busan", "roles": ["counsellor"]},
-}
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[str]:
-    """The provider's address. It really checks codes, PKCE is ours to send, and its keys are its own."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "oidc_provider_mock",
-        "--port",
-        str(port),
-        "--require-nonce",
-        "true",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-@pytest.fixture
-async def provider(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=issuer) as http:
-
-        async def answers() -> bool:
-            try:
-                return (await http.get("/.well-known/openid-configuration")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        await eventually(answers, 20)
-        yield http
-
-
-def wanted(issuer: str, **more: Any) -> dict[str, Any]:
-    secret = {"oidc_client_secret": SecretStr("secret")}
-    return {"oidc_issuer": issuer, "oidc_client_id": CLIENT, "oidc_role_map": ROLES, **secret, **more}
-
-
-@pytest.fixture
-async def notify(bench: Bench, issuer: str, provider: httpx.AsyncClient) -> Process:
-    del provider
-    # The provider signs with the machine's time.
-
-    await bench.clock.advance((datetime.now(UTC) - bench.clock.now()).total_seconds())
-    return await bench.process(**wanted(issuer))
-
-
-async def person(provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:
-    (await provider.put(f"/users/{sub}", json={"groups": groups, **claims})).raise_for_status()
-
-
-async def at_the_provider(provider: httpx.AsyncClient, address: str, sub: str) -> str:
-    """What somebody does there; the address they are sent back to."""
-    answer = await provider.post(address, data={"sub": sub})
-    assert answer.status_code == 302, answer.text
-    return answer.headers["location"]
+from tests.integration.accounts.conftest import Bench, Process
+from tests.integration.accounts.openid.conftest import at_the_provider, person, wanted
 
 
 async def through(http: httpx.AsyncClient, provider: httpx.AsyncClient, sub: str) -> httpx.Response:
@@ -225,78 +139,6 @@ async def test_what_the_provider_says_no_to_is_refused(notify: Process) -> None:
         state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
         answer = await http.get("/oidc/callback", params={"state": state, "error": "access_denied"})
         assert (answer.status_code, answer.json()["code"]) == (403, "provider_error")
-
-
-async def a_token(provider: httpx.AsyncClient, client: str, nonce: str) -> str:
-    """A real ID token of the provider's, made for a client."""
-    asked = {
-        "response_type": "code",
-        "client_id": client,
-        "redirect_uri": "http://127.0.0.1:8003/oidc/callback",
-        "scope": "openid profile",
-        "nonce": nonce,
-        "state": "s",
-    }
-    back = await at_the_provider(provider, f"/oauth2/authorize?{urlencode(asked)}", "dana")
-    code = parse_qs(urlsplit(back).query)["code"][0]
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": asked["redirect_uri"]}
-    answer = await provider.post("/oauth2/token", data=form, auth=(client, "secret"))
-    return str(answer.json()["id_token"])
-
-
-async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key_and_in_time(
-    notify: Process, provider: httpx.AsyncClient, issuer: str, bench: Bench
-) -> None:
-    await person(provider, "dana", "jeju-counsellors")
-    settings = AccountSettings.model_validate(
-        {"master_key": bench.master_key, "IEUM_AUDIT_KEY": bench.audit_key, **wanted(issuer)}
-    )
-    reader = Provider(settings, bytes(32), bench.clock, notify.accounts.http)
-    good = await a_token(provider, CLIENT, "n1")
-    assert (await reader.verified(good, "n1")).subject == "dana"
-    claims = jwt.decode(good, options={"verify_signature": False})
-    jwks = (await provider.get("/jwks")).json()
-    public = jwt.PyJWK(jwks["keys"][0]).key
-
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    wrong = {
-        "other audience": await a_token(provider, "somebody-else", "n1"),
-        "other nonce": await a_token(provider, CLIENT, "n2"),
-        "none": _unsigned(claims),
-        "the public key as a secret": _hs256(claims, pem),
-        "another key": _rs256(claims),
-        "altered": good[:-8] + ("A" * 8 if not good.endswith("A" * 8) else "B" * 8),
-        "nothing": "",
-    }
-    refused = []
-    for name, token in wrong.items():
-        with pytest.raises(RefusedError, match="wrong_token"):
-            await reader.verified(token, "n1")
-        refused.append(name)
-    assert refused == list(wrong)
-    with pytest.raises(RefusedError, match="wrong_token"):
-        await reader.verified(good, "n1", access_token="another access token")
-    await bench.clock.advance(2 * 3600)
-    with pytest.raises(RefusedError, match="wrong_token"):
-        await reader.verified(good, "n1")
-
-
-def _hs256(claims: dict[str, Any], pem: bytes) -> str:
-    content = f"{_part({'alg': 'HS256'})}.{_part(claims)}"
-    mac = hmac.new(pem, content.encode(), hashlib.sha256).digest()
-    return f"{content}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
-
-
-def _unsigned(claims: dict[str, Any]) -> str:
-    return f"{_part({'alg': 'none'})}.{_part(claims)}."
-
-
-def _rs256(claims: dict[str, Any]) -> str:
-    return jwt.encode(claims, rsa.generate_private_key(public_exponent=65537, key_size=2048), algorithm="RS256")
-
-
-def _part(content: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
 
 async def test_with_a_provider_passwords_are_for_emergencies(notify: Process) -> None:
