@@ -1,5 +1,9 @@
-"""Routing in small, for interleavings: the log decides, stale case events are void, closed centres lose what waits."""
+"""Routing in small, for interleavings: the log decides, stale case events are void, closed centres lose what waits.
 
+What was decided before a report came back is void too: it was about a report that ended otherwise.
+"""
+
+from datetime import datetime
 from typing import Any
 
 from services.notify.projection import RoutingEvent
@@ -19,6 +23,7 @@ class SmallRouter:
         self.ended: str | None = None
         self.acknowledged = 0
         self.closed: set[str] = set()
+        self.back_at: datetime | None = None
         self.records: list[RoutingEvent] = [event("report.routed", 1, version=1, ownership=1, center=self.center)]
         self._acted_on: set[str] = set()
 
@@ -30,13 +35,13 @@ class SmallRouter:
         match told:
             case CaseAcknowledged():
                 self.acknowledged = self.ownership
-            case CaseTransferAccepted(to_center_id=to) if self.ended is None:
+            case CaseTransferAccepted(to_center_id=to) if self.ended is None and self._since_it_came_back(told):
                 self._acted_on.add(cause)
                 if to in self.closed:
                     self._updated("transfer_void", case_event=cause, void_reason="center_closed")
                 else:
                     self._move(to, {"kind": "case_event", "event_id": cause})
-            case CaseClosed() if self.ended is None:
+            case CaseClosed() if self.ended is None and self._since_it_came_back(told):
                 self._acted_on.add(cause)
                 self._end("closed")
             case CaseReopened() if self.ended == "closed":
@@ -45,6 +50,9 @@ class SmallRouter:
                 self._updated("reopened", case_event=cause)
             case _:
                 pass
+
+    def _since_it_came_back(self, told: CaseEvent) -> bool:
+        return self.back_at is None or told.at >= self.back_at
 
     def close(self, center: str) -> None:
         """A centre closes; what waits there goes to the first open one."""
@@ -65,9 +73,9 @@ class SmallRouter:
         if self.ended != "withdrawn":
             self._end("withdrawn")
 
-    def reinstate(self) -> None:
+    def reinstate(self, now: datetime) -> None:
         if self.ended == "withdrawn":
-            self.ended, self.acknowledged = None, 0
+            self.ended, self.acknowledged, self.back_at = None, 0, now
             self._updated("reinstated")
 
     def add(self, kind: str) -> None:

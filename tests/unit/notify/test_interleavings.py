@@ -14,12 +14,18 @@ from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKi
 from services.notify.policy import Rules
 from services.notify.projection import added, fold, sort_key
 from shared.events.cases import CaseEvent
-from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind
+from shared.events.routings import ReportEnded, ReportUpdated
+from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind, UpdateKind
 from tests.unit.notify.samples import NOW, TRACE, event
 from tests.unit.notify.small_router import CENTRES, SmallRouter
 
 RULES = Rules()
+MOMENT = timedelta(milliseconds=1)
 ORGS = st.sampled_from((*CENTRES, "daegu"))
+ACTORS = st.sampled_from(("owner", "owner", "owner", *CENTRES, "daegu"))
+"""Mostly whoever has the case, or the offer; now and then anybody."""
+BACK = st.sampled_from((0, 0, 0, 1))
+"""How old the ownership is that somebody sees."""
 VOID = {EntryKind.MOVE_VOID, EntryKind.CLOSING_VOID, EntryKind.REOPENING_VOID}
 
 
@@ -34,11 +40,13 @@ class Interleavings(RuleBasedStateMachine):
         self.read = 0
         self.folded = 0
         self.case: Case | None = None
+        self.unread = False
         self.deliver()
 
     # What staff do.
 
     def act(self, org: str, ownership: int | None, decide: Callable[[Case], Answer | Refusal]) -> None:
+        self.now += MOMENT
         case = self.known
         answer = decide(case)
         if isinstance(answer, Refusal):
@@ -56,6 +64,8 @@ class Interleavings(RuleBasedStateMachine):
             assert case.ended is not EndReason.WITHDRAWN
             assert case.awaiting is None
             self.publish(answer.event, case)
+        if {entry.kind for entry in added(case, answer.case)} & {EntryKind.READ, EntryKind.ACKNOWLEDGED}:
+            self.unread = False
         self.case = answer.case
 
     def publish(self, made: CaseEvent, before: Case) -> None:
@@ -68,17 +78,21 @@ class Interleavings(RuleBasedStateMachine):
         assert self.case is not None
         return self.case
 
+    def owner(self, org: str) -> str:
+        return self.known.center_id if org == "owner" else org
+
     def seen(self, back: int) -> int:
         return max(self.known.ownership - back, 1)
 
-    @rule(org=ORGS, back=st.integers(0, 1))
+    @rule(org=ACTORS, back=BACK)
     def acknowledge(self, org: str, back: int) -> None:
-        own = self.seen(back)
+        own, org = self.seen(back), self.owner(org)
         self.act(org, own, lambda case: decisions.acknowledge(case, Who("kim", org), own, self.now))
 
-    @rule(org=ORGS, back=st.integers(0, 1), what=st.sampled_from(("assign", "contact", "support", "refer")))
+    @rule(org=ACTORS, back=BACK, what=st.sampled_from(("assign", "contact", "support", "refer")))
     def work(self, org: str, back: int, what: str) -> None:
-        own, who = self.seen(back), Who("kim", org)
+        own, org = self.seen(back), self.owner(org)
+        who = Who("kim", org)
         acts: dict[str, Callable[[Case], Answer | Refusal]] = {
             "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
             "contact": lambda case: decisions.contact(case, who, own, reached=True, now=self.now),
@@ -87,19 +101,21 @@ class Interleavings(RuleBasedStateMachine):
         }
         self.act(org, own, acts[what])
 
-    @rule(org=ORGS, back=st.integers(0, 1))
+    @rule(org=ACTORS, back=BACK)
     def close(self, org: str, back: int) -> None:
-        own = self.seen(back)
+        own, org = self.seen(back), self.owner(org)
         self.act(org, own, lambda case: decisions.close(case, Who("kim", org), own, Outcome.SUPPORTED, self.now))
 
-    @rule(org=ORGS, back=st.integers(0, 1))
+    @rule(org=ACTORS, back=BACK)
     def reopen(self, org: str, back: int) -> None:
-        own = self.seen(back)
+        own, org = self.seen(back), self.owner(org)
         self.act(org, own, lambda case: decisions.reopen(case, Who("kim", org), own, self.now))
 
-    @rule(org=ORGS, to=ORGS, back=st.integers(0, 1))
+    @precondition(lambda self: self.case.state is CaseState.ACKNOWLEDGED or self.case.version % 3 == 0)
+    @rule(org=ACTORS, to=ORGS, back=BACK)
     def offer(self, org: str, to: str, back: int) -> None:
         own, receiver, before = self.seen(back), self.center(to), self.known.offer
+        org = self.owner(org)
 
         def decide(case: Case) -> Answer | Refusal:
             return decisions.offer(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
@@ -107,11 +123,14 @@ class Interleavings(RuleBasedStateMachine):
         self.act(org, own, decide)
         assert before is None or self.known.offer == before, "a second offer took the place of the first"
 
-    @rule(org=ORGS, how=st.sampled_from(("accept", "decline", "recall")), old=st.booleans())
+    @precondition(lambda self: self.case.offer is not None or self.case.past_offer is not None)
+    @rule(org=ACTORS, how=st.sampled_from(("accept", "accept", "decline", "recall")), old=st.booleans())
     def answer(self, org: str, how: str, *, old: bool) -> None:
         offer, past = self.known.offer, self.known.past_offer
         chosen = past if old else offer
         offer_id = chosen.offer_id if chosen is not None else "offer-0"
+        asked = self.known.center_id if how == "recall" or chosen is None else chosen.to_center_id
+        org = asked if org == "owner" else org
         who = Who("lee", org)
         ways: dict[str, Callable[[Case], Answer | Refusal]] = {
             "accept": lambda case: decisions.accept(case, who, offer_id, self.center(org), self.now),
@@ -151,7 +170,8 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule()
     def reinstate(self) -> None:
-        self.router.reinstate()
+        self.now += MOMENT
+        self.router.reinstate(self.now)
 
     @rule(kind=st.sampled_from(("amended", "message_left")))
     def reporter_adds(self, kind: str) -> None:
@@ -183,6 +203,10 @@ class Interleavings(RuleBasedStateMachine):
         assert after is not None
         self.folded += 1
         self.case = after
+        if isinstance(record, ReportUpdated) and record.kind in (UpdateKind.AMENDED, UpdateKind.MESSAGE_LEFT):
+            self.unread = True
+        elif isinstance(record, ReportEnded) and record.reason is EndReason.WITHDRAWN:
+            self.unread = False
         if before is not None:
             assert after.case_version == before.case_version
             self._explained(before, after)
@@ -236,6 +260,7 @@ class Interleavings(RuleBasedStateMachine):
     def nobody_who_waits_is_without_a_ladder(self) -> None:
         case = self.known
         assert case.needs_attention == (case.ladder is not None)
+        assert case.needs_attention or not self.unread, "something that was left is read by nobody"
         assert case.wake_at == policy.next_due(case)
         assert case.sort_key == sort_key(case)
 
@@ -268,4 +293,4 @@ class Interleavings(RuleBasedStateMachine):
 
 
 TestInterleavings = Interleavings.TestCase
-TestInterleavings.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestInterleavings.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
