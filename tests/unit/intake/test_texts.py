@@ -9,7 +9,7 @@ from jinja2 import Environment
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
-STAFF = ("erasure", "confirm", "decisions", "details")
+STAFF = ("erasure", "confirm", "decisions", "details", "client", "staff_words", "vault")
 """How the names of those files begin that only staff read from; they are addressed in another tone."""
 
 
@@ -20,7 +20,7 @@ def for_staff(path: Path) -> bool:
 def of_templates(*, staff: bool = True) -> set[str]:
     environment = Environment(autoescape=True, extensions=["jinja2.ext.i18n"])
     return {
-        str(message)
+        str(message[0] if isinstance(message, tuple) else message)  # a tuple where the text has holes
         for path in (ROOT / "templates").glob("*.html")
         if staff or not for_staff(path)
         for _, _, message in environment.extract_translations(path.read_text())  # type: ignore[attr-defined]  # the extension's

@@ -1,0 +1,68 @@
+"""Whoever guesses learns nothing from how long an answer takes: wrong receipt, mistyped receipt, wrong word."""
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from services.intake.holder import WRONG_TAKES_S
+from services.intake.model import receipts
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.holding import Holder, holder
+
+ROUNDS = 10
+GRAIN_S = 0.002
+"""Times closer than this count as the same."""
+MEDIANS_APART_S = 0.02
+"""Network noise is larger; what is told apart here would take thousands of tries, and ten an hour are allowed."""
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+async def test_wrong_answers_take_the_same_time_and_look_the_same(desk: Desk) -> None:
+    guarded = await holder(desk, word="umbrella")
+    numbers = itertools.count(123_456)
+    took: dict[str, list[float]] = {"wrong receipt": [], "mistyped": [], "wrong word": []}
+    seen: set[tuple[int, str, str]] = set()
+    for _ in range(ROUNDS):
+        number = next(numbers)
+        kinds = {
+            "wrong receipt": receipts.from_number(number),
+            "mistyped": f"{number:016d}"[:-1] + "x",
+            "wrong word": guarded.receipt,
+        }
+        for kind, receipt in kinds.items():
+            started = time.perf_counter()
+            answer = await Holder(desk, {"report_id": "", "receipt": receipt}).post("messages", text="x", word="guess")
+            took[kind].append(time.perf_counter() - started)
+            seen.add((answer.status_code, answer.json()["code"], answer.json()["detail"]))
+    assert len(seen) == 1
+    assert next(iter(seen))[:2] == (404, "unknown_receipt")
+    assert min(min(times) for times in took.values()) >= WRONG_TAKES_S
+    for one, other in itertools.combinations(took, 2):
+        apart = abs(statistics.median(took[one]) - statistics.median(took[other]))
+        assert apart < MEDIANS_APART_S, (one, other, apart)
+        assert _p_value(took[one], took[other]) > 0.0005, (one, other)
+
+
+def test_the_statistic_tells_what_differs_from_what_does_not() -> None:
+    same = [0.6 + n % 7 / 1000 for n in range(ROUNDS)]
+    assert _p_value(same, list(reversed(same))) > 0.5
+    assert _p_value(same, [value + 0.05 for value in same]) < 0.0005
+
+
+def _p_value(one: Sequence[float], other: Sequence[float]) -> float:
+    """Two-sided Mann-Whitney U test by its normal approximation (good from about eight samples each)."""
+    first, second = ([round(value / GRAIN_S) for value in values] for values in (one, other))
+    wins = sum((a > b) + (a == b) / 2 for a in first for b in second)
+    mean = len(one) * len(other) / 2
+    spread = math.sqrt(len(one) * len(other) * (len(one) + len(other) + 1) / 12)
+    return math.erfc(abs(wins - mean) / spread / math.sqrt(2))

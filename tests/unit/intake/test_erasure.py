@@ -1,0 +1,278 @@
+"""The steps of a report's life, one by one and in any order."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.intake.model.life import NEW, Access, Category, Cause, Decision, Fate, Life, Reason, Special
+from services.intake.model.report import Progress, Work
+from services.intake.policy import erasure, retention
+from services.intake.policy.erasure import UNDO_FOR, RefusedError
+from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, UrgencyReason
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+KEPT = Verdict(Standing.KEPT, Category.FIVE_YEARS)
+DUE = Verdict(Standing.DUE, Category.FIVE_YEARS, NOW)
+
+
+def facts(**more: Any) -> ReportFacts:
+    values: dict[str, Any] = {
+        "role": Role.VICTIM,
+        "harm_types": (HarmType.OTHER,),
+        "urgency": Urgency.NORMAL,
+        "urgency_reasons": (UrgencyReason.NONE_OF_THESE,),
+        "division": "busan",
+        "channel": Channel.WEB,
+        "language": "ko",
+        "triage_version": 1,
+        **more,
+    }
+    return ReportFacts.model_validate(values)
+
+
+def taken_back(life: Life = NEW, *, at_once: bool = False, now: datetime = NOW, **about: Any) -> Life:
+    return erasure.withdrawn(life, facts(**about), at_once=at_once, understood=at_once, now=now)
+
+
+def decision(*, destroy: bool, reason: Reason, category: Category | None = None) -> Decision:
+    return Decision(at=NOW, by="s-1", organisation="busan", destroy=destroy, reason=reason, category=category)
+
+
+def decide(life: Life, made: Decision, now: datetime = NOW) -> Life:
+    return erasure.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
+
+
+def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> None:
+    life = taken_back()
+    assert erasure.access_of(life) is Access.SEALED
+    assert erasure.fate_of(life) is Fate.PLANNED
+    assert life.plan is not None
+    assert (life.plan.cause, life.plan.at) == (Cause.WITHDRAWN, NOW + UNDO_FOR)
+    just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
+    assert erasure.dying(life, KEPT, just_before) is None
+    assert erasure.dying(life, KEPT, NOW + UNDO_FOR) is Cause.WITHDRAWN
+    assert taken_back(life, now=NOW + timedelta(hours=1)) == life
+
+
+def test_at_once_is_at_once_also_when_it_comes_later() -> None:
+    assert erasure.dying(taken_back(at_once=True), KEPT, NOW) is Cause.AT_ONCE
+    later = NOW + timedelta(hours=5)
+    life = taken_back(taken_back(), at_once=True, now=later)
+    assert life.withdrawal is not None
+    assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, later)
+    assert erasure.dying(life, KEPT, later) is Cause.AT_ONCE
+    with pytest.raises(RefusedError, match="not_understood"):
+        erasure.withdrawn(NEW, facts(), at_once=True, understood=False, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("about", "special"),
+    [
+        ({"harm_types": (HarmType.OTHER, HarmType.CHILD_MATERIAL)}, Special.CHILD_MATERIAL),
+        ({"age_band": AgeBand.UNDER_14}, Special.UNDER_14),
+        ({"role": Role.REPRESENTATIVE}, Special.REPRESENTATIVE),
+        ({"role": Role.THIRD_PARTY}, Special.THIRD_PARTY),
+    ],
+)
+@pytest.mark.parametrize("at_once", [False, True])
+def test_special_reports_never_die_by_themselves(about: dict[str, Any], special: Special, *, at_once: bool) -> None:
+    life = taken_back(at_once=at_once, **about)
+    assert life.special == (special,)
+    assert (life.plan, life.decide_since) == (None, NOW)
+    assert erasure.fate_of(life) is Fate.DECISION
+    assert erasure.access_of(life) is Access.SEALED
+    assert erasure.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
+
+
+def test_other_ages_and_harms_are_not_special() -> None:
+    assert erasure.specials(facts(age_band=AgeBand.FROM_14_TO_18, harm_types=(HarmType.DISTRIBUTION,))) == ()
+    assert erasure.specials(facts(), (Special.UNDER_14,)) == (Special.UNDER_14,)
+
+
+def test_a_lead_may_destroy_keep_and_think_again() -> None:
+    waiting = taken_back(age_band=AgeBand.UNDER_14)
+    gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
+    assert gone.plan is not None
+    assert (gone.plan.cause, gone.plan.at) == (Cause.DECIDED, NOW + UNDO_FOR)
+    assert erasure.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
+    made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
+    kept = decide(gone, made, now=NOW + timedelta(hours=1))
+    assert (kept.plan, erasure.fate_of(kept), len(kept.decisions)) == (None, Fate.KEPT, 2)
+    assert kept.decisions[-1].keep_until is not None
+    assert kept.decisions[-1].keep_until.year == 2036
+    assert erasure.dying(kept, KEPT, NOW + timedelta(days=4000)) is None
+    again = decide(kept, decision(destroy=True, reason=Reason.VICTIM_AGREES), now=NOW + timedelta(days=9))
+    assert erasure.dying(again, KEPT, NOW + timedelta(days=9)) is Cause.DECIDED
+
+
+@pytest.mark.parametrize(
+    ("made", "code"),
+    [
+        (decision(destroy=True, reason=Reason.INVESTIGATION), "wrong_reason"),
+        (decision(destroy=False, reason=Reason.REQUESTER_ASKS, category=Category.FIVE_YEARS), "wrong_reason"),
+        (decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.AT_ONCE), "wrong_category"),
+        (decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.PERMANENT), "wrong_category"),
+        (decision(destroy=False, reason=Reason.INVESTIGATION), "wrong_category"),
+    ],
+)
+def test_decisions_that_do_not_fit(made: Decision, code: str) -> None:
+    with pytest.raises(RefusedError, match=code):
+        decide(taken_back(age_band=AgeBand.UNDER_14), made)
+    with pytest.raises(RefusedError, match="no_open_decision"):
+        decide(taken_back(), made)
+
+
+def test_whoever_reports_for_others_is_told_little_until_the_person_confirms() -> None:
+    about = facts(role=Role.REPRESENTATIVE)
+    assert erasure.limited(NEW, Role.REPRESENTATIVE)
+    assert not erasure.limited(NEW, Role.VICTIM)
+    life = erasure.confirmed(NEW, about, "s-1", NOW)
+    assert not erasure.limited(life, Role.REPRESENTATIVE)
+    assert erasure.confirmed(life, about, "s-2", NOW + timedelta(1)) == life
+    with pytest.raises(RefusedError, match="nothing_to_confirm"):
+        erasure.confirmed(NEW, facts(), "s-1", NOW)
+    with pytest.raises(RefusedError, match="withdrawn"):
+        erasure.confirmed(taken_back(role=Role.REPRESENTATIVE), about, "s-1", NOW)
+
+
+def test_only_what_was_announced_for_a_day_and_is_still_due_dies_of_age() -> None:
+    life = erasure.announced(NEW, DUE, NOW)
+    assert erasure.announced(life, DUE, NOW + timedelta(hours=1)) == life
+    assert erasure.dying(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
+    assert erasure.dying(life, DUE, NOW + ANNOUNCED_FOR) is Cause.RETENTION
+    assert erasure.dying(life, KEPT, NOW + ANNOUNCED_FOR) is None
+    assert erasure.dying(NEW, DUE, NOW + ANNOUNCED_FOR) is None
+    assert erasure.announced(life, KEPT, NOW).plan is None
+    assert erasure.unplanned(life, NOW + ANNOUNCED_FOR).plan is None
+    withdrawn = taken_back(life)
+    assert withdrawn.plan is not None
+    assert withdrawn.plan.cause is Cause.WITHDRAWN
+
+
+def test_a_tombstone_has_dates_and_nothing_else() -> None:
+    life = decide(taken_back(age_band=AgeBand.UNDER_14), decision(destroy=True, reason=Reason.VICTIM_AGREES))
+    stone = erasure.tombstone(life, NOW + UNDO_FOR)
+    left = {name: value for name, value in stone.model_dump(exclude_none=True).items() if value}
+    assert left == {"withdrawal": {"at": NOW, "undo_until": NOW}, "erased_at": NOW + UNDO_FOR}
+    with pytest.raises(RefusedError, match="erased"):
+        taken_back(stone)
+    with pytest.raises(RefusedError, match="erased"):
+        erasure.reinstated(stone, NOW)
+    with pytest.raises(RefusedError, match="erased"):
+        decide(stone, decision(destroy=True, reason=Reason.VICTIM_AGREES))
+    with pytest.raises(RefusedError, match="erased"):
+        erasure.confirmed(stone, facts(), "s-1", NOW)
+
+
+@given(st.sampled_from(HarmType), st.sampled_from(AgeBand))
+def test_every_report_has_a_line_and_its_choices(harm: HarmType, age: AgeBand) -> None:
+    category = retention.category_of((harm,), age)
+    assert category in {Category.PERMANENT, Category.FIVE_YEARS}
+    choices = retention.choices_for(category)
+    assert category in choices
+    assert Category.AT_ONCE not in choices
+
+
+class Lives(RuleBasedStateMachine):
+    """Any order of withdrawing, undoing, deciding, announcing and time: what must never happen does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.life = NEW
+        self.about = facts()
+        self.asked_at: datetime | None = None
+
+    @initialize(special=st.booleans())
+    def begin(self, *, special: bool) -> None:
+        self.about = facts(age_band=AgeBand.UNDER_14) if special else facts()
+
+    @property
+    def verdict(self) -> Verdict:
+        seen = Progress(work=Work(version=1, ownership=1, acknowledged_at=NOW))
+        return retention.judge(self.about, NOW, self.life, seen, self.now)
+
+    def alive(self) -> bool:
+        return self.life.erased_at is None
+
+    @rule(hours=st.floats(0.1, 200))
+    def time_passes(self, hours: float) -> None:
+        self.now += timedelta(hours=hours)
+
+    @precondition(alive)
+    @rule(at_once=st.booleans())
+    def withdraw(self, *, at_once: bool) -> None:
+        before = self.life
+        self.life = erasure.withdrawn(self.life, self.about, at_once=at_once, understood=True, now=self.now)
+        if before.withdrawal is None:
+            self.asked_at = self.now
+
+    @precondition(alive)
+    @rule()
+    def undo(self) -> None:
+        before = self.life
+        try:
+            self.life = erasure.reinstated(self.life, self.now)
+        except RefusedError:
+            assert before.withdrawal is not None
+            assert self.now >= before.withdrawal.undo_until
+        else:
+            assert self.life.plan is None or self.life.plan.cause is Cause.RETENTION
+
+    @precondition(alive)
+    @rule(destroy=st.booleans())
+    def a_lead_decides(self, *, destroy: bool) -> None:
+        reason = Reason.VICTIM_AGREES if destroy else Reason.INVESTIGATION
+        made = decision(destroy=destroy, reason=reason, category=None if destroy else Category.FIVE_YEARS)
+        try:
+            self.life = decide(self.life, made, self.now)
+        except RefusedError:
+            assert self.life.withdrawal is None or not self.life.special
+
+    @precondition(alive)
+    @rule()
+    def the_daily_job(self) -> None:
+        self.life = erasure.announced(self.life, self.verdict, self.now)
+
+    @precondition(alive)
+    @rule()
+    def the_minute(self) -> None:
+        cause = erasure.dying(self.life, self.verdict, self.now)
+        if cause is None:
+            self.life = erasure.unplanned(self.life, self.now)
+            return
+        life = self.life
+        if cause is not Cause.RETENTION:
+            assert life.withdrawal is not None
+            assert life.withdrawal.undo_until <= self.now
+            assert (cause is Cause.DECIDED) == bool(life.special)
+            if life.special:
+                assert life.decisions[-1].destroy
+        else:
+            assert life.plan is not None
+            assert life.plan.announced_at + ANNOUNCED_FOR <= self.now
+            assert life.withdrawal is None or not life.decisions[-1].destroy
+        self.life = erasure.tombstone(life, self.now)
+
+    @invariant()
+    def a_withdrawn_report_is_sealed_and_its_fate_is_known(self) -> None:
+        life = self.life
+        if life.erased_at is not None:
+            assert erasure.access_of(life) is Access.ERASED
+        elif life.withdrawal is not None:
+            assert erasure.access_of(life) is Access.SEALED
+            marks = [life.plan is not None, life.decide_since is not None]
+            kept = bool(life.decisions) and not life.decisions[-1].destroy
+            assert sum(marks) == 1 or (kept and sum(marks) == 0)
+        else:
+            assert erasure.access_of(life) is Access.OPEN
+            assert life.decide_since is None
+
+
+TestLives = Lives.TestCase

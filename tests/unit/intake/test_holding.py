@@ -1,0 +1,109 @@
+"""Small parts behind receipts: words, turns, the gate per receipt, and the status of what was withdrawn."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from services.intake import projection
+from services.intake.gate import WRONG_PER_RECEIPT, StatusGate
+from services.intake.model.asking import plain_word
+from services.intake.model.life import Fate, Life, Withdrawal
+from services.intake.model.report import Ownership, Progress, State, Work
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.secret_word import Words
+from services.intake.turns import Turns
+from shared.clock import ManualClock
+from shared.events.vocabulary import EndReason, Role
+from tests.unit.intake.test_erasure import NOW, taken_back
+
+KEYS = LodgingKeys(b"r" * 32)
+OWNED = Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW)
+SEEN = Progress(ownership=OWNED, work=Work(version=1, ownership=1, acknowledged_at=NOW, contacted_at=NOW))
+
+
+async def test_a_word_fits_whatever_its_case_and_spaces_and_only_its_own_report() -> None:
+    words = Words(KEYS)
+    stored = await words.hashed("one", "초록  Umbrella")
+    assert stored.startswith("$argon2id$")
+    assert stored != await words.hashed("one", "초록  Umbrella")
+    assert await words.fits("one", stored, " 초록 UMBRELLA")
+    for report, held, word in (
+        ("one", stored, "초록 umbrellas"),
+        ("two", stored, "초록 umbrella"),
+        ("one", stored, None),
+        ("one", None, "초록 umbrella"),
+        ("", None, "nobody's word"),
+        ("", None, None),
+        ("one", "not a hash", "초록 umbrella"),
+    ):
+        assert not await words.fits(report, held, word)
+    assert not await Words(LodgingKeys(b"x" * 32)).fits("one", stored, "초록 umbrella")
+
+
+def test_words_are_compared_by_what_people_mean() -> None:
+    assert plain_word(" Ａｂc \t Ｄ ") == plain_word("abc d") == "abc d"
+
+
+async def test_turns_are_taken_one_by_one_and_forgotten() -> None:
+    turns, inside, most = Turns(), 0, 0
+
+    async def visit(name: str) -> None:
+        nonlocal inside, most
+        async with turns.of(name):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(visit("same") for _ in range(20)))
+    assert most == 1
+    await asyncio.gather(*(visit(str(n)) for n in range(5)))
+    assert most > 1
+    assert not turns._locks
+
+
+async def test_wrong_tries_for_one_receipt_are_held_back_from_wherever_they_come() -> None:
+    clock = ManualClock(NOW)
+    gate = StatusGate(1000, clock)
+    for n in range(WRONG_PER_RECEIPT):
+        assert gate.wait_for("receipt") == 0
+        gate.was_wrong(f"203.0.{n}.5", "receipt")
+    assert 0 < gate.wait_for("receipt") <= 3600 / WRONG_PER_RECEIPT
+    assert gate.wait_for("another") == 0
+    await clock.advance(3600 / WRONG_PER_RECEIPT + 1)
+    assert gate.wait_for("receipt") == 0
+
+
+def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
+    told = projection.standing(NOW, SEEN, taken_back())
+    assert (told.state, told.erasure, told.undo_until) == (State.WITHDRAWN, Fate.PLANNED, NOW + timedelta(hours=72))
+
+
+def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
+    ended = SEEN.model_copy(
+        update={"ownership": OWNED.model_copy(update={"ended": EndReason.WITHDRAWN, "ended_at": NOW})}
+    )
+    assert projection.standing(NOW, ended).state is State.WITHDRAWN
+    assert projection.standing(NOW, ended, Life(reinstated_at=NOW)).state is State.IN_CONTACT
+
+
+@pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])
+def test_others_are_told_only_received_and_closed(role: Role) -> None:
+    told = projection.standing(NOW, SEEN, Life(), role)
+    assert told.model_dump(exclude_none=True) == {
+        "state": State.RECEIVED,
+        "since": NOW,
+        "received_at": NOW,
+        "limited": True,
+    }
+    closed = SEEN.model_copy(update={"work": Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW)})
+    told = projection.standing(NOW, closed, Life(), role)
+    assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, None)
+    assert projection.standing(NOW, SEEN, Life(confirmed_at=NOW), role).state is State.IN_CONTACT
+
+
+def test_an_erased_report_says_so_and_no_more() -> None:
+    life = Life(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
+    told = projection.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
+    assert (told.state, told.erasure, told.center_id) == (State.ERASED, Fate.ERASED, None)

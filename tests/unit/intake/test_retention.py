@@ -1,0 +1,121 @@
+"""The retention table and the clocks that follow from it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.model.life import NEW, Category, Decision, Life, Reason, Withdrawal
+from services.intake.model.report import Ownership, Progress, Work
+from services.intake.policy import retention
+from services.intake.policy.retention import Standing, ends, judge
+from shared.clock import SEOUL
+from shared.events.vocabulary import AgeBand, EndReason, HarmType
+from tests.unit.intake.test_erasure import NOW, facts
+
+CLOSED = Progress(
+    ownership=Ownership(
+        version=2, ownership=1, center_id="busan", assigned_at=NOW, ended=EndReason.CLOSED, ended_at=NOW
+    ),
+    work=Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW),
+    first_seen_at=NOW,
+)
+WORKING = Progress(
+    ownership=Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW),
+    work=Work(version=1, ownership=1, acknowledged_at=NOW),
+    first_seen_at=NOW,
+)
+YEARS = timedelta(days=365.25)
+
+
+def test_the_table_names_its_sources_and_what_needs_a_legal_reading() -> None:
+    assert set(retention.TABLE) == set(Category)
+    for category, rule in retention.TABLE.items():
+        assert rule.category is category
+        assert "2-6(4)" in rule.source
+        assert rule.needs_legal_reading
+    assert {rule.years for rule in retention.TABLE.values()} == {None, 10, 5, 0}
+
+
+@pytest.mark.parametrize(
+    ("harm", "age", "category"),
+    [
+        (HarmType.CHILD_MATERIAL, AgeBand.THIRTIES, Category.PERMANENT),
+        (HarmType.DISTRIBUTION, AgeBand.FROM_14_TO_18, Category.PERMANENT),
+        (HarmType.SYNTHESIS, AgeBand.UNDER_14, Category.PERMANENT),
+        (HarmType.CYBER_HARASSMENT, AgeBand.UNDER_14, Category.FIVE_YEARS),
+        (HarmType.DISTRIBUTION, AgeBand.FROM_19_TO_24, Category.FIVE_YEARS),
+        (HarmType.OTHER, AgeBand.UNKNOWN, Category.FIVE_YEARS),
+    ],
+)
+def test_which_line_a_report_falls_under(harm: HarmType, age: AgeBand, category: Category) -> None:
+    assert retention.category_of((HarmType.OTHER, harm), age) is category
+
+
+@given(st.timedeltas(timedelta(), timedelta(days=80 * 365)))
+def test_time_ends_with_a_day_in_korea_and_never_early(after: timedelta) -> None:
+    started = datetime(2000, 1, 1, tzinfo=UTC) + after
+    for category, years in ((Category.FIVE_YEARS, 5), (Category.TEN_YEARS, 10)):
+        end = ends(category, started)
+        assert end is not None
+        local, begun = end.astimezone(SEOUL), started.astimezone(SEOUL)
+        assert (local.hour, local.minute, local.second) == (0, 0, 0)
+        assert end - started >= timedelta(days=365 * years)
+        assert end - started <= timedelta(days=366 * years + 1)
+        assert local.year in {begun.year + years, begun.year + years + 1}
+    assert ends(Category.PERMANENT, started) is None
+
+
+def test_the_29th_of_february_ends_a_day_later() -> None:
+    end = ends(Category.FIVE_YEARS, datetime(2028, 2, 28, 3, tzinfo=UTC))
+    assert end is not None
+    assert end.astimezone(SEOUL).date().isoformat() == "2033-03-01"
+
+
+def test_clocks_start_at_the_first_acknowledgement() -> None:
+    later = CLOSED.model_copy(
+        update={"work": CLOSED.work.model_copy(update={"acknowledged_at": NOW + 3 * YEARS}) if CLOSED.work else None}
+    )
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 4.9 * YEARS).standing is Standing.KEPT
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).standing is Standing.DUE
+
+
+def test_what_is_still_worked_on_is_an_alarm() -> None:
+    assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).standing is Standing.UNFINISHED
+
+
+@given(st.floats(0, 200))
+def test_an_unread_report_is_never_due(years: float) -> None:
+    unread = Progress(ownership=WORKING.ownership)
+    for progress in (Progress(), unread):
+        standing = judge(facts(), NOW, NEW, progress, NOW + years * YEARS).standing
+        assert standing in {Standing.KEPT, Standing.UNREAD}
+        assert (standing is Standing.UNREAD) == (years * YEARS >= 5 * YEARS - timedelta(days=30)) or abs(
+            years - 5
+        ) < 0.1
+
+
+@given(st.floats(0, 500))
+def test_what_is_kept_for_ever_is_never_due(years: float) -> None:
+    child = facts(harm_types=(HarmType.CHILD_MATERIAL,))
+    assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).standing is Standing.KEPT
+
+
+@pytest.mark.parametrize(("years", "standing"), [(1.9, Standing.KEPT), (2.1, Standing.DUE)])
+def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, standing: Standing) -> None:
+    kept = Decision(
+        at=NOW,
+        by="s-1",
+        organisation="busan",
+        destroy=False,
+        reason=Reason.INVESTIGATION,
+        category=Category.TEN_YEARS,
+        keep_until=NOW + 2 * YEARS,
+    )
+    gone = Withdrawal(at=NOW, undo_until=NOW)
+    life = Life(withdrawal=gone, decisions=(kept,))
+    assert judge(facts(), NOW, life, CLOSED, NOW + years * YEARS).standing is standing
+    for_ever = Life(withdrawal=gone, decisions=(kept.model_copy(update={"keep_until": None}),))
+    assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
+    assert judge(facts(), NOW, Life(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
