@@ -1,0 +1,226 @@
+"""Tokens and tickets that are not what they say: each is refused for its own reason."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.clock import ManualClock
+from shared.identity.keys import FRESH, KeyDocument, Known, known
+from shared.identity.source import Identity
+from shared.identity.tokens import (
+    ACCESS_LASTS,
+    GRACE,
+    TICKET_LASTS,
+    Purpose,
+    Signer,
+    TokenError,
+    verify_access,
+    verify_ticket,
+)
+from tests.support.staff import TestIdentity
+
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+REPORT = "01234567-89ab-4cde-8f01-23456789abcd"
+LATER = START + timedelta(seconds=1)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def staff(clock: ManualClock) -> TestIdentity:
+    return TestIdentity(clock)
+
+
+def now_known(staff: TestIdentity, at: datetime = START) -> Known:
+    return known(staff.document(), at)
+
+
+def refused(call: Callable[[], object]) -> str:
+    with pytest.raises(TokenError) as caught:
+        call()
+    return caught.value.code
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return claims
+
+
+def signed(staff: TestIdentity, claims: dict[str, Any], **header: str) -> str:
+    given = {"kid": staff.signer.kid, "typ": "ieum-access+jwt", **header}
+    return jwt.encode(claims, staff.private, "EdDSA", given)
+
+
+def part(content: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+
+def test_a_good_token_says_who_it_is(staff: TestIdentity) -> None:
+    token = staff.token("jeju", "counsellor", "lead", subject="s-abcdefgh", session="a-session-of-tests")
+    who = verify_access(token, now_known(staff), LATER)
+    assert (who.subject, who.organisation, sorted(who.roles)) == ("s-abcdefgh", "jeju", ["counsellor", "lead"])
+    assert (who.session, who.expires_at, who.stale) == ("a-session-of-tests", START + ACCESS_LASTS, False)
+
+
+def test_a_token_names_nobody(staff: TestIdentity) -> None:
+    assert set(claims_of(staff.token("jeju", "lead"))) == {"sub", "org", "roles", "sid", "iat", "exp", "iss", "aud"}
+
+
+def test_altered_and_foreign_signatures_are_refused(staff: TestIdentity, clock: ManualClock) -> None:
+    token = staff.token("jeju", "counsellor")
+    head, body, mac = token.split(".")
+    richer = part({**claims_of(token), "roles": ["lead"]})
+    document = now_known(staff)
+    assert refused(lambda: verify_access(f"{head}.{richer}.{mac}", document, LATER)) == "bad_signature"
+    other = TestIdentity(clock)
+    assert refused(lambda: verify_access(other.token("jeju", "lead"), document, LATER)) == "unknown_key"
+    impostor = Signer(staff.signer.kid, Ed25519PrivateKey.generate())
+    forged = impostor.access(staff.principal("jeju", "lead"))
+    assert refused(lambda: verify_access(forged, document, LATER)) == "bad_signature"
+    assert refused(lambda: verify_access(f"{head}.{body}.", document, LATER)) == "bad_signature"
+
+
+@pytest.mark.parametrize("token", ["", "a", "a.b.c", "....", "🦊", "e30.e30.", "x" * 5000])
+def test_nonsense_is_refused(staff: TestIdentity, token: str) -> None:
+    assert refused(lambda: verify_access(token, now_known(staff), LATER)) in {"malformed", "wrong_kind"}
+
+
+def test_a_token_that_signs_itself_is_refused(staff: TestIdentity) -> None:
+    claims = claims_of(staff.token("jeju", "lead"))
+    kid, document = staff.signer.kid, now_known(staff)
+    none = f"{part({'alg': 'none', 'kid': kid, 'typ': 'ieum-access+jwt'})}.{part(claims)}."
+    assert refused(lambda: verify_access(none, document, LATER)) == "wrong_kind"
+    public = staff.private.public_key()
+    for secret in (
+        public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw),
+        public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo),
+    ):
+        content = f"{part({'alg': 'HS256', 'kid': kid, 'typ': 'ieum-access+jwt'})}.{part(claims)}"
+        mac = base64.urlsafe_b64encode(hmac.new(secret, content.encode(), hashlib.sha256).digest()).rstrip(b"=")
+        confused = f"{content}.{mac.decode()}"
+        assert refused(lambda: verify_access(confused, document, LATER)) == "wrong_kind"  # noqa: B023  # called at once
+
+
+def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> None:
+    document = now_known(staff)
+    token, ticket = staff.token("jeju", "counsellor"), staff.ticket(REPORT, "jeju")
+    assert verify_ticket(ticket, document, LATER).report_id == REPORT
+    assert refused(lambda: verify_ticket(token, document, LATER)) == "wrong_kind"
+    assert refused(lambda: verify_access(ticket, document, LATER)) == "wrong_kind"
+    # With the right kind in the header the audience still tells them apart.
+    dressed = signed(staff, claims_of(ticket))
+    assert refused(lambda: verify_access(dressed, document, LATER)) == "wrong_kind"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"aud": "ieum:details"}, "wrong_kind"),
+        ({"aud": None}, "malformed"),
+        ({"iss": "somebody"}, "wrong_kind"),
+        ({"org": "atlantis"}, "claims"),
+        ({"roles": []}, "claims"),
+        ({"roles": ["king"]}, "claims"),
+        ({"sub": "kim minji"}, "claims"),
+        ({"sid": "short"}, "claims"),
+        ({"iat": int(START.timestamp()) + 60}, "not_yet"),
+        ({"exp": int(START.timestamp())}, "expired"),
+        ({"exp": None}, "malformed"),
+    ],
+)
+def test_wrong_claims_are_refused(staff: TestIdentity, change: dict[str, Any], code: str) -> None:
+    claims = {k: v for k, v in (claims_of(staff.token("jeju", "lead")) | change).items() if v is not None}
+    assert refused(lambda: verify_access(signed(staff, claims), now_known(staff), LATER)) == code
+
+
+def test_an_expired_token_counts_only_while_notify_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:
+    token = staff.token("jeju", "counsellor")
+    late = START + ACCESS_LASTS
+    silent = now_known(staff, late - FRESH)
+    answering = now_known(staff, late - FRESH + timedelta(seconds=1))
+    assert not verify_access(token, answering, late - timedelta(seconds=1)).stale
+    assert refused(lambda: verify_access(token, answering, late)) == "expired"
+    assert verify_access(token, silent, late).stale
+    assert verify_access(token, silent, late + GRACE).stale
+    assert refused(lambda: verify_access(token, silent, late + GRACE + timedelta(seconds=1))) == "expired"
+
+
+def test_a_key_past_its_time_counts_for_nothing_however_the_token_is_dated(staff: TestIdentity) -> None:
+    document = staff.document()
+    key = document.keys[0].model_copy(update={"valid_until": START + timedelta(seconds=30)})
+    short = known(KeyDocument(keys=(key,), issued_at=START), START)
+    token, ticket = staff.token("jeju", "lead"), staff.ticket(REPORT, "jeju")
+    assert verify_access(token, short, START + timedelta(seconds=29)).subject
+    assert refused(lambda: verify_access(token, short, START + timedelta(seconds=30))) == "expired_key"
+    assert refused(lambda: verify_ticket(ticket, short, START + timedelta(seconds=30))) == "expired_key"
+
+
+def test_a_revoked_session_opens_nothing_not_even_while_notify_is_away(staff: TestIdentity) -> None:
+    session = "a-session-of-tests"
+    token = staff.token("jeju", "counsellor", session=session)
+    ticket = staff.ticket(REPORT, "jeju", session=session)
+    staff.revoke(session)
+    document = now_known(staff)
+    assert refused(lambda: verify_access(token, document, LATER)) == "revoked"
+    assert refused(lambda: verify_ticket(ticket, document, LATER)) == "revoked"
+    assert refused(lambda: verify_access(token, document, START + ACCESS_LASTS + FRESH)) == "revoked"
+
+
+def test_a_ticket_ends_after_a_minute_with_no_grace_and_cannot_be_made_to_last(staff: TestIdentity) -> None:
+    silent = now_known(staff, START - FRESH)
+    ticket = staff.ticket(REPORT, "jeju", purpose=Purpose.HANDOVER, ownership=3)
+    opened = verify_ticket(ticket, silent, START + TICKET_LASTS - timedelta(seconds=1))
+    assert (opened.ownership, opened.purpose, opened.organisation) == (3, Purpose.HANDOVER, "jeju")
+    assert refused(lambda: verify_ticket(ticket, silent, START + TICKET_LASTS)) == "expired"
+    long = staff.ticket(REPORT, "jeju", lasts=TICKET_LASTS + timedelta(seconds=1))
+    assert refused(lambda: verify_ticket(long, silent, LATER)) == "expired"
+
+
+async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualClock) -> None:
+    who = staff.principal("jeju", "counsellor")
+    identity = staff.identity
+    assert identity.good(who)
+    await clock.advance(ACCESS_LASTS.total_seconds())
+    # Nobody confirmed the keys lately: the stream goes on; once notify answers, the token must be a fresh one.
+    assert identity.good(who)
+    identity.learn(staff.document())
+    assert not identity.good(who)
+    fresh = replace(who, expires_at=clock.now() + ACCESS_LASTS)
+    assert identity.good(fresh)
+    staff.revoke(who.session)
+    assert not identity.good(fresh)
+
+
+async def test_keys_outlive_the_process_and_a_silent_notify(
+    staff: TestIdentity, clock: ManualClock, tmp_path: Any
+) -> None:
+    cache = tmp_path / "deep" / "keys.json"
+    first = Identity(staff.fetch, clock, cache)
+    assert await first.refresh()
+
+    async def silence() -> KeyDocument:
+        raise OSError
+
+    second = Identity(silence, clock, cache)
+    assert second.check() is not None
+    second._recall()  # what run() does first
+    assert second.check() is None
+    assert not await second.refresh()
+    assert "d" not in json.loads(cache.read_text())["keys"][0]
+    cache.write_text("{")
+    third = Identity(silence, clock, cache)
+    third._recall()  # as above
+    assert third.check() is not None
