@@ -1,0 +1,139 @@
+"""The pages of whoever holds a receipt: each action has one, no address ever holds the receipt, nothing is lost."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from services.intake.model.receipts import from_number
+from services.intake.receipts_pages import ACTIONS
+from services.intake.store import documents
+from shared.sealing import Keyring
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.holding import Holder, erased, holder, owned
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+async def press(someone: Holder, action: str, *, step: str = "do", **fields: str) -> httpx.Response:
+    """Send one form of these pages; whatever it answers, no address and no header may hold the receipt."""
+    path = f"/status/{action}" if action else "/status"
+    form = {"receipt": someone.receipt, "step": step, **fields}
+    answer = await someone.desk.http.post(f"{path}?lang=en", data=form)
+    digits = someone.receipt.replace("-", "")
+    outside = f"{answer.headers} {re.findall(r'(?:href|action|src)=.([^ >]*)', answer.text)}"
+    assert someone.receipt not in outside
+    assert digits not in outside
+    assert answer.headers["cache-control"] == "no-store"
+    return answer
+
+
+async def test_every_action_has_its_page_and_asks_before_it_does(desk: Desk) -> None:
+    someone = await holder(desk)
+    shown = await press(someone, "", step="")
+    for action in ("message", "add", "word", "withdraw"):
+        assert f'action="/status/{action}?lang=en"' in shown.text
+    for action in ACTIONS:
+        page = await press(someone, action, step="ask")
+        assert page.status_code == 200
+        assert f'name="receipt" value="{someone.receipt}"' in page.text
+        assert "quick-exit" in page.text
+        again = await desk.http.get(f"/status/{action}")
+        assert (again.status_code, again.headers["location"]) == (303, "/status")
+    assert (await press(someone, "nothing")).status_code == 404
+    assert (await someone.stored())["intake_version"] == 1
+
+
+async def test_a_message_and_an_addition_are_left_without_script_and_only_once(desk: Desk) -> None:
+    someone, key = await holder(desk), "k" * 32
+    for _ in range(2):
+        said = await press(someone, "message", text="a\r\nb", idempotency_key=key)
+        assert "Your message is with the centre." in said.text
+    added = await press(someone, "add", narrative="more", urls="https://a.example\nhttps://b.example")
+    assert "What you added is with the centre." in added.text
+    opened = documents.opened(await someone.stored(), Keyring([b"m" * 32]))
+    assert (opened["message:1"], opened["narrative:3"]) == ("a\nb", "more")
+    assert opened["urls:3"] == ["https://a.example", "https://b.example"]
+    assert "message:2" not in opened
+
+
+async def test_what_was_typed_is_kept_when_it_must_be_corrected(desk: Desk) -> None:
+    someone = await holder(desk, word="umbrella")
+    empty = await press(someone, "message", text=" ", word="umbrella")
+    assert (empty.status_code, "Write your message." in empty.text) == (422, True)
+    wrong = await press(someone, "message", text="a long story", word="rain coat")
+    nobody = Holder(desk, {"report_id": "", "receipt": from_number(77)})
+    stranger = await press(nobody, "message", text="a long story", word="rain coat")
+    assert wrong.status_code == stranger.status_code == 404
+    assert "a long story" in wrong.text
+    assert "rain coat" not in wrong.text
+    assert _told(wrong, someone) == _told(stranger, nobody)
+    links = await press(someone, "add", urls="not a link", word="umbrella")
+    assert (links.status_code, "not a link" in links.text) == (422, True)
+    nothing = await press(someone, "add", word="umbrella")
+    assert nothing.status_code == 422
+    short = await press(someone, "word", new_word="abc", word="umbrella")
+    assert (short.status_code, "at least 4" in short.text) == (422, True)
+
+
+async def test_taking_back_undoing_and_the_second_question(desk: Desk) -> None:
+    someone = await holder(desk)
+    await owned(someone, seen=True)
+    gone = await press(someone, "withdraw")
+    assert "You can undo this until:" in gone.text
+    assert 'action="/status/message' not in gone.text
+    assert 'action="/status/undo' in gone.text
+    back = await press(someone, "undo")
+    assert "Your report is open again." in back.text
+    await press(someone, "withdraw")
+    not_ticked = await press(someone, "destroy")
+    assert (not_ticked.status_code, 'href="#understood"' in not_ticked.text) == (422, True)
+    assert not await erased(someone)
+    done = await press(someone, "destroy", understood="yes")
+    assert "The report was erased." in done.text
+    assert await erased(someone)
+    assert 'action="/status/undo' not in done.text
+    after = await press(someone, "message", text="x")
+    assert (after.status_code, "This report was erased." in after.text) == (410, True)
+
+
+async def test_a_special_report_offers_no_destruction(desk: Desk) -> None:
+    someone = await holder(desk, age_band="under_14")
+    gone = await press(someone, "withdraw")
+    assert "the lead of the centre decides" in gone.text
+    assert 'action="/status/destroy' not in gone.text
+    assert 'action="/status/undo' in gone.text
+
+
+async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> None:
+    someone = await holder(desk, role="representative")
+    await owned(someone, "busan", seen=True)
+    shown = await press(someone, "message", text="hello")
+    assert "Someone else made this report" in shown.text
+    assert "Busan" not in shown.text
+    assert "Messages you left" not in shown.text
+
+
+async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None:
+    page = await desk.http.get("/?lang=en")
+    key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
+    form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "word": "umbrella"}
+    answer = await desk.http.post("/?lang=en", data=form)
+    receipt = "".join(re.findall(r"<span>(\d{4})</span>", answer.text))
+    [stored] = await desk.collection.find({}).to_list(None)
+    assert stored["word"].startswith("$argon2id$")
+    someone = Holder(desk, {"report_id": stored["_id"], "receipt": receipt})
+    assert (await press(someone, "message", text="x")).status_code == 404
+    assert (await press(someone, "word", word="umbrella", new_word="rain coat")).status_code == 200
+    assert (await press(someone, "message", text="x", word="rain coat")).status_code == 200
+
+
+def _told(page: httpx.Response, someone: Holder) -> str:
+    """A page without what is its own: receipt, random key."""
+    return re.sub(r'name="idempotency_key" value="[^"]*"', "", page.text.replace(someone.receipt, ""))
