@@ -78,7 +78,8 @@ class Notify:
     clock: Clock
 
     async def prepare(self) -> None:
-        """Wait for the store and make its indexes."""
+        """Wait for the store and make its indexes. People stay signed in meanwhile, by the keys of before."""
+        await self.accounts.identity.recall()
         await mongo.wait_until_ready(self.cases.database, self.clock)
         await self.cases.prepare()
         await self.dead_records.prepare()

@@ -50,10 +50,14 @@ class Identity:
 
     async def run(self) -> None:
         """Keep asking, until cancelled."""
-        await asyncio.to_thread(self._recall)
+        await self.recall()
         while True:
             await self.refresh()
             await self._clock.sleep(POLL_S)
+
+    async def recall(self) -> None:
+        """Know what the file of before says, where nothing newer is known."""
+        await asyncio.to_thread(self._recall)
 
     async def refresh(self) -> bool:
         """Ask once; False where there was no answer. What is known stays."""

@@ -80,6 +80,11 @@ class Gate:
         raise Problem(403, "not_allowed", gettext_noop("Your role at your organisation does not allow this."))
 
     def _unknown(self, request: Request) -> Exception:
+        if self.identity.check() is not None:
+            # Saying that they are not signed in would be untrue: nobody here can know yet.
+            return Problem(
+                503, "unavailable", gettext_noop("Sign-ins cannot be verified yet. Please try again."), retry_after=2
+            )
         page = not request.url.path.startswith("/api/") and request.method in {"GET", "HEAD"}
         if page and self._sign_in:
             return HTTPException(

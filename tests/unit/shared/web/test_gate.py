@@ -3,9 +3,11 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends
 
+from shared.clock import SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.identity.source import Identity
 from shared.web.app import create_app
 from shared.web.gate import OPEN, Gate, entries, unnamed
 from tests.unit.shared.web.small_site import STAFF, TOKEN, build, client, settings
@@ -42,6 +44,27 @@ async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> Non
     ((who, what, of),) = heard
     assert who is not None
     assert (who.subject, what, of) == ("s-analyst", Action.CASES_LIST, None)
+
+
+async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() -> None:
+    just_started = Identity(STAFF.fetch, SystemClock())
+    gate = Gate(just_started, settings())
+    router = APIRouter(dependencies=[Depends(gate(Action.CASES_LIST))])
+
+    @router.get("/api/v1/secret")
+    @router.get("/desk")
+    async def secret() -> str:
+        return "seen"
+
+    app = create_app(
+        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+    )
+    async with client(app) as http:
+        for path in ("/api/v1/secret", "/desk"):
+            refused = await http.get(path, headers=STAFF.bearer("jeju", "counsellor"))
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        just_started.learn(STAFF.document())
+        assert (await http.get("/desk", headers=STAFF.bearer("jeju", "counsellor"))).json() == "seen"
 
 
 async def test_a_page_leads_to_notifys_sign_in_and_names_its_own_configured_address() -> None:
