@@ -10,6 +10,7 @@ from typing import Any, Final
 import httpx
 import orjson
 
+from deploy.demo.people import Crew
 from deploy.demo.progress import Progress
 
 OVERSIGHT: Final = "central"
@@ -23,13 +24,14 @@ _LADDER_WAITS: Final = timedelta(seconds=60)
 Rows = Callable[[list[dict[str, Any]], float], None]
 
 
-async def set_duty(notify: httpx.AsyncClient, capacity: Mapping[str, int], *, staff: int) -> None:
-    """Every centre is open with ``staff`` people who carry ``capacity[centre]`` normal cases each."""
+async def set_duty(crew: Crew, capacity: Mapping[str, int], *, staff: int) -> None:
+    """Every centre's lead says: open, with ``staff`` people who carry ``capacity[centre]`` normal cases each."""
 
     async def one(center_id: str, cases: int) -> None:
         body = {"state": "open", "staff_on_duty": staff, "cases_per_person": cases}
-        answer = await notify.put(f"/api/v1/centers/{center_id}/duty", json=body)
-        answer.raise_for_status()
+        async with crew.client(f"{center_id}-lead") as notify:
+            answer = await notify.put(f"/api/v1/centers/{center_id}/duty", json=body)
+            answer.raise_for_status()
 
     async with asyncio.TaskGroup() as group:
         for center_id, cases in capacity.items():
@@ -122,9 +124,8 @@ class Staff:
             await self._acknowledge(min(mine, key=lambda report_id: self._waiting[report_id]))
 
     async def _acknowledge(self, report_id: str) -> None:
-        body = {"center_id": self._center, "by": f"demo-{self._center}"}
         try:
-            answer = await self._notify.post(f"/api/v1/cases/{report_id}/acknowledge", json=body)
+            answer = await self._notify.post(f"/api/v1/cases/{report_id}/acknowledge", json={})
         except httpx.TransportError:
             return  # It stays on the list and is tried again.
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:

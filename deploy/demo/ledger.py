@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+_NEW_OWNER = {"report.routed.v1", "report.rerouted.v1"}
+
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
@@ -32,7 +34,8 @@ class Owned:
     center_id: str = ""
     urgency: str = ""
     synthetic: bool = False
-    ended: bool = False
+    ended: str = ""
+    """Why it ended; empty while it has not, or again."""
     routed_ms: int = 0
     partitions: set[int] = field(default_factory=set)
     claims: dict[int, set[str]] = field(default_factory=dict)
@@ -55,6 +58,12 @@ class Ledger:
     received: Counter[str] = field(default_factory=Counter)
     drills: set[str] = field(default_factory=set)
     """Reports that are exercises: in no count and no load."""
+    withdrawn: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    """Of reports that were ever taken back: intake's version of that, and whether they still are."""
+    left: dict[str, set[int]] = field(default_factory=dict)
+    """Messages left, by report: intake's versions of them."""
+    passed_on: dict[str, set[int]] = field(default_factory=dict)
+    """Those that reached the owner's stream."""
     owned: dict[str, Owned] = field(default_factory=dict)
     alerts: Counter[str] = field(default_factory=Counter)
     alerted_centers: dict[str, set[str]] = field(default_factory=dict)
@@ -68,12 +77,19 @@ class Ledger:
     holes: list[str] = field(default_factory=list)
     """Reports with a record whose predecessor is missing: must stay empty."""
 
+    jumps: list[str] = field(default_factory=list)
+    """Reports whose ownership did not grow by one with a new owner, or grew without one: must stay empty."""
+
     def add(self, record: LogRecord) -> None:
         """Fold one record in."""
         if record.topic.endswith(".dead"):
             self.dead[record.topic] += 1
         elif record.topic == "reports" and record.type == "report.received.v1":
             self._received(record)
+        elif record.type in {"report.withdrawn.v1", "report.reinstated.v1"}:
+            self._withdrawn(record)
+        elif record.type == "report.message_left.v1":
+            self.left.setdefault(str(record.body["report_id"]), set()).add(int(record.body["intake_version"]))
         elif record.topic == "routings" and "version" in record.body:
             self._routing(record)
         elif record.type == "alert.sent.v1":
@@ -91,6 +107,11 @@ class Ledger:
         if record.body.get("facts", {}).get("synthetic", False):
             self.drills.add(report_id)
 
+    def _withdrawn(self, record: LogRecord) -> None:
+        report_id, version = str(record.body["report_id"]), int(record.body["intake_version"])
+        if version > self.withdrawn.get(report_id, (0, False))[0]:
+            self.withdrawn[report_id] = version, record.type == "report.withdrawn.v1"
+
     def _routing(self, record: LogRecord) -> None:
         body = record.body
         report_id, version = str(body["report_id"]), int(body["version"])
@@ -104,16 +125,20 @@ class Ledger:
         if version != state.version + 1:
             self.holes.append(report_id)
             return
-        state.version = version
-        state.ownership = int(body["ownership"])
+        ownership = int(body["ownership"])
+        if ownership != state.ownership + (record.type in _NEW_OWNER):
+            self.jumps.append(report_id)
+        if body.get("kind") == "message_left":
+            self.passed_on.setdefault(report_id, set()).add(int(body["intake_version"]))
+        state.version, state.ownership = version, ownership
         state.center_id = center
         state.claims.setdefault(state.ownership, set()).add(center)
         state.urgency = str(body["facts"]["urgency"]) if "facts" in body else state.urgency
         state.synthetic = bool(body["facts"].get("synthetic", False)) if "facts" in body else state.synthetic
         if record.type == "report.ended.v1":
-            state.ended = True
-        elif body.get("kind") == "reopened":
-            state.ended = False
+            state.ended = str(body.get("reason", "unknown"))
+        elif body.get("kind") in {"reopened", "reinstated"}:
+            state.ended = ""
         state.routed_ms = state.routed_ms or record.timestamp_ms
 
     def _load(self, record: LogRecord) -> None:

@@ -16,6 +16,10 @@ class Progress:
     repeats: int = 0
     accepted_at: dict[str, float] = field(default_factory=dict)
     """When the 202 arrived, by report id."""
+    receipts: dict[str, str] = field(default_factory=dict)
+    """What the people who reported were given, by report id."""
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    """What they sent."""
     shown_at: dict[str, float] = field(default_factory=dict)
     """When the console's stream first showed the report."""
     shown_by: dict[str, set[str]] = field(default_factory=dict)

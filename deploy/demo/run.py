@@ -13,11 +13,14 @@ import httpx
 
 from deploy.demo import desk, params, simulator
 from deploy.demo.auditor import Auditor
+from deploy.demo.frontends import FrontEnds
 from deploy.demo.ledger import Ledger
+from deploy.demo.people import Crew
 from deploy.demo.progress import Progress
 from deploy.demo.settings import DemoSettings
 from deploy.demo.submitter import submit_all
 from deploy.demo.summary import Summary, counted_of_run, summarise
+from deploy.demo.tour import Tour
 from deploy.demo.view import View
 from shared.centers import CENTER_IDS
 
@@ -38,7 +41,8 @@ class Place:
 
     urls: Mapping[str, str]
     kafka: str
-    token: str
+    crew: Crew
+    front_ends: FrontEnds
 
 
 class Demonstration:
@@ -47,6 +51,8 @@ class Demonstration:
     def __init__(self, place: Place, settings: DemoSettings, view: View) -> None:
         """Nothing is sent yet."""
         self.progress = Progress()
+        self.steps: list[tuple[str, bool]] = []
+        """What the walk at the end showed."""
         self._place = place
         self._settings = settings
         self._view = view
@@ -55,25 +61,35 @@ class Demonstration:
             params.load(), seed=settings.seed, count=settings.reports, run=f"demo-{secrets.token_hex(6)}"
         )
 
-    async def run(self) -> Summary:
+    def checked(self, step: str, *, fine: bool) -> None:
+        """Add a step to the walk that was checked elsewhere."""
+        self.steps.append((step, fine))
+        if not fine:
+            self.progress.unexpected.append(f"trust: not so: {step}")
+
+    async def run(self) -> None:
         """Everything from taking the places to the last count."""
         async with AsyncExitStack() as stack:
             intake = await stack.enter_async_context(self._client("intake"))
-            notify = await stack.enter_async_context(self._client("notify", staff=True))
-            analytics = await stack.enter_async_context(self._client("analytics", staff=True))
+            analytics = await stack.enter_async_context(self._place.crew.client("ministry-auditor", "analytics"))
             await self._auditor.start()
             stack.push_async_callback(self._auditor.stop)
-            await self._take_places(notify, await self._auditor.catch_up())
-            stack.push_async_callback(_cancel, await self._open_consoles(notify))
+            await self._take_places(await self._auditor.catch_up())
+            stack.push_async_callback(_cancel, await self._open_consoles(stack))
             self._view.say(f"{len(self._requests)} requests at {self._settings.rate:g} a second")
             sending = asyncio.create_task(
-                submit_all(intake, self._requests, self.progress, self._settings.rate), name="submit"
+                submit_all(intake, self._requests, self.progress, self._settings.rate, self._place.front_ends),
+                name="submit",
             )
             stack.push_async_callback(_cancel, [sending])
             await self._watch(sending, analytics)
-        return self._summary(self._auditor.ledger)
+            self._view.say("everything is counted; a walk through what trust is made of")
+            tour = Tour(self._place.crew, intake, self._place.front_ends, self.progress)
+            await tour.walk()
+            self.steps = tour.steps
+            await self._watch(sending, analytics)
 
-    async def _take_places(self, notify: httpx.AsyncClient, before: Ledger) -> None:
+    async def _take_places(self, before: Ledger) -> None:
         loads: dict[str, int] = {}
         for summed in before.loads.values():
             for center, weighted in summed.weighted.items():
@@ -81,16 +97,22 @@ class Demonstration:
         room = desk.capacities(
             CENTER_IDS, loads, reports=self._settings.reports, staff=_STAFF_ON_DUTY, spare=_SPARE, heaviest=_HEAVIEST
         )
-        await desk.set_duty(notify, room, staff=_STAFF_ON_DUTY)
+        await desk.set_duty(self._place.crew, room, staff=_STAFF_ON_DUTY)
         self._view.say(f"{len(room)} centres are open, {_STAFF_ON_DUTY} people on duty in each")
 
-    async def _open_consoles(self, notify: httpx.AsyncClient) -> list[asyncio.Task[None]]:
-        staff = [desk.Staff(notify, c, self.progress, self._settings.seed + n) for n, c in enumerate(STAFFED)]
-        lists = [(desk.OVERSIGHT, desk.shower(self.progress)), *zip(STAFFED, (s.rows for s in staff), strict=True)]
+    async def _open_consoles(self, stack: AsyncExitStack) -> list[asyncio.Task[None]]:
+        crew = self._place.crew
+        watching = await stack.enter_async_context(crew.client("central-counsellor-lead"))
+        lists = [(watching, desk.OVERSIGHT, desk.shower(self.progress))]
+        staff = []
+        for number, center in enumerate(STAFFED):
+            notify = await stack.enter_async_context(crew.client(f"{center}-counsellor"))
+            staff.append(desk.Staff(notify, center, self.progress, self._settings.seed + number))
+            lists.append((notify, center, staff[-1].rows))
         opened = [asyncio.Event() for _ in lists]
         tasks = [
             asyncio.create_task(desk.follow(notify, center, rows, event), name=f"console {center}")
-            for (center, rows), event in zip(lists, opened, strict=True)
+            for (notify, center, rows), event in zip(lists, opened, strict=True)
         ]
         async with asyncio.timeout(self._settings.settle_s):
             await asyncio.gather(*(event.wait() for event in opened))
@@ -125,10 +147,11 @@ class Demonstration:
         stages = self.progress.stages(ledger)
         whole = {stages[name] for name in ("accepted", "routed", "alerted", "counted", "shown")}
         taken = sum(self.progress.acknowledged.values())
-        return len(whole) == 1 and stages["acknowledged"] >= taken
+        return len(whole) == 1 and sum(ledger.acknowledged[r] for r in self.progress.accepted_at) >= taken
 
-    def _summary(self, ledger: Ledger) -> Summary:
-        progress = self.progress
+    def summary(self) -> Summary:
+        """What was counted, compared."""
+        progress, ledger = self.progress, self._auditor.ledger
         return summarise(
             accepted=progress.accepted_at.keys(),
             repeats=progress.repeats,
@@ -140,11 +163,8 @@ class Demonstration:
             unexpected=progress.unexpected,
         )
 
-    def _client(self, service: str, *, staff: bool = False) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {self._place.token}"} if staff else {}
-        return httpx.AsyncClient(
-            base_url=self._place.urls[service], headers=headers, limits=_LIMITS, timeout=30, trust_env=False
-        )
+    def _client(self, service: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self._place.urls[service], limits=_LIMITS, timeout=30, trust_env=False)
 
 
 async def _cancel(tasks: list[asyncio.Task[None]]) -> None:

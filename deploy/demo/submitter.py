@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import httpx
 
+from deploy.demo.frontends import FrontEnds
 from deploy.demo.progress import Progress
 from deploy.demo.simulator import ACCEPTED, REPEAT, Request
 
@@ -15,13 +16,19 @@ _RETRY_SECONDS: Final = 0.2
 _PROBLEM: Final = "application/problem+json"
 
 
-async def send(client: httpx.AsyncClient, request: Request, *, give_up_s: float = 30.0) -> httpx.Response:
+async def send(
+    client: httpx.AsyncClient, request: Request, *, front_ends: FrontEnds, give_up_s: float = 30.0
+) -> httpx.Response:
     """One request, repeated with the same key while intake is away (no connection, 502 to 504).
 
     Raises ``httpx.TransportError`` when ``give_up_s`` have passed without any answer.
     """
     deadline = time.monotonic() + give_up_s
-    headers = {"Idempotency-Key": request.key, "Content-Type": request.content_type}
+    headers = {
+        "Idempotency-Key": request.key,
+        "Content-Type": request.content_type,
+        **front_ends.headers(request.channel),
+    }
     while True:
         try:
             answer = await client.post(PATH, content=request.body, headers=headers)
@@ -33,7 +40,9 @@ async def send(client: httpx.AsyncClient, request: Request, *, give_up_s: float 
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-async def submit_all(client: httpx.AsyncClient, requests: Sequence[Request], progress: Progress, rate: float) -> None:
+async def submit_all(
+    client: httpx.AsyncClient, requests: Sequence[Request], progress: Progress, rate: float, front_ends: FrontEnds
+) -> None:
     """Send every request ``rate`` a second, not waiting for the answer of one before the next."""
     progress.total = len(requests)
     first_answers: dict[str, asyncio.Future[str]] = {}
@@ -41,17 +50,21 @@ async def submit_all(client: httpx.AsyncClient, requests: Sequence[Request], pro
     async with asyncio.TaskGroup() as group:
         for number, request in enumerate(requests):
             await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
-            group.create_task(_one(client, request, progress, first_answers))
+            group.create_task(_one(client, request, progress, first_answers, front_ends))
 
 
 async def _one(
-    client: httpx.AsyncClient, request: Request, progress: Progress, first: dict[str, "asyncio.Future[str]"]
+    client: httpx.AsyncClient,
+    request: Request,
+    progress: Progress,
+    first: dict[str, "asyncio.Future[str]"],
+    front_ends: FrontEnds,
 ) -> None:
     known = first.setdefault(request.key, asyncio.get_running_loop().create_future())
     if request.kind == REPEAT:
         await known
     try:
-        answer = await send(client, request)
+        answer = await send(client, request, front_ends=front_ends)
     except httpx.TransportError as error:
         progress.unexpected.append(f"{request.kind}: no answer ({type(error).__name__})")
         answer = None
@@ -62,6 +75,8 @@ async def _one(
     if request.kind == ACCEPTED:
         if report_id:
             progress.accepted_at[report_id] = at
+            progress.receipts[report_id] = str(answer.json()["receipt"]) if answer else ""
+            progress.bodies[report_id] = request.body
         known.set_result(report_id)
 
 

@@ -76,12 +76,13 @@ class Summary:
 
 
 def owned_twice(report_id: str, ledger: Ledger, elsewhere: Collection[str]) -> bool:
-    """Whether anyone was told another owner than the log's. ``elsewhere``: centres that others name as the owner.
+    """Whether anyone was told of an owner the log knows nothing of. ``elsewhere``: centres that others named as owners.
 
-    True as well where the log itself names two.
+    True as well where the log itself names two at once. One after the other is a transfer.
     """
-    owner = ledger.owner(report_id)
-    return ledger.owned_twice(report_id) or (owner is not None and any(center != owner for center in elsewhere))
+    state = ledger.owned.get(report_id)
+    known = {center for claimed in state.claims.values() for center in claimed} if state is not None else set()
+    return ledger.owned_twice(report_id) or (bool(known) and any(center not in known for center in elsewhere))
 
 
 def counted_of_run(analytics_total: int, accepted: Collection[str], ledger: Ledger) -> int:

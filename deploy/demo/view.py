@@ -99,6 +99,16 @@ def final(console: Console, summary: Summary, links: Mapping[str, str]) -> None:
     verdict(console, summary.problems)
 
 
+def walked(console: Console, steps: Sequence[tuple[str, bool]]) -> None:
+    """What the walk at the end showed."""
+    table = Table(title="Trust", title_justify="left")
+    table.add_column("seen", overflow="fold")
+    table.add_column("")
+    for text, fine in steps:
+        table.add_row(text, "[green]yes[/]" if fine else "[bold red]NO[/]")
+    console.print(table)
+
+
 def verdict(console: Console, problems: Sequence[str]) -> None:
     """Whether it all agrees."""
     if not problems:

@@ -110,12 +110,15 @@ class Stack:
         """Read the secrets again and restart, in an orderly way, each service that is given one that changed."""
         before, self.secrets = self.secrets, self._read_secrets()
         changed = {name for name in before | self.secrets if before.get(name) != self.secrets.get(name)}
+        restarted = []
         for program in self._running().programs:
             service = program.name.partition("-")[0]
             if service in self.services and changed & set(plan.secrets_of(service)):
                 env = {**self.environment_of(service), f"{service.upper()}_PORT": str(program.port)}
                 self._running().replace(replace(program, env=env))
-        self.wait_ready()
+                restarted.append(program.name)
+        if restarted:
+            self.wait_ready(START_LIMIT_S, *restarted)
 
     def environment_of(self, service: str) -> dict[str, str]:
         """What a process of this service sees; for commands that work beside it."""

@@ -56,6 +56,38 @@ def test_an_ended_report_is_no_load() -> None:
     assert folded(routed(1, "busan"), routed(2, "busan", kind="report.ended.v1")).recount() == {0: {}}
 
 
+def event(topic: str, kind: str, version: int) -> LogRecord:
+    return LogRecord(topic, 0, 0, kind, {"report_id": REPORT, "intake_version": version}, 1)
+
+
+def test_a_report_brought_back_is_a_load_again() -> None:
+    gone = [routed(1, "busan"), routed(2, "busan", kind="report.ended.v1")]
+    back = {"report_id": REPORT, "version": 3, "ownership": 1, "center_id": "busan", "kind": "reinstated"}
+    ledger = folded(*gone, LogRecord("routings", 0, 2, "report.updated.v1", {**back, "intake_version": 3}, 1))
+    assert ledger.recount() == {0: {"busan": 1}}
+
+
+def test_the_newest_version_says_whether_it_is_withdrawn_in_whatever_order_it_was_published() -> None:
+    withdrawn = event("reports", "report.withdrawn.v1", 2)
+    reinstated = event("reports", "report.reinstated.v1", 3)
+    assert folded(withdrawn).withdrawn == {REPORT: (2, True)}
+    assert folded(withdrawn, reinstated, withdrawn).withdrawn == {REPORT: (3, False)}
+
+
+def test_messages_are_followed_from_intake_to_the_owner() -> None:
+    left = event("reports", "report.message_left.v1", 2)
+    updated = {"report_id": REPORT, "version": 2, "ownership": 1, "center_id": "busan", "kind": "message_left"}
+    passed = LogRecord("routings", 0, 1, "report.updated.v1", {**updated, "intake_version": 2}, 1)
+    ledger = folded(routed(1, "busan"), left, left, passed)
+    assert (ledger.left, ledger.passed_on) == ({REPORT: {2}}, {REPORT: {2}})
+
+
+def test_an_ownership_that_grows_without_a_new_owner_or_by_two_is_remembered() -> None:
+    assert folded(routed(1, "busan"), routed(2, "busan", ownership=2, kind="report.updated.v1")).jumps == [REPORT]
+    assert folded(routed(1, "busan"), routed(2, "jeju", ownership=3, kind="report.rerouted.v1")).jumps == [REPORT]
+    assert folded(routed(1, "busan"), routed(2, "jeju", ownership=2, kind="report.rerouted.v1")).jumps == []
+
+
 def test_the_highest_offset_of_loads_wins() -> None:
     def load(upto: int, cases: int) -> LogRecord:
         loads = {"busan": {"open_cases": cases, "weighted": cases * 10}, "jeju": {"open_cases": 0, "weighted": 0}}

@@ -5,11 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
+from deploy.demo.frontends import FrontEnds
 from deploy.demo.progress import Progress
 from deploy.demo.simulator import ACCEPTED, REPEAT, Request
 from deploy.demo.submitter import refusal_fault, send, submit_all
 
 PROBLEM = {"content-type": "application/problem+json"}
+
+FRONT_ENDS = FrontEnds(phone="line.a", portal="portal.b")
 
 
 def client(handler: Any) -> httpx.AsyncClient:
@@ -35,7 +38,7 @@ async def test_answers_are_sorted_into_accepted_repeats_and_refusals() -> None:
         Request("bad", b"{}", kind="unknown_division", field="division"),
     ]
     async with client(handler) as intake:
-        await submit_all(intake, wanted, progress, rate=1000)
+        await submit_all(intake, wanted, progress, rate=1000, front_ends=FRONT_ENDS)
     assert list(progress.accepted_at) == ["id-a"]
     assert (progress.repeats, progress.refused, progress.unexpected) == (1, {"unknown_division": 1}, [])
 
@@ -48,14 +51,16 @@ async def test_a_repeat_with_another_id_is_told() -> None:
 
     progress = Progress()
     async with client(handler) as intake:
-        await submit_all(intake, [Request("a", b"{}"), Request("a", b"{}", kind=REPEAT)], progress, rate=1000)
+        await submit_all(
+            intake, [Request("a", b"{}"), Request("a", b"{}", kind=REPEAT)], progress, rate=1000, front_ends=FRONT_ENDS
+        )
     assert progress.unexpected == ["repeat: another report id than the first answer's"]
 
 
 async def test_a_refused_good_report_is_told() -> None:
     progress = Progress()
     async with client(lambda _: httpx.Response(422, json={"code": "invalid"}, headers=PROBLEM)) as intake:
-        await submit_all(intake, [Request("a", b"{}", kind=ACCEPTED)], progress, rate=1000)
+        await submit_all(intake, [Request("a", b"{}", kind=ACCEPTED)], progress, rate=1000, front_ends=FRONT_ENDS)
     assert progress.unexpected == ["accepted: status 422 invalid"]
     assert not progress.accepted_at
 
@@ -70,7 +75,7 @@ async def test_sending_goes_on_while_intake_is_away() -> None:
         return answer or taken(request)
 
     async with asyncio.timeout(5), client(handler) as intake:
-        assert (await send(intake, Request("a", b"{}"))).status_code == 202
+        assert (await send(intake, Request("a", b"{}"), front_ends=FRONT_ENDS)).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -87,3 +92,16 @@ def test_what_a_refusal_must_be(status: int, headers: dict[str, str], errors: li
     body = {"errors": errors}
     answer = httpx.Response(status, content=json.dumps(body), headers=headers)
     assert refusal_fault(Request("a", b"", kind="too_many_urls", field="urls"), answer, body) == fault
+
+
+async def test_each_channel_has_its_own_front_end() -> None:
+    said: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        said.append(request.headers["authorization"])
+        return taken(request)
+
+    async with client(handler) as intake:
+        for channel in ("phone", "web"):
+            await send(intake, Request("a", b"{}", channel=channel), front_ends=FRONT_ENDS)
+    assert said == ["Bearer line.a", "Bearer portal.b"]

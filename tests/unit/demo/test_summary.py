@@ -56,6 +56,12 @@ def test_what_analytics_does_not_count_is_a_loss() -> None:
     assert summary(whole(A) + whole(B), counted=1).problems == ["accepted 2, but counted 1", "lost 1"]
 
 
+def test_an_owner_before_a_transfer_may_have_been_shown() -> None:
+    moved = {"report_id": A, "version": 2, "ownership": 2, "decision": {"center_id": "jeju"}}
+    records = [*whole(A), *whole(B), LogRecord("routings", 0, 1, "report.rerouted.v1", moved, 1)]
+    assert summary(records, owners_elsewhere={A: ["busan", "jeju"]}).problems == []
+
+
 def test_a_console_that_names_another_owner_is_owned_twice() -> None:
     assert summary(whole(A) + whole(B), owners_elsewhere={A: ["busan", "jeju"]}).problems == ["owned twice 1"]
 
