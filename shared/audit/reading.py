@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from shared.audit.documents import line_of
 from shared.audit.entries import STALE
-from shared.audit.model import Line
+from shared.audit.model import Line, Outcome
 from shared.audit.store import AuditLog
 from shared.mongo import Document, store_errors
 
@@ -80,7 +80,8 @@ class Reader:
         """The monthly checks so far, newest first."""
         await self._prepare()
         with store_errors():
-            found = await self.log.lines.find({"action": CHECK}).to_list(None)
+            # Refused attempts to check are under the same action.
+            found = await self.log.lines.find({"action": CHECK, "outcome": Outcome.DONE.value}).to_list(None)
         return sorted((line for one in found if (line := line_of(one))), key=lambda line: -line.seq)
 
     async def _prepare(self) -> None:

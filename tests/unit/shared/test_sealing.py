@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
-from shared.sealing import Keyring, WrappedKey, key_id
+from shared.sealing import Keyring, ObjectKey, WrappedKey, key_id
 
 MASTER = b"m" * 32
 OTHER = b"o" * 32
@@ -35,6 +35,30 @@ def test_a_blob_opens_only_in_its_own_report_and_field() -> None:
     other, _ = ring.new_key("r2")
     with pytest.raises(PermanentError, match="not_opened"):
         other.open("narrative", blob)
+
+
+def test_a_message_opens_only_under_its_own_number_and_owner() -> None:
+    ring = Keyring([MASTER])
+    key, _ = ring.new_key("r1")
+    blob = key.seal("message:1", b"x")
+    for place in ("message:2", "message:11", "message", "narrative"):
+        with pytest.raises(PermanentError, match="not_opened"):
+            key.open(place, blob)
+    # The very same key under another owner's id: the binding is to the id too, not to the key alone.
+    raw = b"k" * 32
+    with pytest.raises(PermanentError, match="not_opened"):
+        ObjectKey("r2", raw).open("narrative", ObjectKey("r1", raw).seal("narrative", b"x"))
+
+
+@given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
+def test_no_pair_of_owner_and_field_can_be_taken_for_another(a: str, b: str, c: str, d: str) -> None:
+    raw = b"k" * 32
+    blob = ObjectKey(a, raw).seal(b, b"x")
+    if (a, b) == (c, d):
+        assert ObjectKey(c, raw).open(d, blob) == b"x"
+    else:
+        with pytest.raises(PermanentError, match="not_opened"):
+            ObjectKey(c, raw).open(d, blob)
 
 
 @pytest.mark.parametrize(

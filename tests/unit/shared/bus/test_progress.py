@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from aiokafka import TopicPartition
 
-from shared.bus.progress import SILENT_SECONDS, STALLED_SECONDS, Progress
+from shared.bus.progress import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, Progress
 from shared.clock import ManualClock
 from shared.metrics import REGISTRY
 
@@ -87,3 +87,27 @@ def test_a_blocked_partition_is_named_until_it_goes(progress: Progress) -> None:
     assert progress.complaint() == "waits for a newer build at p.reports/0: a newer type"
     progress.own([PLACE])
     assert progress.complaint() is None
+
+
+async def test_it_is_current_only_after_a_look_at_every_end_with_nothing_waiting(
+    progress: Progress, clock: ManualClock
+) -> None:
+    assert not progress.current()
+    progress.own([PLACE, OTHER])
+    assert not progress.current()
+    progress.start(PLACE, 5)
+    progress.start(OTHER, 0)
+    progress.sample({PLACE: 5})
+    assert not progress.current(), "one end was not seen"
+    progress.sample({PLACE: 6, OTHER: 0})
+    assert not progress.current(), "a record waits"
+    progress.done({PLACE: 6})
+    progress.sample({PLACE: 6, OTHER: 0})
+    assert progress.current()
+    await clock.advance(2 * SAMPLE_SECONDS + 1)
+    assert not progress.current(), "nobody has looked for long"
+    progress.sample({PLACE: 6, OTHER: 0})
+    progress.block(OTHER, "a newer build")
+    assert not progress.current()
+    progress.release()
+    assert not progress.current()

@@ -1,0 +1,30 @@
+"""A process that appends to an audit and says what was acknowledged; for tests that kill it."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+
+from shared import log as logs
+from shared import mongo
+from shared.audit.chain import AuditKeys
+from shared.audit.model import Entry
+from shared.audit.store import AuditLog
+from shared.clock import SystemClock
+from shared.settings import StoreSettings, load
+
+
+async def write(name: str, count: int) -> None:
+    log = AuditLog(mongo.connect(load(StoreSettings), "intake"), AuditKeys(b"a" * 32), SystemClock(), "intake")
+
+    async def one(number: int) -> None:
+        await log.append(Entry(at=datetime.now(UTC), action="x", where="test", actor=f"{name}-{number}"))
+        sys.stdout.write(f"{name}-{number}\n")
+        sys.stdout.flush()
+
+    for start in range(0, count, 3):
+        await asyncio.gather(*(one(number) for number in range(start, min(start + 3, count))))
+
+
+if __name__ == "__main__":
+    logs.configure("writer", "WARNING")
+    asyncio.run(write(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,70 @@
+from dataclasses import replace
+
+import pytest
+
+from services.intake.model.client import Client, read_credential
+from services.intake.policy.credentials import Turned, digest_of, judge
+from services.intake.policy.lodging import LodgingKeys
+from shared.identity.roles import Scope
+
+KEYS = LodgingKeys(b"r" * 32)
+SECRET, OLD, OLDER = "a" * 43, "b" * 43, "c" * 43
+CLIENT = Client(
+    client_id="kiosk",
+    name="Kiosk",
+    scopes=frozenset({Scope.REPORTS_SUBMIT}),
+    digests=(digest_of(KEYS, "kiosk", SECRET), digest_of(KEYS, "kiosk", OLD)),
+    per_minute=600,
+    disabled=False,
+)
+OTHER = replace(CLIENT, client_id="other", digests=(digest_of(KEYS, "other", OLDER),))
+KNOWN = {"kiosk": CLIENT, "other": OTHER}
+
+
+def said(credential: str, scope: Scope = Scope.REPORTS_SUBMIT, client: Client = CLIENT) -> Client | Turned:
+    return judge(KEYS, {**KNOWN, "kiosk": client}, credential, scope)
+
+
+def test_the_newest_and_the_one_before_it_count() -> None:
+    assert said(f"kiosk.{SECRET}") is CLIENT
+    assert said(f"kiosk.{OLD}") is CLIENT
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "",
+        "kiosk",
+        "kiosk.",
+        f".{SECRET}",
+        f"kiosk.{OLDER}",
+        f"other.{SECRET}",
+        f"nobody.{SECRET}",
+        f"kiosk.{SECRET}x",
+        f"KIOSK.{SECRET}",
+        f"kiosk.{CLIENT.digests[0]}",
+        f"kiosk.{SECRET[:-1]}ä",
+        "x" * 10_000,
+    ],
+)
+def test_everything_else_is_told_alike(credential: str) -> None:
+    assert said(credential) is Turned.UNKNOWN
+
+
+def test_a_disabled_one_and_a_missing_scope_are_told_apart_only_with_the_right_secret() -> None:
+    disabled = replace(CLIENT, disabled=True)
+    assert said(f"kiosk.{SECRET}", client=disabled) is Turned.DISABLED
+    assert said(f"kiosk.{OLDER}", client=disabled) is Turned.UNKNOWN
+    assert said(f"kiosk.{SECRET}", Scope.RECEIPTS_READ) is Turned.SCOPE
+    assert said(f"kiosk.{OLDER}", Scope.RECEIPTS_READ) is Turned.UNKNOWN
+
+
+def test_a_front_end_without_secrets_lets_nobody_in() -> None:
+    assert said(f"kiosk.{SECRET}", client=replace(CLIENT, digests=())) is Turned.UNKNOWN
+
+
+def test_a_stored_digest_is_worth_nothing_under_another_id_or_key() -> None:
+    assert digest_of(KEYS, "kiosk", SECRET) != digest_of(KEYS, "other", SECRET)
+    assert digest_of(KEYS, "kiosk", SECRET) != digest_of(LodgingKeys(b"x" * 32), "kiosk", SECRET)
+    assert SECRET not in digest_of(KEYS, "kiosk", SECRET)
+    assert read_credential(f"kiosk.{SECRET}") == ("kiosk", SECRET)

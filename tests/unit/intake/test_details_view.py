@@ -1,0 +1,46 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.intake.rendering.details import details_of
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+FACTS = {"role": "victim", "harm_types": ["other"]}
+
+
+def document(**more: Any) -> dict[str, Any]:
+    return {"received_at": NOW, "facts": FACTS, "consents": None, **more}
+
+
+def test_a_bare_report_says_that_nobody_may_be_contacted() -> None:
+    details = details_of(document(), {})
+    assert not details.may_contact
+    assert details.contact["may_leave_message"] is False
+    assert (details.narratives, details.messages, details.urls) == ((), (), ())
+
+
+def test_of_contact_only_the_newest_counts_and_of_texts_all_are_shown_in_order() -> None:
+    later = NOW + timedelta(hours=1)
+    parts = {
+        "narrative": "first",
+        "narrative:12": "third",
+        "narrative:2": "second",
+        "contact": {"channels": ["phone"], "phone": "1", "not_safe": "days"},
+        "contact:2": {"channels": ["text"], "phone": "2"},
+        "message:2": "b",
+        "message:10": "c",
+        "message:1": "a",
+    }
+    stored = document(
+        amendments=[{"number": 1, "at": later, "version": 2}], messages=[{"number": 10, "at": later, "version": 9}]
+    )
+    details = details_of(stored, parts)
+    assert [said.value for said in details.narratives] == ["first", "second", "third"]
+    assert [said.at for said in details.narratives] == [NOW, later, NOW]
+    assert (details.contact["phone"], details.contact["not_safe"], details.contact_at) == ("2", None, later)
+    assert [(said.number, said.value) for said in details.messages] == [(1, "a"), (2, "b"), (10, "c")]
+
+
+def test_a_deadline_is_a_time_and_no_answer() -> None:
+    details = details_of(document(), {"answers": {"threatened": True, "threat_deadline": "2026-11-25T21:00:00+09:00"}})
+    assert details.answers == {"threatened": True}
+    assert details.threat_deadline == datetime(2026, 11, 25, 12, tzinfo=UTC)

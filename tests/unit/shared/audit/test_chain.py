@@ -1,0 +1,216 @@
+"""Whatever is done to the lines without the key, the walk finds it."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.audit import chain
+from shared.audit.chain import START, AuditKeys, Walk
+from shared.audit.documents import document_of, line_of
+from shared.audit.model import Entry, Line, Mark, Outcome
+
+KEYS = AuditKeys(b"k" * 32)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LENGTH = 12
+
+
+def entry(number: int) -> Entry:
+    return Entry(
+        at=NOW + timedelta(minutes=number),
+        action="details.open",
+        where="192.0.2.0/24",
+        outcome=Outcome.REFUSED if number % 3 == 0 else Outcome.DONE,
+        actor=f"s-{number}",
+        organisation="busan",
+        roles=("lead", "counsellor"),
+        report_id=f"report-{number}",
+        reason="first_contact",
+        detail={"b": "2", "a": str(number)},
+    )
+
+
+def lines(count: int = LENGTH, service: str = "intake") -> list[Line]:
+    return chain.link(KEYS, service, [entry(number) for number in range(1, count + 1)], 0, START)
+
+
+def kinds(given_lines: Iterable[Line], *, head: int | None = LENGTH, service: str = "intake") -> list[str]:
+    walk = Walk(KEYS, service)
+    if head is not None:
+        walk.want(chain.mark(KEYS, service, "head", head, lines(head)[-1].mac, NOW))
+    for line in given_lines:
+        walk.feed(line)
+    return [finding.kind for finding in walk.finish()]
+
+
+@given(st.permutations(range(LENGTH)))
+def test_an_untouched_chain_is_whole_in_whatever_order_it_is_read(order: list[int]) -> None:
+    whole = lines()
+    assert kinds(whole[place] for place in order) == []
+
+
+CHANGES: dict[str, object] = {
+    "at": NOW,
+    "action": "cases.read",
+    "where": "198.51.100.0/24",
+    "outcome": Outcome.REFUSED,
+    "actor": "s-other",
+    "organisation": "jeju",
+    "roles": ("lead",),
+    "report": "0" * 32,
+    "reason": "handover",
+    "detail": {"a": "4", "b": "3"},
+    "previous": "f" * 64,
+    "mac": "f" * 64,
+}
+
+
+def test_every_field_of_a_line_is_covered() -> None:
+    assert set(CHANGES) == set(Line.__slots__) - {"seq"}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_an_altered_field_is_found(field: str) -> None:
+    whole = lines()
+    changed: dict[str, object] = {field: CHANGES[field]}
+    whole[3] = replace(whole[3], **changed)  # type: ignore[arg-type]  # a table of several types
+    assert "altered" in kinds(whole)
+
+
+@given(st.sets(st.integers(0, LENGTH - 1), min_size=1))
+def test_removed_lines_are_found_wherever_they_were(gone: set[int]) -> None:
+    left = [line for place, line in enumerate(lines()) if place not in gone]
+    assert {"removed", "cut_off"} & set(kinds(left))
+
+
+def test_a_removed_line_whose_followers_moved_up_is_found() -> None:
+    whole = lines()
+    closed_up = [*whole[:4], *(replace(line, seq=line.seq - 1) for line in whole[5:])]
+    assert "altered" in kinds(closed_up)
+    # Even somebody who could seal lines but kept the old links would be found.
+    resealed = [*whole[:4], *(chain.sealed(KEYS, "intake", replace(line, seq=line.seq - 1)) for line in whole[5:])]
+    assert "moved" in kinds(resealed)
+
+
+def test_swapped_lines_are_found() -> None:
+    whole = lines()
+    whole[2], whole[3] = replace(whole[3], seq=3), replace(whole[2], seq=4)
+    assert kinds(whole).count("altered") == 2
+
+
+def test_a_line_made_with_another_key_or_of_another_service_is_found() -> None:
+    whole = lines()
+    forged = chain.link(AuditKeys(b"x" * 32), "intake", [entry(5)], 4, whole[3].mac)[0]
+    assert "altered" in kinds([*whole[:4], forged, *whole[5:]])
+    assert "altered" in kinds(lines(service="notify"))
+
+
+def test_a_line_that_is_there_twice_is_found() -> None:
+    whole = lines()
+    assert kinds([*whole, whole[3]]) == ["foreign"]
+
+
+@pytest.mark.parametrize("left", range(LENGTH))
+def test_a_cut_off_tail_is_found_by_the_head_that_was_vouched_for(left: int) -> None:
+    assert kinds(lines()[:left]) == ["cut_off"]
+    assert kinds(lines()[:left], head=None) == []
+
+
+def test_a_tail_that_was_cut_off_and_written_anew_is_found() -> None:
+    start = lines()[:6]
+    anew = chain.link(KEYS, "intake", [entry(50 + n) for n in range(10)], 6, start[-1].mac)
+    assert kinds([*start, *anew]) == ["rewritten"]
+
+
+def test_after_a_sweep_it_begins_at_the_checkpoint() -> None:
+    whole = lines()
+    walk = Walk(KEYS, "intake", after=5, previous=whole[4].mac)
+    walk.want(chain.mark(KEYS, "intake", "head", LENGTH, whole[-1].mac, NOW))
+    walk.want(chain.mark(KEYS, "intake", "head", 2, whole[1].mac, NOW))  # noted down long ago, gone since
+    for line in whole[2:]:  # some that should have gone are still there
+        walk.feed(line)
+    assert walk.finish() == []
+    wrong = Walk(KEYS, "intake", after=5, previous=whole[3].mac)
+    wrong.feed(whole[5])
+    assert [finding.kind for finding in wrong.finish()] == ["moved"]
+    missing = Walk(KEYS, "intake", after=5, previous=whole[4].mac)
+    missing.feed(whole[6])
+    assert [finding.kind for finding in missing.finish()] == ["removed"]
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda mark: replace(mark, seq=mark.seq - 1),
+        lambda mark: replace(mark, mac="0" * 64),
+        lambda mark: replace(mark, at=mark.at + timedelta(seconds=1)),
+        lambda mark: replace(mark, signature="0" * 64),
+    ],
+)
+def test_a_mark_is_genuine_only_as_it_was_made(forge: Callable[[Mark], Mark]) -> None:
+    mark = chain.mark(KEYS, "intake", "head", 7, "a" * 64, NOW)
+    assert chain.genuine(KEYS, "intake", "head", mark)
+    assert not chain.genuine(KEYS, "intake", "head", forge(mark))
+    assert not chain.genuine(KEYS, "intake", "checkpoint", mark)
+    assert not chain.genuine(KEYS, "notify", "head", mark)
+    assert chain.read_mark(chain.shown(mark)) == mark
+
+
+@pytest.mark.parametrize("text", ["", "1:2:3", "x:a:1:b", "1:a:x:b", "1:a:1:b:c"])
+def test_what_is_no_mark_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        chain.read_mark(text)
+
+
+def test_the_order_of_roles_and_details_does_not_matter() -> None:
+    first = entry(1)
+    second = replace(first, roles=("counsellor", "lead"), detail={"a": "1", "b": "2"})
+    assert chain.link(KEYS, "intake", [first], 0, START) == chain.link(KEYS, "intake", [second], 0, START)
+
+
+def test_a_report_is_named_by_a_keyed_reference() -> None:
+    [line] = chain.link(KEYS, "intake", [entry(1)], 0, START)
+    assert line.report == KEYS.reference("report-1")
+    assert "report-1" not in str(document_of(line))
+    assert KEYS.reference("report-1") != AuditKeys(b"x" * 32).reference("report-1")
+
+
+def test_fields_cannot_run_into_each_other() -> None:
+    one = Entry(at=NOW, action="a", where="b", actor="c", reason=None)
+    contents = {
+        chain.content("intake", chain.link(KEYS, "intake", [variant], 0, START)[0])
+        for variant in (
+            one,
+            replace(one, actor=None, organisation="c"),
+            replace(one, actor='c","d'),
+            replace(one, reason="None"),
+            replace(one, roles=("a", "b")),
+            replace(one, roles=("a,b",)),
+        )
+    }
+    assert len(contents) == 6
+
+
+def test_a_stored_line_comes_back_and_nothing_else_does() -> None:
+    [line] = chain.link(KEYS, "intake", [entry(1)], 0, START)
+    document = document_of(line)
+    assert line_of(document) == line
+    damaged = [
+        {**document, "more": 1},
+        {name: value for name, value in document.items() if name != "reason"},
+        {**document, "at": "2026"},
+        {**document, "day": "2026-01-01"},
+        {**document, "outcome": "perhaps"},
+        {**document, "detail": 3},
+    ]
+    assert [line_of(one) for one in damaged] == [None] * len(damaged)
+
+
+def test_two_years_are_kept() -> None:
+    for year, month in itertools.product(range(2020, 2030), (1, 3)):
+        then = datetime(year, month, 1, tzinfo=UTC)
+        assert then + chain.KEPT >= then.replace(year=year + 2)
