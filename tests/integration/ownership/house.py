@@ -157,7 +157,12 @@ class House:
             await routing.stop()
         await self.analytics.stop()
         await self.tape.stop()
+        mine = [name for name in await self.admin.list_topics() if name.startswith(self.bus.topic_prefix)]
+        await self.admin.delete_topics(mine)
         await self.admin.close()
+        for name in await self.facts.database.client.list_database_names():
+            if name.startswith(self.store.database_prefix):
+                await self.facts.database.client.drop_database(name)
         await self.publisher.stop()
 
     def _notify(self) -> Notify:
@@ -192,9 +197,11 @@ class House:
         await self.publisher.publish([record_of(event) for event in events])
 
     async def again(self, key: str, topic: str) -> None:
-        """Everything a topic holds about a report, once more and byte for byte."""
+        """Every event a topic holds about a report, once more and byte for byte."""
+        seen: set[bytes] = set()
         for held, record in list(self.tape.raw[key]):
-            if held == topic:
+            if held == topic and record.value not in seen:
+                seen.add(record.value)
                 message = (record.key, record.value, tuple(record.headers))
                 await self.publisher.send(record.topic, record.partition, [message])
 

@@ -14,7 +14,7 @@ from shared.events.catalog import parse_event
 from shared.events.vocabulary import CenterState
 from tests.integration.ownership import verdict
 from tests.integration.ownership.house import House
-from tests.integration.ownership.play import PLACES, URGENCIES, Play, Report
+from tests.integration.ownership.play import BETWEEN, PLACES, URGENCIES, Play, Report
 
 NUMBERS: Final = st.integers(0, 2)
 CENTERS: Final = st.sampled_from(PLACES)
@@ -75,9 +75,23 @@ class Ownership(RuleBasedStateMachine):
     def offer(self, number: int, to: str, late: bool) -> None:
         self.do(self.play.offer(number, to, late=late))
 
-    @rule(number=NUMBERS, to=CENTERS)
-    def take_and_offer(self, number: int, to: str) -> None:
-        self.do(self.play.take_and_offer(number, to))
+    @rule(
+        number=NUMBERS,
+        to=CENTERS,
+        between=st.sampled_from(BETWEEN),
+        how=st.sampled_from(("accept", "accept", "decline", "recall")),
+        slow=st.booleans(),
+    )
+    def hand_over(self, number: int, to: str, between: str, how: str, slow: bool) -> None:
+        self.do(self.play.hand_over(number, to, between, how, slow=slow))
+
+    @rule(number=NUMBERS, to=CENTERS, between=st.sampled_from(BETWEEN), slow=st.booleans())
+    def accept_over(self, number: int, to: str, between: str, slow: bool) -> None:
+        self.do(self.play.hand_over(number, to, between, "accept", slow=slow))
+
+    @rule(number=NUMBERS, then=st.sampled_from(("reopen", "withdraw", "second_thoughts")))
+    def finish(self, number: int, then: str) -> None:
+        self.do(self.play.finish(number, then))
 
     @rule(number=NUMBERS, accepts=st.sampled_from((True, True, False)))
     def answer(self, number: int, accepts: bool) -> None:
@@ -130,13 +144,7 @@ class Ownership(RuleBasedStateMachine):
                 found = self.house.run(judged(self.house, self.play, report))
                 assert not found, (found, self.play.done)
         finally:
-            self.do(self._clean_up())
-
-    async def _clean_up(self) -> None:
-        for number in range(len(self.play.reports)):
-            await self.play.withdraw(number)
-        await self.play.set_all(CenterState.OPEN)
-        await self.house.settle()
+            self.do(self.play.clean_up())
 
 
 async def judged(house: House, play: Play, report: Report) -> list[str]:

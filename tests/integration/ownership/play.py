@@ -29,6 +29,13 @@ from tests.integration.ownership.house import House
 PLACES: Final = ("busan", "ulsan", "jeju")
 URGENCIES: Final = ("normal", "critical")
 SHOWN_S: Final = 15.0
+BETWEEN: Final = (
+    *("nothing", "nothing", "close_owner", "close_receiver", "close_receiver", "decline_receiver", "decline_receiver"),
+    *("hours", "second_thoughts", "withdraw", "close"),
+)
+"""What may come between an offer and what becomes of it."""
+CENTER_TRAVELS_S: Final = 0.3
+"""Long enough, mostly, for a centre's state to reach routing or a timer to be seen; nothing rests on it."""
 
 
 class Report:
@@ -143,9 +150,67 @@ class Play:
         done = await self.house.desk.offer(who, case.report_id, ownership, to, TransferReason.CAPACITY)
         self._judged("offer", case, ownership, done)
 
-    async def take_and_offer(self, number: int, to: str) -> None:
-        await self.acknowledge(number)
+    async def hand_over(self, number: int, to: str, between: str, how: str, *, slow: bool) -> None:
+        """Take a case, offer it, answer; ``between`` comes between offer and answer, or, if the bus is slow, between
+        the answer and routing's reading it."""
+        case = await self._taken(number)
+        if to == case.center_id:
+            to = PLACES[(PLACES.index(to) + 1) % len(PLACES)]
+        await self.set_center(to, CenterState.OPEN)
         await self.offer(number, to)
+        if slow:
+            await self.hold()
+            await self._answered(number, how)
+            await self._meanwhile(number, between, case.center_id, to)
+            await self.release()
+        else:
+            await self._meanwhile(number, between, case.center_id, to)
+            await self._answered(number, how)
+
+    async def _taken(self, number: int) -> Case:
+        """The case, open and taken, if that can be had: what follows should seldom be refused from the start."""
+        await self.reinstate(number)
+        await self.house.settle()
+        await self.acknowledge(number)
+        return (await self._at(number))[0]
+
+    async def _answered(self, number: int, how: str) -> None:
+        if how == "recall":
+            await self.recall(number)
+        else:
+            await self.answer(number, accepts=how == "accept")
+
+    async def _meanwhile(self, number: int, what: str, owner: str, to: str) -> None:
+        match what:
+            case "close_owner":
+                await self.set_center(owner, CenterState.CLOSED)
+            case "close_receiver":
+                await self.set_center(to, CenterState.CLOSED)
+                await asyncio.sleep(CENTER_TRAVELS_S)
+            case "decline_receiver":
+                await self.amend(number, to)
+            case "hours":
+                await self.let_pass(25)
+                await asyncio.sleep(CENTER_TRAVELS_S)
+            case "second_thoughts":
+                await self.withdraw(number)
+                await self.reinstate(number)
+            case "withdraw":
+                await self.withdraw(number)
+            case "close":
+                await self.close(number)
+            case _:
+                pass
+
+    async def finish(self, number: int, then: str) -> None:
+        """Take a case and close it; then perhaps reopen it, or its reporter withdraws, or thinks again."""
+        await self._taken(number)
+        await self.close(number)
+        if then == "reopen":
+            await self.house.settle()
+            await self.reopen(number)
+        else:
+            await self._meanwhile(number, then, "", "")
 
     async def answer(self, number: int, *, accepts: bool) -> None:
         case, _, _ = await self._at(number)
@@ -187,6 +252,13 @@ class Play:
         self.done.append(f"{act} under {ownership} of {before.ownership}: {done.why or 'done'}")
         if ownership is not None and ownership < before.ownership:
             assert done.why is not None, f"{act} under ownership {ownership} while it was {before.ownership}"
+
+    async def clean_up(self) -> None:
+        """Leave nothing behind that the next example would feel."""
+        for number in range(len(self.reports)):
+            await self.withdraw(number)
+        await self.set_all(CenterState.OPEN)
+        await self.house.settle()
 
     # --- time and the bus
 
