@@ -31,10 +31,12 @@ class Link:
     """Shown to who may do this; None: to everybody."""
     home: bool = False
     """Whether it is a place to begin at after signing in."""
+    covers: tuple[str, ...] = ("/",)
+    """Of a start page: the addresses that belong to it; ``/`` for all that no other link covers."""
 
 
 LINKS: Final = (
-    Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True),
+    Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True, covers=("/cases", "/centers")),
     Link("intake", "/", gettext_noop("Report form"), None),
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
     Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
@@ -59,7 +61,7 @@ class Shown:
 def links(principal: Principal | None, service: str, here: str, urls: dict[str, str]) -> list[Shown]:
     """The header's links for whoever is signed in; for nobody, those everybody knows of. Texts are message ids."""
     visible = [link for link in LINKS if link.service in urls and _visible(link, principal)]
-    under = [link for link in visible if link.service == service and _covers(link.path, here)]
+    under = [link for link in visible if link.service == service and _covers(link, here)]
     best = max(under, key=lambda link: len(link.path), default=None)
     return [
         Shown(
@@ -103,5 +105,8 @@ def _visible(link: Link, principal: Principal | None) -> bool:
     return link.action is None or principal.may(link.action)
 
 
-def _covers(path: str, here: str) -> bool:
-    return path in ("/", here) or here.startswith(f"{path}/")
+def _covers(link: Link, here: str) -> bool:
+    if here == link.path:
+        return True
+    under = link.covers if link.path == "/" else (link.path,)
+    return any(path in ("/", here) or here.startswith(f"{path}/") for path in under)

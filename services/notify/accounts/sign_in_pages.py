@@ -26,10 +26,18 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     urls = pages.settings.public_urls
 
-    def form(request: Request, wanted: str, status: int = 200, error: str = "", wait: int = 0) -> Response:
-        target = wanted and onward(wanted, urls)
+    def form(
+        request: Request, wanted: str, status: int = 200, error: str = "", wait: int = 0, account: str = ""
+    ) -> Response:
         return pages.render(
-            request, "accounts/sign-in.html", status=status, next=target, error=error, wait=wait, openid=openid
+            request,
+            "accounts/sign-in.html",
+            status=status,
+            next=wanted and onward(wanted, urls),
+            error=error,
+            wait=wait,
+            account=account,
+            openid=openid,
         )
 
     @router.get("/session")
@@ -58,7 +66,7 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
             entered = await sign_in.enter(attempt, by(request, None))
         except RefusedError as error:
             status = 429 if error.code == "wait" else 401
-            page = form(request, next, status, error.code, error.retry_after or 0)
+            page = form(request, next, status, error.code, error.retry_after or 0, account)
             if error.retry_after:
                 page.headers["Retry-After"] = str(error.retry_after)
             return page

@@ -1,0 +1,44 @@
+import pytest
+
+from shared.clock import ManualClock
+from shared.web.people import home_of, links
+from tests.support.staff import TestIdentity
+from tests.unit.shared.web.small_site import NOW
+
+URLS = {name: f"http://{name}.test" for name in ("intake", "routing", "notify", "analytics")}
+STAFF = TestIdentity(ManualClock(NOW))
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "home", "seen"),
+    [
+        ("jeju", "counsellor", "http://notify.test/", {"Cases", "Report form", "Decisions"}),
+        ("jeju", "lead", "http://notify.test/", {"Cases", "Report form", "Decisions", "Statistics", "Erasure"}),
+        ("jeju", "operator", "http://intake.test/", {"Report form"}),
+        ("ministry", "analyst", "http://analytics.test/", {"Report form", "Statistics"}),
+        ("central", "administrator", "http://notify.test/accounts", {"Report form", "Accounts"}),
+    ],
+)
+def test_everybody_begins_where_they_work_and_sees_what_they_may(
+    organisation: str, role: str, home: str, seen: set[str]
+) -> None:
+    who = STAFF.principal(organisation, role)
+    assert home_of(who, URLS) == home
+    assert {link.text for link in links(who, "notify", "/", URLS)} == seen
+
+
+@pytest.mark.parametrize(
+    ("service", "here", "current"),
+    [
+        ("notify", "/", {"Cases": "page"}),
+        ("notify", "/cases/1", {"Cases": "true"}),
+        ("notify", "/account", {}),
+        ("notify", "/session", {}),
+        ("routing", "/decisions/1", {"Decisions": "true"}),
+        ("intake", "/erasures", {"Erasure": "page"}),
+        ("intake", "/erasuresx", {"Report form": "true"}),
+    ],
+)
+def test_one_link_is_where_one_is(service: str, here: str, current: dict[str, str]) -> None:
+    found = links(STAFF.principal("jeju", "lead"), service, here, URLS)
+    assert {link.text: link.current for link in found if link.current} == current
