@@ -81,6 +81,8 @@ def router(pages: Pages, desk: Desk, gate: Gate, audit: AuditLog) -> APIRouter:
         scopes: Annotated[list[Scope] | None, Form()] = None,
         per_minute: Annotated[int, Form(ge=1, le=MOST_PER_MINUTE)] = PER_MINUTE,
     ) -> Response:
+        # Before anything is said: the page that names a mistake also lists the front ends.
+        gate.demand(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
         try:
             if not CLIENT_ID.match(client_id) or client_id in RESERVED:
                 return await page(request, error="bad_id", status=422)

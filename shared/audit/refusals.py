@@ -16,11 +16,30 @@ def written_to(log: AuditLog) -> Refused:
     def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
         at = log.clock.now()
         detail = {"of": organisation} if organisation else {}
+        named = request.path_params.get("report_id")
+        report_id = str(named) if named is not None else None
         if principal is None:
-            log.note(by_other(request, None, action, at=at, reason="not_signed_in", outcome=Outcome.REFUSED, **detail))
-        else:
-            log.note(
-                by_staff(request, principal, action, at=at, reason="not_allowed", outcome=Outcome.REFUSED, **detail)
+            entry = by_other(
+                request,
+                None,
+                action,
+                at=at,
+                report_id=report_id,
+                reason="not_signed_in",
+                outcome=Outcome.REFUSED,
+                **detail,
             )
+        else:
+            entry = by_staff(
+                request,
+                principal,
+                action,
+                at=at,
+                report_id=report_id,
+                reason="not_allowed",
+                outcome=Outcome.REFUSED,
+                **detail,
+            )
+        log.note(entry)
 
     return refused
