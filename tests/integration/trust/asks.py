@@ -1,0 +1,265 @@
+"""How to knock at every route there is: what to send, whose thing it is about, what whoever may gets for it.
+
+Bodies are valid, so that the question whose thing it is comes up, and name what is long over (ownership 999, offers
+nobody made, wrong choices), so that an allowed caller is answered and changes nothing. A route that is not here fails
+the test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shared.centers import CENTRAL
+from shared.identity.roles import MINISTRY, Action
+from tests.integration.trust.town import ASKED, OWNER, STAFF_ON_DUTY, STRANGER
+
+REPORT, OFFER, ACCOUNT = "{report}", "{offer}", "{account}"
+"""Stand for the open report, the offer that waits, and an account of the owning centre."""
+STALE: Final = 999
+ANYBODY: Final[frozenset[str]] = frozenset()
+"""The thing is nobody's: what the door says is all."""
+OLD = "offer-nobody-made"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request."""
+
+    gives: frozenset[int]
+    """Statuses for whoever may."""
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any] | None
+    """JSON to the API, a form to a page."""
+    whose: frozenset[str]
+    demands: Action | None
+    """What the handler asks for, where that is not what the door names."""
+    only: frozenset[str] | None
+    """Organisations that ask so; None: all."""
+
+
+def ask(
+    *gives: int,
+    path: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+    whose: str | frozenset[str] = ANYBODY,
+    demands: Action | None = None,
+    only: frozenset[str] | None = None,
+) -> Ask:
+    owners = frozenset({whose}) if isinstance(whose, str) else whose
+    return Ask(frozenset(gives), path or {}, query or {}, body, owners, demands, only)
+
+
+Key = tuple[str, str, str]
+Asks = dict[Key, tuple[Ask, ...]]
+
+_REPORT = {"report_id": REPORT}
+_NOT_ASKED = frozenset({OWNER, STRANGER, CENTRAL, MINISTRY})
+_RECEIPT = {"receipt": "1234"}
+_ACTS: Final[dict[str, dict[str, Any]]] = {
+    "acknowledge": {},
+    "assign": {"assignee": "s-somebody"},
+    "contact": {"reached": True},
+    "support": {"support": "counselling"},
+    "refer": {"to_center_id": CENTRAL},
+    "close": {"outcome": "supported"},
+    "reopen": {},
+    "transfer": {"to_center_id": ASKED, "reason": "place"},
+}
+"""Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
+
+
+def _open_pages(service: str) -> Asks:
+    return {
+        (service, "GET", "/health/live"): (ask(200),),
+        (service, "GET", "/health/ready"): (ask(200),),
+        (service, "GET", "/metrics"): (ask(200),),
+        (service, "GET", "/static/{digest}/{name:path}"): (ask(404, path={"digest": "0", "name:path": "none.css"}),),
+        (service, "GET", "/openapi.json"): (ask(200),),
+        (service, "GET", "/docs"): (ask(200),),
+        (service, "GET", "/favicon.ico"): (ask(204),),
+    }
+
+
+def _audit(service: str) -> Asks:
+    return {
+        (service, "GET", "/audit"): (ask(200),),
+        (service, "POST", "/audit/look-up"): (ask(303, body={"report_id": REPORT}),),
+        (service, "GET", "/audit/months"): (ask(303, query={"month": "2026-11"}),),
+        (service, "GET", "/audit/months/{month}"): (ask(200, path={"month": "2026-11"}),),
+        (service, "POST", "/audit/checks"): (ask(422, body={"month": "2199-01", "doubtful": "0"}),),
+    }
+
+
+def _intake() -> Asks:
+    decided = {"do": "destroy", "reason": "requester_asks"}
+    confirmed = {"report_id": REPORT, "way": "phone"}
+    client = {"client_id": "nobody-there"}
+    return {
+        ("intake", "POST", "/api/v1/reports"): (ask(422, body={}),),
+        ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
+        **{
+            ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
+            for what in ("status", "messages", "amend", "withdraw", "reinstate", "word")
+        },
+        ("intake", "GET", "/"): (ask(200),),
+        ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
+        ("intake", "GET", "/status"): (ask(200),),
+        ("intake", "POST", "/status"): (ask(404, body=_RECEIPT),),
+        ("intake", "GET", "/status/{action}"): (ask(303, path={"action": "message"}),),
+        ("intake", "POST", "/status/{action}"): (ask(200, path={"action": "message"}, body=_RECEIPT),),
+        ("intake", "GET", "/erasures"): (ask(200),),
+        ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
+        ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
+        # The ticket is the proof: without one everybody is refused alike.
+        ("intake", "POST", "/details"): (ask(403, body={"ticket": "none"}),),
+        ("intake", "GET", "/details"): (ask(405),),
+        ("intake", "GET", "/clients"): (ask(200, whose=CENTRAL),),
+        ("intake", "POST", "/clients"): (
+            ask(422, body={"client_id": "Not an id"}, whose=CENTRAL),
+            ask(409, body={"client_id": "front", "scopes": "reports:submit"}, whose=CENTRAL),
+        ),
+        ("intake", "POST", "/clients/{client_id}/rotate"): (ask(409, path=client, whose=CENTRAL),),
+        ("intake", "POST", "/clients/{client_id}/door"): (
+            ask(409, path=client, body={"disabled": "true"}, whose=CENTRAL),
+        ),
+        **_audit("intake"),
+    }
+
+
+def _routing() -> Asks:
+    return {
+        ("routing", "GET", "/api/v1/decisions/{report_id}"): (ask(200, path=_REPORT, whose=OWNER),),
+        ("routing", "GET", "/api/v1/centers"): (ask(200),),
+        ("routing", "GET", "/"): (ask(200),),
+        ("routing", "GET", "/decisions"): (ask(303, query=_REPORT),),
+        ("routing", "GET", "/decisions/{report_id}"): (ask(200, path=_REPORT, whose=OWNER),),
+    }
+
+
+def _analytics() -> Asks:
+    return {
+        ("analytics", "GET", "/api/v1/tables"): (ask(200),),
+        ("analytics", "GET", "/api/v1/tables/{name}"): (ask(200, path={"name": "reports-by-center"}),),
+        ("analytics", "GET", "/api/v1/reconciliation"): (ask(200, whose=MINISTRY),),
+        ("analytics", "GET", "/"): (ask(200),),
+        ("analytics", "GET", "/operations"): (ask(200, whose=MINISTRY),),
+    }
+
+
+def _cases() -> Asks:
+    # The centre that was asked reads the case as its own while it decides.
+    readers = frozenset({OWNER, ASKED})
+    of_owner = ask(200, query={"center": OWNER}, whose=OWNER)
+    return {
+        ("notify", "GET", "/api/v1/stream"): (ask(200), of_owner),
+        ("notify", "GET", "/api/v1/cases"): (ask(200), of_owner),
+        ("notify", "GET", "/api/v1/transfers"): (ask(200), of_owner),
+        ("notify", "GET", "/api/v1/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
+        ("notify", "GET", "/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
+        **{
+            ("notify", "POST", f"{start}/cases/{{report_id}}/{act}"): (
+                ask(409, path=_REPORT, whose=OWNER, body={"ownership": STALE, **given}),
+            )
+            for start in ("/api/v1", "")
+            for act, given in (*_ACTS.items(), _details(start))
+        },
+        **{
+            ("notify", "POST", f"{start}/cases/{{report_id}}/transfer/{answer}"): (
+                # To whoever has no say in it, the offer that really waits; else it would be answered.
+                ask(202, path=_REPORT, whose=ASKED, only=_NOT_ASKED, body={"offer_id": OFFER}),
+                ask(409, path=_REPORT, whose=ASKED, only=frozenset({ASKED}), body={"offer_id": OLD}),
+            )
+            for start in ("/api/v1", "")
+            for answer in ("accept", "decline")
+        },
+        **{
+            ("notify", "POST", f"{start}/cases/{{report_id}}/transfer/recall"): (
+                ask(409, path=_REPORT, whose=OWNER, body={"offer_id": OLD}),
+            )
+            for start in ("/api/v1", "")
+        },
+    }
+
+
+def _details(start: str) -> tuple[str, dict[str, str]]:
+    return ("details-ticket" if start else "details"), {"purpose": "first_contact"}
+
+
+def _centers() -> Asks:
+    # The same again changes nothing, and the centre that would be closed is closed already.
+    same = {"state": "open", "staff_on_duty": STAFF_ON_DUTY}
+    shut = {"state": "closed", "staff_on_duty": STAFF_ON_DUTY}
+    own, other = {"center_id": OWNER}, {"center_id": STRANGER}
+    closing = Action.CENTERS_CLOSE
+    return {
+        ("notify", "GET", "/api/v1/centers/{center_id}"): (ask(200, path=own),),
+        ("notify", "PUT", "/api/v1/centers/{center_id}/duty"): (
+            ask(200, path=own, body=same, whose=OWNER),
+            ask(200, path=other, body=shut, whose=STRANGER, demands=closing),
+        ),
+        ("notify", "POST", "/centers/{center_id}/duty"): (
+            ask(303, path=own, body=same, whose=OWNER),
+            ask(303, path=other, body=shut, whose=STRANGER, demands=closing),
+        ),
+        ("notify", "GET", "/"): (
+            ask(200, 303),
+            ask(200, query={"center": OWNER}, whose=OWNER, demands=Action.CASES_LIST),
+        ),
+        ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none"}, whose=CENTRAL),),
+    }
+
+
+def _accounts() -> Asks:
+    wrong = {"account": "nobody", "password": "a wrong sentence", "code": "000000"}
+    one = {"subject": ACCOUNT}
+    name = {"name": "x", "display": "x", "organisation": OWNER, "roles": "counsellor"}
+    changes = tuple(
+        ask(
+            409,
+            path={**one, "change": change},
+            body={"rev": str(STALE), "roles": "lead", "reason": "left"},
+            whose=OWNER,
+        )
+        for change in ("roles", "disable", "enable", "reset")
+    )
+    return {
+        ("notify", "GET", "/api/v1/identity/keys"): (ask(200),),
+        # Whoever gives nothing right is told so, signed in or not, and later to wait.
+        ("notify", "POST", "/api/v1/sign-in"): (ask(401, 429, body=wrong),),
+        ("notify", "POST", "/api/v1/session/renew"): (ask(401, body={"session": "none"}),),
+        ("notify", "POST", "/api/v1/session/end"): (ask(200),),
+        ("notify", "POST", "/api/v1/session/end-everywhere"): (ask(200),),
+        ("notify", "GET", "/session"): (ask(200),),
+        ("notify", "POST", "/session"): (ask(401, 429, body=wrong),),
+        ("notify", "GET", "/session/end"): (ask(200),),
+        ("notify", "POST", "/session/end"): (ask(303),),
+        ("notify", "GET", "/invitation"): (ask(200),),
+        ("notify", "POST", "/invitation"): (ask(403, 429, body={"invitation": "aaaa-bbbb"}),),
+        ("notify", "GET", "/account"): (ask(200),),
+        ("notify", "POST", "/account/password"): (ask(422, body={"password": "one sentence", "again": "another"}),),
+        ("notify", "POST", "/account/recovery-codes"): (ask(422, 429, body={"current": "wrong", "digits": "000000"}),),
+        ("notify", "POST", "/account/end-everywhere"): (ask(303),),
+        ("notify", "GET", "/accounts"): (ask(200), ask(200, query={"organisation": OWNER}, whose=OWNER)),
+        ("notify", "GET", "/accounts/new"): (ask(200),),
+        ("notify", "POST", "/accounts/new"): (ask(422, body=name, whose=OWNER),),
+        ("notify", "GET", "/accounts/{subject}"): (ask(200, path=one, whose=OWNER),),
+        ("notify", "POST", "/accounts/{subject}/{change}"): changes,
+    }
+
+
+ASKS: Final[Asks] = {
+    **_intake(),
+    **_routing(),
+    **_analytics(),
+    **_cases(),
+    **_centers(),
+    **_accounts(),
+    **_audit("notify"),
+    **{
+        key: asks
+        for service in ("intake", "routing", "notify", "analytics")
+        for key, asks in _open_pages(service).items()
+    },
+}

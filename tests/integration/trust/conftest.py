@@ -1,0 +1,14 @@
+"""One town for all tests of a module."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from deploy.local.engines import Running
+from tests.integration.trust.town import Town, running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(engines: Running) -> AsyncIterator[Town]:
+    async with running(engines) as open_town:
+        yield open_town

@@ -1,0 +1,134 @@
+"""The authorisation matrix: every route of every service, everybody, their own things and others', signed out."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.identity.roles import Action, StaffRole, allowed
+from shared.web.docs import openapi_of
+from shared.web.gate import unnamed
+from tests.integration.trust.asks import ASKS, REPORT
+from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
+from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+NOBODYS = "00000000-0000-4000-8000-000000000000"
+"""A report that does not exist."""
+TELLS_THAT_IT_EXISTS = frozenset({"notify", "routing"})
+"""Where somebody whose role could do it to their own is told 404 about a report nobody knows and 403 about one that is
+not theirs. Ids are made with a key and cannot be guessed or tried out; that a mistyped one is said not to exist is
+worth more to those who work with them. Whose it is and how it stands is told nowhere."""
+
+
+async def test_every_route_has_one_door_and_the_api_document_knows_no_other(town: Town) -> None:
+    assert {service: unnamed(app) for service, app in town.apps.items()} == {service: [] for service in town.apps}
+    known = keys(town)
+    for service, app in town.apps.items():
+        described = {
+            (service, method.upper(), path)
+            for path, item in openapi_of(app)["paths"].items()
+            for method in item
+            if method in {"get", "post", "put", "patch", "delete"}
+        }
+        assert described
+        assert described <= known.keys()
+        shown = {
+            (service, method, entry.path)
+            for name, entry in routes(town)
+            if name == service and entry.in_schema
+            for method in entry.methods
+        }
+        assert shown == described
+
+
+async def test_every_route_is_knocked_at_and_there_is_no_other(town: Town) -> None:
+    known = keys(town)
+    assert sorted(known.keys() - ASKS.keys()) == [], "routes without a request in asks.py"
+    assert sorted(ASKS.keys() - known.keys()) == [], "requests for routes that are no more"
+
+
+async def test_everybody_gets_what_the_table_says_and_nothing_changes(town: Town) -> None:
+    before = await _state(town)
+    wanted = cells(keys(town))
+    seen = await Knocking(town).all(wanted)
+    faults = [fault for one in seen if (fault := one.fault())]
+    assert not faults, f"{len(faults)} of {len(wanted)}:\n" + "\n".join(faults) + "\n" + table(seen)
+    assert await _state(town) == before
+    # Neither everybody nor nobody is let in: a matrix of one kind would prove nothing.
+    assert {one.cell.may() for one in seen if one.cell.action not in {Action.OPEN, Action.FRONT_END}} == {True, False}
+    for role in StaffRole:
+        assert any(one.cell.may() for one in seen if one.cell.who and one.cell.who.role is role)
+
+
+async def test_whoever_may_not_learns_nothing_of_what_they_asked_about(town: Town) -> None:
+    """The same refusal whoever owns a report, however it stands, and, for whom the door is shut, whether it exists."""
+    knocking = Knocking(town)
+    wanted = [cell for cell in cells(keys(town)) if _about_a_report(cell) and _foreign(cell)]
+    assert len(wanted) > 100
+    here = await knocking.all(wanted)
+    withdrawn = await knocking.all(wanted, report_id=town.reports[ELSEWHERE].report_id)
+    nowhere = await knocking.all(wanted, report_id=NOBODYS)
+    for first, second, third in zip(here, withdrawn, nowhere, strict=True):
+        cell = first.cell
+        assert first.answer.status_code in {401, 403, 303}, str(cell)
+        assert _same(first.answer) == _same(second.answer), str(cell)
+        told = _same(first.answer) != _same(third.answer)
+        could = cell.who is not None and allowed(cell.who.role, cell.who.organisation, cell.action)
+        assert not told or (could and cell.key[0] in TELLS_THAT_IT_EXISTS and third.answer.status_code == 404), str(
+            cell
+        )
+
+
+async def test_refusals_are_in_the_audit_with_who_and_what(town: Town) -> None:
+    town_report = town.reports[OWNER].report_id
+    for service, path in (("intake", f"/erasures/{town_report}"), ("notify", f"/cases/{town_report}/close")):
+        log = town.intake.audit if service == "intake" else town.notify.audit
+        subject = f"s-{service}-probe"
+        form = {"do": "destroy", "reason": "requester_asks", "ownership": "1", "outcome": "supported"}
+        token = town.token(STRANGER, "lead", subject=subject)
+        async with town.http(service, authorization=f"Bearer {token}") as http:
+            assert (await http.post(path, data=form)).status_code == 403
+        await log.settle()
+        [line] = [line async for line in log.lines.find({"actor": subject})]
+        assert (line["outcome"], line["organisation"]) == ("refused", STRANGER)
+        assert line["report"] == log.keys.reference(town_report)
+        assert await log.verify() == []
+
+
+def _about_a_report(cell: Cell) -> bool:
+    given: list[Any] = [*cell.ask.path.values(), *(cell.ask.body or {}).values()]
+    return REPORT in given and cell.action not in {Action.OPEN, Action.FRONT_END}
+
+
+def _foreign(cell: Cell) -> bool:
+    """Not allowed, and a stranger to both reports, whom no oversight lets read them anyway."""
+    who = cell.who
+    if cell.may() or who is None:
+        return not cell.may()
+    reads = allowed(who.role, who.organisation, Action.CASES_READ, OWNER)
+    return not reads and who.organisation not in {OWNER, ASKED}
+
+
+def _same(answer: Any) -> tuple[int, str]:
+    """An answer without what differs each time: its trace, the path that was asked."""
+    text = re.sub(r"[0-9a-f]{32}", "", answer.text)
+    return answer.status_code, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", text)
+
+
+async def _state(town: Town) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for owner, lodged in town.reports.items():
+        found[owner] = (await town.stored(lodged.report_id), await town.case(lodged.report_id))
+    for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
+        found[collection.name] = await collection.find({}).sort("_id").to_list(None)
+    found["clients"] = [replace(one, last_used=None) for one in await town.intake.clients.clients.all()]
+    found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
+    return found
+
+
+async def test_everybody_there_can_be_is_asked() -> None:
+    assert Person("busan", StaffRole.LEAD) in EVERYBODY
+    assert len(EVERYBODY) == 3 * 4 + 5 + 3
