@@ -1,0 +1,174 @@
+from typing import Annotated
+
+import pytest
+from fastapi import APIRouter, Depends
+
+from shared.health import Health
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.identity.source import Identity
+from shared.web.app import create_app
+from shared.web.gate import OPEN, Gate, entries, unnamed
+from tests.unit.shared.web.small_site import STAFF, TOKEN, build, client, settings
+
+TRUSTED = {"sec-fetch-site": "same-origin"}
+
+
+async def test_a_token_opens_and_a_wrong_one_does_not() -> None:
+    async with client() as http:
+        right = await http.get("/api/v1/secret", headers={"authorization": f"Bearer {TOKEN}"})
+        wrong = await http.get("/api/v1/secret", headers={"authorization": f"Bearer {TOKEN[:-1]}"})
+        other = await http.get("/api/v1/secret", headers={"authorization": f"Basic {TOKEN}"})
+    assert right.json() == {"who": "s-testfolk"}
+    for refused in (wrong, other):
+        assert (refused.status_code, refused.json()["code"]) == (401, "not_signed_in")
+        assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> None:
+    heard = []
+    gate = Gate(STAFF.identity, settings(), refused=lambda _, who, what, of: heard.append((who, what, of)))
+    router = APIRouter()
+
+    @router.get("/api/v1/secret")
+    async def secret(staff: Annotated[Principal, Depends(gate(Action.CASES_LIST))]) -> str:
+        return staff.subject
+
+    app = create_app(
+        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+    )
+    async with client(app) as http:
+        refused = await http.get("/api/v1/secret", headers=STAFF.bearer("ministry", "analyst", subject="s-analyst"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    ((who, what, of),) = heard
+    assert who is not None
+    assert (who.subject, what, of) == ("s-analyst", Action.CASES_LIST, None)
+
+
+async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() -> None:
+    just_started = Identity(STAFF.fetch, STAFF.clock)
+    gate = Gate(just_started, settings())
+    router = APIRouter(dependencies=[Depends(gate(Action.CASES_LIST))])
+
+    @router.get("/api/v1/secret")
+    @router.get("/desk")
+    async def secret() -> str:
+        return "seen"
+
+    app = create_app(
+        service="small", title="t", description="d", settings=settings(), health=Health(), routers=[router]
+    )
+    async with client(app) as http:
+        for path in ("/api/v1/secret", "/desk"):
+            refused = await http.get(path, headers=STAFF.bearer("jeju", "counsellor"))
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+        just_started.learn(STAFF.document())
+        assert (await http.get("/desk", headers=STAFF.bearer("jeju", "counsellor"))).json() == "seen"
+
+
+async def test_a_page_leads_to_notifys_sign_in_and_names_its_own_configured_address() -> None:
+    app = build(IEUM_PUBLIC_URLS={"small": "https://small.example", "notify": "https://staff.example/"})
+    async with client(app) as http:
+        asked = await http.get("/desk?view=late", headers={"host": "evil.example"})
+    assert asked.status_code == 303
+    assert asked.headers["location"] == (
+        "https://staff.example/session?next=https%3A%2F%2Fsmall.example%2Fdesk%3Fview%3Dlate"
+    )
+
+
+def test_an_application_with_a_route_that_has_no_door_does_not_start() -> None:
+    def started(*routers: APIRouter) -> None:
+        create_app(service="s", title="t", description="d", settings=settings(), health=Health(), routers=routers)
+
+    bare, double, fine = APIRouter(), APIRouter(), APIRouter(dependencies=[Depends(OPEN)])
+    gate = Gate(STAFF.identity, settings())
+
+    @bare.get("/bare")
+    async def no_door() -> None: ...
+
+    @double.get("/double", dependencies=[Depends(OPEN), Depends(gate(Action.CASES_LIST))])
+    async def two_doors() -> None: ...
+
+    @fine.get("/fine")
+    async def one_door() -> None: ...
+
+    started(fine)
+    with pytest.raises(ValueError, match="GET /bare"):
+        started(fine, bare)
+    with pytest.raises(ValueError, match="GET /double"):
+        started(double)
+
+
+def test_every_route_of_the_small_site_is_seen_with_its_action() -> None:
+    app = build()
+    assert unnamed(app) == []
+    found = {entry.path: entry.actions for entry in entries(app)}
+    assert found["/api/v1/secret"] == (Action.CASES_LIST,)
+    assert found["/health/live"] == found["/"] == (Action.OPEN,)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        (TRUSTED, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "cross-site", "origin": "http://127.0.0.1:8003"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "same-site", "origin": "null"}, 403),
+        ({"sec-fetch-site": "same-site", "origin": "http://127.0.0.1:9999"}, 403),
+        ({"sec-fetch-site": "same-site", "origin": "http://127.0.0.1:8003"}, 200),
+        ({"origin": "http://small.test"}, 200),
+        ({"origin": "https://small.test"}, 403),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+async def test_a_change_with_the_cookie_must_come_from_our_pages(headers: dict[str, str], status: int) -> None:
+    async with client(cookies={"ieum_session": TOKEN}) as http:
+        answer = await http.post("/api/v1/change", headers=headers)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["code"] == "foreign_origin"
+
+
+async def test_a_bearer_token_needs_no_origin() -> None:
+    async with client() as http:
+        answer = await http.post(
+            "/api/v1/change", headers={"authorization": f"Bearer {TOKEN}", "sec-fetch-site": "cross-site"}
+        )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("cookie", ["ieum_session=x", "ieum_sid=x", "a=b; ieum_sid=x", "a=b;ieum_session=x"])
+async def test_every_cookie_of_ours_is_guarded_wherever_it_stands(cookie: str) -> None:
+    async with client() as http:
+        answer = await http.post("/", headers={"cookie": cookie, "sec-fetch-site": "cross-site"})
+        other = await http.post("/", headers={"cookie": "my_ieum_sid=x; lang=ko", "sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+    assert other.status_code == 422
+
+
+async def test_cookies_that_came_in_two_headers_are_guarded_too() -> None:
+    headers = [("cookie", f"ieum_session={TOKEN}"), ("cookie", "lang=ko"), ("sec-fetch-site", "cross-site")]
+    async with client() as http:
+        answer = await http.post("/api/v1/change", headers=headers)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/session", {"sec-fetch-site": "cross-site"}, 403),
+        ("/api/v1/sign-in", {"origin": "http://evil.example"}, 403),
+        ("/api/v1/session/renew", {"sec-fetch-site": "same-site", "origin": "null"}, 403),
+        ("/invitation", {"origin": "null"}, 403),
+        ("/api/v1/sign-in", {}, 404),
+        ("/api/v1/sign-in", TRUSTED, 404),
+        ("/sessions", {"sec-fetch-site": "cross-site"}, 404),
+    ],
+)
+async def test_signing_in_is_guarded_even_without_a_cookie(path: str, headers: dict[str, str], status: int) -> None:
+    async with client() as http:
+        assert (await http.post(path, headers=headers)).status_code == status
