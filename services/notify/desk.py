@@ -1,8 +1,8 @@
 """What staff do with cases and duty. Decides, writes over the state it read, tells. May be called without a request."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from services.notify import decisions, instruments
 from services.notify.decisions import Answer, Refusal, Who
@@ -37,8 +37,13 @@ _TRANSFERS: Final = {
 }
 
 Decide = Callable[[Case, datetime], Answer | Refusal]
-Auditing = Callable[[Action, str, str | None], Awaitable[None]]
-"""Writes the audit's line: the action, the report, and the code of a refusal. Without it nothing is done."""
+
+
+class Auditing(Protocol):
+    """Writes the audit's line. Raises ``TransientError`` where it cannot; then nothing may be done."""
+
+    async def __call__(self, action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
+        """``why`` is the code of a refusal, ``purpose`` what it was done for."""
 
 
 class Done(NamedTuple):
@@ -48,9 +53,9 @@ class Done(NamedTuple):
     why: Refusal | None = None
 
 
-async def unaudited(action: Action, report_id: str, why: str | None) -> None:
+async def unaudited(action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
     """For callers that are no request."""
-    del action, report_id, why
+    del action, report_id, why, purpose
 
 
 class Desk:

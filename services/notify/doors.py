@@ -1,6 +1,6 @@
 """What the routes share: who asks, the audit's line about it, and refusals in the reader's language."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -28,12 +28,10 @@ Append = Callable[[Entry], Awaitable[None]]
 Note = Callable[[Entry], None]
 
 
-def auditing(
-    append: Append, request: Request, principal: Principal, clock: Clock, detail: Mapping[str, str] | None = None
-) -> Auditing:
+def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
     """Writes the lines of one request. Raises ``TransientError`` where it cannot; then nothing may happen."""
 
-    async def write(action: Action, report_id: str, why: str | None) -> None:
+    async def write(action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
         outcome = Outcome.DONE if why is None else Outcome.REFUSED
         line = by_staff(
             request,
@@ -41,9 +39,9 @@ def auditing(
             action.value,
             at=clock.now(),
             report_id=report_id,
-            reason=why,
+            reason=why or purpose,
             outcome=outcome,
-            **(detail or {}),
+            **({"purpose": purpose} if why is not None and purpose is not None else {}),
         )
         await append(line)
 

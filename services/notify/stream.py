@@ -1,6 +1,6 @@
 """The live list: server-sent events. First follow, then the whole list, then every change; nothing falls between.
 
-Whoever is signed in no more gets nothing more: that is asked before every message, and every two seconds.
+Whoever is signed in no more gets nothing more: that is asked before every message, and every second.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
 
 HEARTBEAT_S: Final = 15
-CHECK_S: Final = 2.0
+CHECK_S: Final = 1.0
 """How long a stream may go on after its person was signed out."""
 SEND_TIMEOUT_S: Final = 10.0
 """A client that takes nothing for this long is gone or frozen."""

@@ -55,7 +55,7 @@ class Tickets:
         why = may_open(case, Who(principal.subject, principal.organisation), ownership)
         if not principal.may(Action.DETAILS_OPEN, case.center_id) and why is None:
             why = Refusal.NOT_ALLOWED
-        await audit(Action.DETAILS_OPEN, report_id, why.value if why is not None else None)
+        await audit(Action.DETAILS_OPEN, report_id, why.value if why is not None else None, purpose.value)
         instruments.TICKETS.labels(why.value if why is not None else "given").inc()
         if why is not None:
             _LOG.info("tickets.refused", reason=why.value)

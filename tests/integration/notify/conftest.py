@@ -7,6 +7,7 @@ import email
 import email.policy
 import secrets
 import socket
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,9 +50,18 @@ class Sink:
 
     mails: list[tuple[str, EmailMessage]] = field(default_factory=list)
     refuse: bool = False
+    arrived: int = 0
+    """Mails whose content has come, held ones too."""
+    flows: threading.Event = field(default_factory=threading.Event)
+    """Cleared: mails are taken in and not answered."""
+
+    def __post_init__(self) -> None:
+        self.flows.set()
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         del server, session
+        self.arrived += 1
+        await asyncio.to_thread(self.flows.wait, 20)
         if self.refuse:
             return "451 not now"
         parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)

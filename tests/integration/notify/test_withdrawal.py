@@ -1,0 +1,70 @@
+"""A withdrawal stops everything at once: ladder, offers, mails on their way, details. Undone, somebody is told anew."""
+
+from services.notify.model import CaseState, EntryKind
+from tests.integration.notify.conftest import Sink, Start, eventually
+from tests.integration.notify.moves import case_of, taken, tell
+from tests.unit.notify.samples import event, report_id
+
+
+async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: Start, sink: Sink) -> None:
+    sink.flows.clear()
+    bench = await start(smtp_connections=1, gather_s=0.5)
+    await bench.routed(event("report.routed", 1), event("report.routed", 2))
+    await eventually(lambda: sink.arrived == 1)
+
+    async def both_claimed() -> bool:
+        return all([(await case_of(bench, number)).lease_by is not None for number in (1, 2)])
+
+    await eventually(both_claimed)
+    # One mail is with the server, the other waits for the connection: both are withdrawn now.
+    for number in (1, 2):
+        await tell(bench, "report.ended", number, reason="withdrawn")
+    sink.flows.set()
+
+    async def recorded() -> bool:
+        cases = [await case_of(bench, number) for number in (1, 2)]
+        return sum(case.alert_version for case in cases) == 1
+
+    await eventually(recorded)
+    cases = [await case_of(bench, number) for number in (1, 2)]
+    assert [(case.state, case.ladder, case.wake_at) for case in cases] == [(CaseState.ENDED, None, None)] * 2
+    await bench.routed(event("report.routed", 3))
+    await eventually(lambda: len(sink.mails) == 2)
+    assert {str(mail["Subject"]).split()[1] for _, mail in sink.mails} == {
+        next(case.alias for case in cases if case.alert_version),
+        (await case_of(bench, 3)).alias,
+    }
+
+
+async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    body = {"to_center_id": "busan", "ownership": 1, "reason": "place"}
+    made = (
+        await bench.http.post(f"/api/v1/cases/{report_id(1)}/transfer", json=body, auth=bench.staff("gwangju"))
+    ).json()
+    await tell(bench, "report.ended", reason="withdrawn")
+    case = await case_of(bench)
+    assert (case.offer, case.offered_to, case.wake_at) == (None, None, None)
+    assert case.entries[-2].kind is EntryKind.OFFER_DIED
+    late = await bench.act("transfer/accept", report_id(1), "busan", "lee", offer_id=made["offer_id"])
+    assert (late.status_code, late.json()["code"]) == (409, "offer_over")
+    refused = await bench.act("details-ticket", report_id(1), "gwangju", "kim", ownership=1, purpose="message")
+    assert (refused.status_code, refused.json()["code"]) == (410, "withdrawn")
+    ended = await bench.act("contact", report_id(1), "gwangju", "kim", ownership=1, reached=True)
+    assert (ended.status_code, ended.json()["code"]) == (409, "ended")
+    assert "철회했습니다" in ended.json()["detail"]
+
+
+async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink: Sink) -> None:
+    bench = await start()
+    await taken(bench)
+    await tell(bench, "report.ended", reason="withdrawn")
+    mails = len(sink.mails)
+    await tell(bench, "report.updated", kind="reinstated")
+    case = await case_of(bench)
+    assert (case.state, case.runs, case.acknowledged_by, case.ended) == (CaseState.WAITING, 2, None, None)
+    await eventually(lambda: len(sink.mails) == mails + 1)
+    assert EntryKind.REINSTATED in [entry.kind for entry in (await case_of(bench)).entries]
+    assert (await bench.acknowledge(report_id(1), "gwangju", "lee")).status_code == 200
