@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.forms import typed_of
 from services.intake.refusals import RETRY_SECONDS
-from services.intake.rendering import staff_words
+from services.intake.rendering import erasure_words, staff_words
 from services.intake.rendering.details import details_of
 from services.intake.vault import ClosedError, Vault
 from shared.centers import TABLES, center
@@ -44,6 +44,7 @@ def router(pages: Pages, vault: Vault) -> APIRouter:
             details=details_of(opened.document, opened.parts),
             place=_places(pages, request),
             words=staff_words,
+            ways=erasure_words.WAYS,
         )
 
     @routes.get("/details")

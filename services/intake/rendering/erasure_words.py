@@ -58,5 +58,5 @@ HARMS: Final = {
     "online_grooming": n("Online grooming"),
     "child_material": n("Child sexual exploitation material"),
     "cyber_harassment": n("Cyber harassment"),
-    "other": n("Other"),
+    "other": n("Other harm"),
 }

@@ -182,6 +182,10 @@ async def test_a_representatives_receipt_says_only_received_and_closed_until_con
         "limited": True,
     }
 
+    ticket = desk.people.ticket(someone.report_id, "busan")
+    details = await desk.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
+    assert 'action="/details/confirm"' in details.text
+    assert f'name="report_id" value="{someone.report_id}"' in details.text
     outsider = desk.people.cookie("ulsan", "lead")
     form = {"report_id": someone.report_id, "way": "phone"}
     for cookies, expected in ((outsider, 403), (desk.people.cookie("busan", "operator"), 403), ({}, 401)):
@@ -195,6 +199,10 @@ async def test_a_representatives_receipt_says_only_received_and_closed_until_con
     assert "limited" not in told
     lines = await audit_of(desk, someone.report_id)
     assert ("details.confirm", "done", "phone") in lines
+    ticket = desk.people.ticket(someone.report_id, "busan")
+    details = await desk.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
+    assert "from a mother" in details.text
+    assert "/details/confirm" not in details.text
     assert datetime.fromisoformat(told["seen_at"])
 
 
