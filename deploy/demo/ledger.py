@@ -68,6 +68,8 @@ class Ledger:
     alerts: Counter[str] = field(default_factory=Counter)
     alerted_centers: dict[str, set[str]] = field(default_factory=dict)
     acknowledged: Counter[str] = field(default_factory=Counter)
+    under: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
+    """By report, what was published under which ownership: ``alerted``, ``acknowledged``."""
     loads: dict[int, Summed] = field(default_factory=dict)
     dead: Counter[str] = field(default_factory=Counter)
     ignored: int = 0
@@ -96,8 +98,10 @@ class Ledger:
             report_id = str(record.body["report_id"])
             self.alerts[report_id] += 1
             self.alerted_centers.setdefault(report_id, set()).add(str(record.body["center_id"]))
+            self._under(record, "alerted")
         elif record.type == "case.acknowledged.v1":
             self.acknowledged[str(record.body["report_id"])] += 1
+            self._under(record, "acknowledged")
         elif record.type == "load.summarized.v1":
             self._load(record)
 
@@ -140,6 +144,14 @@ class Ledger:
         elif body.get("kind") in {"reopened", "reinstated"}:
             state.ended = ""
         state.routed_ms = state.routed_ms or record.timestamp_ms
+
+    def _under(self, record: LogRecord, what: str) -> None:
+        named = what, int(record.body.get("ownership", 1))
+        self.under.setdefault(str(record.body["report_id"]), set()).add(named)
+
+    def in_force(self, what: str) -> int:
+        """How many reports were alerted, or acknowledged, under the ownership they stand in now."""
+        return sum(1 for r, state in self.owned.items() if (what, state.ownership) in self.under.get(r, ()))
 
     def _load(self, record: LogRecord) -> None:
         partition, upto = int(record.body["partition"]), int(record.body["upto"])

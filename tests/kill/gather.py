@@ -1,27 +1,39 @@
 """Looks at everything that can be looked at when the blows are over, from outside the services."""
 
 import asyncio
+import base64
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import httpx
 from pymongo import MongoClient
 
 from deploy.demo.auditor import Auditor
+from deploy.demo.people import SignedIn
+from deploy.local.processes import PROJECT
 from deploy.local.stack import Stack
-from tests.kill.verdict import Evidence
+from shared.errors import PermanentError
+from shared.sealing import Keyring, WrappedKey
+from tests.kill.verdict import Evidence, faults
 
 _STORE_LIMIT_MS = 10_000
 _NATURAL = [("$natural", 1)]
+_OF_A_CASE = {"center_id": 1, "entries": 1, "outbox": 1, "ended": 1, "ladder": 1}
+_OF_A_REPORT = {"outbox": 1, "life": 1, "sealed.key_id": 1, "sealed.key": 1}
 Document = dict[str, Any]
 
 
 class Gatherer:
     """Reads topics, stores, the mailbox and analytics' own word; ``collect`` may be called again and again."""
 
-    def __init__(self, stack: Stack, prefix: str = "ieum_") -> None:
-        """``prefix`` begins the names of the services' databases."""
+    def __init__(self, stack: Stack, auditor: SignedIn, prefix: str = "ieum_") -> None:
+        """``auditor`` may see analytics' numbers; ``prefix`` begins the names of the services' databases."""
         self._stack = stack
+        self._signed_in = auditor
         self._prefix = prefix
         self._auditor = Auditor(stack.kafka)
         self._mails: dict[int, str] = {}
@@ -34,12 +46,13 @@ class Gatherer:
         """Let go of the broker."""
         await self._auditor.stop()
 
-    async def collect(self, accepted: frozenset[str], conflicts: list[str]) -> Evidence:
-        """Everything as it is now."""
-        ledger = await self._auditor.catch_up()
-        evidence = Evidence(accepted=accepted, conflicting_answers=conflicts, ledger=ledger)
+    async def collect(self, promised: Evidence) -> Evidence:
+        """Everything as it is now, beside what was ``promised`` by answers."""
+        evidence = replace(promised, ledger=await self._auditor.catch_up(), mailed=Counter())
         await asyncio.to_thread(self._from_store, evidence, await self._mail_ids())
         evidence.standing = await self._reconciliation()
+        if not faults(evidence):  # else there will be another look
+            evidence.audit = await asyncio.to_thread(self._verify_audit)
         return evidence
 
     def _from_store(self, evidence: Evidence, mailed: set[str]) -> None:
@@ -49,17 +62,46 @@ class Gatherer:
         with client:
             notify, intake, analytics = (client[f"{self._prefix}{n}"] for n in ("notify", "intake", "analytics"))
             owners: dict[str, str] = {}
-            for case in notify["cases"].find({}, {"center_id": 1, "entries": 1, "outbox": 1}).hint(_NATURAL):
+            ended: dict[str, str | None] = {}
+            alerting: set[str] = set()
+            for case in notify["cases"].find({}, _OF_A_CASE).hint(_NATURAL):
                 owners[case["_id"]] = case["center_id"]
+                ended[case["_id"]] = case.get("ended")
+                if case.get("ladder") is not None:
+                    alerting.add(case["_id"])
                 sent = {entry["alert_id"] for entry in case["entries"] if entry["kind"] == "sent"}
                 evidence.mailed[case["_id"]] = len(sent & mailed)
                 evidence.unpublished += len(case.get("outbox", ()))
-            evidence.notify_owner = owners
-            for report in intake["reports"].find({}, {"outbox": 1}).hint(_NATURAL):
-                evidence.unpublished += len(report.get("outbox", ()))
-            facts = analytics["facts"].find({}, {"owner": 1}).hint(_NATURAL)
+            evidence.notify_owner, evidence.notify_ended, evidence.alerting = owners, ended, frozenset(alerting)
+            self._from_intake(evidence, intake["reports"].find({}, _OF_A_REPORT).hint(_NATURAL))
+            facts = list(analytics["facts"].find({}, {"owner": 1, "ended": 1}).hint(_NATURAL))
             evidence.analytics_owner = {fact["_id"]: fact["owner"] for fact in facts}
+            evidence.analytics_ended = {fact["_id"]: fact.get("ended") for fact in facts}
             evidence.cells = stages(list(analytics["days"].find().hint(_NATURAL)))
+
+    def _from_intake(self, evidence: Evidence, reports: Iterable[Document]) -> None:
+        """What is published, taken back, and under which key: the present one alone must open every report."""
+        keyring = Keyring([base64.b64decode(self._stack.secrets["INTAKE_MASTER_KEY"])])
+        gone, wrong = set(), []
+        for report in reports:
+            evidence.unpublished += len(report.get("outbox", ()))
+            life = report.get("life") or {}
+            if life.get("withdrawal") is not None:
+                gone.add(report["_id"])
+            if life.get("erased_at") is None and not _opens(keyring, report):
+                wrong.append(report["_id"])
+        evidence.intake_withdrawn, evidence.wrong_keys = frozenset(gone), wrong
+
+    def _verify_audit(self) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "shared.audit", "verify"],
+            cwd=PROJECT,
+            env=self._stack.environment_of("notify"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
     async def _mail_ids(self) -> set[str]:
         """Alert ids of all mails that reached the sink."""
@@ -70,11 +112,19 @@ class Gatherer:
         return set(self._mails.values())
 
     async def _reconciliation(self) -> int:
-        headers = {"Authorization": f"Bearer {self._stack.secrets['IEUM_DEMO_TOKEN']}"}
         url = self._stack.urls["analytics"]
-        async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=30) as analytics:
+        async with httpx.AsyncClient(base_url=url, auth=self._signed_in, trust_env=False, timeout=30) as analytics:
             said = (await analytics.get("/api/v1/reconciliation")).raise_for_status().json()
         return sum(abs(int(said[name])) for name in ("difference", "in_flight", "dead", "ahead"))
+
+
+def _opens(keyring: Keyring, report: Document) -> bool:
+    sealed = report["sealed"]
+    try:
+        keyring.open_key(report["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+    except (PermanentError, KeyError):
+        return False
+    return True
 
 
 def stages(days: list[Document]) -> Counter[str]:

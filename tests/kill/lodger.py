@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
+from deploy.demo.frontends import FrontEnds
 from deploy.demo.simulator import Request
 from deploy.demo.submitter import send
 
@@ -18,13 +19,16 @@ GIVE_UP_S = 180.0
 class Lodger:
     """Remembers what was promised: ``accepted`` maps each key to the id its 202 named."""
 
-    def __init__(self, base_url: str, rate: float, told: Callable[[int], None]) -> None:
-        """``rate`` requests a second; ``told`` hears the number of accepted reports each time it grows."""
+    def __init__(
+        self, base_url: str, rate: float, told: Callable[[int, str, str], None], front_ends: FrontEnds
+    ) -> None:
+        """``rate`` requests a second; ``told`` hears of each new report: how many there are, its id, its receipt."""
         self.accepted: dict[str, str] = {}
         self.conflicts: list[str] = []
         self.asked_again = 0
         self._rate = rate
         self._told = told
+        self._front_ends = front_ends
         self._room = asyncio.Semaphore(_IN_FLIGHT)
         limits = httpx.Limits(max_connections=_IN_FLIGHT, max_keepalive_connections=_IN_FLIGHT)
         self._client = httpx.AsyncClient(base_url=base_url, limits=limits, timeout=_ANSWER_LIMIT_S, trust_env=False)
@@ -40,13 +44,15 @@ class Lodger:
 
     async def _one(self, request: Request) -> None:
         try:
-            answer = await send(self._client, request, give_up_s=GIVE_UP_S)
+            answer = await send(self._client, request, front_ends=self._front_ends, give_up_s=GIVE_UP_S)
         finally:
             self._room.release()
         if answer.status_code != httpx.codes.ACCEPTED:
             raise AssertionError(f"a good report was answered {answer.status_code}: {answer.text[:200]}")
         report_id = str(answer.json()["report_id"])
+        first = request.key not in self.accepted
         known = self.accepted.setdefault(request.key, report_id)
         if known != report_id:
             self.conflicts.append(request.key)
-        self._told(len(self.accepted))
+        if first:
+            self._told(len(self.accepted), report_id, str(answer.json()["receipt"]))

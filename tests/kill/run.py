@@ -15,7 +15,8 @@ import httpx
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from deploy.demo import desk, params, simulator
+from deploy.demo import desk, frontends, params, people, simulator
+from deploy.demo.people import Crew
 from deploy.demo.progress import Progress
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
@@ -23,6 +24,9 @@ from shared.centers import CENTER_IDS
 from tests.kill import plan
 from tests.kill.gather import Gatherer
 from tests.kill.lodger import Lodger
+from tests.kill.movers import Movers
+from tests.kill.reporters import Reporters
+from tests.kill.rotating import Rotating
 from tests.kill.strike import Striker
 from tests.kill.verdict import Evidence, faults
 
@@ -45,6 +49,14 @@ class Options:
     targets: Sequence[str] = plan.TARGETS
     broken: str = ""
     """A service that runs with the mistake of ``tests.kill.broken``."""
+    visits: float = 0.1
+    """Share of the reporters who come back with their receipt: a third each take their report back for good, take it
+    back and think again, leave a message."""
+    ambushes: int = 1
+    """So many withdrawals, and so many transfers, are answered while the broker is away, and the service that answered
+    is killed at once."""
+    rotate_after: float = 0.4
+    """The master key is rotated once so much of the reports is accepted; 0: not at all."""
     settle_s: float = 90.0
     """How long everything may take to come to rest after the last blow."""
 
@@ -64,6 +76,12 @@ class Result:
     routings_ignored: int = 0
     routings_ignored_other_owner: int = 0
     acknowledged: int = 0
+    withdrawn: int = 0
+    reinstated: int = 0
+    messages: int = 0
+    moved: int = 0
+    rotated: bool = False
+    rotations_killed: int = 0
     seconds: float = 0.0
     settled_after_s: float = 0.0
 
@@ -99,6 +117,7 @@ def _stack(folder: Path, options: Options) -> Stack:
     wrong = [sys.executable, "-m", "tests.kill.broken", options.broken]
     timeout = {"KAFKA_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000))}
     quick = {service: {**timeout, "IEUM_LOG_LEVEL": "INFO"} for service in plan.SERVICES}
+    quick["intake"] |= {"INTAKE_STATUS_QUESTIONS_PER_MINUTE": "10000"}
     quick["notify"] |= {"NOTIFY_QUIET_HOURS": "off", "NOTIFY_LEASE_S": "10", "NOTIFY_SMTP_TIMEOUT_S": "5"}
     return Stack(
         settings,
@@ -118,15 +137,45 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
         targets=options.targets,
     )
     striker = Striker(stack, blows, options.seed)
-    lodger = Lodger(stack.urls["intake"], options.rate, striker.progress)
+    crew = Crew(stack.urls, await asyncio.to_thread(people.create, stack.environment_of("notify")))
+    front_ends = await asyncio.to_thread(frontends.create, stack.environment_of("intake"))
+    reporters = Reporters(
+        stack.urls["intake"],
+        front_ends,
+        options.seed,
+        share=options.visits,
+        ambushes=options.ambushes,
+        ambush=striker.ambush,
+    )
+    rotating = Rotating(stack)
+    rotate_at = int(options.rotate_after * options.reports)
+    turning: list[asyncio.Task[None]] = []
+
+    def told(accepted: int, report_id: str, receipt: str) -> None:
+        striker.progress(accepted)
+        reporters.lodged(report_id, receipt)
+        if accepted == rotate_at:
+            turning.append(asyncio.create_task(rotating.run()))
+
+    lodger = Lodger(stack.urls["intake"], options.rate, told, front_ends)
     week = simulator.requests(params.load(), seed=options.seed, count=options.reports, run=f"kill-{options.seed}")
     good = [request for request in week if request.kind in {simulator.ACCEPTED, simulator.REPEAT}]
-    async with _staff(stack, options.seed):
+    async with _staff(stack, crew, options, striker) as movers:
         await lodger.lodge(good)
         await striker.finish()
+        await reporters.finish()
+        await asyncio.gather(*turning)
     calm = time.monotonic()
     await asyncio.to_thread(stack.wait_ready)
-    evidence, found = await _at_rest(stack, lodger, options)
+    promised = Evidence(
+        accepted=frozenset(lodger.accepted.values()),
+        conflicting_answers=lodger.conflicts,
+        withdrawn=frozenset(reporters.withdrawn),
+        reinstated=frozenset(reporters.reinstated),
+        messages=reporters.messages,
+        moved=movers.moved,
+    )
+    evidence, found = await _at_rest(stack, crew, promised, options)
     ledger = evidence.ledger
     return Result(
         seed=options.seed,
@@ -138,44 +187,53 @@ async def _under_fire(stack: Stack, options: Options) -> Result:
         routings_ignored=ledger.ignored,
         routings_ignored_other_owner=ledger.ignored_other_owner,
         acknowledged=len(ledger.acknowledged),
+        withdrawn=len(evidence.withdrawn),
+        reinstated=len(evidence.reinstated),
+        messages=len(evidence.messages),
+        moved=len(evidence.moved),
+        rotated=rotating.done,
+        rotations_killed=rotating.killed,
         settled_after_s=round(time.monotonic() - calm, 1),
     )
 
 
 @contextlib.asynccontextmanager
-async def _staff(stack: Stack, seed: int) -> AsyncIterator[None]:
-    """Staff of two centres acknowledge while it burns."""
-    headers = {"Authorization": f"Bearer {stack.secrets['IEUM_DEMO_TOKEN']}"}
-    url, progress = stack.urls["notify"], Progress()
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10, trust_env=False) as notify:
-        room = desk.capacities(CENTER_IDS, {}, reports=2000, staff=3, spare=2.0, heaviest=999)
-        await desk.set_duty(notify, room, staff=3)
-        tasks = []
-        for number, center in enumerate(_STAFFED):
-            person = desk.Staff(notify, center, progress, seed + number)
-            tasks.append(asyncio.create_task(desk.follow(notify, center, person.rows, asyncio.Event())))
-            tasks.append(asyncio.create_task(person.work(only=lambda _: True)))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-    if progress.unexpected:
-        raise AssertionError(f"acknowledging failed: {Counter(progress.unexpected)}")
+async def _staff(stack: Stack, crew: Crew, options: Options, striker: Striker) -> AsyncIterator[Movers]:
+    """Staff of two centres acknowledge while it burns, and their leads move cases to each other."""
+    progress = Progress()
+    room = desk.capacities(CENTER_IDS, {}, reports=2000, staff=3, spare=2.0, heaviest=999)
+    await desk.set_duty(crew, room, staff=3)
+    movers = Movers(crew, _STAFFED, options.seed, ambushes=options.ambushes, ambush=striker.ambush)
+    tasks = [asyncio.create_task(movers.work())] if options.visits else []
+    clients = [crew.client(f"{center}-counsellor", timeout=10) for center in _STAFFED]
+    for number, (center, notify) in enumerate(zip(_STAFFED, clients, strict=True)):
+        person = desk.Staff(notify, center, progress, options.seed + number)
+        tasks.append(asyncio.create_task(desk.follow(notify, center, person.rows, asyncio.Event())))
+        tasks.append(asyncio.create_task(person.work(only=lambda _: True)))
+    try:
+        yield movers
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        for client in clients:
+            await client.aclose()
+        await movers.close()
+    wrong = [*progress.unexpected, *movers.unexpected, *(repr(e) for e in ended if isinstance(e, Exception))]
+    if wrong:
+        raise AssertionError(f"staff met what they must not: {Counter(wrong)}")
 
 
-async def _at_rest(stack: Stack, lodger: Lodger, options: Options) -> tuple[Evidence, list[str]]:
+async def _at_rest(stack: Stack, crew: Crew, promised: Evidence, options: Options) -> tuple[Evidence, list[str]]:
     """Look again and again until nothing is wrong, or the time for that is over."""
-    accepted = frozenset(lodger.accepted.values())
     until = time.monotonic() + options.settle_s
-    gatherer = Gatherer(stack)
-    evidence, found = Evidence(accepted), ["nothing could be looked at"]
+    gatherer = Gatherer(stack, crew.auth("ministry-auditor"))
+    evidence, found = promised, ["nothing could be looked at"]
     try:
         await gatherer.start()
         while True:
             with contextlib.suppress(httpx.HTTPError, PyMongoError, KafkaError, TimeoutError):
-                evidence = await gatherer.collect(accepted, lodger.conflicts)
+                evidence = await gatherer.collect(promised)
                 found = faults(evidence)
             if not found or time.monotonic() > until:
                 return evidence, found

@@ -1,11 +1,13 @@
 """Strikes the blows of a plan against a running stack."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from deploy.local.stack import Stack
 from tests.kill.plan import Fault
@@ -26,6 +28,7 @@ class Striker:
         self._stack = stack
         self._left = list(faults)
         self._draw = random.Random(seed)
+        self._ambushing = asyncio.Lock()
         self._running: list[asyncio.Task[None]] = []
 
     def progress(self, accepted: int) -> None:
@@ -38,10 +41,28 @@ class Striker:
         """Wait for blows still being struck; raises if one could not be."""
         await asyncio.gather(*self._running)
 
+    async def ambush(self, target: str, act: Callable[[], Awaitable[Any]]) -> Any:
+        """Take the broker away, let ``act`` be answered, and kill ``target`` before it can publish what it promised.
+
+        One at a time. Returns what ``act`` returned.
+        """
+        async with self._ambushing:
+            await self._kill("kafka")
+            answer = await act()
+            await self._kill(target)
+            self.struck[f"ambush {target}"] += 1
+            return answer
+
+    async def _kill(self, target: str) -> None:
+        _, pid = await self._victim(target)
+        with contextlib.suppress(ProcessLookupError):  # another blow was faster
+            os.killpg(pid, signal.SIGKILL)
+
     async def _strike(self, fault: Fault) -> None:
         name, pid = await self._victim(fault.target)
         if fault.action == "kill":
-            os.killpg(pid, signal.SIGKILL)  # every child leads a process group of its own
+            with contextlib.suppress(ProcessLookupError):  # another blow was faster
+                os.killpg(pid, signal.SIGKILL)  # every child leads a process group of its own
         else:
             os.kill(pid, signal.SIGSTOP)
             await asyncio.sleep(fault.seconds)

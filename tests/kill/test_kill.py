@@ -18,10 +18,16 @@ async def test_every_accepted_report_is_owned_alerted_and_counted_once_whatever_
     result = await run_kill_test(Options(seed=SEED, reports=REPORTS, kills=2, freezes=1), logs=tmp_path / "logs")
     assert result.faults == [], f"seed {SEED}; logs of the services: {tmp_path / 'logs'}"
     assert result.accepted == REPORTS
-    assert Counter(result.struck) == Counter({f"kill {target}": 2 for target in plan.TARGETS} | {"freeze routing": 1})
+    ambushes = {"freeze routing": 1, "ambush intake": 1, "ambush notify": 1}
+    assert Counter(result.struck) == Counter({f"kill {target}": 2 for target in plan.TARGETS} | ambushes)
     # Blows that hit nothing would prove nothing: every kill must have led to a new start.
     assert sum(result.restarts.get(name, 0) for name in ("routing", "routing-2")) >= 2
     assert all(result.restarts.get(name, 0) >= 2 for name in ("intake", "notify", "analytics", "kafka", "store"))
+    # Nor would trust that nobody put to the test.
+    assert min(result.withdrawn, result.reinstated, result.messages) >= REPORTS * 0.02
+    assert result.moved >= 5
+    assert result.rotated
+    assert result.rotations_killed >= 1
 
 
 @pytest.mark.timeout(200)
@@ -34,6 +40,8 @@ async def test_a_build_that_acknowledges_before_the_effect_is_found_out(tmp_path
         targets=("routing",),
         routing_workers=1,
         broken="routing",
+        visits=0,
+        rotate_after=0,
         settle_s=20,
     )
     result = await run_kill_test(wrong, logs=tmp_path / "logs")

@@ -9,7 +9,7 @@ from tests.kill.torture import Results
 
 
 def line(seed: int, *faults: str) -> dict[str, Any]:
-    counts = ("zombies", "records_twice", "routings_ignored", "routings_ignored_other_owner")
+    counts = ("withdrawn", "moved", "zombies", "records_twice", "routings_ignored", "routings_ignored_other_owner")
     struck = {"kill store": 2, "freeze routing": 1}
     return {
         "seed": seed,

@@ -27,6 +27,20 @@ def loads(cases: dict[str, int], weight: int = 15) -> LogRecord:
     return record("loads", "load.summarized.v1", {"partition": 0, "upto": 2, "loads": sums})
 
 
+def said(kind: str, version: int, report_id: str = A) -> LogRecord:
+    return record("reports", f"report.{kind}.v1", {"report_id": report_id, "intake_version": version})
+
+
+def ended(e: Evidence, reason: str = "withdrawn") -> None:
+    """A is taken back, and everybody knows it."""
+    e.withdrawn = e.intake_withdrawn = frozenset({A})
+    e.ledger.add(said("withdrawn", 2))
+    body = {"report_id": A, "version": 2, "ownership": 1, "center_id": "busan", "reason": reason}
+    e.ledger.add(record("routings", "report.ended.v1", body))
+    e.notify_ended = e.analytics_ended = {A: "withdrawn"}
+    e.ledger.add(loads({"jeju": 1}))
+
+
 def well() -> Evidence:
     ledger = Ledger()
     for report_id, center in ((A, "busan"), (B, "jeju")):
@@ -56,6 +70,62 @@ def test_duplicates_in_the_log_are_no_fault() -> None:
     assert faults(evidence) == []
 
 
+def test_a_report_taken_back_needs_no_alert() -> None:
+    evidence = well()
+    ended(evidence)
+    evidence.ledger.alerts.pop(A)
+    evidence.ledger.under.pop(A)
+    evidence.mailed.pop(A)
+    evidence.cells = {**evidence.cells, "alerted": 1}
+    assert faults(evidence) == []
+
+
+def test_a_transfer_and_a_message_are_no_fault_when_they_were_carried_out() -> None:
+    evidence = well()
+    evidence.ledger.add(routed(A, "jeju", 2))
+    evidence.moved = {(A, 1): "jeju"}
+    evidence.messages = {B: 1}
+    evidence.ledger.add(said("message_left", 2, B))
+    body = {"report_id": B, "version": 2, "ownership": 1, "center_id": "jeju", "kind": "message_left"}
+    evidence.ledger.add(record("routings", "report.updated.v1", {**body, "intake_version": 2}))
+    evidence.ledger.add(loads({"jeju": 2}))
+    evidence.notify_owner, evidence.analytics_owner = {A: "jeju", B: "jeju"}, {A: "jeju", B: "jeju"}
+    evidence.cells = {**evidence.cells, "alerted": 1}
+    assert faults(evidence) == []
+
+
+def taken_back(break_it: Callable[[Evidence], object]) -> Callable[[Evidence], object]:
+    def do(evidence: Evidence) -> None:
+        ended(evidence)
+        break_it(evidence)
+
+    return do
+
+
+def _left_and_lost(evidence: Evidence) -> None:
+    evidence.ledger.add(said("message_left", 2))
+    evidence.messages = {A: 1}
+
+
+TRUST: list[tuple[Callable[[Evidence], object], str]] = [
+    (taken_back(lambda e: e.ledger.withdrawn.clear()), f"1 taken back, but not on the bus: {A}"),
+    (lambda e: ended(e, "closed"), f"1 taken back, but not ended: {A}"),
+    (taken_back(lambda e: setattr(e, "intake_withdrawn", frozenset())), f"1 taken back, but not in intake: {A}"),
+    (taken_back(lambda e: setattr(e, "notify_ended", {})), f"1 taken back, but open in notify: {A}"),
+    (taken_back(lambda e: setattr(e, "alerting", frozenset({A}))), f"1 taken back, but alerts go on: {A}"),
+    (taken_back(lambda e: setattr(e, "analytics_ended", {})), f"1 taken back, but not so counted: {A}"),
+    (taken_back(lambda e: setattr(e, "reinstated", frozenset({A}))), f"1 brought back, but not on the bus: {A}"),
+    (taken_back(lambda e: setattr(e, "reinstated", frozenset({A}))), f"1 brought back, but ended: {A}"),
+    (taken_back(lambda e: setattr(e, "reinstated", frozenset({A}))), f"1 brought back, but not in notify: {A}"),
+    (lambda e: setattr(e, "messages", {A: 1}), f"1 with fewer messages than told: {A}"),
+    (_left_and_lost, f"1 with a message that was not passed on: {A}"),
+    (lambda e: setattr(e, "moved", {(A, 1): "jeju"}), f"1 with a transfer that was not carried out: {A}"),
+    (lambda e: setattr(e, "wrong_keys", [B]), f"1 sealed with a key that is gone: {B}"),
+    (lambda e: setattr(e, "audit", ["notify: line 3 was altered"]), "the audit: notify: line 3 was altered"),
+    (lambda e: e.ledger.jumps.append(A), f"1 an ownership that jumps: {A}"),
+]
+
+
 def _lost_before_the_bus(e: Evidence) -> None:
     e.accepted |= {"c"}
 
@@ -83,7 +153,10 @@ BROKEN: list[tuple[Callable[[Evidence], object], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("break_it", "fault"), BROKEN, ids=[fault[:30] for _, fault in BROKEN])
+ALL = [*BROKEN, *TRUST]
+
+
+@pytest.mark.parametrize(("break_it", "fault"), ALL, ids=[fault[:34] for _, fault in ALL])
 def test_every_broken_promise_is_found(break_it: Callable[[Evidence], object], fault: str) -> None:
     evidence = well()
     break_it(evidence)

@@ -23,8 +23,31 @@ from tests.kill.run import Options, run_kill_test
 
 _FIRST_SEED = 1000
 _BROKEN = Options(
-    seed=1, reports=300, kills=3, freezes=0, targets=("routing",), routing_workers=1, broken="routing", settle_s=20
+    seed=1,
+    reports=300,
+    kills=3,
+    freezes=0,
+    targets=("routing",),
+    routing_workers=1,
+    broken="routing",
+    visits=0,
+    rotate_after=0,
+    settle_s=20,
 )
+_COUNTED = (
+    "accepted",
+    "withdrawn",
+    "reinstated",
+    "messages",
+    "moved",
+    "rotated",
+    "rotations_killed",
+    "zombies",
+    "records_twice",
+    "routings_ignored",
+    "routings_ignored_other_owner",
+)
+"""Numbers of a round that the summary adds up; rounds of older versions lack some."""
 
 
 class Results:
@@ -62,12 +85,8 @@ class Results:
         return {
             "rounds": len(self.rounds),
             "failed_seeds": [line["seed"] for line in self.rounds if line["faults"]],
-            "accepted": sum(line["accepted"] for line in self.rounds),
             "struck": dict(sorted(struck.items())),
-            "zombies": sum(line["zombies"] for line in self.rounds),
-            "records_twice": sum(line["records_twice"] for line in self.rounds),
-            "routings_ignored": sum(line["routings_ignored"] for line in self.rounds),
-            "routings_ignored_other_owner": sum(line["routings_ignored_other_owner"] for line in self.rounds),
+            **{name: sum(line.get(name, 0) for line in self.rounds) for name in _COUNTED},
             "seconds": round(sum(line["seconds"] for line in self.rounds)),
         }
 
@@ -120,19 +139,19 @@ def _round(options: Options, folder: Path) -> dict[str, Any]:
         line = _unfinished(options.seed, error)
     for file in logs.glob("*.log*") if not line["faults"] else ():
         file.unlink()
-    verdict = "; ".join(line["faults"]) or "every accepted report owned, alerted and counted once"
+    verdict = "; ".join(line["faults"]) or "every accepted report owned, alerted and counted once, every promise kept"
     sys.stdout.write(
         f"seed {options.seed}: {line['accepted']} accepted in {line['seconds']} s, {sum(line['struck'].values())} "
-        f"blows, {line['zombies']} zombies: {verdict}\n"
+        f"blows, {line['zombies']} zombies, {line['withdrawn']} taken back, {line['reinstated']} brought back, "
+        f"{line['moved']} moved, {line['rotations_killed']} rotations killed: {verdict}\n"
     )
     sys.stdout.flush()
     return line
 
 
 def _unfinished(seed: int, error: Exception) -> dict[str, Any]:
-    counts = ("accepted", "zombies", "records_twice", "routings_ignored", "routings_ignored_other_owner", "seconds")
     said = f"the round could not be finished: {type(error).__name__}: {error}"[:2000]
-    return {"seed": seed, "faults": [said], "struck": {}, **dict.fromkeys(counts, 0)}
+    return {"seed": seed, "faults": [said], "struck": {}, "seconds": 0, **dict.fromkeys(_COUNTED, 0)}
 
 
 def _broken(folder: Path) -> int:
