@@ -187,8 +187,7 @@ class AuditLog:
             try:
                 await self._write([entry for waiting in group for entry in waiting.entries])
             except Exception as error:  # whoever waits must hear of it, whatever it was
-                failure = error
-                self._head = None  # what was written before it is not known
+                failure = error  # what was written all the same is read before the next group
             for waiting in group:
                 if waiting.answer.done():
                     continue

@@ -10,7 +10,7 @@ import pytest
 
 from deploy.local.engines import Engines
 from services.intake.store.documents import Document
-from shared.audit.model import Line
+from shared.audit.model import Entry, Line
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
@@ -169,6 +169,26 @@ async def test_a_withdrawn_report_is_sealed_at_once_and_open_again_after_second_
         assert done.status_code == 200, done.text
         assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == code
     assert [line.detail.get("refused") for line in await lines(desk)] == [None, "withdrawn"]
+
+
+async def test_what_is_withdrawn_while_the_access_is_written_down_is_not_shown(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
+    await moved(desk, body["report_id"], "busan", 1)
+    original = desk.intake.audit.append
+
+    async def overtaken(*entries: Entry) -> None:
+        await original(*entries)
+        if entries[0].action == "details.open":
+            withdrawn = await desk.http.post(
+                "/api/v1/receipts/withdraw", json={"receipt": body["receipt"]}, headers=desk.headers()
+            )
+            assert withdrawn.status_code == 200
+
+    monkeypatch.setattr(desk.intake.audit, "append", overtaken)
+    answer = await desk.http.post("/details", data={"ticket": desk.people.ticket(body["report_id"], "busan")})
+    assert (answer.status_code, answer.json()["code"]) == (410, "withdrawn")
 
 
 async def test_swapped_sealed_parts_open_nothing(desk: Desk) -> None:

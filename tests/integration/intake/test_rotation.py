@@ -10,7 +10,7 @@ import pytest
 
 from services.intake import rotate
 from services.intake.store import documents
-from services.intake.store.rewrapping import Wrappings
+from services.intake.store.rewrapping import Rewrapped, Wrappings
 from shared.clock import SystemClock
 from shared.sealing import Keyring, key_id
 from shared.settings import BusSettings, StoreSettings
@@ -119,6 +119,20 @@ async def test_a_destroyed_report_stays_destroyed_and_a_moved_key_is_named(
     assert f"does not open: {second['_id']}" in printed
     assert await desk.collection.find_one({"_id": first["_id"]}) == {"_id": first["_id"], "receipt_hash": "x"}
     assert await Wrappings(desk.collection.database).count() == {key_id(NEW): REPORTS - 2, key_id(OLD): 1}
+
+
+async def test_a_report_that_dies_while_its_key_is_wrapped_anew_stays_dead(desk: Desk) -> None:
+    wrappings = Wrappings(desk.collection.database)
+    stone = {"receipt_hash": "x"}
+
+    async for _ in wrappings.rewrap(Keyring([NEW, OLD])):
+        break  # the first hundred are done; the rest is read in this state
+    left = [document async for document in wrappings._all() if document["sealed"]["key_id"] == key_id(OLD)][:50]
+    await desk.collection.replace_one({"_id": left[0]["_id"]}, {"_id": left[0]["_id"], **stone})
+    so_far = Rewrapped()
+    await wrappings._write(Keyring([NEW, OLD]), left, so_far)
+    assert (so_far.done, so_far.passed) == (49, 1)
+    assert await desk.collection.find_one({"_id": left[0]["_id"]}) == {"_id": left[0]["_id"], **stone}
 
 
 async def test_a_running_intake_opens_both(desk: Desk, store_settings: StoreSettings) -> None:

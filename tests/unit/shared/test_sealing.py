@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.errors import PermanentError
@@ -51,6 +51,7 @@ def test_a_message_opens_only_under_its_own_number_and_owner() -> None:
 
 
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
+@example("r1 a", "b", "r1", "a b")
 def test_no_pair_of_owner_and_field_can_be_taken_for_another(a: str, b: str, c: str, d: str) -> None:
     raw = b"k" * 32
     blob = ObjectKey(a, raw).seal(b, b"x")
