@@ -1,7 +1,9 @@
 """Where analytics is put together."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -74,11 +76,35 @@ def application(
     )
 
 
-async def run() -> None:
-    """The process: pages at once, counting as soon as store and Kafka are there; until then health says what is not."""
-    settings, bus_settings, store_settings = load(AnalyticsSettings), load(BusSettings), load(StoreSettings)
-    log.configure("analytics", settings.log_level)
-    clock, health = SystemClock(), Health()
+@dataclass(frozen=True, slots=True)
+class Analytics:
+    """The parts of one analytics process."""
+
+    app: FastAPI
+    identity: Identity
+    prepare: Callable[[], Awaitable[None]]
+    """Waits for the store and makes its indexes."""
+    bus: Bus
+    logs: tuple[PartitionReader, ...]
+    watch: Watch
+
+    async def work(self) -> None:
+        """Count, and watch that nothing is missing, until cancelled."""
+        async with AsyncExitStack() as stack:
+            await self.prepare()
+            stack.push_async_callback(self.bus.stop)
+            await self.bus.start()
+            for log_reader in self.logs:
+                stack.push_async_callback(log_reader.stop)
+                await log_reader.start()
+            await self.watch.run()
+
+
+def build(
+    settings: AnalyticsSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock
+) -> Analytics:
+    """Make the parts; nothing runs or connects yet."""
+    health = Health()
     database = connect(store_settings, "analytics")
     folder = Folder(database)
     bus = Bus(bus_settings, "analytics", health, clock)
@@ -104,15 +130,20 @@ async def run() -> None:
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
     app = application(settings, health, publications, reader, watch, identity, clock)
+
+    async def prepared() -> None:
+        await wait_until_ready(database, clock)
+        await prepare(database)
+
+    return Analytics(app, identity, prepared, bus, tuple(logs.values()), watch)
+
+
+async def run() -> None:
+    """The process: pages at once, counting as soon as store and Kafka are there; until then health says what is not."""
+    settings, bus_settings, store_settings = load(AnalyticsSettings), load(BusSettings), load(StoreSettings)
+    log.configure("analytics", settings.log_level)
+    analytics = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(identity.run(), name="identity")
-        tasks.create_task(serve(app, settings.host, settings.port), name="http-server")
-        async with AsyncExitStack() as stack:
-            await wait_until_ready(database, clock)
-            await prepare(database)
-            stack.push_async_callback(bus.stop)
-            await bus.start()
-            for log_reader in logs.values():
-                stack.push_async_callback(log_reader.stop)
-                await log_reader.start()
-            await watch.run()
+        tasks.create_task(analytics.identity.run(), name="identity")
+        tasks.create_task(serve(analytics.app, settings.host, settings.port), name="http-server")
+        await analytics.work()

@@ -34,8 +34,10 @@ def router(
     """``/`` and ``/operations``."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/", dependencies=[Depends(gate(Action.TABLES_READ))])
-    async def dashboard(request: Request, period: str = "") -> HTMLResponse:
+    @routes.get("/")
+    async def dashboard(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.TABLES_READ))], period: str = ""
+    ) -> HTMLResponse:
         words = Wording(pages, request)
         wanted = period[:20]
         by_harm = await published(publications, "reports-by-center-and-harm", wanted)
@@ -61,6 +63,7 @@ def router(
             general=GENERAL,
             refresh_every=REFRESH_EVERY,
             small=SMALL,
+            operations=principal.may(Action.OPERATIONS_READ, MINISTRY),
         )
 
     @routes.get("/operations")

@@ -97,7 +97,12 @@ class Worker:
         self._note_surge(len(batch))
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
-            raise min(failures, key=lambda failure: isinstance(failure, TransientError))
+            try:
+                raise min(failures, key=lambda failure: isinstance(failure, TransientError))
+            finally:
+                # The raised one's traceback holds this frame: it must not hold the failures in turn, or each failed
+                # batch, all its records included, would stay until the (rarely woken) collector of cycles comes by.
+                del failures, results
         return [rejected for result in results if isinstance(result, list) for rejected in result]
 
     def _note_surge(self, records: int) -> None:

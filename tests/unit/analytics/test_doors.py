@@ -55,9 +55,12 @@ class House:
         settings = AnalyticsSettings()
         self.app = application(settings, Health(), publications, parts[1], parts[1], self.staff.identity, clock)
 
-    async def status(self, path: str, who: dict[str, str]) -> int:
+    async def get(self, path: str, who: dict[str, str]) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:
-            return (await client.get(path, headers=who)).status_code
+            return await client.get(path, headers=who)
+
+    async def status(self, path: str, who: dict[str, str]) -> int:
+        return (await self.get(path, who)).status_code
 
 
 @pytest.mark.parametrize(("organisation", "role", "tables", "totals"), WHO)
@@ -66,6 +69,8 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
     who = house.staff.bearer(organisation, role)
     assert {await house.status(path, who) for path in TABLES} == {200 if tables else 403}
     assert {await house.status(path, who) for path in TOTALS} == {200 if totals else 403}
+    if tables:
+        assert ('href="/operations"' in (await house.get("/", who)).text) == totals, "no link into a closed door"
 
 
 async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:

@@ -1,8 +1,13 @@
 """The ledger when a read fails: gaps that stay unread for a while, and readers that must be let go."""
 
+import asyncio
+import gc
+import weakref
+
 import pytest
 from pymongo.errors import BulkWriteError
 
+from services.routing.handlers.worker import Worker
 from services.routing.store import DecisionStore, Entry
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -24,6 +29,31 @@ async def test_a_gap_that_cannot_be_read_at_once_is_read_before_anything_is_publ
     await a.handle([received_record(received())])
     assert len(place.routings.events()) == 2, "one record each, however often reading failed"
     assert agrees(ledger_a.states[0], place.routings)
+
+
+async def failure_of(worker: Worker) -> "weakref.ref[TransientError]":
+    """What a batch fails with, held by nobody here; pytest's own catching would hold it."""
+    try:
+        await worker.handle([received_record(received())])
+    except TransientError as error:
+        return weakref.ref(error)
+    raise AssertionError("it did not fail")
+
+
+async def test_a_failed_batch_is_let_go_without_the_collector_of_cycles() -> None:
+    place = Place()
+    a, _, _ = await place.worker()
+    b, _, _ = await place.worker()
+    await b.handle([received_record(received(number=2))])
+    place.routings.read_failures = 1
+    gc.collect()
+    gc.disable()
+    try:
+        failure = await failure_of(a)
+        await asyncio.sleep(0)  # the loop lets go of what it has finished
+        assert failure() is None
+    finally:
+        gc.enable()
 
 
 async def test_closing_reads_on_first_after_an_unread_gap() -> None:
