@@ -3,16 +3,16 @@
 import sys
 from pathlib import Path
 
-from deploy.docs import asyncapi, schemas
+from deploy.docs import asyncapi, openapi, schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
-OWNED = ("events", "asyncapi")
+OWNED = ("events", "asyncapi", "openapi")
 """Folders below ``docs`` that hold nothing but written files: what is not written any more is stale."""
 
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    return {**schemas.files(), **asyncapi.files()}
+    return {**schemas.files(), **asyncapi.files(), **openapi.files()}
 
 
 def differences(documents: dict[str, str]) -> list[str]:

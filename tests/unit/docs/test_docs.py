@@ -1,11 +1,13 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.docs import asyncapi
+from deploy.docs import asyncapi, openapi
 from deploy.docs.__main__ import DOCS, differences, wanted
+from deploy.local import plan
 from shared.topics import TOPICS
 
 
@@ -62,3 +64,20 @@ def test_written_documents_are_what_the_code_says() -> None:
 def test_asyncapi_files_parse_as_yaml() -> None:
     for text in asyncapi.files().values():
         assert yaml.safe_load(text)["asyncapi"] == "3.0.0"
+
+
+def test_every_service_describes_its_api() -> None:
+    found = {path: json.loads(text) for path, text in openapi.files().items()}
+    assert set(found) == {f"openapi/{service}.json" for service in asyncapi.SERVICES}
+    for document in found.values():
+        assert document["openapi"].startswith("3.1")
+        assert document["paths"]
+        assert [ref for ref in refs(document) if not resolves(document, ref)] == []
+    assert "/api/v1/reports" in found["openapi/intake.json"]["paths"]
+
+
+def test_a_service_that_cannot_be_built_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openapi, "SERVICES", ("nothing",))
+    monkeypatch.setitem(plan.SECRETS_OF, "nothing", ())
+    with pytest.raises(RuntimeError, match="nothing could not be described"):
+        openapi.files()

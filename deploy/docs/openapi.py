@@ -1,0 +1,56 @@
+"""OpenAPI 3.1 of each service, from its application as it is built to run; nothing connects.
+
+Each is made in a process of its own with an empty environment, so that nobody's settings stand in a document.
+"""
+
+import base64
+import importlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from deploy.local import plan
+from deploy.local.processes import PROJECT, base_environment
+from deploy.local.settings import SERVICES
+from shared.clock import SystemClock
+from shared.settings import BusSettings, StoreSettings, load
+from shared.web.docs import openapi_of
+
+_NO_SECRET = base64.b64encode(bytes(32)).decode()
+
+
+def files() -> dict[str, str]:
+    """One document per service, by path below ``docs``. Raises RuntimeError with the words of one that fails."""
+    with ThreadPoolExecutor(len(SERVICES)) as apart:
+        return dict(zip((f"openapi/{name}.json" for name in SERVICES), apart.map(_of, SERVICES), strict=True))
+
+
+def document(service: str) -> dict[str, Any]:
+    """The document of a service, built here with the settings of this process."""
+    main = importlib.import_module(f"services.{service}.main")
+    settings = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
+    built = main.build(load(settings), load(BusSettings), load(StoreSettings), SystemClock())
+    return openapi_of(built.app)
+
+
+@cache
+def _of(service: str) -> str:
+    env = base_environment() | dict.fromkeys(plan.SECRETS_OF[service], _NO_SECRET)
+    made = subprocess.run(
+        [sys.executable, "-m", "deploy.docs.openapi", service],
+        cwd=PROJECT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise RuntimeError(f"{service} could not be described:\n{made.stderr[-2000:]}")
+    return made.stdout
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(document(sys.argv[1]), ensure_ascii=False, indent=2) + "\n")
