@@ -8,10 +8,11 @@ LOCAL := $(PY) -m deploy.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: help venv demo up down status logs secrets redrive check format unit test bench torture screenshots docs lock clean
+.PHONY: help venv demo demo-code up down status logs redrive admin client rotate-key rotate-signing-key \
+	verify-audit secrets check format unit test bench torture screenshots docs lock clean
 
 help: ## this help
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nSettings are environment variables; the launcher'"'"'s own: deploy/local/settings.py\n'
 
 venv:
@@ -20,6 +21,9 @@ venv:
 ##@ Run it
 demo: venv ## everything up, a bad week of reports through it, a live view (DEMO=once: stop by itself)
 	@$(PY) -m deploy.demo
+
+demo-code: venv ## the demo's accounts with the sign-in codes that count now
+	@$(PY) -m deploy.demo.codes
 
 up: venv ## start engines and services in the background
 	@$(LOCAL) up
@@ -33,11 +37,27 @@ status: venv ## each process: pid, port, health, restarts
 logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)
 
-secrets: venv ## print the local secrets; the staff token is IEUM_DEMO_TOKEN
-	@$(LOCAL) secrets
-
 redrive: venv ## return dead records of a topic to it (T=reports)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive --topic $(T)
+
+##@ Who may do what (while it runs)
+admin: venv ## the first administrator: prints a one-time invitation (O=ministry, or a centre; A=name; ANOTHER=1)
+	@$(LOCAL) in notify services.notify.accounts administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
+
+client: venv ## a front end for the API: prints its credential once (N=name S="reports:submit receipts:read")
+	@$(LOCAL) in intake services.intake.clients add $(or $(N),$(error say which: make client N=name)) $(addprefix --scope ,$(S))
+
+rotate-key: venv ## a new master key for reports; every report's key is wrapped anew while it runs
+	@$(LOCAL) rotate-key
+
+rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no more, everybody signs in again
+	@$(LOCAL) in notify services.notify.accounts rotate-signing-key $(if $(NOW),--at-once)
+
+verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
+	@$(LOCAL) in notify shared.audit verify
+
+secrets: venv ## print the local secrets: whoever has them reads every report stored here
+	@$(LOCAL) secrets
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
@@ -46,7 +66,7 @@ check: venv ## format, lint, types, import rules, unit tests, generated document
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q
 
-test: venv ## every test but the long ones: unit, integration, kill, browser (ten minutes)
+test: venv ## every test but the long ones: unit, integration, kill, browser
 	@deploy/local/test.sh
 
 torture: venv ## ownership under many interleavings, then the long kill tests (resumable, result in var/torture)
@@ -61,7 +81,7 @@ format: venv ## format and fix what can be fixed
 	@.venv/bin/ruff format .
 	@.venv/bin/ruff check --fix .
 
-docs: venv ## write the generated documents (event schemas, AsyncAPI)
+docs: venv ## write the generated documents (event schemas, AsyncAPI, OpenAPI)
 	@$(PY) -m deploy.docs
 
 screenshots: venv ## make the README's pictures
