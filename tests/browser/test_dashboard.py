@@ -27,9 +27,10 @@ from shared.clock import SEOUL
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged
 from shared.events.vocabulary import HarmType
+from shared.identity.source import TOKEN_COOKIE
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import TOKEN, Worker, until
+from tests.integration.analytics.worker import STAFF, Worker, until
 from tests.unit.analytics import events as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
@@ -134,15 +135,15 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-def signed_in(browser: Browser, site: Site, *, width: int = 1280, script: bool = False, lang: str = "ko") -> Page:
+def signed_in(
+    browser: Browser, site: Site, *, role: str = "analyst", width: int = 1280, script: bool = False, lang: str = "ko"
+) -> Page:
     context = browser.new_context(
         viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url
     )
+    token = STAFF.token("ministry", role)
+    context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site.url}])
     page = context.new_page()
-    page.goto(f"/?lang={lang}")
-    assert page.url.startswith(f"{site.url}/session")  # the gate
-    page.locator("input[name=token]").fill(TOKEN)
-    page.locator("main form button[type=submit]").first.click()
     page.goto(f"/?lang={lang}")
     return page
 
@@ -180,7 +181,7 @@ def test_the_dashboard_answers_its_questions_without_script(
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("path", ["/", "/?period={closed}", "/operations"])
 def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path: str) -> None:
-    page = signed_in(browser, site, script=True, lang=lang)
+    page = signed_in(browser, site, role="auditor", script=True, lang=lang)
     broken: list[str] = []
     page.on("console", lambda message: broken.append(message.text) if message.type == "error" else None)
     page.goto(path.format(closed=site.closed))
@@ -191,7 +192,7 @@ def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path:
 
 
 def api(site: Site, path: str, **headers: str) -> httpx.Response:
-    return httpx.get(f"{site.url}{path}", headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=20)
+    return httpx.get(f"{site.url}{path}", headers={**STAFF.bearer("ministry", "analyst"), **headers}, timeout=20)
 
 
 def all_tables(site: Site) -> list[tuple[str, str]]:
@@ -265,11 +266,19 @@ def test_a_refusal_names_what_there_is(site: Site, path: str, status: int, code:
 def test_nothing_without_signing_in(site: Site) -> None:
     for path in ("/api/v1/tables", "/api/v1/tables/reports-by-center", "/api/v1/reconciliation"):
         assert httpx.get(f"{site.url}{path}").status_code == 401
-    assert httpx.get(f"{site.url}/operations").headers["location"].startswith("/session")
+    # Notify signs people in; it then sends them back here.
+    asked = httpx.get(f"{site.url}/operations").headers["location"]
+    assert asked.startswith("http://127.0.0.1:8003/session?next=")
+
+
+def test_an_analyst_sees_tables_and_not_the_running_of_the_system(site: Site) -> None:
+    assert api(site, "/api/v1/tables").status_code == 200
+    assert api(site, "/api/v1/reconciliation").status_code == 403
+    assert api(site, "/operations").status_code == 403
 
 
 def test_the_operations_page_says_that_all_is_accounted_for(browser: Browser, site: Site, tmp_path: Path) -> None:
-    page = signed_in(browser, site, width=360)
+    page = signed_in(browser, site, role="auditor", width=360)
     page.goto("/operations")
     assert page.locator(".verdict.good").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
