@@ -61,7 +61,7 @@ def turned_away(note: Note, clock: Clock) -> Refused:
             replace(
                 line,
                 outcome=Outcome.REFUSED,
-                reason="not_allowed",
+                reason="not_allowed" if principal is not None else "not_signed_in",
                 report_id=str(report_id) if report_id is not None else None,
                 detail={**line.detail, **of},
             )

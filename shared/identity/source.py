@@ -30,6 +30,8 @@ POLL_S: Final = 2.0
 _TIMEOUT_S: Final = 5.0
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
+REFUSED: Final = "token_refused"
+"""In ``request.state``: the code of a token that did not count, for the door that turns its bearer away."""
 TOKEN_COOKIE: Final = "ieum_session"  # noqa: S105  # the cookie's name
 AGE: Final = Gauge(
     "ieum_identity_keys_age_seconds", "Since notify last confirmed keys and sessions.", registry=REGISTRY
@@ -85,6 +87,7 @@ class Identity:
             return verify_access(token, self._known, self._clock.now())
         except TokenError as error:
             _log.info("identity.token_refused", reason=error.code)
+            setattr(request.state, REFUSED, error.code)
             return None
 
     def ticket(self, token: str) -> Ticket:

@@ -4,6 +4,7 @@
 start (``unnamed``). Where the thing belongs to an organisation, the handler asks again with ``gate.demand``.
 """
 
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
@@ -16,10 +17,15 @@ from starlette.requests import Request
 
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.identity.source import Identity
+from shared.identity.source import REFUSED, Identity
 from shared.settings import ServiceSettings
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
+
+NOTED_PER_MINUTE: Final = 60
+"""Forged tokens that the audit hears of, of one service: a flood of them must not bury the rest."""
+_FORGED: Final = frozenset({"bad_signature", "unknown_key", "wrong_kind", "claims"})
+"""Not among them: what time alone makes of a good token, and what is no token at all."""
 
 Refused = Callable[[Request, Principal | None, Action, str | None], None]
 """Told of everybody who was turned away: request, who (if known), what, of which organisation. For the audit."""
@@ -52,6 +58,7 @@ class Gate:
         self._urls = settings.public_urls
         self._sign_in = settings.public_urls.get("notify", "").rstrip("/")
         self._refused = refused
+        self._noted = (0, 0)
 
     def __call__(self, action: Action) -> "StaffDoor":
         """The door of one action, as a dependency that gives the ``Principal``."""
@@ -61,6 +68,7 @@ class Gate:
         """Who it is. Raises Problem 401 or 403; on a page, a 303 to the sign-in page."""
         principal = await self.known(request)
         if principal is None:
+            self._forged(request, action)
             raise self._unknown(request)
         # Before the question, so that the page that says no shows who is signed in.
         request.state.principal = principal
@@ -78,6 +86,16 @@ class Gate:
         if self._refused is not None:
             self._refused(request, principal, action, organisation)
         raise Problem(403, "not_allowed", gettext_noop("Your role at your organisation does not allow this."))
+
+    def _forged(self, request: Request, action: Action) -> None:
+        """Whoever comes with a token that nobody ever signed tries to reach something; who brings none asks."""
+        if self._refused is None or getattr(request.state, REFUSED, None) not in _FORGED:
+            return
+        minute = int(time.monotonic() // 60)
+        noted = self._noted[1] if self._noted[0] == minute else 0
+        if noted < NOTED_PER_MINUTE:
+            self._noted = (minute, noted + 1)
+            self._refused(request, None, action, None)
 
     def _unknown(self, request: Request) -> Exception:
         if self.identity.check() is not None:
