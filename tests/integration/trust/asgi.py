@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -33,7 +34,7 @@ class FirstAnswer(httpx.AsyncBaseTransport):
         return httpx.Response(answer.status, headers=answer.headers, content=b"".join(answer.parts))
 
     def _scope(self, request: httpx.Request) -> Scope:
-        raw_path = request.url.raw_path.split(b"?")[0]
+        raw_path = request.extensions.get("raw_path", request.url.raw_path).split(b"?")[0]
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
@@ -41,7 +42,7 @@ class FirstAnswer(httpx.AsyncBaseTransport):
             "method": request.method,
             "headers": [(name.lower(), value) for name, value in request.headers.raw],
             "scheme": request.url.scheme,
-            "path": request.url.path,
+            "path": unquote(raw_path.decode()),
             "raw_path": raw_path,
             "query_string": request.url.query,
             "server": (request.url.host, request.url.port),

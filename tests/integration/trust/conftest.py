@@ -1,4 +1,4 @@
-"""One town for all tests of a module."""
+"""One town for all tests here that need no processes of their own."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from deploy.local.engines import Running
 from tests.integration.trust.town import Town, running
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def town(engines: Running) -> AsyncIterator[Town]:
     async with running(engines) as open_town:
         yield open_town

@@ -1,7 +1,7 @@
 """Every route x everybody x what the table of permissions says, and what the service answered."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -125,11 +125,20 @@ class Knocking:
         self._town = town
         self._room = asyncio.Semaphore(_AT_ONCE)
 
-    async def all(self, wanted: Iterable[Cell], *, report_id: str = "") -> list[Seen]:
-        """What every cell is answered; ``report_id``: about this report instead of the one that is open."""
-        return list(await asyncio.gather(*(self.one(cell, report_id=report_id) for cell in wanted)))
+    async def all(self, wanted: Iterable[Cell], **how: Any) -> list[Seen]:
+        """What every cell is answered."""
+        return list(await asyncio.gather(*(self.one(cell, **how) for cell in wanted)))
 
-    async def one(self, cell: Cell, *, report_id: str = "") -> Seen:
+    async def one(
+        self,
+        cell: Cell,
+        *,
+        report_id: str = "",
+        more: Mapping[str, str] | None = None,
+        drop_empty: bool = False,
+        twist: Callable[[str], str] = str,
+    ) -> Seen:
+        """``report_id``: about this report instead of the one that is open; ``more`` headers; ``twist`` the path."""
         service, method, path = cell.key
         stands = {
             REPORT: report_id or self._town.reports[OWNER].report_id,
@@ -142,14 +151,22 @@ class Knocking:
         api = path.startswith("/api/")
         body = None if cell.ask.body is None else _filled(cell.ask.body, stands)
         async with self._room, self._town.http(service) as http:
-            answer = await http.request(
+            request = http.build_request(
                 method,
                 path,
                 params=_filled(cell.ask.query, stands),
                 json=body if api else None,
                 data=None if api else body,
-                headers=self._headers(cell),
+                headers={**self._headers(cell), **(more or {})},
             )
+            if drop_empty:
+                for name in [name for name, value in request.headers.items() if not value]:
+                    del request.headers[name]
+            raw, _, query = request.url.raw_path.partition(b"?")
+            if (twisted := twist(raw.decode()).encode()) != raw:
+                # Straight into the request: httpx would put a path in order first.
+                request.extensions["raw_path"] = twisted + (b"?" + query if query else b"")
+            answer = await http.send(request)
         return Seen(cell, answer)
 
     def _headers(self, cell: Cell) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The authorisation matrix: every route of every service, everybody, their own things and others', signed out."""
 
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +10,9 @@ from shared.web.docs import openapi_of
 from shared.web.gate import unnamed
 from tests.integration.trust.asks import ASKS, REPORT
 from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
-from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town
+from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town, state
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 """A report that does not exist."""
@@ -51,12 +50,12 @@ async def test_every_route_is_knocked_at_and_there_is_no_other(town: Town) -> No
 
 
 async def test_everybody_gets_what_the_table_says_and_nothing_changes(town: Town) -> None:
-    before = await _state(town)
+    before = await state(town)
     wanted = cells(keys(town))
     seen = await Knocking(town).all(wanted)
     faults = [fault for one in seen if (fault := one.fault())]
     assert not faults, f"{len(faults)} of {len(wanted)}:\n" + "\n".join(faults) + "\n" + table(seen)
-    assert await _state(town) == before
+    assert await state(town) == before
     # Neither everybody nor nobody is let in: a matrix of one kind would prove nothing.
     assert {one.cell.may() for one in seen if one.cell.action not in {Action.OPEN, Action.FRONT_END}} == {True, False}
     for role in StaffRole:
@@ -116,17 +115,6 @@ def _same(answer: Any) -> tuple[int, str]:
     """An answer without what differs each time: its trace, the path that was asked."""
     text = re.sub(r"[0-9a-f]{32}", "", answer.text)
     return answer.status_code, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", text)
-
-
-async def _state(town: Town) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for owner, lodged in town.reports.items():
-        found[owner] = (await town.stored(lodged.report_id), await town.case(lodged.report_id))
-    for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
-        found[collection.name] = await collection.find({}).sort("_id").to_list(None)
-    found["clients"] = [replace(one, last_used=None) for one in await town.intake.clients.clients.all()]
-    found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
-    return found
 
 
 async def test_everybody_there_can_be_is_asked() -> None:

@@ -8,7 +8,7 @@ import base64
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -196,6 +196,18 @@ _CASE = {
     "assignee",
     "contacted_at",
 }
+
+
+async def state(town: Town) -> dict[str, Any]:
+    """Everything that nobody may change who may not, nor anybody with what is long over."""
+    found: dict[str, Any] = {}
+    for owner, lodged in town.reports.items():
+        found[owner] = (await town.stored(lodged.report_id), await town.case(lodged.report_id))
+    for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
+        found[collection.name] = await collection.find({}).sort("_id").to_list(None)
+    found["clients"] = [replace(one, last_used=None) for one in await town.intake.clients.clients.all()]
+    found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
+    return found
 
 
 async def eventually(condition: Callable[[], Awaitable[object]], what: str, seconds: float = SECONDS) -> None:

@@ -1,0 +1,102 @@
+"""Front ends: every scope x every route that is for front ends, and every way in which a credential does not count."""
+
+import asyncio
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from services.intake.clients import Desk as Office
+from services.intake.policy.lodging import LodgingKeys
+from shared.identity.roles import Action, Scope
+from tests.integration.trust.matrix import keys
+from tests.integration.trust.town import Town
+
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+
+NEEDS = {
+    "/api/v1/reports": Scope.REPORTS_SUBMIT,
+    "/api/v1/receipts/status": Scope.RECEIPTS_READ,
+    **{
+        f"/api/v1/receipts/{what}": Scope.RECEIPTS_WRITE
+        for what in ("messages", "amend", "withdraw", "reinstate", "word")
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Credentials by what is special about them."""
+
+    by_scope: dict[Scope, str]
+    wrong: dict[str, tuple[str, int, str]]
+    """What is wrong: the credential, the status, the code."""
+
+
+async def shelf(town: Town) -> Shelf:
+    clients = town.intake.clients.clients
+    office = Office(clients, LodgingKeys(b"r" * 32), town.clock)
+    by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
+    good = await office.add("good", "x", list(Scope), 10**6)
+    disabled = await office.add("disabled", "x", list(Scope), 10**6)
+    await clients.disable("disabled", disabled=True)
+    rotated = await office.add("rotated", "x", list(Scope), 10**6)
+    await office.rotate("rotated", only=True)
+    aged = await office.add("aged", "x", list(Scope), 10**6)
+    for _ in range(2):
+        await office.rotate("aged", only=False)
+    await town.intake.clients.refresh()
+    secret = good.partition(".")[2]
+    no = (401, "wrong_credential")
+    stored = next(one for one in await clients.all() if one.client_id == "good")
+    return Shelf(
+        by_scope,
+        {
+            "none": ("", 401, "no_credential"),
+            "wrong secret": (good[:-4] + ("AAAA" if not good.endswith("AAAA") else "BBBB"), *no),
+            "another's secret": (f"only-0.{secret}", *no),
+            "unknown id": (f"nobody.{secret}", *no),
+            "id in other letters": (good.upper(), *no),
+            "secret alone": (secret, *no),
+            "digest for secret": (f"good.{stored.digests[0]}", *no),
+            "rotated out": (rotated, *no),
+            "rotated twice": (aged, *no),
+            "disabled": (disabled, 403, "client_disabled"),
+            "a lead's token": (town.token("busan", "lead"), *no),
+        },
+    )
+
+
+async def test_every_scope_opens_its_routes_and_no_other(town: Town) -> None:
+    routes = {path for (_, _, path), action in keys(town).items() if action is Action.FRONT_END}
+    assert routes == NEEDS.keys(), "a route for front ends whose scope no test knows"
+    held = await shelf(town)
+    wanted: dict[tuple[str, str], tuple[str, tuple[int, str]]] = {}
+    for path, needed in NEEDS.items():
+        for scope, credential in held.by_scope.items():
+            # An empty body: whoever is let in is told what is missing, and nothing is stored.
+            wanted[path, scope] = credential, (422, "invalid") if scope is needed else (403, "scope_missing")
+        wanted |= {
+            (path, name): (credential, (status, code)) for name, (credential, status, code) in held.wrong.items()
+        }
+    # All at once: wrong credentials share the reading that might have known them.
+    answers = await asyncio.gather(*(knock(town, path, wanted[path, name][0]) for path, name in wanted))
+    got = {key: (one.status_code, one.json()["code"]) for key, one in zip(wanted, answers, strict=True)}
+    assert got == {key: said for key, (_, said) in wanted.items()}
+
+
+async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(town: Town) -> None:
+    log = town.intake.audit
+    await log.settle()
+    lines = [line async for line in log.lines.find({"action": "front_end", "outcome": "refused"})]
+    assert {"no_credential", "wrong_credential", "scope_missing", "client_disabled"} <= {one["reason"] for one in lines}
+    secrets = [town.front_end.partition(".")[2], *(one.digests[0] for one in await town.intake.clients.clients.all())]
+    assert not [secret for secret in secrets if secret in repr(lines)]
+
+
+async def knock(town: Town, path: str, credential: str) -> httpx.Response:
+    headers = {"authorization": f"Bearer {credential}"} if credential else {}
+    # Each from a network of its own: the audit takes so many refusals of one network.
+    address = f"198.51.{sum(path.encode()) % 200}.{sum(credential.encode()) % 200}"
+    async with town.http("intake", address=address, **headers) as http:
+        return await http.post(path, json={})
