@@ -12,7 +12,7 @@ import pytest
 
 from services.intake.store import documents
 from services.intake.store.changes import TOMBSTONE
-from shared.errors import PermanentError
+from shared.errors import PermanentError, TransientError
 from shared.metrics import REGISTRY
 from shared.sealing import Keyring, ObjectKey, WrappedKey
 from shared.settings import BusSettings, StoreSettings
@@ -290,6 +290,14 @@ async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
     await desk.publish([routed(document, "busan", document["received_at"])])
     await owned(other, "busan")
     await until(lambda: nothing_pending(desk))
+    # A worker that had read the report before it went, and writes what it made of that.
+    late = await someone.stored()
+    with pytest.raises(TransientError):
+        await desk.intake.reports._write(
+            {someone.report_id: document},
+            lambda _, known: known.model_copy(update={"first_seen_at": document["received_at"]}),
+        )
+    assert await someone.stored() == late
     after = await someone.stored()
     assert {k: v for k, v in after.items() if "outbox" not in k} == {
         k: v for k, v in stone.items() if "outbox" not in k

@@ -90,6 +90,15 @@ def test_special_reports_never_die_by_themselves(about: dict[str, Any], special:
     assert erasure.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
 
 
+def test_a_special_report_does_not_die_even_if_something_planned_it() -> None:
+    plan = taken_back().plan
+    assert plan is not None
+    wrong = taken_back(age_band=AgeBand.UNDER_14).model_copy(update={"plan": plan})
+    assert erasure.dying(wrong, KEPT, plan.at) is None
+    mended = erasure.unplanned(wrong, plan.at)
+    assert (mended.plan, erasure.fate_of(mended)) == (None, Fate.DECISION)
+
+
 def test_other_ages_and_harms_are_not_special() -> None:
     assert erasure.specials(facts(age_band=AgeBand.FROM_14_TO_18, harm_types=(HarmType.DISTRIBUTION,))) == ()
     assert erasure.specials(facts(), (Special.UNDER_14,)) == (Special.UNDER_14,)
