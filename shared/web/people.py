@@ -31,6 +31,8 @@ class Link:
     """Shown to who may do this; None: to everybody."""
     home: bool = False
     """Whether it is a place to begin at after signing in."""
+    of: str | None = None
+    """Shown only to who may do it to what belongs to this organisation."""
     covers: tuple[str, ...] = ("/",)
     """Of a start page: the addresses that belong to it; ``/`` for all that no other link covers."""
 
@@ -44,6 +46,7 @@ LINKS: Final = (
     Link("intake", "/audit", gettext_noop("Audit of details"), Action.AUDIT_READ),
     Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),
     Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
+    Link("intake", "/clients", gettext_noop("Front ends"), Action.CLIENTS_MANAGE, of=centers.CENTRAL),
 )
 _PUBLIC: Final = ("/",)
 
@@ -102,7 +105,7 @@ def role_names(roles: object, translator: Translator) -> str:
 def _visible(link: Link, principal: Principal | None) -> bool:
     if principal is None:
         return link.path in _PUBLIC
-    return link.action is None or principal.may(link.action)
+    return link.action is None or principal.may(link.action, link.of)
 
 
 def _covers(link: Link, here: str) -> bool:

@@ -16,7 +16,8 @@ STAFF = TestIdentity(ManualClock(NOW))
         ("jeju", "lead", "http://notify.test/", {"Cases", "Report form", "Decisions", "Statistics", "Erasure"}),
         ("jeju", "operator", "http://intake.test/", {"Report form"}),
         ("ministry", "analyst", "http://analytics.test/", {"Report form", "Statistics"}),
-        ("central", "administrator", "http://notify.test/accounts", {"Report form", "Accounts"}),
+        ("central", "administrator", "http://notify.test/accounts", {"Report form", "Accounts", "Front ends"}),
+        ("jeju", "administrator", "http://notify.test/accounts", {"Report form", "Accounts"}),
     ],
 )
 def test_everybody_begins_where_they_work_and_sees_what_they_may(
