@@ -1,13 +1,17 @@
 """The shapes the API takes. Whoever acts is known from the sign-in and stands in none of them."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.notify.model import TransferReason
 from shared.events.base import CenterId, StaffRef
 from shared.events.vocabulary import CenterState, Outcome, SupportKind
 from shared.identity.tokens import Purpose
 
-_OWNERSHIP = Field(ge=1, description="The ownership as the person saw it; another one by now is a 409.", examples=[1])
+_OWNERSHIP = Field(ge=1, description="The ownership as the person saw it; another one by now is a 409.")
+
+
+def _example(body: dict[str, JsonValue]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [body]})
 
 
 class _Request(BaseModel):
@@ -17,11 +21,15 @@ class _Request(BaseModel):
 class AcknowledgeRequest(_Request):
     """Without an ownership, whichever is current counts."""
 
-    ownership: int | None = Field(default=None, ge=1, description="The ownership as the person saw it.", examples=[1])
+    model_config = _example({"ownership": 1})
+
+    ownership: int | None = Field(default=None, ge=1, description="The ownership as the person saw it.")
 
 
 class OwnedRequest(_Request):
     """An act on a case as the person saw it."""
+
+    model_config = _example({"ownership": 1})
 
     ownership: int = _OWNERSHIP
 
@@ -29,11 +37,15 @@ class OwnedRequest(_Request):
 class AssignRequest(OwnedRequest):
     """Without an assignee: whoever asks takes the case over."""
 
-    assignee: StaffRef | None = Field(default=None, description="A colleague of the same centre.", examples=["s-7f3a"])
+    model_config = _example({"ownership": 1, "assignee": "s-7f3a"})
+
+    assignee: StaffRef | None = Field(default=None, description="A colleague of the same centre.")
 
 
 class ContactRequest(OwnedRequest):
     """Whether the reporter was reached."""
+
+    model_config = _example({"ownership": 1, "reached": True})
 
     reached: bool = Field(examples=[True])
 
@@ -41,11 +53,15 @@ class ContactRequest(OwnedRequest):
 class SupportRequest(OwnedRequest):
     """Support that was given."""
 
+    model_config = _example({"ownership": 1, "support": "counselling"})
+
     support: SupportKind = Field(examples=["counselling"])
 
 
 class ReferRequest(OwnedRequest):
     """Who helps besides; the owner stays."""
+
+    model_config = _example({"ownership": 1, "to_center_id": "central"})
 
     to_center_id: CenterId = Field(examples=["central"])
 
@@ -53,11 +69,15 @@ class ReferRequest(OwnedRequest):
 class CloseRequest(OwnedRequest):
     """How it ended."""
 
+    model_config = _example({"ownership": 1, "outcome": "supported"})
+
     outcome: Outcome = Field(examples=["supported"])
 
 
 class TransferRequest(OwnedRequest):
     """To which of the 16 centres, and why."""
+
+    model_config = _example({"ownership": 1, "to_center_id": "jeju", "reason": "place"})
 
     to_center_id: CenterId = Field(examples=["jeju"])
     reason: TransferReason = Field(examples=["place"])
@@ -66,11 +86,15 @@ class TransferRequest(OwnedRequest):
 class OfferRequest(_Request):
     """Which offer is meant."""
 
-    offer_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$", examples=["offer-3f0c8e526a1d4c7e"])
+    model_config = _example({"offer_id": "offer-3f0c8e526a1d4c7e"})
+
+    offer_id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")
 
 
 class DetailsRequest(OwnedRequest):
     """Why the details are opened; part of the audit."""
+
+    model_config = _example({"ownership": 1, "purpose": "first_contact"})
 
     purpose: Purpose = Field(examples=["first_contact"])
 
@@ -78,6 +102,8 @@ class DetailsRequest(OwnedRequest):
 class DutyRequest(_Request):
     """What a centre can do from now on."""
 
+    model_config = _example({"state": "open", "staff_on_duty": 3, "cases_per_person": 15})
+
     state: CenterState = Field(examples=["open"])
-    staff_on_duty: int = Field(ge=0, le=999, examples=[3])
-    cases_per_person: int | None = Field(default=None, ge=1, le=999, examples=[15])
+    staff_on_duty: int = Field(ge=0, le=999)
+    cases_per_person: int | None = Field(default=None, ge=1, le=999)

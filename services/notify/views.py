@@ -1,9 +1,9 @@
 """The shapes the API answers with."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.notify.hub import Listener
 from services.notify.model import AwaitingKind, Case, CaseState, Center, Entry, EntryKind, Target, TransferReason
@@ -22,8 +22,48 @@ class OfferView(BaseModel):
     expires_at: Moment
 
 
+_ROW: Final[dict[str, JsonValue]] = {
+    "report_id": "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41",
+    "alias": "가람-4821",
+    "center_id": "gwangju",
+    "ownership": 1,
+    "urgency": "critical",
+    "harm_types": ["distribution_threat"],
+    "channel": "web",
+    "language": "ko",
+    "state": "acknowledged",
+    "unread": False,
+    "received_at": "2026-11-24T03:12:07.481Z",
+    "owned_since": "2026-11-24T03:12:07.502Z",
+    "acknowledged_at": "2026-11-24T03:14:30.000Z",
+    "acknowledged_by": "s-7f3a",
+    "assignee": "s-7f3a",
+    "contacted_at": None,
+    "offer": {
+        "offer_id": "offer-3f0c8e526a1d4c7e",
+        "to_center_id": "jeju",
+        "by": "s-7f3a",
+        "reason": "place",
+        "offered_at": "2026-11-24T03:20:00.000Z",
+        "expires_at": "2026-11-24T03:50:00.000Z",
+    },
+    "awaiting": None,
+    "outcome": None,
+    "ended": None,
+    "step": None,
+    "next_alert_at": None,
+    "held": False,
+    "over_capacity": False,
+    "synthetic": False,
+    "sort_key": "20:20261124T031207481:3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41",
+    "rev": 5,
+}
+
+
 class CaseRow(BaseModel):
     """One case on a work list. ``rev`` grows with every change: of two rows the higher one is true."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ROW]})
 
     report_id: str
     alias: str
@@ -87,12 +127,30 @@ class TransferList(BaseModel):
 class Offered(BaseModel):
     """An offer that was made."""
 
-    offer_id: str = Field(examples=["offer-3f0c8e526a1d4c7e"])
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"offer_id": "offer-3f0c8e526a1d4c7e", "expires_at": "2026-11-24T03:50:00.000Z"}]
+        }
+    )
+
+    offer_id: str
     expires_at: Moment
 
 
 class TicketView(BaseModel):
     """A ticket to one report's details: one use, within 60 seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ticket": "(a signed token)",
+                    "url": "https://report.example/details",
+                    "expires_at": "2026-11-24T03:21:00.000Z",
+                }
+            ]
+        }
+    )
 
     ticket: str
     url: str = Field(description="Where a browser posts it, as the form field `ticket`.")
@@ -116,8 +174,26 @@ class EntryView(BaseModel):
     assignee: str | None
 
 
+_LINE: Final[dict[str, JsonValue]] = {
+    "at": "2026-11-24T03:14:30.000Z",
+    "kind": "acknowledged",
+    "center_id": "gwangju",
+    "step": None,
+    "target": None,
+    "attempt": None,
+    "reason": None,
+    "by": "s-7f3a",
+    "other_center_id": None,
+    "assignee": None,
+}
+
+
 class CaseView(CaseRow):
     """A case with its timeline, oldest first; a long one keeps its beginning and its end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**_ROW, "timeline": [dict(_LINE)], "timeline_dropped": 0}]}
+    )
 
     timeline: list[EntryView]
     timeline_dropped: int = Field(description="Lines left out between the 20th and the rest.")
@@ -160,6 +236,8 @@ def center_view(center: Center, counts: dict[CaseState, int]) -> CenterView:
 
 class StreamRow(CaseRow):
     """A row and which list of the console it belongs to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_ROW, "section": "cases"}]})
 
     section: Literal["cases", "offers"]
 

@@ -1,6 +1,7 @@
 """The console in a real browser: live rows, acknowledging in a second window, without script, both languages, axe."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from services.notify.accounts.model import Ending
+from services.notify.settings import NotifySettings
+from shared.identity.source import TOKEN_COOKIE
 from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
-    TOKEN,
     Bench,
     Sink,
     Start,
@@ -20,7 +23,9 @@ from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of not
     sink_port,
     start,
 )
+from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
+from tests.integration.notify.test_signed_out import signed_in as account_of
 from tests.unit.notify.samples import event, report_id, stream
 
 pytestmark = pytest.mark.browser
@@ -37,15 +42,24 @@ async def browser() -> AsyncIterator[Browser]:
         await opened.close()
 
 
-async def signed_in(browser: Browser, base: str, *, script: bool = True, lang: str = "ko", wide: int = 1280) -> Page:
+async def signed_in(
+    browser: Browser,
+    bench: Bench,
+    base: str,
+    organisation: str = "gwangju",
+    role: str = "counsellor",
+    *,
+    script: bool = True,
+    lang: str = "ko",
+    wide: int = 1280,
+) -> Page:
+    """A page of somebody who is signed in."""
     context: BrowserContext = await browser.new_context(
         java_script_enabled=script, locale="ko-KR" if lang == "ko" else "en-GB", viewport={"width": wide, "height": 900}
     )
-    page = await context.new_page()
-    await page.goto(f"{base}/session")
-    await page.locator("#token").fill(TOKEN)
-    await page.locator("main form button[type=submit]").first.click()
-    return page
+    token = await bench.staff(organisation, role, subject=f"s-{organisation}").token()
+    await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
+    return await context.new_page()
 
 
 async def clean(page: Page) -> None:
@@ -67,7 +81,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
 ) -> None:
     bench = await start()
     async with listening(bench) as base:
-        one, two = await signed_in(browser, base), await signed_in(browser, base)
+        one, two = await signed_in(browser, bench, base), await signed_in(browser, bench, base)
         problems: list[str] = []
         for page in (one, two):
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -102,15 +116,13 @@ async def test_the_console_works_without_script(start: Start, sink: Sink, browse
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: sink.mails)
     async with listening(bench) as base:
-        page = await signed_in(browser, base, script=False, lang="en")
+        page = await signed_in(browser, bench, base, script=False, lang="en")
         await page.goto(f"{base}/")
-        await page.locator("#center").select_option("gwangju")
-        await page.locator(".console-choose button").click()
         row = page.locator(f"#case-{report_id(1)}")
         await row.get_by_role("button", name="Acknowledge").click()
         await expect(row).to_contain_text("Acknowledged")
         await row.locator("a").click()
-        await expect(page.locator(".timeline")).to_contain_text("demo acknowledged the case")
+        await expect(page.locator(".timeline")).to_contain_text("s-gwangju acknowledged the case")
         await expect(page.locator(".timeline")).to_contain_text("Mail sent to the staff on duty")
         await page.go_back()
         await page.locator("#staff_on_duty").fill("0")
@@ -124,7 +136,7 @@ async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: 
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: bench.case(report_id(1)))
     async with listening(bench) as base:
-        page = await signed_in(browser, base, script=False)
+        page = await signed_in(browser, bench, base, script=False)
         await page.goto(f"{base}/?center=gwangju")
         await bench.routed(*stream(1)[1:3])
 
@@ -149,16 +161,27 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
     bench = await start()
     await filled(bench, sink)
     async with listening(bench) as base:
-        page = await signed_in(browser, base, lang=lang, wide=wide)
-        for name, path in (
-            ("console", "/?center=gwangju"),
-            ("central", "/?center=central"),
-            ("case", f"/cases/{report_id(1)}"),
+        for name, path, organisation in (
+            ("console", "/", "gwangju"),
+            ("offered", "/", "busan"),
+            ("central", "/?center=central", "central"),
+            ("case", f"/cases/{report_id(1)}", "gwangju"),
+            ("case-offering", f"/cases/{report_id(4)}", "gwangju"),
+            ("case-offered", f"/cases/{report_id(4)}", "busan"),
+            ("case-withdrawn", f"/cases/{report_id(5)}", "gwangju"),
         ):
+            page = await signed_in(browser, bench, base, organisation, lang=lang, wide=wide)
             await page.goto(base + path)
             assert await page.locator("html").get_attribute("lang") == lang
             await clean(page)
             await shot(page, f"{name}-{lang}-{wide}")
+        page = await signed_in(browser, bench, base, lang=lang, wide=wide)
+        await page.goto(f"{base}/cases/{report_id(1)}")
+        await page.locator("#purpose").select_option("first_contact")
+        await page.locator("form[action$='/details'] button").click()
+        await expect(page.locator("input[name=ticket]")).to_have_count(1)
+        await clean(page)
+        await shot(page, f"ticket-{lang}-{wide}")
 
 
 async def filled(bench: Bench, sink: Sink) -> None:  # noqa: F811  # the fixture's type imported above
@@ -171,4 +194,62 @@ async def filled(bench: Bench, sink: Sink) -> None:  # noqa: F811  # the fixture
     await bench.acknowledge(report_id(3), "gwangju", "kim")
     await bench.acknowledge(report_id(1), "gwangju", "lee")
     await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
-    await bench.http.put("/api/v1/centers/busan/duty", json={"state": "closed", "staff_on_duty": 0})
+    await bench.acknowledge(report_id(4), "gwangju", "park")
+    await bench.act("transfer", report_id(4), "gwangju", "park", to_center_id="busan", ownership=1, reason="capacity")
+    await bench.routed(event("report.ended", 5, version=2, center="gwangju", reason="withdrawn"))
+    await bench.duty("jeju", state="closed", staff_on_duty=0)
+
+
+async def test_a_transfer_is_offered_and_accepted_by_forms_alone(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+    del sink
+    bench = await start()
+    await taken(bench)
+    path = f"/cases/{report_id(1)}"
+    async with listening(bench) as base:
+        owner = await signed_in(browser, bench, base, script=False, lang="en")
+        await owner.goto(base + path)
+        await owner.get_by_label("Offer the case to").select_option("busan")
+        await owner.get_by_label("Reason").select_option("place")
+        await owner.get_by_role("button", name="Offer", exact=True).click()
+        await expect(owner.locator(".facts")).to_contain_text("Busan")
+        other = await signed_in(browser, bench, base, "busan", script=False, lang="en")
+        await other.goto(base)
+        await expect(other.locator("#offers")).to_contain_text("Gwangju")
+        accept = other.get_by_role("button", name="Accept")
+        await accept.focus()
+        await other.keyboard.press("Enter")
+        await expect(other.get_by_role("status").first).to_contain_text("moving to Busan")
+        await answer(bench)
+        await other.goto(base + path)
+        await expect(other.get_by_role("button", name="Acknowledge")).to_be_visible()
+        await owner.get_by_role("button", name="I reached the person").click()
+        await expect(owner.get_by_role("alert")).to_contain_text("Busan accepted this case at")
+
+
+async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_in(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+    settings: NotifySettings,  # noqa: F811  # as above
+) -> None:
+    del sink
+    own = f"http://127.0.0.1:{settings.port}"
+    bench = await start(public_urls=settings.public_urls | {"notify": own})
+    await taken(bench)
+    issued = await account_of(bench)
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base)
+        await page.context.clear_cookies()
+        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": issued.token, "url": base}])
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await page.goto(f"{base}/")
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await bench.routed(event("report.routed", 2, center="busan"))
+        await eventually(lambda: bench.case(report_id(2)))
+        await bench.acknowledge(report_id(2), "busan", "lee")
+        await bench.act("transfer", report_id(2), "busan", "lee", to_center_id="gwangju", ownership=1, reason="place")
+        await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible(timeout=5000)
+        await bench.notify.accounts.sessions.end(issued.principal.subject, Ending.SIGNED_OUT)
+        await expect(page).to_have_url(re.compile(r"/session"), timeout=8000)
+        assert problems == []
