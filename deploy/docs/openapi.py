@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from fastapi import FastAPI
+
 from deploy.local import plan
 from deploy.local.processes import PROJECT, base_environment
 from deploy.local.settings import SERVICES
@@ -24,23 +26,33 @@ _NO_SECRET = base64.b64encode(bytes(32)).decode()
 
 def files() -> dict[str, str]:
     """One document per service, by path below ``docs``. Raises RuntimeError with the words of one that fails."""
-    with ThreadPoolExecutor(len(SERVICES)) as apart:
-        return dict(zip((f"openapi/{name}.json" for name in SERVICES), apart.map(_of, SERVICES), strict=True))
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        return dict(zip((f"openapi/{name}.json" for name in SERVICES), pool.map(_of, SERVICES), strict=True))
 
 
 def document(service: str) -> dict[str, Any]:
     """The document of a service, built here with the settings of this process."""
+    return openapi_of(application(service))
+
+
+def application(service: str) -> FastAPI:
+    """The application of a service, built here with the settings of this process."""
     main = importlib.import_module(f"services.{service}.main")
     settings = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
-    built = main.build(load(settings), load(BusSettings), load(StoreSettings), SystemClock())
-    return openapi_of(built.app)
+    app: FastAPI = main.build(load(settings), load(BusSettings), load(StoreSettings), SystemClock()).app
+    return app
+
+
+def _of(service: str) -> str:
+    return apart("deploy.docs.openapi", service)
 
 
 @cache
-def _of(service: str) -> str:
-    env = base_environment() | dict.fromkeys(plan.SECRETS_OF[service], _NO_SECRET)
+def apart(module: str, service: str, **more: str) -> str:
+    """What a module prints about a service in a process of its own. Raises RuntimeError with its last words."""
+    env = base_environment() | dict.fromkeys(plan.SECRETS_OF[service], _NO_SECRET) | more
     made = subprocess.run(
-        [sys.executable, "-m", "deploy.docs.openapi", service],
+        [sys.executable, "-m", module, service],
         cwd=PROJECT,
         env=env,
         capture_output=True,
