@@ -1,61 +1,19 @@
 """The audit on the real store: several writers, one chain; what is taken away is missed."""
 
 import asyncio
-import base64
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from shared import mongo
 from shared.audit import chain
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Entry, Finding
-from shared.audit.reading import Filter, Reader
 from shared.audit.store import AuditLog
-from shared.clock import Clock, ManualClock, SystemClock
 from shared.errors import TransientError
 from shared.settings import StoreSettings
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-KEYS = AuditKeys(b"a" * 32)
-
-
-def entry(number: int = 0, at: datetime = NOW) -> Entry:
-    return Entry(
-        at=at,
-        action="details.open",
-        where="192.0.2.0/24",
-        actor=f"s-{number}",
-        organisation="busan",
-        roles=("lead", "counsellor"),
-        report_id=f"report-{number}",
-        reason="first_contact",
-        detail={"number": str(number)},
-    )
-
-
-def opened(settings: StoreSettings, clock: Clock | None = None) -> AuditLog:
-    return AuditLog(mongo.connect(settings, "intake"), KEYS, clock or SystemClock(), "intake")
-
-
-@pytest.fixture
-async def log(store_settings: StoreSettings) -> AsyncIterator[AuditLog]:
-    one = opened(store_settings)
-    yield one
-    one.lines.database.client.close()
-
-
-def kinds(findings: list[Finding]) -> set[str]:
-    return {finding.kind for finding in findings}
-
-
-async def filled(log: AuditLog, count: int = 10) -> None:
-    for number in range(count):
-        await log.append(entry(number))
+from tests.integration.audit.lines import KEYS, NOW, cut, cut_with_marks, entry, filled, kinds, opened
 
 
 async def test_four_writers_make_one_chain(store_settings: StoreSettings) -> None:
@@ -146,15 +104,6 @@ async def _forge(log: AuditLog) -> None:
     await log.lines.insert_one({**last, "_id": 11, "actor": "s-77", "previous": last["mac"], "mac": line.mac})
 
 
-async def _cut(log: AuditLog) -> None:
-    await log.lines.delete_many({"_id": {"$in": [9, 10]}})
-
-
-async def _cut_with_marks(log: AuditLog) -> None:
-    await _cut(log)
-    await log.marks.collection.delete_many({})
-
-
 async def _empty(log: AuditLog) -> None:
     await log.lines.delete_many({"_id": {"$in": list(range(1, 11))}})
 
@@ -175,8 +124,8 @@ async def _claim_a_sweep(log: AuditLog) -> None:
         (_remove_first, "removed"),
         (_reorder, "altered"),
         (_forge, "altered"),
-        (_cut, "cut_off"),
-        (_cut_with_marks, "no_mark"),
+        (cut, "cut_off"),
+        (cut_with_marks, "no_mark"),
         (_empty, "cut_off"),
         (_claim_a_sweep, "bad_mark"),
     ],
@@ -194,7 +143,7 @@ async def test_a_head_noted_down_elsewhere_finds_a_tail_cut_off_together_with_ev
     await filled(log)
     noted = await log.head()
     assert noted is not None
-    await _cut_with_marks(log)
+    await cut_with_marks(log)
     again = opened(store_settings)
     await again.append(entry(50))  # somebody goes on, and makes a new head
     assert await again.verify() == []
@@ -208,7 +157,7 @@ async def test_what_was_cut_off_stays_missed_when_a_process_starts_anew_and_writ
     log: AuditLog, store_settings: StoreSettings
 ) -> None:
     await filled(log)
-    await _cut(log)
+    await cut(log)
     again = opened(store_settings)
     await again.append(*(entry(number) for number in range(20)))
     assert kinds(await again.verify()) == {"rewritten"}
@@ -232,102 +181,3 @@ async def test_after_a_failure_of_the_store_it_goes_on_without_a_gap_or_a_fork(
     await log.append(entry(8))
     assert [document["actor"] async for document in log.lines.find({})] == ["s-0", "s-1", "s-7", "s-8"]
     assert await log.verify() == []
-
-
-async def test_only_whole_fronts_older_than_two_years_go(store_settings: StoreSettings) -> None:
-    clock = ManualClock(NOW)
-    log = opened(store_settings, clock)
-    await log.append(*(entry(number, clock.now()) for number in range(130)))
-    await clock.advance(timedelta(days=400).total_seconds())
-    await log.append(*(entry(number, clock.now()) for number in range(20)))
-    assert await log.sweep() == 0
-    await clock.advance(timedelta(days=332).total_seconds())
-    await log.append(entry(999, NOW))  # an old time in a new place: not at the front
-    assert await log.sweep() == 130
-    assert await log.lines.count_documents({}) == 21
-    assert await log.verify() == []
-    assert await log.sweep() == 0
-    await log.lines.delete_one({"_id": 131})
-    assert kinds(await log.verify()) == {"removed"}
-    await clock.advance(timedelta(days=800).total_seconds())
-    assert await log.sweep() == 0, "nothing behind a hole may go: it is evidence"
-    log.lines.database.client.close()
-
-
-async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished_later(
-    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = ManualClock(NOW)
-    log = opened(store_settings, clock)
-    await log.append(*(entry(number, clock.now()) for number in range(40)))
-    await clock.advance(timedelta(days=740).total_seconds())
-    await log.append(entry(1, clock.now()))
-
-    async def killed(seq: int) -> int:
-        if seq:
-            raise TransientError("killed")
-        return 0
-
-    monkeypatch.setattr(log, "_remove_down_from", killed)
-    with pytest.raises(TransientError):
-        await log.sweep()
-    again = opened(store_settings, clock)
-    assert await again.marks.get("checkpoint") is not None
-    assert await again.lines.count_documents({}) == 41
-    assert await again.verify() == []
-    await again.sweep()
-    assert [document["_id"] async for document in again.lines.find({})] == [41]
-    assert await again.verify() == []
-    await again.append(entry(2, clock.now()))
-    assert await again.verify() == []
-    for one in (log, again):
-        one.lines.database.client.close()
-
-
-async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(log: AuditLog) -> None:
-    reader = Reader(log)
-    for number in range(3):
-        await log.append(*(entry(number, NOW + timedelta(days=number)) for _ in range(80)))
-    page, further = await reader.page(Filter(report=KEYS.reference("report-1")))
-    assert (len(page), {line.actor for line in page}, further) == (80, {"s-1"}, None)
-    page, further = await reader.page(Filter(day="2026-11-24"))
-    assert (len(page), page[0].seq, further) == (80, 80, None)
-    await log.append(*(entry(7, NOW) for _ in range(60)))
-    page, further = await reader.page(Filter(day="2026-11-24"))
-    assert (len(page), page[0].seq, further) == (100, 300, page[-1].seq)
-    rest, end = await reader.page(Filter(day="2026-11-24", before=further))
-    assert (len(rest), end) == (40, None)
-    assert len((await reader.page(Filter(day="2026-11-24", actor="s-7")))[0]) == 60
-    assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
-    sums = await reader.month("2026-11")
-    assert sorted((row.actor, row.done) for row in sums) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
-
-
-async def test_the_command_proves_both_logs_and_fails_on_a_finding(
-    log: AuditLog, store_settings: StoreSettings
-) -> None:
-    await filled(log)
-    head = await log.head()
-    assert head is not None
-    env = {
-        **os.environ,
-        "MONGODB_URI": store_settings.uri.get_secret_value(),
-        "MONGODB_DATABASE_PREFIX": store_settings.database_prefix,
-        "IEUM_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
-    }
-
-    async def proved(*arguments: str) -> tuple[int | None, str]:
-        command = (sys.executable, "-m", "shared.audit", "verify", *arguments)
-        process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
-        printed, _ = await process.communicate()
-        return process.returncode, printed.decode()
-
-    code, text = await proved()
-    assert code == 0, text
-    assert "intake: 10 lines, nothing wrong" in text
-    assert f"intake={chain.shown(head)}" in text
-    await _cut_with_marks(log)
-    assert (await proved("--service", "notify"))[0] == 0
-    code, text = await proved("--anchor", f"intake={chain.shown(head)}")
-    assert code == 1
-    assert "cut_off: the log ends at line 8 and once reached line 10" in text

@@ -1,0 +1,49 @@
+"""What the tests of the audit share: lines, a log, and what somebody with the store alone may do to it."""
+
+from datetime import UTC, datetime
+
+from shared import mongo
+from shared.audit.chain import AuditKeys
+from shared.audit.model import Entry, Finding
+from shared.audit.store import AuditLog
+from shared.clock import Clock, SystemClock
+from shared.settings import StoreSettings
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+KEYS = AuditKeys(b"a" * 32)
+
+
+def entry(number: int = 0, at: datetime = NOW) -> Entry:
+    return Entry(
+        at=at,
+        action="details.open",
+        where="192.0.2.0/24",
+        actor=f"s-{number}",
+        organisation="busan",
+        roles=("lead", "counsellor"),
+        report_id=f"report-{number}",
+        reason="first_contact",
+        detail={"number": str(number)},
+    )
+
+
+def opened(settings: StoreSettings, clock: Clock | None = None) -> AuditLog:
+    return AuditLog(mongo.connect(settings, "intake"), KEYS, clock or SystemClock(), "intake")
+
+
+def kinds(findings: list[Finding]) -> set[str]:
+    return {finding.kind for finding in findings}
+
+
+async def filled(log: AuditLog, count: int = 10) -> None:
+    for number in range(count):
+        await log.append(entry(number))
+
+
+async def cut(log: AuditLog) -> None:
+    await log.lines.delete_many({"_id": {"$in": [9, 10]}})
+
+
+async def cut_with_marks(log: AuditLog) -> None:
+    await cut(log)
+    await log.marks.collection.delete_many({})

@@ -1,0 +1,116 @@
+"""The audit kept two years: whole fronts go, lines are found again, and a command proves it all."""
+
+import asyncio
+import base64
+import os
+import sys
+from datetime import timedelta
+
+import pytest
+
+from shared.audit import chain
+from shared.audit.reading import Filter, Reader
+from shared.audit.store import AuditLog
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.settings import StoreSettings
+from tests.integration.audit.lines import KEYS, NOW, cut_with_marks, entry, filled, kinds, opened
+
+
+async def test_only_whole_fronts_older_than_two_years_go(store_settings: StoreSettings) -> None:
+    clock = ManualClock(NOW)
+    log = opened(store_settings, clock)
+    await log.append(*(entry(number, clock.now()) for number in range(130)))
+    await clock.advance(timedelta(days=400).total_seconds())
+    await log.append(*(entry(number, clock.now()) for number in range(20)))
+    assert await log.sweep() == 0
+    await clock.advance(timedelta(days=332).total_seconds())
+    await log.append(entry(999, NOW))  # an old time in a new place: not at the front
+    assert await log.sweep() == 130
+    assert await log.lines.count_documents({}) == 21
+    assert await log.verify() == []
+    assert await log.sweep() == 0
+    await log.lines.delete_one({"_id": 131})
+    assert kinds(await log.verify()) == {"removed"}
+    await clock.advance(timedelta(days=800).total_seconds())
+    assert await log.sweep() == 0, "nothing behind a hole may go: it is evidence"
+    log.lines.database.client.close()
+
+
+async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished_later(
+    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(NOW)
+    log = opened(store_settings, clock)
+    await log.append(*(entry(number, clock.now()) for number in range(40)))
+    await clock.advance(timedelta(days=740).total_seconds())
+    await log.append(entry(1, clock.now()))
+
+    async def killed(seq: int) -> int:
+        if seq:
+            raise TransientError("killed")
+        return 0
+
+    monkeypatch.setattr(log, "_remove_down_from", killed)
+    with pytest.raises(TransientError):
+        await log.sweep()
+    again = opened(store_settings, clock)
+    assert await again.marks.get("checkpoint") is not None
+    assert await again.lines.count_documents({}) == 41
+    assert await again.verify() == []
+    await again.sweep()
+    assert [document["_id"] async for document in again.lines.find({})] == [41]
+    assert await again.verify() == []
+    await again.append(entry(2, clock.now()))
+    assert await again.verify() == []
+    for one in (log, again):
+        one.lines.database.client.close()
+
+
+async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(log: AuditLog) -> None:
+    reader = Reader(log)
+    for number in range(3):
+        await log.append(*(entry(number, NOW + timedelta(days=number)) for _ in range(80)))
+    page, further = await reader.page(Filter(report=KEYS.reference("report-1")))
+    assert (len(page), {line.actor for line in page}, further) == (80, {"s-1"}, None)
+    page, further = await reader.page(Filter(day="2026-11-24"))
+    assert (len(page), page[0].seq, further) == (80, 80, None)
+    await log.append(*(entry(7, NOW) for _ in range(60)))
+    page, further = await reader.page(Filter(day="2026-11-24"))
+    assert (len(page), page[0].seq, further) == (100, 300, page[-1].seq)
+    rest, end = await reader.page(Filter(day="2026-11-24", before=further))
+    assert (len(rest), end) == (40, None)
+    assert len((await reader.page(Filter(day="2026-11-24", actor="s-7")))[0]) == 60
+    assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
+    sums = await reader.month("2026-11")
+    assert sorted((row.actor, row.done) for row in sums) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
+
+
+async def test_the_command_proves_both_logs_and_fails_on_a_finding(
+    log: AuditLog, store_settings: StoreSettings
+) -> None:
+    await filled(log)
+    head = await log.head()
+    assert head is not None
+    env = {
+        **os.environ,
+        "MONGODB_URI": store_settings.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store_settings.database_prefix,
+        "IEUM_AUDIT_KEY": base64.b64encode(b"a" * 32).decode(),
+    }
+
+    async def proved(*arguments: str) -> tuple[int | None, str]:
+        command = (sys.executable, "-m", "shared.audit", "verify", *arguments)
+        process = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE)
+        printed, _ = await process.communicate()
+        return process.returncode, printed.decode()
+
+    code, text = await proved()
+    assert code == 0, text
+    assert "intake: 10 lines, nothing wrong" in text
+    assert f"intake={chain.shown(head)}" in text
+    await cut_with_marks(log)
+    assert (await proved("--service", "notify"))[0] == 0
+    code, text = await proved("--anchor", f"intake={chain.shown(head)}")
+    assert code == 1
+    assert "cut_off: the log ends at line 8 and once reached line 10" in text
