@@ -52,7 +52,7 @@ def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
         raise FatalError(f"routings of {event.report_id} begin with {event.TYPE}")
     if isinstance(event, ReportEnded):
         return known.model_copy(update={"version": event.version, "ended": event.reason, "ended_at": event.decided_at})
-    reopened = {"ended": None, "ended_at": None} if event.kind in _BEGIN_AGAIN else {}
+    reopened = {"ended": None, "ended_at": None, "again_at": event.decided_at} if event.kind in _BEGIN_AGAIN else {}
     return known.model_copy(update={"version": event.version, **reopened})
 
 
@@ -125,6 +125,8 @@ def _working(received_at: datetime, progress: Progress, *, undone: bool) -> Stan
     if work is None or work.ownership != owned.ownership:
         work = Work(version=0, ownership=owned.ownership)
     closed_at = work.closed_at or (owned.ended_at if owned.ended is EndReason.CLOSED else None)
+    if owned.ended is None and closed_at is not None and owned.again_at is not None and closed_at < owned.again_at:
+        closed_at = None  # Somebody closed it before it came back, which routing ignores as well.
     steps = [
         # Undone here, and routing has not yet said so again: the echo of what was undone is no news.
         (State.WITHDRAWN, owned.ended_at if owned.ended is EndReason.WITHDRAWN and not undone else None),

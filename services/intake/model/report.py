@@ -23,6 +23,8 @@ class Ownership(_Frozen):
     """When the present owner became owner."""
     ended: EndReason | None = None
     ended_at: datetime | None = None
+    again_at: datetime | None = None
+    """When it was last reopened, or its withdrawal undone, under this ownership."""
 
 
 class Work(_Frozen):

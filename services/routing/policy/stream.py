@@ -105,6 +105,11 @@ def _unknown(event: CaseEvent, state: PartitionState) -> str | None:
     return "unknown_ownership" if event.ownership > standing.ownership else None
 
 
+def _before_return(event: CaseEvent, standing: Standing) -> bool:
+    """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
+    return standing.waits_since is not None and event.at < standing.waits_since
+
+
 class _Desk:
     """One batch being decided: the state it started from, and what its own drafts add."""
 
@@ -196,6 +201,9 @@ class _Desk:
     def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
+            case CaseTransferAccepted() | CaseClosed() if _before_return(event, standing):
+                # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
+                self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
                 self._transfer(index, event, standing, cause, one)
             case CaseClosed() if standing.ended is None:

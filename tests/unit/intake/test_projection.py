@@ -130,6 +130,12 @@ STORY: list[tuple[Event, State, int]] = [
 ]
 
 
+def test_a_closing_from_before_an_undone_withdrawal_does_not_count() -> None:
+    story = [routed(), ended(2, EndReason.WITHDRAWN), updated(3, UpdateKind.REINSTATED, 40)]
+    assert state(*story, case(CaseClosed, 1, 20, outcome=Outcome.SUPPORTED)) == (State.ASSIGNED, at(1))
+    assert state(*story, case(CaseClosed, 1, 50, outcome=Outcome.SUPPORTED)) == (State.CLOSED, at(50))
+
+
 def test_a_report_nobody_has_heard_of_is_received() -> None:
     assert state() == (State.RECEIVED, T0)
 

@@ -180,6 +180,21 @@ def test_withdrawing_and_undoing_in_one_batch_become_two_records_in_order() -> N
     assert (end.version, again.version, again.kind) == (2, 3, UpdateKind.REINSTATED)
 
 
+def test_what_was_done_before_a_report_came_back_neither_closes_nor_moves_it() -> None:
+    state = routed()
+    settle(state, run(state, withdrawn()))
+    settle(state, run(state, reinstated()))
+    before = state.standings[report_id(1)]
+    early = {"at": NOW - timedelta(minutes=1)}
+    late = case(CaseClosed, 2, outcome="supported").model_copy(update=early)
+    moving = accepted("jeju", 3).model_copy(update=early)
+    outcome = run(state, late, moving)
+    assert (outcome.drafts, outcome.void) == ([], {"before_return": 2})
+    assert state.standings[report_id(1)] == before
+    (event,) = settle(state, run(state, case(CaseClosed, 4, outcome="supported")))
+    assert isinstance(event, ReportEnded)
+
+
 def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -> None:
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 5))))
