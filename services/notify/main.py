@@ -207,7 +207,8 @@ def _application(
             *wiring.routers_of(accounts, settings, pages, gate),
         ],
         pages=pages,
-        form_action=sorted(origins_of({"intake": settings.public_urls["intake"]})),
+        # Tickets go to intake; and a browser asks this of the redirect after a sign-in, which may lead to any service.
+        form_action=sorted(origins_of(settings.public_urls)),
     )
 
 
