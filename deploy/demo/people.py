@@ -166,27 +166,37 @@ class SignedIn(httpx.Auth):
                 return True
         return False
 
+    async def code(self) -> str:
+        """A code that was not used yet, for a sign-in elsewhere too; waits where the next ones are not there yet.
+
+        A code counts once, and a step before or after its time: after one sign-in another can follow at once.
+        """
+        while True:
+            present = int(time.time()) // STEP_S
+            step = max(present, self._step + 1)
+            if step <= present + 1:
+                self._step = step
+                return self.person.code(step)
+            await asyncio.sleep(_PAUSE_S)
+
     async def _sign_in(self, client: httpx.AsyncClient) -> None:
         said = "no answer"
         for _ in range(_TRIES):
-            # A code counts once, and a step before or after its time: after one sign-in the next can follow at once.
-            step = max(int(time.time()) // STEP_S - 1, self._step) + 1
-            if step <= int(time.time()) // STEP_S + 1:
-                with contextlib.suppress(httpx.TransportError):
-                    answer = await self._ask(client, step)
-                    if answer.is_success:
-                        self._step = step
-                        self._take(answer.json())
-                        return
-                    said = f"status {answer.status_code} {answer.text[:200]}"
-                    if answer.status_code == httpx.codes.UNAUTHORIZED:
-                        self._step = step
+            given = {"account": self.person.account, "password": self.person.password, "code": await self.code()}
+            try:
+                answer = await client.post("/api/v1/sign-in", json=given)
+            except httpx.TransportError as error:
+                said = type(error).__name__
+                self._step -= 1  # most likely nobody looked at it
+            else:
+                if answer.is_success:
+                    self._take(answer.json())
+                    return
+                said = f"status {answer.status_code} {answer.text[:200]}"
+                if answer.status_code != httpx.codes.UNAUTHORIZED:
+                    self._step -= 1
             await asyncio.sleep(_PAUSE_S)
         raise PeopleError(f"{self.person.account} could not sign in: {said}")
-
-    async def _ask(self, client: httpx.AsyncClient, step: int) -> httpx.Response:
-        given = {"account": self.person.account, "password": self.person.password, "code": self.person.code(step)}
-        return await client.post("/api/v1/sign-in", json=given)
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         self._token, self._session = str(answer["token"]), str(answer["session"])

@@ -1,8 +1,7 @@
 """Three journeys through the whole system: real processes, real engines, real Chromium in two windows."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -12,59 +11,47 @@ from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
 
 from deploy.demo.auditor import read_all
-from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
+from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, eventually, running, sign_in, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
-_LIMIT_S = 30.0
-_LIVE_MS = 15_000
-"""For what must appear without anybody reloading the page."""
 _COPIES = 3
+CENTRAL = "central-counsellor-lead"
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Everything, on free ports, for these journeys alone."""
-    started = Stack(LocalSettings.on_free_ports(tmp_path_factory.mktemp("journey")), say=lambda _: None)
-    try:
-        yield started.start()
-    finally:
-        started.stop()
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """Everything, for these journeys alone."""
+    with running(tmp_path_factory.mktemp("journey")) as started:
+        yield started
 
 
 @pytest.fixture
-async def staff(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that every service takes for staff."""
-    headers = {"Authorization": f"Bearer {stack.secrets['IEUM_DEMO_TOKEN']}"}
-    async with httpx.AsyncClient(headers=headers, timeout=20, trust_env=False) as client:
+def stack(whole: Whole) -> Stack:
+    return whole.stack
+
+
+@pytest.fixture
+async def staff(whole: Whole) -> AsyncIterator[httpx.AsyncClient]:
+    """The central desk, who may see every decision and case, by full addresses."""
+    async with httpx.AsyncClient(auth=whole.crew.auth(CENTRAL), timeout=20, trust_env=False) as client:
         yield client
 
 
-async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
-    """What ``look`` finds once it finds something."""
-    until = time.monotonic() + _LIMIT_S
-    while not (found := await look()):
-        assert time.monotonic() < until, "it did not become true in time"
-        await asyncio.sleep(0.1)
-    return found
-
-
-async def console(chromium: Browser, stack: Stack, center: str) -> Page:
+async def console(chromium: Browser, whole: Whole, name: str, center: str) -> Page:
     """A staff member's own window on a centre's list, live."""
-    context = await chromium.new_context(locale="ko-KR")
-    page = await context.new_page()
-    await page.goto(f"{stack.urls['notify']}/session")
-    await page.locator("#token").fill(stack.secrets["IEUM_DEMO_TOKEN"])
-    await page.locator("main form button[type=submit]").first.click()
-    await page.goto(f"{stack.urls['notify']}/?center={center}")
+    page = await window(chromium)
+    await sign_in(page, whole, name)
+    await page.goto(whole.url("notify", f"/?center={center}"))
     await expect(page.locator(".console[data-live=yes]")).to_be_attached()
     return page
 
 
-async def lodge(client: httpx.AsyncClient, stack: Stack, **report: object) -> str:
+async def lodge(whole: Whole, **report: object) -> str:
     """The id of a report taken in over the API."""
     body = {"role": "victim", "harm_types": ["illegal_filming"], **report}
-    answer = await client.post(f"{stack.urls['intake']}/api/v1/reports", json=body)
+    async with httpx.AsyncClient(headers=whole.front_ends.headers(str(report.get("channel")))) as client:
+        answer = await client.post(whole.url("intake", "/api/v1/reports"), json=body)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["report_id"])
 
@@ -83,9 +70,9 @@ async def decided(staff: httpx.AsyncClient, stack: Stack, report_id: str) -> dic
 
 
 async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_the_truth(
-    stack: Stack, chromium: Browser
+    whole: Whole, stack: Stack, chromium: Browser
 ) -> None:
-    desk = await console(chromium, stack, "jeju")
+    desk = await console(chromium, whole, "jeju-lead", "jeju")
     await expect(desk.locator(".case")).to_have_count(0)
 
     person = await (await chromium.new_context(locale="en-GB")).new_page()
@@ -100,7 +87,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     assert len(receipt.replace("-", "")) == 16
 
     row = desk.locator(".case")
-    await expect(row).to_have_count(1, timeout=_LIVE_MS)
+    await expect(row).to_have_count(1, timeout=LIVE_MS)
     await expect(row).to_have_attribute("data-state", "waiting")
     assert "post pictures" not in await desk.content()
 
@@ -116,23 +103,24 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
 
     await eventually(lambda: at(2))  # received, joined to a centre; nobody has seen it yet
     await row.locator(".case-do button").click()
-    await expect(row).to_have_attribute("data-state", "acknowledged", timeout=_LIVE_MS)
+    await expect(row).to_have_attribute("data-state", "acknowledged", timeout=LIVE_MS)
     await eventually(lambda: at(3))
     assert "Jeju" in await person.locator("main").inner_text()
 
 
 async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why(
-    stack: Stack, chromium: Browser, staff: httpx.AsyncClient
+    whole: Whole, stack: Stack, chromium: Browser, staff: httpx.AsyncClient
 ) -> None:
     duty = {"state": "open", "staff_on_duty": 1, "cases_per_person": 2}
-    (await staff.put(f"{stack.urls['notify']}/api/v1/centers/busan/duty", json=duty)).raise_for_status()
+    async with whole.crew.client("busan-lead") as busan:
+        (await busan.put("/api/v1/centers/busan/duty", json=duty)).raise_for_status()
 
     async def routing_knows() -> bool:
         rows = (await staff.get(f"{stack.urls['routing']}/api/v1/centers")).json()["centers"]
         return any(row["center_id"] == "busan" and row["staff_on_duty"] == 1 for row in rows)
 
     await eventually(routing_knows)
-    first = await decided(staff, stack, await lodge(staff, stack, division="부산"))
+    first = await decided(staff, stack, await lodge(whole, division="부산"))
     assert (first["center_id"], first["reason"]) == ("busan", "home")
 
     async def busan_is_loaded() -> bool:
@@ -140,13 +128,13 @@ async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why
         return any(row["center_id"] == "busan" and row["band"] != "free" for row in rows)
 
     await eventually(busan_is_loaded)
-    desk = await console(chromium, stack, "central")
-    report_id = await lodge(staff, stack, division="부산", channel="phone", threatened=True)
+    desk = await console(chromium, whole, CENTRAL, "central")
+    report_id = await lodge(whole, division="부산", channel="phone", threatened=True)
     decision = await decided(staff, stack, report_id)
     assert decision["home_center_id"] == "busan"
     assert decision["reason"] == "home_full_neighbour"
     assert decision["center_id"] in {"ulsan", "gyeongnam"}
-    await expect(desk.locator(f"#case-{report_id}")).to_be_visible(timeout=_LIVE_MS)
+    await expect(desk.locator(f"#case-{report_id}")).to_be_visible(timeout=LIVE_MS)
 
     await desk.goto(f"{stack.urls['routing']}/decisions/{report_id}?lang=en")
     chosen = desk.locator("tr.chosen")
@@ -158,9 +146,9 @@ async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why
 
 
 async def test_a_report_published_again_is_owned_alerted_and_counted_once(
-    stack: Stack, staff: httpx.AsyncClient
+    whole: Whole, stack: Stack, staff: httpx.AsyncClient
 ) -> None:
-    report_id = await lodge(staff, stack, division="sejong")
+    report_id = await lodge(whole, division="sejong")
     await decided(staff, stack, report_id)
 
     async def counted() -> dict[str, Any]:
@@ -194,7 +182,7 @@ async def publish_again(kafka: str, report_id: str) -> None:
     await consumer.start()
     await producer.start()
     try:
-        async with asyncio.timeout(_LIMIT_S):
+        async with asyncio.timeout(LIMIT_S):
             async for record in consumer:
                 if record.key == report_id.encode():
                     break

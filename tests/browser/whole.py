@@ -1,0 +1,76 @@
+"""The whole system for journeys: real processes, real engines, staff with accounts who sign in in a browser."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.async_api import Browser, Page, expect
+
+from deploy.demo import frontends, people
+from deploy.demo.frontends import FrontEnds
+from deploy.demo.people import Crew
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack
+
+LIMIT_S: Final = 30.0
+LIVE_MS: Final = 15_000
+"""For what must appear without anybody reloading the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A running system and its people."""
+
+    stack: Stack
+    crew: Crew
+    front_ends: FrontEnds
+
+    def url(self, service: str, path: str = "/") -> str:
+        """Address of a page."""
+        return self.stack.urls[service] + path
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Whole]:
+    """Everything, on free ports."""
+    stack = Stack(LocalSettings.on_free_ports(folder), say=lambda _: None)
+    try:
+        stack.start()
+        made = people.create(stack.environment_of("notify"))
+        yield Whole(stack, Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
+    finally:
+        stack.stop()
+
+
+async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
+    """What ``look`` finds once it finds something."""
+    until = time.monotonic() + LIMIT_S
+    while not (found := await look()):
+        assert time.monotonic() < until, "it did not become true in time"
+        await asyncio.sleep(0.1)
+    return found
+
+
+async def window(chromium: Browser, lang: str = "ko", *, script: bool = True) -> Page:
+    """A window of one's own."""
+    locale = "ko-KR" if lang == "ko" else "en-GB"
+    context = await chromium.new_context(locale=locale, java_script_enabled=script)
+    context.set_default_timeout(LIVE_MS)
+    return await context.new_page()
+
+
+async def sign_in(page: Page, whole: Whole, name: str) -> None:
+    """Account, password and the code of the second factor, as a person types them."""
+    person = whole.crew.people[name]
+    await page.goto(whole.url("notify", "/session"))
+    await page.locator("#account").fill(person.account)
+    await page.locator("#password").fill(person.password)
+    await page.locator("#code").fill(await whole.crew.auth(name).code())
+    await page.locator("main form button[type=submit]").first.click()
+    await expect(page.locator("form[action$='/session/end'], a[href$='/session/end']").first).to_be_visible(
+        timeout=LIVE_MS
+    )
