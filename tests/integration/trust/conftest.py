@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from deploy.local.engines import Running
-from tests.integration.trust.town import Town, running
+from tests.integration.trust.opening import running
+from tests.integration.trust.town import Town
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -1,0 +1,208 @@
+"""Everybody who comes by, with a canary in everything they say: reporters, front ends, strangers, staff."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from deploy.demo.people import Crew
+from deploy.local.stack import Stack
+from tests.integration.trust.canaries import Canaries
+from tests.integration.trust.places import Answers
+from tests.integration.trust.town import eventually
+
+OWNER, OTHER = "busan", "jeju"
+HERE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+RECEIPTS = "/api/v1/receipts"
+
+
+class Street:
+    """Everybody who comes by, and what they say."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.canaries = Canaries(seed=secrets.randbits(32))
+        self.answers = Answers()
+        self.answers.meant = {"/api/v1/reports", "/api/v1/sign-in", "/api/v1/session/renew"}
+        self.receipts: list[tuple[str, str]] = []
+        """Report id and receipt."""
+
+    @asynccontextmanager
+    async def http(self, service: str, **headers: str) -> AsyncIterator[httpx.AsyncClient]:
+        hooks = {"response": [self.answers.note]}
+        base = self.stack.urls[service]
+        async with httpx.AsyncClient(
+            base_url=base, event_hooks=hooks, headers=headers, timeout=30, trust_env=False
+        ) as client:
+            yield client
+
+    def report(self, role: str, **more: Any) -> dict[str, Any]:
+        """A report with a canary in every personal field."""
+        new = self.canaries
+        contact = {
+            "channels": ["phone", "email"],
+            "name": new.text(f"{role}: name"),
+            "phone": new.phone(f"{role}: phone"),
+            "email": new.email(f"{role}: email"),
+            "hours": new.text(f"{role}: hours"),
+            "not_safe": new.text(f"{role}: not safe"),
+        }
+        return {
+            "role": role,
+            "harm_types": ["distribution"],
+            "division": "busan",
+            "age_band": "30s",
+            "narrative": new.text(f"{role}: narrative"),
+            "urls": [new.url(f"{role}: url")],
+            "contact": contact,
+            "consents": {"version": "2026-11", "personal": True},
+            **more,
+        }
+
+
+async def duty(crew: Crew) -> None:
+    for center in (OWNER, OTHER):
+        async with crew.client(f"{center}-lead") as http:
+            said = {"state": "open", "staff_on_duty": 5, "cases_per_person": 20}
+            (await http.put(f"/api/v1/centers/{center}/duty", json=said)).raise_for_status()
+
+
+async def lodged_by_programs(street: Street, credential: str) -> None:
+    """By API: the person harmed with a word, somebody on their behalf, a third party."""
+    new = street.canaries
+    async with street.http("intake", authorization=f"Bearer {credential}") as http:
+        for role in ("victim", "representative", "third_party"):
+            more: dict[str, Any] = {"word": new.line("word")} if role == "victim" else {}
+            more |= {"on_behalf": {"relation": "sibling", "victim_knows": True}} if role == "representative" else {}
+            headers = {
+                "Idempotency-Key": new.line(f"{role}: key") * 2,
+                "User-Agent": new.line(f"{role}: agent"),
+                "Referer": new.url(f"{role}: referer"),
+                "X-Forwarded-For": "203.0.113.77",
+            }
+            answer = await http.post(
+                "/api/v1/reports",
+                json=street.report(role, **more),
+                headers=headers,
+                params={"q": new.line(f"{role}: query")},
+            )
+            assert answer.status_code == 202, answer.text
+            street.receipts.append((answer.json()["report_id"], answer.json()["receipt"]))
+            word = {"word": more["word"]} if "word" in more else {}
+            asked = {"receipt": answer.json()["receipt"], **word}
+            for path, said in (
+                ("messages", {"text": new.text(f"{role}: message")}),
+                (
+                    "amend",
+                    {
+                        "narrative": new.text(f"{role}: addition"),
+                        "urls": [new.url(f"{role}: added url")],
+                        "contact": {"channels": ["email"], "email": new.email(f"{role}: added email")},
+                    },
+                ),
+                ("status", {}),
+                ("word", {"new_word": new.line(f"{role}: new word")}),
+            ):
+                headers = {"Idempotency-Key": new.line(f"{role}: {path} key") * 2}
+                done = await http.post(f"{RECEIPTS}/{path}", json={**asked, **said}, headers=headers)
+                assert done.status_code in {200, 201}, done.text
+
+
+async def lodged_by_hand(street: Street) -> None:
+    """By the form, and with its receipt on the pages."""
+    new = street.canaries
+    form = {
+        "role": "victim",
+        "harm_types": "other",
+        "division": "busan",
+        "age_band": "30s",
+        "narrative": new.text("form: narrative"),
+        "urls": new.url("form: url"),
+        "contact_channels": "phone",
+        "contact_name": new.text("form: name"),
+        "phone": new.phone("form: phone"),
+        "email": new.email("form: email"),
+        "hours": new.text("form: hours"),
+        "not_safe": new.text("form: not safe"),
+        "word": new.line("form: word"),
+        "idempotency_key": secrets.token_urlsafe(24),
+        "consents": "personal",
+    }
+    async with street.http("intake", **HERE) as http:
+        unsure = await http.post("/", data={**form, "email": new.line("form: wrong email")})
+        assert unsure.status_code == 422
+        page = await http.post("/", data=form, params={"from": new.line("form: query")})
+        assert page.status_code == 200, page.text[:300]
+        receipt = _receipt(page.text)
+        street.receipts.append(("", receipt))
+        asked = {"receipt": receipt, "word": form["word"], "step": "do"}
+        for action, said in (
+            ("message", {"text": new.text("page: message")}),
+            ("add", {"narrative": new.text("page: addition"), "urls": new.url("page: url")}),
+            ("word", {"new_word": new.line("page: new word")}),
+        ):
+            answer = await http.post(f"/status/{action}", data={**asked, **said})
+            assert answer.status_code == 200, (action, answer.text[:300])
+
+
+def _receipt(page: str) -> str:
+    """The receipt as the page shows it."""
+    found = re.findall(r"<span>(\d{4})</span>", page)
+    assert len(found) == 4
+    return "-".join(found)
+
+
+async def worked_on(street: Street, crew: Crew, credential: str) -> None:
+    """Staff see a report, move it, look it up; the reporter takes another back."""
+    report_id, _ = street.receipts[0]
+    owner, other, auditor = (crew.client(f"{name}") for name in (f"{OWNER}-lead", f"{OTHER}-lead", "ministry-auditor"))
+    for client in (owner, other, auditor):
+        client.event_hooks = {"response": [street.answers.note]}
+    case = f"/api/v1/cases/{report_id}"
+    street.answers.meant.add(f"{case}/details-ticket")
+
+    async def routed() -> bool:
+        return (await owner.get(case)).status_code == httpx.codes.OK
+
+    async with owner, other, auditor:
+        await eventually(routed, "the case is there")
+        assert (await owner.post(f"{case}/acknowledge", json={"ownership": 1})).status_code == 200
+        asked = {"ownership": 1, "purpose": "first_contact"}
+        ticket = (await owner.post(f"{case}/details-ticket", json=asked)).raise_for_status().json()["ticket"]
+        street.canaries.known("ticket", ticket.rpartition(".")[2])
+        async with street.http("intake", **HERE) as http:
+            page = await http.post("/details", data={"ticket": ticket})
+            narrative = next(one for one in street.canaries.all if one.name == "victim: narrative")
+            assert page.status_code == 200
+            assert narrative.core in page.text, "the details show what was written, or nothing here means anything"
+            assert (await http.post("/details", data={"ticket": ticket})).status_code == 410
+        moved = {"ownership": 1, "to_center_id": OTHER, "reason": "conflict_of_interest"}
+        offer = (await owner.post(f"{case}/transfer", json=moved)).raise_for_status().json()["offer_id"]
+        assert (await other.post(f"{case}/transfer/accept", json={"offer_id": offer})).status_code == 202
+
+        async def theirs() -> bool:
+            return bool((await other.get(case)).json().get("center_id") == OTHER)
+
+        await eventually(theirs, "the case has moved")
+        late = await owner.post(f"{case}/contact", json={"ownership": 1, "reached": True})
+        assert late.status_code == 409
+        for service in ("intake", "notify"):
+            client = crew.client("ministry-auditor", service)
+            client.event_hooks = {"response": [street.answers.note]}
+            async with client:
+                found = await client.post("/audit/look-up", data={"report_id": report_id})
+                assert found.status_code == 303
+                assert report_id not in found.headers["location"]
+                await client.get(found.headers["location"])
+    async with street.http("intake", authorization=f"Bearer {credential}") as http:
+        for role, (_, receipt) in zip(("representative", "third_party"), street.receipts[1:3], strict=True):
+            word = next(one.typed for one in street.canaries.all if one.name == f"{role}: new word")
+            for path in ("withdraw", "reinstate", "withdraw"):
+                answer = await http.post(f"{RECEIPTS}/{path}", json={"receipt": receipt, "word": word})
+                assert answer.status_code == 200, answer.text
+    for auth in (crew.auth(name) for name in crew.people):
+        token = await auth.ready()
+        street.canaries.known("token", token.rpartition(".")[2])
