@@ -6,7 +6,6 @@ the medians. Accepting means: validated, judged, sealed, durable in the store, r
 
 import argparse
 import asyncio
-import base64
 import json
 import os
 import statistics
@@ -16,14 +15,17 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import uvloop
 
+from deploy.demo import frontends
 from deploy.local import ports
 from deploy.local.engines import Engines
+from deploy.local.keys import new_key
+from deploy.local.plan import SECRETS_OF
 from tests.bench.http_load import Tally, load, request_of
 
 CONNECTIONS: Final = 32
@@ -99,9 +101,7 @@ def engines() -> Iterator[dict[str, str]]:
 def intake_environment(port: int) -> dict[str, str]:
     """Settings of an intake of its own."""
     unique = f"b{uuid.uuid4().hex[:8]}"
-    keys = {
-        f"INTAKE_{name}_KEY": base64.b64encode(os.urandom(32)).decode() for name in ("MASTER", "RECEIPT", "SIGNING")
-    }
+    keys = {name: new_key() for name in SECRETS_OF["intake"]}
     return {
         **keys,
         "INTAKE_PORT": str(port),
@@ -111,16 +111,19 @@ def intake_environment(port: int) -> dict[str, str]:
     }
 
 
-async def measure(intake: int, bare: int, rounds: int, seconds: float) -> tuple[list[Tally], list[Tally]]:
+async def measure(
+    intake: int, bare: int, headers: Mapping[str, str], rounds: int, seconds: float
+) -> tuple[list[Tally], list[Tally]]:
     """Both in turns."""
-    path, body = "/api/v1/reports", body_of()
+    # Both get the credential; the bare endpoint does not look at it.
+    request = request_of("intake", "/api/v1/reports", body_of(), headers)
     accepted: list[Tally] = []
     validated: list[Tally] = []
     for port in (intake, bare):
-        await load(port, request_of("intake", path, body), connections=CONNECTIONS, seconds=1)
+        await load(port, request, connections=CONNECTIONS, seconds=1)
     for _ in range(rounds):
         for port, tallies in ((intake, accepted), (bare, validated)):
-            tallies.append(await load(port, request_of("intake", path, body), connections=CONNECTIONS, seconds=seconds))
+            tallies.append(await load(port, request, connections=CONNECTIONS, seconds=seconds))
     return accepted, validated
 
 
@@ -132,12 +135,14 @@ def main() -> int:
     arguments = parser.parse_args()
     with engines() as shared:
         port, bare = ports.free_port(), ports.free_port()
+        own = {**shared, **intake_environment(port)}
         with (
-            server(["services.intake"], port, {**shared, **intake_environment(port)}),
+            server(["services.intake"], port, own),
             server(["tests.bench.validating", str(bare)], bare, {}),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            accepted, validated = runner.run(measure(port, bare, arguments.rounds, arguments.seconds))
+            headers = frontends.create({**os.environ, **own}).headers("api")
+            accepted, validated = runner.run(measure(port, bare, headers, arguments.rounds, arguments.seconds))
     ours = statistics.median(tally.rate(202) for tally in accepted)
     theirs = statistics.median(tally.rate(202) for tally in validated)
     ratio = ours / theirs

@@ -23,12 +23,16 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.demo import desk, params, simulator
+from deploy.demo import desk, frontends, params, people, simulator
+from deploy.demo.frontends import FrontEnds
+from deploy.demo.people import Crew, Wanted
 from deploy.demo.progress import Progress
 from deploy.demo.submitter import submit_all
 from deploy.demo.summary import percentile
 from deploy.local.settings import LocalSettings
 from deploy.local.stack import Stack
+from shared.centers import CENTRAL
+from shared.identity.roles import StaffRole
 
 RATE: Final = 20.0
 GOAL: Final = 10.0
@@ -36,6 +40,8 @@ GOAL: Final = 10.0
 _RECORD_BYTES: Final = 700
 """About what a `report.received` record weighs."""
 _LIMIT_S: Final = 30.0
+OVERSIGHT: Final = Wanted(CENTRAL, (StaffRole.COUNSELLOR,))
+"""Who looks at what no centre has answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +60,30 @@ class Spread:
         return cls(p50, p99)
 
 
-async def whole_way(stack: Stack, count: int, seed: int) -> Spread:
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Who looks at the oversight desk, and the front ends reports come from."""
+
+    crew: Crew
+    front_ends: FrontEnds
+
+
+async def whole_way(stack: Stack, desks: Desks, count: int, seed: int) -> Spread:
     """Lodge ``count`` reports and time each from its 202 to the row on the oversight desk's stream."""
     progress, opened = Progress(), asyncio.Event()
-    headers = {"Authorization": f"Bearer {stack.secrets['IEUM_DEMO_TOKEN']}"}
     run = f"bench-{uuid.uuid4().hex[:10]}"
     wanted = [
         r for r in simulator.requests(params.load(), seed=seed, count=count, run=run) if r.kind == simulator.ACCEPTED
     ]
     async with (
-        httpx.AsyncClient(base_url=stack.urls["notify"], headers=headers, trust_env=False) as notify,
+        desks.crew.client(OVERSIGHT.name) as notify,
         httpx.AsyncClient(base_url=stack.urls["intake"], timeout=_LIMIT_S, trust_env=False) as intake,
     ):
         listening = asyncio.create_task(desk.follow(notify, desk.OVERSIGHT, desk.shower(progress), opened))
         try:
             async with asyncio.timeout(_LIMIT_S):
                 await opened.wait()
-            await submit_all(intake, wanted, progress, RATE)
+            await submit_all(intake, wanted, progress, RATE, desks.front_ends)
             async with asyncio.timeout(_LIMIT_S):
                 while len(progress.latencies_ms()) < count:  # noqa: ASYNC110  # the stream's reader has no signal
                     await asyncio.sleep(0.05)
@@ -114,18 +127,18 @@ async def raw_round_trip(kafka: str, topic: str, count: int) -> Spread:
     return Spread.of(times)
 
 
-async def measure(stack: Stack, rounds: int, count: int) -> tuple[list[Spread], list[Spread]]:
+async def measure(stack: Stack, desks: Desks, rounds: int, count: int) -> tuple[list[Spread], list[Spread]]:
     """Both in turns, after one round of each that is not counted."""
     topic = f"bench-{uuid.uuid4().hex[:10]}"
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
     await admin.start()
     await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
     await admin.close()
-    await whole_way(stack, int(RATE) * 2, seed=0)
+    await whole_way(stack, desks, int(RATE) * 2, seed=0)
     await raw_round_trip(stack.kafka, topic, int(RATE) * 2)
     ours, theirs = [], []
     for number in range(1, rounds + 1):
-        ours.append(await whole_way(stack, count, seed=number))
+        ours.append(await whole_way(stack, desks, count, seed=number))
         theirs.append(await raw_round_trip(stack.kafka, topic, count))
     return ours, theirs
 
@@ -164,7 +177,9 @@ def main() -> int:
         stack = Stack(LocalSettings.on_free_ports(Path(folder)), say=lambda _: None)
         try:
             stack.start()
-            ours, theirs = uvloop.run(measure(stack, given.rounds, given.reports))
+            made = people.create(stack.environment_of("notify"), [OVERSIGHT])
+            desks = Desks(Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
+            ours, theirs = uvloop.run(measure(stack, desks, given.rounds, given.reports))
         finally:
             stack.stop()
     result = result_of(ours, theirs, given.reports)

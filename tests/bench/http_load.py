@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -68,12 +69,11 @@ class _Connection(asyncio.Protocol):
         self._transport.write(self._request)
 
 
-def request_of(host: str, path: str, body: bytes) -> bytes:
+def request_of(host: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The bytes of a JSON POST."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    given = {"Host": host, "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items()), "", ""]
+    return "\r\n".join(lines).encode() + body
 
 
 async def load(port: int, request: bytes, *, connections: int, seconds: float) -> Tally:
