@@ -12,6 +12,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
+from shared.metrics import REGISTRY
 from shared.settings import BusSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, until
 
@@ -118,3 +119,21 @@ async def audit_of(desk: Desk, report_id: str) -> list[tuple[str, str, str | Non
 
 async def erased(someone: Holder) -> bool:
     return erasure.life_of(await someone.stored()).erased_at is not None
+
+
+async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:
+    desk.intake.identity.learn(desk.people.document())  # as notify says again and again, also years later
+    cookies = desk.people.cookie(*who)
+    headers = {
+        "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+        "Sec-Fetch-Site": "same-origin",
+        "Accept": "text/html",
+        "Accept-Language": "en",
+    }
+    if form is None:
+        return await desk.http.get(to, headers=headers)
+    return await desk.http.post(to, data=form, headers=headers)
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0

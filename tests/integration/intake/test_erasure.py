@@ -1,4 +1,4 @@
-"""Withdrawal, second thoughts, the death of a key and a lead's decision, on the real store and bus."""
+"""Withdrawal, second thoughts and the death of a key, on the real store and bus."""
 
 import asyncio
 import itertools
@@ -7,26 +7,28 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import bson
-import httpx
 import pytest
 
 from services.intake.store import documents
 from services.intake.store.changes import TOMBSTONE
 from shared.errors import PermanentError, TransientError
-from shared.metrics import REGISTRY
 from shared.sealing import Keyring, ObjectKey, WrappedKey
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, new_key, running, until
-from tests.integration.intake.holding import PERSONAL, Holder, audit_of, erased, holder, nothing_pending, owned, routed
+from tests.integration.intake.holding import (
+    PERSONAL,
+    Holder,
+    audit_of,
+    erased,
+    holder,
+    nothing_pending,
+    owned,
+    routed,
+    sample,
+)
 from tests.support.jump import JumpClock
 
 KEYRING = Keyring([b"m" * 32])
-SPECIAL: list[tuple[dict[str, Any], str]] = [
-    ({"harm_types": ["child_material"]}, "child_material"),
-    ({"age_band": "under_14"}, "under_14"),
-    ({"role": "representative"}, "representative"),
-    ({"role": "third_party"}, "third_party"),
-]
 
 
 @pytest.fixture
@@ -40,24 +42,10 @@ async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: 
         yield open_desk
 
 
-async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:
-    desk.intake.identity.learn(desk.people.document())  # as notify says again and again, also years later
-    cookies = desk.people.cookie(*who)
-    headers = {
-        "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
-        "Sec-Fetch-Site": "same-origin",
-        "Accept": "text/html",
-        "Accept-Language": "en",
-    }
-    if form is None:
-        return await desk.http.get(to, headers=headers)
-    return await desk.http.post(to, data=form, headers=headers)
-
-
 async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: Desk, clock: JumpClock) -> None:
     someone = await holder(desk, word="umbrella")
     await owned(someone, seen=True)
-    before = _sample("intake_withdrawals_total"), _sample("intake_keys_destroyed_total", cause="withdrawn")
+    before = sample("intake_withdrawals_total"), sample("intake_keys_destroyed_total", cause="withdrawn")
     told = await someone.done("withdraw", word="umbrella")
     assert (told["state"], told["erasure"]) == ("withdrawn", "planned")
     assert told["undo_until"] == told["erase_at"]
@@ -92,7 +80,7 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
     assert ("receipts.withdraw", "done", None) in lines
     assert ("erasures.destroy", "done", "withdrawn") in lines
     assert ("receipts.message", "refused", "erased") in lines
-    after = _sample("intake_withdrawals_total"), _sample("intake_keys_destroyed_total", cause="withdrawn")
+    after = sample("intake_withdrawals_total"), sample("intake_keys_destroyed_total", cause="withdrawn")
     assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
     assert await desk.intake.audit.verify() == []
 
@@ -179,83 +167,6 @@ async def test_a_repeated_lodging_does_not_bring_an_erased_report_back(desk: Des
     assert await desk.collection.count_documents({}) == 1
 
 
-@pytest.mark.parametrize(("body", "why"), SPECIAL)
-async def test_special_reports_are_sealed_and_wait_for_a_lead(
-    desk: Desk, clock: JumpClock, body: dict[str, Any], why: str
-) -> None:
-    someone = await holder(desk, **body)
-    await owned(someone, "busan", seen=True)
-    told = await someone.done("withdraw", at_once=True, understood=True)
-    assert (told["state"], told["erasure"]) == ("withdrawn", "decision")
-    assert [event["intake_version"] for event in await someone.published()] == [1, 2]
-    clock.jump(days=400)
-    await desk.intake.eraser.minute()
-    await desk.intake.eraser.daily()
-    assert not await erased(someone)
-    assert (await someone.stored())["life"]["special"] == [why]
-    assert _sample("intake_erasure_decisions_waiting") == 1
-    assert _sample("intake_erasure_decision_oldest_seconds") > 300 * 86400
-
-
-async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, harm_types=["child_material"])
-    await owned(someone, "busan", seen=True)
-    await someone.done("withdraw")
-    to = f"/erasures/{someone.report_id}"
-    destroy = {"do": "destroy", "reason": "requester_asks"}
-    for who in (("busan", "counsellor"), ("ulsan", "lead"), ("central", "lead"), ("busan", "administrator")):
-        assert (await page(desk, *who, form=destroy, to=to)).status_code == 403, who
-    assert (await page(desk, "ulsan", "lead")).text.count(someone.report_id) == 0
-    for bad, status in (
-        ({"do": "destroy"}, 422),
-        ({"do": "destroy", "reason": "investigation"}, 422),
-        ({"do": "keep", "reason": "investigation", "category": "at_once"}, 422),
-        ({"do": "keep", "reason": "investigation"}, 422),
-    ):
-        assert (await page(desk, "busan", "lead", form=bad, to=to)).status_code == status, bad
-    shown = await page(desk, "busan", "lead")
-    assert someone.report_id in shown.text
-    assert "무슨 일이" not in shown.text
-    auditor = await page(desk, "ministry", "auditor")
-    assert someone.report_id in auditor.text
-    assert "/erasures/" not in auditor.text
-
-    keep = {"do": "keep", "reason": "child_material_law", "category": "permanent"}
-    assert (await page(desk, "busan", "lead", form=keep, to=to)).status_code == 303
-    assert (await desk.status(someone.receipt))["erasure"] == "kept"
-    clock.jump(days=3)
-    assert (await page(desk, "busan", "lead", form=destroy, to=to)).status_code == 303
-    await desk.intake.eraser.minute()
-    assert await erased(someone)
-    lines = await audit_of(desk, someone.report_id)
-    assert ("erasures.decide", "done", "child_material_law") in lines
-    assert ("erasures.decide", "done", "requester_asks") in lines
-    assert ("erasures.decide", "refused", "wrong_reason") in lines
-    assert ("erasures.destroy", "done", "decided") in lines
-    assert any(action == "erasures.decide" and outcome == "refused" for action, outcome, _ in lines)
-
-
-async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, age_band="under_14")
-    await owned(someone, "busan")
-    await someone.done("withdraw")
-    form = {"do": "destroy", "reason": "requester_asks"}
-    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
-    clock.jump(hours=71)
-    await desk.intake.eraser.minute()
-    assert not await erased(someone)
-    assert (await someone.done("reinstate"))["state"] == "assigned"
-    clock.jump(hours=2)
-    await desk.intake.eraser.minute()
-    assert not await erased(someone)
-
-
-async def test_an_amendment_cannot_make_a_special_report_ordinary(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, age_band="under_14")
-    await someone.done("amend", age_band="19_24")
-    assert (await someone.done("withdraw", at_once=True, understood=True))["erasure"] == "decision"
-
-
 async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(desk: Desk) -> None:
     someone = await holder(desk)
     calls = [("messages", {"text": f"{n}"}) for n in range(20)]
@@ -302,10 +213,6 @@ async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
     assert {k: v for k, v in after.items() if "outbox" not in k} == {
         k: v for k, v in stone.items() if "outbox" not in k
     }
-
-
-def _sample(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def _wrapped(document: dict[str, Any]) -> WrappedKey:

@@ -7,8 +7,7 @@ import pytest
 from shared.metrics import REGISTRY
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import Desk, running
-from tests.integration.intake.holding import audit_of, erased, holder, owned
-from tests.integration.intake.test_erasure import page
+from tests.integration.intake.holding import audit_of, erased, holder, owned, page
 from tests.support.erasing import faults
 from tests.support.jump import JumpClock
 

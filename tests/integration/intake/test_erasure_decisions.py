@@ -1,0 +1,106 @@
+"""What only a lead of the owning centre may let go: special reports, on the real store and bus."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
+from tests.support.jump import JumpClock
+
+SPECIAL: list[tuple[dict[str, Any], str]] = [
+    ({"harm_types": ["child_material"]}, "child_material"),
+    ({"age_band": "under_14"}, "under_14"),
+    ({"role": "representative"}, "representative"),
+    ({"role": "third_party"}, "third_party"),
+]
+
+
+@pytest.fixture
+def clock() -> JumpClock:
+    return JumpClock()
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: JumpClock) -> AsyncIterator[Desk]:
+    async with running(bus_settings, store_settings, clock=clock) as open_desk:
+        yield open_desk
+
+
+@pytest.mark.parametrize(("body", "why"), SPECIAL)
+async def test_special_reports_are_sealed_and_wait_for_a_lead(
+    desk: Desk, clock: JumpClock, body: dict[str, Any], why: str
+) -> None:
+    someone = await holder(desk, **body)
+    await owned(someone, "busan", seen=True)
+    told = await someone.done("withdraw", at_once=True, understood=True)
+    assert (told["state"], told["erasure"]) == ("withdrawn", "decision")
+    assert [event["intake_version"] for event in await someone.published()] == [1, 2]
+    clock.jump(days=400)
+    await desk.intake.eraser.minute()
+    await desk.intake.eraser.daily()
+    assert not await erased(someone)
+    assert (await someone.stored())["life"]["special"] == [why]
+    assert sample("intake_erasure_decisions_waiting") == 1
+    assert sample("intake_erasure_decision_oldest_seconds") > 300 * 86400
+
+
+async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, harm_types=["child_material"])
+    await owned(someone, "busan", seen=True)
+    await someone.done("withdraw")
+    to = f"/erasures/{someone.report_id}"
+    destroy = {"do": "destroy", "reason": "requester_asks"}
+    for who in (("busan", "counsellor"), ("ulsan", "lead"), ("central", "lead"), ("busan", "administrator")):
+        assert (await page(desk, *who, form=destroy, to=to)).status_code == 403, who
+    assert (await page(desk, "ulsan", "lead")).text.count(someone.report_id) == 0
+    for bad, status in (
+        ({"do": "destroy"}, 422),
+        ({"do": "destroy", "reason": "investigation"}, 422),
+        ({"do": "keep", "reason": "investigation", "category": "at_once"}, 422),
+        ({"do": "keep", "reason": "investigation"}, 422),
+    ):
+        assert (await page(desk, "busan", "lead", form=bad, to=to)).status_code == status, bad
+    shown = await page(desk, "busan", "lead")
+    assert someone.report_id in shown.text
+    assert "무슨 일이" not in shown.text
+    auditor = await page(desk, "ministry", "auditor")
+    assert someone.report_id in auditor.text
+    assert "/erasures/" not in auditor.text
+
+    keep = {"do": "keep", "reason": "child_material_law", "category": "permanent"}
+    assert (await page(desk, "busan", "lead", form=keep, to=to)).status_code == 303
+    assert (await desk.status(someone.receipt))["erasure"] == "kept"
+    clock.jump(days=3)
+    assert (await page(desk, "busan", "lead", form=destroy, to=to)).status_code == 303
+    await desk.intake.eraser.minute()
+    assert await erased(someone)
+    lines = await audit_of(desk, someone.report_id)
+    assert ("erasures.decide", "done", "child_material_law") in lines
+    assert ("erasures.decide", "done", "requester_asks") in lines
+    assert ("erasures.decide", "refused", "wrong_reason") in lines
+    assert ("erasures.destroy", "done", "decided") in lines
+    assert any(action == "erasures.decide" and outcome == "refused" for action, outcome, _ in lines)
+
+
+async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, age_band="under_14")
+    await owned(someone, "busan")
+    await someone.done("withdraw")
+    form = {"do": "destroy", "reason": "requester_asks"}
+    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    clock.jump(hours=71)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+    assert (await someone.done("reinstate"))["state"] == "assigned"
+    clock.jump(hours=2)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+
+
+async def test_an_amendment_cannot_make_a_special_report_ordinary(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, age_band="under_14")
+    await someone.done("amend", age_band="19_24")
+    assert (await someone.done("withdraw", at_once=True, understood=True))["erasure"] == "decision"
