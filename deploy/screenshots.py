@@ -1,23 +1,26 @@
 """Pictures of the running system for the README: ``python -m deploy.screenshots`` (``make screenshots``).
 
-Needs ``make up`` or ``make demo`` in another terminal, and Chromium. It fills in the form once per language and width,
-so it lodges four ordinary reports: take pictures of a system that holds nothing real.
+Needs ``make demo`` in another terminal, whose accounts it signs in with, and Chromium. It fills in the form once per
+language and width, so it lodges four ordinary reports.
 """
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from playwright.async_api import Browser, Page, async_playwright
 
-from deploy.local import keys
+from deploy.demo import people
+from deploy.demo.codes import FILE as ACCOUNTS
+from deploy.demo.people import Crew
 from deploy.local.chromium import find
 from deploy.local.processes import PROJECT
-from deploy.local.settings import LocalSettings, environment
+from deploy.local.settings import LocalSettings
 from deploy.local.state import RunFolder
+from shared.identity.source import TOKEN_COOKIE
 from shared.settings import load
 
 FOLDER: Final = PROJECT / "docs" / "screenshots"
@@ -27,6 +30,7 @@ SIZES: Final = ((360, 760), (1280, 820))
 
 _FLAGS: Final = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 _PATIENCE_MS: Final = 20_000
+_CENTRE: Final = "gyeonggi"
 _STORIES: Final = {
     "ko": "모르는 사람이 합성한 사진을 보내며 퍼뜨리겠다고 해요.",
     "en": "A stranger sends an edited photo and says they will spread it.",
@@ -55,8 +59,8 @@ class Camera:
         sys.stdout.write(f"{path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}\n")
 
 
-async def take_all(urls: Mapping[str, str], token: str, chromium: str, folder: Path = FOLDER) -> None:
-    """Form, receipt, console, dashboard, decision and documentation, in both languages and sizes.
+async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path = FOLDER) -> None:
+    """Form, receipt, sign-in, console, case, dashboard, decision, audit and documentation, in both languages and sizes.
 
     ``folder`` must exist.
     """
@@ -66,9 +70,12 @@ async def take_all(urls: Mapping[str, str], token: str, chromium: str, folder: P
             for width, height in SIZES:
                 camera = await _camera(browser, urls, language, (width, height), folder)
                 await _public_pages(camera)
-                await _sign_in(camera, token)
-                await _staff_pages(camera, token)
                 await camera.page.context.close()
+                for name, pages in _TOURS.items():
+                    camera = await _camera(browser, urls, language, (width, height), folder)
+                    await _sign_in(camera, crew, name)
+                    await pages(camera, crew)
+                    await camera.page.context.close()
         await browser.close()
 
 
@@ -93,31 +100,59 @@ async def _public_pages(camera: Camera) -> None:
     await page.locator("#send button[type=submit]").click()
     await page.locator(".receipt-code").wait_for()
     await camera.take("receipt")
-
-
-async def _sign_in(camera: Camera, token: str) -> None:
     await camera.open("notify", "/session")
-    await camera.page.locator("#token").fill(token)
-    await camera.page.locator("main form button[type=submit]").first.click()
-    await camera.page.locator("form[action='/session/end']").wait_for()
+    await camera.take("sign-in")
 
 
-async def _staff_pages(camera: Camera, token: str) -> None:
-    await camera.open("notify")
+async def _sign_in(camera: Camera, crew: Crew, name: str) -> None:
+    """Cookies of a browser come from a sign-in over the API: four pictures a minute would wait for new codes."""
+    token = await crew.auth(name).ready()
+    await camera.page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": camera.urls["notify"]}])
+
+
+async def _centre(camera: Camera, crew: Crew) -> None:
+    await camera.open("notify", f"/?center={_CENTRE}")
     await camera.page.locator(".console[data-live=yes]").wait_for()
     await camera.take("console")
-    await camera.open("analytics")
-    await camera.take("dashboard")
-    await camera.open("routing", f"/decisions/{await _some_case(camera, token)}")
+    case = await _some_case(crew)
+    await camera.open("notify", f"/cases/{case}")
+    await camera.take("case")
+    await camera.open("routing", f"/decisions/{case}")
     await camera.take("decision")
     await camera.open("intake", "/docs")
     await camera.take("docs")
 
 
-async def _some_case(camera: Camera, token: str) -> str:
-    headers = {"Authorization": f"Bearer {token}"}
-    answer = await camera.page.request.get(f"{camera.urls['notify']}/api/v1/cases", headers=headers)
-    return str((await answer.json())["cases"][0]["report_id"])
+async def _ministry(camera: Camera, crew: Crew) -> None:
+    del crew
+    await camera.open("analytics")
+    await camera.take("dashboard")
+
+
+async def _auditor(camera: Camera, crew: Crew) -> None:
+    del crew
+    await camera.open("intake", "/audit")
+    await camera.take("audit")
+
+
+async def _administrator(camera: Camera, crew: Crew) -> None:
+    del crew
+    await camera.open("notify", "/accounts")
+    await camera.take("accounts")
+
+
+_TOURS: Final[dict[str, Callable[[Camera, Crew], Awaitable[None]]]] = {
+    f"{_CENTRE}-lead": _centre,
+    "ministry-analyst": _ministry,
+    "ministry-auditor": _auditor,
+    "central-administrator": _administrator,
+}
+
+
+async def _some_case(crew: Crew) -> str:
+    async with crew.client(f"{_CENTRE}-lead") as lead:
+        answer = await lead.get("/api/v1/cases", params={"center": _CENTRE, "state": "acknowledged"})
+        return str(answer.raise_for_status().json()["cases"][0]["report_id"])
 
 
 def main() -> int:
@@ -125,15 +160,18 @@ def main() -> int:
     settings = load(LocalSettings)
     state = RunFolder(settings.var / "run").read()
     if state is None or state.phase != "up":
-        sys.stderr.write("nothing runs here yet: start it with `make up` or `make demo`, then try again\n")
+        sys.stderr.write("nothing runs here yet: start it with `make demo`, then try again\n")
+        return 1
+    staff = people.kept(settings.var / "demo" / ACCOUNTS)
+    if not staff:
+        sys.stderr.write("no accounts of a demonstration here: `make demo` makes them\n")
         return 1
     chromium = find()
     if chromium is None:
         sys.stderr.write("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path\n")
         return 1
     FOLDER.mkdir(parents=True, exist_ok=True)
-    secrets = {**keys.ensure(settings.var), **environment(*keys.TOKENS)}
-    asyncio.run(take_all(state.urls, secrets["IEUM_DEMO_TOKEN"], chromium))
+    asyncio.run(take_all(state.urls, Crew(state.urls, staff), chromium))
     return 0
 
 
