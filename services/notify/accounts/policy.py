@@ -124,6 +124,11 @@ def after_attempt(tally: Tally | None, source: Source, now: datetime) -> Tally:
     return Tally(failures, now, now + pause)
 
 
+def after_success(tally: Tally | None, now: datetime) -> Tally:
+    """The tally without the attempt that turned out right. Earlier failures stay, and with them the next waits."""
+    return Tally(max(0, tally.failures - 1), tally.last_at, now) if tally is not None else Tally(0, now, now)
+
+
 def step_of(now: datetime) -> int:
     """The step of the second factor's clock."""
     return int(now.timestamp()) // TOTP_STEP_S

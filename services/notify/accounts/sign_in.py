@@ -15,7 +15,16 @@ from typing import Final
 
 from services.notify.accounts.measures import SIGN_INS
 from services.notify.accounts.model import Account, AccountState, RefusedError
-from services.notify.accounts.policy import DEVICE_LASTS, Source, Tally, acceptable_steps, after_attempt, normal, wait
+from services.notify.accounts.policy import (
+    DEVICE_LASTS,
+    Source,
+    Tally,
+    acceptable_steps,
+    after_attempt,
+    after_success,
+    normal,
+    wait,
+)
 from services.notify.accounts.proofs import Passwords, Vault, digest, is_long_code, plain_code, right_step
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.store.accounts import AccountStore
@@ -110,8 +119,11 @@ class SignIn:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
         for source, key in tallies.items():
-            # Not the network's: whoever has one account there could try all others for ever.
-            if source is not Source.NETWORK:
+            if source is Source.NETWORK:
+                # Only this attempt: whoever has one account there could else try all others for ever. And a centre of
+                # thirty people must not wait because they all came to work.
+                await self._delays.change(key, partial(after_success, now=now))
+            else:
                 await self._delays.forget(key)
         SIGN_INS.labels("password", "entered").inc()
         return Entered(issued, self.device_cookie(account.subject, now))

@@ -185,6 +185,14 @@ async def test_one_network_that_tries_many_accounts_is_slowed_down(notify: Proce
     assert answers == [401] * (free + 1) + [429]
 
 
+async def test_a_network_of_many_people_is_not_slowed_down_for_their_number(notify: Process) -> None:
+    ready = await notify.person("jeju", "counsellor")
+    for _ in range(DELAYS[Source.NETWORK].free + 2):
+        async with notify.browser() as http:  # one that was never here
+            assert (await notify.enter(http, ready)).status_code == 303
+        await notify.clock.advance(30)
+
+
 async def test_many_guesses_at_once_gain_nothing(notify: Process) -> None:
     ready = await notify.person("jeju", "counsellor")
     async with notify.browser() as http:

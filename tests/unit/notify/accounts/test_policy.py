@@ -18,6 +18,7 @@ from services.notify.accounts.policy import (
     Wrong,
     acceptable_steps,
     after_attempt,
+    after_success,
     alive,
     change_wrong,
     last_token_ends,
@@ -74,6 +75,21 @@ def test_waits_begin_after_some_attempts_double_and_end(source: Source) -> None:
     for before, after in itertools.pairwise(grown):
         assert after == min(2 * before, delays.longest.total_seconds())
     assert grown[-1] == delays.longest.total_seconds()
+
+
+def test_a_network_where_people_sign_in_all_day_waits_for_nothing_and_one_that_guesses_between_does() -> None:
+    tally: Tally | None = None
+    now = NOW
+    for _ in range(3 * DELAYS[Source.NETWORK].free):
+        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
+    assert wait(tally, now) == 0
+    waits = []
+    for _ in range(DELAYS[Source.NETWORK].free + 5):
+        tally = after_attempt(tally, Source.NETWORK, now)
+        waits.append(wait(tally, now))
+        now = tally.until
+        tally = after_success(after_attempt(tally, Source.NETWORK, now), now)
+    assert waits[-1] > waits[-2] > 0
 
 
 def test_one_s_own_browser_waits_a_minute_at_most_and_strangers_a_quarter_of_an_hour() -> None:
