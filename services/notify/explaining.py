@@ -75,12 +75,18 @@ def refused(
     """
     words, at = _words(case, why, offer_id)
     offer = case.offer
-    awaited = case.awaiting.to_center_id if case.awaiting is not None else None
-    past = case.past_offer.to_center_id if case.past_offer is not None else None
+    asked = case.awaiting.to_center_id if case.awaiting is not None else None
+    if asked is None and offer is not None:
+        asked = offer.to_center_id
+    center = case.center_id
+    past = case.past_offer
+    if why is Refusal.OFFER_OVER and past is not None and past.offer_id == offer_id:
+        # About the offer that was meant: whom the case was offered to since then is no business of theirs.
+        center, asked = past.from_center_id or center, past.to_center_id
     values = {
-        "center": center_name(case.center_id, language),
+        "center": center_name(center, language),
         "before": center_name(case.moved_from, language),
-        "other": center_name(awaited or (offer.to_center_id if offer is not None else past), language),
+        "other": center_name(asked, language),
         "by": who(case.acknowledged_by),
         "at": short(at, language),
         "until": short(offer.expires_at, language) if offer is not None else "",

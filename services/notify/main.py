@@ -91,19 +91,20 @@ class Notify:
         """Everything but the pages, until cancelled."""
         await self.prepare()
         try:
-            await self.bus.start()
             async with asyncio.TaskGroup() as tasks:
+                # What needs no Kafka does not wait for it: who is signed in, the audit, and alerts already due.
+                tasks.create_task(self.accounts.identity.run(), name="identity")
+                tasks.create_task(self.accounts.keep_house(), name="accounts")
+                tasks.create_task(self.audit.run(), name="audit")
                 for number in range(ALERTERS):
                     tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
+                tasks.create_task(self.gauges.run(), name="gauges")
+                await self.bus.start()
                 tasks.create_task(self.case_relay.run(), name="case-relay")
                 tasks.create_task(self.center_relay.run(), name="center-relay")
                 tasks.create_task(self.nudges.run(), name="nudges")
                 tasks.create_task(self.dead.run(), name="dead")
                 tasks.create_task(self.dead.tell(), name="dead-mails")
-                tasks.create_task(self.gauges.run(), name="gauges")
-                tasks.create_task(self.accounts.identity.run(), name="identity")
-                tasks.create_task(self.accounts.keep_house(), name="accounts")
-                tasks.create_task(self.audit.run(), name="audit")
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
             self.hub.close()

@@ -154,6 +154,8 @@ class PastOffer(Model):
     """The offer that ended last, so that whoever answers it now hears what became of it."""
 
     offer_id: str
+    from_center_id: str | None = None
+    """Whose case it was; unknown for offers that ended before this was kept."""
     to_center_id: str
     how: OfferEnd
     at: Instant

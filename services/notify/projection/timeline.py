@@ -33,7 +33,14 @@ def offer_over(case: Case, how: OfferEnd, at: datetime, by: str | None = None) -
     offer = case.offer
     if offer is None:
         return case
-    past = PastOffer(offer_id=offer.offer_id, to_center_id=offer.to_center_id, how=how, at=at, by=by)
+    past = PastOffer(
+        offer_id=offer.offer_id,
+        from_center_id=case.center_id,
+        to_center_id=offer.to_center_id,
+        how=how,
+        at=at,
+        by=by,
+    )
     return case.model_copy(update={"offer": None, "offered_to": None, "past_offer": past})
 
 

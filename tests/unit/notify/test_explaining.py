@@ -1,0 +1,44 @@
+"""What a person reads when an answer to an offer came too late."""
+
+from datetime import timedelta
+
+import pytest
+
+from services.notify import explaining
+from services.notify.decisions import Refusal
+from services.notify.model import Case, Offer, OfferEnd, PastOffer
+from services.notify.policy import QuietHours, Rules
+from services.notify.projection import fold
+from tests.unit.notify.samples import NOW, TRACE, event
+
+RULES = Rules(quiet=QuietHours.parse("off"))
+
+
+def offered_anew(how: OfferEnd) -> Case:
+    """A case of Gwangju's, offered to Busan now, whose offer to Jeju by Jeonnam has ended before it moved."""
+    case = fold(None, event("report.routed"), TRACE, RULES, NOW)
+    assert case is not None
+    past = PastOffer(offer_id="first", from_center_id="jeonnam", to_center_id="jeju", how=how, at=NOW)
+    later = NOW + timedelta(hours=1)
+    offer = Offer(
+        offer_id="second",
+        to_center_id="busan",
+        by="s-someone",
+        reason="place",
+        offered_at=NOW,
+        expires_at=later,
+        tell_at=None,
+    )
+    return case.model_copy(update={"center_id": "gwangju", "past_offer": past, "offer": offer})
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [(OfferEnd.DECLINED, "Jeju"), (OfferEnd.ACCEPTED, "Jeju"), (OfferEnd.RECALLED, "Jeonnam")],
+)
+def test_an_offer_that_is_over_is_explained_by_its_own_centres(how: OfferEnd, named: str) -> None:
+    problem = explaining.refused(offered_anew(how), Refusal.OFFER_OVER, "en", str, "first")
+    said = str(problem.detail) % problem.values
+    assert said.startswith(named)
+    assert "Busan" not in said
+    assert "Gwangju" not in said
