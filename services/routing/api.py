@@ -12,7 +12,7 @@ from services.routing.views import CenterRows, History, center_row, history_of, 
 from shared.errors import TransientError
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
 from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
@@ -23,10 +23,14 @@ async def entries_for(
 ) -> list[Entry]:
     """What the store holds of a report, for somebody who may see it.
 
-    A centre sees the decisions of reports it owns or owned, and of those it would have got by their place. Raises the
-    404 or 503 problem that says why there is nothing, and 403 where there is something that is not theirs.
+    A centre sees the decisions of reports it owns or owned, and of those it would have got by their place unless the
+    reporter declined it. Raises the 503 problem while the store is away, and 403 for what is not theirs, be it there
+    or not: only who may see every organisation's is told 404.
     """
     entries = await _entries(store, report_id)
+    if not entries:
+        gate.demand(request, principal, Action.DECISIONS_READ, NOBODY)
+        raise Problem(404, "no_such_decision", gettext_noop("No decision about this report is known yet."))
     own = principal.organisation
     gate.demand(request, principal, Action.DECISIONS_READ, own if own in involved(entries) else entries[-1].center_id)
     return entries
@@ -34,7 +38,7 @@ async def entries_for(
 
 async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
     try:
-        entries = await store.history(report_id)
+        return await store.history(report_id)
     except TransientError as error:
         raise Problem(
             503,
@@ -42,9 +46,6 @@ async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
             gettext_noop("The store does not answer. Reports are routed all the same."),
             retry_after=5,
         ) from error
-    if not entries:
-        raise Problem(404, "no_such_decision", gettext_noop("No decision about this report is known yet."))
-    return entries
 
 
 def api_router(store: DecisionStore, board: Callable[[], Board], gate: Gate) -> APIRouter:
@@ -59,7 +60,8 @@ def api_router(store: DecisionStore, board: Callable[[], Board], gate: Gate) -> 
     ) -> History:
         """Each record with its decision, all candidates, and whether deciding again gives the same answer.
 
-        For the centres that own or owned the report and the one at home in its place, for `central` and for auditors.
+        For the centres that own or owned the report and the one at home in its place unless the reporter declined it,
+        for `central` and for auditors.
         """
         return history_of(report_id, await entries_for(gate, request, principal, store, report_id))
 

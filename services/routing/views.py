@@ -113,9 +113,11 @@ def history_of(report_id: str, entries: list[Entry]) -> History:
 
 
 def involved(entries: Sequence[Entry]) -> frozenset[str]:
-    """The centres a report concerns: every owner it had, and the home of its place."""
+    """The centres a report concerns: every owner it had, and the home of its place unless the reporter declined it."""
     homes = {entry.event.get("decision", {}).get("home_center_id") for entry in entries}
-    return frozenset({entry.center_id for entry in entries} | homes - {None})
+    # Also where it was declined once only: whoever harmed the reporter may work there.
+    declined = {center for entry in entries for center in entry.event.get("facts", {}).get("declined_centers", ())}
+    return frozenset({entry.center_id for entry in entries} | homes - declined - {None})
 
 
 def percent_used(candidate: Candidate) -> int | None:

@@ -8,6 +8,8 @@ from shared.centers import CENTER_IDS, CENTRAL
 
 MINISTRY: Final = "ministry"
 ORGANISATIONS: Final = (*CENTER_IDS, CENTRAL, MINISTRY)
+NOBODY: Final = "nobody"
+"""Whose a thing is that is not there: who may see only their own's is told the same as of another organisation's."""
 
 
 class StaffRole(StrEnum):

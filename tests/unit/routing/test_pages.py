@@ -18,7 +18,7 @@ from services.routing.words import ENDS, MOVES, UPDATES, VOIDS
 from shared.centers import CENTER_IDS, center
 from shared.clock import ManualClock
 from shared.events.cases import CaseClosed, CaseReopened
-from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
@@ -26,10 +26,15 @@ from shared.web.app import create_app
 from shared.web.gate import unnamed
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, received, report_id
 from tests.unit.routing.steps import accepted, case, run, settle
 
 WHERE = "http://127.0.0.1"
+
+
+def amended(division: str, **more: Any) -> ReportAmended:
+    new = facts(division, **more)
+    return ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=new)
 
 
 class Idle:
@@ -160,7 +165,31 @@ async def test_a_centre_without_the_report_learns_nothing_of_it_from_its_place_a
     house = House(story()[:1])
     assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "jeju")).status_code == 403
     assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
-    assert (await house.get(f"/api/v1/decisions/{report_id(2)}", "ulsan")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/api/v1/decisions/", "/decisions/"])
+async def test_a_centre_the_reporter_declined_reads_nothing_of_it_though_it_is_at_home_there(path: str) -> None:
+    state = PartitionState()
+    first = settle(state, run(state, received(1, "ulsan", declined_centers=["ulsan"])))
+    assert first[0].decision.home_center_id == "ulsan"
+    owner = first[0].decision.center_id
+    answer = await House(first).get(f"{path}{report_id(1)}", "ulsan", "lead")
+    assert answer.status_code == 403
+    assert "facts" not in answer.text
+    assert (await House(first).get(f"{path}{report_id(1)}", owner)).status_code == 200
+    again = settle(state, run(state, amended("ulsan", declined_centers=[])))
+    assert (await House([*first, *again]).get(f"{path}{report_id(1)}", "ulsan")).status_code == 403
+
+
+async def test_whoever_sees_their_own_only_is_not_told_whether_a_report_exists() -> None:
+    house = House(story()[:1])
+    for path in ("/api/v1/decisions/", "/decisions/"):
+        theirs, nobodys = [await house.get(f"{path}{report_id(number)}", "jeju", "lead") for number in (1, 2)]
+        assert (theirs.status_code, nobodys.status_code) == (403, 403)
+        if "api" in path:
+            assert theirs.json() | {"trace_id": "", "instance": ""} == nobodys.json() | {"trace_id": "", "instance": ""}
+        for organisation, role in (("central", "counsellor"), ("ministry", "auditor")):
+            assert (await house.get(f"{path}{report_id(2)}", organisation, role)).status_code == 404
 
 
 async def test_the_overview_is_for_those_who_work_with_cases() -> None:
