@@ -18,12 +18,15 @@ from services.intake.policy.erasure import RefusedError
 from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
+from shared import trace
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.reports import ReportFacts
+from shared.events.base import encode
+from shared.events.reports import ReportFacts, ReportReinstated
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.metrics import REGISTRY
+from shared.outbox import Relay
 from shared.web.app import Problem
 from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
@@ -56,11 +59,12 @@ class Row:
 class Decisions:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
-    def __init__(self, changes: Changes, gate: Gate, trail: Trail, clock: Clock) -> None:
-        """``gate`` says whose report somebody may decide about."""
+    def __init__(self, changes: Changes, gate: Gate, trail: Trail, relay: Relay, clock: Clock) -> None:
+        """``gate`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
         self._changes = changes
         self._gate = gate
         self._trail = trail
+        self._relay = relay
         self._clock = clock
 
     async def lists(self, principal: Principal) -> dict[str, list[Row]]:
@@ -106,9 +110,9 @@ class Decisions:
             started = retention.first_seen(progress)
             return erasure.decided(erasure.life_of(document), decision, category=own, started=started, now=now)
 
-        kind = "destroy" if destroy else f"keep_{category or 'nothing'}"
+        kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"
         await self._record(request, principal, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
-        DECIDED.labels("destroy" if destroy else "keep").inc()
+        DECIDED.labels(kind.partition("_")[0]).inc()
 
     async def confirm(self, request: Request, principal: Principal, report_id: str, way: str) -> None:
         """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
@@ -161,7 +165,14 @@ class Decisions:
                 return
             if attempt == 0:
                 await self._trail.by_staff(request, principal, action, report_id, reason, **detail)
-            if await self._changes.write(document, now=now, life=life):
+            records = []
+            if before.withdrawal is not None and life.withdrawal is None:
+                version = document["intake_version"] + 1
+                event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=now)
+                records = [encode(event, source="intake", time=now, traceparent=trace.current())]
+            if await self._changes.write(document, now=now, life=life, records=records):
+                if records:
+                    self._relay.offer(report_id)
                 return
         raise TransientError("other processes were always faster")
 

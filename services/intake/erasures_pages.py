@@ -46,7 +46,7 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
             table=list(retention.TABLE.values()),
             words=erasure_words,
             to_destroy=erasure.REASONS_TO_DESTROY,
-            to_keep=erasure.REASONS_TO_KEEP,
+            to_keep=[reason for reason in erasure.REASONS_TO_KEEP if reason is not Reason.VICTIM_OBJECTS],
         )
 
     @routes.post("/erasures/{report_id}")
@@ -58,7 +58,8 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
         if typed.one("do") not in {"destroy", "keep"} or reason not in set(Reason):
             raise not_a_choice()
         destroy = typed.one("do") == "destroy"
-        if not destroy and category not in set(Category):
+        keeps = not destroy and reason != Reason.VICTIM_OBJECTS
+        if keeps and category not in set(Category):
             raise not_a_choice()
         await decisions.decide(
             request,
@@ -66,7 +67,7 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
             _id(report_id),
             destroy=destroy,
             reason=Reason(reason),
-            category=None if destroy else Category(category),
+            category=Category(category) if keeps else None,
         )
         return RedirectResponse("/erasures", 303)
 

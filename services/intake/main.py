@@ -149,7 +149,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             ),
             pages.router(own_pages, reception, clock),
             receipts_pages.router(own_pages, status, receipts),
-            erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, clock)),
+            erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),
             audit_router(audit, gate, own_pages),

@@ -123,6 +123,13 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
         422,
         gettext_noop("Destroying a report at once cannot be undone. Say that this was understood, or leave 72 hours."),
     ),
+    "not_with_this_receipt": (
+        409,
+        gettext_noop(
+            "This is no longer possible with the receipt of somebody who reported for another person. The person it is "
+            "about can call 1366."
+        ),
+    ),
     "too_many_messages": (409, gettext_noop("There are 50 messages already. Please call 1366 and talk to someone.")),
     "too_many_amendments": (409, gettext_noop("There are 20 additions already. Please leave a message instead.")),
     "word_changed": (409, gettext_noop("The word was changed a moment ago. Please try again.")),

@@ -30,7 +30,7 @@ class RefusedError(Exception):
     """The step is not possible now.
 
     ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
-    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``.
+    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``, ``not_with_this_receipt``.
     """
 
     def __init__(self, code: str) -> None:
@@ -69,6 +69,16 @@ def limited(life: Life, role: Role) -> bool:
     return by_other and life.confirmed_at is None
 
 
+def made_by_other(life: Life, facts: ReportFacts) -> bool:
+    """Whether somebody else than the person harmed made it, and so holds its receipt."""
+    return not BY_OTHERS.isdisjoint(specials(facts, life.special))
+
+
+def stood_by(life: Life) -> bool:
+    """Whether the person harmed was reached and stands by the report: confirmed it, or objected to its withdrawal."""
+    return life.confirmed_at is not None or any(made.reason is Reason.VICTIM_OBJECTS for made in life.decisions)
+
+
 def fate_of(life: Life) -> Fate | None:
     """What is going to happen to a withdrawn report."""
     if life.erased_at is not None:
@@ -83,12 +93,17 @@ def fate_of(life: Life) -> Fate | None:
 def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, now: datetime) -> Life:
     """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
 
-    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later.
+    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. Who reported
+    for somebody else cannot give up that person's time, and cannot withdraw what that person stands by.
     """
     if life.erased_at is not None:
         raise RefusedError("erased")
     if at_once and not understood:
         raise RefusedError("not_understood")
+    if made_by_other(life, facts):
+        if life.withdrawal is None and stood_by(life):
+            raise RefusedError("not_with_this_receipt")
+        at_once = False
     known = life.withdrawal
     if known is not None and (not at_once or known.undo_until <= now):
         return life
@@ -128,7 +143,8 @@ def decided(life: Life, decision: Decision, *, category: Category, started: date
     """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
 
     ``category`` is the report's own, ``started`` when its clock began (None: then it begins with the decision). What
-    is to be destroyed waits until the reporter can no longer undo.
+    is to be destroyed waits until the reporter can no longer undo. Where the person harmed objects, the withdrawal is
+    undone, whatever its time.
     """
     if life.erased_at is not None:
         raise RefusedError("erased")
@@ -136,6 +152,10 @@ def decided(life: Life, decision: Decision, *, category: Category, started: date
         raise RefusedError("no_open_decision")
     if decision.reason not in (REASONS_TO_DESTROY if decision.destroy else REASONS_TO_KEEP):
         raise RefusedError("wrong_reason")
+    if decision.reason is Reason.VICTIM_OBJECTS:
+        kept = decision.model_copy(update={"category": None, "keep_until": None})
+        gone = {"withdrawal": None, "reinstated_at": now, "decide_since": None, "plan": None}
+        return _changed(life, **gone, decisions=(*life.decisions, kept))
     if decision.destroy:
         at = max(now, life.withdrawal.undo_until)
         plan: Plan | None = Plan(cause=Cause.DECIDED, at=at, announced_at=now)

@@ -21,7 +21,7 @@ CATEGORIES: Final = {
 REASONS: Final = {
     Reason.REQUESTER_ASKS: n("The person asks for it, and nothing in law keeps it"),
     Reason.VICTIM_AGREES: n("The person harmed was reached and agrees"),
-    Reason.VICTIM_OBJECTS: n("The person harmed was reached and wants it kept"),
+    Reason.VICTIM_OBJECTS: n("The person harmed was reached and objects: the report is taken up again"),
     Reason.INVESTIGATION: n("An investigating agency asked for it to be kept"),
     Reason.CHILD_MATERIAL_LAW: n("It concerns child sexual exploitation material"),
     Reason.NOT_CREDIBLE_REQUEST: n("There is doubt that the person harmed wants it destroyed"),

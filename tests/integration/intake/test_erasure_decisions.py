@@ -104,3 +104,19 @@ async def test_an_amendment_cannot_make_a_special_report_ordinary(desk: Desk, cl
     someone = await holder(desk, age_band="under_14")
     await someone.done("amend", age_band="19_24")
     assert (await someone.done("withdraw", at_once=True, understood=True))["erasure"] == "decision"
+
+
+async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk, role="representative")
+    await owned(someone, "busan", seen=True)
+    await someone.done("withdraw", at_once=True, understood=True)
+    clock.jump(days=9)
+    assert (await someone.post("reinstate")).json()["code"] == "too_late"
+    form = {"do": "keep", "reason": "victim_objects"}
+    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    assert (await desk.status(someone.receipt))["state"] == "received"
+    assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3]
+    assert "reinstated_at" in (await someone.published())[-1]
+    refused = await someone.post("withdraw")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt")
+    assert (await page(desk, "busan", "lead")).status_code == 200
