@@ -29,9 +29,10 @@ class Listener:
 
     def offer(self, case: Case) -> None:
         """Take a row to be given; never blocks."""
-        if not self._concerns(case):
-            return
         known = self._rows.get(case.report_id)
+        if known is None and not self._concerns(case):
+            return
+        # What waits to be given is replaced even by what does not concern them: shown is the newest, or that it left.
         if known is not None and known.rev >= case.rev:
             return
         self._rows[case.report_id] = case
@@ -41,9 +42,10 @@ class Listener:
         self._something.set()
 
     def _concerns(self, case: Case) -> bool:
-        # Whoever held the case or had an offer of it before must see it leave.
+        # Whoever held the case or had an offer of it before must see it leave. Nobody else hears that it exists.
         past = case.past_offer.to_center_id if case.past_offer is not None else None
-        return self.center_id in (case.center_id, CENTRAL_DESK, case.offered_to, past) or case.ownership > 1
+        concerned = {case.center_id, case.offered_to, past, *case.former}
+        return self.center_id == CENTRAL_DESK or self.center_id in concerned
 
     def notice(self) -> None:
         """Something besides the rows changed (who is on duty, a dead record)."""

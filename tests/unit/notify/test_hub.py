@@ -1,7 +1,11 @@
 """Live rows: newest wins, slow listeners are sent away, whoever held a case sees it leave."""
 
+import contextlib
+
 from services.notify.hub import Hub
+from services.notify.model import OfferEnd, PastOffer
 from services.notify.views import stream_rows
+from shared.centers import CENTER_IDS
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken
 
@@ -36,6 +40,41 @@ async def test_other_centres_hear_nothing_until_they_once_held_the_case() -> Non
         hub.publish([taken(folded(events[:3]))])
         rows, _ = await central.take(0.5)
         assert len(stream_rows(central, rows, NOW).gone) == 1
+
+
+async def test_a_third_centre_never_hears_of_a_case_however_it_goes() -> None:
+    hub = Hub()
+    events = stream()
+    cases = [folded(events[:number]) for number in range(1, len(events) + 1)]
+    moved = next(case for case in cases if case.ownership > 1)
+    offer = PastOffer(offer_id="o", from_center_id="busan", to_center_id="jeju", how=OfferEnd.DECLINED, at=NOW)
+    last = cases[-1].rev
+    cases += [
+        moved.model_copy(update={"rev": last + 1, "offered_to": "jeju"}),
+        moved.model_copy(update={"rev": last + 2, "past_offer": offer}),
+    ]
+    heard: dict[str, int] = {}
+    with contextlib.ExitStack() as open_:
+        consoles = [open_.enter_context(hub.listen(center)) for center in (*CENTER_IDS, "central")]
+        for case in cases:
+            hub.publish([case])
+            for console in consoles:
+                rows, _ = await console.take(0.001)
+                heard[console.center_id] = heard.get(console.center_id, 0) + len(rows)
+    # Gwangju had it first, Busan has it, Jeju was offered it.
+    assert {center for center, count in heard.items() if count} == {"gwangju", "busan", "jeju", "central"}
+    assert (heard["jeju"], heard["gwangju"], heard["central"]) == (2, len(cases), len(cases))
+
+
+async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
+    hub = Hub()
+    case = folded(stream()[:2])
+    with hub.listen("jeju") as asked:
+        hub.publish([case.model_copy(update={"rev": case.rev + 1, "offered_to": "jeju"})])
+        hub.publish([case.model_copy(update={"rev": case.rev + 2, "offered_to": "daegu"})])
+        rows, _ = await asked.take(0.5)
+        message = stream_rows(asked, rows, NOW)
+        assert (message.rows, len(message.gone)) == ([], 1)
 
 
 async def test_a_listener_that_falls_behind_is_sent_away() -> None:
