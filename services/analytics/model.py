@@ -14,6 +14,10 @@ NOT_ROUTED: Final = "none"
 ALL: Final = "all"
 """In place of a harm type: the report itself, once, however many harm types it has."""
 
+CELLS_VERSION: Final = 2
+"""Of what a fact adds to the cells. Raise it with every change of a fact's stored form or of its contributions: stores
+folded before are then emptied and folded again. 2: cells of how reports ended."""
+
 ACK_BOUNDS: Final = (
     *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800),
     *(3600, 7200, 14400, 28800, 43200, 86400, 172800, 259200, 604800),

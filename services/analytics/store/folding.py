@@ -13,9 +13,10 @@ from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, CollectionInvalid, OperationFailure
 
-from services.analytics.model import CenterFact, Fact
+from services.analytics.model import CELLS_VERSION, CenterFact, Fact
 from services.analytics.projection import CellKey, Changes
-from shared.errors import TransientError
+from services.analytics.store.renewing import CELLS_MARK, WRITE_CONFLICT, renew
+from shared.errors import FatalError, TransientError
 from shared.mongo import store_errors
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
@@ -28,20 +29,24 @@ _STAGE: Final = "stage|"
 _CENTERS: Final = "centers"
 _NAMESPACE_EXISTS: Final = 48
 """MongoDB's error code for a collection that exists."""
-_LOST_RACE: Final = frozenset({112, 11000})
+_LOST_RACE: Final = frozenset({WRITE_CONFLICT, 11000})
 """Write conflict, and a key that appeared after the transaction's snapshot."""
 
 
 async def prepare(database: Database) -> None:
-    """Create collections and indexes; harmless to repeat. They must exist before a transaction writes."""
+    """Create collections and indexes and make the store one of today's cells; harmless to repeat.
+
+    Collections must exist before a transaction writes. Raises ``FatalError`` where a newer build has folded.
+    """
     with store_errors():
         existing = set(await database.list_collection_names())
-        for name in ("facts", "days", "totals", "offsets", "centers", "dead", "releases"):
+        for name in ("facts", "days", "totals", "offsets", "centers", "dead", "releases", "cells"):
             if name not in existing:
                 await _create(database, name)
         standing = {"standing": {"$exists": True}}
         await database.facts.create_index([("standing", 1), ("at", 1)], partialFilterExpression=standing)
         await database.days.create_index("day")
+    await renew(database)
 
 
 async def _create(database: Database, name: str) -> None:
@@ -82,7 +87,10 @@ class Batch:
         self._stored: frozenset[str] = frozenset()
 
     async def offsets(self, partitions: set[int]) -> dict[Position, int]:
-        """As `stored_offsets`."""
+        """As `stored_offsets`. Raises ``FatalError`` where the store is no longer one of this build's cells."""
+        mark = await self._database.cells.find_one({"_id": CELLS_MARK}, session=self._session) or {}
+        if mark.get("version") != CELLS_VERSION or "clearing" in mark:
+            raise FatalError(f"the store is not folded by cells version {CELLS_VERSION}: start again")
         return await _offsets(self._database, self._session, partitions)
 
     async def facts(self, report_ids: Iterable[str]) -> dict[str, Fact]:

@@ -73,6 +73,8 @@ class Publications:
         if caught_up is not None and caught_up >= closes_at(counts.month):
             return close(counts, self._as_of())
         before = known[1] if known is not None else (0, 0)
+        if basis[0] < before[0]:  # reports do not get fewer: they are being counted anew
+            return None
         moved = max(abs(now - then) for now, then in zip(basis, before, strict=True))
         return picture(counts, self._as_of()) if moved >= REFRESH_EVERY else None
 

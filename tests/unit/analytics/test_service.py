@@ -124,6 +124,16 @@ async def test_the_picture_moves_only_after_twenty_five_more_reports_or_answers(
     assert await office.busan() == Figure(50, 54)
 
 
+async def test_while_reports_are_counted_anew_what_is_published_stays() -> None:
+    office = Office()
+    office.cells.reports = 60
+    assert await office.busan() == Figure(60, 64)
+    office.cells.reports = 30
+    assert await office.busan() == Figure(60, 64)
+    office.cells.reports = 90
+    assert await office.busan() == Figure(90, 94)
+
+
 async def test_a_month_closes_once_everything_up_to_its_closing_is_counted_and_stays() -> None:
     office = Office()
     office.cells.reports = 31
