@@ -11,15 +11,18 @@ from services.notify.model import CENTRAL_DESK, Case
 
 BACKLOG: Final = 5000
 """Rows one listener may be behind before it is sent away; its browser comes back and gets the whole list."""
+PER_SESSION: Final = 8
+"""Consoles one sign-in may have open: nobody takes everybody's."""
 _REMEMBERED: Final = 20_000
 
 
 class Listener:
     """One console: rows it has not been given yet, newest state only."""
 
-    def __init__(self, center_id: str, backlog: int) -> None:
+    def __init__(self, center_id: str, backlog: int, session: str = "") -> None:
         """``center_id`` is a centre, or ``central`` for what no centre has acknowledged."""
         self.center_id = center_id
+        self.session = session
         self.too_slow = False
         self.closing = False
         self._backlog = backlog
@@ -94,6 +97,10 @@ class Hub:
         """Open consoles."""
         return len(self._listeners)
 
+    def full(self, session: str) -> bool:
+        """Whether a sign-in has as many consoles open as it may."""
+        return sum(listener.session == session for listener in self._listeners) >= PER_SESSION
+
     def publish(self, cases: Iterable[Case]) -> None:
         """Give newer states to all whom they concern; older ones are dropped."""
         for case in cases:
@@ -117,9 +124,9 @@ class Hub:
             listener.notice()
 
     @contextmanager
-    def listen(self, center_id: str) -> Iterator[Listener]:
-        """Listen from now on until the block ends."""
-        listener = Listener(center_id, self._backlog)
+    def listen(self, center_id: str, session: str = "") -> Iterator[Listener]:
+        """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
+        listener = Listener(center_id, self._backlog, session)
         self._listeners.add(listener)
         instruments.STREAMS.set(len(self._listeners))
         try:

@@ -56,14 +56,21 @@ def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, re
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty or dead records changed),
         `reconnect` (come back: the list starts anew; with the reason `signed_out`, sign in first). Of two rows of a
-        case the one with the higher `rev` is true.
+        case the one with the higher `rev` is true. One sign-in has 8 streams at most; 429 says so.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
+        if hub.full(principal.session):
+            raise Problem(
+                429,
+                "too_many_streams",
+                gettext_noop("You have too many consoles open. Close one first."),
+                retry_after=5,
+            )
         if hub.listening >= limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
         row = (lambda case: render(request, principal, case, chosen)) if html else None
-        source = _Stream(desk, hub, clock, chosen, lambda: gate.identity.good(principal), row)
+        source = _Stream(desk, hub, clock, chosen, principal.session, lambda: gate.identity.good(principal), row)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -78,6 +85,7 @@ class _Stream:
         hub: Hub,
         clock: Clock,
         center_id: str,
+        session: str,
         signed_in: Callable[[], bool],
         row: Callable[[Case], str] | None,
     ) -> None:
@@ -85,12 +93,17 @@ class _Stream:
         self._hub = hub
         self._clock = clock
         self._center_id = center_id
+        self._session = session
         self._signed_in = signed_in
         self._row = row
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
-        with self._hub.listen(self._center_id) as listener:
+        if self._hub.full(self._session):
+            # Many that were asked for at once: each passed the door before any was open.
+            yield _reconnect("too_many_streams")
+            return
+        with self._hub.listen(self._center_id, self._session) as listener:
             yield ServerSentEvent(event="hello", data="{}", retry=_retry())
             try:
                 async for message in self._messages(listener):

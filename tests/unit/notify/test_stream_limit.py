@@ -1,0 +1,81 @@
+"""One sign-in has eight consoles open at most, however it asks for them; others have theirs."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import httpx
+
+from services.notify import lists
+from services.notify.hub import PER_SESSION, Hub
+from services.notify.model import Case
+from services.notify.stream import stream_router
+from shared.clock import ManualClock
+from shared.health import Health
+from shared.settings import ServiceSettings
+from shared.web.app import create_app
+from shared.web.gate import Gate
+from tests.support.staff import TestIdentity
+from tests.unit.notify.samples import NOW
+
+
+class Empty:
+    """A desk without cases."""
+
+    @property
+    def cases(self) -> "Empty":
+        return self
+
+    async def page(self, center_id: str | None, bounds: tuple[str, str], limit: int) -> list[Case]:
+        del center_id, bounds
+        assert limit >= lists.PAGE
+        return []
+
+    async def offers_to(self, center_id: str) -> list[Case]:
+        del center_id
+        return []
+
+
+async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_first_is_not() -> None:
+    hub, clock = Hub(), ManualClock(NOW)
+    staff = TestIdentity(clock)
+    settings, desk = ServiceSettings(), Empty()
+    some: Any = (desk, Gate(staff.identity, settings))
+    router = stream_router(some[0], hub, clock, some[1], 500, lambda *_: "")
+    app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=10) as http:
+
+        async def ask(session: str) -> httpx.Response:
+            return await http.get("/api/v1/stream", headers=staff.bearer("jeju", "counsellor", session=session))
+
+        # All at once: each passes the door before any is open.
+        asked = [asyncio.create_task(ask("one-and-the-same-sign-in")) for _ in range(3 * PER_SESSION)]
+        for _ in range(100_000):
+            if sum(task.done() for task in asked) == 2 * PER_SESSION:
+                break
+            await asyncio.sleep(0)
+        assert hub.listening == PER_SESSION
+        refused = await ask("one-and-the-same-sign-in")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
+        other = asyncio.create_task(ask("the-sign-in-of-another"))
+        for _ in range(100_000):
+            if other.done() or hub.listening > PER_SESSION:
+                break
+            await asyncio.sleep(0)
+        assert hub.listening == PER_SESSION + 1
+        hub.close()
+        answers = await asyncio.gather(*asked, other)
+    told = [answer.text.count('"too_many_streams"') if answer.status_code == 200 else 1 for answer in answers]
+    assert (sum(told), told[-1]) == (2 * PER_SESSION, 0)
+
+
+def test_a_console_that_was_closed_makes_room() -> None:
+    hub = Hub()
+    with contextlib.ExitStack() as open_:
+        for _ in range(PER_SESSION):
+            assert not hub.full("one")
+            open_.enter_context(hub.listen("jeju", "one"))
+        assert hub.full("one")
+        assert not hub.full("another")
+    assert not hub.full("one")
