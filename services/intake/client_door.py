@@ -38,6 +38,8 @@ PACE_S: Final = 2.0
 """Between two readings: how long a replaced secret may still count."""
 _AGAIN_S: Final = 0.5
 """The least time between two readings because of a credential nobody knew."""
+_MOST_WAITING: Final = 200
+"""Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
 _NOTED_PER_MINUTE: Final = 30
 """Refusals of one network that the audit takes; a flood of wrong credentials must not bury the rest."""
 STATE: Final = "client_id"
@@ -66,7 +68,9 @@ class ClientGate:
         self._clock = clock
         self._known: dict[str, Client] | None = None
         self._read_at = -math.inf
+        self._failed_at = -math.inf
         self._reading = asyncio.Lock()
+        self._waiting = 0
         # Right credentials by digest, until the next reading: the long way takes longer than the rest of the door.
         self._right: dict[tuple[bytes, Scope], Client] = {}
         self._buckets: dict[str, Bucket] = {}
@@ -91,7 +95,11 @@ class ClientGate:
     async def refresh(self) -> None:
         """Read all front ends once. Raises ``TransientError``."""
         began = self._clock.monotonic()
-        self._known = {client.client_id: client for client in await self.clients.all()}
+        try:
+            self._known = {client.client_id: client for client in await self.clients.all()}
+        except TransientError:
+            self._failed_at = self._clock.monotonic()
+            raise
         self._right.clear()
         self._read_at = began
 
@@ -130,12 +138,24 @@ class ClientGate:
     async def _read_again(self) -> bool:
         """Have a reading that is newer than this question, for one who was added a moment ago; False: store away.
 
-        All who ask at once share it, so wrong credentials cost the store at most two readings a second.
+        All who ask at once share it, so wrong credentials cost the store at most two readings a second. They share
+        its failure too: whoever waited while the store did not answer does not wait for it a second time.
         """
         asked_at = self._clock.monotonic()
+        if self._waiting >= _MOST_WAITING:
+            return False
+        self._waiting += 1
+        try:
+            return await self._read_for(asked_at)
+        finally:
+            self._waiting -= 1
+
+    async def _read_for(self, asked_at: float) -> bool:
         async with self._reading:
             if self._read_at > asked_at:
                 return True
+            if self._failed_at >= asked_at:
+                return False
             await self._clock.sleep(max(0.0, self._read_at + _AGAIN_S - asked_at))
             try:
                 await self.refresh()

@@ -1,0 +1,88 @@
+"""Front ends at the door while the store is away: all who wait share one attempt, and not all may wait."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+
+from services.intake.client_door import ClientGate
+from services.intake.model.client import Client
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.identity.roles import Scope
+from shared.web.problems import Problem
+from tests.unit.intake.test_credentials import CLIENT, KEYS, SECRET
+
+TIMEOUT_S = 10.0
+
+
+class Away:
+    """Front ends in a store that lets each question wait ten seconds, until it is ``back``."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.readings = 0
+        self.back = False
+
+    async def all(self) -> list[Client]:
+        self.readings += 1
+        if self.back:
+            return [CLIENT]
+        await self.clock.sleep(TIMEOUT_S)
+        raise TransientError("store: gone")
+
+
+class Door:
+    def __init__(self) -> None:
+        self.clock = ManualClock(datetime(2026, 11, 24, tzinfo=UTC))
+        self.store = Away(self.clock)
+        store: Any = self.store
+        audit: Any = None
+        self.gate = ClientGate(store, KEYS, audit, self.clock)
+
+    def ask(self) -> "asyncio.Task[Client]":
+        headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]
+        request = Request({"type": "http", "headers": headers, "client": ("192.0.2.1", 1), "state": {}})
+        return asyncio.create_task(self.gate.admit(request, Scope.REPORTS_SUBMIT))
+
+
+async def turns() -> None:
+    for _ in range(2000):
+        await asyncio.sleep(0)
+
+
+async def test_all_who_wait_share_one_failure() -> None:
+    door = Door()
+    asked = [door.ask() for _ in range(40)]
+    await turns()
+    await door.clock.advance(TIMEOUT_S)
+    await turns()
+    assert [one.done() for one in asked] == [True] * 40
+    failures = [one.exception() for one in asked]
+    assert {failure.status_code for failure in failures if isinstance(failure, Problem)} == {503}
+    assert (len(failures), door.store.readings) == (40, 1)
+
+
+async def test_more_than_may_wait_are_told_at_once() -> None:
+    door = Door()
+    asked = [door.ask() for _ in range(230)]
+    await turns()
+    assert [one.done() for one in asked].count(True) == 30
+    await door.clock.advance(TIMEOUT_S)
+    await turns()
+    assert all(isinstance(one.exception(), Problem) for one in asked)
+
+
+async def test_who_asks_after_a_failure_is_let_in_as_soon_as_the_store_is_back() -> None:
+    door = Door()
+    first = door.ask()
+    await turns()
+    await door.clock.advance(TIMEOUT_S)
+    await turns()
+    assert isinstance(first.exception(), Problem)
+    door.store.back = True
+    await door.clock.advance(0.1)
+    later = door.ask()
+    await turns()
+    assert later.result().client_id == "kiosk"
