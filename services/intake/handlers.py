@@ -1,17 +1,21 @@
 """What intake does with `routings` and `cases`: keep the truth a reporter is told up to date."""
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from services.intake import projection
 from services.intake.model.report import Progress
 from services.intake.store.reports import Reports
 from shared import log
 from shared.bus.consumer import Received
-from shared.events.base import Event
 from shared.metrics import REGISTRY
 
 FOREIGN = Counter(
     "intake_foreign_events", "Events about reports that are not in this store: another system's.", registry=REGISTRY
+)
+HOLES = Gauge(
+    "intake_routing_holes",
+    "Reports whose routings were found to lack a record since this process started: somebody must look.",
+    registry=REGISTRY,
 )
 
 
@@ -22,20 +26,44 @@ class StatusFollower:
         """``reports`` is where progress is kept."""
         self._reports = reports
         self._log = log.get("services.intake.handlers")
+        self._holes: set[str] = set()
 
     async def __call__(self, received: list[Received]) -> None:
         """Fold a batch, one read and one bulk write per hundred reports."""
-        events: dict[str, list[Event]] = {}
+        records: dict[str, list[Received]] = {}
         for record in received:
-            events.setdefault(record.event.key, []).append(record.event)
+            records.setdefault(record.event.key, []).append(record)
+        holes: dict[str, tuple[Received, int]] = {}
+        closed: set[str] = set()
 
         def fold(report_id: str, progress: Progress) -> Progress:
-            for event in events[report_id]:
-                progress = projection.fold(progress, event)
+            for record in records[report_id]:
+                before, progress = progress, projection.fold(progress, record.event)
+                if progress.hole is not None and progress.hole != before.hole:
+                    holes[report_id] = record, before.ownership.version if before.ownership else 0
+            if progress.hole is None:
+                closed.add(report_id)
             return progress
 
-        missing = await self._reports.advance(list(events), fold)
+        missing = await self._reports.advance(list(records), fold)
+        for report_id, (record, known) in holes.items():
+            self._log.error(
+                "status.routing_hole",
+                report_id=report_id,
+                known=known,
+                found=getattr(record.event, "version", None),
+                partition=record.partition,
+                offset=record.offset,
+            )
+        self._holes = (self._holes | holes.keys()) - closed
+        HOLES.set(len(self._holes))
         if missing:
             # Not an error of the record: a report is stored here before its first event can exist anywhere.
-            FOREIGN.inc(sum(len(events[report_id]) for report_id in missing))
+            FOREIGN.inc(sum(len(records[report_id]) for report_id in missing))
             self._log.warning("status.foreign_reports", reports=len(missing))
+
+    def check(self) -> str | None:
+        """Holes met since this process started; the reports' own marks outlive it."""
+        if not self._holes:
+            return None
+        return f"routings of {len(self._holes)} reports lack a record: see status.routing_hole in the log"

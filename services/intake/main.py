@@ -104,8 +104,10 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     relay = Relay(reports.collection, bus.publisher, clock, name="intake")
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
-    following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=StatusFollower(reports), pace_s=PACE_S)
+    follower = StatusFollower(reports)
+    following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=follower, pace_s=PACE_S)
     aside.ready["relay.intake"] = relay.check
+    aside.ready["routings.holes"] = follower.check
     measures.show(aside.ready)
 
     keys = LodgingKeys(key_bytes(settings.receipt_key))

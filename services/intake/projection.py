@@ -5,7 +5,6 @@ from datetime import datetime
 from services.intake.model.life import NEW, Life
 from services.intake.model.report import Ownership, Progress, Standing, State, Work
 from services.intake.policy import erasure
-from shared.errors import FatalError
 from shared.events.base import Event
 from shared.events.cases import (
     CaseAcknowledged,
@@ -24,9 +23,17 @@ RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
 
 def fold(progress: Progress, event: Event) -> Progress:
-    """Take in one event. Raises ``FatalError`` where a routing record is missing before this one."""
+    """Take in one event.
+
+    Where a routing record is missing before this one, what is known stays as it is and the place is marked as a
+    ``hole``. One report's bad record must not keep all others from being accepted, so nothing is raised. What follows
+    a hole is not guessed at: a record says what changed, not everything that counts. So the last owner known for
+    certain goes on to count, marked stale; and notify, which signs tickets by its own reading, has to agree with it.
+    Nobody sends the missing record later by themselves; once the stream is mended and read again from before the
+    hole, the versions follow each other, and the mark goes with the record that reaches it.
+    """
     if isinstance(event, RoutingEvent):
-        return progress.model_copy(update={"ownership": _owned(progress.ownership, event)})
+        return _routed(progress, event)
     if isinstance(event, CaseEvent):
         first = progress.first_seen_at
         if first is None and isinstance(event, CaseAcknowledged) and _counts(progress.work, event):
@@ -35,12 +42,20 @@ def fold(progress: Progress, event: Event) -> Progress:
     return progress
 
 
-def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
+def _routed(progress: Progress, event: RoutingEvent) -> Progress:
+    known, hole = progress.ownership, progress.hole
     version = known.version if known else 0
     if event.version <= version:
-        return known
-    if event.version > version + 1:
-        raise FatalError(f"routings of {event.report_id} jump from version {version} to {event.version}")
+        return progress
+    owned = _owned(known, event) if event.version == version + 1 else None
+    if owned is None:
+        return progress.model_copy(update={"hole": max(event.version, hole or 0)})
+    closed = hole is not None and owned.version >= hole
+    return progress.model_copy(update={"ownership": owned, "hole": None if closed else hole})
+
+
+def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
+    """The ownership after the record that follows; None where a stream begins with what cannot be its first."""
     if isinstance(event, ReportRouted | ReportRerouted):
         return Ownership(
             version=event.version,
@@ -49,7 +64,7 @@ def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
             assigned_at=event.decided_at,
         )
     if known is None:
-        raise FatalError(f"routings of {event.report_id} begin with {event.TYPE}")
+        return None
     if isinstance(event, ReportEnded):
         return known.model_copy(update={"version": event.version, "ended": event.reason, "ended_at": event.decided_at})
     reopened = {"ended": None, "ended_at": None, "again_at": event.decided_at} if event.kind in _BEGIN_AGAIN else {}
@@ -92,6 +107,10 @@ def standing(received_at: datetime, progress: Progress, life: Life = NEW, role: 
     Whether it was withdrawn, its own ``life`` says: at once, and before any stream does. Whoever reported for somebody
     else is told only received and closed until the person harmed has confirmed (``limited``), and their own withdrawal.
     """
+    if life.withdrawal is not None and erasure.silent(life):
+        gone_at = life.withdrawal.at
+        told = Standing(state=State.WITHDRAWN, since=gone_at, received_at=received_at, withdrawn_at=gone_at)
+        return _narrow(told.model_copy(update={"undo_until": life.withdrawal.undo_until}))
     if life.erased_at is not None:
         gone = life.withdrawal.at if life.withdrawal else None
         return Standing(
@@ -160,6 +179,10 @@ def _narrow(found: Standing) -> Standing:
             "assigned_at": None,
             "seen_at": None,
             "contacted_at": None,
+            "closed_at": found.closed_at if state is State.CLOSED else None,
+            # What becomes of it a lead decides, perhaps because of what the person harmed said.
+            "erasure": None,
+            "erase_at": None,
             "limited": True,
         }
     )

@@ -16,7 +16,7 @@ from services.intake.store.changes import Changes
 from services.intake.store.documents import Document
 from services.intake.store.tickets import UsedTickets
 from shared import log as logs
-from shared.audit.entries import STALE, where_of
+from shared.audit.entries import BEHIND, STALE, where_of
 from shared.audit.model import Entry, Outcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock
@@ -58,7 +58,7 @@ class Opened:
     document: Document
     parts: dict[str, Any]
     stale: bool
-    """The owner is the last known one: Kafka does not answer, or intake has not read all of it."""
+    """The owner is the last known one: Kafka does not answer, intake has not read all of it, or a record is missing."""
 
 
 class Vault:
@@ -104,14 +104,16 @@ class Vault:
         if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
             refused = Refusal.USED
         if refused is None:
-            stale = not self.current()
-            detail = {STALE: "routings"} if stale else {}
+            why = "hole" if _progress(document).hole is not None else None if self.current() else BEHIND
+            detail = {STALE: why} if why is not None else {}
             await self._audit.append(self._line(request, ticket, Outcome.DONE, **detail))
             # Once more: what was withdrawn or moved while that was written is not shown.
             document, refused = await self._judged(ticket)
             if refused is None:
-                return self._opened(request, ticket, document, stale=stale)
-        raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value))
+                return self._opened(request, ticket, document, stale=why is not None)
+        # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
+        behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
+        raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value, **behind))
 
     def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> Opened:
         try:
@@ -129,8 +131,7 @@ class Vault:
             document = await self._changes.of_report(ticket.report_id)
             if document is None:
                 return {}, Refusal.UNKNOWN
-            owned = Progress.model_validate(document.get("progress") or {}).ownership
-            refusal = judge(ticket, erasure.access_of(erasure.life_of(document)), owned)
+            refusal = judge(ticket, erasure.access_of(erasure.life_of(document)), _progress(document).ownership)
             if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:
                 return document, refusal
             await self._clock.sleep(_LOOK_S)
@@ -163,3 +164,7 @@ class Vault:
             reason=refusal.value,
             detail={"said": code},
         )
+
+
+def _progress(document: Document) -> Progress:
+    return Progress.model_validate(document.get("progress") or {})

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 from shared.audit.documents import line_of
-from shared.audit.entries import STALE
+from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import Line, Outcome
 from shared.audit.store import AuditLog
 from shared.mongo import Document, store_errors
@@ -111,7 +111,10 @@ def sums(lines: Iterable[Line]) -> list[Sum]:
     stale: Counter[tuple[str, str, str, str]] = Counter()
     for line in lines:
         key = (line.actor or "", line.organisation or "", line.action, line.reason or "")
-        (refused if line.outcome == "refused" else done)[key] += 1
         stale[key] += STALE in line.detail
-    keys = sorted(done.keys() | refused.keys(), key=lambda key: (-refused[key], -done[key], key))
+        if line.outcome is Outcome.DONE:
+            done[key] += 1
+        elif line.detail.get(STALE) != BEHIND:  # that one came too early, and attempted nothing
+            refused[key] += 1
+    keys = sorted(done.keys() | refused.keys() | stale.keys(), key=lambda key: (-refused[key], -done[key], key))
     return [Sum(*key, done[key], refused[key], stale[key]) for key in keys]

@@ -45,6 +45,8 @@ class Progress(_Frozen):
     work: Work | None = None
     first_seen_at: datetime | None = None
     """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
+    hole: int | None = None
+    """The newest version of `routings` that did not follow what is known here: a record before it is missing."""
 
 
 class State(StrEnum):

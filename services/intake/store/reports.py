@@ -72,4 +72,5 @@ def _unchanged(report_id: str, before: Progress) -> Document:
         "life.erased_at": None,
         "progress.ownership.version": ownership.version if ownership else None,
         "progress.work.version": work.version if work else None,
+        "progress.hole": before.hole,
     }

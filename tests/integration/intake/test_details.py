@@ -11,7 +11,7 @@ import pytest
 from deploy.local.engines import Engines
 from services.intake.store.documents import Document
 from shared.audit.model import Entry, Line
-from shared.audit.reading import Filter, Reader
+from shared.audit.reading import Filter, Reader, sums
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import BusSettings, StoreSettings
@@ -153,9 +153,30 @@ async def test_a_ticket_that_is_ahead_waits_for_intake_a_moment_and_not_longer(d
     report_id = await owned(desk)
     ahead = desk.people.ticket(report_id, "jeju", ownership=2)
     assert await code_of(desk, ahead) == (503, "owner_not_known_yet")
+    [line] = await lines(desk)
+    assert (line.detail["refused"], line.detail["stale"]) == ("owner_not_known_yet", "routings")
+    assert [(row.refused, row.stale) for row in sums([line])] == [(0, 1)]
     waiting = asyncio.create_task(opened(desk, ahead))
     await desk.publish([await routing(desk, report_id, 2, "jeju")])
     assert (await waiting).status_code == 200
+
+
+async def test_a_report_whose_routings_lack_a_record_opens_to_the_last_known_owner_and_stops_nobody(desk: Desk) -> None:
+    report_id = await owned(desk)
+    await desk.publish([await routing(desk, report_id, 3, "jeju")])
+
+    async def marked() -> bool:
+        stored = await desk.collection.find_one({"_id": report_id})
+        return bool(stored["progress"]["hole"] == 3)
+
+    await until(marked)
+    await owned(desk)  # another report is accepted and followed
+    page = await opened(desk, desk.people.ticket(report_id, "busan"))
+    assert page.status_code == 200
+    assert "The last known owner counts" in page.text
+    assert await code_of(desk, desk.people.ticket(report_id, "jeju", ownership=3)) == (503, "owner_not_known_yet")
+    refused, done = await lines(desk)
+    assert (done.outcome, done.detail["stale"], refused.outcome) == ("done", "hole", "refused")
 
 
 async def test_a_withdrawn_report_is_sealed_at_once_and_open_again_after_second_thoughts(desk: Desk) -> None:

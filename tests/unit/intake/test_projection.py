@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from services.intake import projection
 from services.intake.model.report import Progress, State
-from shared.errors import FatalError
 from shared.events.base import Event
 from shared.events.cases import (
     CaseAcknowledged,
@@ -192,13 +191,22 @@ def test_the_first_record_of_a_version_is_the_truth() -> None:
     assert projection.standing(T0, folded(routed("busan"), routed("daegu"))).center_id == "busan"
 
 
-def test_a_hole_in_the_routings_stops_everything() -> None:
-    with pytest.raises(FatalError, match="jump from version 1 to 3"):
-        folded(routed(), rerouted(3, 2, "ulsan", 10))
-    with pytest.raises(FatalError, match="jump from version 0 to 2"):
-        folded(rerouted(2, 2, "ulsan", 10))
-    with pytest.raises(FatalError, match="begin with"):
-        folded(ended(1, EndReason.CLOSED))
+def test_a_hole_in_the_routings_leaves_the_report_as_it_was_and_marks_it() -> None:
+    known = folded(routed(), case(CaseAcknowledged, 1, 2))
+    holed = folded(routed(), case(CaseAcknowledged, 1, 2), rerouted(3, 2, "ulsan", 10))
+    assert holed == known.model_copy(update={"hole": 3})
+    assert projection.standing(T0, holed) == projection.standing(T0, known)
+    assert folded(rerouted(2, 2, "ulsan", 10)) == Progress(hole=2)
+    assert folded(ended(1, EndReason.CLOSED)) == Progress(hole=1)
+    assert folded(routed(), updated(5, UpdateKind.AMENDED), rerouted(3, 2, "ulsan", 10)).hole == 5
+
+
+def test_a_stream_that_is_mended_and_read_again_closes_its_hole() -> None:
+    holed = (routed(), rerouted(3, 3, "ulsan", 12))
+    mended = (routed(), rerouted(2, 2, "daegu", 11), rerouted(3, 3, "ulsan", 12))
+    assert folded(*holed, *mended[:2]).hole == 3
+    assert folded(*holed, *mended) == folded(*mended)
+    assert folded(*mended).hole is None
 
 
 def test_events_that_say_nothing_to_a_reporter_only_move_the_version_on() -> None:

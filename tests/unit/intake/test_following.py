@@ -1,0 +1,71 @@
+"""One report's missing record keeps no other report from going on, and is said where somebody looks."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from services.intake.handlers import HOLES, StatusFollower
+from services.intake.model.report import Progress
+from services.intake.store.reports import Fold, Reports
+from shared.bus.consumer import Received
+from shared.events.base import Envelope, Event
+from shared.events.routings import ReportEnded
+from shared.events.vocabulary import EndReason
+from tests.unit.intake.test_projection import REPORT, rerouted, routed
+
+OTHER = "00000000-0000-4000-8000-000000000001"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+class Kept(Reports):
+    """Progress in memory."""
+
+    def __init__(self) -> None:
+        self.progress = {REPORT: Progress(), OTHER: Progress()}
+
+    async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
+        for report_id in ids:
+            self.progress[report_id] = fold(report_id, self.progress[report_id])
+        return []
+
+
+def received(*events: Event) -> list[Received]:
+    envelope = Envelope(id="e", source="routing", type="t", time=NOW, traceparent="00-" + "1" * 32 + "-" + "2" * 16)
+    return [Received(event, envelope, "routings", 3, offset, 0) for offset, event in enumerate(events)]
+
+
+def known(kept: Kept, report_id: str) -> int:
+    ownership = kept.progress[report_id].ownership
+    return ownership.version if ownership else 0
+
+
+async def test_a_missing_record_stops_nobody_else_and_shows_until_the_hole_is_closed() -> None:
+    kept = Kept()
+    follower = StatusFollower(kept)
+    assert follower.check() is None
+    others = routed().model_copy(update={"report_id": OTHER})
+    await follower(received(routed(), rerouted(3, 2, "ulsan", 10), others))
+    assert (known(kept, REPORT), kept.progress[REPORT].hole) == (1, 3)
+    assert (known(kept, OTHER), kept.progress[OTHER].hole) == (1, None)
+    assert "1 report" in str(follower.check())
+    assert HOLES._value.get() == 1
+    await follower(received(rerouted(2, 2, "daegu", 9), rerouted(3, 3, "ulsan", 10)))
+    assert (known(kept, REPORT), follower.check(), HOLES._value.get()) == (3, None, 0)
+
+
+async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
+    kept = Kept()
+    follower = StatusFollower(kept)
+    start = routed()
+    end = ReportEnded(
+        report_id=REPORT,
+        version=1,
+        ownership=1,
+        intake_version=1,
+        decided_at=NOW,
+        cause=start.cause,
+        reason=EndReason.CLOSED,
+        center_id="busan",
+    )
+    await follower(received(end))
+    assert kept.progress[REPORT] == Progress(hole=1)
+    assert follower.check() is not None
