@@ -14,6 +14,7 @@ KEYS = (
     "INTAKE_RECEIPT_KEY",
     "INTAKE_SIGNING_KEY",
     "NOTIFY_MASTER_KEY",
+    "NOTIFY_ACCOUNT_KEY",
     "IEUM_AUDIT_KEY",
 )
 """Made at the first start; one that an older file lacks is added."""

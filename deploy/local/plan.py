@@ -15,7 +15,7 @@ ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
     "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
     "routing": (),
-    "notify": ("NOTIFY_MASTER_KEY", "IEUM_AUDIT_KEY"),
+    "notify": ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"),
     "analytics": (),
 }
 """Which secrets each service is given; no other. Routing and analytics verify with public keys and need none."""

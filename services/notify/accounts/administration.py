@@ -58,7 +58,7 @@ class Administration:
         break_glass: bool = False,
     ) -> tuple[Account, str]:
         """A new account and its invitation code. Raises ``RefusedError``: ``name_taken`` or a ``Wrong``."""
-        code, invitation = new_invitation(self._clock)
+        code, invitation = new_invitation(self._vault.marks, self._clock)
         account = self._new(name, display, organisation, roles).model_copy(
             update={"invitation": invitation, "break_glass": break_glass}
         )
@@ -75,7 +75,7 @@ class Administration:
                 "state": AccountState.ACTIVE,
                 "password": await self._passwords.hashed(normal(password)),
                 "totp": self._vault.seal(account.subject, TOTP_FIELD, totp.encode()),
-                "recovery": digests(recovery),
+                "recovery": digests(self._vault.marks, account.subject, recovery),
             }
         )
         return Ready(await self._added(who, account), password, totp, recovery)
@@ -120,7 +120,7 @@ class Administration:
         return await self._invite(who, What.RESET, account, reason)
 
     async def _invite(self, who: By, what: What, account: Account, reason: str) -> tuple[Account, str]:
-        code, invitation = new_invitation(self._clock)
+        code, invitation = new_invitation(self._vault.marks, self._clock)
         await self._said(who, what, account, reason)
         after = await self._saved(
             account,

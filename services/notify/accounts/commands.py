@@ -120,6 +120,8 @@ async def rewrap(accounts: Accounts) -> int:
     while page := await accounts.store.of(None, after):
         after = page[-1].name
         for account in page:
+            if account.altered:
+                continue
             sealed = account.totp and accounts.vault.rewrap(account.subject, account.totp)
             if sealed:
                 done += await accounts.store.save(account.model_copy(update={"totp": sealed})) is not None

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.notify.accounts.marks import Marks
 from services.notify.accounts.model import Account, AccountState, Ending, Invitation, RefusedError
 from services.notify.accounts.policy import INVITATION_LASTS, RECOVERY_CODES, acceptable_steps, normal, weakness
 from services.notify.accounts.proofs import (
     Passwords,
     Vault,
-    digest,
     new_code,
     new_totp,
     plain_code,
@@ -85,7 +85,7 @@ class Enrolment:
                 "state": AccountState.ACTIVE,
                 "password": await self._passwords.hashed(password),
                 "totp_step": step,
-                "recovery": digests(codes),
+                "recovery": digests(self._vault.marks, offer.account.subject, codes),
                 "invitation": None,
                 "changed_at": now,
             }
@@ -111,7 +111,7 @@ class Enrolment:
         await self._sign_in.confirm(account, password, code)
         codes = new_codes()
         await self._trail.append(line(who, What.RECOVERY_CODES, self._clock.now()))
-        await self._change(account.subject, {"recovery": digests(codes)})
+        await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})
         return codes
 
     def _strong(self, password: str, name: str) -> str:
@@ -129,7 +129,7 @@ class Enrolment:
             raise TransientError("the account changed meanwhile")
 
     async def _invited(self, code: str, who: By) -> Account:
-        account = await self._accounts.by_invitation(digest(plain_code(code)))
+        account = await self._accounts.by_invitation(self._vault.marks.invitation(plain_code(code)))
         good = account is not None and account.state is AccountState.INVITED and account.invitation is not None
         if (
             not good
@@ -149,12 +149,12 @@ def new_codes() -> list[str]:
     return [new_code() for _ in range(RECOVERY_CODES)]
 
 
-def digests(codes: Sequence[str]) -> tuple[str, ...]:
-    """What is kept of codes."""
-    return tuple(digest(plain_code(code)) for code in codes)
+def digests(marks: Marks, subject: str, codes: Sequence[str]) -> tuple[str, ...]:
+    """What is kept of somebody's recovery codes."""
+    return tuple(marks.recovery(subject, plain_code(code)) for code in codes)
 
 
-def new_invitation(clock: Clock) -> tuple[str, Invitation]:
+def new_invitation(marks: Marks, clock: Clock) -> tuple[str, Invitation]:
     """A code to hand over, and what is kept of it."""
     code = new_code()
-    return code, Invitation(digest=digest(plain_code(code)), expires_at=clock.now() + INVITATION_LASTS)
+    return code, Invitation(digest=marks.invitation(plain_code(code)), expires_at=clock.now() + INVITATION_LASTS)

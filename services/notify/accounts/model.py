@@ -75,6 +75,8 @@ class Account(_Frozen):
     """Signs in at the OpenID provider; ``name`` is then a digest of issuer and subject."""
     break_glass: bool = False
     """May sign in with a password here although an OpenID provider is set."""
+    altered: bool = Field(default=False, exclude=True)
+    """Found changed by somebody other than notify; opens nothing. Only lists show such an account."""
     created_at: datetime
     changed_at: datetime
     rev: int = 1
@@ -85,6 +87,8 @@ class Session(_Frozen):
 
     digest: str
     """Of the secret in the cookie."""
+    seal: str = ""
+    """That this document was written here; see ``marks``."""
     session: str
     """What tokens and the published list of ended sessions call it; opens nothing."""
     subject: str

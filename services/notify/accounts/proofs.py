@@ -10,12 +10,11 @@ import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.profiles import RFC_9106_LOW_MEMORY
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from services.notify.accounts.marks import Marks, derived
 from services.notify.accounts.model import Sealed
 from shared.errors import TransientError
-from shared.sealing import KEY_BYTES, Keyring, WrappedKey
+from shared.sealing import Keyring, WrappedKey
 
 AT_ONCE: Final = 2
 """Passwords hashed at the same time: each takes 64 MiB and a tenth of a second of up to four cores."""
@@ -79,14 +78,15 @@ class Passwords:
 
 
 class Vault:
-    """Seals second factors and signing keys under the master key, and derives the keys of cookies from it."""
+    """Seals second factors and signing keys under the master key; cookies and marks are made with the account key."""
 
-    def __init__(self, master_keys: list[bytes]) -> None:
-        """The key in use first."""
+    def __init__(self, master_keys: list[bytes], account_key: bytes) -> None:
+        """The master key in use first."""
         self._keyring = Keyring(master_keys)
-        self._device = _derived(master_keys[0], b"ieum device cookie")
-        self._names = _derived(master_keys[0], b"ieum sign-in names")
-        self.passing = _derived(master_keys[0], b"ieum oidc passage")
+        self.marks = Marks(account_key)
+        self._device = derived(account_key, b"ieum device cookie")
+        self._names = derived(account_key, b"ieum sign-in names")
+        self.passing = derived(account_key, b"ieum oidc passage")
         """Key of the cookie that accompanies somebody to the OpenID provider and back."""
 
     def seal(self, owner: str, field: str, content: bytes) -> Sealed:
@@ -161,11 +161,6 @@ def is_long_code(given: str) -> bool:
     return len(plain_code(given)) == _CODE_SIGNS
 
 
-def digest(secret: str) -> str:
-    """What is stored of a random secret. Long random ones need no slow hash."""
-    return hashlib.sha256(b"ieum secret\x00" + secret.encode()).hexdigest()
-
-
 def new_totp() -> str:
     """The secret of an authenticator: 160 bits in base 32 (RFC 4226, section 4)."""
     return pyotp.random_base32(32)
@@ -185,7 +180,3 @@ def right_step(secret: str, given: str, steps: list[int]) -> int | None:
         if hmac.compare_digest(totp.generate_otp(step), typed):
             found = step
     return found
-
-
-def _derived(key: bytes, purpose: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=purpose).derive(key)

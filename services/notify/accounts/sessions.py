@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass
 
-from services.notify.accounts.measures import ENDED, RENEWED
+from services.notify.accounts.marks import Marks, same
+from services.notify.accounts.measures import ALTERED, ENDED, RENEWED
 from services.notify.accounts.model import Account, AccountState, Ending, Session
 from services.notify.accounts.policy import SESSION_LASTS, alive
-from services.notify.accounts.proofs import digest, new_secret, new_session_name
+from services.notify.accounts.proofs import new_secret, new_session_name
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import SessionStore
+from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
 from shared.identity.source import Identity
 from shared.identity.tokens import ACCESS_LASTS
+
+_log = log.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +33,19 @@ class Sessions:
     """Begins, renews and ends sessions."""
 
     def __init__(
-        self, store: SessionStore, accounts: AccountStore, signing: Signing, identity: Identity, clock: Clock
+        self,
+        store: SessionStore,
+        accounts: AccountStore,
+        signing: Signing,
+        marks: Marks,
+        identity: Identity,
+        clock: Clock,
     ) -> None:
         """``identity`` is this process's own: it learns of what ended at once."""
         self._store = store
         self._accounts = accounts
         self._signing = signing
+        self._marks = marks
         self._identity = identity
         self._clock = clock
 
@@ -42,9 +53,9 @@ class Sessions:
         """A new session with names of its own, whatever the browser held before; None where they may not sign in."""
         now = self._clock.now()
         secret = new_secret()
-        session = Session(
-            digest=digest(secret), session=new_session_name(), subject=subject, started_at=now, seen_at=now
-        )
+        name = new_session_name()
+        made = Session(digest=self._marks.session(secret), session=name, subject=subject, started_at=now, seen_at=now)
+        session = made.model_copy(update={"seal": self._marks.session_seal(made)})
         await self._store.add(session)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
         account = await self._accounts.get(subject)
@@ -55,7 +66,7 @@ class Sessions:
 
     async def renew(self, secret: str) -> Issued | None:
         """A fresh token; None where the session is over, ended or unknown, or the account may not sign in."""
-        known = await self._store.get(digest(secret))
+        known = await self._kept(secret)
         now = self._clock.now()
         if known is None or not alive(known, now):
             return None
@@ -80,7 +91,7 @@ class Sessions:
 
     async def end_by_secret(self, secret: str) -> Session | None:
         """End the session of a cookie; None where there was none."""
-        session = await self._store.get(digest(secret))
+        session = await self._kept(secret)
         if session is not None:
             await self.end(session.subject, Ending.SIGNED_OUT, only=session.session)
         return session
@@ -93,6 +104,14 @@ class Sessions:
     async def publish(self) -> None:
         """Let this process know at once what others will within seconds."""
         self._identity.learn(await self._signing.document(anew=True))
+
+    async def _kept(self, secret: str) -> Session | None:
+        session = await self._store.get(self._marks.session(secret))
+        if session is not None and not same(session.seal, self._marks.session_seal(session)):
+            ALTERED.labels("session").inc()
+            _log.error("sessions.altered", session=session.session)
+            return None
+        return session
 
     async def _issued(self, account: Account, session: Session, secret: str) -> Issued:
         now = self._clock.now()

@@ -36,6 +36,8 @@ class AccountSettings(ServiceSettings, AuditSettings):
 
     master_key: Key = Field(examples=[EXAMPLE])
     """Wraps signing keys and second factors."""
+    account_key: Key = Field(examples=[EXAMPLE])
+    """Marks sessions, invitations, recovery codes and accounts as written by notify. With another one none counts."""
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, which still open. A JSON list."""
     oidc_issuer: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["https://login.example.go.kr"])

@@ -25,7 +25,7 @@ from services.notify.accounts.policy import (
     normal,
     wait,
 )
-from services.notify.accounts.proofs import Passwords, Vault, digest, is_long_code, plain_code, right_step
+from services.notify.accounts.proofs import Passwords, Vault, is_long_code, plain_code, right_step
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import DelayStore
@@ -154,7 +154,10 @@ class SignIn:
         return 0
 
     def _holds_recovery(self, account: Account | None, code: str) -> bool:
-        return account is not None and is_long_code(code) and digest(plain_code(code)) in account.recovery
+        return account is not None and is_long_code(code) and self._recovery(account, code) in account.recovery
+
+    def _recovery(self, account: Account, code: str) -> str:
+        return self._vault.marks.recovery(account.subject, plain_code(code))
 
     async def _proven(self, account: Account | None, attempt: Attempt) -> bool:
         usable = account is not None and account.state is AccountState.ACTIVE and account.totp is not None
@@ -172,7 +175,7 @@ class SignIn:
 
     async def _second(self, account: Account, code: str) -> bool:
         if is_long_code(code):
-            return await self._accounts.use_recovery(account.subject, digest(plain_code(code)))
+            return await self._accounts.use_recovery(account.subject, self._recovery(account, code))
         if account.totp is None:  # pragma: no cover  # asked before
             return False
         secret = self._vault.open(account.subject, TOTP_FIELD, account.totp).decode()

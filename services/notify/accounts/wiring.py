@@ -31,6 +31,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.source import Identity
+from shared.key_setting import key_bytes
 from shared.web.gate import Refused
 from shared.web.pages import Pages
 
@@ -104,12 +105,12 @@ def build(
     settings: AccountSettings, database: "AsyncIOMotorDatabase[Document]", trail: Trail, clock: Clock
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
-    store, sessions_kept = AccountStore(database), SessionStore(database)
+    vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
+    store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database)
     delays, keys = DelayStore(database), KeyStore(database)
-    vault, passwords = Vault(settings.master_keys()), Passwords()
     signing = Signing(keys, sessions_kept, vault, clock)
     identity = Identity(signing.document, clock, settings.keys_cache)
-    sessions = Sessions(sessions_kept, store, signing, identity, clock)
+    sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, clock)
     sign_in = SignIn(
         store, delays, sessions, passwords, vault, trail, clock, only_break_glass=bool(settings.oidc_issuer)
     )

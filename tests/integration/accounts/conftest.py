@@ -113,12 +113,15 @@ class Bench:
     store: StoreSettings
     clock: ManualClock
     master_key: SecretStr = field(default_factory=a_key)
+    account_key: SecretStr = field(default_factory=a_key)
     audit_key: SecretStr = field(default_factory=a_key)
     stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
+    def keys(self) -> dict[str, SecretStr]:
+        return {"master_key": self.master_key, "account_key": self.account_key, "IEUM_AUDIT_KEY": self.audit_key}
+
     async def process(self, **more: Any) -> Process:
-        given = {"master_key": self.master_key, "IEUM_AUDIT_KEY": self.audit_key, **more}
-        settings = AccountSettings.model_validate(given)
+        settings = AccountSettings.model_validate({**self.keys(), **more})
         database = mongo.connect(self.store, "notify")
         self.stack.callback(database.client.close)
         log = AuditLog(database, settings.audit_keys(), self.clock, "notify")
@@ -140,7 +143,7 @@ class Bench:
         return Process(accounts, app, log, self.clock)
 
     def other(self, fetch: Callable[[], Awaitable[KeyDocument]]) -> Other:
-        settings = AccountSettings.model_validate({"master_key": self.master_key, "IEUM_AUDIT_KEY": self.audit_key})
+        settings = AccountSettings.model_validate(self.keys())
         identity = Identity(fetch, self.clock)
         app = create_app(
             service="routing",

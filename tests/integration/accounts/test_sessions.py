@@ -184,12 +184,14 @@ async def ended_by(notify: Process, change: str) -> None:
     async with notify.browser() as http, notify.browser() as other:
         await notify.enter(http, ready)
         assert (await http.get("/desk")).status_code == 200
+        account = await notify.accounts.store.get(ready.account.subject)
+        assert account is not None
         if change == "roles":
-            await do.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
+            await do.change_roles(by, account, {StaffRole.LEAD}, "new_work")
         elif change == "disable":
-            await do.disable(by, ready.account, "left")
+            await do.disable(by, account, "left")
         elif change == "reset":
-            await do.reset(by, ready.account, "lost_device")
+            await do.reset(by, account, "lost_device")
         else:
             await notify.clock.advance(30)
             await notify.enter(other, ready)

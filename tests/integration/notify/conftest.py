@@ -92,6 +92,7 @@ def settings(sink_port: int) -> NotifySettings:
         port=free_port(),
         smtp_port=sink_port,
         master_key=SecretStr(KEY),
+        account_key=SecretStr(KEY),
         IEUM_AUDIT_KEY=SecretStr(KEY),
         poll_s=0.2,
     )

@@ -38,6 +38,7 @@ def environment(bus: BusSettings, store: StoreSettings, sink_port: int) -> dict[
         "NOTIFY_LEASE_S": "4",
         "NOTIFY_CLAIM_SIZE": "50",
         "NOTIFY_MASTER_KEY": KEY,
+        "NOTIFY_ACCOUNT_KEY": KEY,
         "IEUM_AUDIT_KEY": KEY,
     }
 

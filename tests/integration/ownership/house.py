@@ -169,6 +169,7 @@ class House:
         settings = NotifySettings(
             smtp_port=self._sink.port,
             master_key=SecretStr(KEY),
+            account_key=SecretStr(KEY),
             IEUM_AUDIT_KEY=SecretStr(KEY),
             poll_s=0.1,
             gather_s=0.0,

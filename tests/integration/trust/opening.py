@@ -119,6 +119,7 @@ def _notify_settings(smtp_port: int) -> NotifySettings:
         {
             "smtp_port": smtp_port,
             "master_key": a_key("n"),
+            "account_key": a_key("c"),
             "IEUM_AUDIT_KEY": a_key("a"),
             "poll_s": 0.1,
             "gather_s": 0.0,

@@ -10,7 +10,7 @@ from shared.settings import SettingsError, load
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("NOTIFY_MASTER_KEY", "IEUM_AUDIT_KEY"):
+    for variable in ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"):
         monkeypatch.setenv(variable, base64.b64encode(b"k" * 32).decode())
 
 

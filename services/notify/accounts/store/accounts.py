@@ -1,4 +1,7 @@
-"""Accounts: one document each, changed only over the revision that was read."""
+"""Accounts: one document each, changed only over the revision that was read.
+
+Each carries a seal under the account key. One that does not fit is as good as not there, except in lists.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +9,14 @@ from datetime import datetime
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
+from services.notify.accounts.marks import Marks, same
+from services.notify.accounts.measures import ALTERED
 from services.notify.accounts.model import Account, AccountState
+from shared import log
 from shared.identity.roles import StaffRole
 from shared.mongo import Document, by_ids, store_errors
+
+_log = log.get(__name__)
 
 PAGE = 100
 
@@ -16,8 +24,9 @@ PAGE = 100
 class AccountStore:
     """The collection of accounts."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+        """``database`` is notify's own; ``marks`` seal what is written and tell what somebody else wrote."""
+        self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["accounts"]
 
     async def prepare(self) -> None:
@@ -31,7 +40,7 @@ class AccountStore:
         """A new account; False where its name or its subject is taken."""
         try:
             with store_errors():
-                await self.collection.insert_one({"_id": account.subject, **account.model_dump(exclude={"subject"})})
+                await self.collection.insert_one({"_id": account.subject, **self._fields(account)})
         except DuplicateKeyError:
             return False
         return True
@@ -39,9 +48,9 @@ class AccountStore:
     async def save(self, account: Account) -> Account | None:
         """Write over the revision that was read; None where somebody else was faster."""
         after = account.model_copy(update={"rev": account.rev + 1})
-        fields = after.model_dump(exclude={"subject"})
+        wanted = {"_id": account.subject, "rev": account.rev}
         with store_errors():
-            done = await self.collection.update_one({"_id": account.subject, "rev": account.rev}, {"$set": fields})
+            done = await self.collection.update_one(wanted, {"$set": self._fields(after)})
         return after if done.matched_count == 1 else None
 
     async def get(self, subject: str) -> Account | None:
@@ -64,7 +73,7 @@ class AccountStore:
             wanted["organisation"] = organisation
         with store_errors():
             found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
-        return [_account(document) for document in found]
+        return [self._read(document) for document in found]
 
     async def administrators(self, organisation: str) -> int:
         """How many active administrators an organisation has."""
@@ -82,10 +91,14 @@ class AccountStore:
         return {subject: str(document["display"]) for subject, document in found.items()}
 
     async def use_step(self, subject: str, step: int) -> bool:
-        """Mark a step of the second factor as used; False where it, or a later one, was used already."""
+        """Mark a step of the second factor as used; False where it, or a later one, was used already.
+
+        Whoever saves what they read before fails then: it would bring back what is used up.
+        """
         with store_errors():
             done = await self.collection.update_one(
-                {"_id": subject, "totp_step": {"$lt": step, "$gte": 0}}, {"$set": {"totp_step": step}}
+                {"_id": subject, "totp_step": {"$lt": step, "$gte": 0}},
+                {"$set": {"totp_step": step}, "$inc": {"rev": 1}},
             )
         return done.modified_count == 1
 
@@ -93,14 +106,15 @@ class AccountStore:
         """Use up a recovery code; False where it is not there (any more)."""
         with store_errors():
             done = await self.collection.update_one(
-                {"_id": subject, "recovery": digest}, {"$pull": {"recovery": digest}}
+                {"_id": subject, "recovery": digest}, {"$pull": {"recovery": digest}, "$inc": {"rev": 1}}
             )
         return done.modified_count == 1
 
     async def rehash(self, subject: str, before: str, after: str) -> None:
         """Keep the same password under newer parameters."""
-        with store_errors():
-            await self.collection.update_one({"_id": subject, "password": before}, {"$set": {"password": after}})
+        account = await self.get(subject)
+        if account is not None and account.password == before:
+            await self.save(account.model_copy(update={"password": after}))
 
     async def expire_invitations(self, now: datetime) -> int:
         """Forget invitations whose time is over: what cannot be used need not be kept."""
@@ -108,16 +122,27 @@ class AccountStore:
             late = await self.collection.find({"state": AccountState.INVITED.value}).to_list(None)
             count = 0
             for document in late:
-                account = _account(document)
-                if account.invitation is not None and account.invitation.expires_at <= now:
+                account = self._read(document)
+                if not account.altered and account.invitation is not None and account.invitation.expires_at <= now:
                     count += await self.save(account.model_copy(update={"invitation": None})) is not None
         return count
 
     async def _one(self, wanted: Document) -> Account | None:
         with store_errors():
             found = await self.collection.find_one(wanted)
-        return _account(found) if found is not None else None
+        if found is None:
+            return None
+        account = self._read(found)
+        if account.altered:
+            ALTERED.labels("account").inc()
+            _log.error("accounts.altered", subject=account.subject)
+            return None
+        return account
 
+    def _fields(self, account: Account) -> Document:
+        return {**account.model_dump(exclude={"subject"}), "seal": self._marks.account_seal(account)}
 
-def _account(document: Document) -> Account:
-    return Account.model_validate({**document, "subject": document["_id"]})
+    def _read(self, document: Document) -> Account:
+        account = Account.model_validate({**document, "subject": document["_id"]})
+        genuine = same(str(document.get("seal", "")), self._marks.account_seal(account))
+        return account if genuine else account.model_copy(update={"altered": True})

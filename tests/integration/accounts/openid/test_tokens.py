@@ -41,9 +41,7 @@ async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key
     notify: Process, provider: httpx.AsyncClient, issuer: str, bench: Bench
 ) -> None:
     await person(provider, "dana", "jeju-counsellors")
-    settings = AccountSettings.model_validate(
-        {"master_key": bench.master_key, "IEUM_AUDIT_KEY": bench.audit_key, **wanted(issuer)}
-    )
+    settings = AccountSettings.model_validate({**bench.keys(), **wanted(issuer)})
     reader = Provider(settings, bytes(32), bench.clock, notify.accounts.http)
     good = await a_token(provider, CLIENT, "n1")
     assert (await reader.verified(good, "n1")).subject == "dana"
