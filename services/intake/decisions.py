@@ -106,9 +106,10 @@ class Decisions:
                 reason=reason,
                 category=category,
             )
-            own = retention.category_of(facts.harm_types, facts.age_band)
+            life = erasure.life_of(document)
+            own = retention.category_in(facts, life)
             started = retention.first_seen(progress)
-            return erasure.decided(erasure.life_of(document), decision, category=own, started=started, now=now)
+            return erasure.decided(life, decision, category=own, started=started, now=now)
 
         kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"
         await self._record(request, principal, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)

@@ -40,9 +40,7 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
             kept=lists[KEPT_SINCE],
             alarms=lists[ALARM_SINCE],
             may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
-            choices_for=lambda row: retention.choices_for(
-                retention.category_of(row.facts.harm_types, row.facts.age_band)
-            ),
+            choices_for=lambda row: retention.choices_for(retention.category_in(row.facts, row.life)),
             table=list(retention.TABLE.values()),
             words=erasure_words,
             to_destroy=erasure.REASONS_TO_DESTROY,

@@ -155,6 +155,8 @@ class ReceiptDesk:
         self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken
     ) -> Step:
         before = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+        if erasure.made_by_other(life, before) and erasure.stood_by(life) and amending.reaches(asked):
+            raise RefusedError("not_with_this_receipt")
         key = self._key_of(document)
         now, version = taken.at, document["intake_version"] + 1
         try:
@@ -174,9 +176,8 @@ class ReceiptDesk:
             fields["consents"] = asked.consents.model_dump(mode="json")
             if document.get("consents"):
                 pushed["earlier_consents"] = {**document["consents"], "until": now}
-        special = erasure.specials(facts, erasure.specials(before, life.special))
         return Step(
-            life=life.model_copy(update={"special": special}),
+            life=erasure.amended(life, before, facts),
             fields=fields,
             pushed={**pushed, **noted(mark, taken)},
             events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),

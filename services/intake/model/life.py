@@ -110,6 +110,8 @@ class Life(_Frozen):
 
     special: tuple[Special, ...] = ()
     """Reasons that ever applied; an amendment takes none away."""
+    strictest: Category | None = None
+    """The longest-kept line of the table that earlier facts fell under; None: the facts were never amended."""
     confirmed_at: datetime | None = None
     """When the person harmed confirmed a report made by somebody else, by an own channel."""
     confirmed_by: str | None = None
@@ -120,6 +122,8 @@ class Life(_Frozen):
     decisions: tuple[Decision, ...] = ()
     plan: Plan | None = None
     erased_at: datetime | None = None
+    by_other: bool = False
+    """Only in what stays of an erased report: the receipt may not say what was decided."""
 
 
 NEW = Life()

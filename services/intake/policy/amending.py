@@ -72,6 +72,11 @@ def touched(amendment: Amendment) -> frozenset[str]:
     return frozenset(parts | ({"answers"} if any(name in said for name in _ANSWERS) else set()))
 
 
+def reaches(amendment: Amendment) -> bool:
+    """Whether it changes whom the centre contacts, on whose behalf, or what was agreed to."""
+    return not {"contact", "on_behalf", "consents"}.isdisjoint(_said(amendment))
+
+
 def latest(opened: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  # any JSON
     """The newest of a part: ``part``, then ``part:2``, ``part:5`` … by the version that brought it."""
     versions = {0: part} | {int(name.rpartition(":")[2]): name for name in opened if name.startswith(f"{part}:")}

@@ -18,7 +18,7 @@ from services.intake.model.life import (
     Special,
     Withdrawal,
 )
-from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict, choices_for, ends
+from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict, category_in, choices_for, ends, stricter
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, HarmType, Role
 
@@ -69,6 +69,11 @@ def limited(life: Life, role: Role) -> bool:
     return by_other and life.confirmed_at is None
 
 
+def silent(life: Life) -> bool:
+    """Whether it was erased after somebody else withdrew it: the receipt says withdrawn, as if it were still kept."""
+    return life.erased_at is not None and life.by_other and life.withdrawal is not None
+
+
 def made_by_other(life: Life, facts: ReportFacts) -> bool:
     """Whether somebody else than the person harmed made it, and so holds its receipt."""
     return not BY_OTHERS.isdisjoint(specials(facts, life.special))
@@ -77,6 +82,16 @@ def made_by_other(life: Life, facts: ReportFacts) -> bool:
 def stood_by(life: Life) -> bool:
     """Whether the person harmed was reached and stands by the report: confirmed it, or objected to its withdrawal."""
     return life.confirmed_at is not None or any(made.reason is Reason.VICTIM_OBJECTS for made in life.decisions)
+
+
+def amended(life: Life, before: ReportFacts, after: ReportFacts) -> Life:
+    """The life after an amendment: what ever made the report special, or kept longer, still counts."""
+    strictest = category_in(before, life)
+    return _changed(
+        life,
+        special=specials(after, specials(before, life.special)),
+        strictest=stricter(strictest, category_in(after, life)),
+    )
 
 
 def fate_of(life: Life) -> Fate | None:
@@ -121,6 +136,8 @@ def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool
 
 def reinstated(life: Life, now: datetime) -> Life:
     """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``."""
+    if silent(life):
+        raise RefusedError("too_late")
     if life.erased_at is not None:
         raise RefusedError("erased")
     if life.withdrawal is None:
@@ -218,10 +235,10 @@ def unplanned(life: Life, now: datetime) -> Life:
 def tombstone(life: Life, now: datetime) -> Life:
     """What stays of a life: dates."""
     gone = life.withdrawal
-    return Life(
-        withdrawal=Withdrawal(at=gone.at, undo_until=gone.at) if gone else None,
-        erased_at=now,
-    )
+    by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
+    if gone is not None and not by_other:
+        gone = Withdrawal(at=gone.at, undo_until=gone.at)
+    return Life(withdrawal=gone, erased_at=now, by_other=by_other)
 
 
 def _out_of_time(life: Life, now: datetime) -> bool:

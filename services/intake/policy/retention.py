@@ -83,6 +83,7 @@ _IMAGES: Final = frozenset(
     }
 )
 """Harms with sexual images in them: of a person under 19 they are child sexual exploitation material."""
+_STRICTNESS: Final = (Category.PERMANENT, Category.TEN_YEARS, Category.FIVE_YEARS, Category.AT_ONCE)
 
 
 class Standing(StrEnum):
@@ -114,6 +115,16 @@ def category_of(harm_types: tuple[HarmType, ...], age_band: AgeBand) -> Category
     return Category.FIVE_YEARS
 
 
+def stricter(one: Category, other: Category | None) -> Category:
+    """Whichever keeps longer."""
+    return one if other is None or _STRICTNESS.index(one) <= _STRICTNESS.index(other) else other
+
+
+def category_in(facts: ReportFacts, life: Life) -> Category:
+    """The line a report falls under now: what its facts say, or said before an amendment, whichever keeps longer."""
+    return stricter(category_of(facts.harm_types, facts.age_band), life.strictest)
+
+
 def choices_for(category: Category) -> tuple[Category, ...]:
     """The lines a lead may keep a withdrawn report of this category under."""
     kept = (Category.PERMANENT,) if category is Category.PERMANENT else ()
@@ -134,7 +145,7 @@ def ends(category: Category, started: datetime) -> datetime | None:
 
 def judge(facts: ReportFacts, received_at: datetime, life: Life, progress: Progress, now: datetime) -> Verdict:
     """What the table says now. A withdrawn report is never due unless a lead kept it, and then until their date."""
-    category = category_of(facts.harm_types, facts.age_band)
+    category = category_in(facts, life)
     if life.withdrawal is not None:
         last = life.decisions[-1] if life.decisions else None
         if last is None or last.destroy or last.keep_until is None:

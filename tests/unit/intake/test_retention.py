@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.intake.model.life import NEW, Category, Decision, Life, Reason, Withdrawal
 from services.intake.model.report import Ownership, Progress, Work
-from services.intake.policy import retention
+from services.intake.policy import erasure, retention
 from services.intake.policy.retention import Standing, ends, judge
 from shared.clock import SEOUL
 from shared.events.vocabulary import AgeBand, EndReason, HarmType
@@ -119,3 +119,16 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
     for_ever = Life(withdrawal=gone, decisions=(kept.model_copy(update={"keep_until": None}),))
     assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
     assert judge(facts(), NOW, Life(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
+
+
+def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
+    before, after = facts(harm_types=(HarmType.CHILD_MATERIAL,)), facts()
+    life = erasure.amended(NEW, before, after)
+    assert life.strictest is Category.PERMANENT
+    assert retention.category_in(after, life) is Category.PERMANENT
+    again = erasure.amended(life, after, after)
+    verdict = judge(after, NOW, Life.model_validate(again.model_dump()), CLOSED, NOW + 90 * YEARS)
+    assert (verdict.standing, verdict.category) == (Standing.KEPT, Category.PERMANENT)
+    assert judge(after, NOW, erasure.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing is Standing.DUE
+    longer = erasure.amended(NEW, after, before)
+    assert retention.category_in(after, longer) is Category.PERMANENT
