@@ -175,7 +175,7 @@ def open_life(document: Document) -> Life:
     life = erasure.life_of(document)
     access = erasure.access_of(life)
     if access is not Access.OPEN:
-        raise RefusedError("erased" if access is Access.ERASED else "withdrawn")
+        raise RefusedError("erased" if access is Access.ERASED and not erasure.silent(life) else "withdrawn")
     return life
 
 

@@ -84,7 +84,9 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         """Contact stops and nobody can open it from now on; after 72 hours, or `at_once`, its key is destroyed.
 
         Reports about child material, about children under 14, or made by somebody else are sealed as well, and a
-        lead of the centre decides what the law lets be destroyed (`erasure` is `decision`).
+        lead of the centre decides what the law lets be destroyed (`erasure` is `decision`). For reports made by
+        somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
+        refused: 409 `not_with_this_receipt`.
         """
         return await desk.withdraw(await _read(request, WithdrawalAsked), request)
 

@@ -30,12 +30,19 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What the page shows. Of contact, answers and relation only the newest: an older number may be unsafe."""
+    """What the page shows. Of contact, answers and relation only the newest: an older number may be unsafe.
+
+    Where somebody else reported, that person may have changed whom the centre calls, so what was there before is shown.
+    """
 
     received_at: datetime
     contact: Mapping[str, Any]
     contact_at: datetime
+    earlier_contacts: tuple[Said, ...]
+    """Newest first; only of reports made by somebody else."""
+    contact_changed_at: datetime | None
     on_behalf: Mapping[str, Any]
+    earlier_on_behalf: tuple[Said, ...]
     answers: Mapping[str, Any]
     narratives: tuple[Said, ...]
     urls: tuple[Said, ...]
@@ -70,6 +77,14 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
     contact, answers = newest("contact"), newest("answers").value
     deadline = answers.get("threat_deadline")
     life = document.get("life") or {}
+    by_other = document["facts"]["role"] != "victim"
+
+    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:
+        found = [Said(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
+        if by_other and found and found[0].number > _FIRST:
+            found.insert(0, Said(received_at, _FIRST, missing))
+        return tuple(reversed(found[:-1])) if by_other else ()
+
     messages = [
         Said(left.get(number, received_at), number, value)
         for name, value in parts.items()
@@ -79,7 +94,10 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         received_at=received_at,
         contact={**_NO_CONTACT, **contact.value},
         contact_at=contact.at,
+        earlier_contacts=(before := earlier("contact", _NO_CONTACT)),
+        contact_changed_at=contact.at if before else None,
         on_behalf={**_NOT_SAID, **newest("on_behalf").value},
+        earlier_on_behalf=earlier("on_behalf", _NOT_SAID),
         answers={name: value for name, value in answers.items() if name != "threat_deadline"},
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),

@@ -213,6 +213,25 @@ async def test_a_victims_own_report_needs_no_confirmation(desk: Desk) -> None:
     assert await confirm(desk, desk.people.cookie("busan", "lead"), form) == 409
 
 
+async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(desk: Desk) -> None:
+    someone = await holder(desk, role="representative", on_behalf={"relation": "lineal"})
+    await owned(someone, "busan", seen=True)
+    theirs = {"channels": ["phone"], "phone": "010-9999-8888"}
+    await someone.done("amend", contact=theirs)
+    ticket = desk.people.ticket(someone.report_id, "busan")
+    headers = {"Accept": "text/html", "Accept-Language": "en"}
+    details = (await desk.http.post("/details", data={"ticket": ticket}, headers=headers)).text
+    assert "Changed by whoever reported" in details
+    assert details.index("010-9999-8888") < details.index("010-2468-1357")
+    form = {"report_id": someone.report_id, "way": "phone"}
+    assert await confirm(desk, desk.people.cookie("busan", "counsellor"), form) == 200
+    for body in ({"contact": theirs}, {"on_behalf": {"relation": "other"}}, {"consents": {"version": "2026-11"}}):
+        refused = await someone.post("amend", **body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt"), body
+    await someone.done("amend", narrative="more")
+    assert (await someone.post("withdraw")).json()["code"] == "not_with_this_receipt"
+
+
 async def confirm(desk: Desk, cookies: dict[str, str], form: dict[str, str]) -> int:
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = {"Sec-Fetch-Site": "same-origin"} | ({"Cookie": cookie} if cookie else {})

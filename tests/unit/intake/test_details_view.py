@@ -44,3 +44,22 @@ def test_a_deadline_is_a_time_and_no_answer() -> None:
     details = details_of(document(), {"answers": {"threatened": True, "threat_deadline": "2026-11-25T21:00:00+09:00"}})
     assert details.answers == {"threatened": True}
     assert details.threat_deadline == datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def test_contact_that_whoever_reported_changed_is_shown_with_what_was_there_before() -> None:
+    later = NOW + timedelta(hours=1)
+    parts = {
+        "contact": {"channels": ["phone"], "phone": "1"},
+        "contact:2": {"channels": ["phone"], "phone": "2"},
+        "on_behalf:2": {"relation": "other", "victim_agrees": True},
+    }
+    amendments = [{"number": 1, "at": later, "version": 2}]
+    by_other = document(facts={"role": "representative", "harm_types": ["other"]}, amendments=amendments)
+    details = details_of(by_other, parts)
+    assert (details.contact["phone"], details.contact_changed_at) == ("2", later)
+    assert [(said.at, said.value["phone"]) for said in details.earlier_contacts] == [(NOW, "1")]
+    assert [(said.at, said.value["victim_agrees"]) for said in details.earlier_on_behalf] == [(NOW, None)]
+    own = details_of(document(amendments=amendments), parts)
+    assert (own.earlier_contacts, own.contact_changed_at) == ((), None)
+    unchanged = details_of(by_other, {"contact": parts["contact"]})
+    assert (unchanged.earlier_contacts, unchanged.contact_changed_at) == ((), None)

@@ -6,16 +6,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.intake import projection
+from services.intake.changing import open_life
 from services.intake.gate import WRONG_PER_RECEIPT, StatusGate
 from services.intake.model.asking import plain_word
-from services.intake.model.life import Fate, Life, Withdrawal
+from services.intake.model.life import Category, Fate, Life, Reason, Withdrawal
 from services.intake.model.report import Ownership, Progress, State, Work
+from services.intake.policy import erasure
+from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.secret_word import Words
 from services.intake.turns import Turns
 from shared.clock import ManualClock
 from shared.events.vocabulary import EndReason, Role
-from tests.unit.intake.test_erasure import NOW, taken_back
+from tests.unit.intake.test_erasure import NOW, decide, decision, taken_back
 
 KEYS = LodgingKeys(b"r" * 32)
 OWNED = Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW)
@@ -107,3 +110,27 @@ def test_an_erased_report_says_so_and_no_more() -> None:
     life = Life(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
     told = projection.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
     assert (told.state, told.erasure, told.center_id) == (State.ERASED, Fate.ERASED, None)
+
+
+def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
+    withdrawn = taken_back(at_once=True, role=Role.REPRESENTATIVE)
+    destroy = decision(destroy=True, reason=Reason.VICTIM_AGREES)
+    keep = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
+    after = NOW + timedelta(hours=80)
+    lives = [withdrawn, decide(withdrawn, destroy, after), decide(withdrawn, keep, after)]
+    told = [projection.standing(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
+    stone = Life.model_validate(erasure.tombstone(lives[1], after).model_dump(exclude_none=True))
+    told.append(projection.standing(NOW, Progress(), stone))  # nothing but the tombstone is left by then
+    for one in told:
+        assert one.model_dump(exclude_none=True) == {
+            "state": State.WITHDRAWN,
+            "since": NOW,
+            "received_at": NOW,
+            "withdrawn_at": NOW,
+            "undo_until": NOW + timedelta(hours=72),
+            "limited": True,
+        }
+    with pytest.raises(RefusedError, match="too_late"):
+        erasure.reinstated(stone, after)
+    with pytest.raises(RefusedError, match="withdrawn"):
+        open_life({"life": stone.model_dump()})
