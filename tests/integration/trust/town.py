@@ -156,7 +156,9 @@ async def state(town: Town) -> dict[str, Any]:
     """Everything that nobody may change who may not, nor anybody with what is long over."""
     found: dict[str, Any] = {}
     for owner, lodged in town.reports.items():
-        found[owner] = (await town.stored(lodged.report_id), await town.case(lodged.report_id))
+        # What intake reads of the log about a report comes in its own time.
+        kept = {k: v for k, v in (await town.stored(lodged.report_id)).items() if k not in {"progress", "outbox"}}
+        found[owner] = (kept, await town.case(lodged.report_id))
     for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
     found["clients"] = [replace(one, last_used=None) for one in await town.intake.clients.clients.all()]
