@@ -13,15 +13,14 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake import refusals
-from services.intake.gate import StatusGate
 from services.intake.model.client import Client
 from services.intake.policy.credentials import NO_CREDENTIAL, Turned, judge
-from services.intake.policy.limits import Allowance, Bucket
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.store.clients import Clients
 from shared import log as logs
 from shared.audit.entries import by_other
 from shared.audit.model import Outcome
+from shared.audit.pace import Allowance, Bucket
 from shared.audit.store import AuditLog
 from shared.clock import Clock, seoul_day
 from shared.errors import TransientError
@@ -40,8 +39,6 @@ _AGAIN_S: Final = 0.5
 """The least time between two readings because of a credential nobody knew."""
 _MOST_WAITING: Final = 200
 """Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
-_NOTED_PER_MINUTE: Final = 30
-"""Refusals of one network that the audit takes; a flood of wrong credentials must not bury the rest."""
 STATE: Final = "client_id"
 """Where the id is left for the handler: ``request.state.client_id``."""
 
@@ -76,7 +73,6 @@ class ClientGate:
         self._buckets: dict[str, Bucket] = {}
         self._used: set[str] = set()
         self._written: dict[str, str] = {}
-        self._noted = StatusGate(_NOTED_PER_MINUTE, clock)
 
     def __call__(self, scope: Scope) -> "ClientDoor":
         """The door for one scope, as a dependency."""
@@ -189,10 +185,9 @@ class ClientGate:
 
     def _turned(self, request: Request, code: str, client_id: str | None) -> Problem:
         ASKED.labels(code).inc()
-        if not self._noted.wait(request.client.host if request.client else None):
-            actor = f"client:{client_id}" if client_id else None
-            at = self._clock.now()
-            self._audit.note(by_other(request, actor, Action.FRONT_END, at=at, reason=code, outcome=Outcome.REFUSED))
+        actor = f"client:{client_id}" if client_id else None
+        line = by_other(request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=Outcome.REFUSED)
+        self._audit.note(line, paced=True)  # also whose secret is known may send without end
         if code == NO_CREDENTIAL:
             said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
             return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)

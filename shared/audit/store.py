@@ -22,6 +22,8 @@ from shared.audit.chain import AuditKeys, Walk
 from shared.audit.documents import document_of, line_of
 from shared.audit.marks import CHECKPOINT, HEAD, Marks, refused_at
 from shared.audit.model import Entry, Finding, Line, Mark
+from shared.audit.pace import Allowance, Buckets
+from shared.audit.proving import end_of, prove
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -33,6 +35,10 @@ LINES: Final = "audit"
 LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
+_NOTES: Final = 2500
+"""Where so many wait, refusals are dropped: the rest of the queue is for what must be written before it may happen."""
+_STRANGERS_PER_MINUTE: Final = 30
+"""Refusals of callers nobody knows that are taken from one network; metrics count all of them."""
 _TRIES: Final = 60
 _STEP: Final = 50
 _DAY: Final = timedelta(days=1)
@@ -40,6 +46,11 @@ _SOON: Final = timedelta(minutes=1)
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
+PACED: Final = Counter(
+    "ieum_audit_refusals_beyond_pace",
+    "Refusals left out because their network had more than its number a minute.",
+    registry=REGISTRY,
+)
 FINDINGS: Final = Gauge("ieum_audit_findings", "What is wrong with the chain, as last looked.", registry=REGISTRY)
 
 
@@ -62,6 +73,8 @@ class AuditLog:
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._asides: set[asyncio.Task[None]] = set()
+        pace = Allowance(capacity=_STRANGERS_PER_MINUTE, per_second=_STRANGERS_PER_MINUTE / 60)
+        self._strangers: Final = Buckets(pace, clock)
 
     async def append(self, *entries: Entry) -> None:
         """Write; durable when it returns. Raises ``TransientError``: then what it is about must not happen.
@@ -76,8 +89,18 @@ class AuditLog:
             self._writer = asyncio.create_task(self._drain())
         await waiting.answer
 
-    def note(self, entry: Entry) -> None:
-        """Write soon, without waiting: for refusals, which happen whether or not the audit can take them."""
+    def note(self, entry: Entry, *, paced: bool = False) -> None:
+        """Write soon, without waiting: for refusals, which happen whether or not the audit can take them.
+
+        Anybody can cause refusals of nobody in particular, so those without an actor, and others that are ``paced``,
+        are taken at a limited rate from each network; and all of them only while there is room to spare.
+        """
+        if max(len(self._queue), len(self._asides)) >= _NOTES:
+            LOST.inc()
+            return
+        if (paced or entry.actor is None) and not self._strangers.taken(entry.where):
+            PACED.inc()
+            return
         aside = asyncio.create_task(self._noted(entry))
         self._asides.add(aside)
         aside.add_done_callback(self._asides.discard)
@@ -93,30 +116,7 @@ class AuditLog:
 
     async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
         """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
-        heads, checkpoint = await self.marks.heads(), await self.marks.get(CHECKPOINT)
-        end = await self._end()
-        findings: list[Finding] = []
-        walk = Walk(self.keys, self.service)
-        if checkpoint is not None:
-            if chain.genuine(self.keys, self.service, CHECKPOINT, checkpoint):
-                walk = Walk(self.keys, self.service, after=checkpoint.seq, previous=checkpoint.mac)
-            else:
-                findings.append(Finding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
-        if not heads and end:
-            findings.append(Finding("no_mark", None, "there are lines and no signed head beside them"))
-        for given in (*heads, *anchors):
-            if chain.genuine(self.keys, self.service, HEAD, given):
-                walk.want(given)
-            else:
-                findings.append(Finding("bad_mark", given.seq, f"the signed head at line {given.seq} was forged"))
-        with store_errors():
-            async for document in self.lines.find({}).hint([("$natural", 1)]):
-                line = line_of(document)
-                if line is None:
-                    findings.append(Finding("foreign", None, "there is something in the log that is no line"))
-                elif line.seq <= end:
-                    walk.feed(line)
-        return findings + walk.finish()
+        return await prove(self.keys, self.service, self.lines, self.marks, anchors)
 
     async def sweep(self) -> int:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
@@ -251,16 +251,11 @@ class AuditLog:
                 # The next head will take its place: keep it, so that what is missing stays missed.
                 _log.critical("audit.head_missing", chain=self.service, anchor=chain.shown(head))
                 await self.marks.keep(f"{HEAD}-{head.seq}-{head.mac[:8]}", head)
-        end = await self._end()
+        end = await end_of(self.lines)
         if end:
             found = await self._by_number([end])
             return end, str(found[end]["mac"])
         return (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
-
-    async def _end(self) -> int:
-        with store_errors():
-            last = await self.lines.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
-        return int(last[0]["_id"]) if last else 0
 
     async def _by_number(self, numbers: Iterable[int]) -> dict[int, Document]:
         found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers), {"mac": 1})  # type: ignore[arg-type]  # ids are numbers here

@@ -140,6 +140,14 @@ async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(desk: Desk) -> No
     assert (await opened(desk, ticket)).status_code == 200  # none of it used the real one up
 
 
+async def test_a_flood_of_what_is_no_ticket_leaves_thirty_lines_and_a_real_one_opens(desk: Desk) -> None:
+    report_id = await owned(desk)
+    for _ in range(60):
+        assert (await code_of(desk, "x"))[1] == "ticket_invalid"
+    assert 30 <= len(await lines(desk)) <= 35  # what comes back within a minute is taken again
+    assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == 200
+
+
 async def test_the_old_owner_is_refused_once_the_new_one_is_known(desk: Desk) -> None:
     report_id = await owned(desk)
     before = desk.people.ticket(report_id, "busan", ownership=1)

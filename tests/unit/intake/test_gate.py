@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.gate import StatusGate
-from services.intake.policy.limits import Allowance
+from shared.audit.pace import Allowance
 from shared.clock import ManualClock
 from shared.web.networks import network_of
 

@@ -1,0 +1,49 @@
+"""Reads a whole log and says what is wrong with it."""
+
+from collections.abc import Sequence
+
+from motor.motor_asyncio import AsyncIOMotorCollection
+
+from shared.audit import chain
+from shared.audit.chain import AuditKeys, Walk
+from shared.audit.documents import line_of
+from shared.audit.marks import CHECKPOINT, HEAD, Marks
+from shared.audit.model import Finding, Mark
+from shared.mongo import Document, store_errors
+
+Lines = AsyncIOMotorCollection[Document]
+
+
+async def prove(keys: AuditKeys, service: str, lines: "Lines", marks: Marks, anchors: Sequence[Mark]) -> list[Finding]:
+    """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
+    heads, checkpoint = await marks.heads(), await marks.get(CHECKPOINT)
+    end = await end_of(lines)
+    findings: list[Finding] = []
+    walk = Walk(keys, service)
+    if checkpoint is not None:
+        if chain.genuine(keys, service, CHECKPOINT, checkpoint):
+            walk = Walk(keys, service, after=checkpoint.seq, previous=checkpoint.mac)
+        else:
+            findings.append(Finding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
+    if not heads and end:
+        findings.append(Finding("no_mark", None, "there are lines and no signed head beside them"))
+    for given in (*heads, *anchors):
+        if chain.genuine(keys, service, HEAD, given):
+            walk.want(given)
+        else:
+            findings.append(Finding("bad_mark", given.seq, f"the signed head at line {given.seq} was forged"))
+    with store_errors():
+        async for document in lines.find({}).hint([("$natural", 1)]):
+            line = line_of(document)
+            if line is None:
+                findings.append(Finding("foreign", None, "there is something in the log that is no line"))
+            elif line.seq <= end:
+                walk.feed(line)
+    return findings + walk.finish()
+
+
+async def end_of(lines: "Lines") -> int:
+    """The number of the last line; 0 where there is none."""
+    with store_errors():
+        last = await lines.find({}, {"_id": 1}).sort("_id", -1).limit(1).to_list(1)
+    return int(last[0]["_id"]) if last else 0

@@ -1,0 +1,78 @@
+"""A flood of refusals fills neither the audit nor the queue of what must be written."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.audit import store
+from shared.audit.chain import AuditKeys
+from shared.audit.model import Entry, Outcome
+from shared.audit.store import LOST, PACED, AuditLog
+from shared.clock import ManualClock
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def refusal(where: str = "192.0.2.0/24", actor: str | None = None) -> Entry:
+    return Entry(at=NOW, action="details.open", where=where, outcome=Outcome.REFUSED, actor=actor)
+
+
+class Slow(AuditLog):
+    """A log whose store answers when it is let."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        collections: Any = dict.fromkeys(("audit", "audit_anchors"))
+        super().__init__(collections, AuditKeys(b"a" * 32), clock, "intake")
+        self.answers = asyncio.Event()
+        self.written: list[Entry] = []
+
+    async def _write(self, entries: list[Entry]) -> None:
+        await self.answers.wait()
+        self.written += entries
+
+
+async def test_a_network_nobody_knows_gets_thirty_lines_a_minute_and_the_rest_is_counted() -> None:
+    clock = ManualClock(NOW)
+    log = Slow(clock)
+    log.answers.set()
+    before = PACED._value.get()
+    for _ in range(200):
+        log.note(refusal())
+    log.note(refusal("198.51.100.0/24"))
+    for _ in range(40):
+        log.note(refusal(actor="s-1"))
+    await log.settle()
+    assert [
+        sum(entry.where == where and entry.actor is None for entry in log.written)
+        for where in ("192.0.2.0/24", "198.51.100.0/24")
+    ] == [30, 1]
+    assert sum(entry.actor == "s-1" for entry in log.written) == 40
+    assert PACED._value.get() - before == 170
+    await clock.advance(60)
+    for _ in range(200):
+        log.note(refusal(actor="client:known"), paced=True)
+    await log.settle()
+    assert sum(entry.actor == "client:known" for entry in log.written) == 30
+
+
+async def test_refusals_are_dropped_long_before_anything_is_refused_for_want_of_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "_WAITING", 20)
+    monkeypatch.setattr(store, "_NOTES", 10)
+    log = Slow(ManualClock(NOW))
+    before = LOST._value.get()
+    for _ in range(50):
+        log.note(refusal(actor="s-1"))
+    assert LOST._value.get() - before == 40
+    appended = [asyncio.create_task(log.append(refusal(actor="reporter"))) for _ in range(10)]
+    await asyncio.sleep(0)
+    log.note(refusal(actor="s-2"))
+    log.answers.set()
+    await asyncio.gather(*appended)
+    await log.settle()
+    assert [entry.actor for entry in log.written].count("reporter") == 10
+    assert [entry.actor for entry in log.written].count("s-1") == 10
+    assert "s-2" not in {entry.actor for entry in log.written}
