@@ -109,6 +109,7 @@ async def test_kill_9_again_and_again_changes_no_number(
         await until(far_enough, f"{goal:.0%} folded", ORPHANED_S)
         await asyncio.sleep(chance.random() * 0.05)  # the moment of death is the point: anywhere in a transaction
         worker.kill()
+        await numbers.undo_transactions_of_the_dead()
         deaths += 1
         seen = await numbers.next_offsets()
         worker.start()

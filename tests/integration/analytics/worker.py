@@ -111,6 +111,10 @@ class Numbers:
         client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value())
         self.database = client[f"{store.database_prefix}analytics"]
 
+    async def undo_transactions_of_the_dead(self) -> None:
+        """What the store does by itself after a minute, so that nobody waits for it."""
+        await self.database.client.admin.command("killAllSessions", [])
+
     async def next_offsets(self) -> int:
         """All stored offsets added up: how many records were folded or skipped so far."""
         return sum([sum(d["next"].values()) async for d in self.database.offsets.find({})])
