@@ -149,10 +149,14 @@ async def test_the_word_guards_every_change_and_is_kept_only_as_a_slow_hash(desk
         for word in (None, "wrong word"):
             answer = await someone.post(what, **body, **({"word": word} if word else {}))
             assert (answer.status_code, answer.json()["code"]) == (404, "unknown_receipt"), (what, word)
-    # Ten wrong tries for one receipt, and then it is held back, wherever they come from and whatever the word.
+    # Ten wrong tries for one receipt by one front end, and then that one is held back, whatever the word; not others.
     held = await someone.post("messages", text="x", word="초록 umbrella")
     assert (held.status_code, held.json()["code"]) == (429, "too_many_requests")
     assert int(held.headers["retry-after"]) > 60
+    elsewhere = await desk.http.post(
+        "/api/v1/receipts/withdraw", json={"receipt": someone.receipt, "word": "?"}, headers=desk.headers("kiosk")
+    )
+    assert elsewhere.status_code == 404
     assert (await desk.status(someone.receipt))["state"] == "received"
     after = await someone.stored()
     assert (after["intake_version"], after["word"]) == (1, stored["word"])

@@ -1,0 +1,74 @@
+"""Who is let in with a receipt, and who is held back: without store, bus or audit."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.intake.gate import WRONG_FROM_PLACE, StatusGate
+from services.intake.holder import Holders
+from services.intake.model import receipts
+from services.intake.model.asking import ReceiptQuestion
+from services.intake.policy import lodging
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.secret_word import Words
+from shared.clock import ManualClock
+from shared.web.problems import Problem
+from tests.unit.intake.test_erasure import NOW
+
+KEYS = LodgingKeys(b"r" * 32)
+RECEIPT = receipts.from_number(572)
+
+
+class Kept:
+    """The store's part: one report."""
+
+    def __init__(self, word: str | None) -> None:
+        self.document: dict[str, Any] = {"_id": "one", **({"word": word} if word else {})}
+
+    async def of_receipt(self, name: str) -> dict[str, Any] | None:
+        return self.document if name == lodging.receipt_hash(KEYS, RECEIPT) else None
+
+
+def holders(word: str | None = None, per_minute: int = 1000) -> Holders:
+    kept: Any = Kept(word)
+    trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
+    return Holders(kept, KEYS, StatusGate(per_minute, ManualClock(NOW)), Words(KEYS), trail, wrong_takes_s=0)
+
+
+async def code(door: Holders, host: str, *, word: str | None, client: str | None = None) -> str:
+    request: Any = SimpleNamespace(
+        client=SimpleNamespace(host=host), state=SimpleNamespace(**({"client_id": client} if client else {}))
+    )
+    question = ReceiptQuestion(receipt=RECEIPT, word=word)
+    try:
+        await door.admit(question, request, "receipts.withdraw")
+    except Problem as problem:
+        return problem.code
+    return "in"
+
+
+async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere() -> None:
+    door = holders(await Words(KEYS).hashed("one", "umbrella"))
+    for _ in range(WRONG_FROM_PLACE):
+        assert await code(door, "203.0.113.5", word="wrong") == "unknown_receipt"
+    assert await code(door, "203.0.113.5", word="umbrella") == "too_many_requests"
+    assert await code(door, "198.51.100.1", word="umbrella") == "in"
+
+
+async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
+    door = holders()
+    gate = door._gate
+    name = lodging.receipt_hash(KEYS, RECEIPT)
+    for n in range(100):
+        gate.was_wrong(f"10.0.{n}.1", name)
+    assert gate.wait_for(name, "203.0.113.5") > 0
+    assert await code(door, "203.0.113.5", word=None) == "in"
+    assert await code(door, "203.0.113.5", word="whatever") == "in"
+
+
+@pytest.mark.parametrize(("client", "last"), [("kiosk", "in"), (None, "too_many_requests")])
+async def test_people_are_counted_by_network_and_front_ends_by_their_own_door(client: str | None, last: str) -> None:
+    door = holders(per_minute=3)
+    said = [await code(door, "203.0.113.5", word=None, client=client) for _ in range(4)]
+    assert said == ["in", "in", "in", last]
