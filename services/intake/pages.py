@@ -17,16 +17,26 @@ from services.intake.policy.lodging import ConflictError
 from services.intake.reception import Lodgement, Reception
 from services.intake.rendering import form, words
 from services.intake.rendering.form import FieldProblem, Typed
+from shared.audit.pace import Allowance, Buckets
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
 from shared.errors import TransientError
+from shared.web.app import Problem
 from shared.web.gate import OPEN
+from shared.web.networks import network_of
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop as n
 
 _KEY_LENGTH: Final = 32
 """Characters of a form's idempotency key: 24 random bytes in base64."""
 
+WORDS_PER_MINUTE: Final = 10
+"""Reports with a word of their own that one network may lodge by the form, at once and again within each minute."""
+
+_TOO_MANY_WORDS: Final = n(
+    "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
+    "network. Press the button again in a moment, or leave the word empty: you can set it later with your receipt."
+)
 _SENT_BEFORE: Final = n(
     "This form was sent before, and that report is safe. If you changed something and want to send it as a second "
     "report, press the button again."
@@ -41,6 +51,7 @@ def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     public = _PublicPages(pages, clock)
+    words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     @routes.get("/")
     async def blank(request: Request) -> Response:
@@ -62,6 +73,8 @@ def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
         if problems:
             return public.form(request, typed, key=key, problems=problems, status=422)
         try:
+            if submission.word is not None:
+                _not_too_many(words_set, request)
             lodged = await reception.lodge(submission, front_end=FORM_FRONT_END, idempotency_key=key)
         except NotAdmittedError as error:
             refusals.counted(error)
@@ -71,9 +84,12 @@ def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
         except ConflictError as error:
             refusals.counted(error)
             return public.form(request, typed, key=_new_key(), notice=_SENT_BEFORE, status=409)
-        except TransientError as error:
-            refusals.counted(error)
-            return public.form(request, typed, key=key, notice=_AWAY, status=503)
+        except (Problem, TransientError) as error:
+            refused = refusals.counted(error)
+            notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
+            page = public.form(request, typed, key=key, notice=notice, status=refused.status_code)
+            page.headers.update(refused.headers or {})
+            return page
         return public.receipt(request, lodged, submission)
 
     return routes
@@ -155,6 +171,14 @@ class _PublicPages:
         korean = self._pages.language(request) == "ko"
         found = [center(center_id) for center_id in CENTER_IDS]
         return [(c.id, c.short_ko if korean else c.short_en) for c in found]
+
+
+def _not_too_many(words_set: Buckets, request: Request) -> None:
+    network = network_of(request.client.host if request.client else None)
+    wait = words_set.wait(network)
+    if wait:
+        raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
+    words_set.draw(network, 1.0)
 
 
 def _new_key() -> str:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from services.intake import refusals
 from services.intake.changing import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
+from services.intake.holder import unavailable
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.life import Life
 from services.intake.model.report import StatusAnswer, Taken
@@ -143,7 +144,10 @@ class ReceiptDesk:
         document = await self._changer.holders.admit(asked, request, "receipts.word")
         if document.get("word") is not None and asked.new_word is None:
             return told(document)  # it is the word that is set, or nobody would have come this far
-        stored = await self._words.hashed(document["_id"], fresh)
+        try:
+            stored = await self._words.hashed(document["_id"], fresh)
+        except TransientError:
+            raise unavailable() from None
 
         def judge(known: Document, _: datetime) -> Step:
             open_life(known)

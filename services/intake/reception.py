@@ -98,7 +98,7 @@ class Reception:
             event=event,
         )
         if submission.word is not None:
-            document["word"] = await self._words.hashed(report_id, submission.word)
+            document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
         kept = await self._keep(document)
         if kept.repeated:
             REPEATED.inc()

@@ -134,6 +134,18 @@ async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None
     assert (await press(someone, "message", text="x", word="rain coat")).status_code == 200
 
 
+async def test_reports_with_a_word_are_limited_by_network_and_those_without_are_not(desk: Desk) -> None:
+    form = {"role": "victim", "harm_types": "other", "narrative": "kept as typed"}
+    answers = [await desk.http.post("/?lang=en", data={**form, "word": "umbrella"}) for _ in range(12)]
+    assert {answer.status_code for answer in answers[:10]} == {200}
+    refused = answers[-1]
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= 6
+    assert "kept as typed" in refused.text
+    assert "leave the word empty" in refused.text
+    assert (await desk.http.post("/?lang=en", data=form)).status_code == 200
+
+
 def _told(page: httpx.Response, someone: Holder) -> str:
     """A page without what is its own: receipt, random key."""
     return re.sub(r'name="idempotency_key" value="[^"]*"', "", page.text.replace(someone.receipt, ""))

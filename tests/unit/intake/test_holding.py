@@ -7,16 +7,17 @@ import pytest
 
 from services.intake import projection
 from services.intake.changing import open_life
-from services.intake.gate import WRONG_PER_RECEIPT, StatusGate
+from services.intake.gate import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, StatusGate
 from services.intake.model.asking import plain_word
 from services.intake.model.life import Category, Fate, Life, Reason, Withdrawal
 from services.intake.model.report import Ownership, Progress, State, Work
 from services.intake.policy import erasure
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
-from services.intake.secret_word import Words
+from services.intake.secret_word import WAITING, Words
 from services.intake.turns import Turns
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
 from tests.unit.intake.test_erasure import NOW, decide, decision, taken_back
 
@@ -66,16 +67,34 @@ async def test_turns_are_taken_one_by_one_and_forgotten() -> None:
     assert not turns._locks
 
 
-async def test_wrong_tries_for_one_receipt_are_held_back_from_wherever_they_come() -> None:
+async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether() -> None:
     clock = ManualClock(NOW)
     gate = StatusGate(1000, clock)
+    for _ in range(WRONG_FROM_PLACE):
+        assert gate.wait_for("receipt", "203.0.113.5") == 0
+        gate.was_wrong("203.0.113.5", "receipt")
+    assert 0 < gate.wait_for("receipt", "203.0.113.9") <= 3600 / WRONG_FROM_PLACE
+    assert gate.wait_for("receipt", "198.51.100.1") == 0
+    assert gate.wait_for("receipt", "203.0.113.5", "kiosk") == 0
+    assert gate.wait_for("another", "203.0.113.5") == 0
+    await clock.advance(3600 / WRONG_FROM_PLACE + 1)
+    assert gate.wait_for("receipt", "203.0.113.5") == 0
     for n in range(WRONG_PER_RECEIPT):
-        assert gate.wait_for("receipt") == 0
-        gate.was_wrong(f"203.0.{n}.5", "receipt")
-    assert 0 < gate.wait_for("receipt") <= 3600 / WRONG_PER_RECEIPT
-    assert gate.wait_for("another") == 0
-    await clock.advance(3600 / WRONG_PER_RECEIPT + 1)
-    assert gate.wait_for("receipt") == 0
+        gate.was_wrong(f"10.0.{n}.5", "receipt")
+    assert gate.wait_for("receipt", "198.51.100.1") > 0
+
+
+async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:
+    words = Words(KEYS)
+    stored = await words.hashed("one", "umbrella")
+    flood = [asyncio.create_task(words.hashed(str(n), "umbrella", lodging=True)) for n in range(3 * WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(TransientError):
+        await words.hashed("x", "umbrella", lodging=True)
+    assert await words.fits("one", stored, "umbrella")
+    answers = await asyncio.gather(*flood, return_exceptions=True)
+    assert sum(isinstance(answer, str) for answer in answers) == WAITING + 1
+    assert await words.hashed("x", "umbrella", lodging=True)
 
 
 def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
