@@ -85,6 +85,8 @@ class Action(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_CHECK = "audit.check"
     ACCOUNTS_MANAGE = "accounts.manage"
+    ACCOUNTS_RELEASE = "accounts.release"
+    """Let in whom an administrator made or reset."""
     CLIENTS_MANAGE = "clients.manage"
 
 
@@ -117,6 +119,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.AUDIT_READ: {_AUDITOR: _A},
     Action.AUDIT_CHECK: {_AUDITOR: _A},
     Action.ACCOUNTS_MANAGE: {_ADMIN: _S},
+    Action.ACCOUNTS_RELEASE: {_LEAD: _O, _ADMIN: _S},
     Action.CLIENTS_MANAGE: {_ADMIN: _S},
 }
 

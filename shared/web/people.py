@@ -46,6 +46,7 @@ LINKS: Final = (
     Link("intake", "/audit", gettext_noop("Audit of details"), Action.AUDIT_READ),
     Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),
     Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
+    Link("notify", "/releases", gettext_noop("Account releases"), Action.ACCOUNTS_RELEASE),
     Link("intake", "/clients", gettext_noop("Front ends"), Action.CLIENTS_MANAGE, of=centers.CENTRAL),
 )
 _PUBLIC: Final = ("/",)

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from services.notify.accounts.enrolment import digests, new_codes, new_invitation
-from services.notify.accounts.model import Account, AccountState, Ending, RefusedError
-from services.notify.accounts.policy import Wrong, change_wrong, normal, roles_wrong
+from services.notify.accounts.model import Account, AccountState, Ending, RefusedError, Waiting
+from services.notify.accounts.policy import Wrong, change_wrong, normal, release_wrong, roles_wrong, waiting
 from services.notify.accounts.proofs import Passwords, Vault, new_secret, new_subject, new_totp
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.sign_in import TOTP_FIELD
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import By, Trail, What, line
+from shared.audit.model import SYSTEM
 from shared.centers import CENTRAL
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -62,6 +63,7 @@ class Administration:
         account = self._new(name, display, organisation, roles).model_copy(
             update={"invitation": invitation, "break_glass": break_glass}
         )
+        account = account.model_copy(update={"waits": self._waits(who, account, roles, anew=True)})
         return await self._added(who, account), code
 
     async def create_ready(
@@ -91,7 +93,24 @@ class Administration:
             raise RefusedError(wrong)
         before, after = " ".join(sorted(account.roles)), " ".join(sorted(roles))
         await self._said(who, What.ROLES, account, reason, before=before, after=after)
-        return await self._saved(account, Ending.ROLES_CHANGED, roles=_ordered(roles))
+        waits = self._waits(who, account, roles, anew=False)
+        return await self._saved(account, Ending.ROLES_CHANGED, roles=_ordered(roles), waits=waits)
+
+    async def release(self, who: By, account: Account, rev: int) -> Account:
+        """Let somebody in whom another administrator made, reset or gave more; ``rev`` as they saw it.
+
+        Raises ``RefusedError``.
+        """
+        if account.rev != rev:
+            raise RefusedError("changed_meanwhile")
+        wrong = release_wrong(account, who.subject or "")
+        if wrong is not None or account.waits is None:
+            raise RefusedError(wrong or Wrong.NOT_WAITING)
+        await self._said(who, What.RELEASE, account, None, asked_by=" ".join(account.waits.by))
+        after = await self._accounts.save(account.model_copy(update={"waits": None, "changed_at": self._clock.now()}))
+        if after is None:
+            raise RefusedError("changed_meanwhile")
+        return after
 
     async def disable(self, who: By, account: Account, reason: str) -> Account:
         """Let them in no more, from now on. Raises ``RefusedError``."""
@@ -105,7 +124,8 @@ class Administration:
         """Let them in again, by a new invitation; people of the OpenID provider need none (the code is empty)."""
         if account.external:
             await self._said(who, What.ENABLE, account, reason)
-            return await self._saved(account, Ending.DISABLED, state=AccountState.ACTIVE), ""
+            waits = self._waits(who, account, account.roles, anew=True)
+            return await self._saved(account, Ending.DISABLED, state=AccountState.ACTIVE, waits=waits), ""
         return await self._invite(who, What.ENABLE, account, reason)
 
     async def reset(self, who: By, account: Account, reason: str) -> tuple[Account, str]:
@@ -127,12 +147,17 @@ class Administration:
             Ending.FACTOR_RESET,
             state=AccountState.INVITED,
             invitation=invitation,
+            waits=self._waits(who, account, account.roles, anew=True),
             password=None,
             totp=None,
             totp_step=0,
             recovery=(),
         )
         return after, code
+
+    def _waits(self, who: By, account: Account, roles: Collection[StaffRole], *, anew: bool) -> Waiting | None:
+        by = None if who.subject == SYSTEM else who.subject or ""
+        return waiting(account, roles, by, self._clock.now(), anew=anew)
 
     def _new(self, name: str, display: str, organisation: str, roles: Collection[StaffRole]) -> Account:
         wrong = roles_wrong(organisation, roles)
@@ -170,7 +195,8 @@ class Administration:
         await self._trail.append(line(who, what, self._clock.now(), reason=reason, account=account.subject, **detail))
 
     async def _saved(self, account: Account, why: Ending, **update: object) -> Account:
-        changed = account.model_copy(update={**update, "changed_at": self._clock.now()})
+        now = self._clock.now()
+        changed = account.model_copy(update={**update, "changed_at": now, "sessions_from": now, "session_kept": ""})
         after = await self._accounts.save(changed)
         if after is None:
             raise RefusedError("changed_meanwhile")

@@ -27,8 +27,11 @@ from shared.web.translations import gettext_noop
 WORDS: Final = {
     "wrong_sign_in": gettext_noop("Account, password and code do not fit together."),
     "wait": gettext_noop("Too many attempts. Please wait, or use a recovery code."),
+    "waits_for_release": gettext_noop(
+        "Your account is set up and waits for release by a lead or a second administrator."
+    ),
 }
-STATUS: Final = {"wrong_sign_in": 401, "wait": 429}
+STATUS: Final = {"wrong_sign_in": 401, "wait": 429, "waits_for_release": 403}
 
 
 class SignInRequest(BaseModel):
@@ -83,7 +86,10 @@ def account_router(
 
     @router.post("/sign-in", dependencies=[Depends(OPEN)])
     async def enter(request: Request, body: SignInRequest) -> SignedIn:
-        """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures."""
+        """Sign in. 401 `wrong_sign_in` for every reason there is; 429 `wait` after several failures.
+
+        403 `waits_for_release`, to who gave both factors: an administrator made or changed the account.
+        """
         attempt = Attempt(
             body.account, body.password, body.code, where_of(request), request.cookies.get(DEVICE_COOKIE, "")
         )

@@ -103,7 +103,8 @@ class Enrolment:
         await self._sign_in.confirm(account, before, code)
         hashed = await self._passwords.hashed(after)
         await self._trail.append(line(who, What.PASSWORD, self._clock.now()))
-        await self._change(account.subject, {"password": hashed})
+        begins = self._clock.now()
+        await self._change(account.subject, {"password": hashed, "sessions_from": begins, "session_kept": session})
         return await self._sessions.end(account.subject, Ending.PASSWORD_CHANGED, but=session)
 
     async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:

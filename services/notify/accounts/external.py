@@ -49,6 +49,9 @@ class External:
             await self.refused(who, "wrong_sign_in", account)
             raise RefusedError("wrong_sign_in")
         account = await self._in_step(account, person, organisation, roles, who)
+        if account.waits is not None:
+            await self.refused(who, "waits_for_release", account)
+            raise RefusedError("waits_for_release")
         known = By(account.subject, organisation, tuple(sorted(roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, self._clock.now(), way="openid"))
         issued = await self._sessions.begin(account.subject)

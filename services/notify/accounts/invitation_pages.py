@@ -70,6 +70,11 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
             longest=LONGEST,
         )
 
+    def codes_page(request: Request, codes: list[str], onward: str, *, waiting: bool = False) -> Response:
+        return pages.render(
+            request, "accounts/recovery-codes.html", codes=codes, onward=onward, fresh=not waiting, waiting=waiting
+        )
+
     async def complete(
         request: Request, invitation: str, offer: Offer, given: tuple[str, str, str], who: By
     ) -> Response:
@@ -84,12 +89,12 @@ def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment,
             return choose(request, invitation, offer, error.code)
         await end_the_old(request, sessions)
         issued = await sessions.begin(account.subject)
+        if issued is None and account.waits is not None:
+            return codes_page(request, codes, "/session", waiting=True)
         if issued is None:
             raise RefusedError("no_invitation")
         request.state.principal = issued.principal
-        page = pages.render(
-            request, "accounts/recovery-codes.html", codes=codes, onward=home_of(issued.principal, urls), fresh=True
-        )
+        page = codes_page(request, codes, home_of(issued.principal, urls))
         set_session(page, issued, secure=pages.secure(request))
         device = sign_in.device_cookie(account.subject, pages.clock.now())
         set_device(page, device, secure=pages.secure(request))

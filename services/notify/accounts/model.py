@@ -53,6 +53,14 @@ class Invitation(_Frozen):
     expires_at: datetime
 
 
+class Waiting(_Frozen):
+    """An account that opens nothing until somebody releases it who is none of those that asked for it."""
+
+    by: tuple[str, ...]
+    """Subjects of the administrators who made, reset, enabled or widened it."""
+    since: datetime
+
+
 class Account(_Frozen):
     """Somebody who may sign in. ``name`` and ``display`` never leave notify; everything else says ``subject``."""
 
@@ -71,6 +79,11 @@ class Account(_Frozen):
     recovery: tuple[str, ...] = ()
     """Digests of the recovery codes not used yet."""
     invitation: Invitation | None = None
+    waits: Waiting | None = None
+    sessions_from: datetime | None = None
+    """Sessions that began earlier are over, whatever is written in them; saved with the change that ended them."""
+    session_kept: str = ""
+    """The one session that goes on: in it the password was changed."""
     external: bool = False
     """Signs in at the OpenID provider; ``name`` is then a digest of issuer and subject."""
     break_glass: bool = False

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from services.notify.accounts.api import WORDS as ACCOUNT_WORDS
 from services.notify.accounts.door import onward, set_session
 from services.notify.accounts.external import External
 from services.notify.accounts.model import RefusedError
@@ -30,6 +31,7 @@ WORDS: Final = {
     "provider_error": (403, gettext_noop("The sign-in provider did not let you in.")),
     "provider_unavailable": (503, gettext_noop("The sign-in provider does not answer. Please try again.")),
     "no_mapped_role": (403, gettext_noop("You have no role here. Ask whoever manages accounts at your organisation.")),
+    "waits_for_release": (403, ACCOUNT_WORDS["waits_for_release"]),
     "wrong_sign_in": (403, gettext_noop("Your account is disabled here. Ask whoever manages accounts.")),
 }
 
@@ -70,7 +72,7 @@ def oidc_router(provider: Provider, external: External, sessions: Sessions, page
             passage = provider.passage(request.cookies.get(COOKIE, ""), state)
             issued = await external.enter(await provider.person(passage, _code(code, error)), who)
         except RefusedError as refusal:
-            if refusal.code not in {"no_mapped_role", "wrong_sign_in"}:
+            if refusal.code not in {"no_mapped_role", "wrong_sign_in", "waits_for_release"}:
                 await noted(request, refusal.code)
             raise problem(refusal) from None
         except TransientError:

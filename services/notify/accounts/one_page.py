@@ -37,6 +37,8 @@ REFUSALS: Final[dict[str, str]] = {
     Wrong.LAST_ADMINISTRATOR: gettext_noop(
         "This is the last administrator of the central centre. Invite another first."
     ),
+    Wrong.SAME_PERSON: gettext_noop("Somebody else releases this account: not who asked for it, nor its owner."),
+    Wrong.NOT_WAITING: gettext_noop("This account does not wait for release, or is not set up yet."),
     Wrong.EXTERNAL: gettext_noop("Roles and factors of this account are kept at the sign-in provider."),
 }
 REASONS: Final = {

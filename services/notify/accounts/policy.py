@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from services.notify.accounts.common import COMMON
-from services.notify.accounts.model import Account, AccountState, Session
+from services.notify.accounts.model import Account, AccountState, Session, Waiting
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.identity.tokens import ACCESS_LASTS, GRACE
@@ -147,6 +147,17 @@ def alive(session: Session, now: datetime) -> bool:
     return now - session.started_at < SESSION_LASTS and now - session.seen_at < SESSION_IDLE
 
 
+def usable(account: Account) -> bool:
+    """Whether an account may sign in and go on."""
+    return account.state is AccountState.ACTIVE and bool(account.roles) and account.waits is None
+
+
+def of_now(session: Session, account: Account) -> bool:
+    """Whether a session is not from before the last change that ended all others of its account."""
+    begins = account.sessions_from
+    return begins is None or session.started_at >= begins or session.session == account.session_kept
+
+
 def last_token_ends(ended_at: datetime) -> datetime:
     """When nothing signed for a session that ended then can count any more."""
     return ended_at + _OVERLAP
@@ -171,8 +182,38 @@ class Wrong(StrEnum):
     CONFLICT = "roles_conflict"
     ONESELF = "oneself"
     LAST_ADMINISTRATOR = "last_administrator"
+    SAME_PERSON = "same_person"
+    """Whoever asked for an account does not release it, nor does its owner."""
+    NOT_WAITING = "not_waiting"
     EXTERNAL = "external"
     """Roles and factors of people from the OpenID provider are kept there."""
+
+
+NEEDS_RELEASE: Final = frozenset({StaffRole.COUNSELLOR, StaffRole.LEAD, StaffRole.ADMINISTRATOR})
+"""Who gets at details, and who could release those who do: no administrator makes such an account alone."""
+
+
+def waiting(
+    account: Account, roles: Collection[StaffRole], by: str | None, now: datetime, *, anew: bool
+) -> Waiting | None:
+    """What an account waits for after a change by an administrator; ``by`` None: by whoever has the machine's shell.
+
+    ``anew``: an invitation is handed over, or the account let in again, so that all its roles count as gained.
+    """
+    given = set(roles) & NEEDS_RELEASE
+    if by is None or not given:
+        return None
+    if not anew and given <= set(account.roles):
+        return account.waits
+    before = account.waits.by if account.waits is not None else ()
+    return Waiting(by=(*(one for one in before if one != by), by), since=now)
+
+
+def release_wrong(account: Account, by: str) -> Wrong | None:
+    """Whether somebody may release an account. Not before its person has set it up: they can be asked then."""
+    if account.waits is None or account.state is not AccountState.ACTIVE:
+        return Wrong.NOT_WAITING
+    return Wrong.SAME_PERSON if by in (*account.waits.by, account.subject) else None
 
 
 def roles_wrong(organisation: str, roles: Collection[StaffRole]) -> Wrong | None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from services.notify.accounts.marks import Marks, same
 from services.notify.accounts.measures import ALTERED, ENDED, RENEWED
-from services.notify.accounts.model import Account, AccountState, Ending, Session
-from services.notify.accounts.policy import SESSION_LASTS, alive
+from services.notify.accounts.model import Account, Ending, Session
+from services.notify.accounts.policy import SESSION_LASTS, alive, of_now, usable
 from services.notify.accounts.proofs import new_secret, new_session_name
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.store.accounts import AccountStore
@@ -59,7 +59,7 @@ class Sessions:
         await self._store.add(session)
         # Read after the session is there: a change before this is seen here, one after it ends this session too.
         account = await self._accounts.get(subject)
-        if account is None or account.state is not AccountState.ACTIVE or not account.roles:
+        if account is None or not usable(account) or not of_now(session, account):
             await self._store.end(subject, Ending.DISABLED, now, only=session.session)
             return None
         return await self._issued(account, session, secret)
@@ -71,7 +71,7 @@ class Sessions:
         if known is None or not alive(known, now):
             return None
         account = await self._accounts.get(known.subject)
-        if account is None or account.state is not AccountState.ACTIVE or not account.roles:
+        if account is None or not usable(account) or not of_now(known, account):
             return None
         # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
         # this sees the ended session, or the token made here belongs to a session that is published as ended.

@@ -111,6 +111,8 @@ class SignIn:
         return self._vault.device_cookie(subject, int((now + DEVICE_LASTS).timestamp()))
 
     async def _let_in(self, account: Account, tallies: dict[Source, str], who: By) -> Entered:
+        if account.waits is not None:
+            await self._refuse(who, account, "waits_for_release")
         now = self._clock.now()
         known = By(account.subject, account.organisation, tuple(sorted(account.roles)), who.where)
         await self._trail.append(line(known, What.SIGN_IN, now, way="password"))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from services.notify.accounts.api import STATUS
 from services.notify.accounts.door import DEVICE_COOKIE, clear, onward, set_device, set_session, set_token
 from services.notify.accounts.model import RefusedError
 from services.notify.accounts.page_parts import Text, end_the_old, guarded_renewal, unavailable
@@ -65,7 +66,7 @@ def sign_in_router(sign_in: SignIn, sessions: Sessions, trail: Trail, pages: Pag
         try:
             entered = await sign_in.enter(attempt, by(request, None))
         except RefusedError as error:
-            status = 429 if error.code == "wait" else 401
+            status = STATUS[error.code]
             page = form(request, next, status, error.code, error.retry_after or 0, account)
             if error.retry_after:
                 page.headers["Retry-After"] = str(error.retry_after)

@@ -27,6 +27,7 @@ class What(StrEnum):
     DISABLE = "account.disable"
     ENABLE = "account.enable"
     RESET = "account.reset"
+    RELEASE = "account.release"
     ROTATE = "keys.rotate"
 
 

@@ -19,6 +19,7 @@ from services.notify.accounts.oidc_pages import oidc_router
 from services.notify.accounts.one_page import one_router
 from services.notify.accounts.own_pages import own_router
 from services.notify.accounts.proofs import Passwords, Vault
+from services.notify.accounts.release_pages import release_router
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.settings import AccountSettings
 from services.notify.accounts.sign_in import SignIn
@@ -147,6 +148,7 @@ def routers_of(accounts: Accounts, settings: AccountSettings, pages: Pages, gate
         invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
         own_router(a.store, a.sessions, a.enrolment, a.trail, pages, gate),
         admin_router(a.store, a.administration, pages, gate),
+        release_router(a.store, a.administration, pages, gate),
         one_router(a.store, a.administration, a.sessions, pages, gate),
     ]
     if openid:

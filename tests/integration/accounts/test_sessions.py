@@ -10,7 +10,7 @@ import pytest
 from starlette.requests import Request
 
 from services.notify.accounts.policy import SESSION_IDLE, SESSION_LASTS
-from services.notify.accounts.trail import By
+from services.notify.accounts.trail import By, by_command
 from shared.clock import SystemClock
 from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
@@ -216,7 +216,7 @@ async def test_a_changed_account_is_signed_out(notify: Process, change: str) -> 
 
 async def test_new_roles_count_from_the_next_sign_in(notify: Process) -> None:
     ready = await notify.person("jeju", "counsellor")
-    by = By("s-somebody", "central", ("administrator",), "test")
+    by = by_command("test")
     await notify.accounts.administration.change_roles(by, ready.account, {StaffRole.LEAD}, "new_work")
     async with notify.browser() as http:
         await notify.enter(http, ready)

@@ -246,6 +246,8 @@ def _accounts() -> Asks:
         ("notify", "POST", "/accounts/new"): (ask(422, body=name, whose=OWNER),),
         ("notify", "GET", "/accounts/{subject}"): (ask(200, path=one, whose=OWNER),),
         ("notify", "POST", "/accounts/{subject}/{change}"): changes,
+        ("notify", "GET", "/releases"): (ask(200),),
+        ("notify", "POST", "/releases/{subject}"): (ask(409, path=one, body={"rev": str(STALE)}, whose=OWNER),),
     }
 
 

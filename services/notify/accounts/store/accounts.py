@@ -4,7 +4,7 @@ Each carries a seal under the account key. One that does not fit is as good as n
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
@@ -75,12 +75,21 @@ class AccountStore:
             found = await self.collection.find(wanted).sort("name", 1).limit(PAGE).to_list(None)
         return [self._read(document) for document in found]
 
+    async def waiting(self, organisations: Sequence[str]) -> list[Account]:
+        """Accounts of these organisations that wait for release, by name."""
+        since = {"$gt": datetime(2000, 1, 1, tzinfo=UTC), "$lt": datetime(9000, 1, 1, tzinfo=UTC)}
+        wanted = {"waits.since": since, "organisation": {"$in": list(organisations)}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("name", 1).to_list(None)
+        return [one for one in map(self._read, found) if not one.altered]
+
     async def administrators(self, organisation: str) -> int:
         """How many active administrators an organisation has."""
         wanted = {
             "organisation": organisation,
             "roles": StaffRole.ADMINISTRATOR.value,
             "state": AccountState.ACTIVE.value,
+            "waits": None,
         }
         with store_errors():
             return int(await self.collection.count_documents(wanted))

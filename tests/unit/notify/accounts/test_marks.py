@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.notify.accounts.marks import Marks
-from services.notify.accounts.model import Account, AccountState, Invitation, Sealed, Session
+from services.notify.accounts.model import Account, AccountState, Invitation, Sealed, Session, Waiting
 from shared.identity.roles import StaffRole
 
 AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -43,6 +43,8 @@ SESSION = Session(digest="d", session="n", subject="s-abcdefgh", started_at=AT, 
         {"invitation": Invitation(digest="d", expires_at=AT + timedelta(days=1))},
         {"external": True},
         {"break_glass": True},
+        {"waits": Waiting(by=("s-x",), since=AT)},
+        {"sessions_from": AT},
     ],
 )
 def test_a_changed_account_does_not_fit_its_seal(change: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ operations.read        - - o o   - - a a a   - a a
 audit.read             - - - -   - - - a -   - a -
 audit.check            - - - -   - - - a -   - a -
 accounts.manage        - - - o   - - - - a   - - a
+accounts.release       - - o o   - - o - a   - - a
 clients.manage         - - - o   - - - - a   - - a
 open                   - - - -   - - - - -   - - -
 front_end              - - - -   - - - - -   - - -

@@ -13,11 +13,21 @@ STAFF = TestIdentity(ManualClock(NOW))
     ("organisation", "role", "home", "seen"),
     [
         ("jeju", "counsellor", "http://notify.test/", {"Cases", "Report form", "Decisions"}),
-        ("jeju", "lead", "http://notify.test/", {"Cases", "Report form", "Decisions", "Statistics", "Erasure"}),
+        (
+            "jeju",
+            "lead",
+            "http://notify.test/",
+            {"Cases", "Report form", "Decisions", "Statistics", "Erasure", "Account releases"},
+        ),
         ("jeju", "operator", "http://intake.test/", {"Report form"}),
         ("ministry", "analyst", "http://analytics.test/", {"Report form", "Statistics"}),
-        ("central", "administrator", "http://notify.test/accounts", {"Report form", "Accounts", "Front ends"}),
-        ("jeju", "administrator", "http://notify.test/accounts", {"Report form", "Accounts"}),
+        (
+            "central",
+            "administrator",
+            "http://notify.test/accounts",
+            {"Report form", "Accounts", "Account releases", "Front ends"},
+        ),
+        ("jeju", "administrator", "http://notify.test/accounts", {"Report form", "Accounts", "Account releases"}),
     ],
 )
 def test_everybody_begins_where_they_work_and_sees_what_they_may(
