@@ -5,6 +5,8 @@ reference.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Final, NoReturn
 
@@ -69,9 +71,10 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
         )
         reason = "report" if report else "actor" if actor else "day"
         await noted(by_staff(request, principal, Action.AUDIT_READ, at=now, reason=reason))
-        found, further = await reader.page(wanted)
-        head = await log.head()
-        checks = await reader.checks()
+        with _readable():
+            found, further = await reader.page(wanted)
+            head = await log.head()
+            checks = await reader.checks()
         translate = pages.gettext(request)
         return pages.render(
             request,
@@ -104,13 +107,16 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
         now = log.clock.now()
         month = _month(month, seoul_day(now))
         await noted(by_staff(request, principal, Action.AUDIT_READ, at=now, reason="month", month=month))
+        with _readable():
+            of_month = await reader.month(month)
+            checks = [line for line in await reader.checks() if line.reason == month]
         return pages.render(
             request,
             "audit-month.html",
             month=month,
-            sums=await reader.month(month),
-            findings=await log.verify(),
-            checks=[line for line in await reader.checks() if line.reason == month],
+            sums=of_month,
+            looked=log.looked,
+            checks=checks,
             words=words,
             place=_place(pages, request),
         )
@@ -124,7 +130,8 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
     ) -> Response:
         now = log.clock.now()
         month = _month(month, seoul_day(now))
-        findings = len(await log.verify())
+        with _readable():
+            findings = len((await log.look()).findings)
         entry = by_staff(
             request, principal, CHECK, at=now, reason=month, doubtful=str(doubtful), chain_findings=str(findings)
         )
@@ -164,6 +171,14 @@ def _report_id(text: str) -> str:
     if not _REPORT_ID.match(wanted):
         raise Problem(422, "invalid", words.NO_REPORT)
     return wanted
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except TransientError:
+        raise Problem(503, "unavailable", words.NOT_READ, retry_after=_RETRY_SECONDS) from None
 
 
 def _not_written() -> NoReturn:

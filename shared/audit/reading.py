@@ -1,7 +1,8 @@
 """What an auditor looks at: the lines of a day, of a report, of a person, and the sums of a month."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
@@ -10,7 +11,8 @@ from shared.audit.documents import line_of
 from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import Line, Outcome
 from shared.audit.store import AuditLog
-from shared.mongo import Document, store_errors
+from shared.clock import seoul_day
+from shared.mongo import SLICE, Document, by_ids, store_errors
 
 PAGE: Final = 100
 CHECK: Final = "audit.check"
@@ -69,12 +71,30 @@ class Reader:
     async def month(self, month: str) -> list[Sum]:
         """Who did what how often in a month (``YYYY-MM``), most often refused first."""
         await self._prepare()
-        lines: list[Line] = []
-        for day in days_of(month):
-            with store_errors():
-                found = await self.log.lines.find({"day": day}).to_list(None)
-            lines += [line for document in found if (line := line_of(document)) is not None]
-        return sums(lines)
+        days = frozenset(days_of(month))
+        first, last = await self._span(days)
+        parts: list[list[Sum]] = []
+        for start in range(first, last + 1, SLICE):
+            # Number by number: on the embedded store a range of them costs as much as the whole collection.
+            numbers: Any = range(start, min(start + SLICE, last + 1))
+            found: Mapping[Any, Document] = await by_ids(self.log.lines, numbers)
+            lines = (line for document in found.values() if (line := line_of(document)) is not None)
+            parts.append(sums(line for line in lines if seoul_day(line.at) in days))
+            await asyncio.sleep(0)  # a month may have many slices: others want the loop too
+        return added(parts)
+
+    async def _span(self, days: Iterable[str]) -> tuple[int, int]:
+        """The first and last number any line of these days has; (1, 0) where there is none."""
+        ends: list[int] = []
+        for day in days:
+            for direction in (1, -1):
+                with store_errors():
+                    query = {"day": day, "_id": {"$gt": 0, "$lt": _MOST}}
+                    found = await self.log.lines.find(query, {"_id": 1}).sort("_id", direction).limit(1).to_list(1)
+                if not found:
+                    break
+                ends.append(int(found[0]["_id"]))
+        return (min(ends), max(ends)) if ends else (1, 0)
 
     async def checks(self) -> list[Line]:
         """The monthly checks so far, newest first."""
@@ -118,3 +138,15 @@ def sums(lines: Iterable[Line]) -> list[Sum]:
             refused[key] += 1
     keys = sorted(done.keys() | refused.keys() | stale.keys(), key=lambda key: (-refused[key], -done[key], key))
     return [Sum(*key, done[key], refused[key], stale[key]) for key in keys]
+
+
+def added(parts: Iterable[Iterable[Sum]]) -> list[Sum]:
+    """The sums of parts as those of the whole, most often refused first."""
+    total: dict[tuple[str, str, str, str], Sum] = {}
+    for one in (row for part in parts for row in part):
+        known = total.get(one[:4])
+        if known is not None:
+            counts = (known.done + one.done, known.refused + one.refused, known.stale + one.stale)
+            one = Sum(*one[:4], *counts)  # noqa: PLW2901  # the row so far
+        total[one[:4]] = one
+    return sorted(total.values(), key=lambda row: (-row.refused, -row.done, row[:4]))

@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -59,6 +59,13 @@ class _Waiting(NamedTuple):
     answer: "asyncio.Future[None]"
 
 
+class Looked(NamedTuple):
+    """What was found when the whole chain was last verified by this process."""
+
+    at: datetime
+    findings: list[Finding]
+
+
 class AuditLog:
     """One service's log."""
 
@@ -69,6 +76,7 @@ class AuditLog:
         self.clock: Final = clock
         self.lines: Final = database[LINES]
         self.marks: Final = Marks(database)
+        self.looked: Looked | None = None
         self._head: tuple[int, str] | None = None
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -114,6 +122,13 @@ class AuditLog:
         """The signed head as last kept beside the log; None where nothing was ever written."""
         return await self.marks.get(HEAD)
 
+    async def look(self) -> Looked:
+        """Verify the whole chain and remember what was found. Raises ``TransientError``."""
+        findings = await self.verify()
+        FINDINGS.set(len(findings))
+        self.looked = Looked(self.clock.now(), findings)
+        return self.looked
+
     async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
         """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
         return await prove(self.keys, self.service, self.lines, self.marks, anchors)
@@ -155,8 +170,7 @@ class AuditLog:
         """Once a day: prove the chain, say what is wrong with it, sweep. Until cancelled."""
         while True:
             try:
-                findings = await self.verify()
-                FINDINGS.set(len(findings))
+                findings = (await self.look()).findings
                 for finding in findings[:_STEP]:
                     _log.critical("audit.finding", chain=self.service, kind=finding.kind, said=finding.said)
                 removed = await self.sweep()

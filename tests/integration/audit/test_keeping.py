@@ -4,12 +4,14 @@ import asyncio
 import base64
 import os
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
 
-from shared.audit import chain
-from shared.audit.reading import Filter, Reader
+from shared.audit import chain, reading
+from shared.audit.model import Line
+from shared.audit.reading import Filter, Reader, Sum
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -67,7 +69,9 @@ async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished
         one.lines.database.client.close()
 
 
-async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(log: AuditLog) -> None:
+async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reader = Reader(log)
     for number in range(3):
         await log.append(*(entry(number, NOW + timedelta(days=number)) for _ in range(80)))
@@ -82,7 +86,17 @@ async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(log: Au
     assert (len(rest), end) == (40, None)
     assert len((await reader.page(Filter(day="2026-11-24", actor="s-7")))[0]) == 60
     assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
+    lengths, original = [], reading.sums
+
+    def counted(lines: Iterable[Line]) -> list[Sum]:
+        part = list(lines)
+        lengths.append(len(part))
+        return original(part)
+
+    monkeypatch.setattr(reading, "sums", counted)
+    await log.append(*(entry(9, NOW + timedelta(days=10)) for _ in range(50)))
     sums = await reader.month("2026-11")
+    assert (max(lengths), sum(lengths)) == (100, 300), "never a whole day at once, and nothing of another month"
     assert sorted((row.actor, row.done) for row in sums) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
 
 

@@ -77,6 +77,10 @@ async def test_the_monthly_check_is_kept_with_who_and_what_was_found(desk: Desk)
     assert (line.action, line.reason, line.detail["doubtful"]) == (CHECK, month, "2")
     await desk.intake.audit.lines.update_one({"_id": 1}, {"$set": {"actor": "s-nobody"}})
     page = await get(desk, f"/audit/months/{month}")
+    assert "The chain is whole" in page.text, "looking at a month proves nothing anew"
+    answer = await desk.http.post("/audit/checks", data={"month": month, "doubtful": "0"}, headers=HTML)
+    assert answer.status_code == 303
+    page = await get(desk, f"/audit/months/{month}")
     assert "Line 1 was altered or forged." in page.text
     for wrong in ("2026-13", "x", "2999-01"):
         assert (await get(desk, f"/audit/months/{wrong}")).status_code == 422
@@ -92,3 +96,17 @@ async def test_what_cannot_be_written_down_is_not_shown(desk: Desk, monkeypatch:
     page = await get(desk, "/audit")
     assert page.status_code == 503
     assert "<table" not in page.text
+
+
+async def test_a_log_that_cannot_be_read_is_explained(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise TransientError("store: gone")
+
+    month = seoul_day(SystemClock().now())[:7]
+    monkeypatch.setattr(Reader, "_prepare", away)
+    monkeypatch.setattr(desk.intake.audit, "verify", away)
+    check = await desk.http.post("/audit/checks", data={"month": month, "doubtful": "0"}, headers=HTML)
+    for page in (await get(desk, "/audit"), await get(desk, f"/audit/months/{month}"), check):
+        assert page.status_code == 503
+        assert "The audit cannot be read just now" in page.text
+        assert "retry-after" in page.headers
