@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request
 
 from services.notify.api import Audited
 from services.notify.desk import Desk, Done
-from services.notify.doors import checked_center, guarded, no_such_case, refusal, there
+from services.notify.doors import absent, checked_center, guarded, refusal, there
 from services.notify.model import Case
 from services.notify.requests import (
     AcknowledgeRequest,
@@ -39,16 +39,20 @@ class _Acts:
         self._desk = desk
         self._pages = pages
 
-    async def case(self, request: Request, act: Awaitable[Done | None], offer_id: str | None = None) -> Case:
+    async def case(
+        self, request: Request, who: Principal, act: Awaitable[Done | None], offer_id: str | None = None
+    ) -> Case:
         """The case after an act. Raises the problem that says why it did not count."""
-        done = there(await guarded(lambda: act))
+        done = there(await guarded(lambda: act), who)
         if done.why is not None:
             raise await refusal(self._pages, self._desk.people, request, done, offer_id)
         return done.case
 
-    async def row(self, request: Request, act: Awaitable[Done | None], offer_id: str | None = None) -> CaseRow:
+    async def row(
+        self, request: Request, who: Principal, act: Awaitable[Done | None], offer_id: str | None = None
+    ) -> CaseRow:
         """The same, as a row."""
-        return row_of(await self.case(request, act, offer_id))
+        return row_of(await self.case(request, who, act, offer_id))
 
 
 def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
@@ -65,7 +69,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Take a case for its centre, or read what is new in it. Saying it again is fine; 409 says who was faster."""
         audit = audited(request, who)
-        return await acts.row(request, desk.acknowledge(who, report_id, body.ownership, audit=audit))
+        return await acts.row(request, who, desk.acknowledge(who, report_id, body.ownership, audit=audit))
 
     @router.post("/assign")
     async def assign(
@@ -76,7 +80,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Take a case over, or give it to a colleague of the same centre."""
         audit = audited(request, who)
-        return await acts.row(request, desk.assign(who, report_id, body.ownership, body.assignee, audit=audit))
+        return await acts.row(request, who, desk.assign(who, report_id, body.ownership, body.assignee, audit=audit))
 
     @router.post("/contact")
     async def contact(
@@ -87,7 +91,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Note that the reporter was reached, or that somebody tried in vain."""
         act = desk.contact(who, report_id, body.ownership, reached=body.reached, audit=audited(request, who))
-        return await acts.row(request, act)
+        return await acts.row(request, who, act)
 
     @router.post("/support")
     async def support(
@@ -98,7 +102,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Note support that was issued."""
         act = desk.support(who, report_id, body.ownership, body.support, audit=audited(request, who))
-        return await acts.row(request, act)
+        return await acts.row(request, who, act)
 
     @router.post("/refer")
     async def refer(
@@ -109,7 +113,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Note that another organisation helps. The owner stays."""
         to = checked_center(body.to_center_id)
-        return await acts.row(request, desk.refer(who, report_id, body.ownership, to, audit=audited(request, who)))
+        return await acts.row(request, who, desk.refer(who, report_id, body.ownership, to, audit=audited(request, who)))
 
     @router.post("/close")
     async def close(
@@ -120,7 +124,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
     ) -> CaseRow:
         """Say that a case is done. It is `closing` until routing has ended it."""
         act = desk.close(who, report_id, body.ownership, body.outcome, audit=audited(request, who))
-        return await acts.row(request, act)
+        return await acts.row(request, who, act)
 
     @router.post("/reopen")
     async def reopen(
@@ -130,7 +134,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
         who: Annotated[Principal, Depends(gate(Action.CASES_REOPEN))],
     ) -> CaseRow:
         """Work on a closed case again; for leads. A withdrawn one is its reporter's to bring back."""
-        return await acts.row(request, desk.reopen(who, report_id, body.ownership, audit=audited(request, who)))
+        return await acts.row(request, who, desk.reopen(who, report_id, body.ownership, audit=audited(request, who)))
 
     return router
 
@@ -150,7 +154,7 @@ def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> A
         """Offer a case to another of the 16 centres. It stays where it is until they accept."""
         to = checked_center(body.to_center_id)
         audit = audited(request, who)
-        case = await acts.case(request, desk.offer(who, report_id, body.ownership, to, body.reason, audit=audit))
+        case = await acts.case(request, who, desk.offer(who, report_id, body.ownership, to, body.reason, audit=audit))
         if case.offer is None:
             raise RuntimeError("an offer that was made is not there")
         return Offered(offer_id=case.offer.offer_id, expires_at=case.offer.expires_at)
@@ -164,7 +168,7 @@ def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> A
     ) -> CaseRow:
         """Take a case that was offered. It is `moving` until routing has moved it."""
         act = desk.accept(who, report_id, body.offer_id, audit=audited(request, who))
-        return await acts.row(request, act, body.offer_id)
+        return await acts.row(request, who, act, body.offer_id)
 
     @router.post("/decline")
     async def decline(
@@ -175,7 +179,7 @@ def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> A
     ) -> CaseRow:
         """Leave a case that was offered where it is."""
         act = desk.decline(who, report_id, body.offer_id, audit=audited(request, who))
-        return await acts.row(request, act, body.offer_id)
+        return await acts.row(request, who, act, body.offer_id)
 
     @router.post("/recall")
     async def recall(
@@ -186,7 +190,7 @@ def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> A
     ) -> CaseRow:
         """Take an offer back before it is answered."""
         act = desk.recall(who, report_id, body.offer_id, audit=audited(request, who))
-        return await acts.row(request, act, body.offer_id)
+        return await acts.row(request, who, act, body.offer_id)
 
     return router
 
@@ -208,7 +212,7 @@ def ticket_router(
         audit = audited(request, who)
         issued = await guarded(lambda: tickets.issue(who, report_id, body.ownership, body.purpose, audit=audit))
         if issued is None:
-            raise no_such_case()
+            raise absent(who)
         if isinstance(issued, Done):
             raise await refusal(pages, desk.people, request, issued)
         return TicketView(ticket=issued.ticket, url=details_url, expires_at=issued.expires_at)

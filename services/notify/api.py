@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from services.notify import lists
 from services.notify.desk import Auditing, Desk
-from services.notify.doors import checked_center, concerned, guarded, home_of, there
+from services.notify.doors import checked_center, guarded, home_of, readable
 from services.notify.model import CaseState
 from services.notify.requests import DutyRequest
 from services.notify.views import CaseList, CaseView, CenterView, TransferList, case_view, center_view, row_of
@@ -59,8 +59,7 @@ def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         principal: Annotated[Principal, Depends(gate(Action.CASES_READ))],
     ) -> CaseView:
         """One case with its timeline and its open offer; for its centre, and for the one it is offered to."""
-        found = there(await guarded(lambda: desk.case(report_id)))
-        gate.demand(request, principal, Action.CASES_READ, concerned(found, principal.organisation))
+        found = await readable(desk, gate, request, principal, report_id)
         if found.center_id != principal.organisation:
             await guarded(lambda: audited(request, principal)(Action.CASES_READ, report_id, None))
         return case_view(found)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.api import Audited
 from services.notify.desk import Desk, Done
-from services.notify.doors import checked_center, concerned, guarded, no_such_case, refusal, there
+from services.notify.doors import absent, checked_center, concerned, guarded, readable, refusal, there
 from services.notify.model import CENTRAL_DESK, Case, TransferReason
 from services.notify.pages import center_names
 from services.notify.settings import NotifySettings
@@ -86,7 +86,9 @@ class CasePages:
         offer_id: str | None = None,
     ) -> Response:
         """Where an act leads: back to the case (or ``back``), or to what became of it in words."""
-        done = there(await guarded(lambda: act))
+        done = await guarded(lambda: act)
+        if done is None:
+            return self.absent(request, principal)
         if done.why is not None:
             return await self.refused(request, principal, done, offer_id)
         await guarded(lambda: self._confirmed(done.case))
@@ -100,6 +102,12 @@ class CasePages:
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
             return await self.story(request, principal, done.case, words, problem.status_code)
+        return self.pages.render(request, "said.html", status=problem.status_code, said=words)
+
+    def absent(self, request: Request, principal: Principal) -> Response:
+        """The page of a case that is not there: to who may read their own only, that of another organisation's."""
+        problem = absent(principal)
+        words = self.pages.gettext(request)(str(problem.detail))
         return self.pages.render(request, "said.html", status=problem.status_code, said=words)
 
     async def _confirmed(self, case: Case) -> None:
@@ -125,8 +133,7 @@ def story_router(parts: CasePages) -> APIRouter:
     async def case(
         request: Request, report_id: ReportId, who: Annotated[Principal, Depends(gate(Action.CASES_READ))]
     ) -> Response:
-        found = there(await guarded(lambda: desk.case(report_id)))
-        gate.demand(request, who, Action.CASES_READ, concerned(found, who.organisation))
+        found = await readable(desk, gate, request, who, report_id)
         if found.center_id != who.organisation:
             await guarded(lambda: audited(request, who)(Action.CASES_READ, report_id, None))
         return await parts.story(request, who, found)
@@ -269,10 +276,10 @@ def moving_router(parts: CasePages) -> APIRouter:
         audit = audited(request, who)
         issued = await guarded(lambda: parts.tickets.issue(who, report_id, ownership, purpose, audit=audit))
         if issued is None:
-            raise no_such_case()
+            return parts.absent(request, who)
         if isinstance(issued, Done):
             return await parts.refused(request, who, issued)
-        found = there(await guarded(lambda: desk.case(report_id)))
+        found = there(await guarded(lambda: desk.case(report_id)), who)
         page = parts.pages.render(
             request,
             "ticket.html",

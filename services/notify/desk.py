@@ -23,7 +23,7 @@ from shared.events.cases import (
 )
 from shared.events.vocabulary import CenterState, Outcome, SupportKind
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.outbox import Relay
 
 _LOG = log.get(__name__)
@@ -225,6 +225,9 @@ class Desk:
         for _ in range(_ROUNDS):
             case = await self.case(report_id)
             if case is None:
+                if not principal.may(Action.CASES_READ, NOBODY):
+                    # On record like another organisation's, which it is told as.
+                    await audit(action, report_id, Refusal.NOT_ALLOWED.value)
                 return None
             allowed = principal.may(action, principal.organisation)
             answer = decide(case, self._clock.now()) if allowed else Refusal.NOT_ALLOWED

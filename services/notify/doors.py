@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from services.notify.desk import Auditing, Done
-from services.notify.explaining import refused
+from services.notify.desk import Auditing, Desk, Done
+from services.notify.explaining import not_theirs, refused
 from services.notify.model import CENTRAL_DESK, Case
 from services.notify.people import People
 from services.notify.store.centers import known
@@ -16,9 +16,9 @@ from shared.audit.model import Entry, Outcome
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
-from shared.web.gate import Refused
+from shared.web.gate import Gate, Refused
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -83,11 +83,24 @@ def no_such_case() -> Problem:
     return Problem(404, "no_such_case", gettext_noop("There is no such case, or it has not reached a centre yet."))
 
 
-def there(found: T | None) -> T:
-    """What was found; the 404 problem where there is no such case."""
+def absent(principal: Principal) -> Problem:
+    """What is said of a case that is not there: 404 to who may read everybody's, to others that it is not theirs."""
+    return no_such_case() if principal.may(Action.CASES_READ, NOBODY) else not_theirs()
+
+
+def there(found: T | None, principal: Principal) -> T:
+    """What was found; the problem of a case that is not there."""
     if found is None:
-        raise no_such_case()
+        raise absent(principal)
     return found
+
+
+async def readable(desk: Desk, gate: Gate, request: Request, principal: Principal, report_id: str) -> Case:
+    """The case, for who may read it. Raises 403 for another organisation's and, alike, for one that is not there."""
+    found = await guarded(lambda: desk.case(report_id))
+    whose = concerned(found, principal.organisation) if found is not None else NOBODY
+    gate.demand(request, principal, Action.CASES_READ, whose)
+    return there(found, principal)
 
 
 def checked_center(center_id: str) -> str:

@@ -23,7 +23,7 @@ STATUS: Final[Mapping[Refusal, int]] = {
 """The rest are 409: they do not fit the present state."""
 
 _WORDS: Final[Mapping[Refusal, str]] = {
-    Refusal.NOT_ALLOWED: n("The case belongs to another organisation."),
+    Refusal.NOT_ALLOWED: n("There is no such case at your organisation."),
     Refusal.ENDED: n("The case was closed at %(at)s. A lead can reopen it."),
     Refusal.WITHDRAWN: n("The reporter withdrew the report at %(at)s. All contact has stopped."),
     Refusal.NOT_ENDED: n("The case is open."),
@@ -66,6 +66,11 @@ def center_name(center_id: str | None, language: Language) -> str:
     return found.short_ko if language == "ko" else found.short_en
 
 
+def not_theirs() -> Problem:
+    """The problem of a case that is another organisation's, and the same of one that does not exist."""
+    return Problem(STATUS[Refusal.NOT_ALLOWED], Refusal.NOT_ALLOWED.value, _WORDS[Refusal.NOT_ALLOWED])
+
+
 def refused(
     case: Case, why: Refusal, language: Language, who: Callable[[str | None], str], offer_id: str | None = None
 ) -> Problem:
@@ -73,6 +78,8 @@ def refused(
 
     To whom the case never belonged nothing of it is told.
     """
+    if why is Refusal.NOT_ALLOWED:
+        return not_theirs()
     words, at = _words(case, why, offer_id)
     offer = case.offer
     asked = case.awaiting.to_center_id if case.awaiting is not None else None

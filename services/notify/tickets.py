@@ -12,7 +12,7 @@ from services.notify.desk import Auditing, Desk, Done, unaudited
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.identity.tokens import TICKET_LASTS, Purpose, Signer, Ticket
 
 _LOG = log.get(__name__)
@@ -51,6 +51,8 @@ class Tickets:
         """
         case = await self._desk.case(report_id)
         if case is None:
+            if not principal.may(Action.CASES_READ, NOBODY):
+                await audit(Action.DETAILS_OPEN, report_id, Refusal.NOT_ALLOWED.value, purpose.value)
             return None
         why = may_open(case, Who(principal.subject, principal.organisation), ownership)
         if not principal.may(Action.DETAILS_OPEN, case.center_id) and why is None:

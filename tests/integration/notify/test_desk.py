@@ -44,7 +44,8 @@ async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, s
     assert (answer.status_code, answer.json()["code"]) == (409, "owner_changed")
     assert "부산 센터가" in answer.json()["detail"]
     assert (await bench.acknowledge(report_id(1), "busan", "lee")).status_code == 200
-    assert (await bench.acknowledge(report_id(2), "busan", "lee")).status_code == 404
+    unknown = await bench.acknowledge(report_id(2), "busan", "lee")
+    assert (unknown.status_code, unknown.json()["code"]) == (403, "not_allowed")
 
 
 async def _owned(bench: Bench, center: str) -> bool:
@@ -58,7 +59,7 @@ async def _owned(bench: Bench, center: str) -> bool:
         ("POST", "/api/v1/cases/nonsense/acknowledge", {"ownership": 1}, 422),
         ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"center_id": "busan", "by": "kim lee!"}, 422),
         ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 0}, 422),
-        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 1}, 404),
+        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 1}, 403),
         ("PUT", "/api/v1/centers/atlantis/duty", {"state": "open", "staff_on_duty": 1}, 404),
         ("PUT", "/api/v1/centers/busan/duty", {"state": "open", "staff_on_duty": -1}, 422),
         ("GET", "/api/v1/cases?cursor=zzz", None, 422),
