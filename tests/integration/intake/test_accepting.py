@@ -101,7 +101,8 @@ async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["receipt"] for answer in answers}) == 150
     await until(lambda: nothing_pending(desk))
-    assert len(await log_of(desk.bus_settings)) == 150
+    # At least once: the relay may publish again what it had not yet marked.
+    assert {key for key, _ in await log_of(desk.bus_settings)} == {answer.json()["report_id"] for answer in answers}
 
 
 async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
