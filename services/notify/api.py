@@ -80,7 +80,7 @@ def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
     return router
 
 
-def center_router(desk: Desk, gate: Gate) -> APIRouter:
+def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
@@ -106,7 +106,8 @@ def center_router(desk: Desk, gate: Gate) -> APIRouter:
         """
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, body.state)
-        await guarded(lambda: desk.set_duty(center_id, body.state, body.staff_on_duty, body.cases_per_person))
+        audit, said = audited(request, principal), (body.state, body.staff_on_duty, body.cases_per_person)
+        await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
         return await _view(desk, center_id)
 
     return router

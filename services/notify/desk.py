@@ -42,8 +42,10 @@ Decide = Callable[[Case, datetime], Answer | Refusal]
 class Auditing(Protocol):
     """Writes the audit's line. Raises ``TransientError`` where it cannot; then nothing may be done."""
 
-    async def __call__(self, action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
-        """``why`` is the code of a refusal, ``purpose`` what it was done for."""
+    async def __call__(
+        self, action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
+    ) -> None:
+        """``why`` is the code of a refusal, ``purpose`` what it was done for, ``detail`` what it was done to."""
 
 
 class Done(NamedTuple):
@@ -53,9 +55,11 @@ class Done(NamedTuple):
     why: Refusal | None = None
 
 
-async def unaudited(action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
+async def unaudited(
+    action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
+) -> None:
     """For callers that are no request."""
-    del action, report_id, why, purpose
+    del action, report_id, why, purpose, detail
 
 
 class Desk:
@@ -264,15 +268,26 @@ class Desk:
         return True
 
     async def set_duty(
-        self, center_id: str, state: CenterState, staff_on_duty: int, cases_per_person: int | None
+        self,
+        center_id: str,
+        state: CenterState,
+        staff_on_duty: int,
+        cases_per_person: int | None,
+        *,
+        audit: Auditing = unaudited,
     ) -> Center:
-        """Say what a centre can do from now on."""
+        """Say what a centre can do from now on. The audit has its line before anything changes."""
+        audited = False
         for _ in range(_ROUNDS):
             center = await self.centers.get(center_id)
             now = self._clock.now()
             after, event = decisions.set_duty(center, state, staff_on_duty, cases_per_person, now)
             if event is None:
                 return center
+            if not audited:
+                action = Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
+                await audit(action, None, None, of=center_id, state=state.value, staff=str(staff_on_duty))
+                audited = True
             if await self.centers.save(after, center.rev, (event,), now):
                 self._center_relay.offer(center_id)
                 self._hub.notice()

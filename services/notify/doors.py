@@ -31,7 +31,11 @@ Note = Callable[[Entry], None]
 def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
     """Writes the lines of one request. Raises ``TransientError`` where it cannot; then nothing may happen."""
 
-    async def write(action: Action, report_id: str, why: str | None, purpose: str | None = None) -> None:
+    async def write(
+        action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
+    ) -> None:
+        if why is not None and purpose is not None:
+            detail["purpose"] = purpose
         outcome = Outcome.DONE if why is None else Outcome.REFUSED
         line = by_staff(
             request,
@@ -41,7 +45,7 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
             report_id=report_id,
             reason=why or purpose,
             outcome=outcome,
-            **({"purpose": purpose} if why is not None and purpose is not None else {}),
+            **detail,
         )
         await append(line)
 

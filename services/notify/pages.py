@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.notify import lists
-from services.notify.api import demand_duty
+from services.notify.api import Audited, demand_duty
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, guarded, home_of
 from services.notify.explaining import center_name
@@ -42,7 +42,9 @@ def row_html(pages: Pages, desk: Desk, request: Request, principal: Principal, c
     )
 
 
-def page_router(desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySettings, gate: Gate) -> APIRouter:
+def page_router(
+    desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySettings, gate: Gate, audited: Audited
+) -> APIRouter:
     """``/``, and the forms on it that are not about a case."""
     router = APIRouter(include_in_schema=False)
 
@@ -104,7 +106,8 @@ def page_router(desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySetti
     ) -> Response:
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, state)
-        await guarded(lambda: desk.set_duty(center_id, state, staff_on_duty, cases_per_person))
+        audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
+        await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
         return RedirectResponse(f"/?center={center_id}", 303)
 
     @router.post("/dead/read")
@@ -114,7 +117,10 @@ def page_router(desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySetti
         origin: Annotated[str, Form(max_length=120)],
     ) -> Response:
         gate.demand(request, principal, Action.DEAD_READ, CENTRAL_DESK)
-        await guarded(lambda: dead.read(origin, pages.clock.now()))
+        if await guarded(lambda: dead.waits(origin)):
+            # Only of a record that is there: what else stands in the form is anybody's text.
+            await guarded(lambda: audited(request, principal)(Action.DEAD_READ, None, None, origin=origin))
+            await guarded(lambda: dead.read(origin, pages.clock.now()))
         return RedirectResponse("/", 303)
 
     return router

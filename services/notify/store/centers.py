@@ -118,6 +118,11 @@ class DeadStore:
         with store_errors():
             await self.collection.update_one({"_id": origin}, {"$set": {"told_at": now}})
 
+    async def waits(self, origin: str) -> bool:
+        """Whether there is such a record that nobody has read of."""
+        with store_errors():
+            return await self.collection.find_one({"_id": origin, "open": True}, {"_id": 1}) is not None
+
     async def read(self, origin: str, now: datetime) -> bool:
         """Somebody read of a record; False where there is no such record."""
         with store_errors():
