@@ -28,6 +28,7 @@ _SHARED_PREFIXES = (
     "IEUM_TRUSTED_PROXIES",
     "IEUM_METRICS_TOKEN",
     "IEUM_IDENTITY_URL",
+    "IEUM_AUDIT_HEADS",
 )
 _PROBE_TIMEOUT_S = 2.0
 _ENGINE_STOP_LIMIT_S = 15.0
@@ -73,6 +74,8 @@ def service_environment(
         f"{name}_PORT": str(settings.service_port(service)),
         **{key: secrets[key] for key in secrets_of(service) if key in secrets},
     }
+    if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
+        own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,

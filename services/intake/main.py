@@ -29,6 +29,7 @@ from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
 from services.intake.vault import Vault
 from shared import log, mongo
+from shared.audit.beginning import begin
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
@@ -76,6 +77,7 @@ class Intake:
         await self.reports.prepare()
         await self.changes.prepare()
         await self.relay.ensure_index()
+        await begin(self.audit)
         self.group.open()
 
     async def work(self) -> None:
@@ -115,7 +117,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = Words(keys)
     reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, clock=clock)
-    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check

@@ -130,7 +130,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     nudges = Nudges(cases, hub, clock)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
     dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)
-    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE)
+    audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     accounts = wiring.build(settings, database, audit, clock)
     people = People(accounts.store, clock)
     desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)

@@ -4,11 +4,13 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from shared import log, mongo
 from shared.audit import chain
 from shared.audit.chain import AuditKeys
+from shared.audit.marks import HEAD
 from shared.audit.model import Mark
 from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditLog
@@ -22,7 +24,7 @@ _AWAY: Final = 2
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0: nothing is wrong; 1: findings; 2: the store does not answer."""
+    """0: nothing is wrong; 1: findings; 2: the store does not answer, or the folder of heads."""
     parser = argparse.ArgumentParser(prog="python -m shared.audit", description="Prove the audit logs.")
     verify = parser.add_subparsers(required=True).add_parser("verify", help="prove the chains; ends with 1 on findings")
     verify.add_argument("--service", action="append", choices=SERVICES, help="only this one; may be repeated")
@@ -34,22 +36,31 @@ def main(arguments: Sequence[str]) -> int:
         metavar="SERVICE=ANCHOR",
         help="a signed head from the auditor's page or from the log stream (audit.anchor); may be repeated",
     )
+    verify.add_argument(
+        "--heads", type=Path, metavar="FOLDER", help="heads last seen are compared and kept there (IEUM_AUDIT_HEADS)"
+    )
     given = parser.parse_args(arguments)
     log.configure("audit", "WARNING")
-    store, keys = load(StoreSettings), load(AuditSettings).audit_keys()
+    store, settings = load(StoreSettings), load(AuditSettings)
+    keys, heads = settings.audit_keys(), given.heads or settings.audit_heads
     try:
-        return asyncio.run(_verify(store, keys, given.service or SERVICES, given.anchor))
-    except TransientError as error:
+        return asyncio.run(_verify(store, keys, given.service or SERVICES, given.anchor, heads))
+    except (TransientError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return _AWAY
 
 
 async def _verify(
-    store: StoreSettings, keys: AuditKeys, services: Sequence[str], anchors: Sequence[tuple[str, Mark]]
+    store: StoreSettings,
+    keys: AuditKeys,
+    services: Sequence[str],
+    anchors: Sequence[tuple[str, Mark]],
+    heads: Path | None,
 ) -> int:
     found = 0
     for service in services:
-        audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service)
+        audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service, heads)
+        before = await audit.head()
         findings = await audit.verify([mark for name, mark in anchors if name == service])
         head = await audit.head()
         found += len(findings)
@@ -57,8 +68,13 @@ async def _verify(
             sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))
         else:
             sys.stdout.write(f"{service}: {head.seq if head else 0} lines, nothing wrong\n")
+            if before is not None and chain.genuine(keys, service, HEAD, before):
+                # What was proven reaches at least so far.
+                audit.heads.proven(before)
         if head is not None:
             sys.stdout.write(f"{service}: anchor {service}={chain.shown(head)}\n")
+    if heads is None:
+        sys.stdout.write("no heads are kept outside the store (--heads): an older state of it would pass\n")
     return 1 if found else 0
 
 

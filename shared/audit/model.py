@@ -81,7 +81,8 @@ class Finding:
     """One thing wrong with a chain."""
 
     kind: str
-    """``altered``, ``removed``, ``moved``, ``cut_off``, ``rewritten``, ``bad_mark``, ``no_mark`` or ``foreign``."""
+    """``altered``, ``removed``, ``moved``, ``cut_off``, ``rewritten``, ``bad_mark``, ``no_mark``,
+    ``emptied`` or ``foreign``."""
     seq: int | None
     said: str
 

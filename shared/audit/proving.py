@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 
@@ -11,6 +12,10 @@ from shared.audit.documents import line_of
 from shared.audit.marks import CHECKPOINT, HEAD, Marks
 from shared.audit.model import Finding, Mark
 from shared.mongo import SLICE, Document, store_errors
+
+_NEVER_ALONE: Final = ("reports", "accounts")
+"""Collections that are empty until a line is written: intake begins its log before it accepts (``beginning``), and no
+account is made without a line."""
 
 Lines = AsyncIOMotorCollection[Document]
 
@@ -26,6 +31,8 @@ async def prove(keys: AuditKeys, service: str, lines: "Lines", marks: Marks, anc
             walk = Walk(keys, service, after=checkpoint.seq, previous=checkpoint.mac)
         else:
             findings.append(Finding("bad_mark", checkpoint.seq, "the checkpoint of the sweep was forged"))
+    if not heads and not end and (checkpoint is not None or await used(lines)):
+        findings.append(Finding("emptied", None, "there is neither a line nor a head, and what cannot be without any"))
     if not heads and end:
         findings.append(Finding("no_mark", None, "there are lines and no signed head beside them"))
     for given in (*heads, *anchors):
@@ -45,6 +52,15 @@ async def prove(keys: AuditKeys, service: str, lines: "Lines", marks: Marks, anc
             elif line.seq <= end:
                 walk.feed(line)
     return findings + walk.finish()
+
+
+async def used(lines: "Lines") -> bool:
+    """Whether the log's database holds what is never there before a first line."""
+    with store_errors():
+        for name in _NEVER_ALONE:
+            if await lines.database[name].find_one({}, {"_id": 1}) is not None:
+                return True
+    return False
 
 
 async def end_of(lines: "Lines") -> int:

@@ -10,6 +10,7 @@ import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -20,6 +21,7 @@ from shared import log as logs
 from shared.audit import chain
 from shared.audit.chain import AuditKeys, Walk
 from shared.audit.documents import document_of, line_of
+from shared.audit.heads import Heads
 from shared.audit.marks import CHECKPOINT, HEAD, Marks, refused_at
 from shared.audit.model import Entry, Finding, Line, Mark
 from shared.audit.pace import Allowance, Buckets
@@ -46,11 +48,7 @@ _SOON: Final = timedelta(minutes=1)
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
-PACED: Final = Counter(
-    "ieum_audit_refusals_beyond_pace",
-    "Refusals left out because their network had more than its number a minute.",
-    registry=REGISTRY,
-)
+PACED: Final = Counter("ieum_audit_refusals_beyond_pace", "Refusals beyond a network's number.", registry=REGISTRY)
 FINDINGS: Final = Gauge("ieum_audit_findings", "What is wrong with the chain, as last looked.", registry=REGISTRY)
 
 
@@ -69,13 +67,21 @@ class Looked(NamedTuple):
 class AuditLog:
     """One service's log."""
 
-    def __init__(self, database: "AsyncIOMotorDatabase[Document]", keys: AuditKeys, clock: Clock, service: str) -> None:
-        """``database`` is the service's own."""
+    def __init__(
+        self,
+        database: "AsyncIOMotorDatabase[Document]",
+        keys: AuditKeys,
+        clock: Clock,
+        service: str,
+        heads: Path | None = None,
+    ) -> None:
+        """``database`` is the service's own; ``heads`` a folder outside the store for signed heads."""
         self.keys: Final = keys
         self.service: Final = service
         self.clock: Final = clock
         self.lines: Final = database[LINES]
         self.marks: Final = Marks(database)
+        self.heads: Final = Heads(heads, database.name)
         self.looked: Looked | None = None
         self._head: tuple[int, str] | None = None
         self._queue: deque[_Waiting] = deque()
@@ -131,7 +137,7 @@ class AuditLog:
 
     async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
         """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
-        return await prove(self.keys, self.service, self.lines, self.marks, anchors)
+        return await prove(self.keys, self.service, self.lines, self.marks, (*anchors, *self.heads.all()))
 
     async def sweep(self) -> int:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
@@ -278,6 +284,7 @@ class AuditLog:
     async def _vouch(self, seq: int, mac: str) -> None:
         made = chain.mark(self.keys, self.service, HEAD, seq, mac, self.clock.now())
         await self.marks.keep(HEAD, made)
+        self.heads.keep(made)
         _log.info("audit.anchor", chain=self.service, anchor=chain.shown(made))
 
     async def _remove_down_from(self, seq: int) -> int:

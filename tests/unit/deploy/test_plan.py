@@ -48,6 +48,15 @@ def test_each_service_asks_notify_for_keys_and_keeps_them_in_a_file_of_its_own()
     assert len({env["IEUM_KEYS_CACHE"] for env in found.values()}) == len(SERVICES)
 
 
+def test_heads_of_the_audit_are_kept_outside_the_store_by_those_who_have_one() -> None:
+    found = {
+        service: env_of(service, LocalSettings(var_dir=Path("elsewhere"))).get("IEUM_AUDIT_HEADS")
+        for service in SERVICES
+    }
+    assert {service for service, folder in found.items() if folder} == {"intake", "notify"}
+    assert str(found["intake"]).endswith("/elsewhere/audit")
+
+
 def test_nothing_else_of_the_callers_environment_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("ROUTING_RULE", "other")

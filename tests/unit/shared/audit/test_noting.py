@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -23,8 +23,7 @@ class Slow(AuditLog):
     """A log whose store answers when it is let."""
 
     def __init__(self, clock: ManualClock) -> None:
-        collections: Any = dict.fromkeys(("audit", "audit_anchors"))
-        super().__init__(collections, AuditKeys(b"a" * 32), clock, "intake")
+        super().__init__(MagicMock(), AuditKeys(b"a" * 32), clock, "intake")
         self.answers = asyncio.Event()
         self.written: list[Entry] = []
 
