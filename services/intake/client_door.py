@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from services.intake import refusals
 from services.intake.model.client import Client
-from services.intake.policy.credentials import NO_CREDENTIAL, Turned, judge
+from services.intake.policy.credentials import NO_CREDENTIAL, Turned, digest_of, judge
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.store.clients import Clients
 from shared import log as logs
@@ -69,10 +69,10 @@ class ClientGate:
         self._reading = asyncio.Lock()
         self._waiting = 0
         # Right credentials by digest, until the next reading: the long way takes longer than the rest of the door.
-        self._right: dict[tuple[bytes, Scope], Client] = {}
+        self._right: dict[tuple[bytes, Scope], tuple[Client, str]] = {}
         self._buckets: dict[str, Bucket] = {}
-        self._used: set[str] = set()
-        self._written: dict[str, str] = {}
+        self._used: set[tuple[str, str]] = set()
+        self._written: dict[tuple[str, str], str] = {}
 
     def __call__(self, scope: Scope) -> "ClientDoor":
         """The door for one scope, as a dependency."""
@@ -107,10 +107,12 @@ class ClientGate:
         mark = (hashlib.sha256(credential.encode()).digest(), scope)
         right = self._right.get(mark)
         if right is None:
-            right = self._right[mark] = await self._judged(request, credential, scope)
-        self._count(right)
-        setattr(request.state, STATE, right.client_id)
-        return right
+            client = await self._judged(request, credential, scope)
+            digest = digest_of(self._keys, client.client_id, credential.partition(".")[2])
+            right = self._right[mark] = client, digest
+        self._count(*right)
+        setattr(request.state, STATE, right[0].client_id)
+        return right[0]
 
     async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:
         said = judge(self._keys, await self._all(), credential, scope)
@@ -159,7 +161,7 @@ class ClientGate:
                 return False
             return True
 
-    def _count(self, client: Client) -> None:
+    def _count(self, client: Client, digest: str) -> None:
         now = self._clock.monotonic()
         allowance = Allowance(capacity=client.per_minute, per_second=client.per_minute / 60)
         bucket = self._buckets.get(client.client_id) or allowance.full(now)
@@ -174,13 +176,13 @@ class ClientGate:
             )
         self._buckets[client.client_id] = allowance.drawn(bucket, 1, now)
         _ADMITTED.inc()
-        self._used.add(client.client_id)
+        self._used.add((client.client_id, digest))
 
     async def _remember_use(self) -> None:
         today = seoul_day(self._clock.now())
-        for client_id in [name for name in self._used if self._written.get(name) != today]:
-            await self.clients.used(client_id, today)
-            self._written[client_id] = today
+        for one in [one for one in self._used if self._written.get(one) != today]:
+            await self.clients.used(*one, today)
+            self._written[one] = today
         self._used.clear()
 
     def _turned(self, request: Request, code: str, client_id: str | None) -> Problem:

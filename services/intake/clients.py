@@ -1,4 +1,4 @@
-"""Front ends by command: ``python -m services.intake.clients add|rotate|disable|enable|list``.
+"""Front ends by command: ``python -m services.intake.clients add|rotate|end-old|disable|enable|list``.
 
 A secret is printed once and kept nowhere. Running intakes take notice within seconds.
 """
@@ -48,11 +48,14 @@ class Desk:
         await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())
         return f"{client_id}.{secret}"
 
-    async def rotate(self, client_id: str, *, only: bool) -> str:
-        """A new credential; the last one stays valid beside it unless ``only``. Raises ``ClientError``."""
+    async def rotate(self, client_id: str, *, only: bool, version: int | None = None) -> str:
+        """A new credential; the one in use stays valid beside it unless ``only``. Raises ``ClientError``.
+
+        ``version`` is the one the person saw, so that asking twice makes one.
+        """
         secret = secrets.token_urlsafe(SECRET_BYTES)
         digest = digest_of(self._keys, client_id, secret)
-        await self.clients.rotate(client_id, digest, self._clock.now(), only=only)
+        await self.clients.rotate(client_id, digest, self._clock.now(), only=only, version=version)
         return f"{client_id}.{secret}"
 
 
@@ -91,6 +94,8 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
                 "per_minute": client.per_minute,
                 "disabled": client.disabled,
                 "secrets": len(client.digests),
+                "newest_used": client.newest_used,
+                "version": client.version,
                 "last_used": client.last_used,
             }
             for client in await clients.all()
@@ -111,7 +116,11 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
             credential = await desk.add(given.id, given.name or given.id, scopes, given.per_minute)
             return {"id": given.id, "credential": credential, "scopes": sorted(scopes)}
         case "rotate":
-            return {"id": given.id, "credential": await desk.rotate(given.id, only=given.only)}
+            credential = await desk.rotate(given.id, only=given.only, version=given.version)
+            return {"id": given.id, "credential": credential}
+        case "end-old":
+            await clients.end_old(given.id, version=given.version)
+            return {"id": given.id, "secrets": 1}
         case command:
             await clients.disable(given.id, disabled=command == "disable")
             return {"id": given.id, "disabled": command == "disable"}
@@ -124,14 +133,17 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--name", default="", help="as people call it")
     add.add_argument("--scope", action="append", type=Scope, choices=list(Scope), help="may be repeated")
     add.add_argument("--per-minute", type=_pace, default=PER_MINUTE, help="requests a minute and process")
-    rotate = commands.add_parser("rotate", help="a new secret; the last one stays valid until the next rotation")
+    rotate = commands.add_parser("rotate", help="a new secret; the one in use stays valid until end-old")
     rotate.add_argument("--only", action="store_true", help="the old secrets end now")
+    ending = commands.add_parser("end-old", help="only the newest secret counts from now on")
+    for command in (rotate, ending):
+        command.add_argument("--version", type=int, help="as list shows it: refused where it has changed since")
     commands.add_parser("disable", help="turn it away")
     commands.add_parser("enable", help="let it in again")
     listing = commands.add_parser("list", help="all front ends, without secrets")
-    for command in (add, rotate, commands.choices["disable"], commands.choices["enable"]):
+    for command in (add, rotate, ending, commands.choices["disable"], commands.choices["enable"]):
         command.add_argument("id", type=_id, help="lower-case letters, digits, hyphens")
-    for command in (add, rotate, commands.choices["disable"], commands.choices["enable"], listing):
+    for command in (add, rotate, ending, commands.choices["disable"], commands.choices["enable"], listing):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

@@ -30,6 +30,7 @@ _SAID: Final[dict[str, str]] = {
     "exists": n("There is a front end with this id already."),
     "unknown_client": n("There is no such front end."),
     "changed_meanwhile": n("Somebody else changed it a moment ago. Please look again."),
+    "old_secret": n("Two secrets of it are in use. End the old one first, once every machine of it has the new one."),
     "bad_id": n("An id has lower-case letters, digits and hyphens, begins with a letter, and is no form of our own."),
     "no_scope": n("Choose at least one thing it may do."),
 }
@@ -102,10 +103,27 @@ def router(pages: Pages, desk: Desk, gate: Gate, audit: AuditLog) -> APIRouter:
         principal: Annotated[Principal, door],
         client_id: ClientId,
         only: Annotated[bool, Form()] = False,
+        version: Annotated[int, Form()] = 0,
     ) -> Response:
         try:
             await admitted(request, principal, "rotate", client_id)
-            return await page(request, credential=await desk.rotate(client_id, only=only))
+            return await page(request, credential=await desk.rotate(client_id, only=only, version=version))
+        except ClientError as error:
+            return await page(request, error=error.code, status=409)
+        except TransientError:
+            raise _away() from None
+
+    @routes.post("/clients/{client_id}/end-old")
+    async def end_old(
+        request: Request,
+        principal: Annotated[Principal, door],
+        client_id: ClientId,
+        version: Annotated[int, Form()] = 0,
+    ) -> Response:
+        try:
+            await admitted(request, principal, "end-old", client_id)
+            await desk.clients.end_old(client_id, version=version)
+            return RedirectResponse("/clients", 303)
         except ClientError as error:
             return await page(request, error=error.code, status=409)
         except TransientError:

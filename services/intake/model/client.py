@@ -11,7 +11,7 @@ CLIENT_ID: Final = re.compile(r"^[a-z][a-z0-9-]{0,39}$")
 _SECRET: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
 SECRET_BYTES: Final = 32
 SECRETS: Final = 2
-"""Valid at a time: the present one, and the one before it until every machine of the front end has the new one."""
+"""Valid at a time: the present one, and the one before it until somebody ends that one."""
 PER_MINUTE: Final = 600
 """Requests a minute unless said otherwise; the national load is about one report an hour."""
 MOST_PER_MINUTE: Final = 10_000_000
@@ -30,6 +30,10 @@ class Client:
     disabled: bool
     last_used: str | None = None
     """The last day (in Seoul) it was let in, as written once a day."""
+    version: int = 1
+    """Goes up with every change by a person."""
+    newest_used: bool = False
+    """Whether the newest secret was ever used."""
 
 
 def read_credential(text: str) -> tuple[str, str] | None:

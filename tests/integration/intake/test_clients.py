@@ -14,6 +14,7 @@ import pytest
 from services.intake.client_door import PACE_S
 from services.intake.clients import Desk as Office
 from services.intake.policy.lodging import LodgingKeys
+from services.intake.store.clients import ClientError
 from shared.audit.model import Line
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
@@ -76,12 +77,28 @@ async def test_without_a_right_credential_nothing_is_taken_and_it_is_written_dow
     ]
 
 
-async def test_a_replaced_secret_ends_with_the_one_after_it_and_a_disabled_one_within_seconds(desk: Desk) -> None:
+async def noted(desk: Desk, number: int) -> None:
+    """Wait until the shop's use of so many secrets is noted."""
+
+    async def so_many() -> bool:
+        found = await desk.collection.database["clients"].find_one({"_id": "shop"}) or {}
+        return len(found["used"]) == number
+
+    await until(so_many, SOON)
+
+
+async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within_seconds(desk: Desk) -> None:
     first = await office(desk).add("shop", "Shop", [Scope.REPORTS_SUBMIT], 600)
     assert (await sent(desk, first)).status_code == 202, "a front end may begin as soon as it exists"
-    second = await office(desk).rotate("shop", only=False)
+    await noted(desk, 1)
+    lost = await office(desk).rotate("shop", only=False, version=1)
+    with pytest.raises(ClientError, match="changed_meanwhile"):
+        await office(desk).rotate("shop", only=False, version=1)
+    second = await office(desk).rotate("shop", only=False, version=2)
     assert [(await sent(desk, credential)).status_code for credential in (first, second)] == [202, 202]
-    third = await office(desk).rotate("shop", only=False)
+    await noted(desk, 2)
+    with pytest.raises(ClientError, match="old_secret"):
+        await office(desk).rotate("shop", only=False, version=3)
 
     async def ended(credential: str, status: int) -> None:
         async def refused() -> bool:
@@ -89,7 +106,10 @@ async def test_a_replaced_secret_ends_with_the_one_after_it_and_a_disabled_one_w
 
         await until(refused, SOON)
 
+    await ended(lost, 401)
+    await desk.intake.clients.clients.end_old("shop", version=3)
     await ended(first, 401)
+    third = await office(desk).rotate("shop", only=False, version=4)
     assert [(await sent(desk, credential)).status_code for credential in (second, third)] == [202, 202]
     last = await office(desk).rotate("shop", only=True)
     await ended(third, 401)
@@ -201,6 +221,7 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
         assert (await desk.http.get("/clients", headers=headers)).status_code == 403
         assert (await desk.http.post("/clients", data=form, headers=headers)).status_code == 403
         assert (await desk.http.post("/clients/kiosk/rotate", headers=headers)).status_code == 403
+        assert (await desk.http.post("/clients/kiosk/end-old", headers=headers)).status_code == 403
         assert (
             await desk.http.post("/clients/kiosk/door", data={"disabled": "true"}, headers=headers)
         ).status_code == 403
@@ -216,8 +237,17 @@ async def test_administrators_of_the_system_manage_them_on_a_page_and_nobody_els
         await desk.http.post("/clients", data={**form, "client_id": "web-form"}, headers=headers)
     ).status_code == 422
     assert (await desk.http.post("/clients", data={**form, "scopes": []}, headers=headers)).status_code == 422
+    for version, status in (("1", 200), ("1", 409), ("2", 200)):
+        again = await desk.http.post("/clients/paged/rotate", data={"version": version}, headers=headers)
+        assert again.status_code == status
+    assert (await desk.http.post("/clients/paged/rotate", headers=headers)).status_code == 409
+    newest = again.text.split("<code>paged.")[1].split("</code>")[0]
+    page = await desk.http.get("/clients", headers=headers)
+    assert "the new one was not used yet" in page.text
+    assert (await desk.http.post("/clients/paged/end-old", data={"version": "2"}, headers=headers)).status_code == 409
+    assert (await desk.http.post("/clients/paged/end-old", data={"version": "3"}, headers=headers)).status_code == 303
     desk.http.cookies.clear()
-    assert (await sent(desk, f"paged.{credential}")).status_code == 202
+    assert (await sent(desk, f"paged.{newest}")).status_code == 202
     told = await lines(desk, "clients.manage")
-    assert [line.outcome.value for line in told].count("refused") == 16
+    assert [line.outcome.value for line in told].count("refused") == 20
     assert ("add", "paged") in [(line.reason, line.detail.get("client")) for line in told]

@@ -121,6 +121,7 @@ def _intake() -> Asks:
             ask(409, body={"client_id": "front", "scopes": "reports:submit"}, whose=CENTRAL),
         ),
         ("intake", "POST", "/clients/{client_id}/rotate"): (ask(409, path=client, whose=CENTRAL),),
+        ("intake", "POST", "/clients/{client_id}/end-old"): (ask(409, path=client, whose=CENTRAL),),
         ("intake", "POST", "/clients/{client_id}/door"): (
             ask(409, path=client, body={"disabled": "true"}, whose=CENTRAL),
         ),

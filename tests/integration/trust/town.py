@@ -161,7 +161,9 @@ async def state(town: Town) -> dict[str, Any]:
         found[owner] = (kept, await town.case(lodged.report_id))
     for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
-    found["clients"] = [replace(one, last_used=None) for one in await town.intake.clients.clients.all()]
+    found["clients"] = [
+        replace(one, last_used=None, newest_used=False) for one in await town.intake.clients.clients.all()
+    ]
     found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
     return found
 
