@@ -57,6 +57,29 @@ async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: 
     assert "철회했습니다" in ended.json()["detail"]
 
 
+async def test_the_page_of_a_withdrawn_case_says_so_and_offers_nothing(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    who = bench.staff("gwangju", "counsellor", "lead", subject="kim")
+    path, html = f"/cases/{report_id(1)}", {"Accept": "text/html", "Accept-Language": "en"}
+    form = f'action="{path}/'
+    assert f'{form}details"' in (await bench.http.get(path, auth=who, headers=html)).text
+    await tell(bench, "report.updated", kind="message_left")
+    await tell(bench, "report.ended", reason="withdrawn")
+    for center in ("gwangju", "central"):
+        page = await bench.http.get(path, auth=bench.staff(center, "counsellor", "lead"), headers=html)
+        assert page.status_code == 200
+        assert "The reporter withdrew the report. Nobody may contact them; the details are sealed." in page.text
+        assert form not in page.text
+    ask = {"ownership": 1, "purpose": "message"}
+    late = await bench.http.post(f"{path}/details", data=ask, auth=who, headers=html)
+    assert late.status_code == 410
+    assert "The reporter withdrew the report at" in late.text
+    assert form not in late.text
+    assert 'name="ticket"' not in late.text
+
+
 async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink: Sink) -> None:
     bench = await start()
     await taken(bench)
