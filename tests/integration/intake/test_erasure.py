@@ -68,7 +68,7 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
     assert await erased(someone)
     stone = await someone.stored()
     assert set(stone) <= {*TOMBSTONE, "changes", "life"}
-    assert set(stone["life"]) == {"special", "decisions", "withdrawal", "erased_at"}
+    assert set(stone["life"]) == {"special", "decisions", "by_other", "withdrawal", "erased_at"}
     assert not stone["life"]["special"]
     assert not stone["life"]["decisions"]
     told = await desk.status(someone.receipt)
