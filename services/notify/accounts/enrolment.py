@@ -100,7 +100,7 @@ class Enrolment:
     async def change_password(self, account: Account, before: str, code: str, after: str, who: By, session: str) -> int:
         """Another password; ends every other session. How many ended. Raises ``RefusedError``."""
         after = self._strong(after, account.name)
-        await self._sign_in.confirm(account, before, code)
+        await self._sign_in.confirm(account, before, code, who)
         hashed = await self._passwords.hashed(after)
         await self._trail.append(line(who, What.PASSWORD, self._clock.now()))
         begins = self._clock.now()
@@ -109,7 +109,7 @@ class Enrolment:
 
     async def new_recovery_codes(self, account: Account, password: str, code: str, who: By) -> list[str]:
         """Ten new codes in place of the old ones. Raises ``RefusedError``."""
-        await self._sign_in.confirm(account, password, code)
+        await self._sign_in.confirm(account, password, code, who)
         codes = new_codes()
         await self._trail.append(line(who, What.RECOVERY_CODES, self._clock.now()))
         await self._change(account.subject, {"recovery": digests(self._vault.marks, account.subject, codes)})

@@ -10,7 +10,8 @@ from services.notify.accounts.proofs import new_subject
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.settings import Mapped
 from services.notify.accounts.store.accounts import AccountStore
-from services.notify.accounts.trail import By, Trail, What, line
+from services.notify.accounts.trail import LINES, By, Trail, What, line
+from shared.audit.pace import Buckets
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
@@ -33,6 +34,7 @@ class External:
         self._trail = trail
         self._clock = clock
         self._role_map = role_map
+        self._lines = Buckets(LINES, clock)
 
     async def enter(self, person: Person, who: By) -> Issued:
         """Sign in. Raises ``RefusedError``: ``no_mapped_role`` or ``wrong_sign_in`` (disabled here)."""
@@ -62,10 +64,11 @@ class External:
         return issued
 
     async def refused(self, who: By, code: str, account: Account | None = None) -> None:
-        """Write a refusal down."""
+        """Write a refusal down; those of nobody in particular at a limited rate for one network."""
         SIGN_INS.labels("openid", code).inc()
         detail = {"account": account.subject} if account is not None else {}
-        await self._trail.append(line(who, What.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail))
+        if account is not None or self._lines.taken(who.where):
+            await self._trail.append(line(who, What.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail))
 
     async def _in_step(
         self, account: Account | None, person: Person, organisation: str, roles: tuple[StaffRole, ...], who: By

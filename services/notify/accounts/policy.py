@@ -76,6 +76,8 @@ class Source(StrEnum):
     """The account, from all devices it never signed in on together."""
     NETWORK = "network"
     """All accounts, from one network (IPv4 /24, IPv6 /48), on strange devices."""
+    RECOVERY = "recovery"
+    """The account, where a right recovery code passes the waits of strangers: its password must not be guessed fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ DELAYS: Final = {
     Source.DEVICE: Delays(5, timedelta(seconds=2), timedelta(minutes=1)),
     # At most 4 guesses an hour for ever: 96 a day against a password of 12 characters and a second factor.
     Source.STRANGE: Delays(4, timedelta(seconds=4), timedelta(minutes=15)),
+    # Only who holds a right recovery code counts here, so nobody keeps anybody else out.
+    Source.RECOVERY: Delays(4, timedelta(seconds=4), timedelta(minutes=15)),
     Source.NETWORK: Delays(30, timedelta(seconds=2), timedelta(minutes=5)),
 }
 FORGOTTEN: Final = timedelta(hours=24)

@@ -5,7 +5,7 @@ Delays are counted before an attempt is looked at, in the store: they hold acros
 
 Nobody can lock somebody else out. A browser in which an account has signed in before carries a device cookie and is
 counted on its own; strangers share one tally per account and one per network, whose waits end at 15 and 5 minutes; and
-a recovery code, which nobody can guess, is looked at however long the wait.
+a recovery code, which nobody can guess, is looked at however long the wait, on a tally that only its holders count on.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ from services.notify.accounts.proofs import Passwords, Vault, is_long_code, plai
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import DelayStore
-from services.notify.accounts.trail import By, Trail, What, line
+from services.notify.accounts.trail import LINES, By, Trail, What, line
+from shared.audit.pace import Buckets
 from shared.clock import Clock
 
 TOTP_FIELD: Final = "totp"
@@ -78,6 +79,7 @@ class SignIn:
         self._vault = vault
         self._trail = trail
         self._clock = clock
+        self._lines = Buckets(LINES, clock)
         self._only_break_glass = only_break_glass
 
     async def enter(self, attempt: Attempt, who: By) -> Entered:
@@ -85,20 +87,25 @@ class SignIn:
         name = attempt.name.strip().casefold()[:_MOST_SIGNS]
         account = await self._accounts.by_name(name)
         tallies = self._tallies(attempt, name, account)
-        if (seconds := await self._taken(tallies)) and not self._holds_recovery(account, attempt.code):
-            await self._refuse(who, account, "wait", seconds)
+        if seconds := await self._taken(tallies):
+            if account is None or not self._holds_recovery(account, attempt.code):
+                await self._refuse(who, account, "wait", seconds)
+                raise AssertionError  # pragma: no cover  # _refuse raises
+            tallies = {Source.RECOVERY: f"{Source.RECOVERY}:{account.subject}"}
+            if seconds := await self._taken(tallies):
+                await self._refuse(who, account, "wait", seconds)
         if not await self._proven(account, attempt) or account is None:
             await self._refuse(who, account, "wrong_sign_in")
             raise AssertionError  # pragma: no cover  # _refuse raises
         return await self._let_in(account, tallies, who)
 
-    async def confirm(self, account: Account, password: str, code: str) -> None:
+    async def confirm(self, account: Account, password: str, code: str, who: By) -> None:
         """Ask again before something grave, of somebody who is signed in. Raises ``RefusedError``."""
         key = f"{Source.DEVICE}:confirm:{account.subject}"
         if seconds := await self._taken({Source.DEVICE: key}):
-            raise RefusedError("wait", retry_after=seconds)
+            await self._refuse(who, account, "wait", seconds, What.CONFIRM)
         if not await self._proven(account, Attempt(account.name, password, code, "")):
-            raise RefusedError("wrong_sign_in")
+            await self._refuse(who, account, "wrong_sign_in", None, What.CONFIRM)
         await self._delays.forget(key)
 
     async def throttle(self, network: str) -> None:
@@ -130,10 +137,14 @@ class SignIn:
         SIGN_INS.labels("password", "entered").inc()
         return Entered(issued, self.device_cookie(account.subject, now))
 
-    async def _refuse(self, who: By, account: Account | None, code: str, seconds: int | None = None) -> None:
-        SIGN_INS.labels("password", code).inc()
+    async def _refuse(
+        self, who: By, account: Account | None, code: str, seconds: int | None = None, what: What = What.SIGN_IN
+    ) -> None:
+        SIGN_INS.labels("password" if what is What.SIGN_IN else "confirm", code).inc()
         detail = {"account": account.subject} if account is not None else {}
-        await self._trail.append(line(who, What.SIGN_IN, self._clock.now(), refused=code, **detail))
+        # Who waits is not looked at and so not slowed down either: their lines are.
+        if code != "wait" or self._lines.taken(who.where):
+            await self._trail.append(line(who, what, self._clock.now(), refused=code, **detail))
         raise RefusedError(code, retry_after=seconds)
 
     def _tallies(self, attempt: Attempt, name: str, account: Account | None) -> dict[Source, str]:
@@ -155,8 +166,8 @@ class SignIn:
                 return max(1, wait(await self._delays.get(key), now))
         return 0
 
-    def _holds_recovery(self, account: Account | None, code: str) -> bool:
-        return account is not None and is_long_code(code) and self._recovery(account, code) in account.recovery
+    def _holds_recovery(self, account: Account, code: str) -> bool:
+        return is_long_code(code) and self._recovery(account, code) in account.recovery
 
     def _recovery(self, account: Account, code: str) -> str:
         return self._vault.marks.recovery(account.subject, plain_code(code))

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.requests import HTTPConnection
 
 from shared.audit.entries import where_of
 from shared.audit.model import SYSTEM, Entry, Outcome
+from shared.audit.pace import Allowance
 from shared.identity.principal import Principal
 
 
@@ -27,8 +28,14 @@ class What(StrEnum):
     DISABLE = "account.disable"
     ENABLE = "account.enable"
     RESET = "account.reset"
+    CONFIRM = "account.confirm"
+    """Both factors asked again, of somebody who is signed in."""
     RELEASE = "account.release"
     ROTATE = "keys.rotate"
+
+
+LINES: Final = Allowance(capacity=30, per_second=0.5)
+"""Lines that cost whoever causes them nothing: so many a minute for one network. The metrics count every one."""
 
 
 class Trail(Protocol):

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.notify.accounts.model import AccountState
-from services.notify.accounts.trail import By, by_command
+from services.notify.accounts.trail import LINES, By, by_command
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE
 from tests.integration.accounts.conftest import Bench, Process
@@ -177,3 +177,13 @@ async def test_a_demanded_context_must_be_attested(bench: Bench, issuer: str, pr
         assert refused.json()["code"] == "wrong_token"
         await person(provider, "bora", "jeju-counsellors", acr="mfa")
         assert (await through(http, provider, "bora")).status_code == 200
+
+
+async def test_answers_nobody_asked_for_write_few_lines(notify: Process) -> None:
+    most = int(LINES.capacity)
+    async with notify.browser() as http, notify.browser(address="203.0.113.9") as elsewhere:
+        answers = {(await http.get("/oidc/callback")).status_code for _ in range(most + 5)}
+        assert answers == {403}
+        assert len(await notify.lines("sign_in")) == most
+        await elsewhere.get("/oidc/callback")
+        assert len(await notify.lines("sign_in")) == most + 1
