@@ -1,12 +1,14 @@
 """Fixtures every test may use: the real engines, and settings that keep one test's topics and databases apart."""
 
 import asyncio
+import logging
 import threading
 import uuid
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 from pymongo import MongoClient
@@ -23,6 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"engines", "own_engines"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("engines")
+
+
+@pytest.fixture(autouse=True)
+def logging_of_its_own() -> Iterator[None]:
+    """A command that a test runs in this process configures logging; that must not reach the tests after it."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
+        root = logging.getLogger()
+        root.handlers[:] = [
+            one for one in root.handlers if not isinstance(one.formatter, structlog.stdlib.ProcessorFormatter)
+        ]
+        root.setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")

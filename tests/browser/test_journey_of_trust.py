@@ -144,7 +144,8 @@ async def audited(page: Page, whole: Whole, report_id: str) -> None:
         await page.goto(whole.url(service, "/audit"))
         await page.locator("#report_id").fill(report_id)
         await press(page, "/audit/look-up")
-        assert await page.locator("tbody tr td code").count() >= 3
+        await expect(page).to_have_url(re.compile(r"report="))
+        assert await page.locator("tbody tr").count() >= 3
     env = whole.stack.environment_of("notify")
     verify = await asyncio.create_subprocess_exec(sys.executable, "-m", "shared.audit", "verify", cwd=PROJECT, env=env)
     assert await verify.wait() == 0

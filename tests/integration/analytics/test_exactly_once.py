@@ -138,6 +138,7 @@ async def test_two_workers_coming_and_going_count_the_same(
         await publisher.publish(records)
     await second.ready()
     first.kill()
+    await numbers.undo_transactions_of_the_dead()
     for _, records in parts[16:]:
         await publisher.publish(records)
     await settled(numbers, topics)
