@@ -81,7 +81,8 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
         there = Holder(second, vars(someone))
         await until(lambda: erased(there))
-        assert [event["intake_version"] for event in await there.published()] == [1, 2]
+        # At least once: what was cut off may be published again, as the same version.
+        assert list(dict.fromkeys(event["intake_version"] for event in await there.published())) == [1, 2]
         await _sound(second, clock)
 
 

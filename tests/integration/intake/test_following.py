@@ -115,6 +115,7 @@ async def test_repeats_late_records_and_strangers_change_nothing(desk: Desk) -> 
 
 
 async def test_hundreds_of_reports_are_followed_in_bulk(desk: Desk) -> None:
+    await desk.lodge()  # from now on it is known who the front end is, and nobody waits for that
     bodies = [answer.json() for answer in await asyncio.gather(*(desk.lodge() for _ in range(250)))]
     await desk.publish([await routing(desk, body["report_id"], 1, "busan") for body in bodies])
 
