@@ -121,7 +121,9 @@ class Staff:
                 self._something.clear()
                 continue
             await asyncio.sleep(self._draw.uniform(*_STAFF_PAUSE))
-            await self._acknowledge(min(mine, key=lambda report_id: self._waiting[report_id]))
+            # Meanwhile a case may have moved, or its reporter taken it back.
+            if left := [report_id for report_id in mine if report_id in self._waiting]:
+                await self._acknowledge(min(left, key=self._waiting.__getitem__))
 
     async def _acknowledge(self, report_id: str) -> None:
         try:

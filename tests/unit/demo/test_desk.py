@@ -74,6 +74,26 @@ async def test_staff_take_the_first_of_their_list_and_leave_others_alone() -> No
     assert taken == ["first", "later"]
 
 
+async def test_what_was_taken_back_while_staff_reached_for_it_is_let_go() -> None:
+    taken: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        taken.append(request.url.path.split("/")[4])
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(handler), base_url="http://notify") as notify:
+        staff = Staff(notify, "busan", Progress(), seed=1)
+        staff.rows([row("gone")], 0.0)
+        task = asyncio.create_task(staff.work(only=lambda _: True))
+        await asyncio.sleep(0)  # they reach for it
+        staff.rows([row("gone", state="ended"), row("stays")], 0.0)
+        async with asyncio.timeout(5):
+            while not taken:  # noqa: ASYNC110  # the request is on its way
+                await asyncio.sleep(0.01)
+        task.cancel()
+    assert taken == ["stays"]
+
+
 def test_capacity_makes_room_above_what_is_open() -> None:
     found = capacities(["busan", "jeju"], {"jeju": 300}, reports=60, staff=3, spare=1.0, heaviest=999)
     assert found == {"busan": 10, "jeju": 20}
