@@ -38,11 +38,25 @@ def environment(store: StoreSettings, *, retired: bool = True) -> dict[str, str]
     }
 
 
-async def command(store: StoreSettings, *, retired: bool = True) -> asyncio.subprocess.Process:
+KILLED = """
+import os, runpy, signal, sys
+write = sys.stdout.write
+def last_words(text):
+    write(text)
+    if "wrapped anew" in text:
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.stdout.write = last_words
+runpy.run_module("services.intake.rotate", run_name="__main__")
+"""
+"""The command, killed right after its first batch: a kill from outside may come when it has long ended."""
+
+
+async def command(
+    store: StoreSettings, *, retired: bool = True, how: Sequence[str] = ("-m", "services.intake.rotate")
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "services.intake.rotate",
+        *how,
         env=environment(store, retired=retired),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -77,12 +91,9 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     wrappings = Wrappings(desk.collection.database)
     assert await wrappings.count() == {key_id(OLD): REPORTS}
     lodging = asyncio.create_task(lodge(desk, range(REPORTS, REPORTS + 200)))
-    first = await command(store_settings)
-    assert first.stdout is not None
-    while b"wrapped anew" not in await asyncio.wait_for(first.stdout.readline(), 30):
-        assert not first.stdout.at_eof()
-    first.send_signal(signal.SIGKILL)
-    await first.communicate()
+    first = await command(store_settings, how=("-c", KILLED))
+    await asyncio.wait_for(first.communicate(), 60)
+    assert first.returncode == -signal.SIGKILL
     between = await wrappings.count()
     assert between[key_id(OLD)] > 0, "it was not killed in the middle"
     assert between[key_id(NEW)] >= 100
