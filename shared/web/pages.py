@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -19,6 +20,28 @@ SHARED_TEMPLATES: Final = Path(__file__).parent / "templates"
 
 QUICK_EXIT_URL: Final = "https://www.weather.go.kr/w/index.do"
 """Where quick exit leads: the Korean weather service, a page anyone may have open."""
+
+
+class _Compiled(BytecodeCache):
+    """Templates this process has compiled, so that a second ``Pages`` of the same files takes no second.
+
+    One for each language: what a filter makes of a constant is compiled in.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what was kept; Jinja checks it against the source."""
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it."""
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED: Final = {language: _Compiled() for language in LANGUAGES}
 
 
 class Pages:
@@ -106,6 +129,7 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
             extensions=["jinja2.ext.i18n"],
+            bytecode_cache=_COMPILED[language],
         )
         texts = self._translators[language]
         install: Any = environment  # the i18n extension adds the method at run time
