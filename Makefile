@@ -66,7 +66,7 @@ check: venv ## format, lint, types, import rules, unit tests, generated document
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q
 
-test: venv ## every test but the long ones: unit, integration, kill, browser
+test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
 torture: venv ## ownership under many interleavings, then the long kill tests (resumable, result in var/torture)

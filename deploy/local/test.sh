@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test but the long ones, in two lanes side by side: most tests wait for something, and each lane has engines of
+# Every test but the long ones, in three lanes side by side: most tests wait for something, and each lane has engines of
 # its own. Finds or installs Chromium; says plainly what was left out. With arguments: one lane, pytest's own arguments.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,18 +21,28 @@ status=0
 if (($#)); then
   (lane "$@") || status=$?
 else
-  # Kafka's jars are fetched once, not twice at the same time.
+  # Kafka's jars are fetched once, not three times at the same time.
   .venv/bin/python -m deploy.local fetch || exit 1
+  of=tests/integration
+  # About as long each; what is in neither of the others is in the first, so that no new folder is left out.
+  second=("$of"/{intake,bus,analytics,ownership})
+  third=("$of"/{accounts,local,notify,routing,trust})
   mkdir -p var/tests
-  aside=var/tests/integration.log
-  lane tests/integration >"$aside" 2>&1 &
-  integration=$!
-  trap 'kill "$integration" 2>/dev/null' EXIT
-  (lane tests --ignore=tests/integration) || status=$?
-  echo "the other lane, tests/integration:"
-  wait "$integration" || status=1
-  cat "$aside"
+  lane "${second[@]}" >var/tests/second.log 2>&1 &
+  others=($!)
+  lane "${third[@]}" >var/tests/third.log 2>&1 &
+  others+=($!)
+  trap 'kill "${others[@]}" 2>/dev/null' EXIT
+  (lane tests "${second[@]/#/--ignore=}" "${third[@]/#/--ignore=}") || status=$?
+  for number in 0 1; do
+    wait "${others[number]}" || status=1
+  done
   trap - EXIT
+  echo "the other lanes, ${second[*]}:"
+  cat var/tests/second.log
+  echo "and ${third[*]}:"
+  cat var/tests/third.log
+  echo "all of it took $SECONDS s"
 fi
 
 if ((${#left_out[@]})); then

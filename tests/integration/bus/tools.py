@@ -160,4 +160,4 @@ async def until_committed(settings: BusSettings, group: str, offsets: dict[int, 
     async def there() -> bool:
         return await committed(settings, group) == wanted
 
-    await until_async(there, f"{group} commits {wanted}")
+    await until_async(there, f"{group} commits {wanted}", 2 * DEADLINE)  # after an outage calls wait their time first
