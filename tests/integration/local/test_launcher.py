@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import ports, processes
+from deploy.local import keys, ports, processes
 from deploy.local.settings import SERVICES, LocalSettings
-from deploy.local.state import RunFolder, State
+from deploy.local.state import Entry, RunFolder, State
 from tests.integration.local.waiting import alive, until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
@@ -74,11 +74,22 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     os.kill(first["analytics"].pid, signal.SIGKILL)
     until(lambda: _came_back(settings, "analytics"), READY_S, "analytics being restarted and ready")
 
+    old = keys.read(settings.var / keys.FILE)["INTAKE_MASTER_KEY"]
+    rotated = command("rotate-key")
+    assert rotated.returncode == 0, rotated.stdout + rotated.stderr
+    assert old not in (settings.var / keys.FILE).read_text()
+    assert command("in", "notify", "shared.audit", "verify").returncode == 0
+    given = command("rotate-key", INTAKE_MASTER_KEY=old)
+    assert given.returncode == 1
+    assert "comes from the environment" in given.stderr
+    until(lambda: _changed(settings, first, {"intake", "analytics"}), READY_S, "intake alone being started anew")
+
     pids = {entry.pid for entry in state_of(settings).entries}
     assert command("down").stdout == "stopped\n"
     assert not alive(pids)
     ports.check(settings.listening())
     assert command("down").stdout == "nothing runs here\n"
+    assert "nothing runs here" in command("rotate-key").stderr
 
 
 def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
@@ -90,6 +101,11 @@ def test_a_service_with_a_wrong_setting_keeps_up_from_starting_and_is_named(
     assert "ROUTING_CASES_PER_PERSON" in up.stdout + up.stderr
     assert RunFolder(settings.var / "run").runner() is None
     ports.check(settings.listening())
+
+
+def _changed(settings: LocalSettings, before: dict[str, Entry], names: set[str]) -> bool:
+    entries = state_of(settings).entries
+    return {entry.name for entry in entries if entry.pid != before[entry.name].pid} == names
 
 
 def _came_back(settings: LocalSettings, name: str) -> bool:
