@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,6 +91,9 @@ class _TicketClaims(_Claims):
     why: Purpose
 
 
+C = TypeVar("C", bound=_Claims)
+
+
 class Signer:
     """One private key, as notify uses it."""
 
@@ -117,7 +120,7 @@ class Signer:
 
 def verify_access(token: str, known: Known, now: datetime) -> Principal:
     """Whom a token speaks for. Raises ``TokenError``."""
-    claims = _Claims.model_validate(_verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, known, now, _Claims))
+    claims = _verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, known, now, _Claims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     stale = expires <= now
     if stale and (known.fresh(now) or now - expires > GRACE):
@@ -136,7 +139,7 @@ def verify_access(token: str, known: Known, now: datetime) -> Principal:
 
 def verify_ticket(token: str, known: Known, now: datetime) -> Ticket:
     """What a ticket allows. Raises ``TokenError``. That it is used once is the caller's to see to."""
-    claims = _TicketClaims.model_validate(_verified(token, TICKET_TYPE, TICKET_AUDIENCE, known, now, _TicketClaims))
+    claims = _verified(token, TICKET_TYPE, TICKET_AUDIENCE, known, now, _TicketClaims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     if expires <= now or expires - datetime.fromtimestamp(claims.iat, UTC) > TICKET_LASTS:
         raise TokenError("expired")
@@ -158,9 +161,7 @@ def _common(subject: str, organisation: str, roles: frozenset[StaffRole], sessio
     return {"sub": subject, "org": organisation, "roles": sorted(roles), "sid": session}
 
 
-def _verified(
-    token: str, kind: str, audience: str, known: Known, now: datetime, shape: type[_Claims]
-) -> dict[str, Any]:
+def _verified(token: str, kind: str, audience: str, known: Known, now: datetime, shape: type[C]) -> C:
     if len(token) > _LONGEST:
         raise TokenError("malformed")
     try:
@@ -179,7 +180,7 @@ def _verified(
     options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "iat", "sub"]}
     try:
         claims = jwt.decode(token, public, ["EdDSA"], options=options, audience=audience, issuer=ISSUER)
-        shape.model_validate(claims)
+        return shape.model_validate(claims)
     except jwt.InvalidSignatureError:
         raise TokenError("bad_signature") from None
     except (jwt.InvalidAudienceError, jwt.InvalidIssuerError):
@@ -188,7 +189,6 @@ def _verified(
         raise TokenError("malformed") from None
     except ValidationError:
         raise TokenError("claims") from None
-    return claims
 
 
 def _current(claims: _Claims, known: Known, now: datetime) -> None:
