@@ -71,3 +71,8 @@ class ManualClock:
 def seoul_day(moment: datetime) -> str:
     """The calendar day in Korea of a moment, as ``YYYY-MM-DD``. Days in every count are days in Asia/Seoul."""
     return moment.astimezone(SEOUL).date().isoformat()
+
+
+def whole_milliseconds(moment: datetime) -> datetime:
+    """What store and log keep of a time; whoever compares with what was kept begins with this."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

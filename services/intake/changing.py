@@ -22,7 +22,7 @@ from services.intake.store.documents import Document
 from services.intake.trail import Trail
 from services.intake.turns import Turns
 from shared import trace
-from shared.clock import Clock
+from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Event, encode
 from shared.metrics import REGISTRY
@@ -177,11 +177,6 @@ def open_life(document: Document) -> Life:
     if access is not Access.OPEN:
         raise RefusedError("erased" if access is Access.ERASED and not erasure.silent(life) else "withdrawn")
     return life
-
-
-def whole_milliseconds(moment: datetime) -> datetime:
-    """What the store keeps of a time."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _request(document: Document, mark: Mark | None) -> dict[str, Any] | None:

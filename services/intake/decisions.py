@@ -9,7 +9,7 @@ import orjson
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.changing import TRIES, whole_milliseconds
+from services.intake.changing import TRIES
 from services.intake.holder import unavailable
 from services.intake.model.life import Category, Decision, Life, Reason
 from services.intake.model.report import Progress
@@ -19,7 +19,7 @@ from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, K
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
 from shared import trace
-from shared.clock import Clock
+from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import encode
 from shared.events.reports import ReportFacts, ReportReinstated

@@ -13,7 +13,6 @@ from typing import Any, Final
 import orjson
 from prometheus_client import Counter, Gauge
 
-from services.intake.changing import whole_milliseconds
 from services.intake.model.life import Life
 from services.intake.model.report import Progress
 from services.intake.policy import erasure, retention
@@ -22,7 +21,7 @@ from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, P
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
 from shared import log
-from shared.clock import Clock, seoul_day
+from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.reports import ReportFacts
 from shared.metrics import REGISTRY

@@ -17,7 +17,7 @@ from services.intake.store import documents
 from services.intake.store.documents import Document
 from services.intake.store.grouping import GroupCommit
 from shared import trace
-from shared.clock import SEOUL, Clock
+from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
@@ -80,7 +80,7 @@ class Reception:
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
-        now = _to_milliseconds(self._clock.now())
+        now = whole_milliseconds(self._clock.now())
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date())
         report_id = (
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
@@ -146,8 +146,3 @@ def _repeat(document: Document, existing: Document) -> _Kept:
     if existing.get("content_mac") != document["content_mac"]:
         raise ConflictError("the idempotency key belongs to a report with another content")
     return _Kept(existing["receipt_counter"], existing["received_at"], repeated=True)
-
-
-def _to_milliseconds(moment: datetime) -> datetime:
-    """What the store keeps of a time, so that a repeated answer names the same one."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shared.audit.model import Entry, Finding, Line, Mark
+from shared.clock import whole_milliseconds
 
 START: Final = "0" * 64
 """What the first line follows."""
@@ -181,8 +182,7 @@ class Walk:
 
 def to_milliseconds(moment: datetime) -> datetime:
     """What the store keeps of a time."""
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return whole_milliseconds(moment.astimezone(UTC))
 
 
 def _iso(moment: datetime) -> str:
