@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import orjson
 from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake.changing import TRIES
 from services.intake.holder import unavailable
 from services.intake.model.life import Category, Decision, Life, Reason
-from services.intake.model.report import Progress
 from services.intake.policy import erasure, retention
 from services.intake.policy.erasure import RefusedError
+from services.intake.store import documents
 from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
@@ -96,8 +95,8 @@ class Decisions:
         """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> Life:
-            progress = Progress.model_validate(document.get("progress") or {})
-            facts = _facts(document)
+            progress = documents.progress_of(document)
+            facts = documents.facts_in(document)
             decision = Decision(
                 at=now,
                 by=principal.subject,
@@ -119,7 +118,7 @@ class Decisions:
         """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> Life:
-            return erasure.confirmed(erasure.life_of(document), _facts(document), principal.subject, now)
+            return erasure.confirmed(erasure.life_of(document), documents.facts_in(document), principal.subject, now)
 
         await self._record(request, principal, Action.DETAILS_CONFIRM, report_id, judge, way)
 
@@ -183,18 +182,14 @@ def not_a_choice() -> Problem:
     return Problem(422, "invalid", gettext_noop("Choose what to do and why."))
 
 
-def _facts(document: Document) -> ReportFacts:
-    return ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
-
-
 def _owner(document: Document) -> str | None:
-    owned = (document.get("progress") or {}).get("ownership")
-    return owned["center_id"] if owned else None
+    owned = documents.progress_of(document).ownership
+    return owned.center_id if owned is not None else None
 
 
 def _row(document: Document, now: datetime) -> Row:
-    life, facts = erasure.life_of(document), _facts(document)
-    progress = Progress.model_validate(document.get("progress") or {})
+    life, facts = erasure.life_of(document), documents.facts_in(document)
+    progress = documents.progress_of(document)
     return Row(
         report_id=document["_id"],
         owner=_owner(document),

@@ -10,20 +10,18 @@ from collections import Counter as Tally
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
 from prometheus_client import Counter, Gauge
 
 from services.intake.model.life import Life
-from services.intake.model.report import Progress
 from services.intake.policy import erasure, retention
 from services.intake.policy.retention import Standing, Verdict
+from services.intake.store import documents
 from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.errors import TransientError
-from shared.events.reports import ReportFacts
 from shared.metrics import REGISTRY
 
 MINUTE_S: Final = 60.0
@@ -164,6 +162,6 @@ class Eraser:
 
 def _judged(document: Document, now: datetime) -> tuple[Life, Verdict]:
     life = erasure.life_of(document)
-    facts = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
-    progress = Progress.model_validate(document.get("progress") or {})
+    facts = documents.facts_in(document)
+    progress = documents.progress_of(document)
     return life, retention.judge(facts, document["received_at"], life, progress, now)

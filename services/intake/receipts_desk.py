@@ -25,7 +25,7 @@ from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared.clock import SEOUL, Clock
 from shared.errors import TransientError
-from shared.events.reports import ReportAmended, ReportFacts, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.metrics import REGISTRY
 from shared.sealing import Keyring, ObjectKey, WrappedKey
 
@@ -99,7 +99,7 @@ class ReceiptDesk:
             before = erasure.life_of(document)
             if before.erased_at is not None:
                 return None  # it is what they want, and they are told that it is so
-            facts = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+            facts = documents.facts_in(document)
             life = erasure.withdrawn(before, facts, at_once=asked.at_once, understood=asked.understood, now=now)
             if life == before:
                 return None
@@ -158,7 +158,7 @@ class ReceiptDesk:
     def _amendment(
         self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken
     ) -> Step:
-        before = ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+        before = documents.facts_in(document)
         if erasure.made_by_other(life, before) and erasure.stood_by(life) and amending.reaches(asked):
             raise RefusedError("not_with_this_receipt")
         key = self._key_of(document)

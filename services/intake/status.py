@@ -5,8 +5,9 @@ from starlette.requests import Request
 from services.intake import projection
 from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
-from services.intake.model.report import CenterName, Progress, StatusAnswer
+from services.intake.model.report import CenterName, StatusAnswer
 from services.intake.policy import erasure
+from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared.centers import center
 from shared.events.vocabulary import Role
@@ -29,7 +30,7 @@ def told(document: Document) -> StatusAnswer:
     life = erasure.life_of(document)
     facts = document.get("facts")
     role = Role(facts["role"]) if facts else Role.VICTIM
-    progress = Progress.model_validate(document.get("progress") or {})
+    progress = documents.progress_of(document)
     standing = projection.standing(document["received_at"], progress, life, role)
     name = None
     if standing.center_id is not None:

@@ -8,7 +8,6 @@ from typing import Any, Final
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.model.report import Progress
 from services.intake.policy import erasure
 from services.intake.policy.opening import Refusal, judge
 from services.intake.store import documents
@@ -104,7 +103,7 @@ class Vault:
         if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
             refused = Refusal.USED
         if refused is None:
-            why = "hole" if _progress(document).hole is not None else None if self.current() else BEHIND
+            why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
             detail = {STALE: why} if why is not None else {}
             await self._audit.append(self._line(request, ticket, Outcome.DONE, **detail))
             # Once more: what was withdrawn or moved while that was written is not shown.
@@ -131,7 +130,9 @@ class Vault:
             document = await self._changes.of_report(ticket.report_id)
             if document is None:
                 return {}, Refusal.UNKNOWN
-            refusal = judge(ticket, erasure.access_of(erasure.life_of(document)), _progress(document).ownership)
+            refusal = judge(
+                ticket, erasure.access_of(erasure.life_of(document)), documents.progress_of(document).ownership
+            )
             if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:
                 return document, refusal
             await self._clock.sleep(_LOOK_S)
@@ -164,7 +165,3 @@ class Vault:
             reason=refusal.value,
             detail={"said": code},
         )
-
-
-def _progress(document: Document) -> Progress:
-    return Progress.model_validate(document.get("progress") or {})

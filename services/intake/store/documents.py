@@ -72,3 +72,13 @@ def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
     sealed = document["sealed"]
     key = keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
     return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in sealed["fields"].items()}
+
+
+def facts_in(document: Document) -> ReportFacts:
+    """What left intake about a report, as it is now; a tombstone has none (``KeyError``)."""
+    return ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+
+
+def progress_of(document: Document) -> Progress:
+    """What the streams said of a report; nothing yet where nothing is stored."""
+    return Progress.model_validate(document.get("progress") or {})
