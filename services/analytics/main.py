@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
-from starlette.requests import Request
 
 from services.analytics import api, pages
 from services.analytics.handlers import Folder
@@ -23,14 +22,12 @@ from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.follow import PartitionReader
 from shared.health import Health
-from shared.identity.principal import Principal
-from shared.identity.roles import Action
 from shared.identity.source import Identity, over_http
 from shared.mongo import connect, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from shared.web.app import create_app
-from shared.web.gate import Gate
+from shared.web.gate import Gate, logged
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -41,13 +38,6 @@ _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
     "Counts of reports that give nobody away. Counts from 1 to 4 are hidden; the running month is rounded."
 )
-
-
-def _note_refusal(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
-    """Analytics holds nothing about a person: its log is enough, intake and notify keep the audit."""
-    del request
-    subject = principal.subject if principal is not None else None
-    _log.warning("analytics.not_allowed", subject=subject, action=action.value, organisation=organisation)
 
 
 def application(
@@ -61,7 +51,7 @@ def application(
 ) -> FastAPI:
     """The HTTP side: API and pages."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
-    gate = Gate(identity, settings, refused=_note_refusal)
+    gate = Gate(identity, settings, refused=logged(_log, "analytics"))
     return create_app(
         service="analytics",
         title=_TITLE,

@@ -117,10 +117,10 @@ class Eraser:
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)
         return await self._changes.of_report(report_id)
 
-    async def _judge(self, documents: list[Document]) -> Tally[str]:
+    async def _judge(self, page: list[Document]) -> Tally[str]:
         said: Tally[str] = Tally()
         alarms: dict[str, str | None] = {}
-        for document in documents:
+        for document in page:
             now = whole_milliseconds(self._clock.now())
             life, verdict = _judged(document, now)
             said[verdict.standing.value] += 1

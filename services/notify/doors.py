@@ -1,7 +1,6 @@
 """What the routes share: who asks, the audit's line about it, and refusals in the reader's language."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from fastapi import Request
@@ -11,21 +10,20 @@ from services.notify.explaining import not_theirs, refused
 from services.notify.model import CENTRAL_DESK, Case
 from services.notify.people import People
 from services.notify.store.centers import known
-from shared.audit.entries import by_other, by_staff
+from shared.audit.entries import by_staff
 from shared.audit.model import Entry, Outcome
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
-from shared.web.gate import Gate, Refused
+from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 T = TypeVar("T")
 
 Append = Callable[[Entry], Awaitable[None]]
-Note = Callable[[Entry], None]
 
 
 def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
@@ -48,28 +46,6 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
             **detail,
         )
         await append(line)
-
-    return write
-
-
-def turned_away(note: Note, clock: Clock) -> Refused:
-    """Writes down whom a door turned away, and from what."""
-
-    def write(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
-        line = by_other(request, None, action.value, at=clock.now())
-        if principal is not None:
-            line = by_staff(request, principal, action.value, at=clock.now())
-        of = {"of": organisation} if organisation is not None else {}
-        report_id = request.path_params.get("report_id")
-        note(
-            replace(
-                line,
-                outcome=Outcome.REFUSED,
-                reason="not_allowed" if principal is not None else "not_signed_in",
-                report_id=str(report_id) if report_id is not None else None,
-                detail={**line.detail, **of},
-            )
-        )
 
     return write
 

@@ -18,7 +18,7 @@ from services.notify.case_pages import CasePages, moving_router, story_router
 from services.notify.channels import MailChannel
 from services.notify.dead import DeadWatch
 from services.notify.desk import Auditing, Desk
-from services.notify.doors import auditing, turned_away
+from services.notify.doors import auditing
 from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
@@ -32,6 +32,7 @@ from services.notify.stream import stream_router
 from services.notify.tickets import Tickets
 from shared import log, mongo
 from shared.audit.pages import audit_router
+from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
 from shared.bus.bus import Bus
 from shared.clock import Clock, SystemClock
@@ -178,7 +179,7 @@ def _application(
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = wiring.gate_of(accounts, settings, turned_away(audit.note, clock))
+    gate = wiring.gate_of(accounts, settings, written_to(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
     def audited(request: Request, principal: Principal) -> Auditing:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.requests import Request
 
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
@@ -28,13 +27,11 @@ from shared.clock import Clock, SystemClock
 from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
-from shared.identity.principal import Principal
-from shared.identity.roles import Action
 from shared.identity.source import Identity, over_http
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CASES, CENTERS, LOADS, REPORTS, ROUTINGS
 from shared.web.app import create_app
-from shared.web.gate import Gate
+from shared.web.gate import Gate, logged
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -135,7 +132,7 @@ def application(
         return view.board(worker.owned())
 
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = Gate(identity, settings, refused=_note_refusal)
+    gate = Gate(identity, settings, refused=logged(_log, SERVICE))
     return create_app(
         service=SERVICE,
         title=gettext_noop("Routing"),
@@ -145,13 +142,6 @@ def application(
         routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
         pages=pages,
     )
-
-
-def _note_refusal(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
-    """Routing shows decisions and changes nothing for people: its log is enough, intake and notify keep the audit."""
-    del request  # its address may hold a report's number
-    subject = principal.subject if principal is not None else None
-    _log.warning("routing.not_allowed", subject=subject, action=action.value, organisation=organisation)
 
 
 def check_tables() -> None:

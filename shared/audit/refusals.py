@@ -1,5 +1,7 @@
 """What the doors turn away goes to the audit."""
 
+from typing import Any
+
 from starlette.requests import Request
 
 from shared.audit.entries import by_other, by_staff
@@ -14,32 +16,17 @@ def written_to(log: AuditLog) -> Refused:
     """The ``refused`` of a ``Gate``: notes who tried what on whose things, without holding up the answer."""
 
     def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
-        at = log.clock.now()
-        detail = {"of": organisation} if organisation else {}
         named = request.path_params.get("report_id")
-        report_id = str(named) if named is not None else None
+        said: dict[str, Any] = {
+            "at": log.clock.now(),
+            "report_id": str(named) if named is not None else None,
+            "outcome": Outcome.REFUSED,
+            **({"of": organisation} if organisation is not None else {}),
+        }
         if principal is None:
-            entry = by_other(
-                request,
-                None,
-                action,
-                at=at,
-                report_id=report_id,
-                reason="not_signed_in",
-                outcome=Outcome.REFUSED,
-                **detail,
-            )
+            entry = by_other(request, None, action, reason="not_signed_in", **said)
         else:
-            entry = by_staff(
-                request,
-                principal,
-                action,
-                at=at,
-                report_id=report_id,
-                reason="not_allowed",
-                outcome=Outcome.REFUSED,
-                **detail,
-            )
+            entry = by_staff(request, principal, action, reason="not_allowed", **said)
         log.note(entry)
 
     return refused

@@ -14,6 +14,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from structlog.stdlib import BoundLogger
 
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -133,6 +134,17 @@ class StaffDoor(Door):
     async def __call__(self, request: Request) -> Principal:
         """Who it is, if they may."""
         return await self._gate.admit(request, self.action)
+
+
+def logged(logger: BoundLogger, service: str) -> Refused:
+    """A ``refused`` for services that keep no audit: the log is enough where nothing personal is shown or changed."""
+
+    def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+        del request  # its address may hold a report's number
+        subject = principal.subject if principal is not None else None
+        logger.warning(f"{service}.not_allowed", subject=subject, action=action.value, organisation=organisation)
+
+    return refused
 
 
 class Entry(NamedTuple):
