@@ -70,7 +70,29 @@ def age_words(age: timedelta) -> tuple[str, str]:
     return f"{minutes // 1440}일 경과", f"{minutes // 1440} d ago"
 
 
-def alert_mail(
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What a mail about a case asks for, in both languages. It says no more of the case than the other kind does."""
+
+    subject: str
+    """Of ``name``, ``ko``, ``age_ko``, ``en`` and ``age_en``."""
+    ko: str
+    en: str
+
+
+_ALERT: Final = _Ask(
+    "[이음] {name} · {ko} · {age_ko} / {en}, {age_en}",
+    "응답을 기다리는 사례가 있습니다. 콘솔에서 확인해 주십시오.",
+    "A case is waiting for an answer. Please open it in the console.",
+)
+_OFFER: Final = _Ask(
+    "[이음] 이관 제안 {name} · {ko} · {age_ko} / transfer offered, {en}, {age_en}",
+    "다른 센터가 사례를 넘기겠다고 제안했습니다. 콘솔에서 수락하거나 거절해 주십시오.",
+    "Another centre offers you a case. Please accept or decline it in the console.",
+)
+
+
+def case_mail(
     *,
     alert_id: str,
     to: str,
@@ -80,40 +102,19 @@ def alert_mail(
     received_at: datetime,
     link: str,
     now: datetime,
+    offered: bool = False,
 ) -> Mail:
-    """The mail that asks someone to look at a case. ``name`` is the alias; ``link`` leads to the console."""
+    """The mail that asks someone to look at a case, or a centre to answer an offer of it (``offered``).
+
+    ``name`` is the alias; ``link`` leads to the console.
+    """
+    ask = _OFFER if offered else _ALERT
     ko, en = _URGENCY[urgency]
     age_ko, age_en = age_words(now - received_at)
-    subject = f"[이음] {name} · {ko} · {age_ko} / {en}, {age_en}"
+    subject = ask.subject.format(name=name, ko=ko, en=en, age_ko=age_ko, age_en=age_en)
     body = (
-        f"응답을 기다리는 사례가 있습니다. 콘솔에서 확인해 주십시오.\n\n"
-        f"사례: {name}\n긴급도: {ko}\n경과: {age_ko}\n{link}\n\n"
-        f"A case is waiting for an answer. Please open it in the console.\n\n"
-        f"Case: {name}\nUrgency: {en}\nAge: {age_en}\n{link}\n"
-    )
-    return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
-
-
-def offer_mail(
-    *,
-    alert_id: str,
-    to: str,
-    sender: str,
-    name: str,
-    urgency: Urgency,
-    received_at: datetime,
-    link: str,
-    now: datetime,
-) -> Mail:
-    """The mail that asks a centre to answer an offer. It says no more of the case than an alert does."""
-    ko, en = _URGENCY[urgency]
-    age_ko, age_en = age_words(now - received_at)
-    subject = f"[이음] 이관 제안 {name} · {ko} · {age_ko} / transfer offered, {en}, {age_en}"
-    body = (
-        f"다른 센터가 사례를 넘기겠다고 제안했습니다. 콘솔에서 수락하거나 거절해 주십시오.\n\n"
-        f"사례: {name}\n긴급도: {ko}\n경과: {age_ko}\n{link}\n\n"
-        f"Another centre offers you a case. Please accept or decline it in the console.\n\n"
-        f"Case: {name}\nUrgency: {en}\nAge: {age_en}\n{link}\n"
+        f"{ask.ko}\n\n사례: {name}\n긴급도: {ko}\n경과: {age_ko}\n{link}\n\n"
+        f"{ask.en}\n\nCase: {name}\nUrgency: {en}\nAge: {age_en}\n{link}\n"
     )
     return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
 

@@ -9,7 +9,7 @@ from services.notify.directory import address
 from services.notify.hub import Hub
 from services.notify.model import Case, Target
 from services.notify.policy import Notice, Plan, Result
-from services.notify.rendering import Mail, alert_mail, offer_mail
+from services.notify.rendering import Mail, case_mail
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from shared.clock import Clock
@@ -65,7 +65,7 @@ def letters(work: Sequence[Work], settings: NotifySettings, clock: Clock) -> lis
 
 
 def _mail(case: Case, alert_id: str, to: str, settings: NotifySettings, clock: Clock, *, offered: bool) -> Mail:
-    return (offer_mail if offered else alert_mail)(
+    return case_mail(
         alert_id=alert_id,
         to=to,
         sender=settings.mail_from,
@@ -74,6 +74,7 @@ def _mail(case: Case, alert_id: str, to: str, settings: NotifySettings, clock: C
         received_at=case.received_at,
         link=f"{settings.public_urls['notify'].rstrip('/')}/cases/{case.report_id}",
         now=clock.now(),
+        offered=offered,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.rendering import MAIL_BYTES, alert_mail, alias, dead_mail, padded
+from services.notify.rendering import MAIL_BYTES, alias, case_mail, dead_mail, padded
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.samples import NOW, report_id
 
@@ -24,7 +24,7 @@ def mail(**changes: object) -> bytes:
         "link": f"http://127.0.0.1:8003/cases/{report_id(1)}",
         "now": NOW,
     } | changes
-    return alert_mail(**values).content  # type: ignore[arg-type]  # a mapping of keyword arguments
+    return case_mail(**values).content  # type: ignore[arg-type]  # a mapping of keyword arguments
 
 
 @given(
