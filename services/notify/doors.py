@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from fastapi import Request
 
+from services.notify.away import unavailable
 from services.notify.desk import Auditing, Desk, Done
 from services.notify.explaining import not_theirs, refused
 from services.notify.model import CENTRAL_DESK, Case
@@ -105,6 +106,4 @@ async def guarded(call: Callable[[], Awaitable[T]]) -> T:
     try:
         return await call()
     except TransientError:
-        raise Problem(
-            503, "unavailable", gettext_noop("The store does not answer. Please try again."), retry_after=2
-        ) from None
+        raise unavailable() from None

@@ -15,6 +15,7 @@ from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.sign_in import Attempt, SignIn
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.trail import Trail, What, by, line
+from services.notify.away import unavailable
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -81,7 +82,7 @@ def account_router(
         try:
             document = await signing.document()
         except TransientError:
-            raise _unavailable() from None
+            raise unavailable() from None
         return Response(orjson.dumps(document.model_dump(mode="json")), media_type="application/json")
 
     @router.post("/sign-in", dependencies=[Depends(OPEN)])
@@ -98,7 +99,7 @@ def account_router(
         except RefusedError as error:
             raise_problem(error)
         except TransientError:
-            raise _unavailable() from None
+            raise unavailable() from None
         return _signed_in(entered.issued)
 
     @router.post("/session/renew", dependencies=[Depends(OPEN)])
@@ -107,7 +108,7 @@ def account_router(
         try:
             issued = await sessions.renew(body.session)
         except TransientError:
-            raise _unavailable() from None
+            raise unavailable() from None
         if issued is None:
             raise Problem(401, "session_over", gettext_noop("This session is over. Please sign in again."))
         return _signed_in(issued)
@@ -130,7 +131,7 @@ def account_router(
             count = await sessions.end(principal.subject, why, only="" if everywhere else principal.session)
             await trail.append(line(by(request, principal), what, clock.now()))
         except TransientError:
-            raise _unavailable() from None
+            raise unavailable() from None
         clear(response)
         return Ended(ended=count)
 
@@ -143,10 +144,6 @@ def raise_problem(error: RefusedError) -> NoReturn:
     raise Problem(
         STATUS[error.code], error.code, WORDS[error.code], retry_after=error.retry_after, headers=headers
     ) from None
-
-
-def _unavailable() -> Problem:
-    return Problem(503, "unavailable", gettext_noop("The store does not answer. Please try again."), retry_after=2)
 
 
 def _signed_in(issued: Issued) -> SignedIn:

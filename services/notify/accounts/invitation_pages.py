@@ -9,11 +9,12 @@ from starlette.responses import Response
 from services.notify.accounts.door import set_device, set_session
 from services.notify.accounts.enrolment import Enrolment, Offer
 from services.notify.accounts.model import RefusedError
-from services.notify.accounts.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code, unavailable
+from services.notify.accounts.page_parts import ENROL_WORDS, FIELD, Text, end_the_old, qr_code
 from services.notify.accounts.policy import LONGEST, SHORTEST
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.sign_in import SignIn
 from services.notify.accounts.trail import By, by
+from services.notify.away import unavailable
 from shared.errors import TransientError
 from shared.web.gate import OPEN
 from shared.web.pages import Pages

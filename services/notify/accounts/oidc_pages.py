@@ -11,9 +11,10 @@ from services.notify.accounts.door import onward, set_session
 from services.notify.accounts.external import External
 from services.notify.accounts.model import RefusedError
 from services.notify.accounts.oidc import PASSAGE_S, Provider
-from services.notify.accounts.page_parts import end_the_old, unavailable
+from services.notify.accounts.page_parts import end_the_old
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.trail import by
+from services.notify.away import unavailable
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN

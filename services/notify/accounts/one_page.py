@@ -11,11 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from services.notify.accounts.administration import Administration
 from services.notify.accounts.door import RenewingGate
 from services.notify.accounts.model import DISPLAY_LENGTH, NAME_PATTERN, Account, RefusedError
-from services.notify.accounts.page_parts import unavailable
 from services.notify.accounts.policy import Wrong
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import By, by
+from services.notify.away import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole, roles_at

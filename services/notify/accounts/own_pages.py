@@ -9,11 +9,12 @@ from starlette.responses import RedirectResponse, Response
 from services.notify.accounts.door import RenewingGate, clear
 from services.notify.accounts.enrolment import Enrolment
 from services.notify.accounts.model import Account, Ending, RefusedError
-from services.notify.accounts.page_parts import ENROL_WORDS, Text, unavailable
+from services.notify.accounts.page_parts import ENROL_WORDS, Text
 from services.notify.accounts.policy import LONGEST, SHORTEST
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import Trail, What, by, line
+from services.notify.away import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action

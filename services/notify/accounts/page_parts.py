@@ -11,9 +11,9 @@ from services.notify.accounts.api import WORDS
 from services.notify.accounts.policy import Weakness
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.trail import By, Trail, What, line
+from services.notify.away import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
-from shared.web.app import Problem
 from shared.web.pages import Pages
 from shared.web.same_origin import SID_COOKIE
 from shared.web.translations import gettext_noop
@@ -51,11 +51,6 @@ def qr_code(address: str) -> Markup:
     picture = segno.make(address, error="m").svg_inline(scale=5, border=4, dark="#000", light="#fff", omitsize=True)
     # Made by the library from a matrix: it holds no text of anybody's.
     return Markup(picture)  # noqa: S704  # as said
-
-
-def unavailable() -> Problem:
-    """The 503 of a store that does not answer."""
-    return Problem(503, "unavailable", gettext_noop("The store does not answer. Please try again."), retry_after=2)
 
 
 async def end_the_old(

@@ -10,10 +10,11 @@ from starlette.responses import RedirectResponse, Response
 from services.notify.accounts.api import STATUS
 from services.notify.accounts.door import DEVICE_COOKIE, clear, onward, set_device, set_session, set_token
 from services.notify.accounts.model import RefusedError
-from services.notify.accounts.page_parts import Text, end_the_old, guarded_renewal, unavailable
+from services.notify.accounts.page_parts import Text, end_the_old, guarded_renewal
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.sign_in import Attempt, SignIn
 from services.notify.accounts.trail import Trail, by
+from services.notify.away import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.gate import OPEN
