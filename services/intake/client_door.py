@@ -17,6 +17,7 @@ from services.intake.model.client import Client
 from services.intake.policy.credentials import NO_CREDENTIAL, Turned, digest_of, judge
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.store.clients import Clients
+from services.intake.trail import CLIENT
 from shared import log as logs
 from shared.audit.entries import by_other
 from shared.audit.model import Outcome
@@ -39,8 +40,6 @@ _AGAIN_S: Final = 0.5
 """The least time between two readings because of a credential nobody knew."""
 _MOST_WAITING: Final = 200
 """Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
-STATE: Final = "client_id"
-"""Where the id is left for the handler: ``request.state.client_id``."""
 
 ASKED: Final = Counter("intake_clients", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY)
 
@@ -111,7 +110,7 @@ class ClientGate:
             digest = digest_of(self._keys, client.client_id, credential.partition(".")[2])
             right = self._right[mark] = client, digest
         self._count(*right)
-        setattr(request.state, STATE, right[0].client_id)
+        setattr(request.state, CLIENT, right[0].client_id)
         return right[0]
 
     async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:

@@ -23,7 +23,7 @@ from shared.errors import TransientError
 from shared.events.base import encode
 from shared.events.reports import ReportFacts, ReportReinstated
 from shared.identity.principal import Principal
-from shared.identity.roles import Action
+from shared.identity.roles import NOBODY, Action
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
@@ -155,7 +155,7 @@ class Decisions:
             document = await self._changes.of_report(report_id)
             owner = _owner(document) if document else None
             # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
-            self._gate.demand(request, principal, action, owner or "(nobody)")
+            self._gate.demand(request, principal, action, owner or NOBODY)
             if document is None or "facts" not in document:
                 raise RefusedError("erased")
             now = whole_milliseconds(self._clock.now())

@@ -16,7 +16,7 @@ from services.intake.refusals import RETRY_SECONDS
 from services.intake.secret_word import Words
 from services.intake.store.changes import Changes
 from services.intake.store.documents import Document
-from services.intake.trail import CLIENT, Trail
+from services.intake.trail import Trail, client_of
 from services.intake.turns import Turns
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -62,7 +62,7 @@ class Holders:
         host = request.client.host if request.client else None
         typed = receipts.read(question.receipt)
         name = lodging.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
-        client = getattr(request.state, CLIENT, None)
+        client = client_of(request)
         if client is None:  # A front end's questions its door counts, by its own allowance: all come from one network.
             self._not_too_often(self._gate.wait(host))
         asks_word = guarded or question.word is not None

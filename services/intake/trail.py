@@ -81,6 +81,12 @@ class Trail:
         )
 
 
+def client_of(request: Request) -> str | None:
+    """The id of the front end a request came through; none for our own pages."""
+    client: str | None = getattr(request.state, CLIENT, None)
+    return client
+
+
 def _holder(request: Request) -> str:
-    client = getattr(request.state, CLIENT, None)
+    client = client_of(request)
     return f"client:{client}" if client else REPORTER
