@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import AsyncIterator
 
 import bson
 import pytest
@@ -15,8 +14,7 @@ from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.store import documents
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key, running, until
+from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key, until
 
 CANARY = "카나리아-canary"
 PERSONAL = {
@@ -35,12 +33,6 @@ PERSONAL = {
     "threatened": True,
 }
 TRACES = ["canary", "카나리아", "2468", "ca" * 32, "09:41", "00:41", "2031-07"]
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 async def test_an_accepted_report_is_stored_published_once_and_answered(desk: Desk) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -19,17 +18,11 @@ from shared.audit.model import Line
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running, secret, until
+from shared.settings import StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, secret, until
 
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
 SOON = PACE_S + 3
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 def office(desk: Desk) -> Office:

@@ -1,7 +1,6 @@
 """Details open to the owning centre's staff, once per ticket, written down first; everybody else is refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -23,12 +22,6 @@ from tests.support.staff import TestIdentity
 
 TOLD: dict[str, Any] = PERSONAL
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 async def owned(desk: Desk, center_id: str = "busan", version: int = 1) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import bson
@@ -13,8 +13,7 @@ from services.intake.store import documents
 from services.intake.store.changes import TOMBSTONE
 from shared.errors import PermanentError, TransientError
 from shared.sealing import Keyring, ObjectKey, WrappedKey
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, new_key, running, until
+from tests.integration.intake.desk import LEAST, Desk, new_key, until
 from tests.integration.intake.holding import (
     PERSONAL,
     Holder,
@@ -34,12 +33,6 @@ KEYRING = Keyring([b"m" * 32])
 @pytest.fixture
 def clock() -> JumpClock:
     return JumpClock()
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: JumpClock) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings, clock=clock) as open_desk:
-        yield open_desk
 
 
 async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: Desk, clock: JumpClock) -> None:

@@ -1,12 +1,10 @@
 """What only a lead of the owning centre may let go: special reports, on the real store and bus."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
 from tests.support.jump import JumpClock
 
@@ -21,12 +19,6 @@ SPECIAL: list[tuple[dict[str, Any], str]] = [
 @pytest.fixture
 def clock() -> JumpClock:
     return JumpClock()
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: JumpClock) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings, clock=clock) as open_desk:
-        yield open_desk
 
 
 @pytest.mark.parametrize(("body", "why"), SPECIAL)

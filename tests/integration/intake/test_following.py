@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
-
-import pytest
 
 from shared.centers import center
 from shared.events.base import Event
@@ -14,16 +11,9 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running, until
+from tests.integration.intake.desk import Desk, until
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 def decision(center_id: str) -> Decision:

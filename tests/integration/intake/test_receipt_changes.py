@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime
 
 import bson
@@ -12,18 +11,11 @@ from services.intake.store import documents
 from shared.events.reports import ReportFacts
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, new_key, running
+from tests.integration.intake.desk import Desk, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned
 
 KEYRING = Keyring([b"m" * 32])
 TEXT = "카나리아-canary 새 소식"
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 async def test_a_message_is_sealed_told_and_written_down(desk: Desk) -> None:

@@ -1,24 +1,15 @@
 """The pages of whoever holds a receipt: each action has one, no address ever holds the receipt, nothing is lost."""
 
 import re
-from collections.abc import AsyncIterator
 
 import httpx
-import pytest
 
 from services.intake.model.receipts import from_number
 from services.intake.receipts_pages import ACTIONS
 from services.intake.store import documents
 from shared.sealing import Keyring
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import Holder, erased, holder, owned
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 async def press(someone: Holder, action: str, *, step: str = "do", **fields: str) -> httpx.Response:

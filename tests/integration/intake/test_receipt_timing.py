@@ -4,14 +4,11 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import AsyncIterator, Sequence
-
-import pytest
+from collections.abc import Sequence
 
 from services.intake.holder import WRONG_TAKES_S
 from services.intake.model import receipts
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import Holder, holder
 
 ROUNDS = 10
@@ -19,12 +16,6 @@ GRAIN_S = 0.002
 """Times closer than this count as the same."""
 MEDIANS_APART_S = 0.02
 """Network noise is larger; what is told apart here would take thousands of tries, and ten an hour are allowed."""
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
 
 
 async def test_wrong_answers_take_the_same_time_and_look_the_same(desk: Desk) -> None:

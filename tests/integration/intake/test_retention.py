@@ -1,12 +1,9 @@
 """The daily job on the real store: announced first, destroyed a day later, and never what nobody has read."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from shared.metrics import REGISTRY
-from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page
 from tests.support.erasing import faults
 from tests.support.jump import JumpClock
@@ -17,12 +14,6 @@ YEARS = 365.25
 @pytest.fixture
 def clock() -> JumpClock:
     return JumpClock()
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: JumpClock) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings, clock=clock) as open_desk:
-        yield open_desk
 
 
 async def _days_pass(desk: Desk, clock: JumpClock, **span: float) -> None:
