@@ -94,8 +94,7 @@ class Notify:
         try:
             async with asyncio.TaskGroup() as tasks:
                 # What needs no Kafka does not wait for it: who is signed in, the audit, and alerts already due.
-                tasks.create_task(self.accounts.identity.run(), name="identity")
-                tasks.create_task(self.accounts.keep_house(), name="accounts")
+                tasks.create_task(self.accounts.run(), name="accounts")
                 tasks.create_task(self.audit.run(), name="audit")
                 for number in range(ALERTERS):
                     tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
