@@ -27,7 +27,7 @@ from shared.clock import SEOUL, Clock
 from shared.errors import TransientError
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.metrics import REGISTRY
-from shared.sealing import Keyring, ObjectKey, WrappedKey
+from shared.sealing import Keyring
 
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
@@ -64,7 +64,11 @@ class ReceiptDesk:
             taken = Taken(number=number, at=now)
             name = f"message:{number}"
             return Step(
-                fields={f"sealed.fields.{name}": self._key_of(document).seal(name, orjson.dumps(asked.text))},
+                fields={
+                    f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(
+                        name, orjson.dumps(asked.text)
+                    )
+                },
                 pushed={"messages": {"number": number, "at": now, "version": version}, **noted(mark, taken)},
                 events=(ReportMessageLeft(report_id=document["_id"], intake_version=version, left_at=now),),
                 detail={"message": str(number)},
@@ -161,7 +165,7 @@ class ReceiptDesk:
         before = documents.facts_in(document)
         if erasure.made_by_other(life, before) and erasure.stood_by(life) and amending.reaches(asked):
             raise RefusedError("not_with_this_receipt")
-        key = self._key_of(document)
+        key = documents.key_of(document, self._keyring)
         now, version = taken.at, document["intake_version"] + 1
         try:
             whole = amending.merged(before, documents.opened(document, self._keyring), asked)
@@ -188,7 +192,3 @@ class ReceiptDesk:
             detail={"amendment": str(taken.number)},
             taken=taken,
         )
-
-    def _key_of(self, document: Document) -> ObjectKey:
-        sealed = document["sealed"]
-        return self._keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))

@@ -10,7 +10,7 @@ from services.intake.model.submission import Submission
 from shared.events.base import Record
 from shared.events.reports import ReportFacts
 from shared.outbox import pending
-from shared.sealing import Keyring, WrappedKey
+from shared.sealing import Keyring, ObjectKey, WrappedKey
 
 Document = dict[str, Any]
 
@@ -69,9 +69,14 @@ def personal_parts(submission: Submission) -> dict[str, bytes]:
 
 def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
     """The personal parts of a document, decrypted. Raises ``PermanentError`` if any part was changed or moved."""
+    key = key_of(document, keyring)
+    return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
+
+
+def key_of(document: Document, keyring: Keyring) -> ObjectKey:
+    """The key a document's personal parts are sealed with. Raises ``PermanentError`` if it does not open."""
     sealed = document["sealed"]
-    key = keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
-    return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in sealed["fields"].items()}
+    return keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
 
 
 def facts_in(document: Document) -> ReportFacts:
