@@ -76,7 +76,7 @@ def page_router(
             may=principal.may,
             states=[
                 state
-                for state in CenterState
+                for state in (CenterState.OPEN, CenterState.SHORT_STAFFED, CenterState.CLOSED)
                 if state in (every[center_id].state, CenterState.OPEN, CenterState.SHORT_STAFFED)
                 or principal.may(Action.CENTERS_CLOSE, center_id)
             ],

@@ -17,11 +17,31 @@ class Seat(NamedTuple):
     load: int
     """Weighted open cases, in units of one normal case times ten."""
     capacity: int
-    """Weighted cases the staff on duty can carry, in the same units."""
+    """Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those it is funded for."""
+    guests: int = 0
+    """The part of the load whose home is another centre, or none."""
+    severe: int = 0
+    """Severe open cases."""
+    severe_cap: int = 0
+    """Severe cases its staff may have at a time."""
 
 
 Board = dict[str, Seat]
 """All 16 centres by id."""
+
+
+class Tally(NamedTuple):
+    """What the open cases of one centre add up to; drills are in none of it."""
+
+    open_cases: int = 0
+    weighted: int = 0
+    """In units of one normal case times ten."""
+    guests: int = 0
+    """The part of ``weighted`` whose home is another centre, or none."""
+    severe: int = 0
+
+
+NO_CASES = Tally()
 
 
 class Choice(NamedTuple):
@@ -36,6 +56,8 @@ class Choice(NamedTuple):
     over_capacity: bool
     copy_central: bool
     candidates: tuple[tuple[Seat, PassedOver], ...]
+    right_of_return: bool = False
+    linked_center_id: str | None = None
 
 
 class Standing(NamedTuple):
@@ -50,7 +72,10 @@ class Standing(NamedTuple):
     ended: EndReason | None
     received_at: datetime
     facts: bytes
-    """The facts as JSON; bytes, because hundreds of thousands of them are held."""
+    """The facts as JSON; bytes, because tens of thousands of them are held."""
+    home: str | None = None
+    """The home centre its first or newest decision named; none where it has none."""
+    severe: bool = False
     case_causes: tuple[str, ...] = ()
     """Ids of the case events already acted on: a redelivered one is not acted on again."""
     waits_since: datetime | None = None

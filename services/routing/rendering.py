@@ -27,12 +27,14 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _SOURCE_HEADER = ("ce_source", f"/ieum/{SOURCE}".encode())
 _TYPE_HEADER = ("ce_type", _TYPE.encode())
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
+_BOOLEANS = (b"false", b"true")
 _BODY = (
     b'{"report_id":"%(report_id)b","version":1,"ownership":1,"intake_version":%(intake_version)d,'
     b'"cause":{"kind":"report","event_id":%(cause)b},'
     b'"decided_at":"%(decided_at)b","received_at":"%(received_at)b",'
     b'"decision":{"center_id":"%(center)b",%(home)b"reason":"%(reason)b",'
-    b'"over_capacity":%(over_capacity)b,"copy_central":%(copy_central)b,"candidates":[%(candidates)b],'
+    b'"over_capacity":%(over_capacity)b,"copy_central":%(copy_central)b,'
+    b'"right_of_return":%(right_of_return)b,%(linked)b"candidates":[%(candidates)b],'
     + f'"rule_version":{RULE_VERSION},"table_version":"{TABLE_VERSION}"'.encode()
     + b'},"facts":%(facts)b}'
 )
@@ -55,6 +57,7 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     report, choice = routing.report, routing.choice
     key = report.report_id.encode()
     decided_at = _iso(routing.decided_at)
+    linked = choice.linked_center_id
     home = b"" if choice.home_center_id is None else b'"home_center_id":"%b",' % choice.home_center_id.encode()
     value = _BODY % {
         b"report_id": key,
@@ -65,8 +68,10 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         b"center": choice.center_id.encode(),
         b"home": home,
         b"reason": choice.reason.encode(),
-        b"over_capacity": b"true" if choice.over_capacity else b"false",
-        b"copy_central": b"true" if choice.copy_central else b"false",
+        b"over_capacity": _BOOLEANS[choice.over_capacity],
+        b"copy_central": _BOOLEANS[choice.copy_central],
+        b"right_of_return": _BOOLEANS[choice.right_of_return],
+        b"linked": b"" if linked is None else b'"linked_center_id":"%b",' % linked.encode(),
         b"candidates": b",".join([_candidate(seat, why) for seat, why in choice.candidates]),
         b"facts": routing.facts,
     }
@@ -81,7 +86,8 @@ def _candidate(seat: Seat, why: PassedOver) -> bytes:
     """
     return (
         f'{{"center_id":"{seat.center_id}","state":"{seat.state}","staff_on_duty":{seat.staff_on_duty},'
-        f'"load":{seat.load},"capacity":{seat.capacity},"passed_over":"{why}"}}'
+        f'"load":{seat.load},"capacity":{seat.capacity},"guests":{seat.guests},"severe":{seat.severe},'
+        f'"severe_cap":{seat.severe_cap},"passed_over":"{why}"}}'
     ).encode()
 
 

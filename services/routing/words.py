@@ -28,6 +28,19 @@ REASONS: Final = {
     RoutingReason.ALL_FULL: gettext_noop("Every centre is full; this one takes it all the same."),
     RoutingReason.ALL_CLOSED: gettext_noop("Every centre that may take it is closed; the central centre takes it."),
     RoutingReason.TRANSFER_ACCEPTED: gettext_noop("The centre accepted a transfer."),
+    RoutingReason.HOME_SEVERE_FULL: gettext_noop(
+        "The people at the home centre have as many severe cases as they may; this one can take another."
+    ),
+    RoutingReason.HOME_UNSTAFFED: gettext_noop(
+        "It cannot wait and nobody is on duty at the home centre; here somebody is."
+    ),
+    RoutingReason.HOME_OVERLOADED: gettext_noop(
+        "The home centre is far past what its staff can carry; this one gives room it keeps for its own people."
+    ),
+    RoutingReason.NOBODY_ON_DUTY: gettext_noop(
+        "It cannot wait and nobody is on duty anywhere; the central centre is told."
+    ),
+    RoutingReason.RETURNED_HOME: gettext_noop("A transfer brought it back to its home centre."),
 }
 
 VERDICTS: Final = {
@@ -38,12 +51,17 @@ VERDICTS: Final = {
     PassedOver.FULL: gettext_noop("Full"),
     PassedOver.OUT_OF_REACH: gettext_noop("Farther than needed"),
     PassedOver.KEPT_AT_HOME: gettext_noop("Not needed"),
+    PassedOver.UNSTAFFED: gettext_noop("Nobody on duty"),
+    PassedOver.SEVERE_FULL: gettext_noop("As many severe cases as it may have"),
+    PassedOver.RESERVED: gettext_noop("Keeps its room for its own people"),
+    PassedOver.NOT_CLEARLY_BETTER: gettext_noop("Not clearly better than home"),
 }
 
 STATES: Final = {
     CenterState.OPEN: gettext_noop("Open"),
     CenterState.SHORT_STAFFED: gettext_noop("Short-staffed"),
     CenterState.CLOSED: gettext_noop("Closed"),
+    CenterState.UNSTAFFED: gettext_noop("Nobody on duty"),
 }
 
 BANDS: Final = {

@@ -13,6 +13,14 @@ class CenterLoad(Model):
     open_cases: int = Field(ge=0)
     weighted: int = Field(ge=0)
     """Weighted open cases, in units of one normal case times ten."""
+    guests: int = Field(default=0, ge=0)
+    """The part of ``weighted`` whose home is another centre, or none."""
+    severe: int = Field(default=0, ge=0)
+    """Severe open cases."""
+    waiting: int = Field(default=0, ge=0)
+    """Open cases nobody there has acknowledged."""
+    waiting_since: Moment | None = None
+    """Since when the oldest of these waits."""
 
 
 class LoadSummarized(Event):

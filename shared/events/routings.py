@@ -34,7 +34,13 @@ class Candidate(Model):
     load: int = Field(ge=0)
     """Weighted open cases, in units of one normal case times ten."""
     capacity: int = Field(ge=0)
-    """Weighted cases the staff on duty can carry, in the same units."""
+    """Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those it is funded for."""
+    guests: int = Field(default=0, ge=0)
+    """The part of the load whose home is another centre, or none. Not counted under rule 1."""
+    severe: int = Field(default=0, ge=0)
+    """Severe open cases. Not counted under rule 1."""
+    severe_cap: int = Field(default=0, ge=0)
+    """Severe cases its staff may have at a time. Unknown to rule 1."""
     passed_over: PassedOver
 
 
@@ -47,6 +53,10 @@ class Decision(Model):
     over_capacity: bool = False
     """The centre is already past what its staff can carry; alarmed."""
     copy_central: bool = False
+    right_of_return: bool = False
+    """The home centre does not own it and did not give it away itself: it may ask for it back."""
+    linked_center_id: CenterId | None = None
+    """The centre that knows a linked report or the reporter, whether it was chosen or not."""
     candidates: tuple[Candidate, ...]
     rule_version: int = Field(ge=1)
     table_version: str

@@ -117,6 +117,8 @@ class CenterState(StrEnum):
     OPEN = "open"
     SHORT_STAFFED = "short_staffed"
     CLOSED = "closed"
+    UNSTAFFED = "unstaffed"
+    """Not closed, and nobody is on duty now: what is not critical waits there for the next shift."""
 
 
 class RoutingReason(StrEnum):
@@ -135,6 +137,16 @@ class RoutingReason(StrEnum):
     ALL_FULL = "all_full"
     ALL_CLOSED = "all_closed"
     TRANSFER_ACCEPTED = "transfer_accepted"
+    HOME_SEVERE_FULL = "home_severe_full"
+    """The people at home each have as many severe cases as one may have."""
+    HOME_UNSTAFFED = "home_unstaffed"
+    """Critical, and nobody is on duty at home."""
+    HOME_OVERLOADED = "home_overloaded"
+    """Home is so far past what it can carry that another opened what it keeps for its own people."""
+    NOBODY_ON_DUTY = "nobody_on_duty"
+    """Critical, and nobody is on duty at any centre that may take it."""
+    RETURNED_HOME = "returned_home"
+    """A transfer brought it back to the centre that had the right of return."""
 
 
 class PassedOver(StrEnum):
@@ -147,6 +159,12 @@ class PassedOver(StrEnum):
     FULL = "full"
     OUT_OF_REACH = "out_of_reach"
     KEPT_AT_HOME = "kept_at_home"
+    UNSTAFFED = "unstaffed"
+    """Nobody is on duty there, and somebody must look now."""
+    SEVERE_FULL = "severe_full"
+    RESERVED = "reserved"
+    """What room it has it keeps for its own people, or it has as many guests as it may."""
+    NOT_CLEARLY_BETTER = "not_clearly_better"
 
 
 class CauseKind(StrEnum):

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.routing import measures
-from services.routing.model import Board, Seat
+from services.routing.model import Board, Seat, Tally
 from services.routing.policy.rules import RULE
 from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
@@ -35,7 +35,7 @@ class Summary(NamedTuple):
     """The newest sums heard of one partition."""
 
     upto: int
-    weighted: Mapping[str, int]
+    loads: Mapping[str, CenterLoad]
     summarized_at: datetime
 
 
@@ -46,6 +46,7 @@ class Duty(NamedTuple):
     state: CenterState
     staff_on_duty: int
     capacity: int
+    severe_cap: int
 
 
 class LoadView:
@@ -53,7 +54,7 @@ class LoadView:
 
     def __init__(self, cases_per_person: int) -> None:
         self.summaries: dict[int, Summary] = {}
-        self.duties = {c: _before_any_word(center(c).staff, cases_per_person) for c in CENTER_IDS}
+        self.duties = {c: _before_any_word(c, cases_per_person) for c in CENTER_IDS}
 
     def apply(self, received: Received) -> None:
         """Take one record of either topic; the newest of each partition and each centre counts."""
@@ -61,26 +62,35 @@ class LoadView:
             case LoadSummarized() as event:
                 known = self.summaries.get(event.partition)
                 if known is None or event.upto >= known.upto:
-                    sums = {c: load.weighted for c, load in event.loads.items()}
-                    self.summaries[event.partition] = Summary(event.upto, sums, event.summarized_at)
+                    self.summaries[event.partition] = Summary(event.upto, event.loads, event.summarized_at)
             case CenterChanged() as event:
                 known_duty = self.duties.get(event.center_id)
                 if known_duty is not None and event.center_version > known_duty.version:
-                    capacity = event.staff_on_duty * event.cases_per_person * _NORMAL
-                    duty = Duty(event.center_version, event.state, event.staff_on_duty, capacity)
-                    self.duties[event.center_id] = duty
+                    self.duties[event.center_id] = _duty(
+                        event.center_id,
+                        event.center_version,
+                        event.state,
+                        event.staff_on_duty,
+                        event.cases_per_person,
+                    )
             case _:
                 pass  # the follower reads no other type
 
     def board(self, own: Mapping[int, PartitionState]) -> Board:
         """Every centre now. ``own`` are the partitions this worker folds itself."""
-        totals = dict.fromkeys(CENTER_IDS, 0)
-        heard = (summary.weighted for p, summary in self.summaries.items() if p not in own)
-        for sums in (*heard, *(state.weighted for state in own.values())):
-            for center_id, weighted in sums.items():
-                if center_id in totals:
-                    totals[center_id] += weighted
-        return {c: Seat(c, d.state, d.staff_on_duty, totals[c], d.capacity) for c, d in self.duties.items()}
+        load, guests, severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
+        heard: list[Mapping[str, CenterLoad | Tally]] = [s.loads for p, s in self.summaries.items() if p not in own]
+        heard += [state.tallies for state in own.values()]
+        for sums in heard:
+            for center_id, part in sums.items():
+                if center_id in load:
+                    load[center_id] += part.weighted
+                    guests[center_id] += part.guests
+                    severe[center_id] += part.severe
+        return {
+            c: Seat(c, d.state, d.staff_on_duty, load[c], d.capacity, guests[c], severe[c], d.severe_cap)
+            for c, d in self.duties.items()
+        }
 
     def any_closed(self) -> bool:
         """Whether there is a centre to be emptied."""
@@ -112,7 +122,7 @@ class LoadTeller:
         self._worker = worker
         self._every_s = every_s
         self._told: dict[int, tuple[int, float]] = {}
-        """By partition: the offset last told, and when."""
+        """By partition: how many changes the state had seen when it was last told, and when that was."""
 
     async def run(self) -> None:
         """Tell until cancelled. Kafka being away is nothing to end for: sums are told again."""
@@ -129,28 +139,39 @@ class LoadTeller:
     async def tell(self, owned: Mapping[int, PartitionState]) -> None:
         """Publish what has changed since it was last told, or was told too long ago."""
         now = self._clock.monotonic()
-        due = {p: state.position for p, state in owned.items() if self._due(p, state.position, now)}
+        due = {p: state.changes for p, state in owned.items() if self._due(p, state.changes, now)}
         if due:
             await self._publisher.publish([self._record(p, owned[p]) for p in due])
-            self._told.update({p: (upto, now) for p, upto in due.items()})
+            self._told.update({p: (changes, now) for p, changes in due.items()})
 
-    def _due(self, partition: int, upto: int, now: float) -> bool:
+    def _due(self, partition: int, changes: int, now: float) -> bool:
         told = self._told.get(partition)
-        return told is None or told[0] != upto or now - told[1] >= HEARTBEAT_SECONDS
+        return told is None or told[0] != changes or now - told[1] >= HEARTBEAT_SECONDS
 
     def _record(self, partition: int, state: PartitionState) -> Record:
         now = self._clock.now()
-        loads = {
-            c: CenterLoad(open_cases=state.counted.get(c, 0), weighted=weighted)
-            for c, weighted in state.weighted.items()
-            if weighted
-        }
+        loads = {}
+        for center_id, tally in state.tallies.items():
+            if tally.open_cases:
+                waiting, since = state.waits(center_id)
+                loads[center_id] = CenterLoad(**tally._asdict(), waiting=waiting, waiting_since=since)
         event = LoadSummarized(
             partition=partition, upto=state.position, loads=loads, summarized_at=now, worker=self._worker
         )
         return encode(event, source=SOURCE, time=now, traceparent=trace.new_traceparent())
 
 
-def _before_any_word(staff: int, cases_per_person: int) -> Duty:
+def _before_any_word(center_id: str, cases_per_person: int) -> Duty:
     """Open with everybody funded on duty."""
-    return Duty(0, CenterState.OPEN, staff, staff * cases_per_person * _NORMAL)
+    return _duty(center_id, 0, CenterState.OPEN, center(center_id).staff, cases_per_person)
+
+
+def _duty(center_id: str, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
+    """What a centre can do. Nobody on duty is a state of its own, whatever was said of the door.
+
+    What waits there for the next shift is measured against the staff the centre is funded for.
+    """
+    if state is not CenterState.CLOSED and staff_on_duty == 0:
+        state = CenterState.UNSTAFFED
+    measured = staff_on_duty or center(center_id).staff
+    return Duty(version, state, staff_on_duty, measured * cases_per_person * _NORMAL, measured * RULE.severe_per_person)

@@ -198,6 +198,8 @@ def decision_of(choice: Choice, rule: Rule = RULE) -> Decision:
         over_capacity=choice.over_capacity,
         copy_central=choice.copy_central,
         candidates=tuple(Candidate(**seat._asdict(), passed_over=why) for seat, why in choice.candidates),
+        right_of_return=choice.right_of_return,
+        linked_center_id=choice.linked_center_id,
         rule_version=rule.version,
         table_version=TABLE_VERSION,
     )
@@ -218,4 +220,13 @@ def replay(decision: Decision, facts: ReportFacts, day: date) -> Decision:
 
 
 def _seat_of(candidate: Candidate) -> Seat:
-    return Seat(candidate.center_id, candidate.state, candidate.staff_on_duty, candidate.load, candidate.capacity)
+    return Seat(
+        candidate.center_id,
+        candidate.state,
+        candidate.staff_on_duty,
+        candidate.load,
+        candidate.capacity,
+        candidate.guests,
+        candidate.severe,
+        candidate.severe_cap,
+    )

@@ -20,6 +20,8 @@ class Rule:
     """What one report adds to a centre's load, in tenths of a normal case."""
     threshold_percent: int
     """Up to this utilisation the home centre keeps its reports whatever the neighbours look like."""
+    severe_per_person: int
+    """Severe cases one person may have at a time."""
     margin_points: int
     """Above it, and while home is not full, a land neighbour must be better by this many points of utilisation."""
 
@@ -28,6 +30,7 @@ RULES: Final[Mapping[int, Rule]] = {
     1: Rule(
         version=1,
         weights={Urgency.NORMAL: 10, Urgency.HIGH: 15, Urgency.CRITICAL: 20},
+        severe_per_person=4,
         threshold_percent=90,
         margin_points=20,
     ),
@@ -35,6 +38,11 @@ RULES: Final[Mapping[int, Rule]] = {
 
 RULE_VERSION: Final = max(RULES)
 RULE: Final = RULES[RULE_VERSION]
+
+
+def is_severe(facts: ReportFacts) -> bool:
+    """Whether an open report counts among the severe ones, of which one person may have only so many."""
+    return facts.urgency is Urgency.CRITICAL and not facts.synthetic
 
 
 def weight_of(facts: ReportFacts) -> int:

@@ -144,7 +144,9 @@ class _Desk:
             self.outcome.repeated += 1
             return
         choice = choose(event.facts, self.board, self._moment.day, linked=self._linked(event.facts))
-        standing = first_standing(choice.center_id, event.intake_version, event.facts, event.received_at)
+        standing = first_standing(
+            choice.center_id, choice.home_center_id, event.intake_version, event.facts, event.received_at
+        )
         body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
         self._write(event.report_id, None, standing, body, one.traceparent)
 
@@ -259,13 +261,19 @@ class _Desk:
     ) -> None:
         self._ahead[report_id] = after
         if before is not None and before.ended is None:
-            self._load(before.center_id, -before.weight)
+            self._load(before, -1)
         if after.ended is None:
-            self._load(after.center_id, after.weight)
+            self._load(after, 1)
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
 
-    def _load(self, center_id: str, weight: int) -> None:
-        seat = self.board.get(center_id)
+    def _load(self, standing: Standing, sign: int) -> None:
+        """Add a case to its owner's seat, or take it away; other partitions' sums may lag, so nothing goes below 0."""
+        seat, weight = self.board.get(standing.center_id), sign * standing.weight
         if seat is not None and weight:
-            _, state, staff, load, capacity = seat
-            self.board[center_id] = Seat(center_id, state, staff, max(0, load + weight), capacity)
+            center_id, state, staff, load, capacity, guests, severe, severe_cap = seat
+            if center_id != standing.home:
+                guests = max(0, guests + weight)
+            if standing.severe:
+                severe = max(0, severe + sign)
+            load = max(0, load + weight)
+            self.board[center_id] = Seat(center_id, state, staff, load, capacity, guests, severe, severe_cap)

@@ -76,8 +76,8 @@ class Table:
         for event in await self.log():
             told.fold(event)
             told.position += 1
-        mine = {c: w for c, w in hand.state.weighted.items() if w}
-        theirs = {c: w for c, w in told.weighted.items() if w}
+        mine = {c: t for c, t in hand.state.tallies.items() if any(t)}
+        theirs = {c: t for c, t in told.tallies.items() if any(t)}
         same = hand.state.standings == told.standings and mine == theirs
         return same and hand.state.position == told.position
 

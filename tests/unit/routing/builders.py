@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from services.routing.model import Board, Incoming, Seat
 from services.routing.policy.stream import Moment
+from services.routing.projection import PartitionState
 from shared.centers import CENTER_IDS, TABLES, districts_of
 from shared.events.base import Event, event_id
 from shared.events.reports import ReportFacts, ReportReceived
@@ -77,7 +78,19 @@ def any_board() -> st.SearchStrategy[Board]:
             staff_on_duty=st.integers(0, 5),
             load=st.integers(0, 900),
             capacity=st.sampled_from([0, 150, 300, 450, 10_000]),
+            guests=st.integers(0, 600),
+            severe=st.integers(0, 15),
+            severe_cap=st.integers(0, 12),
         )
         for c in CENTER_IDS
     }
     return st.fixed_dictionaries(seats)
+
+
+def weighed(state: PartitionState) -> dict[str, int]:
+    """What each centre's open cases weigh; 0 where there were some."""
+    return {center_id: tally.weighted for center_id, tally in state.tallies.items()}
+
+
+def counted(state: PartitionState) -> dict[str, int]:
+    return {center_id: tally.open_cases for center_id, tally in state.tallies.items()}

@@ -110,5 +110,5 @@ def agrees(known: PartitionState, log: FakeLog, partition: int = 0) -> bool:
     return (
         known.standings == told.standings
         and known.position == told.position
-        and {c: w for c, w in known.weighted.items() if w} == {c: w for c, w in told.weighted.items() if w}
+        and {c: t for c, t in known.tallies.items() if any(t)} == {c: t for c, t in told.tallies.items() if any(t)}
     )

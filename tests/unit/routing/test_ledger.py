@@ -11,7 +11,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseTransferAccept
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportWithdrawn
 from shared.events.vocabulary import CenterState, RoutingReason
-from tests.unit.routing.builders import NOW, facts, received, report_id
+from tests.unit.routing.builders import NOW, facts, received, report_id, weighed
 from tests.unit.routing.fake_log import Place, agrees, received_record, refolded
 
 
@@ -68,7 +68,7 @@ async def test_a_second_first_record_makes_no_false_move_when_its_centre_closes(
     set_state(view_b, "jeju", CenterState.CLOSED)
     await b.move_from_closed()
     assert len(place.routings.events()) == 2, "jeju never owned it, so nothing moves"
-    assert log_b.states[0].weighted == {"busan": 10}
+    assert weighed(log_b.states[0]) == {"busan": 10}
 
 
 async def test_a_case_before_its_report_is_judged_by_the_log() -> None:

@@ -9,7 +9,7 @@ from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, Case
 from shared.events.reports import ReportAmended, ReportMessageLeft
 from shared.events.routings import ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, RoutingReason, UpdateKind
-from tests.unit.routing.builders import MOMENT, NOW, board, facts, incoming, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, board, counted, facts, incoming, received, report_id, weighed
 from tests.unit.routing.steps import case, published, routed, run, settle
 
 
@@ -34,8 +34,8 @@ def test_within_a_batch_each_decision_sees_the_load_of_those_before() -> None:
 
 def test_a_drill_is_routed_and_weighs_nothing() -> None:
     state = routed(synthetic=True)
-    assert (state.weighted, state.counted) == ({}, {})
-    assert list(state.open_by_center["busan"]) == [report_id(1)]
+    assert (weighed(state), counted(state)) == ({}, {})
+    assert list(state.waiting["busan"]) == [report_id(1)]
 
 
 def test_an_amendment_is_passed_on_once_and_changes_the_weight() -> None:
@@ -48,7 +48,7 @@ def test_an_amendment_is_passed_on_once_and_changes_the_weight() -> None:
     assert outcome.deferred == [1]
     assert isinstance(event, ReportUpdated)
     assert (event.version, event.ownership, event.intake_version, event.kind) == (2, 1, 2, UpdateKind.AMENDED)
-    assert state.weighted == {"busan": 20}
+    assert weighed(state) == {"busan": 20}
     assert run(state, amended).repeated == 1
 
 
@@ -106,8 +106,7 @@ def test_the_first_record_of_a_version_counts_and_later_ones_are_ignored() -> No
 
 def test_a_hole_in_the_versions_is_fatal() -> None:
     state = routed()
-    closed = PartitionState(standings=dict(state.standings), open_by_center={"busan": {report_id(1): None}})
-    closed.weighted, closed.counted = {"busan": 10}, {"busan": 1}
+    closed = routed()
     settle(closed, run(closed, case(CaseClosed, 1, outcome="supported")))
     (reopened,) = published(run(closed, case(CaseReopened, 2)))
     with pytest.raises(FatalError):

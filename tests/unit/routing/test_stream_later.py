@@ -12,7 +12,19 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.events.routings import ReportEnded, ReportRerouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, RoutingReason, UpdateKind
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, incoming, received, report_id
+from tests.unit.routing.builders import (
+    MOMENT,
+    NOW,
+    TRACE,
+    board,
+    counted,
+    facts,
+    full,
+    incoming,
+    received,
+    report_id,
+    weighed,
+)
 from tests.unit.routing.steps import accepted, case, routed, run, settle
 
 
@@ -37,7 +49,7 @@ def test_a_withdrawn_report_ends_and_is_no_load() -> None:
     (event,) = settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW)))
     assert isinstance(event, ReportEnded)
     assert event.reason is EndReason.WITHDRAWN
-    assert (state.weighted, state.counted, state.open_by_center["busan"]) == ({"busan": 0}, {"busan": 0}, {})
+    assert (weighed(state), counted(state), state.waiting["busan"]) == ({"busan": 0}, {"busan": 0}, {})
 
 
 def test_an_accepted_transfer_moves_the_ownership_once() -> None:
@@ -46,7 +58,7 @@ def test_an_accepted_transfer_moves_the_ownership_once() -> None:
     assert isinstance(event, ReportRerouted)
     assert (event.version, event.ownership, event.previous_center_id) == (2, 2, "busan")
     assert (event.decision.center_id, event.decision.reason) == ("jeju", RoutingReason.TRANSFER_ACCEPTED)
-    assert state.weighted == {"busan": 0, "jeju": 10}
+    assert weighed(state) == {"busan": 0, "jeju": 10}
     assert run(state, accepted("jeju")).void == {"superseded": 1}
 
 
@@ -66,7 +78,7 @@ def test_a_closed_case_ends_and_reopens() -> None:
     (again,) = settle(state, run(state, reopened))
     assert (end.reason, end.version) == (EndReason.CLOSED, 2)
     assert (again.kind, again.version) == (UpdateKind.REOPENED, 3)
-    assert state.weighted == {"busan": 10}
+    assert weighed(state) == {"busan": 10}
     redelivered = run(state, closed, reopened)
     assert (redelivered.drafts, redelivered.repeated) == ([], 2)
 
@@ -140,7 +152,7 @@ def test_a_reinstated_report_is_open_and_counts_again() -> None:
     settle(state, run(state, withdrawn()))
     (event,) = settle(state, run(state, reinstated()))
     assert (event.kind, event.version, event.ownership, event.intake_version) == (UpdateKind.REINSTATED, 3, 1, 3)
-    assert (state.standings[report_id(1)].ended, state.weighted, state.counted) == (None, {"busan": 10}, {"busan": 1})
+    assert (state.standings[report_id(1)].ended, weighed(state), counted(state)) == (None, {"busan": 10}, {"busan": 1})
     assert run(state, reinstated()).repeated == 1
 
 
@@ -165,9 +177,9 @@ def test_what_is_added_to_a_withdrawn_report_is_passed_on_and_does_not_bring_it_
     assert (event.version, event.intake_version) == (4, 4)
     standing = state.standings[report_id(1)]
     assert (standing.ended, standing.intake_version) == (EndReason.WITHDRAWN, 4)
-    assert state.weighted == {"busan": 0}
+    assert weighed(state) == {"busan": 0}
     settle(state, run(state, reinstated(5)))
-    assert state.weighted == {"busan": 10}
+    assert weighed(state) == {"busan": 10}
 
 
 def test_withdrawing_and_undoing_in_one_batch_become_two_records_in_order() -> None:
@@ -209,7 +221,7 @@ def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -
     assert [d.report_id for d in rest] == [report_id(4)]
     settle(state, Outcome(drafts=rest))
     assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9) == []
-    assert list(state.open_by_center["busan"]) == [report_id(2)]
+    assert (state.waiting["busan"], counted(state)["busan"]) == ({}, 1)
 
 
 def test_an_acknowledgement_of_an_earlier_ownership_does_not_hold_the_next_one() -> None:
@@ -247,7 +259,7 @@ def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
     settle(state, run(state, *(received(n) for n in range(1, 4))))
     settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=1)))
     assert moved(state) == []
-    assert len(state.open_by_center["busan"]) == 2
+    assert len(state.waiting["busan"]) == 2
 
 
 def test_nothing_moves_while_no_centre_is_closed() -> None:
