@@ -41,3 +41,8 @@ LOAD_VIEW_AGE = Gauge(
     "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
 )
 COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
+TABLES_REFUSED = Counter(
+    "ieum_routing_tables_refused",
+    "Folders of tables refused at start; the tables that ship with the code stay in force.",
+    registry=REGISTRY,
+)

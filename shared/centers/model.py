@@ -89,9 +89,12 @@ class Catchment:
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tables:
-    """All of it, as one value that checks and decisions take as an argument."""
+    """All of it, as one value that checks and decisions take as an argument.
+
+    Equal only to itself: lookups are remembered by it, and comparing two sets would cost more than looking up.
+    """
 
     version: str
     divisions: Mapping[str, Division]
