@@ -14,8 +14,10 @@ from itertools import islice
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, transferred
+from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
+from shared.centers import TABLES, Tables
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import (
@@ -54,10 +56,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a batch is decided. ``day`` is the Seoul day of ``now``."""
+    """When a batch is decided, and by which tables. ``day`` is the Seoul day of ``now``."""
 
     now: datetime
     day: date
+    tables: Tables = TABLES
 
 
 def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
@@ -124,7 +127,7 @@ class _Desk:
     def take(self, index: int, one: Incoming) -> None:
         match one.event:
             case ReportReceived() as event:
-                self._received(event, one)
+                self._received(index, event, one)
             case ReportEvent(report_id=report_id) if report_id in self._ahead and self._follows(one.event):
                 self.outcome.deferred.append(index)
             case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() | ReportReinstated() as event:
@@ -139,9 +142,11 @@ class _Desk:
     def _standing(self, report_id: str) -> Standing | None:
         return self._ahead.get(report_id) or self.state.standings.get(report_id)
 
-    def _received(self, event: ReportReceived, one: Incoming) -> None:
+    def _received(self, index: int, event: ReportReceived, one: Incoming) -> None:
         if self._standing(event.report_id) is not None:
             self.outcome.repeated += 1
+            return
+        if self._refuse_place(index, event.facts):
             return
         choice = choose(event.facts, self.board, self._moment.day, linked=self._linked(event.facts))
         standing = first_standing(
@@ -149,6 +154,12 @@ class _Desk:
         )
         body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
         self._write(event.report_id, None, standing, body, one.traceparent)
+
+    def _refuse_place(self, index: int, facts: ReportFacts) -> bool:
+        fault = place_fault(facts, self._moment.tables)
+        if fault is not None:
+            self.outcome.refused.append(Refusal(index, UNKNOWN_DIVISION, fault))
+        return fault is not None
 
     def _linked(self, facts: ReportFacts) -> str | None:
         if not facts.linked_reports:
@@ -170,7 +181,7 @@ class _Desk:
             # The withdrawal never got here (it lies in the dead topic): there is nothing to undo, least of all the
             # closing of a case by its centre.
             self.outcome.void["not_withdrawn"] += 1
-        else:
+        elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
             self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
 
