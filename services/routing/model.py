@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.centers import TABLE_VERSION
 from shared.events.base import Event
 from shared.events.reports import ReportReceived
 from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
@@ -80,6 +81,8 @@ class Standing(NamedTuple):
     """Ids of the case events already acted on: a redelivered one is not acted on again."""
     waits_since: datetime | None = None
     """When it was last reopened or reinstated under this ownership: what was acknowledged before waits again."""
+    right_of_return: bool = False
+    """Whether its home may ask for it back; a transfer leaves that as it is, or uses it."""
 
 
 class FirstRouting(NamedTuple):
@@ -90,6 +93,7 @@ class FirstRouting(NamedTuple):
     choice: Choice
     decided_at: datetime
     facts: bytes
+    table_version: str = TABLE_VERSION
 
 
 class Draft(NamedTuple):

@@ -8,12 +8,12 @@ intention that the first is accepted, and where it came second in the log the wr
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
-from services.routing.policy.assign import choose, linked_center, transferred
+from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
@@ -56,10 +56,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a batch is decided, and by which tables. ``day`` is the Seoul day of ``now``."""
+    """When a batch is decided, and by which tables; which row of them counts, the day of the report's receipt says."""
 
     now: datetime
-    day: date
     tables: Tables = TABLES
 
 
@@ -97,7 +96,8 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
     for report_id, standing in islice(waiting, limit):
         facts = ReportFacts.model_validate_json(standing.facts)
-        desk.reroute(report_id, standing, choose(facts, desk.board, moment.day), facts, cause, traceparent)
+        choice = choose(facts, desk.board, seoul_day(standing.received_at), tables=moment.tables)
+        desk.reroute(report_id, standing, choice, facts, cause, traceparent)
     return desk.outcome.drafts
 
 
@@ -148,11 +148,23 @@ class _Desk:
             return
         if self._refuse_place(index, event.facts):
             return
-        choice = choose(event.facts, self.board, self._moment.day, linked=self._linked(event.facts))
-        standing = first_standing(
-            choice.center_id, choice.home_center_id, event.intake_version, event.facts, event.received_at
+        choice = choose(
+            event.facts,
+            self.board,
+            seoul_day(event.received_at),
+            linked=self._linked(event.facts),
+            tables=self._moment.tables,
         )
-        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
+        standing = first_standing(
+            choice.center_id,
+            choice.home_center_id,
+            event.intake_version,
+            event.facts,
+            event.received_at,
+            right_of_return=choice.right_of_return,
+        )
+        version = self._moment.tables.version
+        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts, version)
         self._write(event.report_id, None, standing, body, one.traceparent)
 
     def _refuse_place(self, index: int, facts: ReportFacts) -> bool:
@@ -245,7 +257,9 @@ class _Desk:
         facts = ReportFacts.model_validate_json(standing.facts)
         why = why_void(event.to_center_id, standing.center_id, facts, self.board)
         if why is None:
-            choice = transferred(event.to_center_id, facts, self.board, self._moment.day)
+            day, may_return = seoul_day(standing.received_at), standing.right_of_return
+            tables = self._moment.tables
+            choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return, tables=tables)
             self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1
@@ -256,7 +270,9 @@ class _Desk:
     def reroute(
         self, report_id: str, standing: Standing, choice: Choice, facts: ReportFacts, cause: Cause, traceparent: str
     ) -> None:
-        event = records.rerouted(report_id, standing, choice, facts, cause, self._moment.now)
+        event = records.rerouted(
+            report_id, standing, choice, facts, cause, self._moment.now, tables=self._moment.tables
+        )
         self._publish(standing, event, traceparent)
 
     def _publish(self, before: Standing, event: RoutingEvent, traceparent: str) -> None:

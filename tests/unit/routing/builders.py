@@ -15,7 +15,7 @@ from shared.events.vocabulary import CenterState
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 DAY = date(2026, 11, 24)
-MOMENT = Moment(now=NOW, day=DAY)
+MOMENT = Moment(now=NOW)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -26,7 +26,7 @@ def report_id(number: int) -> str:
 def facts(division: str = "busan", **more: Any) -> ReportFacts:
     given: dict[str, Any] = {
         "role": "victim",
-        "harm_types": ["distribution"],
+        "harm_types": ["other"],
         "urgency": "normal",
         "urgency_reasons": ["none_of_these"],
         "division": division,
@@ -39,7 +39,14 @@ def facts(division: str = "busan", **more: Any) -> ReportFacts:
 
 def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> Board:
     return {
-        c: Seat(c, CenterState.CLOSED if c in closed else CenterState.OPEN, 3, (loads or {}).get(c, 0), capacity)
+        c: Seat(
+            center_id=c,
+            state=CenterState.CLOSED if c in closed else CenterState.OPEN,
+            staff_on_duty=3,
+            load=(loads or {}).get(c, 0),
+            capacity=capacity,
+            severe_cap=12,
+        )
         for c in CENTER_IDS
     }
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.model import Board
-from services.routing.policy.assign import assign, choose, decision_of, replay, transferred
+from services.routing.policy.assign import assign, decision_of, replay, transferred
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
@@ -61,14 +61,3 @@ def test_a_transfer_replays_too(facts: ReportFacts, board: Board, to: str) -> No
     decision = decision_of(transferred(to, facts, board, DAY))
     assert decision.center_id == to
     assert replay(decision, facts, DAY) == decision
-
-
-@given(any_facts(), any_board())
-def test_over_capacity_means_what_it_says(facts: ReportFacts, board: Board) -> None:
-    choice = choose(facts, board, DAY)
-    seat = board.get(choice.center_id)
-    weight = {"normal": 10, "high": 15, "critical": 20}[facts.urgency]
-    assert choice.over_capacity == (seat is None or seat.load + weight > seat.capacity)
-    if choice.over_capacity and seat is not None:
-        room = [c for c in allowed(facts, board) if board[c].load + weight <= board[c].capacity]
-        assert room == [], "a report went to a full centre while another had room"

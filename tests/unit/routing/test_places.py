@@ -10,7 +10,7 @@ from services.routing.projection import PartitionState
 from shared.centers import TABLES
 from shared.events.reports import ReportAmended, ReportMessageLeft
 from shared.events.vocabulary import RoutingReason
-from tests.unit.routing.builders import DAY, NOW, board, facts, incoming, received, report_id
+from tests.unit.routing.builders import NOW, board, facts, incoming, received, report_id
 from tests.unit.routing.steps import published, routed, run, settle
 
 WITH_ATLANTIS = replace(
@@ -86,7 +86,7 @@ def test_a_repeated_report_is_not_looked_at_twice() -> None:
 
 def test_once_the_tables_know_the_place_the_same_event_is_routed_by_them() -> None:
     event = incoming(received(division="atlantis"))
-    moment = Moment(now=NOW, day=DAY, tables=WITH_ATLANTIS)
+    moment = Moment(now=NOW, tables=WITH_ATLANTIS)
     outcome = decide([event], PartitionState(), board(), moment, {})
     assert outcome.refused == []
     (routing,) = published(outcome)
