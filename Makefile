@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit secrets check format unit test bench torture screenshots docs lock clean
+	verify-audit secrets check format unit test simulate-surge bench torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ test: venv ## every test but the long ones: unit, integration, kill, browser (ni
 torture: venv ## ownership under many interleavings, then the long kill tests (resumable, result in var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.kill.torture
+
+simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
+	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench

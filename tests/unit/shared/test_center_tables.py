@@ -172,7 +172,8 @@ def test_a_fault_refuses_the_whole_folder_and_is_named(tmp_path: Path, file: str
         joined(content)
         change(content)
 
-    sets = from_folder(write(tmp_path, **{"centers": joined, file: with_a_border_too if file == "centers" else change}))
+    changes: dict[str, Change] = {"centers": joined, file: with_a_border_too if file == "centers" else change}
+    sets = from_folder(write(tmp_path, "2027-01-01", **changes))
     assert any(said in fault for fault in sets.faults), sets.faults
     assert sets.current is TABLES
     assert dict(sets.known) == dict(PACKAGED.known)
