@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from services.routing import tables
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.keeping import Keeper
@@ -23,11 +24,10 @@ from services.routing.model import Board
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
-from shared import centers, log, mongo
+from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
 from shared.clock import Clock, SystemClock
-from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
@@ -83,16 +83,16 @@ class Routing:
 
 
 def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
-    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the tables of places are not sound."""
-    check_tables()
-    health = Health()
+    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
+    sets = tables.take(settings.tables_dir)
+    health = Health(notes={"tables": lambda: tables.word(sets)})
     database = mongo.connect(store_settings, SERVICE)
     store = DecisionStore(database)
     bus = Bus(bus_settings, SERVICE, health, clock)
     snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
-    view = LoadView(settings.cases_per_person)
+    view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     ledger = Ledger(
         bus.publisher,
@@ -103,7 +103,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         archive=store,
         snapshots=snapshots,
     )
-    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s)
+    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
     async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
@@ -183,12 +183,6 @@ def application(
         routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
         pages=pages,
     )
-
-
-def check_tables() -> None:
-    """Raises ``FatalError`` if places, catchments and centres do not fit together."""
-    if faults := centers.faults(centers.TABLES):
-        raise FatalError(f"the tables of centres are not sound: {'; '.join(faults)}")
 
 
 async def run() -> None:

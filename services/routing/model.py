@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.centers import TABLE_VERSION
 from shared.events.base import Event
 from shared.events.reports import ReportReceived
 from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
@@ -98,6 +99,7 @@ class FirstRouting(NamedTuple):
     choice: Choice
     decided_at: datetime
     facts: bytes
+    table_version: str = TABLE_VERSION
 
 
 class Draft(NamedTuple):

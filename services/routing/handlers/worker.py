@@ -18,6 +18,7 @@ from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
 from shared.bus.consumer import Received, Rejected
+from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
@@ -51,8 +52,19 @@ class Owners(Protocol):
 class Worker:
     """Decides for the partitions it is given."""
 
-    def __init__(self, ledger: Ledger, view: LoadView, owners: Owners, clock: Clock, *, linked_lookup_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        view: LoadView,
+        owners: Owners,
+        clock: Clock,
+        *,
+        linked_lookup_s: float,
+        tables: Tables = TABLES,
+    ) -> None:
+        """``tables`` are those it decides with as long as it lives."""
         self._ledger = ledger
+        self._tables = tables
         self._view = view
         self._owners = owners
         self._clock = clock
@@ -187,7 +199,7 @@ class Worker:
 
     def _moment(self) -> Moment:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
-        return Moment(now=whole_milliseconds(self._clock.now()))
+        return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
     async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
         """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
