@@ -30,20 +30,6 @@ Board = dict[str, Seat]
 """All 16 centres by id."""
 
 
-class Tally(NamedTuple):
-    """What the open cases of one centre add up to; drills are in none of it."""
-
-    open_cases: int = 0
-    weighted: int = 0
-    """In units of one normal case times ten."""
-    guests: int = 0
-    """The part of ``weighted`` whose home is another centre, or none."""
-    severe: int = 0
-
-
-NO_CASES = Tally()
-
-
 class Choice(NamedTuple):
     """What the rule chose and everything it looked at; the light form of ``events.routings.Decision``.
 
@@ -80,6 +66,26 @@ class Standing(NamedTuple):
     """Ids of the case events already acted on: a redelivered one is not acted on again."""
     waits_since: datetime | None = None
     """When it was last reopened or reinstated under this ownership: what was acknowledged before waits again."""
+
+
+class Tally(NamedTuple):
+    """What the open cases of one centre add up to; drills are in none of it."""
+
+    open_cases: int = 0
+    weighted: int = 0
+    """In units of one normal case times ten."""
+    guests: int = 0
+    """The part of ``weighted`` whose home is another centre, or none."""
+    severe: int = 0
+
+    def plus(self, standing: Standing, sign: int) -> "Tally":
+        """With one more case (or, with sign -1, one less)."""
+        weight = sign * standing.weight
+        guests = self.guests if standing.center_id == standing.home else self.guests + weight
+        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * standing.severe)
+
+
+NO_CASES = Tally()
 
 
 class FirstRouting(NamedTuple):

@@ -92,9 +92,9 @@ class LoadView:
             for c, d in self.duties.items()
         }
 
-    def any_closed(self) -> bool:
-        """Whether there is a centre to be emptied."""
-        return any(duty.state is CenterState.CLOSED for duty in self.duties.values())
+    def closed(self) -> list[str]:
+        """The centres to be emptied."""
+        return [center_id for center_id, duty in self.duties.items() if duty.state is CenterState.CLOSED]
 
     def age(self, own: Collection[int], now: datetime) -> float:
         """Seconds since the oldest word of a partition that is not ours; 0 where all are ours."""
