@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 WEIGHTS = {"normal": 10, "high": 15, "critical": 20}
+HEAVY = {"distribution", "synthesis", "distribution_threat", "online_grooming", "body_cam_phishing"}
+"""Harms that add half a normal case; material of a child adds a whole one."""
 LIMIT_S = 120.0
 
 
@@ -37,7 +39,7 @@ class Owned:
     ownership: int
     owner: str
     intake_version: int
-    urgency: str
+    weight: int
     synthetic: bool
     ended: str | None = None
     partition: int = 0
@@ -198,11 +200,20 @@ def _next(line: Line, before: Owned | None, owner: str, found: Audit) -> Owned:
         ownership=body["ownership"],
         owner=owner,
         intake_version=body["intake_version"],
-        urgency=facts["urgency"] if facts else before.urgency if before else "normal",
+        weight=weigh(facts) if facts else before.weight if before else 0,
         synthetic=facts["synthetic"] if facts else before.synthetic if before else False,
         ended=ended,
         partition=line.partition,
     )
+
+
+def weigh(facts: dict[str, Any]) -> int:
+    """What a report adds to its owner's load: a child's is critical whatever it says, the heaviest harm adds to it."""
+    harms, why = facts["harm_types"], facts["urgency_reasons"]
+    material = "child_material" in harms
+    child = material or "child_material" in why or "under_14" in why or facts.get("age_band") == "under_14"
+    extra = 10 if material else 5 if HEAVY.intersection(harms) else 0
+    return WEIGHTS["critical" if child else facts["urgency"]] + extra
 
 
 def _may_follow(ended: str | None, line: Line) -> bool:
@@ -262,7 +273,7 @@ def _recount(stands: dict[str, Owned]) -> dict[str, tuple[int, int]]:
     for owned in stands.values():
         if owned.ended is None and not owned.synthetic:
             count, weight = sums.get(owned.owner, (0, 0))
-            sums[owned.owner] = (count + 1, weight + WEIGHTS[owned.urgency])
+            sums[owned.owner] = (count + 1, weight + owned.weight)
     return sums
 
 
