@@ -129,7 +129,9 @@ def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
         raise Problem(
             422,
             "people_on_duty",
-            gettext_noop("“Nobody on duty” and a number of people on duty contradict each other. Say 0, or another state."),
+            gettext_noop(
+                "“Nobody on duty” and a number of people on duty contradict each other. Say 0, or another state."
+            ),
         )
 
 

@@ -41,3 +41,4 @@ LOAD_VIEW_AGE = Gauge(
     "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
 )
 COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
+STREAMS = Gauge("ieum_routing_live_streams", "Live pages open at this process.", registry=REGISTRY)
