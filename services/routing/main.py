@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,8 @@ from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Closing, Places, Worker
+from services.routing.live_pages import Painter, live_router
+from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Board
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
@@ -65,6 +67,8 @@ class Routing:
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
+    streams: Streams
+    """The live pages that are open here."""
 
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
@@ -136,8 +140,19 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
+    streams = Streams()
     return Routing(
-        app=application(settings, health, store, worker, view, identity, clock),
+        app=application(
+            settings,
+            health,
+            store,
+            worker,
+            view,
+            identity,
+            clock,
+            partitions=bus_settings.topic_partitions,
+            streams=streams,
+        ),
         bus=bus,
         readers=(routings, cases, lookback, recount),
         follower=follower,
@@ -155,6 +170,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         recounter=Recounter(worker, ledger, recount, snapshots, clock, every_s=settings.recount_every_s),
         identity=identity,
         sees=sees,
+        streams=streams,
     )
 
 
@@ -166,13 +182,19 @@ def application(
     view: LoadView,
     identity: Identity,
     clock: Clock,
+    *,
+    partitions: int,
+    streams: Streams,
+    refused: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
-    """The HTTP side: API and pages."""
+    """The HTTP side: API and pages. ``partitions`` of `routings`; ``refused`` tables of centres, in words."""
 
     def board() -> Board:
         return view.board(worker.owned())
 
+    picture = Glances(lambda: view.picture(clock.now(), partitions), clock)
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    painter = Painter(pages)
     gate = Gate(identity, settings, refused=logged(_log, SERVICE))
     return create_app(
         service=SERVICE,
@@ -180,7 +202,12 @@ def application(
         description=gettext_noop("Decides which centre owns a report, and explains why."),
         settings=settings,
         health=health,
-        routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
+        routers=[
+            api_router(store, board, picture, gate),
+            stream_router(picture, streams, clock, gate, painter.parts),
+            page_router(store, board, pages, gate, refused),
+            live_router(picture, painter, gate, refused),
+        ],
         pages=pages,
     )
 
@@ -194,6 +221,7 @@ async def run() -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(routing.identity.run(), name="identity")
+            tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")

@@ -72,3 +72,4 @@ TABLES_REFUSED = Counter(
     "Folders of tables refused at start; the tables that ship with the code stay in force.",
     registry=REGISTRY,
 )
+STREAMS = Gauge("ieum_routing_live_streams", "Live pages open at this process.", registry=REGISTRY)

@@ -31,6 +31,29 @@ Board = dict[str, Seat]
 """All 16 centres by id."""
 
 
+class CenterNow(NamedTuple):
+    """One centre as the sums of all partitions have it."""
+
+    seat: Seat
+    open_cases: int
+    waiting: int
+    """Open cases nobody there has acknowledged; drills are not counted."""
+    waiting_since: datetime | None
+    """Since when the oldest of these waits."""
+
+
+class Picture(NamedTuple):
+    """All centres at one moment, and how good the sums behind them are."""
+
+    taken_at: datetime
+    centers: tuple[CenterNow, ...]
+    oldest: datetime | None
+    """When the oldest of these sums were told; none before any word."""
+    silent: int
+    """Partitions of which nothing was heard for a while, or ever: what is in them is counted late or not at all."""
+    partitions: int
+
+
 class Choice(NamedTuple):
     """What the rule chose and everything it looked at; the light form of ``events.routings.Decision``.
 

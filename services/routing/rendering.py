@@ -6,17 +6,16 @@ which would take five times as long. A property test compares the two.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 
 import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
-from services.routing.policy.rules import RULE, RULE_VERSION
+from services.routing.policy.rules import RULE_VERSION
 from shared.events.base import CONTENT_TYPE, encode, event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import CenterState, PassedOver
+from shared.events.vocabulary import PassedOver
 
 SOURCE = "routing"
 Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
@@ -117,24 +116,3 @@ def _iso_of(moment: datetime) -> str:
 
 _iso = lru_cache(maxsize=16)(_iso_of)
 """For the moment of a decision, which a whole batch shares."""
-
-
-class Band(StrEnum):
-    """How busy a centre is, in words rather than counts."""
-
-    FREE = "free"
-    BUSY = "busy"
-    NEARLY_FULL = "nearly_full"
-    FULL = "full"
-    CLOSED = "closed"
-
-
-def band_of(seat: Seat) -> Band:
-    """The band of a centre: half of what its staff can carry, the rule's threshold, and all of it are the borders."""
-    if seat.state is CenterState.CLOSED:
-        return Band.CLOSED
-    if seat.load >= seat.capacity:
-        return Band.FULL
-    if seat.load * 100 > seat.capacity * RULE.threshold_percent:
-        return Band.NEARLY_FULL
-    return Band.BUSY if seat.load * 2 >= seat.capacity else Band.FREE
