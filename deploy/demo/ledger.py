@@ -11,6 +11,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _NEW_OWNER = {"report.routed.v1", "report.rerouted.v1"}
+_URGENCY = {"normal": 10, "high": 15, "critical": 20}
+_EXTRA = {
+    "child_material": 10,
+    "distribution": 5,
+    "synthesis": 5,
+    "distribution_threat": 5,
+    "online_grooming": 5,
+    "body_cam_phishing": 5,
+}
+
+
+def weight_of(facts: Mapping[str, Any]) -> int:
+    """What a report adds to its owner's load in tenths of a normal case, by rule 2, were it no drill."""
+    harms, reasons = set(facts.get("harm_types", ())), set(facts.get("urgency_reasons", ()))
+    child = "child_material" in harms | reasons or "under_14" in reasons | {facts.get("age_band")}
+    urgency = "critical" if child else str(facts["urgency"])
+    return _URGENCY[urgency] + max((_EXTRA.get(harm, 0) for harm in harms), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +49,8 @@ class Owned:
     version: int = 0
     ownership: int = 0
     center_id: str = ""
-    urgency: str = ""
+    weight: int = 0
+    """What it adds to its owner's load while open; see ``weight_of``."""
     synthetic: bool = False
     ended: str = ""
     """Why it ended; empty while it has not, or again."""
@@ -137,7 +155,7 @@ class Ledger:
         state.version, state.ownership = version, ownership
         state.center_id = center
         state.claims.setdefault(state.ownership, set()).add(center)
-        state.urgency = str(body["facts"]["urgency"]) if "facts" in body else state.urgency
+        state.weight = weight_of(body["facts"]) if "facts" in body else state.weight
         state.synthetic = bool(body["facts"].get("synthetic", False)) if "facts" in body else state.synthetic
         if record.type == "report.ended.v1":
             state.ended = str(body.get("reason", "unknown"))

@@ -80,6 +80,8 @@ class Standing(NamedTuple):
     """Ids of the case events already acted on: a redelivered one is not acted on again."""
     waits_since: datetime | None = None
     """When it was last reopened or reinstated under this ownership: what was acknowledged before waits again."""
+    right_of_return: bool = False
+    """Whether its home may ask for it back; a transfer leaves that as it is, or uses it."""
 
 
 class FirstRouting(NamedTuple):

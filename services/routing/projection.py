@@ -129,7 +129,12 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
     if isinstance(event, ReportRouted):
         decision = event.decision
         return first_standing(
-            decision.center_id, decision.home_center_id, event.intake_version, event.facts, event.received_at
+            decision.center_id,
+            decision.home_center_id,
+            event.intake_version,
+            event.facts,
+            event.received_at,
+            right_of_return=decision.right_of_return,
         )
     if before is None:
         raise FatalError(f"report {event.report_id}: version {event.version} is the first one in the log")
@@ -142,6 +147,7 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
                 center_id=event.decision.center_id,
                 home=event.decision.home_center_id,
                 waits_since=None,
+                right_of_return=event.decision.right_of_return,
             )
         case ReportUpdated():
             updated = _with_facts(common, event.facts)
@@ -151,7 +157,13 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
 
 
 def first_standing(
-    center_id: str, home: str | None, intake_version: int, facts: ReportFacts, received_at: datetime
+    center_id: str,
+    home: str | None,
+    intake_version: int,
+    facts: ReportFacts,
+    received_at: datetime,
+    *,
+    right_of_return: bool,
 ) -> Standing:
     """The standing of a report that has just got its first owner."""
     return Standing(
@@ -165,6 +177,7 @@ def first_standing(
         facts_json(facts),
         home,
         is_severe(facts),
+        right_of_return=right_of_return,
     )
 
 

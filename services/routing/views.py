@@ -7,13 +7,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from services.routing.model import Seat
-from services.routing.policy.assign import replay, utilisation
+from services.routing.policy.assign import day_of, replay, utilisation
 from services.routing.policy.rules import RULES
 from services.routing.projection import RoutingEvent
 from services.routing.rendering import Band, band_of
 from services.routing.store import Entry
 from shared.centers import TABLE_VERSION, center
-from shared.clock import SEOUL
 from shared.events.base import CenterId, ReportId
 from shared.events.catalog import EVENT_TYPES
 from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
@@ -90,7 +89,8 @@ def replays(event: RoutingEvent) -> bool | None:
     decision: Decision = event.decision
     if decision.rule_version not in RULES or decision.table_version != TABLE_VERSION:
         return None
-    return replay(decision, event.facts, event.decided_at.astimezone(SEOUL).date()) == decision
+    day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
+    return replay(decision, event.facts, day) == decision
 
 
 def history_of(report_id: str, entries: list[Entry]) -> History:

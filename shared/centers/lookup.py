@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import cache, lru_cache
 
-from shared.centers.model import Ambiguous, Catchment, Center, District, Division, UnknownDivision
+from shared.centers.model import Ambiguous, Catchment, Center, District, Division, Tables, UnknownDivision
 from shared.centers.tables import TABLES
 
 
@@ -39,28 +39,28 @@ def home_center(division: str, district: str | None, day: date) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def home_candidates(division: str, district: str | None, day: date) -> tuple[str, ...]:
+def home_candidates(division: str, district: str | None, day: date, *, tables: Tables = TABLES) -> tuple[str, ...]:
     """Every centre that may be home: one, several where only the district tells them apart, or none."""
-    here = _catchments_on(division, day)
-    if district is not None and _belongs(district, division):
+    here = _catchments_on(division, day, tables)
+    if district is not None and _belongs(district, division, tables):
         named = [c for c in here if c.districts is not None and district in c.districts]
         here = named or [c for c in here if c.rest] or here
     return tuple(sorted({c.center for c in here if c.center is not None}))
 
 
-def centers_near(division: str, day: date) -> tuple[str, ...]:
+def centers_near(division: str, day: date, *, tables: Tables = TABLES) -> tuple[str, ...]:
     """Centres asked first for a place that has none of its own (Seoul: the rest of the capital area)."""
-    return tuple(sorted({center for c in _catchments_on(division, day) for center in c.near}))
+    return tuple(sorted({center for c in _catchments_on(division, day, tables) for center in c.near}))
 
 
-def neighbours(center_id: str) -> tuple[str, ...]:
+def neighbours(center_id: str, *, tables: Tables = TABLES) -> tuple[str, ...]:
     """Centres whose catchment has a common land border with this one's."""
-    return TABLES.centers[center_id].land
+    return tables.centers[center_id].land
 
 
-def linked(center_id: str) -> tuple[str, ...]:
+def linked(center_id: str, *, tables: Tables = TABLES) -> tuple[str, ...]:
     """Centres reached from this one by a direct ferry or flight."""
-    return TABLES.centers[center_id].sea_air
+    return tables.centers[center_id].sea_air
 
 
 def center(center_id: str) -> Center:
@@ -74,8 +74,8 @@ def districts_of(division: str) -> tuple[District, ...]:
     return found.districts if found is not None else ()
 
 
-def _catchments_on(division: str, day: date) -> list[Catchment]:
-    return [c for c in TABLES.catchments if c.division == division and c.in_force(day)]
+def _catchments_on(division: str, day: date, tables: Tables) -> list[Catchment]:
+    return [c for c in tables.catchments if c.division == division and c.in_force(day)]
 
 
 def _known_by(slug: str, day: date) -> bool:
@@ -84,17 +84,17 @@ def _known_by(slug: str, day: date) -> bool:
     return division is None or division.valid_from is None or division.valid_from <= day
 
 
-def _belongs(district: str, division: str) -> bool:
+def _belongs(district: str, division: str, tables: Tables) -> bool:
     """Whether a district code can be one of this division's, under its own or a predecessor's code."""
-    return district[:2] in _codes(division)
+    return district[:2] in _codes(division, tables)
 
 
 @cache
-def _codes(division: str) -> frozenset[str]:
-    own = TABLES.divisions.get(division)
+def _codes(division: str, tables: Tables) -> frozenset[str]:
+    own = tables.divisions.get(division)
     if own is None:
         return frozenset()
-    before = [d for d in TABLES.divisions.values() if d.successor == division]
+    before = [d for d in tables.divisions.values() if d.successor == division]
     return frozenset(code for d in (own, *before) for code in (d.mois_code, *d.former_codes))
 
 

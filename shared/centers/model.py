@@ -89,9 +89,9 @@ class Catchment:
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tables:
-    """All of it, as one value that checks and decisions take as an argument."""
+    """All of it, as one value that checks and decisions take as an argument. Equal only to itself: so it hashes."""
 
     version: str
     divisions: Mapping[str, Division]

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 
 from deploy.demo.ledger import Ledger
 
-WEIGHTS = {"normal": 10, "high": 15, "critical": 20}
-"""What a report adds to its owner's load (rule version 1), written down a second time."""
 _SHOWN = 3
 
 
@@ -161,7 +159,7 @@ def _loads(ledger: Ledger) -> list[str]:
     for state in ledger.owned.values():
         if state.version and not state.ended and not state.synthetic:
             for partition in state.partitions:
-                weighed.setdefault(partition, Counter())[state.center_id] += WEIGHTS[state.urgency]
+                weighed.setdefault(partition, Counter())[state.center_id] += state.weight
     found = []
     for partition, cases in sorted(ledger.recount().items()):
         summed = ledger.loads.get(partition)

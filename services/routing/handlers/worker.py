@@ -17,7 +17,7 @@ from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
 from shared.bus.consumer import Received, Rejected
-from shared.clock import SEOUL, Clock, whole_milliseconds
+from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
 from shared.events.reports import ReportReceived
@@ -177,8 +177,7 @@ class Worker:
 
     def _moment(self) -> Moment:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
-        now = whole_milliseconds(self._clock.now())
-        return Moment(now=now, day=now.astimezone(SEOUL).date())
+        return Moment(now=whole_milliseconds(self._clock.now()))
 
     async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
         """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.

@@ -1,172 +1,95 @@
-"""Which centre gets a report, and why. Pure: the same report and the same board always give the same answer.
+"""The doors to the rule: decide about a report, record a transfer, and decide again from what was recorded. Pure.
 
-Read ``choose`` first. A centre the reporter declined is never chosen. Utilisation is the load with this report
-added, over what the staff on duty can carry; all in whole numbers, so that no machine rounds differently.
+Which centre, and why, is ``second_rule.pick``; what has ever been decided under rule 1 goes through ``first_rule``.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 
 from services.routing.model import Board, Choice, Seat
-from services.routing.policy.reach import Origin, Ring, origin_of
-from services.routing.policy.rules import RULE, RULES, Rule
-from shared.centers import CENTRAL, TABLE_VERSION
+from services.routing.policy import first_rule
+from services.routing.policy.explaining import explained
+from services.routing.policy.first_rule import FirstRule
+from services.routing.policy.hosts import is_full, utilisation
+from services.routing.policy.reach import Origin, origin_of
+from services.routing.policy.rules import RULE, RULES, Case, Rule, case_of
+from services.routing.policy.second_rule import Question, pick
+from shared.centers import CENTRAL, TABLES, Tables
+from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
-from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver, RoutingReason, UrgencyReason
+from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
 
-_PER_PERCENT = 10_000
-"""Utilisation is counted in millionths, rounded down."""
-_NOBODY_ON_DUTY = 1_000_000 * _PER_PERCENT
-"""Utilisation of a centre that can carry nothing: behind every other."""
-_NEIGHBOUR_RINGS = 2
-"""Across the land border, and by ferry or flight; further out is wider."""
-_STAYED = frozenset({RoutingReason.HOME, RoutingReason.LINKED})
-# Looked up 16 times per report: reading a member through its enum class costs more than the rule itself.
-_CLOSED = CenterState.CLOSED
-_CHOSEN, _DECLINED, _SHUT, _KEPT = PassedOver.CHOSEN, PassedOver.DECLINED, PassedOver.CLOSED, PassedOver.KEPT_AT_HOME
-_FULL, _BUSIER, _OUT_OF_REACH = PassedOver.FULL, PassedOver.BUSIER, PassedOver.OUT_OF_REACH
-_UNDER_14, _CHILD_MATERIAL = AgeBand.UNDER_14, HarmType.CHILD_MATERIAL
-_CHILD = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
+__all__ = [
+    "assign",
+    "choose",
+    "day_of",
+    "decide_again",
+    "decision_of",
+    "linked_center",
+    "replay",
+    "seoul_day",
+    "transferred",
+    "utilisation",
+]
 
-Picked = tuple[str, RoutingReason]
-
-
-def assign(facts: ReportFacts, board: Mapping[str, Seat], day: date, *, linked: str | None = None) -> Decision:
-    """Decide about one report. ``linked`` is the centre that owns the reports it is linked to."""
-    return decision_of(choose(facts, {c: board[c] for c in sorted(board)}, day, linked=linked))
+_CENTRAL_IS_TOLD = frozenset({RoutingReason.ALL_FULL, RoutingReason.NOBODY_ON_DUTY})
+_TRANSFERS = frozenset({RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME})
 
 
-def choose(facts: ReportFacts, board: Board, day: date, *, linked: str | None = None, rule: Rule = RULE) -> Choice:
+def assign(
+    facts: ReportFacts,
+    board: Mapping[str, Seat],
+    day: date,
+    *,
+    linked: str | None = None,
+    rule: Rule | FirstRule = RULE,
+    tables: Tables = TABLES,
+) -> Decision:
+    """Decide about one report received on that Seoul day. ``linked`` is the centre that knows a linked report."""
+    ordered = {center: board[center] for center in sorted(board)}
+    return decision_of(choose(facts, ordered, day, linked=linked, rule=rule, tables=tables), rule, tables)
+
+
+def choose(
+    facts: ReportFacts,
+    board: Board,
+    day: date,
+    *,
+    linked: str | None = None,
+    rule: Rule | FirstRule = RULE,
+    tables: Tables = TABLES,
+) -> Choice:
     """Decide about one report, in the light form. The board's order is the candidates' order, by id."""
-    weight = rule.weights[facts.urgency]
-    origin = origin_of(facts.division, facts.district, day)
-    center, reason = _pick(origin, board, frozenset(facts.declined_centers), weight, linked, rule)
+    if isinstance(rule, FirstRule):
+        return first_rule.choose(facts, board, day, linked=linked, tables=tables)
+    case = case_of(facts, rule)
+    origin = origin_of(facts.division, facts.district, day, tables)
+    question = Question(case, origin, facts.declined_centers, linked, board, rule)
+    picked = pick(question)
+    center, reason = picked.center_id, picked.reason
     owner = board.get(center)
     return Choice(
-        center_id=center,
-        home_center_id=origin.home,
-        reason=reason,
-        over_capacity=owner is None or is_full(owner, weight),
-        copy_central=center != CENTRAL and (origin.home is None or _concerns_a_child(facts)),
-        candidates=_explained(center, reason, origin, board, facts.declined_centers, weight),
+        center,
+        origin.home,
+        reason,
+        owner is None or is_full(owner, case.weight),
+        _central_on_copy(center, reason, origin, case),
+        explained(question, picked),
+        _is_away(center, origin, facts),
+        linked,
     )
 
 
-def _pick(
-    origin: Origin, board: Board, declined: frozenset[str], weight: int, linked: str | None, rule: Rule
-) -> Picked:
-    asked = {c for c, seat in board.items() if seat.state is not _CLOSED and c not in declined}
-    if not asked:
-        return CENTRAL, RoutingReason.ALL_CLOSED
-    if linked is not None and linked in asked:
-        return linked, RoutingReason.LINKED
-    if origin.home in asked:
-        return _home_or_overflow(board[origin.home], origin.rings, board, asked, weight, rule)
-    return _elsewhere(_reason_without_home(origin, board, declined), origin.rings, board, asked, weight)
+def _is_away(owner: str, origin: Origin, facts: ReportFacts) -> bool:
+    """Whether it has a home the reporter did not decline, and another centre owns it."""
+    return owner != origin.home and origin.home is not None and origin.home not in facts.declined_centers
 
 
-def _home_or_overflow(
-    home: Seat, rings: Sequence[Ring], board: Board, asked: set[str], weight: int, rule: Rule
-) -> Picked:
-    if utilisation(home, weight) <= rule.threshold_percent * _PER_PERCENT:
-        return home.center_id, RoutingReason.HOME
-    if not is_full(home, weight):
-        better = [c for c in rings[0] if c in asked and _clearly_better(board[c], home, weight, rule)]
-        return (
-            (_least(better, board, weight), RoutingReason.HOME_FULL_NEIGHBOUR)
-            if better
-            else (
-                home.center_id,
-                RoutingReason.HOME,
-            )
-        )
-    for number, ring in enumerate(rings):
-        if free := _not_full(ring, board, asked, weight):
-            near = number < _NEIGHBOUR_RINGS
-            reason = RoutingReason.HOME_FULL_NEIGHBOUR if near else RoutingReason.HOME_FULL_WIDER
-            return _least(free, board, weight), reason
-    return home.center_id, RoutingReason.ALL_FULL
-
-
-def _elsewhere(reason: RoutingReason, rings: Sequence[Ring], board: Board, asked: set[str], weight: int) -> Picked:
-    for ring in rings:
-        if free := _not_full(ring, board, asked, weight):
-            return _least(free, board, weight), reason
-    return _least(asked, board, weight), RoutingReason.ALL_FULL
-
-
-def _reason_without_home(origin: Origin, board: Board, declined: frozenset[str]) -> RoutingReason:
-    if origin.home is None:
-        return origin.reason
-    return RoutingReason.HOME_DECLINED if origin.home in declined else RoutingReason.HOME_CLOSED
-
-
-def is_full(seat: Seat, weight: int) -> bool:
-    """Whether one more report of this weight would pass what the staff on duty can carry."""
-    return seat.load + weight > seat.capacity
-
-
-def utilisation(seat: Seat, weight: int) -> int:
-    """Load with one more report of this weight over capacity, in millionths rounded down."""
-    return (seat.load + weight) * 100 * _PER_PERCENT // seat.capacity if seat.capacity else _NOBODY_ON_DUTY
-
-
-def _clearly_better(other: Seat, home: Seat, weight: int, rule: Rule) -> bool:
-    return utilisation(home, weight) - utilisation(other, weight) >= rule.margin_points * _PER_PERCENT
-
-
-def _not_full(ring: Ring, board: Board, asked: set[str], weight: int) -> list[str]:
-    return [c for c in ring if c in asked and board[c].load + weight <= board[c].capacity]
-
-
-def _least(among: Iterable[str], board: Board, weight: int) -> str:
-    return min(among, key=lambda c: (utilisation(board[c], weight), board[c].load, c))
-
-
-def _concerns_a_child(facts: ReportFacts) -> bool:
-    return (
-        facts.age_band is _UNDER_14
-        or _CHILD_MATERIAL in facts.harm_types
-        or not _CHILD.isdisjoint(facts.urgency_reasons)
-    )
-
-
-def _explained(
-    chosen: str, reason: RoutingReason, origin: Origin, board: Board, declined: Sequence[str], weight: int
-) -> tuple[tuple[Seat, PassedOver], ...]:
-    """Every centre with why it was not chosen; the weightier word replaces the lighter."""
-    verdicts = dict.fromkeys(board, _KEPT) if reason in _STAYED else _compared(chosen, origin, board, weight)
-    for center, seat in board.items():
-        if seat.state is _CLOSED:
-            verdicts[center] = _SHUT
-    for center in declined:
-        if center in verdicts:
-            verdicts[center] = _DECLINED
-    if chosen in verdicts:
-        verdicts[chosen] = _CHOSEN
-    return tuple(zip(board.values(), verdicts.values(), strict=True))
-
-
-def _compared(chosen: str, origin: Origin, board: Board, weight: int) -> dict[str, PassedOver]:
-    asked = _asked_up_to(chosen, origin)
-    return {
-        center: _FULL if seat.load + weight > seat.capacity else _BUSIER if center in asked else _OUT_OF_REACH
-        for center, seat in board.items()
-    }
-
-
-@lru_cache(maxsize=4096)
-def _asked_up_to(chosen: str, origin: Origin) -> frozenset[str]:
-    """Home and every ring out to the one the chosen centre is in."""
-    inner: set[str] = {origin.home} if origin.home is not None else set()
-    for ring in origin.rings:
-        inner.update(ring)
-        if chosen in ring:
-            break
-    return frozenset(inner)
+def _central_on_copy(owner: str, reason: RoutingReason, origin: Origin, case: Case) -> bool:
+    """Whether ``central`` is told: a child, nobody's home, or nobody who could take it; not where it owns anyway."""
+    return owner != CENTRAL and (case.child or origin.home is None or reason in _CENTRAL_IS_TOLD)
 
 
 def linked_center(owners: Sequence[str]) -> str | None:
@@ -175,21 +98,39 @@ def linked_center(owners: Sequence[str]) -> str | None:
     return min(counted, key=lambda c: (-counted[c], c)) if counted else None
 
 
-def transferred(to_center_id: str, facts: ReportFacts, board: Board, day: date) -> Choice:
-    """People agreed on another centre: the rule records it, looks at nothing else and may find it full."""
-    seat = board.get(to_center_id)
-    home = origin_of(facts.division, facts.district, day).home
+def transferred(
+    to_center_id: str,
+    facts: ReportFacts,
+    board: Board,
+    day: date,
+    *,
+    may_return: bool = False,
+    rule: Rule | FirstRule = RULE,
+    tables: Tables = TABLES,
+) -> Choice:
+    """People agreed on another centre: the rule records it, looks at nothing else and may find it full.
+
+    ``may_return`` says whether the report's home had the right of return until now. An agreement never gives that
+    right, it only leaves it, or uses it up: whoever gave a report away from home did not have it while it was there.
+    """
+    if isinstance(rule, FirstRule):
+        return first_rule.transferred(to_center_id, facts, board, day, tables=tables)
+    case, seat = case_of(facts, rule), board.get(to_center_id)
+    origin = origin_of(facts.division, facts.district, day, tables)
+    returned = may_return and to_center_id == origin.home
+    reason = RoutingReason.RETURNED_HOME if returned else RoutingReason.TRANSFER_ACCEPTED
     return Choice(
         center_id=to_center_id,
-        home_center_id=home,
-        reason=RoutingReason.TRANSFER_ACCEPTED,
-        over_capacity=seat is not None and is_full(seat, RULE.weights[facts.urgency]),
-        copy_central=to_center_id != CENTRAL and (home is None or _concerns_a_child(facts)),
+        home_center_id=origin.home,
+        reason=reason,
+        over_capacity=seat is not None and is_full(seat, case.weight),
+        copy_central=_central_on_copy(to_center_id, reason, origin, case),
         candidates=() if seat is None else ((seat, PassedOver.CHOSEN),),
+        right_of_return=may_return and _is_away(to_center_id, origin, facts),
     )
 
 
-def decision_of(choice: Choice, rule: Rule = RULE) -> Decision:
+def decision_of(choice: Choice, rule: Rule | FirstRule = RULE, tables: Tables = TABLES) -> Decision:
     """The choice as it stands in an event."""
     return Decision(
         center_id=choice.center_id,
@@ -201,22 +142,64 @@ def decision_of(choice: Choice, rule: Rule = RULE) -> Decision:
         right_of_return=choice.right_of_return,
         linked_center_id=choice.linked_center_id,
         rule_version=rule.version,
-        table_version=TABLE_VERSION,
+        table_version=tables.version,
     )
 
 
-def replay(decision: Decision, facts: ReportFacts, day: date) -> Decision:
-    """Decide again from what a decision recorded; ``day`` is the Seoul day it was made on.
+def seoul_day(moment: datetime) -> date:
+    """The day on which something happened, as everybody concerned counts it."""
+    return moment.astimezone(SEOUL).date()
+
+
+def day_of(rule_version: int, *, received_at: datetime, decided_at: datetime) -> date:
+    """The Seoul day whose tables count: under rule 1 that of the decision, since then that of the report."""
+    return seoul_day(decided_at if rule_version == 1 else received_at)
+
+
+def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables = TABLES) -> Decision:
+    """Decide again from what a decision recorded; ``day`` is ``day_of`` its rule version.
 
     The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
     Raises ``KeyError`` for a rule version this build does not know.
     """
-    rule = RULES[decision.rule_version]
-    board = {c.center_id: _seat_of(c) for c in sorted(decision.candidates, key=lambda c: c.center_id)}
-    if decision.reason is RoutingReason.TRANSFER_ACCEPTED:
-        return decision_of(transferred(decision.center_id, facts, board, day), rule)
-    linked = decision.center_id if decision.reason is RoutingReason.LINKED else None
-    return decision_of(choose(facts, board, day, linked=linked, rule=rule), rule)
+    return decide_again(decision, facts, day, decision.rule_version, tables=tables)
+
+
+def decide_again(
+    decision: Decision, facts: ReportFacts, day: date, rule_version: int, *, tables: Tables = TABLES
+) -> Decision:
+    """What the rule of a version decides from what was recorded; ``day`` is ``day_of`` that version.
+
+    Raises ``KeyError`` for a rule version this build does not know.
+    """
+    rule = RULES[rule_version]
+    board = _board(decision, rule)
+    if decision.reason in _TRANSFERS:
+        might = decision.right_of_return or decision.reason is RoutingReason.RETURNED_HOME
+        to = decision.center_id
+        return decision_of(transferred(to, facts, board, day, may_return=might, rule=rule, tables=tables), rule, tables)
+    # Rule 1 recorded the linked centre only where it chose it.
+    linked = decision.center_id if decision.reason is RoutingReason.LINKED else decision.linked_center_id
+    return decision_of(choose(facts, board, day, linked=linked, rule=rule, tables=tables), rule, tables)
+
+
+def _board(decision: Decision, rule: Rule | FirstRule) -> Board:
+    """What the rule saw, as one of that version would have seen it. Rule 1 counted neither guests nor severe cases."""
+    seats = [_seat_of(candidate) for candidate in sorted(decision.candidates, key=lambda c: c.center_id)]
+    if decision.rule_version == 1 and isinstance(rule, Rule):
+        seats = [_seen_since_rule_2(seat, rule) for seat in seats]
+    elif decision.rule_version != 1 and isinstance(rule, FirstRule):
+        seats = [seat if seat.staff_on_duty else seat._replace(capacity=0) for seat in seats]
+    return {seat.center_id: seat for seat in seats}
+
+
+def _seen_since_rule_2(seat: Seat, rule: Rule) -> Seat:
+    """A seat recorded under rule 1, which knew neither a cap on severe cases nor a state for nobody on duty."""
+    nobody = seat.staff_on_duty == 0 and seat.state is not CenterState.CLOSED
+    return seat._replace(
+        state=CenterState.UNSTAFFED if nobody else seat.state,
+        severe_cap=seat.staff_on_duty * rule.severe_per_person,
+    )
 
 
 def _seat_of(candidate: Candidate) -> Seat:

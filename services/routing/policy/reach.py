@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from shared import centers
+from shared.centers import TABLES, Tables
 from shared.events.vocabulary import RoutingReason
 
 Ring = tuple[str, ...]
@@ -27,32 +28,33 @@ class Origin(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def origin_of(division: str, district: str | None, day: date) -> Origin:
+def origin_of(division: str, district: str | None, day: date, tables: Tables = TABLES) -> Origin:
     """The home of a place on a day and the rings round it."""
-    homes = centers.home_candidates(division, district, day)
+    homes = centers.home_candidates(division, district, day, tables=tables)
     if len(homes) == 1:
-        return Origin(homes[0], RoutingReason.HOME, rings_round(homes[0]))
+        return Origin(homes[0], RoutingReason.HOME, rings_round(homes[0], tables))
     if homes:
-        return Origin(None, RoutingReason.NO_HOME_DISTRICT_UNKNOWN, rings_from(homes))
+        return Origin(None, RoutingReason.NO_HOME_DISTRICT_UNKNOWN, rings_from(homes, tables))
     reason = _REASON_WITHOUT_HOME.get(division, RoutingReason.NO_HOME_UNKNOWN)
-    return Origin(None, reason, rings_from(centers.centers_near(division, day)))
+    return Origin(None, reason, rings_from(centers.centers_near(division, day, tables=tables), tables))
 
 
 @cache
-def rings_round(home: str) -> tuple[Ring, ...]:
+def rings_round(home: str, tables: Tables = TABLES) -> tuple[Ring, ...]:
     """Round a home: across the land border, by ferry or flight, two steps by land, all others."""
-    land = centers.neighbours(home)
-    return _disjoint({home}, [land, centers.linked(home), _land_of(land), centers.CENTER_IDS])
+    land = centers.neighbours(home, tables=tables)
+    by_sea_or_air = centers.linked(home, tables=tables)
+    return _disjoint({home}, [land, by_sea_or_air, _land_of(land, tables), centers.CENTER_IDS])
 
 
 @cache
-def rings_from(near: Ring) -> tuple[Ring, ...]:
+def rings_from(near: Ring, tables: Tables = TABLES) -> tuple[Ring, ...]:
     """Without a home: those named near, those across their land borders, all others."""
-    return _disjoint(set(), [near, _land_of(near), centers.CENTER_IDS])
+    return _disjoint(set(), [near, _land_of(near, tables), centers.CENTER_IDS])
 
 
-def _land_of(inner: Iterable[str]) -> Ring:
-    return tuple(other for center in inner for other in centers.neighbours(center))
+def _land_of(inner: Iterable[str], tables: Tables) -> Ring:
+    return tuple(other for center in inner for other in centers.neighbours(center, tables=tables))
 
 
 def _disjoint(taken: set[str], rings: list[Ring]) -> tuple[Ring, ...]:

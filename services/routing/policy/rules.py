@@ -1,50 +1,159 @@
 """The numbers of the rule, by version. A change of any number is a new version, so that old decisions replay.
 
-They are no settings for the same reason: a decision names its rule version, and that must say all.
+They are no settings for the same reason: a decision names its rule version, and that must say all. Source of every
+number: our own judgement, to be reviewed with the ministry's figures. Rule 1 is in ``first_rule``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
+from services.routing.policy.first_rule import FIRST_RULE, FirstRule
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import Urgency
+from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms(NamedTuple):
+    """On which terms a centre takes a guest: a case whose home is another centre, or none."""
+
+    load_percent: int
+    """With the guest its load is at most so much of its capacity: it keeps the rest for its own people."""
+    guest_percent: int
+    """With the guest its guests are at most so much of its capacity."""
+    unstaffed_too: bool = False
+    """Whether the guest may wait where nobody is on duty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
-    """One version of the rule's numbers. Source: our own judgement; to be reviewed with the ministry's load figures."""
+    """One version of the rule's numbers from version 2 on."""
 
     version: int
     weights: Mapping[Urgency, int]
-    """What one report adds to a centre's load, in tenths of a normal case."""
-    threshold_percent: int
-    """Up to this utilisation the home centre keeps its reports whatever the neighbours look like."""
+    """What one report adds to a centre's load by its urgency, in tenths of a normal case."""
+    harm_extras: Mapping[HarmType, int]
+    """What the heaviest of its harms adds to that, in the same units; nothing where a harm is not named."""
+    severe_harms: frozenset[HarmType]
+    """Harms that make a report severe whatever its urgency."""
     severe_per_person: int
     """Severe cases one person may have at a time."""
+    threshold_percent: int
+    """Up to this utilisation the home centre keeps its reports whatever the others look like."""
     margin_points: int
-    """Above it, and while home is not full, a land neighbour must be better by this many points of utilisation."""
+    """Above it, a host must be better by this many points of utilisation."""
+    overload_percent: int
+    """Above this utilisation of home, others open what they keep for their own people."""
+    guests: Terms
+    """The terms on which a centre takes guests every day."""
+    waiting: Terms
+    """The same for a guest without a home that can wait for the next shift."""
+    opened: Terms
+    """The terms once the reserve is opened."""
 
 
-RULES: Final[Mapping[int, Rule]] = {
-    1: Rule(
-        version=1,
+RULES: Final[Mapping[int, Rule | FirstRule]] = {
+    1: FIRST_RULE,
+    2: Rule(
+        version=2,
         weights={Urgency.NORMAL: 10, Urgency.HIGH: 15, Urgency.CRITICAL: 20},
+        harm_extras={
+            HarmType.CHILD_MATERIAL: 10,
+            HarmType.DISTRIBUTION: 5,
+            HarmType.SYNTHESIS: 5,
+            HarmType.DISTRIBUTION_THREAT: 5,
+            HarmType.ONLINE_GROOMING: 5,
+            HarmType.BODY_CAM_PHISHING: 5,
+        },
+        severe_harms=frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING}),
         severe_per_person=4,
         threshold_percent=90,
         margin_points=20,
+        overload_percent=120,
+        guests=Terms(load_percent=80, guest_percent=50),
+        waiting=Terms(load_percent=80, guest_percent=50, unstaffed_too=True),
+        opened=Terms(load_percent=95, guest_percent=75),
     ),
 }
 
 RULE_VERSION: Final = max(RULES)
-RULE: Final = RULES[RULE_VERSION]
+
+
+def _newest() -> Rule:
+    newest = RULES[RULE_VERSION]
+    assert isinstance(newest, Rule)  # noqa: S101  # the newest is no longer rule 1; tells the type checker so
+    return newest
+
+
+RULE: Final = _newest()
+
+_CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
+
+
+class Case(NamedTuple):
+    """What the rule needs to know of a report besides its place."""
+
+    weight: int
+    """What it adds to a load, in tenths of a normal case; 0 for a drill."""
+    severe: bool
+    """Whether it takes one of the places for severe cases; a drill does not."""
+    critical: bool
+    """Whether somebody must look now."""
+    child: bool
+    """Whether it concerns a child: ``central`` is on copy."""
+
+
+class Answers(NamedTuple):
+    """The part of a report's facts on which its weight rests; few combinations are common."""
+
+    urgency: Urgency
+    harm_types: tuple[HarmType, ...]
+    age_band: AgeBand
+    urgency_reasons: tuple[UrgencyReason, ...]
+    synthetic: bool
+
+
+def case_of(facts: ReportFacts, rule: Rule = RULE) -> Case:
+    """What the rule needs to know of a report besides its place."""
+    answers = Answers(facts.urgency, facts.harm_types, facts.age_band, facts.urgency_reasons, facts.synthetic)
+    return _case(answers, rule)
+
+
+def is_critical(facts: ReportFacts) -> bool:
+    """Whether somebody must look now: triage says so, or it concerns a child whatever triage says."""
+    return case_of(facts).critical
 
 
 def is_severe(facts: ReportFacts) -> bool:
     """Whether an open report counts among the severe ones, of which one person may have only so many."""
-    return facts.urgency is Urgency.CRITICAL and not facts.synthetic
+    return case_of(facts).severe
 
 
 def weight_of(facts: ReportFacts) -> int:
-    """What an open report adds to its owner's load; a drill adds nothing."""
-    return 0 if facts.synthetic else RULE.weights[facts.urgency]
+    """What an open report adds to its owner's load, in tenths of a normal case; a drill adds nothing."""
+    return case_of(facts).weight
+
+
+@lru_cache(maxsize=8192)
+def _case(answers: Answers, rule: Rule) -> Case:
+    child = _concerns_a_child(answers)
+    critical = child or answers.urgency is Urgency.CRITICAL
+    if answers.synthetic:
+        return Case(0, severe=False, critical=critical, child=child)
+    severe = critical or not rule.severe_harms.isdisjoint(answers.harm_types)
+    return Case(_weight(answers, rule, critical=critical), severe, critical, child)
+
+
+def _concerns_a_child(answers: Answers) -> bool:
+    """Material of a child, or a person under 14, by any of the three answers that may say so."""
+    return (
+        answers.age_band is AgeBand.UNDER_14
+        or HarmType.CHILD_MATERIAL in answers.harm_types
+        or not _CHILD_REASONS.isdisjoint(answers.urgency_reasons)
+    )
+
+
+def _weight(answers: Answers, rule: Rule, *, critical: bool) -> int:
+    """By urgency, and by the heaviest of its harms; not by their number, or a long list would outweigh a grave one."""
+    urgency = Urgency.CRITICAL if critical else answers.urgency
+    return rule.weights[urgency] + max(rule.harm_extras.get(harm, 0) for harm in answers.harm_types)

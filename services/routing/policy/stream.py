@@ -8,12 +8,12 @@ intention that the first is accepted, and where it came second in the log the wr
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
-from services.routing.policy.assign import choose, linked_center, transferred
+from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
 from shared.events.base import Event, ReportEvent
@@ -54,10 +54,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a batch is decided. ``day`` is the Seoul day of ``now``."""
+    """When a batch is decided. Which tables count is a matter of the day on which a report was received."""
 
     now: datetime
-    day: date
 
 
 def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
@@ -94,7 +93,8 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
     for report_id, standing in islice(waiting, limit):
         facts = ReportFacts.model_validate_json(standing.facts)
-        desk.reroute(report_id, standing, choose(facts, desk.board, moment.day), facts, cause, traceparent)
+        choice = choose(facts, desk.board, seoul_day(standing.received_at))
+        desk.reroute(report_id, standing, choice, facts, cause, traceparent)
     return desk.outcome.drafts
 
 
@@ -143,9 +143,14 @@ class _Desk:
         if self._standing(event.report_id) is not None:
             self.outcome.repeated += 1
             return
-        choice = choose(event.facts, self.board, self._moment.day, linked=self._linked(event.facts))
+        choice = choose(event.facts, self.board, seoul_day(event.received_at), linked=self._linked(event.facts))
         standing = first_standing(
-            choice.center_id, choice.home_center_id, event.intake_version, event.facts, event.received_at
+            choice.center_id,
+            choice.home_center_id,
+            event.intake_version,
+            event.facts,
+            event.received_at,
+            right_of_return=choice.right_of_return,
         )
         body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
         self._write(event.report_id, None, standing, body, one.traceparent)
@@ -234,7 +239,8 @@ class _Desk:
         facts = ReportFacts.model_validate_json(standing.facts)
         why = why_void(event.to_center_id, standing.center_id, facts, self.board)
         if why is None:
-            choice = transferred(event.to_center_id, facts, self.board, self._moment.day)
+            day, may_return = seoul_day(standing.received_at), standing.right_of_return
+            choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return)
             self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1

@@ -39,6 +39,8 @@ class Told:
     """How many accepted records each event led to, by report and event id; void transfers are not among them."""
     void: Counter[str] = field(default_factory=Counter)
     """How often each acceptance was told to be void."""
+    ended_under: set[tuple[str, int]] = field(default_factory=set)
+    """Reports that ended, with the ownership then; some came back."""
     records: int = 0
     accepted: int = 0
     ignored: int = 0
@@ -89,6 +91,8 @@ def _accept(line: Line, owner: str, told: Told) -> None:
         told.causes[report, body["cause"]["event_id"]] += 1
     _judge(line, owner, before, told)
     told.stands[report] = _next(line, owner, before)
+    if told.stands[report].ended is not None:
+        told.ended_under.add((report, body["ownership"]))
     told.history[line.partition].append((line.offset, report, told.stands[report]))
 
 

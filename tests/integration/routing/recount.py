@@ -82,8 +82,12 @@ def wrong_loads(lines: Sequence[Line], told: Told) -> list[str]:
         said = {c: _said(x) for c, x in newest[partition].body["loads"].items()}
         counted = sums_of(stands, acknowledged)
         differ = sorted(c for c in said.keys() | counted.keys() if said.get(c) != counted.get(c))
-        wrong += [f"{partition}: {c} has {counted.get(c)}, told was {said.get(c)}" for c in differ[:2]]
+        wrong += [f"{partition}: {c} has {_shown(counted.get(c))}, told was {_shown(said.get(c))}" for c in differ[:2]]
     return wrong
+
+
+def _shown(sums: Sums | None) -> str:
+    return "/".join(str(number) for number in (sums or Sums())[:5])
 
 
 def _said(load: Mapping[str, Any]) -> Sums:

@@ -130,7 +130,7 @@ def _transfers(lines: Sequence[Line], told: Told, found: Audit) -> None:
         nobody = ident in refused and line.body["to_center_id"] not in {*centers, "central"}
         if nobody:
             del refused[ident]
-        owned, done = told.stands.get(report), told.causes[report, ident]
+        done = told.causes[report, ident]
         found.transfers_told_void += told.void[ident]
         if done + told.void[ident] > 1:
             found.transfers_twice.append(ident)
@@ -138,11 +138,18 @@ def _transfers(lines: Sequence[Line], told: Told, found: Audit) -> None:
             found.transfers_refused += 1
         elif done:
             found.transfers_done += 1
-        elif told.void[ident] or (owned is not None and (owned.ownership > line.body["ownership"] or owned.ended)):
+        elif told.void[ident] or _overtaken(line, told):
             found.transfers_void += 1
         else:
             found.transfers_lost.append(ident)
     found.dead += [f"{x.type} {x.id}: {x.dead_reason}" for x in refused.values()]
+
+
+def _overtaken(line: Line, told: Told) -> bool:
+    """Whether the stream answers an acceptance by itself: a newer ownership, or the report's end under the same one."""
+    report, ownership = line.body["report_id"], line.body["ownership"]
+    owned = told.stands.get(report)
+    return owned is not None and (owned.ownership > ownership or (report, ownership) in told.ended_under)
 
 
 async def verify(bootstrap: str, prefix: str, partitions: int) -> Audit:

@@ -1,149 +1,83 @@
-"""The rule, case by case: who gets a report, and why."""
+"""The doors to the rule: numbers, linked reports, rings, transfers, deciding again. Who gets what: ``decisions/``."""
+
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
-from services.routing.policy.assign import assign, linked_center
+from services.routing.policy.assign import (
+    assign,
+    day_of,
+    decide_again,
+    decision_of,
+    linked_center,
+    replay,
+    seoul_day,
+    transferred,
+)
 from services.routing.policy.reach import origin_of, rings_from, rings_round
-from shared.centers import CENTER_IDS
-from shared.events.vocabulary import PassedOver, RoutingReason
+from services.routing.policy.rules import RULE, RULE_VERSION, RULES, is_critical, is_severe, weight_of
+from shared.centers import CENTER_IDS, TABLE_VERSION
+from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason
 from tests.unit.routing.builders import DAY, board, facts, full
 
 
-def why(decision_candidates: object) -> dict[str, PassedOver]:
-    return {c.center_id: c.passed_over for c in decision_candidates}  # type: ignore[attr-defined]  # Candidate tuples
-
-
-def test_a_report_stays_at_home() -> None:
-    decision = assign(facts("busan"), board(), DAY)
-    assert (decision.center_id, decision.home_center_id, decision.reason) == ("busan", "busan", RoutingReason.HOME)
-    assert not decision.over_capacity
-    assert not decision.copy_central
-    assert len(decision.candidates) == 16
-    assert why(decision.candidates)["ulsan"] is PassedOver.KEPT_AT_HOME
-
-
-def test_it_stays_at_home_up_to_the_threshold_however_idle_the_neighbours_are() -> None:
-    # 395 + 10 of 450 is exactly 90 %.
-    assert assign(facts("busan"), board({"busan": 395}), DAY).center_id == "busan"
-    decision = assign(facts("busan"), board({"busan": 396}), DAY)
-    assert (decision.center_id, decision.reason) == ("gyeongnam", RoutingReason.HOME_FULL_NEIGHBOUR)
-    assert why(decision.candidates)["busan"] is PassedOver.BUSIER
-    assert why(decision.candidates)["jeju"] is PassedOver.OUT_OF_REACH
-
-
-def test_between_threshold_and_full_a_neighbour_must_be_clearly_better() -> None:
-    nearly = {"busan": 420, "gyeongnam": 340, "ulsan": 345}
-    decision = assign(facts("busan"), board(nearly), DAY)
-    assert (decision.center_id, decision.reason) == ("busan", RoutingReason.HOME)
-    assert assign(facts("busan"), board(nearly | {"ulsan": 330}), DAY).center_id == "ulsan"
-
-
-def test_between_threshold_and_full_only_land_neighbours_are_asked() -> None:
-    assert assign(facts("jeju"), board({"jeju": 440}), DAY).center_id == "jeju"
-
-
-def test_a_full_home_asks_land_then_sea_then_two_steps_then_all() -> None:
-    assert assign(facts("busan"), board({"busan": 450, "ulsan": 430}), DAY).center_id == "gyeongnam"
-    by_sea = assign(facts("busan"), board(full("jeju", "daegu")), DAY)
-    assert (by_sea.center_id, by_sea.reason) == ("jeju", RoutingReason.HOME_FULL_NEIGHBOUR)
-    two_steps = assign(facts("busan"), board(full("daegu", "incheon")), DAY)
-    assert (two_steps.center_id, two_steps.reason) == ("daegu", RoutingReason.HOME_FULL_WIDER)
-    anywhere = assign(facts("busan"), board(full("incheon")), DAY)
-    assert (anywhere.center_id, anywhere.reason) == ("incheon", RoutingReason.HOME_FULL_WIDER)
-    assert why(anywhere.candidates)["daegu"] is PassedOver.FULL
-
-
-def test_urgency_weighs() -> None:
-    at = board(dict.fromkeys(CENTER_IDS, 435))
-    assert not assign(facts("busan", urgency="high"), at, DAY).over_capacity
-    critical = assign(facts("busan", urgency="critical"), at, DAY)
-    assert (critical.reason, critical.over_capacity) == (RoutingReason.ALL_FULL, True)
-
-
-def test_when_all_are_full_home_still_owns_and_says_so() -> None:
-    decision = assign(facts("sejong"), board(full()), DAY)
-    assert (decision.center_id, decision.reason, decision.over_capacity) == ("sejong", RoutingReason.ALL_FULL, True)
-
-
-def test_a_closed_home_passes_on_to_its_neighbours() -> None:
-    decision = assign(facts("gwangju"), board(closed=("gwangju",)), DAY)
-    assert (decision.center_id, decision.reason) == ("jeonnam", RoutingReason.HOME_CLOSED)
-    assert why(decision.candidates)["gwangju"] is PassedOver.CLOSED
-
-
-def test_a_declined_home_is_not_chosen_even_when_all_others_are_full() -> None:
-    declined = facts("busan", declined_centers=["busan"])
-    assert assign(declined, board(), DAY).reason is RoutingReason.HOME_DECLINED
-    decision = assign(declined, board(full("busan")), DAY)
-    assert decision.center_id != "busan"
-    assert (decision.reason, decision.over_capacity) == (RoutingReason.ALL_FULL, True)
-    assert why(decision.candidates)["busan"] is PassedOver.DECLINED
-
-
-def test_all_sixteen_closed_goes_to_central() -> None:
-    decision = assign(facts("busan"), board(closed=CENTER_IDS), DAY)
-    assert (decision.center_id, decision.reason) == ("central", RoutingReason.ALL_CLOSED)
-    assert decision.over_capacity
-    assert not decision.copy_central
-
-
-def test_every_open_centre_declined_goes_to_central() -> None:
-    only = board(closed=tuple(c for c in CENTER_IDS if c != "busan"))
-    decision = assign(facts("ulsan", declined_centers=["busan"]), only, DAY)
-    assert (decision.center_id, decision.reason) == ("central", RoutingReason.ALL_CLOSED)
+@pytest.mark.parametrize(
+    ("told", "weight"),
+    [
+        ({}, 10),
+        ({"urgency": "high"}, 15),
+        ({"urgency": "critical"}, 20),
+        ({"harm_types": ["fear_of_distribution", "illegal_filming", "cyber_harassment", "other"]}, 10),
+        ({"harm_types": ["distribution"]}, 15),
+        ({"harm_types": ["synthesis"]}, 15),
+        ({"harm_types": ["distribution_threat"]}, 15),
+        ({"harm_types": ["online_grooming"]}, 15),
+        ({"harm_types": ["body_cam_phishing"]}, 15),
+        ({"harm_types": ["distribution", "synthesis", "distribution_threat"]}, 15),
+        ({"harm_types": ["other", "distribution"], "urgency": "high"}, 20),
+        ({"harm_types": ["child_material"]}, 30),
+        ({"harm_types": ["distribution", "child_material"], "urgency": "high"}, 30),
+        ({"age_band": "under_14"}, 20),
+        ({"urgency_reasons": ["under_14"], "harm_types": ["online_grooming"]}, 25),
+        ({"urgency": "critical", "harm_types": ["child_material"], "synthetic": True}, 0),
+    ],
+)
+def test_a_report_weighs_by_its_urgency_and_its_heaviest_harm(told: dict[str, Any], weight: int) -> None:
+    assert weight_of(facts(**told)) == weight
 
 
 @pytest.mark.parametrize(
-    ("division", "reason"),
+    ("told", "critical", "severe"),
     [
-        ("seoul", RoutingReason.NO_HOME_SEOUL),
-        ("overseas", RoutingReason.NO_HOME_OVERSEAS),
-        ("unknown", RoutingReason.NO_HOME_UNKNOWN),
-        ("jeonnam-gwangju", RoutingReason.NO_HOME_DISTRICT_UNKNOWN),
+        ({}, False, False),
+        ({"urgency": "high"}, False, False),
+        ({"urgency": "critical"}, True, True),
+        ({"age_band": "under_14"}, True, True),
+        ({"age_band": "14_18"}, False, False),
+        ({"urgency_reasons": ["child_material"]}, True, True),
+        ({"urgency_reasons": ["under_14"]}, True, True),
+        ({"urgency_reasons": ["grooming", "minor"]}, False, False),
+        ({"harm_types": ["other", "child_material"]}, True, True),
+        ({"harm_types": ["online_grooming"]}, False, True),
+        ({"harm_types": ["distribution"]}, False, False),
+        ({"urgency": "critical", "synthetic": True}, True, False),
     ],
 )
-def test_without_a_home_the_reason_is_named_and_central_gets_a_copy(division: str, reason: RoutingReason) -> None:
-    decision = assign(facts(division), board(), DAY)
-    assert (decision.reason, decision.home_center_id, decision.copy_central) == (reason, None, True)
+def test_what_cannot_wait_and_what_is_severe(told: dict[str, Any], critical: bool, severe: bool) -> None:
+    assert (is_critical(facts(**told)), is_severe(facts(**told))) == (critical, severe)
 
 
-def test_seoul_goes_to_the_less_loaded_of_the_capital_area() -> None:
-    assert assign(facts("seoul"), board({"gyeonggi": 10}), DAY).center_id == "incheon"
-    assert assign(facts("seoul"), board({"incheon": 10}), DAY).center_id == "gyeonggi"
-    assert assign(facts("seoul"), board({"incheon": 450, "gyeonggi": 450}), DAY).center_id == "chungbuk"
-
-
-def test_overseas_goes_by_load_alone() -> None:
-    assert assign(facts("overseas"), board(full("jeju")), DAY).center_id == "jeju"
-
-
-def test_load_is_measured_against_the_staff_on_duty() -> None:
-    few = board({"incheon": 50, "gyeonggi": 60})
-    few["incheon"] = few["incheon"]._replace(staff_on_duty=1, capacity=150)
-    assert assign(facts("seoul"), few, DAY).center_id == "gyeonggi"
-
-
-def test_a_centre_with_nobody_on_duty_is_asked_last() -> None:
-    nobody = board(full())
-    nobody["busan"] = nobody["busan"]._replace(load=0, capacity=0)
-    assert assign(facts("overseas"), nobody, DAY).center_id != "busan"
-
-
-def test_the_merged_division_is_told_apart_by_district() -> None:
-    assert assign(facts("jeonnam-gwangju", district="12240"), board(), DAY).center_id == "gwangju"
-    assert assign(facts("jeonnam-gwangju", district="12110"), board(), DAY).center_id == "jeonnam"
-
-
-def test_linked_reports_stay_together_even_over_capacity() -> None:
-    decision = assign(facts("busan"), board({"jeju": 450}), DAY, linked="jeju")
-    assert (decision.center_id, decision.reason, decision.over_capacity) == ("jeju", RoutingReason.LINKED, True)
-
-
-def test_linked_reports_part_when_that_centre_is_closed_or_declined() -> None:
-    assert assign(facts("busan"), board(closed=("jeju",)), DAY, linked="jeju").center_id == "busan"
-    declined = facts("busan", declined_centers=["jeju"])
-    assert assign(declined, board(), DAY, linked="jeju").center_id == "busan"
-    assert assign(facts("busan"), board(), DAY, linked="central").center_id == "busan"
+def test_the_numbers_of_rule_2_are_those_written_down() -> None:
+    assert (RULE_VERSION, RULE.version, sorted(RULES)) == (2, 2, [1, 2])
+    assert (RULE.threshold_percent, RULE.margin_points, RULE.overload_percent, RULE.severe_per_person) == (
+        90,
+        20,
+        120,
+        4,
+    )
+    assert (RULE.guests, RULE.waiting, RULE.opened) == ((80, 50, False), (80, 50, True), (95, 75, False))
+    assert set(RULE.harm_extras) <= set(HarmType)
 
 
 def test_several_linked_owners_are_counted_and_ties_go_by_id() -> None:
@@ -152,12 +86,19 @@ def test_several_linked_owners_are_counted_and_ties_go_by_id() -> None:
     assert linked_center(["jeju", "busan"]) == "busan"
 
 
-@pytest.mark.parametrize(
-    "child",
-    [{"age_band": "under_14"}, {"harm_types": ["child_material"]}, {"urgency_reasons": ["under_14"]}],
-)
-def test_what_concerns_a_child_goes_to_central_in_copy(child: dict[str, object]) -> None:
-    assert assign(facts("busan", **child), board(), DAY).copy_central
+def test_a_decision_names_the_rule_the_tables_and_the_linked_centre_chosen_or_not() -> None:
+    decision = assign(facts("busan"), board(closed=("jeju",)), DAY, linked="jeju")
+    assert (decision.center_id, decision.linked_center_id) == ("busan", "jeju")
+    assert (decision.rule_version, decision.table_version) == (2, TABLE_VERSION)
+    assert assign(facts("busan"), board(), DAY).linked_center_id is None
+
+
+def test_candidates_carry_everything_the_rule_looked_at() -> None:
+    at = board()
+    at["ulsan"] = at["ulsan"]._replace(load=70, guests=20, severe=3, severe_cap=8, state=CenterState.SHORT_STAFFED)
+    (ulsan,) = (c for c in assign(facts("busan"), at, DAY).candidates if c.center_id == "ulsan")
+    assert (ulsan.load, ulsan.capacity, ulsan.guests, ulsan.severe, ulsan.severe_cap) == (70, 450, 20, 3, 8)
+    assert (ulsan.state, ulsan.staff_on_duty, ulsan.passed_over) == ("short_staffed", 3, PassedOver.KEPT_AT_HOME)
 
 
 @pytest.mark.parametrize("home", CENTER_IDS)
@@ -171,5 +112,104 @@ def test_the_rings_without_a_home_hold_every_centre_once() -> None:
         assert sorted(c for ring in rings_from(near) for c in ring) == sorted(CENTER_IDS)
 
 
-def test_jeju_is_reached_by_sea_first() -> None:
+def test_the_rings_are_land_then_sea_or_air_then_two_steps_then_all_others() -> None:
     assert origin_of("jeju", None, DAY).rings[:2] == ((), ("busan", "gwangju", "gyeongnam", "jeonnam"))
+    assert rings_round("busan")[:3] == (
+        ("gyeongnam", "ulsan"),
+        ("jeju",),
+        ("daegu", "gyeongbuk", "jeonbuk", "jeonnam"),
+    )
+    assert rings_from(("gyeonggi", "incheon"))[:2] == (("gyeonggi", "incheon"), ("chungbuk", "chungnam", "gangwon"))
+
+
+def test_the_day_is_that_of_the_report_and_was_that_of_the_decision_under_rule_1() -> None:
+    late, later = datetime(2026, 6, 30, 14, 59, tzinfo=UTC), datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
+    assert (seoul_day(late), seoul_day(later)) == (date(2026, 6, 30), date(2026, 7, 1))
+    assert day_of(2, received_at=late, decided_at=later) == date(2026, 6, 30)
+    assert day_of(1, received_at=late, decided_at=later) == date(2026, 7, 1)
+
+
+def test_away_from_home_a_report_has_the_right_of_return() -> None:
+    assert not assign(facts("busan"), board(), DAY).right_of_return
+    assert assign(facts("busan"), board({"busan": 450}), DAY).right_of_return
+    assert assign(facts("busan"), board(closed=("busan",)), DAY).right_of_return
+    assert assign(facts("busan"), board(closed=CENTER_IDS), DAY).right_of_return
+    assert assign(facts("busan"), board(), DAY, linked="jeju").right_of_return
+    assert not assign(facts("busan", declined_centers=["busan"]), board(), DAY).right_of_return
+    assert not assign(facts("overseas"), board(), DAY).right_of_return
+
+
+@pytest.mark.parametrize(
+    ("to", "may_return", "declined", "reason", "still"),
+    [
+        ("jeju", False, [], RoutingReason.TRANSFER_ACCEPTED, False),
+        ("jeju", True, [], RoutingReason.TRANSFER_ACCEPTED, True),
+        ("jeju", True, ["busan"], RoutingReason.TRANSFER_ACCEPTED, False),
+        ("busan", True, [], RoutingReason.RETURNED_HOME, False),
+        ("busan", False, [], RoutingReason.TRANSFER_ACCEPTED, False),
+    ],
+)
+def test_a_transfer_leaves_the_right_of_return_or_uses_it(
+    to: str, may_return: bool, declined: list[str], reason: RoutingReason, still: bool
+) -> None:
+    told = facts("busan", declined_centers=declined)
+    choice = transferred(to, told, board(), DAY, may_return=may_return)
+    assert (choice.center_id, choice.home_center_id, choice.reason, choice.right_of_return) == (
+        to,
+        "busan",
+        reason,
+        still,
+    )
+    assert replay(decision_of(choice), told, DAY) == decision_of(choice)
+
+
+def test_a_transfer_looks_at_nothing_but_says_how_full_it_finds_the_centre() -> None:
+    choice = transferred("jeju", facts("busan"), board(full()), DAY)
+    assert (choice.over_capacity, choice.copy_central, [why for _, why in choice.candidates]) == (
+        True,
+        False,
+        [PassedOver.CHOSEN],
+    )
+    assert transferred("jeju", facts("busan", age_band="under_14"), board(), DAY).copy_central
+    assert transferred("jeju", facts("overseas"), board(), DAY).copy_central
+    central = transferred("central", facts("overseas"), board(), DAY)
+    assert (central.candidates, central.over_capacity, central.copy_central) == ((), False, False)
+
+
+def test_another_rule_decides_again_from_the_same_record() -> None:
+    told, at = facts("busan", urgency="high"), board({"busan": 400, "gyeongnam": 340, "ulsan": 340})
+    second = assign(told, at, DAY)
+    assert (second.center_id, second.reason) == ("jeju", RoutingReason.HOME_FULL_NEIGHBOUR)
+    first = decide_again(second, told, DAY, 1)
+    assert (first.center_id, first.rule_version, first.linked_center_id) == ("busan", 1, None)
+    assert first == assign(told, at, DAY, rule=RULES[1])
+    assert decide_again(first, told, DAY, 2) == second
+    with pytest.raises(KeyError):
+        decide_again(second, told, DAY, 3)
+
+
+def test_what_rule_1_recorded_is_read_as_rule_2_would_have_seen_it() -> None:
+    told = facts("busan", urgency="critical")
+    old = board()
+    old["busan"] = old["busan"]._replace(staff_on_duty=0, capacity=0)
+    old = {c: seat._replace(severe_cap=0) for c, seat in old.items()}
+    first = assign(told, old, DAY, rule=RULES[1])
+    second = decide_again(first, told, DAY, 2)
+    seen = {c.center_id: (c.state, c.severe_cap) for c in second.candidates}
+    assert (seen["busan"], seen["ulsan"]) == ((CenterState.UNSTAFFED, 0), (CenterState.OPEN, 12))
+    assert (second.center_id, second.reason) == ("gyeongnam", RoutingReason.HOME_UNSTAFFED)
+
+
+def test_what_rule_2_recorded_is_read_as_rule_1_would_have_seen_it() -> None:
+    told, at = facts("busan"), board()
+    at["busan"] = at["busan"]._replace(staff_on_duty=0, state=CenterState.UNSTAFFED)
+    assert assign(told, at, DAY).center_id == "busan"
+    first = decide_again(assign(told, at, DAY), told, DAY, 1)
+    assert (first.center_id, first.reason) == ("gyeongnam", RoutingReason.HOME_FULL_NEIGHBOUR)
+
+
+def test_a_linked_centre_that_rule_1_chose_is_asked_again() -> None:
+    first = assign(facts("busan"), board(), DAY, linked="jeju", rule=RULES[1])
+    assert (first.reason, first.linked_center_id) == (RoutingReason.LINKED, None)
+    assert replay(first, facts("busan"), DAY) == first
+    assert decide_again(first, facts("busan"), DAY, 2).center_id == "jeju"
