@@ -11,20 +11,23 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from services.routing import tables
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
+from services.routing.handlers.keeping import Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
+from services.routing.handlers.recalling import Recalling
+from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Closing, Places, Worker
 from services.routing.model import Board
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
-from services.routing.store import DecisionStore
-from shared import centers, log, mongo
+from services.routing.store import DecisionStore, SnapshotStore
+from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
 from shared.clock import Clock, SystemClock
-from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
@@ -53,10 +56,12 @@ class Routing:
 
     app: FastAPI
     bus: Bus
-    readers: tuple[PartitionReader, PartitionReader]
+    readers: tuple[PartitionReader, ...]
     follower: Follower
     teller: LoadTeller
     closing: Closing
+    keeper: Keeper
+    recounter: Recounter
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
@@ -64,27 +69,41 @@ class Routing:
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
         await self.bus.start()
-        for part in (*self.readers, self.follower):
-            await part.start()
+        for reader in self.readers:
+            await reader.start()
+        await self.follower.start()
         self.sees.set()
 
     async def stop(self) -> None:
         """Leave the groups first, then stop reading."""
-        for part in (self.bus, self.follower, *self.readers):
-            await part.stop()
+        await self.bus.stop()
+        await self.follower.stop()
+        for reader in self.readers:
+            await reader.stop()
 
 
 def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
-    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the tables of places are not sound."""
-    check_tables()
-    health = Health()
-    store = DecisionStore(mongo.connect(store_settings, SERVICE))
+    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
+    sets = tables.take(settings.tables_dir)
+    health = Health(notes={"tables": lambda: tables.word(sets)})
+    database = mongo.connect(store_settings, SERVICE)
+    store = DecisionStore(database)
     bus = Bus(bus_settings, SERVICE, health, clock)
+    snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
-    view = LoadView(settings.cases_per_person)
+    lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
+    view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
-    ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases)
-    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s)
+    ledger = Ledger(
+        bus.publisher,
+        topic_name(bus_settings, ROUTINGS),
+        routings,
+        cases,
+        recalling=Recalling(store, lookback),
+        archive=store,
+        snapshots=snapshots,
+    )
+    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
     async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
@@ -100,18 +119,40 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         on_assigned=take_over,
         on_revoked=worker.on_revoked,
     )
-    copier = Copier(store, worker.surging, clock)
-    bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS, pace_s=PACE_S)
+
+    async def go_on_copying(places: Places) -> Mapping[tuple[str, int], int]:
+        await sees.wait()
+        return await copier.on_assigned(places)
+
+    copier = Copier(store, worker.surging, lookback, clock)
+    bus.subscribe(
+        ROUTINGS,
+        group="routing-copy",
+        handler=copier.handle,
+        max_records=MAX_RECORDS,
+        pace_s=PACE_S,
+        on_assigned=go_on_copying,
+    )
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
     return Routing(
         app=application(settings, health, store, worker, view, identity, clock),
         bus=bus,
-        readers=(routings, cases),
+        readers=(routings, cases, lookback, recount),
         follower=follower,
         teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
         closing=Closing(worker, clock, settings.closing_every_s),
+        keeper=Keeper(
+            worker,
+            ledger,
+            store,
+            snapshots,
+            clock,
+            remembered=settings.remembered,
+            snapshot_every_s=settings.snapshot_every_s,
+        ),
+        recounter=Recounter(worker, ledger, recount, snapshots, clock, every_s=settings.recount_every_s),
         identity=identity,
         sees=sees,
     )
@@ -144,12 +185,6 @@ def application(
     )
 
 
-def check_tables() -> None:
-    """Raises ``FatalError`` if places, catchments and centres do not fit together."""
-    if faults := centers.faults(centers.TABLES):
-        raise FatalError(f"the tables of centres are not sound: {'; '.join(faults)}")
-
-
 async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
     settings, bus_settings, store_settings = load(RoutingSettings), load(BusSettings), load(StoreSettings)
@@ -163,6 +198,8 @@ async def run() -> None:
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")
             tasks.create_task(routing.closing.run(), name="closing")
+            tasks.create_task(routing.keeper.run(), name="keeping")
+            tasks.create_task(routing.recounter.run(), name="recounting")
     finally:
         await routing.stop()
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.centers import TABLE_VERSION
 from shared.events.base import Event
 from shared.events.reports import ReportReceived
 from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
@@ -28,20 +29,6 @@ class Seat(NamedTuple):
 
 Board = dict[str, Seat]
 """All 16 centres by id."""
-
-
-class Tally(NamedTuple):
-    """What the open cases of one centre add up to; drills are in none of it."""
-
-    open_cases: int = 0
-    weighted: int = 0
-    """In units of one normal case times ten."""
-    guests: int = 0
-    """The part of ``weighted`` whose home is another centre, or none."""
-    severe: int = 0
-
-
-NO_CASES = Tally()
 
 
 class Choice(NamedTuple):
@@ -84,6 +71,26 @@ class Standing(NamedTuple):
     """Whether its home may ask for it back; a transfer leaves that as it is, or uses it."""
 
 
+class Tally(NamedTuple):
+    """What the open cases of one centre add up to; drills are in none of it."""
+
+    open_cases: int = 0
+    weighted: int = 0
+    """In units of one normal case times ten."""
+    guests: int = 0
+    """The part of ``weighted`` whose home is another centre, or none."""
+    severe: int = 0
+
+    def plus(self, standing: Standing, sign: int) -> "Tally":
+        """With one more case (or, with sign -1, one less)."""
+        weight = sign * standing.weight
+        guests = self.guests if standing.center_id == standing.home else self.guests + weight
+        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * standing.severe)
+
+
+NO_CASES = Tally()
+
+
 class FirstRouting(NamedTuple):
     """The pieces of a ``report.routed`` event, before they are bytes."""
 
@@ -92,6 +99,7 @@ class FirstRouting(NamedTuple):
     choice: Choice
     decided_at: datetime
     facts: bytes
+    table_version: str = TABLE_VERSION
 
 
 class Draft(NamedTuple):

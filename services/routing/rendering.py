@@ -12,7 +12,6 @@ import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
 from services.routing.policy.rules import RULE, RULE_VERSION
-from shared.centers import TABLE_VERSION
 from shared.events.base import CONTENT_TYPE, encode, event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
@@ -35,8 +34,8 @@ _BODY = (
     b'"decision":{"center_id":"%(center)b",%(home)b"reason":"%(reason)b",'
     b'"over_capacity":%(over_capacity)b,"copy_central":%(copy_central)b,'
     b'"right_of_return":%(right_of_return)b,%(linked)b"candidates":[%(candidates)b],'
-    + f'"rule_version":{RULE_VERSION},"table_version":"{TABLE_VERSION}"'.encode()
-    + b'},"facts":%(facts)b}'
+    + f'"rule_version":{RULE_VERSION},'.encode()
+    + b'"table_version":"%(tables)b"},"facts":%(facts)b}'
 )
 
 
@@ -73,6 +72,8 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         b"right_of_return": _BOOLEANS[choice.right_of_return],
         b"linked": b"" if linked is None else b'"linked_center_id":"%b",' % linked.encode(),
         b"candidates": b",".join([_candidate(seat, why) for seat, why in choice.candidates]),
+        # A sound set's version needs no escaping: shared.centers.checks.
+        b"tables": routing.table_version.encode(),
         b"facts": routing.facts,
     }
     return key, value, _headers(report.report_id, key, decided_at, traceparent)

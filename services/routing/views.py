@@ -1,6 +1,6 @@
 """What the API and the pages show: centres with their bands, and everything routing did about a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from services.routing.policy.rules import RULES
 from services.routing.projection import RoutingEvent
 from services.routing.rendering import Band, band_of
 from services.routing.store import Entry
-from shared.centers import TABLE_VERSION, center
+from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
 from shared.events.catalog import EVENT_TYPES
 from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
@@ -82,15 +82,19 @@ def event_of(entry: Entry) -> RoutingEvent:
     return event
 
 
-def replays(event: RoutingEvent) -> bool | None:
-    """Whether the recorded decision follows from what it recorded; none where this build cannot tell."""
+def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -> bool | None:
+    """Whether the recorded decision follows from what it recorded; none where this build cannot tell.
+
+    ``known`` are the tables by version: a decision is judged by those it names.
+    """
     if not isinstance(event, ReportRouted | ReportRerouted):
         return None
     decision: Decision = event.decision
-    if decision.rule_version not in RULES or decision.table_version != TABLE_VERSION:
+    tables = known.get(decision.table_version)
+    if decision.rule_version not in RULES or tables is None:
         return None
     day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
-    return replay(decision, event.facts, day) == decision
+    return replay(decision, event.facts, day, tables=tables) == decision
 
 
 def history_of(report_id: str, entries: list[Entry]) -> History:

@@ -16,7 +16,7 @@ from services.routing.rendering import SOURCE
 from shared import log, trace
 from shared.bus.publisher import Publisher
 from shared.bus.records import Received
-from shared.centers import CENTER_IDS, center
+from shared.centers import CENTER_IDS, TABLES, Center, Tables
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record, encode
@@ -52,9 +52,10 @@ class Duty(NamedTuple):
 class LoadView:
     """What `loads` and `centers` say, kept by a follower."""
 
-    def __init__(self, cases_per_person: int) -> None:
+    def __init__(self, cases_per_person: int, tables: Tables = TABLES) -> None:
+        self._tables = tables
         self.summaries: dict[int, Summary] = {}
-        self.duties = {c: _before_any_word(c, cases_per_person) for c in CENTER_IDS}
+        self.duties = {c: _before_any_word(tables.centers[c], cases_per_person) for c in CENTER_IDS}
 
     def apply(self, received: Received) -> None:
         """Take one record of either topic; the newest of each partition and each centre counts."""
@@ -67,7 +68,7 @@ class LoadView:
                 known_duty = self.duties.get(event.center_id)
                 if known_duty is not None and event.center_version > known_duty.version:
                     self.duties[event.center_id] = _duty(
-                        event.center_id,
+                        self._tables.centers[event.center_id],
                         event.center_version,
                         event.state,
                         event.staff_on_duty,
@@ -92,9 +93,9 @@ class LoadView:
             for c, d in self.duties.items()
         }
 
-    def any_closed(self) -> bool:
-        """Whether there is a centre to be emptied."""
-        return any(duty.state is CenterState.CLOSED for duty in self.duties.values())
+    def closed(self) -> list[str]:
+        """The centres to be emptied."""
+        return [center_id for center_id, duty in self.duties.items() if duty.state is CenterState.CLOSED]
 
     def age(self, own: Collection[int], now: datetime) -> float:
         """Seconds since the oldest word of a partition that is not ours; 0 where all are ours."""
@@ -161,17 +162,17 @@ class LoadTeller:
         return encode(event, source=SOURCE, time=now, traceparent=trace.new_traceparent())
 
 
-def _before_any_word(center_id: str, cases_per_person: int) -> Duty:
+def _before_any_word(center: Center, cases_per_person: int) -> Duty:
     """Open with everybody funded on duty."""
-    return _duty(center_id, 0, CenterState.OPEN, center(center_id).staff, cases_per_person)
+    return _duty(center, 0, CenterState.OPEN, center.staff, cases_per_person)
 
 
-def _duty(center_id: str, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
+def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
     """What a centre can do. Nobody on duty is a state of its own, whatever was said of the door.
 
     What waits there for the next shift is measured against the staff the centre is funded for.
     """
     if state is not CenterState.CLOSED and staff_on_duty == 0:
         state = CenterState.UNSTAFFED
-    measured = staff_on_duty or center(center_id).staff
+    measured = staff_on_duty or center.staff
     return Duty(version, state, staff_on_duty, measured * cases_per_person * _NORMAL, measured * RULE.severe_per_person)
