@@ -6,11 +6,13 @@ Events carry codes and numbers only, so that an old decision is explained in tod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from services.routing import sentences, words
 from services.routing.distance import NEAREST_FIRST, Distance, distance_of
 from services.routing.figures import normal_cases, percent_of
-from services.routing.policy.rules import RULES
+from services.routing.policy.first_rule import FirstRule
+from services.routing.policy.rules import RULE, RULES, case_of
 from shared.centers import CENTRAL, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
@@ -174,10 +176,10 @@ class Explainer:
 
 def weight_under(rule_version: int, facts: ReportFacts) -> int:
     """What the case added to its owner's load under that rule, in tenths; nothing known of a rule counts as today's."""
-    if facts.synthetic:
-        return 0
-    rule = RULES.get(rule_version) or RULES[max(RULES)]
-    return rule.weights[facts.urgency]
+    rule = RULES.get(rule_version, RULE)
+    if isinstance(rule, FirstRule):
+        return rule.weights[facts.urgency]
+    return case_of(facts, rule).weight
 
 
 def _home_past_limit(decision: Decision, facts: ReportFacts) -> bool:
@@ -190,9 +192,12 @@ def _home_past_limit(decision: Decision, facts: ReportFacts) -> bool:
     return with_it * 100 > own.capacity * rule.threshold_percent
 
 
+_TOLD_BECAUSE: Final = {RoutingReason.NOBODY_ON_DUTY: "nobody", RoutingReason.ALL_FULL: "full"}
+
+
 def _why_copied(decision: Decision, facts: ReportFacts) -> str:
-    if decision.reason is RoutingReason.NOBODY_ON_DUTY:
-        return "nobody"
+    if decision.reason in _TOLD_BECAUSE:
+        return _TOLD_BECAUSE[decision.reason]
     child = facts.age_band is AgeBand.UNDER_14 or HarmType.CHILD_MATERIAL in facts.harm_types
     if child or {UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL} & set(facts.urgency_reasons):
         return "child"

@@ -11,9 +11,9 @@ from services.routing import words
 from services.routing.api import entries_for
 from services.routing.live_pages import CLASSES, legend, short_name
 from services.routing.model import Board
-from services.routing.store import DecisionStore
+from services.routing.store import DecisionStore, event_of
 from services.routing.story import story_of
-from services.routing.views import center_row, event_of
+from services.routing.views import center_row
 from shared.centers import CENTER_IDS, CENTRAL, center
 from shared.events.base import ReportId
 from shared.identity.principal import Principal

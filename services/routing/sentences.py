@@ -85,6 +85,7 @@ COPY: Final = {
     "child": gettext_noop("The central centre is on copy, because it concerns a child."),
     "no_home": gettext_noop("The central centre is on copy, because there is no home centre."),
     "nobody": gettext_noop("The central centre is on copy, because nobody was on duty."),
+    "full": gettext_noop("The central centre is on copy, because nobody had room."),
     "other": gettext_noop("The central centre is on copy."),
 }
 WEIGHT: Final = gettext_noop("This case counts as %(cases)s normal cases.")

@@ -11,10 +11,9 @@ from services.routing.model import Seat
 from services.routing.policy.assign import day_of, replay
 from services.routing.policy.rules import RULES
 from services.routing.projection import RoutingEvent
-from services.routing.store import Entry
+from services.routing.store import Entry, event_of
 from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
-from shared.events.catalog import EVENT_TYPES
 from shared.events.routings import Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CenterState
 
@@ -70,14 +69,6 @@ def center_row(seat: Seat) -> CenterRow:
         staff_on_duty=seat.staff_on_duty,
         band=band_of(seat),
     )
-
-
-def event_of(entry: Entry) -> RoutingEvent:
-    """The event an entry was copied from."""
-    event = EVENT_TYPES[entry.type].model_validate(entry.event)
-    if not isinstance(event, RoutingEvent):
-        raise TypeError(f"{entry.type} is no routing event")
-    return event
 
 
 def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -> bool | None:
