@@ -13,7 +13,8 @@ from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
-from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, may_be_forgotten, moves
+from services.routing.policy.known import cases_ahead_of, may_be_forgotten
+from services.routing.policy.stream import Moment, Outcome, decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
@@ -278,7 +279,9 @@ def _count(outcome: Outcome) -> None:
             over += decision.over_capacity
     for reason, number in reasons.items():
         measures.DECISIONS.labels(reason).inc(number)
-    measures.OVER_CAPACITY.inc(over)
+    if over:
+        measures.OVER_CAPACITY.inc(over)
+        _log.warning("routing.over_capacity", decisions=over)
     for draft in outcome.drafts[:: SAMPLE if len(outcome.drafts) > SAMPLE else 1]:
         if isinstance(draft.body, FirstRouting):
             waited = (draft.decided_at - draft.body.report.received_at).total_seconds()

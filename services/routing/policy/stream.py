@@ -14,6 +14,7 @@ from itertools import islice
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
+from services.routing.policy.known import unknown
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
@@ -62,30 +63,6 @@ class Moment:
     tables: Tables = TABLES
 
 
-def may_be_forgotten(incoming: Sequence[Incoming], state: PartitionState) -> list[str]:
-    """Reports this batch speaks of that are not remembered and may be known all the same.
-
-    A report received after everything that was forgotten is certainly new: in normal running nothing is looked up.
-    """
-    if state.forgotten_until is None:
-        return []
-    return [
-        one.event.key
-        for one in incoming
-        if one.event.key not in state.standings
-        and (not isinstance(one.event, ReportReceived) or state.may_have_forgotten(one.event.received_at))
-    ]
-
-
-def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
-    """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
-
-    The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
-    is then about that routing.
-    """
-    return any(isinstance(i.event, CaseEvent) and _unknown(i.event, state) is not None for i in incoming)
-
-
 def decide(
     incoming: Sequence[Incoming], state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]
 ) -> Outcome:
@@ -114,13 +91,6 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
         choice = choose(facts, desk.board, seoul_day(standing.received_at), tables=moment.tables)
         desk.reroute(report_id, standing, choice, facts, cause, traceparent)
     return desk.outcome.drafts
-
-
-def _unknown(event: CaseEvent, state: PartitionState) -> str | None:
-    standing = state.standings.get(event.report_id)
-    if standing is None:
-        return "unknown_report"
-    return "unknown_ownership" if event.ownership > standing.ownership else None
 
 
 def _before_return(event: CaseEvent, standing: Standing) -> bool:
@@ -152,7 +122,7 @@ class _Desk:
 
     def _follows(self, event: Event) -> bool:
         """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
-        return not isinstance(event, CaseEvent) or _unknown(event, self.state) is None
+        return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
     def _standing(self, report_id: str) -> Standing | None:
         return self._ahead.get(report_id) or self.state.standings.get(report_id)
@@ -226,9 +196,9 @@ class _Desk:
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
-        unknown = _unknown(event, self.state)
-        if unknown is not None:
-            self.outcome.refused.append(Refusal(index, unknown, f"{event.TYPE} of ownership {event.ownership}"))
+        refused = unknown(event, self.state)
+        if refused is not None:
+            self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
             return
         standing = self._standing(event.report_id)
         if standing is None or event.ownership < standing.ownership:
