@@ -249,7 +249,7 @@ class _Desk:
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
-            told = records.updated(event.report_id, standing, void, cause, now, facts=facts, why=why)
+            told = records.updated(event.report_id, standing, void, cause, now, why=why)
             self._publish(standing, told, one.traceparent)
 
     def reroute(
