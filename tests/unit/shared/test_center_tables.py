@@ -1,7 +1,5 @@
 """Tables from a folder: taken whole, or refused with every fault named while the packaged ones stay in force."""
 
-import json
-from collections.abc import Callable
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -12,40 +10,9 @@ import pytest
 from shared import centers
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.centers.parsing import FILES, parse
+from tests.support.tables import Change, center_row, home_row, joined, write
 
 DAY = date(2026, 11, 24)
-Change = Callable[[dict[str, Any]], object]
-
-
-def packaged() -> dict[str, dict[str, Any]]:
-    data = resources.files("shared.centers").joinpath("data")
-    return {name: json.loads(data.joinpath(name).read_text("utf-8")) for name in FILES}
-
-
-def write(folder: Path, version: str = "2027-01-01", **changes: Change) -> Path:
-    """The packaged tables under another version, with changes to ``divisions``, ``centers`` or ``catchments``."""
-    files = packaged()
-    files["centers.json"]["table_version"] = version
-    for name, change in changes.items():
-        change(files[f"{name}.json"])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    return folder
-
-
-def center_row(file: dict[str, Any], center_id: str) -> dict[str, Any]:
-    return next(row for row in file["centers"] if row["id"] == center_id)
-
-
-def home_row(file: dict[str, Any], division: str) -> dict[str, Any]:
-    return next(row for row in file["catchments"] if row["division"] == division)
-
-
-def joined(file: dict[str, Any]) -> None:
-    """Jeju and Ulsan get a ferry."""
-    center_row(file, "jeju")["sea_air"].append("ulsan")
-    center_row(file, "ulsan")["sea_air"].append("jeju")
 
 
 def test_a_sound_folder_is_in_force_beside_the_packaged_tables(tmp_path: Path) -> None:
