@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,13 +14,18 @@ from fastapi import FastAPI
 from services.routing import tables
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
+from services.routing.handlers.keeping import Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
+from services.routing.handlers.recalling import Recalling
+from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Closing, Places, Worker
+from services.routing.live_pages import Painter, live_router
+from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Board
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
-from services.routing.store import DecisionStore
+from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
@@ -53,37 +58,55 @@ class Routing:
 
     app: FastAPI
     bus: Bus
-    readers: tuple[PartitionReader, PartitionReader]
+    readers: tuple[PartitionReader, ...]
     follower: Follower
     teller: LoadTeller
     closing: Closing
+    keeper: Keeper
+    recounter: Recounter
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
+    streams: Streams
+    """The live pages that are open here."""
 
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
         await self.bus.start()
-        for part in (*self.readers, self.follower):
-            await part.start()
+        for reader in self.readers:
+            await reader.start()
+        await self.follower.start()
         self.sees.set()
 
     async def stop(self) -> None:
         """Leave the groups first, then stop reading."""
-        for part in (self.bus, self.follower, *self.readers):
-            await part.stop()
+        await self.bus.stop()
+        await self.follower.stop()
+        for reader in self.readers:
+            await reader.stop()
 
 
 def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
     """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
     sets = tables.take(settings.tables_dir)
     health = Health(notes={"tables": lambda: tables.word(sets)})
-    store = DecisionStore(mongo.connect(store_settings, SERVICE))
+    database = mongo.connect(store_settings, SERVICE)
+    store = DecisionStore(database)
     bus = Bus(bus_settings, SERVICE, health, clock)
+    snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
+    lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
     view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
-    ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases)
+    ledger = Ledger(
+        bus.publisher,
+        topic_name(bus_settings, ROUTINGS),
+        routings,
+        cases,
+        recalling=Recalling(store, lookback),
+        archive=store,
+        snapshots=snapshots,
+    )
     worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
@@ -100,20 +123,54 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         on_assigned=take_over,
         on_revoked=worker.on_revoked,
     )
-    copier = Copier(store, worker.surging, clock)
-    bus.subscribe(ROUTINGS, group="routing-copy", handler=copier.handle, max_records=MAX_RECORDS, pace_s=PACE_S)
+
+    async def go_on_copying(places: Places) -> Mapping[tuple[str, int], int]:
+        await sees.wait()
+        return await copier.on_assigned(places)
+
+    copier = Copier(store, worker.surging, lookback, clock)
+    bus.subscribe(
+        ROUTINGS,
+        group="routing-copy",
+        handler=copier.handle,
+        max_records=MAX_RECORDS,
+        pace_s=PACE_S,
+        on_assigned=go_on_copying,
+    )
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
+    streams = Streams()
     return Routing(
-        app=application(settings, health, store, worker, view, identity, clock),
+        app=application(
+            settings,
+            health,
+            store,
+            worker,
+            view,
+            identity,
+            clock,
+            partitions=bus_settings.topic_partitions,
+            streams=streams,
+        ),
         bus=bus,
-        readers=(routings, cases),
+        readers=(routings, cases, lookback, recount),
         follower=follower,
         teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
         closing=Closing(worker, clock, settings.closing_every_s),
+        keeper=Keeper(
+            worker,
+            ledger,
+            store,
+            snapshots,
+            clock,
+            remembered=settings.remembered,
+            snapshot_every_s=settings.snapshot_every_s,
+        ),
+        recounter=Recounter(worker, ledger, recount, snapshots, clock, every_s=settings.recount_every_s),
         identity=identity,
         sees=sees,
+        streams=streams,
     )
 
 
@@ -125,13 +182,19 @@ def application(
     view: LoadView,
     identity: Identity,
     clock: Clock,
+    *,
+    partitions: int,
+    streams: Streams,
+    refused: Callable[[], Sequence[str]] = tuple,
 ) -> FastAPI:
-    """The HTTP side: API and pages."""
+    """The HTTP side: API and pages. ``partitions`` of `routings`; ``refused`` tables of centres, in words."""
 
     def board() -> Board:
         return view.board(worker.owned())
 
+    picture = Glances(lambda: view.picture(clock.now(), partitions), clock)
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    painter = Painter(pages)
     gate = Gate(identity, settings, refused=logged(_log, SERVICE))
     return create_app(
         service=SERVICE,
@@ -139,7 +202,12 @@ def application(
         description=gettext_noop("Decides which centre owns a report, and explains why."),
         settings=settings,
         health=health,
-        routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
+        routers=[
+            api_router(store, board, picture, gate),
+            stream_router(picture, streams, clock, gate, painter.parts),
+            page_router(store, board, pages, gate, refused),
+            live_router(picture, painter, gate, refused),
+        ],
         pages=pages,
     )
 
@@ -153,10 +221,13 @@ async def run() -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(routing.identity.run(), name="identity")
+            tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")
             tasks.create_task(routing.closing.run(), name="closing")
+            tasks.create_task(routing.keeper.run(), name="keeping")
+            tasks.create_task(routing.recounter.run(), name="recounting")
     finally:
         await routing.stop()
 

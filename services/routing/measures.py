@@ -41,8 +41,35 @@ LOAD_VIEW_AGE = Gauge(
     "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
 )
 COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
+RECALLED = Counter(
+    "ieum_routing_recalled", "Reports memory had let go of and an event spoke of again.", registry=REGISTRY
+)
+LOOKBACKS = Counter(
+    "ieum_routing_lookbacks",
+    "Reads of the log from its start for forgotten reports, because the store's copy could not be used.",
+    registry=REGISTRY,
+)
+RESTORED = Counter("ieum_routing_snapshots_restored", "Partitions taken over from a snapshot.", registry=REGISTRY)
+REMEMBERED = Gauge(
+    "ieum_routing_remembered_reports", "Reports in this worker's memory; the store has the others.", registry=REGISTRY
+)
+COPY_LAG = Gauge(
+    "ieum_routing_copy_lag_records",
+    "Records of this worker's partitions that the store's copy lacks; none of them can be forgotten.",
+    registry=REGISTRY,
+)
+SNAPSHOTS = Counter("ieum_routing_snapshots", "Snapshots written.", registry=REGISTRY)
+RECOUNT_DIFFERENCE = Gauge(
+    "ieum_routing_recount_difference",
+    "Centres whose sums differed from the last recount of the log, over this worker's partitions; must be 0.",
+    registry=REGISTRY,
+)
+RECOUNTED_AT = Gauge(
+    "ieum_routing_recounted_timestamp_seconds", "When all partitions had last been recounted.", registry=REGISTRY
+)
 TABLES_REFUSED = Counter(
     "ieum_routing_tables_refused",
     "Folders of tables refused at start; the tables that ship with the code stay in force.",
     registry=REGISTRY,
 )
+STREAMS = Gauge("ieum_routing_live_streams", "Live pages open at this process.", registry=REGISTRY)

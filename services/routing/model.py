@@ -31,18 +31,27 @@ Board = dict[str, Seat]
 """All 16 centres by id."""
 
 
-class Tally(NamedTuple):
-    """What the open cases of one centre add up to; drills are in none of it."""
+class CenterNow(NamedTuple):
+    """One centre as the sums of all partitions have it."""
 
-    open_cases: int = 0
-    weighted: int = 0
-    """In units of one normal case times ten."""
-    guests: int = 0
-    """The part of ``weighted`` whose home is another centre, or none."""
-    severe: int = 0
+    seat: Seat
+    open_cases: int
+    waiting: int
+    """Open cases nobody there has acknowledged; drills are not counted."""
+    waiting_since: datetime | None
+    """Since when the oldest of these waits."""
 
 
-NO_CASES = Tally()
+class Picture(NamedTuple):
+    """All centres at one moment, and how good the sums behind them are."""
+
+    taken_at: datetime
+    centers: tuple[CenterNow, ...]
+    oldest: datetime | None
+    """When the oldest of these sums were told; none before any word."""
+    silent: int
+    """Partitions of which nothing was heard for a while, or ever: what is in them is counted late or not at all."""
+    partitions: int
 
 
 class Choice(NamedTuple):
@@ -83,6 +92,26 @@ class Standing(NamedTuple):
     """When it was last reopened or reinstated under this ownership: what was acknowledged before waits again."""
     right_of_return: bool = False
     """Whether its home may ask for it back; a transfer leaves that as it is, or uses it."""
+
+
+class Tally(NamedTuple):
+    """What the open cases of one centre add up to; drills are in none of it."""
+
+    open_cases: int = 0
+    weighted: int = 0
+    """In units of one normal case times ten."""
+    guests: int = 0
+    """The part of ``weighted`` whose home is another centre, or none."""
+    severe: int = 0
+
+    def plus(self, standing: Standing, sign: int) -> "Tally":
+        """With one more case (or, with sign -1, one less)."""
+        weight = sign * standing.weight
+        guests = self.guests if standing.center_id == standing.home else self.guests + weight
+        return Tally(self.open_cases + sign, self.weighted + weight, guests, self.severe + sign * standing.severe)
+
+
+NO_CASES = Tally()
 
 
 class FirstRouting(NamedTuple):

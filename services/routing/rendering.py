@@ -4,18 +4,18 @@ The first routing of a report is on the hot path: its body is put together from 
 which would take five times as long. A property test compares the two.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 
 import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
-from services.routing.policy.rules import RULE, RULE_VERSION
+from services.routing.policy.rules import RULE_VERSION
 from shared.events.base import CONTENT_TYPE, encode, event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import CenterState, PassedOver
+from shared.events.vocabulary import PassedOver
 
 SOURCE = "routing"
 Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
@@ -26,22 +26,24 @@ _SPECVERSION = ("ce_specversion", b"1.0")
 _SOURCE_HEADER = ("ce_source", f"/ieum/{SOURCE}".encode())
 _TYPE_HEADER = ("ce_type", _TYPE.encode())
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
-_BOOLEANS = (b"false", b"true")
-_BODY = (
-    b'{"report_id":"%(report_id)b","version":1,"ownership":1,"intake_version":%(intake_version)d,'
-    b'"cause":{"kind":"report","event_id":%(cause)b},'
-    b'"decided_at":"%(decided_at)b","received_at":"%(received_at)b",'
-    b'"decision":{"center_id":"%(center)b",%(home)b"reason":"%(reason)b",'
-    b'"over_capacity":%(over_capacity)b,"copy_central":%(copy_central)b,'
-    b'"right_of_return":%(right_of_return)b,%(linked)b"candidates":[%(candidates)b],'
-    + f'"rule_version":{RULE_VERSION},'.encode()
-    + b'"table_version":"%(tables)b"},"facts":%(facts)b}'
+_BOOLEANS = ("false", "true")
+_ABSENT = tuple(f'"{name}":null,'.encode() for name, field in ReportFacts.model_fields.items() if field.default is None)
+_SEAT = (
+    '{"center_id":"%s","state":"%s","staff_on_duty":%d,"load":%d,"capacity":%d,"guests":%d,"severe":%d,'
+    '"severe_cap":%d,"passed_over":"'
 )
+"""A candidate up to the word why it was passed over; the fields are the seat's, in its order."""
 
 
 def facts_json(facts: ReportFacts) -> bytes:
-    """The facts as they stand in an event, without what is not known."""
-    return facts.__pydantic_serializer__.to_json(facts, exclude_none=True)
+    """The facts as they stand in an event, without what is not known.
+
+    What ``model_dump_json(exclude_none=True)`` writes, in a quarter of its time: it asks every enum for its value.
+    """
+    text = orjson.dumps(facts.__dict__)
+    for absent in _ABSENT:
+        text = text.replace(absent, b"")
+    return text
 
 
 def message_of(draft: Draft) -> Message:
@@ -53,43 +55,45 @@ def message_of(draft: Draft) -> Message:
 
 
 def _first(routing: FirstRouting, traceparent: str) -> Message:
+    # One text, encoded at once: half the time of putting bytes together. Words of the vocabulary, slugs, numbers and a
+    # report's id need no escaping; the id of the cause is anybody's.
     report, choice = routing.report, routing.choice
-    key = report.report_id.encode()
+    report_id = report.report_id
     decided_at = _iso(routing.decided_at)
-    linked = choice.linked_center_id
-    home = b"" if choice.home_center_id is None else b'"home_center_id":"%b",' % choice.home_center_id.encode()
-    value = _BODY % {
-        b"report_id": key,
-        b"intake_version": report.intake_version,
-        b"cause": orjson.dumps(routing.cause_id),
-        b"decided_at": decided_at,
-        b"received_at": _iso(report.received_at),
-        b"center": choice.center_id.encode(),
-        b"home": home,
-        b"reason": choice.reason.encode(),
-        b"over_capacity": _BOOLEANS[choice.over_capacity],
-        b"copy_central": _BOOLEANS[choice.copy_central],
-        b"right_of_return": _BOOLEANS[choice.right_of_return],
-        b"linked": b"" if linked is None else b'"linked_center_id":"%b",' % linked.encode(),
-        b"candidates": b",".join([_candidate(seat, why) for seat, why in choice.candidates]),
+    home = "" if choice.home_center_id is None else f'"home_center_id":"{choice.home_center_id}",'
+    linked = "" if choice.linked_center_id is None else f'"linked_center_id":"{choice.linked_center_id}",'
+    value = (
+        f'{{"report_id":"{report_id}","version":1,"ownership":1,"intake_version":{report.intake_version},'
+        f'"cause":{{"kind":"report","event_id":{orjson.dumps(routing.cause_id).decode()}}},'
+        f'"decided_at":"{decided_at}","received_at":"{_iso_of(report.received_at)}",'
+        f'"decision":{{"center_id":"{choice.center_id}",{home}"reason":"{choice.reason}",'
+        f'"over_capacity":{_BOOLEANS[choice.over_capacity]},"copy_central":{_BOOLEANS[choice.copy_central]},'
+        f'"right_of_return":{_BOOLEANS[choice.right_of_return]},{linked}'
+        f'"candidates":[{_candidates(choice.candidates)}],"rule_version":{RULE_VERSION},'
         # A sound set's version needs no escaping: shared.centers.checks.
-        b"tables": routing.table_version.encode(),
-        b"facts": routing.facts,
-    }
-    return key, value, _headers(report.report_id, key, decided_at, traceparent)
-
-
-@lru_cache(maxsize=65536)
-def _candidate(seat: Seat, why: PassedOver) -> bytes:
-    """One candidate's JSON. From one decision to the next only the chosen centre's load changes: most are found.
-
-    Every value is a slug, a word of the vocabulary or a whole number; none needs escaping.
-    """
-    return (
-        f'{{"center_id":"{seat.center_id}","state":"{seat.state}","staff_on_duty":{seat.staff_on_duty},'
-        f'"load":{seat.load},"capacity":{seat.capacity},"guests":{seat.guests},"severe":{seat.severe},'
-        f'"severe_cap":{seat.severe_cap},"passed_over":"{why}"}}'
+        f'"table_version":"{routing.table_version}"}},"facts":{routing.facts.decode()}}}'
     ).encode()
+    key = report_id.encode()
+    return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
+
+
+_known: dict[str, tuple[Seat, str]] = {}
+"""Of each centre the seat rendered last."""
+
+
+def _candidates(candidates: Sequence[tuple[Seat, PassedOver]]) -> str:
+    """All candidates' JSON. From one decision to the next only the chosen centre's seat changes: most are known.
+
+    Asked whether it is the very same seat, not an equal one: comparing eight values sixteen times would take as long as
+    rendering them.
+    """
+    rows = []
+    for seat, why in candidates:
+        known = _known.get(seat.center_id)
+        if known is None or known[0] is not seat:
+            known = _known[seat.center_id] = (seat, _SEAT % seat)
+        rows.append(known[1] + why)
+    return '"},'.join(rows) + '"}' if rows else ""
 
 
 def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) -> tuple[tuple[str, bytes], ...]:
@@ -106,27 +110,9 @@ def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) ->
     )
 
 
-@lru_cache(maxsize=1024)
-def _iso(moment: datetime) -> bytes:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+def _iso_of(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Band(StrEnum):
-    """How busy a centre is, in words rather than counts."""
-
-    FREE = "free"
-    BUSY = "busy"
-    NEARLY_FULL = "nearly_full"
-    FULL = "full"
-    CLOSED = "closed"
-
-
-def band_of(seat: Seat) -> Band:
-    """The band of a centre: half of what its staff can carry, the rule's threshold, and all of it are the borders."""
-    if seat.state is CenterState.CLOSED:
-        return Band.CLOSED
-    if seat.load >= seat.capacity:
-        return Band.FULL
-    if seat.load * 100 > seat.capacity * RULE.threshold_percent:
-        return Band.NEARLY_FULL
-    return Band.BUSY if seat.load * 2 >= seat.capacity else Band.FREE
+_iso = lru_cache(maxsize=16)(_iso_of)
+"""For the moment of a decision, which a whole batch shares."""

@@ -6,19 +6,16 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.routing.figures import Band, band_of
 from services.routing.model import Seat
-from services.routing.policy.assign import day_of, replay, utilisation
+from services.routing.policy.assign import day_of, replay
 from services.routing.policy.rules import RULES
 from services.routing.projection import RoutingEvent
-from services.routing.rendering import Band, band_of
-from services.routing.store import Entry
+from services.routing.store import Entry, event_of
 from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
-from shared.events.catalog import EVENT_TYPES
-from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
+from shared.events.routings import Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CenterState
-
-_PER_PERCENT = 10_000
 
 
 class CenterRow(BaseModel):
@@ -74,14 +71,6 @@ def center_row(seat: Seat) -> CenterRow:
     )
 
 
-def event_of(entry: Entry) -> RoutingEvent:
-    """The event an entry was copied from."""
-    event = EVENT_TYPES[entry.type].model_validate(entry.event)
-    if not isinstance(event, RoutingEvent):
-        raise TypeError(f"{entry.type} is no routing event")
-    return event
-
-
 def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -> bool | None:
     """Whether the recorded decision follows from what it recorded; none where this build cannot tell.
 
@@ -122,11 +111,3 @@ def involved(entries: Sequence[Entry]) -> frozenset[str]:
     # Also where it was declined once only: whoever harmed the reporter may work there.
     declined = {center for entry in entries for center in entry.event.get("facts", {}).get("declined_centers", ())}
     return frozenset({entry.center_id for entry in entries} | homes - declined - {None})
-
-
-def percent_used(candidate: Candidate) -> int | None:
-    """Whole percent of what the staff on duty can carry, before the report; none where nobody is on duty."""
-    if candidate.capacity == 0:
-        return None
-    seat = Seat(candidate.center_id, candidate.state, candidate.staff_on_duty, candidate.load, candidate.capacity)
-    return utilisation(seat, 0) // _PER_PERCENT

@@ -26,9 +26,11 @@ class RawRecord:
     headers: Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One validated event and where it lay in the log; ``topic`` is the bare name."""
+class Received(NamedTuple):
+    """One validated event and where it lay in the log; ``topic`` is the bare name.
+
+    A tuple, because one is made for every record read: a frozen dataclass takes five times as long.
+    """
 
     event: Event
     envelope: Envelope

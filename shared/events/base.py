@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -64,13 +64,14 @@ class ReportEvent(Event):
         return self.report_id
 
 
-class Envelope(Model):
-    """The CloudEvents attributes of one record."""
+class Envelope(NamedTuple):
+    """The CloudEvents attributes of one record. Light: one is made for every record read."""
 
     id: str
     source: str
     type: str
-    time: Moment
+    time: datetime
+    """Aware."""
     traceparent: str
 
 
@@ -114,8 +115,5 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
 
 def header_map(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
     """Headers by lower-case name; the first of a name counts, empty ones are left out."""
-    found: dict[str, bytes] = {}
-    for name, value in headers:
-        if value is not None:
-            found.setdefault(name.lower(), value)
-    return found
+    # Backwards, so that the first of a name is the last one written; a loop of setdefault takes twice as long.
+    return {name.lower(): value for name, value in reversed(headers) if value is not None}

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events import alerts, cases, centers, loads, reports, routings
-from shared.events.base import CONTENT_TYPE, Envelope, Event, header_map
+from shared.events.base import CONTENT_TYPE, Envelope, Event, Moment, header_map
 
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     cls.TYPE: cls
@@ -41,6 +41,8 @@ EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     )
 }
 
+_JSON: Final = CONTENT_TYPE.encode()
+_MOMENT: Final = TypeAdapter(Moment).validator
 MAX_RECORD_BYTES: Final = 64 * 1024
 """No event comes near this; a larger record is not ours."""
 
@@ -81,29 +83,38 @@ def parse_event(
         raise PermanentError("no_value", "the record is a tombstone")
     if len(value) > MAX_RECORD_BYTES:
         raise PermanentError("too_large", f"{len(value)} bytes, {MAX_RECORD_BYTES} allowed")
-    if found.get("content-type", CONTENT_TYPE.encode()).split(b";")[0].strip() != CONTENT_TYPE.encode():
+    said = found.get("content-type", _JSON)
+    if said != _JSON and said.split(b";")[0].strip() != _JSON:
         raise PermanentError("bad_content_type", "content-type is not application/json")
     try:
-        event = cls.model_validate_json(value)
-        envelope = Envelope(
-            id=found["ce_id"].decode(),
-            source=found["ce_source"].decode(),
-            type=cls.TYPE,
-            time=found["ce_time"].decode(),
-            traceparent=found.get("ce_traceparent", b"").decode(),
+        # The validator itself: ``model_validate_json`` looks at its options first, a tenth of the time for each record.
+        event: Event = cls.__pydantic_validator__.validate_json(value)
+    except ValidationError as error:
+        raise PermanentError("invalid", _places(error, "body")) from error
+    envelope = _envelope(cls.TYPE, found)
+    if key is None or key != event.key.encode():
+        raise PermanentError("wrong_key", "the record's key is not the event's")
+    return event, envelope
+
+
+def _envelope(name: str, found: Mapping[str, bytes]) -> Envelope:
+    try:
+        return Envelope(
+            found["ce_id"].decode(),
+            found["ce_source"].decode(),
+            name,
+            _MOMENT.validate_python(found["ce_time"].decode()),
+            found["ce_traceparent"].decode() if "ce_traceparent" in found else "",
         )
     except KeyError as error:
         raise PermanentError("no_attribute", f"header {error.args[0]} is missing") from error
     except UnicodeDecodeError as error:
         raise PermanentError("bad_header", "a ce_ header is not UTF-8") from error
     except ValidationError as error:
-        raise PermanentError("invalid", _places(error)) from error
-    if key is None or key != event.key.encode():
-        raise PermanentError("wrong_key", "the record's key is not the event's")
-    return event, envelope
+        raise PermanentError("invalid", _places(error, "ce_time")) from error
 
 
-def _places(error: ValidationError) -> str:
+def _places(error: ValidationError, whole: str) -> str:
     """Where validation failed and how, without what was found: that may be personal."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[:5]
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or 'body'}: {e['type']}" for e in first)
+    return "; ".join(f"{'.'.join(str(part) for part in e['loc']) or whole}: {e['type']}" for e in first)

@@ -50,11 +50,14 @@ class KoreaMap:
 class MapCell:
     """How one division is shown: a class of the style sheet and a word.
 
-    Classes: ``level-0`` … ``level-4`` (light to dark), ``hidden`` (hatched), ``none`` (no value).
+    Classes: ``level-0`` … ``level-4`` (light to dark), ``hidden`` (hatched), ``unstaffed`` (dotted), ``none`` (no
+    value).
     """
 
     css_class: str
     label: str
+    note: str = ""
+    """A few letters to stand on the map itself, below the name."""
 
 
 def divisions_map(day: date) -> KoreaMap:

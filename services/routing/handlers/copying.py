@@ -1,14 +1,26 @@
-"""Copies routing records to the store, behind the hot path, in a group of its own: it may lag and loses nothing."""
+"""Copies routing records to the store, behind the hot path, in a group of its own: it may lag and loses nothing.
 
-from collections.abc import Callable
+How far the copy of a partition goes is written beside it, and that, not the group's offset, is where it goes on: the
+store may have been restored from a backup, or be another one. A copy of another log is thrown away and made anew.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from typing import Final
 
 from services.routing import measures
+from services.routing.handlers.recalling import Reader, record_id
 from services.routing.projection import RoutingEvent
-from services.routing.store import DecisionStore, Entry
+from services.routing.store import Copied, DecisionStore, Entry
+from shared import log
 from shared.bus.consumer import Received
 from shared.clock import Clock
 from shared.events.routings import ReportRerouted, ReportRouted
+from shared.topics import ROUTINGS
+
+_log = log.get(__name__)
+
+Places = frozenset[tuple[str, int]]
 
 MAX_RECORDS: Final = 200
 """Small, because reading a batch holds up the hot path that shares the event loop."""
@@ -20,10 +32,26 @@ _LOOK_EVERY_S: Final = 0.1
 class Copier:
     """Writes every record of `routings` once; the first of a version stays. Gives way while a backlog is worked off."""
 
-    def __init__(self, store: DecisionStore, surging: Callable[[], bool], clock: Clock) -> None:
+    def __init__(self, store: DecisionStore, surging: Callable[[], bool], lookback: Reader, clock: Clock) -> None:
         self._store = store
         self._surging = surging
+        self._lookback = lookback
         self._clock = clock
+        self._reached: dict[int, int] = {}
+        """By partition: the offset up to which this process has copied without a gap."""
+
+    async def on_assigned(self, places: Places) -> Mapping[tuple[str, int], int]:
+        """Go on where the copy ends."""
+        partitions = sorted(partition for _, partition in places)
+        copied = await self._store.copied(partitions)
+        for partition in partitions:
+            known = copied.get(partition, Copied())
+            if not await self._is_of_this_log(partition, known):
+                _log.error("routing.copy_of_another_log", partition=partition, upto=known.upto)
+                await self._store.begin_anew(partition)
+                known = Copied()
+            self._reached[partition] = known.upto
+        return {(ROUTINGS.name, partition): self._reached[partition] for partition in partitions}
 
     async def handle(self, batch: list[Received]) -> None:
         """Write one batch in one go; doing it again changes nothing."""
@@ -33,7 +61,20 @@ class Copier:
         await self._store.save(
             [entry_of(r.event, r.partition, r.offset) for r in batch if isinstance(r.event, RoutingEvent)]
         )
+        for partition, last in {received.partition: received for received in batch}.items():
+            after = Copied(last.offset + 1, last.envelope.id)
+            # What lies between and never got here was garbage, in the dead topic by now: no reader counts it.
+            await self._store.advance(partition, self._reached.get(partition, 0), after)
+            self._reached[partition] = max(after.upto, self._reached.get(partition, 0))
         measures.COPIED.inc(len(batch))
+
+    async def _is_of_this_log(self, partition: int, known: Copied) -> bool:
+        if known.upto == 0:
+            return True
+        if (await self._lookback.ends([partition]))[partition] < known.upto:
+            return False
+        async with aclosing(self._lookback.read({partition: (known.upto - 1, known.upto)})) as records:
+            return all([record_id(raw.headers) == known.last_id async for raw in records])
 
 
 def entry_of(event: RoutingEvent, partition: int, offset: int) -> Entry:

@@ -8,31 +8,40 @@ the one we know, and the process ends. Without this comparison the prototype los
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.routing import measures
+from services.routing.handlers.recalling import Archive, Reader, Recalling, readable, record_id
 from services.routing.model import Draft
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.rendering import Message
+from services.routing.store import Copied
 from shared import log
-from shared.bus.records import RawRecord, receive
-from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
+from shared.bus.records import RawRecord
+from shared.errors import FatalError, TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged
+from shared.events.routings import ReportRouted
 
 _log = log.get(__name__)
 
 
-class Reader(Protocol):
-    """Bounded reads of one topic; ``shared.follow.PartitionReader``."""
+RESTORE_SECONDS: Final = 5.0
+"""Longest wait for the snapshots of all partitions; the log alone is enough."""
+FOLDED_AT_ONCE: Final = 500
+"""Records read on together: what they speak of and memory has let go of is looked up in one go."""
 
-    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """The end offset of each partition now."""
 
-    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
-        """Records from start to end (exclusive) of each partition."""
+class Snapshots(Protocol):
+    """``services.routing.store.SnapshotStore``, as far as taking over needs it."""
+
+    async def restore(self, partition: int) -> PartitionState | None:
+        """The state as it was written last, or none that can be used. Raises ``ValueError`` if it is damaged."""
+
+    async def drop(self, partition: int) -> None:
+        """Forget the snapshot of a partition."""
 
 
 class Writer(Protocol):
@@ -48,12 +57,25 @@ class Ledger:
     Whoever decides for a partition holds its lock from reading the state to the end of ``publish``.
     """
 
-    def __init__(self, writer: Writer, topic: str, routings: Reader, cases: Reader) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        topic: str,
+        routings: Reader,
+        cases: Reader,
+        *,
+        recalling: Recalling,
+        archive: Archive,
+        snapshots: Snapshots,
+    ) -> None:
         """``topic`` is the name of `routings` on the cluster."""
         self._writer = writer
         self._topic = topic
         self._routings = routings
         self._cases = cases
+        self._recalling = recalling
+        self._archive = archive
+        self._snapshots = snapshots
         self._reading = asyncio.Lock()
         self._stale: set[int] = set()
         self.states: dict[int, PartitionState] = {}
@@ -67,12 +89,55 @@ class Ledger:
         return found
 
     async def take_over(self, partitions: Iterable[int]) -> None:
-        """Read everything the log holds about these partitions. What is remembered from before is continued."""
+        """Know what the log holds of these partitions: go on from memory, a snapshot, or the very start."""
         wanted = sorted(partitions)
-        for partition in wanted:
-            self.states.setdefault(partition, PartitionState())
+        new = [partition for partition in wanted if partition not in self.states]
+        self.states.update(zip(new, await asyncio.gather(*map(self._begun, new)), strict=True))
         await self.read_on(wanted)
         await self._read_acknowledgements(wanted)
+
+    async def rebuild(self, partition: int) -> None:
+        """Read a partition from its first record on, as if nothing were known of it. The caller holds its lock."""
+        self.states[partition] = PartitionState()
+        await self.read_on([partition])
+        await self._read_acknowledgements([partition])
+
+    async def recall(self, partition: int, report_ids: Iterable[str]) -> None:
+        """Remember reports again that memory has let go of; nothing happens to those it holds or nobody knows."""
+        await self._recalling.recall(partition, self.state(partition), report_ids)
+
+    async def _begun(self, partition: int) -> PartitionState:
+        """The state of the last snapshot that fits the log and the copy, or of nothing at all."""
+        try:
+            async with asyncio.timeout(RESTORE_SECONDS):
+                found = await self._snapshots.restore(partition)
+                why = None if found is None else await self._unfit(partition, found)
+                if found is not None and why is None:
+                    measures.RESTORED.inc()
+                    return found
+                if why is not None:
+                    _log.error("routing.snapshot_unfit", partition=partition, why=why)
+                    await self._snapshots.drop(partition)
+        except (TransientError, TimeoutError, ValueError) as error:
+            # The store is no condition for deciding: the log alone is enough.
+            _log.warning("routing.snapshot_not_read", partition=partition, error=str(error)[:200])
+        return PartitionState()
+
+    async def _unfit(self, partition: int, found: PartitionState) -> str | None:
+        """Why a snapshot cannot be used: it must stand for the very record that lies there in this log."""
+        copied = (await self._archive.copied([partition])).get(partition, Copied())
+        if copied.upto < found.position:
+            return f"the copy ends at {copied.upto}, the snapshot stands at {found.position}"
+        end = (await self._routings.ends([partition]))[partition]
+        if end < found.position:
+            return f"the log ends at {end}, the snapshot stands at {found.position}"
+        if found.position == 0:
+            return None
+        async with self._reading, aclosing(self._routings.read({partition: _last(found.position)})) as records:
+            async for raw in records:
+                if record_id(raw.headers) != found.last_id:
+                    return f"another record lies at {raw.offset}"
+        return None
 
     async def read_on(self, partitions: Iterable[int]) -> None:
         """Fold `routings` up to its present end."""
@@ -102,6 +167,7 @@ class Ledger:
         measures.RECORDS.inc(len(messages))
         if first == expected:
             self._remember(state, drafts)
+            state.last_id = record_id(messages[-1][2])
             return True
         if 0 <= first < expected:
             raise FatalError(f"routings/{partition} is shorter than before: expected {expected}, found {first}")
@@ -115,25 +181,23 @@ class Ledger:
         for draft in drafts:
             if not state.accept(draft.report_id, draft.standing):
                 raise FatalError(f"report {draft.report_id}: decided on a version that is already known")
-        state.position += len(drafts)
+            state.position += 1
 
     async def _fold(self, ends: Mapping[int, int]) -> None:
-        wanted = {p: (self.states[p].position, end) for p, end in ends.items()}
-        if not wanted:
-            return
-        # Closed at once when folding raises: the iterator holds the reader.
-        async with aclosing(self._routings.read(wanted)) as records:
-            async for raw in records:
-                state = self.states[raw.partition]
-                if raw.offset < state.position:
-                    continue
-                event = _readable(raw)
-                if isinstance(event, RoutingEvent):
-                    state.fold(event)
-                state.position = raw.offset + 1
+        await _in_pieces(self._routings, {p: (self.states[p].position, end) for p, end in ends.items()}, self._take)
         for partition, end in ends.items():
             if self.states[partition].position < end:
                 raise FatalError(f"routings/{partition} could not be read to {end}")
+
+    async def _take(self, partition: int, read: Sequence[RawRecord]) -> None:
+        state = self.states[partition]
+        events = [readable(raw) for raw in read]
+        await self._recalling.recall(partition, state, _may_be_forgotten(events, state))
+        for raw, event in zip(read, events, strict=True):
+            state.position = raw.offset
+            if isinstance(event, RoutingEvent):
+                state.fold(event)
+            state.position, state.last_id = raw.offset + 1, record_id(raw.headers)
 
     async def _read_acknowledgements(self, partitions: Iterable[int]) -> None:
         """Who has acknowledged is in `cases`, not in `routings`: fold it from there, as far as it goes.
@@ -144,31 +208,58 @@ class Ledger:
         async with self._reading:
             ends = await self._cases.ends(partitions)
             wanted = {p: (self.states[p].cases_position, end) for p, end in ends.items()}
-            wanted = {p: (start, end) for p, (start, end) in wanted.items() if end > start}
-            if not wanted:
-                return
-            async with aclosing(self._cases.read(wanted)) as records:
-                async for raw in records:
-                    state = self.states[raw.partition]
-                    if _type_of(raw) == CaseAcknowledged.TYPE.encode():
-                        event = _readable(raw)
-                        if isinstance(event, CaseAcknowledged):
-                            state.acknowledge(event)
-                    state.cases_position = raw.offset + 1
+            await _in_pieces(self._cases, wanted, self._take_acknowledgements)
+            for partition, (_, end) in wanted.items():
+                self.states[partition].cases_position = max(self.states[partition].cases_position, end)
+
+    async def _take_acknowledgements(self, partition: int, read: Sequence[RawRecord]) -> None:
+        state = self.states[partition]
+        events = [event for raw in read if _type_of(raw) == _ACKNOWLEDGED and (event := readable(raw)) is not None]
+        # What it acknowledges must be known: the same person may have looked at an earlier ownership.
+        said = [event for event in events if isinstance(event, CaseAcknowledged)]
+        await self._recalling.recall(partition, state, [event.report_id for event in said])
+        for event in said:
+            state.acknowledge(event)
+
+
+_ACKNOWLEDGED: Final = CaseAcknowledged.TYPE.encode()
+
+
+async def _in_pieces(
+    reader: Reader,
+    wanted: Mapping[int, tuple[int, int]],
+    take: Callable[[int, Sequence[RawRecord]], Awaitable[None]],
+) -> None:
+    """Read all partitions at once, and hand the records of each on some hundreds at a time, in order."""
+    spans = {partition: span for partition, span in wanted.items() if span[0] < span[1]}
+    if not spans:
+        return
+    pieces: dict[int, list[RawRecord]] = {partition: [] for partition in spans}
+    # Closed at once when taking raises: the iterator holds the reader.
+    async with aclosing(reader.read(spans)) as records:
+        async for raw in records:
+            piece = pieces[raw.partition]
+            piece.append(raw)
+            if len(piece) == FOLDED_AT_ONCE:
+                pieces[raw.partition] = []
+                await take(raw.partition, piece)
+    for partition, piece in pieces.items():
+        await take(partition, piece)
+
+
+def _last(position: int) -> tuple[int, int]:
+    return position - 1, position
+
+
+def _may_be_forgotten(events: Iterable[Event | None], state: PartitionState) -> list[str]:
+    """Reports these records speak of that may be known though they are not remembered."""
+    return [
+        event.report_id
+        for event in events
+        if isinstance(event, RoutingEvent)
+        and (not isinstance(event, ReportRouted) or state.may_have_forgotten(event.received_at))
+    ]
 
 
 def _type_of(raw: RawRecord) -> bytes | None:
     return next((value for name, value in raw.headers if name.lower() == "ce_type"), None)
-
-
-def _readable(raw: RawRecord) -> Event | None:
-    """The event, or nothing where the record is garbage: every reader of the topic passes over the same records."""
-    try:
-        return receive(raw, raw.topic).event
-    except PermanentError as error:
-        measures.GARBAGE.inc()
-        _log.error("routing.garbage", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=error.reason)
-        return None
-    except UnknownTypeError as error:
-        # A newer writer is at work. Deciding without knowing what it wrote could make a second owner.
-        raise TransientError(f"{raw.topic}/{raw.partition} at {raw.offset}: {error}") from error

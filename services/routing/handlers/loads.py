@@ -4,12 +4,13 @@ Each worker publishes the sums of its partitions with the offset they stand for.
 worker's old sums change nothing, and no counter can drift.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.routing import measures
-from services.routing.model import Board, Seat, Tally
+from services.routing.model import Board, CenterNow, Picture, Seat, Tally
 from services.routing.policy.rules import RULE
 from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
@@ -28,6 +29,8 @@ _log = log.get(__name__)
 
 HEARTBEAT_SECONDS: Final = 2.0
 """Sums are repeated this often though nothing has changed, so that their age says whether their worker is alive."""
+SILENT_SECONDS: Final = 10.0
+"""Five heartbeats: who is not heard for so long is slow, cut off or gone."""
 _NORMAL = RULE.weights[Urgency.NORMAL]
 
 
@@ -93,9 +96,34 @@ class LoadView:
             for c, d in self.duties.items()
         }
 
-    def any_closed(self) -> bool:
-        """Whether there is a centre to be emptied."""
-        return any(duty.state is CenterState.CLOSED for duty in self.duties.values())
+    def picture(self, now: datetime, partitions: int) -> Picture:
+        """Every centre as all workers told it, this one too: at most a quarter of a second behind, and no work for it.
+
+        What stands in memory here would be fresher, but finding out who waits longest takes as long as many wait.
+        ``partitions`` is how many there are.
+        """
+        open_cases, waiting = Counter[str](), Counter[str]()
+        since: dict[str, datetime] = {}
+        for summary in self.summaries.values():
+            for center_id, part in summary.loads.items():
+                open_cases[center_id] += part.open_cases
+                waiting[center_id] += part.waiting
+                if part.waiting_since is not None:
+                    since[center_id] = min(since.get(center_id, part.waiting_since), part.waiting_since)
+        told = [summary.summarized_at for summary in self.summaries.values()]
+        return Picture(
+            taken_at=now,
+            centers=tuple(
+                CenterNow(seat, open_cases[c], waiting[c], since.get(c)) for c, seat in self.board({}).items()
+            ),
+            oldest=min(told, default=None),
+            silent=max(0, partitions - sum((now - at).total_seconds() <= SILENT_SECONDS for at in told)),
+            partitions=partitions,
+        )
+
+    def closed(self) -> list[str]:
+        """The centres to be emptied."""
+        return [center_id for center_id, duty in self.duties.items() if duty.state is CenterState.CLOSED]
 
     def age(self, own: Collection[int], now: datetime) -> float:
         """Seconds since the oldest word of a partition that is not ours; 0 where all are ours."""

@@ -6,13 +6,14 @@ lies in one order in the log, the first record of a version counts, and the ledg
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
-from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, moves
+from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, may_be_forgotten, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
@@ -137,6 +138,7 @@ class Worker:
         state = self._ledger.state(partition)
         await self._ledger.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
+        await self._ledger.recall(partition, may_be_forgotten(incoming, state))
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
             await self._ledger.read_on([partition])
@@ -154,9 +156,11 @@ class Worker:
             rejected += [Rejected(batch[now[place]], reason, detail) for place, reason, detail in outcome.refused]
             _count(outcome)
             waiting = [now[place] for place in outcome.deferred] + waiting[len(now) :]
-        for one in incoming:
-            if isinstance(one.event, CaseAcknowledged):
-                state.acknowledge(one.event)
+        for received in batch:
+            if isinstance(received.event, CaseAcknowledged):
+                state.acknowledge(received.event)
+            if received.topic == CASES.name:
+                state.cases_position = max(state.cases_position, received.offset + 1)
         return rejected
 
     def _decided(
@@ -168,7 +172,7 @@ class Worker:
 
     async def move_from_closed(self) -> None:
         """Give a bounded number of reports of closed centres new owners; asked again as long as one is closed."""
-        if not self._view.any_closed():
+        if not self._view.closed():
             return
         for partition in sorted(self._owned):
             async with self._ledger.locks[partition]:
@@ -176,6 +180,7 @@ class Worker:
                     continue
                 state = self._ledger.state(partition)
                 await self._ledger.catch_up(partition)
+                await self._ledger.recall(partition, self._next_to_move(state))
                 drafts = moves(
                     state, self._board(partition), self._moment(), trace.new_traceparent(), limit=MOVES_AT_ONCE
                 )
@@ -183,6 +188,11 @@ class Worker:
                 if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
                     measures.MOVED.inc(len(drafts))
                     _count(Outcome(drafts=drafts))
+
+    def _next_to_move(self, state: PartitionState) -> list[str]:
+        """The reports that wait longest for a closed centre, as many as are moved at once."""
+        waiting = (r for center in self._view.closed() for r in state.waiting.get(center, ()))
+        return list(islice(waiting, MOVES_AT_ONCE))
 
     def _board(self, partition: int) -> Board:
         return self._view.board({**self.owned(), partition: self._ledger.state(partition)})

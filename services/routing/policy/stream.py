@@ -62,6 +62,21 @@ class Moment:
     tables: Tables = TABLES
 
 
+def may_be_forgotten(incoming: Sequence[Incoming], state: PartitionState) -> list[str]:
+    """Reports this batch speaks of that are not remembered and may be known all the same.
+
+    A report received after everything that was forgotten is certainly new: in normal running nothing is looked up.
+    """
+    if state.forgotten_until is None:
+        return []
+    return [
+        one.event.key
+        for one in incoming
+        if one.event.key not in state.standings
+        and (not isinstance(one.event, ReportReceived) or state.may_have_forgotten(one.event.received_at))
+    ]
+
+
 def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
     """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
 

@@ -8,6 +8,7 @@ import pytest
 
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
+from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
 from shared.bus.admin import ensure_topics
@@ -20,7 +21,7 @@ from shared.follow import PartitionReader
 from shared.settings import BusSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
-from tests.unit.routing.fake_log import NoOwners, received_record
+from tests.unit.routing.fake_log import FakeCopy, FakeLog, FakeSnapshots, NoOwners, received_record
 from tests.unit.routing.test_ledger import prefer, set_state, transfer
 
 PLACES = frozenset({("reports", 0), ("cases", 0)})
@@ -56,7 +57,17 @@ class Table:
         for part in (publisher, routings, cases):
             await part.start()
             self._parts.append(part)
-        ledger, view = Ledger(publisher, topic_name(self._settings, ROUTINGS), routings, cases), LoadView(15)
+        nothing_copied = FakeCopy(FakeLog("routings"))
+        ledger = Ledger(
+            publisher,
+            topic_name(self._settings, ROUTINGS),
+            routings,
+            cases,
+            recalling=Recalling(nothing_copied, routings),
+            archive=nothing_copied,
+            snapshots=FakeSnapshots(),
+        )
+        view = LoadView(15)
         prefer(view, center)
         worker = Worker(ledger, view, NoOwners(), SystemClock(), linked_lookup_s=1)
         await worker.on_assigned(PLACES)

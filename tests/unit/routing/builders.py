@@ -78,7 +78,8 @@ def any_facts() -> st.SearchStrategy[ReportFacts]:
         urgency=st.sampled_from(["normal", "high", "critical"]),
         urgency_reasons=st.sampled_from([["none_of_these"], ["under_14"], ["child_material", "threatened"]]),
         age_band=st.sampled_from(["unknown", "under_14", "30s"]),
-        harm_types=st.sampled_from([["other"], ["child_material"], ["distribution", "synthesis"]]),
+        harm_types=st.sampled_from([["other"], ["child_material"], ["distribution", "synthesis"], ["online_grooming"]]),
+        synthetic=st.sampled_from([False, False, False, True]),
         declined_centers=st.lists(st.sampled_from(CENTER_IDS), max_size=16, unique=True),
     )
 
@@ -99,6 +100,26 @@ def any_board() -> st.SearchStrategy[Board]:
         for c in CENTER_IDS
     }
     return st.fixed_dictionaries(seats)
+
+
+def busy_board() -> st.SearchStrategy[Board]:
+    """All alike and near one of the rule's limits, but for a few: random boards nearly always have an idle centre."""
+    limits = st.sampled_from([300, 340, 350, 360, 390, 395, 405, 410, 430, 440, 450, 460, 530, 540, 545, 600])
+    seats = st.builds(
+        Seat,
+        center_id=st.just(""),
+        state=st.sampled_from([CenterState.OPEN] * 4 + [CenterState.UNSTAFFED, CenterState.CLOSED]),
+        staff_on_duty=st.just(3),
+        load=limits,
+        capacity=st.just(450),
+        guests=st.sampled_from([0, 200, 215, 225, 300, 325, 340]),
+        severe=st.sampled_from([0, 11, 12]),
+        severe_cap=st.just(12),
+    )
+    few = st.dictionaries(st.sampled_from(CENTER_IDS), seats, max_size=4)
+    return st.builds(
+        lambda common, few: {c: few.get(c, common)._replace(center_id=c) for c in CENTER_IDS}, common=seats, few=few
+    )
 
 
 def weighed(state: PartitionState) -> dict[str, int]:

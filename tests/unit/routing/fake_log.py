@@ -3,11 +3,16 @@
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
+from services.routing.handlers.copying import entry_of
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
+from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
+from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.projection.snapshot import Snapshot, head_of, parts_of, restored
 from services.routing.rendering import Message
+from services.routing.store import Copied, Entry
 from shared.bus.records import RawRecord, Received, receive
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -65,6 +70,61 @@ def _raw(topic: str, partition: int, offset: int, record: Record) -> RawRecord:
     return RawRecord(topic, partition, offset, 0, record.key.encode(), record.value, record.headers)
 
 
+class FakeCopy:
+    """The store's copy of a log: as far as it was told to go, or away."""
+
+    def __init__(self, log: FakeLog) -> None:
+        self._log = log
+        self.reached: dict[int, Copied] = {}
+        self.away = False
+        self.asked: list[str] = []
+
+    def catch_up(self, partition: int = 0) -> int:
+        records = self._log.records.get(partition, [])
+        last = dict(records[-1].headers)["ce_id"].decode() if records else None
+        self.reached[partition] = Copied(len(records), last)
+        return len(records)
+
+    async def copied(self, partitions: Iterable[int]) -> dict[int, Copied]:
+        self._there()
+        return {p: self.reached[p] for p in partitions if p in self.reached}
+
+    async def histories(self, report_ids: Sequence[str]) -> dict[str, list[Entry]]:
+        self._there()
+        self.asked += report_ids
+        found: dict[str, dict[int, Entry]] = {}
+        for partition, reached in self.reached.items():
+            for offset, event in enumerate(self._log.events(partition)[: reached.upto]):
+                if event.report_id in report_ids:
+                    found.setdefault(event.report_id, {}).setdefault(event.version, entry_of(event, partition, offset))
+        return {report_id: [by[v] for v in sorted(by)] for report_id, by in found.items()}
+
+    def _there(self) -> None:
+        if self.away:
+            raise TransientError("the store is away")
+
+
+class FakeSnapshots:
+    """Snapshots as documents, through the same writing and reading as in the store."""
+
+    def __init__(self) -> None:
+        self.written: dict[int, tuple[dict[str, Any], list[dict[str, bytes]]]] = {}
+        self.away = False
+
+    async def save(self, snapshot: Snapshot) -> None:
+        parts = parts_of(snapshot, size=2)
+        self.written[snapshot.partition] = head_of(snapshot, RULE_VERSION, len(parts)), parts
+
+    async def restore(self, partition: int) -> PartitionState | None:
+        if self.away:
+            raise TransientError("the store is away")
+        found = self.written.get(partition)
+        return None if found is None else restored(*found)
+
+    async def drop(self, partition: int) -> None:
+        self.written.pop(partition, None)
+
+
 class NoOwners:
     async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
         return {}
@@ -77,9 +137,19 @@ class Place:
         self.routings = FakeLog("routings")
         self.cases = FakeLog("cases")
         self.clock = ManualClock(NOW)
+        self.copy = FakeCopy(self.routings)
+        self.snapshots = FakeSnapshots()
 
     async def worker(self, *partitions: int, writer: Any = None) -> tuple[Worker, Ledger, LoadView]:
-        ledger = Ledger(writer or self.routings, "routings", self.routings, self.cases)
+        ledger = Ledger(
+            writer or self.routings,
+            "routings",
+            self.routings,
+            self.cases,
+            recalling=Recalling(self.copy, self.routings),
+            archive=self.copy,
+            snapshots=self.snapshots,
+        )
         view = LoadView(15)
         worker = Worker(ledger, view, NoOwners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))

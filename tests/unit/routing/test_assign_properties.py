@@ -1,63 +1,212 @@
 """What must hold of every decision whatever the report and whatever the board."""
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.routing.model import Board
-from services.routing.policy.assign import assign, decision_of, replay, transferred
+from deploy.demo import ledger
+from services.routing.model import Board, Choice, Seat
+from services.routing.policy.assign import assign, choose, decision_of, replay, transferred
+from services.routing.policy.reach import origin_of
+from services.routing.policy.rules import RULES, Rule, is_critical, is_severe, weight_of
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
-from tests.unit.routing.builders import DAY, any_board, any_facts
+from tests.integration.routing import weights
+from tests.unit.routing.builders import DAY, any_board, any_facts, busy_board
 
+BOARDS = any_board() | busy_board()
 LINKED = st.none() | st.sampled_from([*CENTER_IDS, CENTRAL])
+BOTH_RULES = st.sampled_from([RULES[1], RULES[2]])
+EVERYDAY = {
+    RoutingReason.HOME_FULL_NEIGHBOUR,
+    RoutingReason.HOME_FULL_WIDER,
+    RoutingReason.HOME_SEVERE_FULL,
+}
+"""Reasons for which a host takes a guest on everyday terms: 80 % of its capacity, guests 50 %."""
+BY_ITSELF_FULL = {
+    RoutingReason.LINKED,
+    RoutingReason.ALL_FULL,
+    RoutingReason.ALL_CLOSED,
+    RoutingReason.HOME_UNSTAFFED,
+    RoutingReason.NOBODY_ON_DUTY,
+}
+"""Reasons that may lead to a centre past its capacity."""
 
 
 def allowed(facts: ReportFacts, board: Board) -> set[str]:
     return {c for c, s in board.items() if s.state is not CenterState.CLOSED and c not in facts.declined_centers}
 
 
-@given(any_facts(), any_board(), LINKED)
+def on_duty(facts: ReportFacts, board: Board) -> set[str]:
+    return {c for c in allowed(facts, board) if board[c].state is not CenterState.UNSTAFFED}
+
+
+def home_of(facts: ReportFacts) -> str | None:
+    return origin_of(facts.division, facts.district, DAY).home
+
+
+def takes(seat: Seat, facts: ReportFacts, load: int, guests: int) -> bool:
+    """Whether a centre takes the report as a guest, written down from the rule's text."""
+    weight = weight_of(facts)
+    return (
+        seat.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
+        and (seat.load + weight) * 100 <= load * seat.capacity
+        and (seat.guests + weight) * 100 <= guests * seat.capacity
+        and (not is_severe(facts) or seat.severe + 1 <= seat.severe_cap)
+    )
+
+
+def used_percent(seat: Seat, facts: ReportFacts) -> float:
+    return (seat.load + weight_of(facts)) * 100 / seat.capacity if seat.capacity else 10**6
+
+
+@given(any_facts(), BOARDS, LINKED, BOTH_RULES)
 def test_there_is_always_an_owner_never_declined_never_closed_while_another_is_allowed(
-    facts: ReportFacts, board: Board, linked: str | None
+    facts: ReportFacts, board: Board, linked: str | None, rule: Rule
 ) -> None:
-    decision = assign(facts, board, DAY, linked=linked)
+    decision = assign(facts, board, DAY, linked=linked, rule=rule)
     ok = allowed(facts, board)
     assert decision.center_id in ok if ok else decision.center_id == CENTRAL
     assert (decision.reason is RoutingReason.ALL_CLOSED) == (not ok)
 
 
-@given(any_facts(), any_board(), LINKED)
+@given(any_facts(), BOARDS, LINKED, BOTH_RULES)
 def test_every_centre_is_explained_and_exactly_the_owner_is_chosen(
-    facts: ReportFacts, board: Board, linked: str | None
+    facts: ReportFacts, board: Board, linked: str | None, rule: Rule
 ) -> None:
-    decision = assign(facts, board, DAY, linked=linked)
+    decision = assign(facts, board, DAY, linked=linked, rule=rule)
     assert [c.center_id for c in decision.candidates] == sorted(board)
     chosen = [c.center_id for c in decision.candidates if c.passed_over is PassedOver.CHOSEN]
     assert chosen == ([] if decision.center_id == CENTRAL else [decision.center_id])
+    for candidate in decision.candidates:
+        seat = board[candidate.center_id]
+        assert (candidate.passed_over is PassedOver.DECLINED) == (seat.center_id in facts.declined_centers)
+        if candidate.passed_over is PassedOver.CLOSED:
+            assert seat.state is CenterState.CLOSED
+        if candidate.passed_over is PassedOver.FULL:
+            # Rule 1 knew no drills: it weighed them like any other while it looked for room.
+            assert seat.load + max(weight_of(facts), 20) > seat.capacity
+        if candidate.passed_over is PassedOver.UNSTAFFED:
+            assert seat.state is CenterState.UNSTAFFED
+        if candidate.passed_over is PassedOver.SEVERE_FULL:
+            assert is_severe(facts)
+            assert seat.severe >= seat.severe_cap
 
 
-@given(any_facts(), any_board(), LINKED, st.randoms(use_true_random=False))
+@given(any_facts(), BOARDS, LINKED, BOTH_RULES, st.randoms(use_true_random=False))
 def test_the_order_of_candidates_changes_nothing(
-    facts: ReportFacts, board: Board, linked: str | None, random: object
+    facts: ReportFacts, board: Board, linked: str | None, rule: Rule, random: object
 ) -> None:
     shuffled = list(board.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random made by hypothesis
-    assert assign(facts, dict(shuffled), DAY, linked=linked) == assign(facts, board, DAY, linked=linked)
+    again = assign(facts, dict(shuffled), DAY, linked=linked, rule=rule)
+    assert again == assign(facts, board, DAY, linked=linked, rule=rule)
 
 
-@given(any_facts(), any_board(), LINKED)
+@given(any_facts(), BOARDS, LINKED, BOTH_RULES)
 def test_deciding_again_from_what_was_recorded_gives_the_same(
-    facts: ReportFacts, board: Board, linked: str | None
+    facts: ReportFacts, board: Board, linked: str | None, rule: Rule
 ) -> None:
-    decision = assign(facts, board, DAY, linked=linked)
+    decision = assign(facts, board, DAY, linked=linked, rule=rule)
     stored = Decision.model_validate_json(decision.model_dump_json())
-    assert replay(stored, facts, DAY) == decision
+    told = ReportFacts.model_validate_json(facts.model_dump_json())
+    assert replay(stored, told, DAY) == decision
 
 
-@given(any_facts(), any_board(), st.sampled_from([*CENTER_IDS, CENTRAL]))
-def test_a_transfer_replays_too(facts: ReportFacts, board: Board, to: str) -> None:
-    decision = decision_of(transferred(to, facts, board, DAY))
+@given(any_facts(), BOARDS, st.sampled_from([*CENTER_IDS, CENTRAL]), st.booleans(), BOTH_RULES)
+def test_a_transfer_replays_too(facts: ReportFacts, board: Board, to: str, may_return: bool, rule: Rule) -> None:
+    decision = decision_of(transferred(to, facts, board, DAY, may_return=may_return, rule=rule), rule)
     assert decision.center_id == to
-    assert replay(decision, facts, DAY) == decision
+    assert replay(Decision.model_validate_json(decision.model_dump_json()), facts, DAY) == decision
+
+
+@given(any_facts(), BOARDS, LINKED)
+def test_the_marks_mean_what_they_say(facts: ReportFacts, board: Board, linked: str | None) -> None:
+    choice = choose(facts, board, DAY, linked=linked)
+    seat, home = board.get(choice.center_id), home_of(facts)
+    assert choice.home_center_id == home
+    assert choice.over_capacity == (seat is None or seat.load + weight_of(facts) > seat.capacity)
+    assert not choice.over_capacity or choice.reason in BY_ITSELF_FULL
+    assert choice.over_capacity or choice.reason is not RoutingReason.ALL_FULL
+    told = {RoutingReason.ALL_FULL, RoutingReason.NOBODY_ON_DUTY}
+    child = "under_14" in {facts.age_band, *facts.urgency_reasons} or "child_material" in {
+        *facts.harm_types,
+        *facts.urgency_reasons,
+    }
+    expected = choice.center_id != CENTRAL and (home is None or child or choice.reason in told)
+    assert choice.copy_central == expected
+    assert choice.right_of_return == (
+        home is not None and home != choice.center_id and home not in facts.declined_centers
+    )
+    assert choice.linked_center_id == linked
+
+
+@given(any_facts(), BOARDS)
+def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, board: Board) -> None:
+    choice = choose(facts, board, DAY)
+    assume(choice.reason is RoutingReason.ALL_FULL)
+    home, others = home_of(facts), allowed(facts, board) - {choice.center_id}
+    overloaded = choice.center_id != home or used_percent(board[home], facts) > 120
+    if overloaded:
+        assert [c for c in others if takes(board[c], facts, 95, 75)] == []
+    clearly = [
+        c
+        for c in others
+        if takes(board[c], facts, 80, 50)
+        and (choice.center_id != home or used_percent(board[home], facts) - used_percent(board[c], facts) >= 20.01)
+    ]
+    assert clearly == []
+
+
+@given(any_facts(), BOARDS)
+def test_a_host_keeps_what_it_keeps_for_its_own_people(facts: ReportFacts, board: Board) -> None:
+    choice = choose(facts, board, DAY)
+    if choice.reason in EVERYDAY:
+        assert takes(board[choice.center_id], facts, 80, 50)
+    if choice.reason is RoutingReason.HOME_OVERLOADED:
+        assert takes(board[choice.center_id], facts, 95, 75)
+        home = home_of(facts)
+        assert home is not None
+        assert used_percent(board[home], facts) > 120
+        assert not any(takes(board[c], facts, 80, 50) for c in allowed(facts, board) - {home})
+
+
+@given(any_facts(), BOARDS, LINKED)
+def test_what_cannot_wait_goes_where_somebody_is_on_duty(facts: ReportFacts, board: Board, linked: str | None) -> None:
+    choice = choose(facts, board, DAY, linked=linked)
+    assume(is_critical(facts) and choice.reason is not RoutingReason.LINKED and choice.center_id != CENTRAL)
+    there = on_duty(facts, board)
+    assert choice.center_id in there or not there
+    assert (choice.reason is RoutingReason.NOBODY_ON_DUTY) == (not there)
+
+
+@given(any_facts(), BOARDS, st.integers(1, 900))
+def test_more_load_at_home_never_brings_a_case_home(facts: ReportFacts, board: Board, more: int) -> None:
+    home = home_of(facts)
+    assume(home is not None and home in allowed(facts, board))
+    assert home is not None  # for the type checker
+    busier = board | {home: board[home]._replace(load=board[home].load + more)}
+    if choose(facts, board, DAY).center_id != home:
+        assert choose(facts, busier, DAY).center_id != home
+
+
+def overflowed(choice: Choice, to: str) -> bool:
+    return choice.center_id == to and choice.reason in EVERYDAY | {RoutingReason.HOME_OVERLOADED}
+
+
+PLACES = st.sampled_from([c for c in CENTER_IDS if c not in {"gwangju", "jeonnam"}])
+
+
+@given(any_facts(), BOARDS, PLACES, PLACES)
+def test_two_centres_never_swap_cases_on_one_board(facts: ReportFacts, board: Board, one: str, two: str) -> None:
+    there = choose(facts.model_copy(update={"division": one}), board, DAY)
+    back = choose(facts.model_copy(update={"division": two}), board, DAY)
+    assert not (one != two and overflowed(there, two) and overflowed(back, one))
+
+
+@given(any_facts())
+def test_whoever_recounts_weighs_alike(facts: ReportFacts) -> None:
+    told = facts.model_copy(update={"synthetic": False})
+    written = told.model_dump(mode="json")
+    assert weights.weight_of(written) == ledger.weight_of(written) == weight_of(told)

@@ -5,11 +5,11 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.model import Board
+from services.routing.model import Board, FirstRouting
 from services.routing.policy.assign import choose, decision_of
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
-from services.routing.rendering import message_of
+from services.routing.rendering import facts_json, message_of
 from shared.events.base import encode, event_id
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportFacts, ReportReceived
@@ -52,3 +52,25 @@ def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts,
     assert envelope.traceparent == TRACE
     assert parse_event("routings", key, by_models.headers, by_models.value)[0] == parsed
     assert standing_after(event, None) == draft.standing
+
+
+@given(any_facts())
+def test_facts_are_written_as_their_model_writes_them(facts: ReportFacts) -> None:
+    assert facts_json(facts) == facts.model_dump_json(exclude_none=True).encode()
+
+
+@given(st.lists(any_facts(), min_size=2, max_size=6), any_board(), any_board())
+def test_each_of_a_batch_shows_the_seats_it_was_decided_by(
+    facts: list[ReportFacts], board: Board, another: Board
+) -> None:
+    batch = [
+        incoming(ReportReceived(report_id=report_id(n), intake_version=1, received_at=NOW, facts=one))
+        for n, one in enumerate(facts)
+    ]
+    for seats in (board, another, board):
+        for draft in decide(batch, PartitionState(), seats, MOMENT, {}).drafts:
+            key, value, headers = message_of(draft)
+            event, _ = parse_event("routings", key, headers, value)
+            assert isinstance(event, ReportRouted)
+            assert isinstance(draft.body, FirstRouting)
+            assert event.decision == decision_of(draft.body.choice)

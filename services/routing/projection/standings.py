@@ -1,0 +1,82 @@
+"""Where each routing record leaves its report."""
+
+from datetime import datetime
+
+from services.routing.model import Standing
+from services.routing.policy.rules import is_severe, weight_of
+from services.routing.rendering import facts_json
+from shared.errors import FatalError
+from shared.events.reports import ReportFacts
+from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, UpdateKind
+
+BROUGHT_BACK = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+"""Updates after which a report that had ended is open again."""
+RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
+
+
+def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
+    """Where a routing record leaves its report. Only a first record can do without knowing what was before."""
+    if isinstance(event, ReportRouted):
+        decision = event.decision
+        return first_standing(
+            decision.center_id,
+            decision.home_center_id,
+            event.intake_version,
+            event.facts,
+            event.received_at,
+            right_of_return=decision.right_of_return,
+        )
+    if before is None:
+        raise FatalError(f"report {event.report_id}: version {event.version} is the first one in the log")
+    causes = _causes(before, event.cause)
+    common = before._replace(version=event.version, intake_version=event.intake_version, case_causes=causes)
+    match event:
+        case ReportRerouted():
+            return _with_facts(common, event.facts)._replace(
+                ownership=event.ownership,
+                center_id=event.decision.center_id,
+                home=event.decision.home_center_id,
+                waits_since=None,
+                right_of_return=event.decision.right_of_return,
+            )
+        case ReportUpdated():
+            updated = _with_facts(common, event.facts)
+            return updated._replace(ended=None, waits_since=event.decided_at) if event.kind in BROUGHT_BACK else updated
+        case ReportEnded():
+            return common._replace(ended=event.reason)
+
+
+def first_standing(
+    center_id: str,
+    home: str | None,
+    intake_version: int,
+    facts: ReportFacts,
+    received_at: datetime,
+    *,
+    right_of_return: bool,
+) -> Standing:
+    """The standing of a report that has just got its first owner."""
+    return Standing(
+        1,
+        1,
+        center_id,
+        intake_version,
+        weight_of(facts),
+        None,
+        received_at,
+        facts_json(facts),
+        home,
+        is_severe(facts),
+        right_of_return=right_of_return,
+    )
+
+
+def _with_facts(standing: Standing, facts: ReportFacts) -> Standing:
+    return standing._replace(weight=weight_of(facts), severe=is_severe(facts), facts=facts_json(facts))
+
+
+def _causes(before: Standing, cause: Cause) -> tuple[str, ...]:
+    if cause.kind is not CauseKind.CASE_EVENT or cause.event_id is None:
+        return before.case_causes
+    return (*before.case_causes, cause.event_id)
