@@ -49,7 +49,9 @@ def changes(before: Tables, after: Tables) -> Iterator[str]:
 def _told(c: Catchment) -> str:
     part = f"{len(c.districts)} districts of " if c.districts is not None else "the rest of " if c.rest else ""
     asked = f", asking {', '.join(c.near)} first" if c.near else ""
-    return f"{part}{c.division} at {c.center or 'no centre'}{asked}, {c.valid_from or 'always'} to {c.valid_to or 'on'}"
+    span = [f"from {c.valid_from}" if c.valid_from else "", f"until {c.valid_to}" if c.valid_to else ""]
+    when = " ".join(filter(None, span)) or "for ever"
+    return f"{part}{c.division} at {c.center or 'no centre'}{asked}, {when}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Tables from a folder: taken whole, or refused with every fault named while the packaged ones stay in force."""
 
-import json
-from collections.abc import Callable
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -11,41 +9,11 @@ import pytest
 
 from shared import centers
 from shared.centers import PACKAGED, TABLES, from_folder
+from shared.centers.__main__ import main
 from shared.centers.parsing import FILES, parse
+from tests.support.tables import Change, center_row, home_row, joined, write
 
 DAY = date(2026, 11, 24)
-Change = Callable[[dict[str, Any]], object]
-
-
-def packaged() -> dict[str, dict[str, Any]]:
-    data = resources.files("shared.centers").joinpath("data")
-    return {name: json.loads(data.joinpath(name).read_text("utf-8")) for name in FILES}
-
-
-def write(folder: Path, version: str = "2027-01-01", **changes: Change) -> Path:
-    """The packaged tables under another version, with changes to ``divisions``, ``centers`` or ``catchments``."""
-    files = packaged()
-    files["centers.json"]["table_version"] = version
-    for name, change in changes.items():
-        change(files[f"{name}.json"])
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    return folder
-
-
-def center_row(file: dict[str, Any], center_id: str) -> dict[str, Any]:
-    return next(row for row in file["centers"] if row["id"] == center_id)
-
-
-def home_row(file: dict[str, Any], division: str) -> dict[str, Any]:
-    return next(row for row in file["catchments"] if row["division"] == division)
-
-
-def joined(file: dict[str, Any]) -> None:
-    """Jeju and Ulsan get a ferry."""
-    center_row(file, "jeju")["sea_air"].append("ulsan")
-    center_row(file, "ulsan")["sea_air"].append("jeju")
 
 
 def test_a_sound_folder_is_in_force_beside_the_packaged_tables(tmp_path: Path) -> None:
@@ -223,3 +191,35 @@ def test_a_field_written_twice_is_found_and_a_byte_order_mark_is_not_minded() ->
     assert parse(files)[1] == ()
     files["centers.json"] = files["centers.json"].replace(b'"staff": 3,', b'"staff": 3, "staff": 4,', 1)
     assert parse(files) == (None, ("centers.json: the field staff stands there 2 times",))
+
+
+def test_the_command_says_what_a_folder_would_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def other_home(file: dict[str, Any]) -> None:
+        row = home_row(file, "sejong")
+        row["valid_to"] = "2026-12-31"
+        file["catchments"].append({**row, "center": "daejeon", "valid_from": "2027-01-01", "valid_to": None})
+        file["catchments"].append({**row, "division": "seoul", "valid_from": "2027-01-01", "valid_to": "2027-01-01"})
+
+    write(tmp_path, centers=joined, catchments=other_home)
+    assert main([str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "seoul on 2027-01-01: a catchment of the whole division beside others" in printed
+    assert "refused: 1 faults; the tables of version" in printed
+
+    def sound(file: dict[str, Any]) -> None:
+        other_home(file)
+        file["catchments"].pop()
+        home_row(file, "seoul")["near"] = ["incheon"]
+
+    write(tmp_path, centers=joined, catchments=sound)
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "new: jeju reaches ulsan by sea_air",
+        "new: ulsan reaches jeju by sea_air",
+        "new: sejong at sejong, until 2026-12-31",
+        "new: seoul at no centre, asking incheon first, for ever",
+        "new: sejong at daejeon, from 2027-01-01",
+        "gone: sejong at sejong, for ever",
+        "gone: seoul at no centre, asking gyeonggi, incheon first, for ever",
+        f"sound: version 2027-01-01; known versions: {TABLES.version}, 2027-01-01",
+    ]
