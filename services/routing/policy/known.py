@@ -29,7 +29,9 @@ def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
     The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
     is then about that routing.
     """
-    return any(isinstance(i.event, CaseEvent) and unknown(i.event, state) is not None for i in incoming)
+    # Told by the topic first: asking a model's class whether it is another's takes half a microsecond each time.
+    of_cases = [one.event for one in incoming if one.event.TOPIC == CaseEvent.TOPIC]
+    return any(isinstance(event, CaseEvent) and unknown(event, state) is not None for event in of_cases)
 
 
 def unknown(event: CaseEvent, state: PartitionState) -> str | None:
