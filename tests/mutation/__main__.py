@@ -45,11 +45,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument("--minutes", type=float, help="stop after so many and go on next time")
+    parser.add_argument(
+        "--survivors",
+        action="store_true",
+        help="try only those again that survived so far, for working on tests: what was killed counts as killed",
+    )
     given = parser.parse_args()
     folder = load(LocalSettings).var.resolve() / "torture"
     copy = folder / "mutation"
     _copy_sources(copy)
-    _forget_if_changed(copy)
+    if given.survivors:
+        _forget_survivors(copy)
+    else:
+        _forget_if_changed(copy)
     seconds = _mutate(copy, given.children, given.minutes)
     codes = _codes(copy)
     left = [name for name, code in codes.items() if code is None]
@@ -59,7 +67,7 @@ def main() -> int:
     known = {name: code for name, code in codes.items() if code is not None}
     told = yaml.safe_load((ROOT / "tests/mutation/survivors.yaml").read_text("utf-8"))
     verdict = judge(known, _survivors(copy, known), reasons_of(told))
-    _write(folder / "mutation.json", verdict, len(known), seconds)
+    _write(folder / "mutation.json", verdict, len(known), seconds, afresh=not given.survivors)
     _tell(verdict, len(known))
     return 0 if verdict.sound else 1
 
@@ -79,6 +87,14 @@ def _forget_if_changed(copy: Path) -> None:
     if not stands_for.exists() or stands_for.read_text() != digest.hexdigest():
         shutil.rmtree(copy / "mutants", ignore_errors=True)
         stands_for.write_text(digest.hexdigest())
+
+
+def _forget_survivors(copy: Path) -> None:
+    for meta in (copy / "mutants" / POLICY).glob("*.meta"):
+        told = json.loads(meta.read_text())
+        codes = told["exit_code_by_key"]
+        told["exit_code_by_key"] = {name: None if code in SURVIVED else code for name, code in codes.items()}
+        meta.write_text(json.dumps(told))
 
 
 def _files() -> Iterator[Path]:
@@ -122,7 +138,7 @@ def _survivors(copy: Path, codes: dict[str, int]) -> list[Change]:
         return found
 
 
-def _write(path: Path, verdict: Verdict, mutants: int, seconds: float) -> None:
+def _write(path: Path, verdict: Verdict, mutants: int, seconds: float, *, afresh: bool) -> None:
     result: dict[str, Any] = {
         "mutants": mutants,
         "killed": verdict.killed,
@@ -132,6 +148,7 @@ def _write(path: Path, verdict: Verdict, mutants: int, seconds: float) -> None:
         "reasons_without_survivor": [change._asdict() for change in verdict.without_survivor],
         "unclear": verdict.unclear,
         "sound": verdict.sound,
+        "all_tried_with_these_tests": afresh,
         "seconds_of_the_last_run": round(seconds),
     }
     path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
