@@ -260,6 +260,7 @@ def test_tables_say_who_is_near() -> None:
     centers["incheon"] = replace(centers["incheon"], land=("daegu",))
     other = replace(TABLES, centers=centers)
     assert rings_round("busan", other)[:3] == (("incheon",), ("sejong",), ("daegu",))
+    assert origin_of("busan", None, DAY, other) == ("busan", RoutingReason.HOME, rings_round("busan", other))
     near = tuple(replace(c, near=("busan",)) if c.division == "seoul" else c for c in TABLES.catchments)
     seoul = origin_of("seoul", None, DAY, replace(other, catchments=near))
     assert (seoul.home, seoul.rings[:2]) == (None, (("busan",), ("incheon",)))
