@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
+from services.routing.policy.boards import count
+from services.routing.policy.currency import before_return, unknown
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
@@ -83,7 +85,7 @@ def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
     The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
     is then about that routing.
     """
-    return any(isinstance(i.event, CaseEvent) and _unknown(i.event, state) is not None for i in incoming)
+    return any(isinstance(i.event, CaseEvent) and unknown(i.event, state) is not None for i in incoming)
 
 
 def decide(
@@ -116,18 +118,6 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
     return desk.outcome.drafts
 
 
-def _unknown(event: CaseEvent, state: PartitionState) -> str | None:
-    standing = state.standings.get(event.report_id)
-    if standing is None:
-        return "unknown_report"
-    return "unknown_ownership" if event.ownership > standing.ownership else None
-
-
-def _before_return(event: CaseEvent, standing: Standing) -> bool:
-    """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
-    return standing.waits_since is not None and event.at < standing.waits_since
-
-
 class _Desk:
     """One batch being decided: the state it started from, and what its own drafts add."""
 
@@ -152,7 +142,7 @@ class _Desk:
 
     def _follows(self, event: Event) -> bool:
         """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
-        return not isinstance(event, CaseEvent) or _unknown(event, self.state) is None
+        return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
     def _standing(self, report_id: str) -> Standing | None:
         return self._ahead.get(report_id) or self.state.standings.get(report_id)
@@ -226,9 +216,9 @@ class _Desk:
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
-        unknown = _unknown(event, self.state)
-        if unknown is not None:
-            self.outcome.refused.append(Refusal(index, unknown, f"{event.TYPE} of ownership {event.ownership}"))
+        missing = unknown(event, self.state)
+        if missing is not None:
+            self.outcome.refused.append(Refusal(index, missing, f"{event.TYPE} of ownership {event.ownership}"))
             return
         standing = self._standing(event.report_id)
         if standing is None or event.ownership < standing.ownership:
@@ -241,7 +231,7 @@ class _Desk:
     def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
-            case CaseTransferAccepted() | CaseClosed() if _before_return(event, standing):
+            case CaseTransferAccepted() | CaseClosed() if before_return(event, standing):
                 # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
                 self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
@@ -303,19 +293,7 @@ class _Desk:
     ) -> None:
         self._ahead[report_id] = after
         if before is not None and before.ended is None:
-            self._load(before, -1)
+            count(self.board, before, -1)
         if after.ended is None:
-            self._load(after, 1)
+            count(self.board, after, 1)
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
-
-    def _load(self, standing: Standing, sign: int) -> None:
-        """Add a case to its owner's seat, or take it away; other partitions' sums may lag, so nothing goes below 0."""
-        seat, weight = self.board.get(standing.center_id), sign * standing.weight
-        if seat is not None and weight:
-            center_id, state, staff, load, capacity, guests, severe, severe_cap = seat
-            if center_id != standing.home:
-                guests = max(0, guests + weight)
-            if standing.severe:
-                severe = max(0, severe + sign)
-            load = max(0, load + weight)
-            self.board[center_id] = Seat(center_id, state, staff, load, capacity, guests, severe, severe_cap)
