@@ -111,7 +111,6 @@ class Painter:
     def _texts(language: Language, translate: Translate) -> dict[str, Any]:
         return {
             "names": {center_id: short_name(center_id, language) for center_id in CENTER_IDS},
-            "band_words": {band.value: translate(word) for band, word in words.BANDS.items()},
             "state_words": {state.value: translate(word) for state, word in words.STATES.items()},
         }
 

@@ -56,8 +56,12 @@ class Progress:
 
     def begin(self, records: Records) -> None:
         """A batch is being dealt with; its first offsets are what comes next until it is done."""
+        before: tuple[str, int] | None = None
         for record in records:
-            self._next.setdefault(TopicPartition(record.topic, record.partition), record.offset)
+            place = (record.topic, record.partition)
+            if place != before:  # records of a partition lie together, the first one first
+                before = place
+                self._next.setdefault(TopicPartition(*place), record.offset)
 
     def done(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Everything below these offsets is durable and committed."""

@@ -41,14 +41,15 @@ def sort_out(
     """
     done = Triage()
     run = dead_before
+    place, topic = TopicPartition("", -1), ""
     for record in records:
-        place = TopicPartition(record.topic, record.partition)
+        if record.partition != place.partition or record.topic != place.topic:  # records of a partition lie together
+            place, topic = TopicPartition(record.topic, record.partition), bare(record.topic)
         if place in done.blocked:
             continue
         if run >= dead_cap:
             done.left.setdefault(place, record.offset)
             continue
-        topic = bare(record.topic)
         try:
             done.accepted.append(receive(record, topic))
             run = 0

@@ -5,6 +5,7 @@ lies in one order in the log, the first record of a version counts, and the ledg
 """
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final, Protocol
@@ -13,7 +14,8 @@ from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
-from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, may_be_forgotten, moves
+from services.routing.policy.known import cases_ahead_of, may_be_forgotten
+from services.routing.policy.stream import Moment, Outcome, decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
@@ -30,8 +32,9 @@ _log = log.get(__name__)
 
 Places = frozenset[tuple[str, int]]
 
-SLICE: Final = 250
-"""Events decided and published together: about 0.7 MB of records, below the broker's limit for one batch."""
+SLICE: Final = 200
+"""Events decided and published together: about 0.7 MB of records of 3.6 KB. Of 250 a batch came close to
+``BATCH_BYTES``, and above it everything is decided twice."""
 BATCH_BYTES: Final = 900_000
 """Above this a slice is halved; the broker refuses batches above 1,048,588 bytes, headers and framing included."""
 _HEADER_BYTES: Final = 500
@@ -100,14 +103,16 @@ class Worker:
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected]:
         """Decide about one batch; when this returns, everything is in the log."""
-        self._note_surge(len(batch))
+        self._surging_for(len(batch), math.inf)
         by_partition: dict[int, list[Received]] = {}
         for received in batch:
             by_partition.setdefault(received.partition, []).append(received)
         tasks = [self._partition(p, _reports_first(part)) for p, part in by_partition.items()]
         # Every partition is waited for, even when one fails: a batch must not go on behind the bus's back.
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        self._note_surge(len(batch))
+        try:
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self._surging_for(len(batch), SURGE_SECONDS)
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
             try:
@@ -118,9 +123,10 @@ class Worker:
                 del failures, results
         return [rejected for result in results if isinstance(result, list) for rejected in result]
 
-    def _note_surge(self, records: int) -> None:
+    def _surging_for(self, records: int, seconds: float) -> None:
+        """A batch of many is being worked off, or the next one expected."""
         if records >= SURGE_RECORDS:
-            self._surge_until = self._clock.monotonic() + SURGE_SECONDS
+            self._surge_until = self._clock.monotonic() + seconds
 
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
@@ -157,9 +163,9 @@ class Worker:
             _count(outcome)
             waiting = [now[place] for place in outcome.deferred] + waiting[len(now) :]
         for received in batch:
-            if isinstance(received.event, CaseAcknowledged):
-                state.acknowledge(received.event)
             if received.topic == CASES.name:
+                if isinstance(received.event, CaseAcknowledged):
+                    state.acknowledge(received.event)
                 state.cases_position = max(state.cases_position, received.offset + 1)
         return rejected
 
@@ -278,7 +284,9 @@ def _count(outcome: Outcome) -> None:
             over += decision.over_capacity
     for reason, number in reasons.items():
         measures.DECISIONS.labels(reason).inc(number)
-    measures.OVER_CAPACITY.inc(over)
+    if over:
+        measures.OVER_CAPACITY.inc(over)
+        _log.warning("routing.over_capacity", decisions=over)
     for draft in outcome.drafts[:: SAMPLE if len(outcome.drafts) > SAMPLE else 1]:
         if isinstance(draft.body, FirstRouting):
             waited = (draft.decided_at - draft.body.report.received_at).total_seconds()

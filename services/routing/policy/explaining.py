@@ -4,9 +4,8 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from services.routing.model import Seat
-from services.routing.policy.hosts import has_severe_room, is_full, is_unstaffed, turns_away, utilisation
+from services.routing.policy.hosts import Answers, has_severe_room, is_full, is_unstaffed, utilisation
 from services.routing.policy.reach import Origin
-from services.routing.policy.rules import Terms
 from services.routing.policy.second_rule import Pick, Question
 from shared.events.vocabulary import CenterState, PassedOver
 
@@ -20,10 +19,10 @@ Explained = tuple[tuple[Seat, PassedOver], ...]
 
 def explained(q: Question, pick: Pick) -> Explained:
     """Every centre with the most telling reason why it was not chosen, in the board's order."""
-    if pick.asked_on is None:
+    if pick.answers is None:
         verdicts = {center: _SHUT if seat.state is _CLOSED else _KEPT for center, seat in q.board.items()}
     else:
-        verdicts = _of_the_asked(q, pick, pick.asked_on)
+        verdicts = _of_the_asked(q, pick, pick.answers)
     for center in q.declined:
         if center in verdicts:
             verdicts[center] = _DECLINED
@@ -32,19 +31,19 @@ def explained(q: Question, pick: Pick) -> Explained:
     return tuple(zip(q.board.values(), verdicts.values(), strict=True))
 
 
-def _of_the_asked(q: Question, pick: Pick, terms: Terms) -> dict[str, PassedOver]:
-    case, home, as_near = q.case, q.origin.home, _as_near(q.origin, pick.center_id)
-    verdicts = {
-        center: _SHUT
-        if seat.state is _CLOSED
-        else turns_away(seat, case, terms)
-        or (_NOT_BETTER if pick.at_most is not None and utilisation(seat, case.weight) > pick.at_most else None)
-        or (_BUSIER if center in as_near else _OUT_OF_REACH)
-        for center, seat in q.board.items()
-    }
+def _of_the_asked(q: Question, pick: Pick, answers: Answers) -> dict[str, PassedOver]:
+    home, as_near = q.origin.home, _as_near(q.origin, pick.center_id)
+    verdicts = {center: said or _of_a_host(q, pick, center, as_near) for center, said in answers.items()}
     if home is not None and verdicts[home] is not _SHUT:
         verdicts[home] = _of_home(q, q.board[home])
     return verdicts
+
+
+def _of_a_host(q: Question, pick: Pick, center: str, as_near: Collection[str]) -> PassedOver:
+    """Why not one that would have taken it."""
+    if pick.at_most is not None and utilisation(q.board[center], q.case.weight) > pick.at_most:
+        return _NOT_BETTER
+    return _BUSIER if center in as_near else _OUT_OF_REACH
 
 
 def _of_home(q: Question, home: Seat) -> PassedOver:

@@ -13,15 +13,17 @@ from typing import NamedTuple
 from services.routing.model import Board, Seat
 from services.routing.policy.hosts import (
     PER_PERCENT,
+    Answers,
+    asked,
+    asked_again,
     has_severe_room,
     is_full,
     is_unstaffed,
     least_used,
-    turns_away,
     utilisation,
 )
 from services.routing.policy.reach import Origin
-from services.routing.policy.rules import Case, Rule, Terms
+from services.routing.policy.rules import Case, Rule
 from shared.centers import CENTRAL
 from shared.events.vocabulary import CenterState, RoutingReason
 
@@ -43,12 +45,12 @@ class Question(NamedTuple):
 
 
 class Pick(NamedTuple):
-    """The centre chosen, why, and how far the others were asked."""
+    """The centre chosen, why, and what the others said."""
 
     center_id: str
     reason: RoutingReason
-    asked_on: Terms | None = None
-    """The terms on which hosts were asked last; none: no other centre was asked."""
+    answers: Answers | None = None
+    """What hosts said when they were asked last; none: no other centre was asked."""
     at_most: int | None = None
     """The utilisation above which a host was not clearly better than home, where it had to be."""
 
@@ -83,57 +85,79 @@ def _home_or_overflow(q: Question, home: Seat) -> Pick:
     """Home, unless nobody there can look in time, or it is so busy that a host is clearly better."""
     if q.case.critical and is_unstaffed(home):
         return _somebody_on_duty(q, home)
-    severe_room = has_severe_room(home, q.case)
-    if not severe_room and (host := nearest_host(q, q.rule.guests)):
-        return Pick(host.center_id, RoutingReason.HOME_SEVERE_FULL, q.rule.guests)
+    answers = None
+    if not has_severe_room(home, q.case):
+        answers = _asked_every_day(q)
+        if host := nearest_host(q, answers):
+            return Pick(host.center_id, RoutingReason.HOME_SEVERE_FULL, answers)
     used = utilisation(home, q.case.weight)
     if used <= q.rule.threshold_percent * PER_PERCENT:
-        return Pick(home.center_id, RoutingReason.HOME, None if severe_room else q.rule.guests)
-    return _overflow(q, home, used)
+        return Pick(home.center_id, RoutingReason.HOME, answers)
+    return _overflow(q, home, used, answers or _asked_every_day(q))
+
+
+def _asked_every_day(q: Question) -> Answers:
+    return asked(q.board, q.case, q.rule.guests)
+
+
+def _asked_to_open(q: Question, answers: Answers) -> Answers:
+    """The same centres, now that they open what they keep for their own people."""
+    return asked_again(answers, q.board, q.case, q.rule.opened)
 
 
 def _somebody_on_duty(q: Question, home: Seat) -> Pick:
     """It cannot wait and nobody is on duty at home: the nearest host, the rules for guests giving way step by step."""
-    for terms in (q.rule.guests, q.rule.opened):
-        if host := nearest_host(q, terms):
-            return Pick(host.center_id, RoutingReason.HOME_UNSTAFFED, terms)
+    answers = _asked_every_day(q)
+    if host := nearest_host(q, answers):
+        return Pick(host.center_id, RoutingReason.HOME_UNSTAFFED, answers)
+    opened = _asked_to_open(q, answers)
+    if host := nearest_host(q, opened):
+        return Pick(host.center_id, RoutingReason.HOME_UNSTAFFED, opened)
     on_duty = [c for c in q.board if _may_have_it(q, c) and not is_unstaffed(q.board[c])]
     if on_duty:
-        return Pick(least_used(on_duty, q.board, q.case.weight), RoutingReason.HOME_UNSTAFFED, q.rule.opened)
-    return Pick(home.center_id, RoutingReason.NOBODY_ON_DUTY, q.rule.opened)
+        return Pick(least_used(on_duty, q.board, q.case.weight), RoutingReason.HOME_UNSTAFFED, opened)
+    return Pick(home.center_id, RoutingReason.NOBODY_ON_DUTY, opened)
 
 
-def _overflow(q: Question, home: Seat, used: int) -> Pick:
+def _overflow(q: Question, home: Seat, used: int, answers: Answers) -> Pick:
     """Home is past the threshold: a clearly better host, or if it is overloaded any that opens its reserve, or home."""
     clearly_better = used - q.rule.margin_points * PER_PERCENT
-    if host := nearest_host(q, q.rule.guests, at_most=clearly_better):
+    if host := nearest_host(q, answers, at_most=clearly_better):
         near = host.ring < _NEIGHBOUR_RINGS
         reason = RoutingReason.HOME_FULL_NEIGHBOUR if near else RoutingReason.HOME_FULL_WIDER
-        return Pick(host.center_id, reason, q.rule.guests, clearly_better)
+        return Pick(host.center_id, reason, answers, clearly_better)
     if used <= q.rule.overload_percent * PER_PERCENT:
-        return Pick(home.center_id, _home_all_the_same(q, home), q.rule.guests, clearly_better)
-    if host := nearest_host(q, q.rule.opened):
-        return Pick(host.center_id, RoutingReason.HOME_OVERLOADED, q.rule.opened)
-    return Pick(home.center_id, _home_all_the_same(q, home), q.rule.opened)
+        return Pick(home.center_id, _home_all_the_same(q, home), answers, clearly_better)
+    opened = _asked_to_open(q, answers)
+    if host := nearest_host(q, opened):
+        return Pick(host.center_id, RoutingReason.HOME_OVERLOADED, opened)
+    return Pick(home.center_id, _home_all_the_same(q, home), opened)
 
 
 def _home_all_the_same(q: Question, home: Seat) -> RoutingReason:
     return RoutingReason.ALL_FULL if is_full(home, q.case.weight) else RoutingReason.HOME
 
 
-def _without_home(q: Question, asked: Collection[str]) -> Pick:
+def _without_home(q: Question, may_have_it: Collection[str]) -> Pick:
     """No home, or home is closed or declined: the nearest host; if none takes it, the least busy of all."""
-    on_duty = [center for center in asked if not is_unstaffed(q.board[center])]
+    on_duty = [center for center in may_have_it if not is_unstaffed(q.board[center])]
     needs_duty = q.case.critical and bool(on_duty)
     reason = RoutingReason.NOBODY_ON_DUTY if q.case.critical and not on_duty else reason_without_home(q)
-    # What can wait, or must, waits at a host near by before anybody opens what is kept for their own people.
-    for terms in (q.rule.guests, q.rule.opened) if needs_duty else (q.rule.guests, q.rule.waiting, q.rule.opened):
-        if host := nearest_host(q, terms):
-            return Pick(host.center_id, reason, terms)
-    least = least_used(on_duty if needs_duty else asked, q.board, q.case.weight)
+    every_day = answers = _asked_every_day(q)
+    host = nearest_host(q, answers)
+    if host is None and not needs_duty:
+        # What can wait, or must, waits at a host near by before anybody opens what is kept for their own people.
+        answers = asked_again(every_day, q.board, q.case, q.rule.waiting)
+        host = nearest_host(q, answers)
+    if host is None:
+        answers = _asked_to_open(q, every_day)
+        host = nearest_host(q, answers)
+    if host is not None:
+        return Pick(host.center_id, reason, answers)
+    least = least_used(on_duty if needs_duty else may_have_it, q.board, q.case.weight)
     if reason is not RoutingReason.NOBODY_ON_DUTY and is_full(q.board[least], q.case.weight):
         reason = RoutingReason.ALL_FULL
-    return Pick(least, reason, q.rule.opened)
+    return Pick(least, reason, answers)
 
 
 def reason_without_home(q: Question) -> RoutingReason:
@@ -143,21 +167,20 @@ def reason_without_home(q: Question) -> RoutingReason:
     return RoutingReason.HOME_DECLINED if q.origin.home in q.declined else RoutingReason.HOME_CLOSED
 
 
-def nearest_host(q: Question, terms: Terms, *, at_most: int | None = None) -> Host | None:
-    """The least utilised host of the nearest ring that has one; none where nobody takes it on these terms.
+def nearest_host(q: Question, answers: Answers, *, at_most: int | None = None) -> Host | None:
+    """The least utilised host of the nearest ring that has one; none where nobody takes it.
 
     ``at_most`` is the utilisation, with the guest, that a host may come to.
     """
-    case, board, declined = q.case, q.board, q.declined
+    weight, board, declined = q.case.weight, q.board, q.declined
     for number, ring in enumerate(q.origin.rings):
         hosts = [
             center
             for center in ring
-            if (seat := board[center]).state is not _CLOSED
+            if answers[center] is None
             and center not in declined
-            and turns_away(seat, case, terms) is None
-            and (at_most is None or utilisation(seat, case.weight) <= at_most)
+            and (at_most is None or utilisation(board[center], weight) <= at_most)
         ]
         if hosts:
-            return Host(least_used(hosts, board, case.weight), number)
+            return Host(least_used(hosts, board, weight), number)
     return None

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
-from services.routing.policy.boards import count
-from services.routing.policy.currency import before_return, unknown
+from services.routing.policy.known import unknown
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
@@ -64,30 +63,6 @@ class Moment:
     tables: Tables = TABLES
 
 
-def may_be_forgotten(incoming: Sequence[Incoming], state: PartitionState) -> list[str]:
-    """Reports this batch speaks of that are not remembered and may be known all the same.
-
-    A report received after everything that was forgotten is certainly new: in normal running nothing is looked up.
-    """
-    if state.forgotten_until is None:
-        return []
-    return [
-        one.event.key
-        for one in incoming
-        if one.event.key not in state.standings
-        and (not isinstance(one.event, ReportReceived) or state.may_have_forgotten(one.event.received_at))
-    ]
-
-
-def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
-    """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
-
-    The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
-    is then about that routing.
-    """
-    return any(isinstance(i.event, CaseEvent) and unknown(i.event, state) is not None for i in incoming)
-
-
 def decide(
     incoming: Sequence[Incoming], state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]
 ) -> Outcome:
@@ -116,6 +91,11 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
         choice = choose(facts, desk.board, seoul_day(standing.received_at), tables=moment.tables)
         desk.reroute(report_id, standing, choice, facts, cause, traceparent)
     return desk.outcome.drafts
+
+
+def _before_return(event: CaseEvent, standing: Standing) -> bool:
+    """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
+    return standing.waits_since is not None and event.at < standing.waits_since
 
 
 class _Desk:
@@ -216,9 +196,9 @@ class _Desk:
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
-        missing = unknown(event, self.state)
-        if missing is not None:
-            self.outcome.refused.append(Refusal(index, missing, f"{event.TYPE} of ownership {event.ownership}"))
+        refused = unknown(event, self.state)
+        if refused is not None:
+            self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
             return
         standing = self._standing(event.report_id)
         if standing is None or event.ownership < standing.ownership:
@@ -231,7 +211,7 @@ class _Desk:
     def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
-            case CaseTransferAccepted() | CaseClosed() if before_return(event, standing):
+            case CaseTransferAccepted() | CaseClosed() if _before_return(event, standing):
                 # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
                 self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
@@ -269,7 +249,7 @@ class _Desk:
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
-            told = records.updated(event.report_id, standing, void, cause, now, facts=facts, why=why)
+            told = records.updated(event.report_id, standing, void, cause, now, why=why)
             self._publish(standing, told, one.traceparent)
 
     def reroute(
@@ -293,7 +273,19 @@ class _Desk:
     ) -> None:
         self._ahead[report_id] = after
         if before is not None and before.ended is None:
-            count(self.board, before, -1)
+            self._load(before, -1)
         if after.ended is None:
-            count(self.board, after, 1)
+            self._load(after, 1)
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
+
+    def _load(self, standing: Standing, sign: int) -> None:
+        """Add a case to its owner's seat, or take it away; other partitions' sums may lag, so nothing goes below 0."""
+        seat, weight = self.board.get(standing.center_id), sign * standing.weight
+        if seat is not None and weight:
+            center_id, state, staff, load, capacity, guests, severe, severe_cap = seat
+            if center_id != standing.home:
+                guests = max(0, guests + weight)
+            if standing.severe:
+                severe = max(0, severe + sign)
+            load = max(0, load + weight)
+            self.board[center_id] = Seat(center_id, state, staff, load, capacity, guests, severe, severe_cap)

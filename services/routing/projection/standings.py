@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.routing.model import Standing
-from services.routing.policy.rules import is_severe, weight_of
+from services.routing.policy.rules import case_of
 from services.routing.rendering import facts_json
 from shared.errors import FatalError
 from shared.events.reports import ReportFacts
@@ -57,23 +57,25 @@ def first_standing(
     right_of_return: bool,
 ) -> Standing:
     """The standing of a report that has just got its first owner."""
+    case = case_of(facts)
     return Standing(
         1,
         1,
         center_id,
         intake_version,
-        weight_of(facts),
+        case.weight,
         None,
         received_at,
         facts_json(facts),
         home,
-        is_severe(facts),
+        case.severe,
         right_of_return=right_of_return,
     )
 
 
 def _with_facts(standing: Standing, facts: ReportFacts) -> Standing:
-    return standing._replace(weight=weight_of(facts), severe=is_severe(facts), facts=facts_json(facts))
+    case = case_of(facts)
+    return standing._replace(weight=case.weight, severe=case.severe, facts=facts_json(facts))
 
 
 def _causes(before: Standing, cause: Cause) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ async def test_the_page_says_all_of_it_without_a_script(lang: str) -> None:
     for figure in ("24.5 / 45", "54%", "3 / 12", "4%", ">20<", ">3<"):
         assert figure in row
     # On the map too a word or a number, not only a colour; a pattern where nobody is.
-    assert f'class="map-note" x="388" dy="1.15em">{"54%"}' in text
+    assert re.search(r'data-place="busan"[^>]*>(부산|Busan)<tspan class="map-note"[^>]*>54%<', text)
     assert text.count('fill="url(#map-hidden)"') == 2
     assert text.count('fill="url(#map-unstaffed)"') == 2
     assert 'id="trust"></div>' in text.replace("> <", "><")
