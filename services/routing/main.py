@@ -152,6 +152,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
             clock,
             partitions=bus_settings.topic_partitions,
             streams=streams,
+            refused=lambda: sets.faults,
         ),
         bus=bus,
         readers=(routings, cases, lookback, recount),
