@@ -84,7 +84,7 @@ class Explainer:
     def why(self, decision: Decision, facts: ReportFacts, day: date) -> str:
         """Why this centre, in one sentence: with the figures that decided where they were recorded."""
         values = self._values(decision, facts, day)
-        wanted = sentences.HOME_ANYWAY if _home_past_limit(decision, facts) else sentences.WHY.get(decision.reason)
+        wanted = _home_anyway(decision, facts) or sentences.WHY.get(decision.reason)
         if wanted is not None and sentences.holes(wanted) <= values.keys():
             return self._say(wanted, values)
         return self._translate(words.REASONS[decision.reason])
@@ -161,8 +161,11 @@ class Explainer:
         knows = decision.linked_center_id
         if knows is not None and knows != decision.center_id:
             verdict = next((c.passed_over for c in decision.candidates if c.center_id == knows), None)
-            why = self._translate(words.VERDICTS[verdict]) if verdict is not None else "–"
-            told.append(self._say(sentences.KNOWS, {"linked": self.name(knows), "why": why}))
+            if verdict is None:
+                told.append(self._translate(sentences.KNOWS_CENTRAL))
+            else:
+                why = self._translate(words.VERDICTS[verdict])
+                told.append(self._say(sentences.KNOWS, {"linked": self.name(knows), "why": why}))
         if decision.copy_central:
             told.append(self._translate(sentences.COPY[_why_copied(decision, facts)]))
         return tuple(told)
@@ -189,14 +192,21 @@ def weight_under(rule_version: int, facts: ReportFacts) -> int:
     return case_of(facts, rule).weight
 
 
-def _home_past_limit(decision: Decision, facts: ReportFacts) -> bool:
-    """Whether home keeps it though it is past the rule's limit: nobody was clearly better."""
+_NOT_ASKED: Final = frozenset({PassedOver.CHOSEN, PassedOver.KEPT_AT_HOME, PassedOver.CLOSED, PassedOver.DECLINED})
+
+
+def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
+    """Why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
     rule = RULES.get(decision.rule_version)
     own = next((c for c in decision.candidates if c.center_id == decision.center_id), None)
     if decision.reason is not RoutingReason.HOME or rule is None or own is None or not own.capacity:
-        return False
+        return None
     with_it = own.load + weight_under(decision.rule_version, facts)
-    return with_it * 100 > own.capacity * rule.threshold_percent
+    if with_it * 100 > own.capacity * rule.threshold_percent:
+        return sentences.HOME_ANYWAY
+    # Rule 1 asked nobody while home was within the limit; later ones do where home may have no severe case more.
+    asked = any(c.passed_over not in _NOT_ASKED for c in decision.candidates)
+    return sentences.SEVERE_ANYWAY if asked else None
 
 
 _TOLD_BECAUSE: Final = {RoutingReason.NOBODY_ON_DUTY: "nobody", RoutingReason.ALL_FULL: "full"}
