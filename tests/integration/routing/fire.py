@@ -104,6 +104,7 @@ class Fire:
     async def run(self) -> Result:
         """Everything, from the first report to the verdict."""
         began = time.monotonic()
+        self._folder.mkdir(parents=True, exist_ok=True)
         await ensure_topics(self.bus)
         self._early.start()
         self._crew.start()
