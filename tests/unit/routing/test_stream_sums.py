@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from services.routing.model import Board
-from services.routing.policy.stream import cases_ahead_of, decide
+from services.routing.policy.known import cases_ahead_of
+from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened

@@ -17,7 +17,7 @@ from tests.unit.routing.builders import DAY, board, facts
 
 
 def refused() -> float:
-    return measures.TABLES_REFUSED._value.get()
+    return float(measures.TABLES_REFUSED._value.get())
 
 
 def one_sided(file: dict[str, Any]) -> None:
