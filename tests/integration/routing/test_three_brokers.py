@@ -8,7 +8,6 @@ import pytest
 from tests.integration.routing.blows import LEADERS
 from tests.integration.routing.cluster import Cluster
 from tests.integration.routing.fire import Fire, Scenario
-from tests.integration.routing.mistakes import FORGETFUL
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
 
@@ -23,7 +22,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 async def test_one_owner_always_though_a_leader_dies(cluster: Cluster, tmp_path: Path) -> None:
-    result = await Fire(Scenario(seed=30, workers=2, blows=LEADERS, env=FORGETFUL), cluster, tmp_path).run()
+    result = await Fire(Scenario(seed=30, workers=2, blows=LEADERS), cluster, tmp_path).run()
     assert not result.faults, result
     assert result.brokers == 3
     assert result.struck["broker"] == 1
