@@ -75,8 +75,9 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, the long kill tests, mutants of the rule (resumable, result in var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
+	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.kill.torture
 	@$(PY) -m tests.mutation
 

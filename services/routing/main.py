@@ -104,7 +104,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         topic_name(bus_settings, ROUTINGS),
         routings,
         cases,
-        recalling=Recalling(store, lookback),
+        recalling=Recalling(store, lookback, clock),
         archive=store,
         snapshots=snapshots,
     )
