@@ -17,7 +17,7 @@ settings.register_profile(
 settings.load_profile("mutation")
 
 
-_caches: list[functools._lru_cache_wrapper[object]] = []
+_caches: "list[functools._lru_cache_wrapper[object]]" = []
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
