@@ -75,10 +75,11 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, routing under fire, then the long kill tests (resumable, result in var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.kill.torture
+	@$(PY) -m tests.mutation
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
 	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)')

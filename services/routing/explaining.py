@@ -13,7 +13,7 @@ from services.routing.distance import NEAREST_FIRST, Distance, distance_of
 from services.routing.figures import normal_cases, percent_of
 from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.rules import RULE, RULES, case_of
-from shared.centers import CENTRAL, center
+from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
 from shared.events.vocabulary import AgeBand, HarmType, PassedOver, RoutingReason, UrgencyReason
@@ -55,15 +55,17 @@ class Explanation:
 class Explainer:
     """Explains decisions to readers of one language."""
 
-    def __init__(self, language: Language, translate: Translate) -> None:
-        """``translate`` gives the language's text of an English message id."""
+    def __init__(self, language: Language, translate: Translate, known: Mapping[str, Tables] = PACKAGED.known) -> None:
+        """``translate`` gives the language's text of an English message id; ``known`` are the tables by version."""
+        self._known = known
         self._language = language
         self._translate = translate
 
     def explain(self, decision: Decision, facts: ReportFacts, day: date) -> Explanation:
-        """One decision. ``day`` is the Seoul day it was made on."""
+        """One decision. ``day`` is the Seoul day whose tables counted for it."""
         weight = weight_under(decision.rule_version, facts)
-        far = {c.center_id: distance_of(c.center_id, decision.home_center_id, facts, day) for c in decision.candidates}
+        home, tables = decision.home_center_id, self._tables(decision)
+        far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.candidates}
         by_distance = sorted(
             decision.candidates,
             key=lambda c: (c.passed_over is not PassedOver.CHOSEN, NEAREST_FIRST[far[c.center_id]], c.center_id),
@@ -82,10 +84,14 @@ class Explainer:
     def why(self, decision: Decision, facts: ReportFacts, day: date) -> str:
         """Why this centre, in one sentence: with the figures that decided where they were recorded."""
         values = self._values(decision, facts, day)
-        wanted = sentences.HOME_ANYWAY if _home_past_limit(decision, facts) else sentences.WHY.get(decision.reason)
+        wanted = _home_anyway(decision, facts) or sentences.WHY.get(decision.reason)
         if wanted is not None and sentences.holes(wanted) <= values.keys():
             return self._say(wanted, values)
         return self._translate(words.REASONS[decision.reason])
+
+    def _tables(self, decision: Decision) -> Tables:
+        """Those it names; of others nothing is known but what holds today."""
+        return self._known.get(decision.table_version, TABLES)
 
     def name(self, center_id: str) -> str:
         """A centre within a sentence."""
@@ -117,7 +123,8 @@ class Explainer:
         """The figures that were recorded, by the names of the holes in the sentences."""
         weight = weight_under(decision.rule_version, facts)
         seen = {candidate.center_id: candidate for candidate in decision.candidates}
-        far = distance_of(decision.center_id, decision.home_center_id, facts, day)
+        tables = self._tables(decision)
+        far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
         values = {
             "chosen": self.name(decision.center_id),
             "how": self._translate(words.HOWS[far]),
@@ -154,8 +161,11 @@ class Explainer:
         knows = decision.linked_center_id
         if knows is not None and knows != decision.center_id:
             verdict = next((c.passed_over for c in decision.candidates if c.center_id == knows), None)
-            why = self._translate(words.VERDICTS[verdict]) if verdict is not None else "–"
-            told.append(self._say(sentences.KNOWS, {"linked": self.name(knows), "why": why}))
+            if verdict is None:
+                told.append(self._translate(sentences.KNOWS_CENTRAL))
+            else:
+                why = self._translate(words.VERDICTS[verdict])
+                told.append(self._say(sentences.KNOWS, {"linked": self.name(knows), "why": why}))
         if decision.copy_central:
             told.append(self._translate(sentences.COPY[_why_copied(decision, facts)]))
         return tuple(told)
@@ -182,14 +192,21 @@ def weight_under(rule_version: int, facts: ReportFacts) -> int:
     return case_of(facts, rule).weight
 
 
-def _home_past_limit(decision: Decision, facts: ReportFacts) -> bool:
-    """Whether home keeps it though it is past the rule's limit: nobody was clearly better."""
+_NOT_ASKED: Final = frozenset({PassedOver.CHOSEN, PassedOver.KEPT_AT_HOME, PassedOver.CLOSED, PassedOver.DECLINED})
+
+
+def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
+    """Why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
     rule = RULES.get(decision.rule_version)
     own = next((c for c in decision.candidates if c.center_id == decision.center_id), None)
     if decision.reason is not RoutingReason.HOME or rule is None or own is None or not own.capacity:
-        return False
+        return None
     with_it = own.load + weight_under(decision.rule_version, facts)
-    return with_it * 100 > own.capacity * rule.threshold_percent
+    if with_it * 100 > own.capacity * rule.threshold_percent:
+        return sentences.HOME_ANYWAY
+    # Rule 1 asked nobody while home was within the limit; later ones do where home may have no severe case more.
+    asked = any(c.passed_over not in _NOT_ASKED for c in decision.candidates)
+    return sentences.SEVERE_ANYWAY if asked else None
 
 
 _TOLD_BECAUSE: Final = {RoutingReason.NOBODY_ON_DUTY: "nobody", RoutingReason.ALL_FULL: "full"}

@@ -1,6 +1,6 @@
 """The live page: the same parts at once and, as they change, over the stream."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -41,6 +41,7 @@ class Painter:
         """``pages`` are routing's own."""
         self._pages = pages
         self._made: dict[Language, tuple[tuple[object, ...], dict[str, Any]]] = {}
+        self._rows: dict[tuple[Language, str], tuple[LiveCenter, int, str]] = {}
 
     def parts(self, request: Request, picture: Picture, order: Order) -> dict[str, Any]:
         """Every part by name: ``row:busan`` and ``place:busan`` for each centre, ``order``, and those with an id."""
@@ -76,7 +77,7 @@ class Painter:
     def _common(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
         # "Three minutes ago" becomes four without any change: made anew each minute.
         trust = (picture.silent, picture.oldest if picture.silent else None, picture.partitions)
-        key = (picture.centers, trust, int(picture.taken_at.timestamp() // 60))
+        key = (picture.centers, trust, _minute(picture))
         known = self._made.get(language)
         if known is None or known[0] != key:
             known = (key, self._paint(request, language, picture, rows))
@@ -85,6 +86,7 @@ class Painter:
 
     def _paint(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
         translate, made = self._pages.gettext(request), self._pages.fragment
+        minute = _minute(picture)
         texts = self._texts(language, translate)
         parts: dict[str, Any] = {
             "summary": made(request, "live-summary.html", totals=totals(rows)),
@@ -99,7 +101,7 @@ class Painter:
         for row in rows:
             shown = cell(row, language, translate)
             place = short_name(row.center_id, language)
-            parts[f"row:{row.center_id}"] = made(request, "live-row.html", row=row, **texts)
+            parts[f"row:{row.center_id}"] = self._row(request, language, row, minute, texts)
             parts[f"place:{row.center_id}"] = {
                 "css": shown.css_class,
                 "title": f"{place}: {shown.label}",
@@ -107,12 +109,24 @@ class Painter:
             }
         return parts
 
+    def _row(self, request: Request, language: Language, row: LiveCenter, minute: int, texts: Mapping[str, Any]) -> str:
+        """A row of the table. One takes most of a millisecond, which those who decide wait for: only what changed."""
+        known = self._rows.get((language, row.center_id))
+        if known is None or known[:2] != (row, minute):
+            known = (row, minute, self._pages.fragment(request, "live-row.html", row=row, **texts))
+            self._rows[language, row.center_id] = known
+        return known[2]
+
     @staticmethod
     def _texts(language: Language, translate: Translate) -> dict[str, Any]:
         return {
             "names": {center_id: short_name(center_id, language) for center_id in CENTER_IDS},
             "state_words": {state.value: translate(word) for state, word in words.STATES.items()},
         }
+
+
+def _minute(picture: Picture) -> int:
+    return int(picture.taken_at.timestamp() // 60)
 
 
 def short_name(center_id: str, language: Language) -> str:

@@ -20,7 +20,7 @@ WHY: Final = {
         "Home %(home)s was at %(home_used)s with this case (limit %(limit)s); %(chosen)s, %(how)s, at %(chosen_used)s."
     ),
     RoutingReason.HOME_FULL_WIDER: gettext_noop(
-        "Home %(home)s was at %(home_used)s with this case (limit %(limit)s) and no neighbour had room; "
+        "Home %(home)s was at %(home_used)s with this case (limit %(limit)s) and no neighbour could take it; "
         "%(chosen)s, %(how)s, was at %(chosen_used)s."
     ),
     RoutingReason.HOME_CLOSED: gettext_noop(
@@ -31,26 +31,26 @@ WHY: Final = {
         "with this case."
     ),
     RoutingReason.NO_HOME_SEOUL: gettext_noop(
-        "Seoul has no centre of its own in this system; of those that could take it %(chosen)s was the least busy: "
-        "%(chosen_used)s with this case."
+        "Seoul has no centre of its own in this system; of the nearest that could take it %(chosen)s was the least "
+        "busy: %(chosen_used)s with this case."
     ),
     RoutingReason.NO_HOME_OVERSEAS: gettext_noop(
-        "The report comes from abroad and has no home centre; %(chosen)s was the least busy: %(chosen_used)s "
-        "with this case."
+        "The report comes from abroad and has no home centre; of those that could take it %(chosen)s was the least "
+        "busy: %(chosen_used)s with this case."
     ),
     RoutingReason.NO_HOME_UNKNOWN: gettext_noop(
-        "The place is not known, so there is no home centre; %(chosen)s was the least busy: %(chosen_used)s "
-        "with this case."
+        "The place is not known, so there is no home centre; of those that could take it %(chosen)s was the least "
+        "busy: %(chosen_used)s with this case."
     ),
     RoutingReason.NO_HOME_DISTRICT_UNKNOWN: gettext_noop(
-        "The district is not known and two centres may be home; %(chosen)s was the less busy: %(chosen_used)s "
-        "with this case."
+        "The district is not known and several centres may be home; of the nearest that could take it %(chosen)s was "
+        "the least busy: %(chosen_used)s with this case."
     ),
     RoutingReason.LINKED: gettext_noop(
         "%(chosen)s already looks after a linked report, and stays with it: %(chosen_used)s with this case."
     ),
     RoutingReason.ALL_FULL: gettext_noop(
-        "Every centre that may take it was full; %(chosen)s takes it all the same, and is at %(chosen_used)s with it."
+        "No centre could take it within its limits; %(chosen)s has it all the same, and is at %(chosen_used)s with it."
     ),
     RoutingReason.HOME_SEVERE_FULL: gettext_noop(
         "The people at home, %(home)s, had %(home_severe)s severe cases of at most %(home_cap)s; %(chosen)s, %(how)s, "
@@ -72,8 +72,12 @@ WHY: Final = {
 }
 
 HOME_ANYWAY: Final = gettext_noop(
-    "Home %(home)s was at %(home_used)s with this case, past the limit of %(limit)s, but no other centre was clearly "
-    "better."
+    "Home %(home)s was at %(home_used)s with this case, past the limit of %(limit)s, but no centre that could take "
+    "it was clearly better."
+)
+SEVERE_ANYWAY: Final = gettext_noop(
+    "The people at home, %(home)s, have %(home_severe)s severe cases of at most %(home_cap)s, but no other centre "
+    "could take another."
 )
 OVER_CAPACITY: Final = gettext_noop("%(chosen)s is past what its staff can carry. An alarm was raised.")
 OVER_CAPACITY_USED: Final = gettext_noop(
@@ -81,6 +85,9 @@ OVER_CAPACITY_USED: Final = gettext_noop(
 )
 RETURN: Final = gettext_noop("%(home)s may ask for it back.")
 KNOWS: Final = gettext_noop("%(linked)s knows a linked report and could not take this one: %(why)s.")
+KNOWS_CENTRAL: Final = gettext_noop(
+    "The central centre knows a linked report, but owns reports only while no other centre may."
+)
 COPY: Final = {
     "child": gettext_noop("The central centre is on copy, because it concerns a child."),
     "no_home": gettext_noop("The central centre is on copy, because there is no home centre."),

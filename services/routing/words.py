@@ -25,7 +25,7 @@ REASONS: Final = {
     RoutingReason.NO_HOME_UNKNOWN: gettext_noop("The place is not known; the least busy centre takes it."),
     RoutingReason.NO_HOME_DISTRICT_UNKNOWN: gettext_noop("The district is not known; the less busy of two takes it."),
     RoutingReason.LINKED: gettext_noop("The centre already looks after a linked report."),
-    RoutingReason.ALL_FULL: gettext_noop("Every centre is full; this one takes it all the same."),
+    RoutingReason.ALL_FULL: gettext_noop("No centre had room within its limits; this one has it all the same."),
     RoutingReason.ALL_CLOSED: gettext_noop("Every centre that may take it is closed; the central centre takes it."),
     RoutingReason.TRANSFER_ACCEPTED: gettext_noop("The centre accepted a transfer."),
     RoutingReason.HOME_SEVERE_FULL: gettext_noop(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from services.routing import sentences, words
 from services.routing.distance import Distance, distance_of
@@ -105,10 +106,40 @@ def test_severe_cases_are_said_as_counts() -> None:
     assert "had 12 severe cases of at most 12; Gyeongnam, across the land border, had 3 of 12." in said
 
 
-@pytest.mark.parametrize(("load", "said"), [(395, "had room: 90% with this case"), (396, "past the limit of 90%")])
+@pytest.mark.parametrize(
+    ("load", "said"), [(395, "had room: 90% with this case"), (396, "past the limit of 90%, but no centre")]
+)
 def test_a_home_past_the_limit_says_that_nobody_was_clearly_better(load: int, said: str) -> None:
     candidates = (seen("busan", load, PassedOver.CHOSEN),)
     assert said in why(decided(RoutingReason.HOME, center_id="busan", candidates=candidates))
+
+
+def test_a_home_with_all_the_severe_cases_it_may_have_says_that_nobody_took_another() -> None:
+    own = seen("busan", 100, PassedOver.CHOSEN, severe=12, severe_cap=12)
+    asked = decided(
+        RoutingReason.HOME,
+        center_id="busan",
+        rule_version=2,
+        candidates=(own, seen("ulsan", 0, PassedOver.SEVERE_FULL)),
+    )
+    assert "have 12 severe cases of at most 12, but no other centre could take another" in why(asked)
+    spared = (own, seen("ulsan", 0, PassedOver.KEPT_AT_HOME), seen("jeju", 0, PassedOver.DECLINED))
+    assert "had room" in why(asked.model_copy(update={"candidates": spared}))
+
+
+@given(st.sampled_from(["normal", "critical"]), any_board())
+def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: str, board: Board) -> None:
+    about = facts("busan", urgency=urgency)
+    board["busan"] = board["busan"]._replace(state=CenterState.OPEN, staff_on_duty=3, capacity=450, load=300)
+    decision = assign(about, board, DAY)
+    if decision.reason is not RoutingReason.HOME:
+        assert decision.center_id != "busan"
+        return
+    said, own = why(decision, about=about), board[decision.center_id]
+    if "severe cases of at most" in said:
+        assert own.severe >= own.severe_cap
+    if "had room" in said:
+        assert all(c.passed_over in {"chosen", "kept_at_home", "closed", "declined"} for c in decision.candidates)
 
 
 @pytest.mark.parametrize("reason", RoutingReason)
@@ -166,6 +197,8 @@ def test_what_else_a_reader_must_know_is_said() -> None:
         "The central centre is on copy, because it concerns a child.",
     )
     assert told.alarms == ("Gyeongnam is past what its staff can carry: 101.1% with this case. An alarm was raised.",)
+    known = decision.model_copy(update={"linked_center_id": "central"})
+    assert "The central centre knows a linked report" in EXPLAINERS["en"].explain(known, about, DAY).notes[1]
     calm = EXPLAINERS["en"].explain(decided(RoutingReason.HOME_FULL_NEIGHBOUR), facts("busan"), DAY)
     assert (calm.notes, calm.alarms) == ((), ())
 

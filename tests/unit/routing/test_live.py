@@ -50,6 +50,15 @@ def test_the_partitions_are_summed_and_the_oldest_wait_counts() -> None:
     assert len(rows) == 16
 
 
+@pytest.mark.parametrize("told", [(5, 90), (90, 5)])
+def test_the_oldest_wait_counts_in_whichever_order_partitions_are_heard(told: tuple[int, int]) -> None:
+    view = LoadView(15)
+    for partition, minutes in enumerate(told):
+        tell(view, partition, 1, jeju={"waiting": 1, "waiting_since": AGO[minutes]})
+    [jeju] = [row for row in view.picture(NOW, 2).centers if row.seat.center_id == "jeju"]
+    assert (jeju.waiting, jeju.waiting_since) == (2, AGO[90])
+
+
 def test_old_and_missing_partitions_are_counted() -> None:
     view = busy()
     assert view.picture(NOW, 2).silent == 0
