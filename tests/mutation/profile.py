@@ -17,9 +17,16 @@ settings.register_profile(
 settings.load_profile("mutation")
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """Each mutant runs in a fork of a process whose caches hold what the rule itself answered."""
-    for found in gc.get_objects():
-        # Some proxies answer to isinstance by importing what they stand for.
-        if type(found) is functools._lru_cache_wrapper:
-            found.cache_clear()
+_caches: "list[functools._lru_cache_wrapper[object]]" = []
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find what remembers answers, once everything is imported."""
+    # Some proxies answer to isinstance by importing what they stand for.
+    _caches[:] = [found for found in gc.get_objects() if type(found) is functools._lru_cache_wrapper]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forget: a warm cache hides a mutant, and which tests reach a function."""
+    for cache in _caches:
+        cache.cache_clear()

@@ -277,3 +277,10 @@ def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
     used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
     assert (used, type(used)) == (666_666, int)
     assert utilisation(board(capacity=0)["busan"], 0) > utilisation(board({"busan": 9999}, capacity=1)["busan"], 0)
+
+
+def test_a_transfer_is_weighed_by_the_rule_it_is_decided_again_under() -> None:
+    told = facts("busan", harm_types=["distribution"])
+    second = decision_of(transferred("jeju", told, board({"jeju": 440}), DAY, may_return=False))
+    assert second.over_capacity
+    assert not decide_again(second, told, DAY, 1).over_capacity

@@ -288,6 +288,14 @@ async def test_everybody_looks_at_one_picture() -> None:
     assert len(taken) == 2
 
 
+async def test_whoever_asks_once_gets_what_is_known_at_that_moment() -> None:
+    house = House(view=busy())
+    for number in (2, 3):
+        tell(house.view, 0, 20 + number, sejong={"waiting": number, "waiting_since": AGO[5]})
+        rows = (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["centers"]
+        assert {row["center_id"]: row["waiting"] for row in rows}["sejong"] == number
+
+
 async def test_no_metric_names_a_centre() -> None:
     house = House(view=busy())
     await house.get("/live", "jeju", "lead")
