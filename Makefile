@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit secrets check format unit test simulate-surge bench torture screenshots docs lock clean
+	verify-audit secrets check format unit test simulate-surge bench bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,15 +75,20 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, then the long kill tests (resumable, result in var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
+	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.kill.torture
+	@$(PY) -m tests.mutation
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
 	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench
+
+bench-routing: venv ## routing beside plain loops: speed, latency, memory, history, restart (H=1000000: with such a history)
+	@$(PY) -m tests.bench.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))
 
 ##@ Work on it
 format: venv ## format and fix what can be fixed

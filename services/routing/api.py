@@ -1,6 +1,6 @@
 """The HTTP API: why a report is where it is, and how busy the centres are. All of it for staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -10,7 +10,7 @@ from services.routing.live import LiveCenters, live_centers
 from services.routing.model import Board, Picture
 from services.routing.store import DecisionStore, Entry
 from services.routing.views import CenterRows, History, center_row, history_of, involved
-from shared.centers import CENTRAL
+from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
@@ -51,7 +51,11 @@ async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
 
 
 def api_router(
-    store: DecisionStore, board: Callable[[], Board], picture: Callable[[], Picture], gate: Gate
+    store: DecisionStore,
+    board: Callable[[], Board],
+    picture: Callable[[], Picture],
+    gate: Gate,
+    known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
     """``/api/v1/decisions/{report_id}``, ``/api/v1/centers`` in bands and ``/api/v1/centers/live`` in numbers."""
     router = APIRouter(prefix="/api/v1")
@@ -67,7 +71,7 @@ def api_router(
         For the centres that own or owned the report and the one at home in its place unless the reporter declined it,
         for `central` and for auditors.
         """
-        return history_of(report_id, await entries_for(gate, request, principal, store, report_id))
+        return history_of(report_id, await entries_for(gate, request, principal, store, report_id), known)
 
     @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(gate(Action.CENTERS_READ))])
     async def centers() -> CenterRows:

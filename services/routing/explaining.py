@@ -13,7 +13,7 @@ from services.routing.distance import NEAREST_FIRST, Distance, distance_of
 from services.routing.figures import normal_cases, percent_of
 from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.rules import RULE, RULES, case_of
-from shared.centers import CENTRAL, center
+from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
 from shared.events.vocabulary import AgeBand, HarmType, PassedOver, RoutingReason, UrgencyReason
@@ -55,15 +55,17 @@ class Explanation:
 class Explainer:
     """Explains decisions to readers of one language."""
 
-    def __init__(self, language: Language, translate: Translate) -> None:
-        """``translate`` gives the language's text of an English message id."""
+    def __init__(self, language: Language, translate: Translate, known: Mapping[str, Tables] = PACKAGED.known) -> None:
+        """``translate`` gives the language's text of an English message id; ``known`` are the tables by version."""
+        self._known = known
         self._language = language
         self._translate = translate
 
     def explain(self, decision: Decision, facts: ReportFacts, day: date) -> Explanation:
-        """One decision. ``day`` is the Seoul day it was made on."""
+        """One decision. ``day`` is the Seoul day whose tables counted for it."""
         weight = weight_under(decision.rule_version, facts)
-        far = {c.center_id: distance_of(c.center_id, decision.home_center_id, facts, day) for c in decision.candidates}
+        home, tables = decision.home_center_id, self._tables(decision)
+        far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.candidates}
         by_distance = sorted(
             decision.candidates,
             key=lambda c: (c.passed_over is not PassedOver.CHOSEN, NEAREST_FIRST[far[c.center_id]], c.center_id),
@@ -86,6 +88,10 @@ class Explainer:
         if wanted is not None and sentences.holes(wanted) <= values.keys():
             return self._say(wanted, values)
         return self._translate(words.REASONS[decision.reason])
+
+    def _tables(self, decision: Decision) -> Tables:
+        """Those it names; of others nothing is known but what holds today."""
+        return self._known.get(decision.table_version, TABLES)
 
     def name(self, center_id: str) -> str:
         """A centre within a sentence."""
@@ -117,7 +123,8 @@ class Explainer:
         """The figures that were recorded, by the names of the holes in the sentences."""
         weight = weight_under(decision.rule_version, facts)
         seen = {candidate.center_id: candidate for candidate in decision.candidates}
-        far = distance_of(decision.center_id, decision.home_center_id, facts, day)
+        tables = self._tables(decision)
+        far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
         values = {
             "chosen": self.name(decision.center_id),
             "how": self._translate(words.HOWS[far]),

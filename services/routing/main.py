@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
+from shared.centers import PACKAGED, TableSets
 from shared.clock import Clock, SystemClock
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
@@ -103,7 +104,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         topic_name(bus_settings, ROUTINGS),
         routings,
         cases,
-        recalling=Recalling(store, lookback),
+        recalling=Recalling(store, lookback, clock),
         archive=store,
         snapshots=snapshots,
     )
@@ -152,7 +153,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
             clock,
             partitions=bus_settings.topic_partitions,
             streams=streams,
-            refused=lambda: sets.faults,
+            sets=sets,
         ),
         bus=bus,
         readers=(routings, cases, lookback, recount),
@@ -186,15 +187,18 @@ def application(
     *,
     partitions: int,
     streams: Streams,
-    refused: Callable[[], Sequence[str]] = tuple,
+    sets: TableSets = PACKAGED,
 ) -> FastAPI:
-    """The HTTP side: API and pages. ``partitions`` of `routings`; ``refused`` tables of centres, in words."""
+    """The HTTP side: API and pages. ``partitions`` of `routings`; ``sets`` of tables, with what was refused of them."""
 
     def board() -> Board:
         return view.board(worker.owned())
 
     def picture() -> Picture:
         return view.picture(clock.now(), partitions)
+
+    def refused() -> Sequence[str]:
+        return sets.faults
 
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     painter = Painter(pages)
@@ -206,9 +210,9 @@ def application(
         settings=settings,
         health=health,
         routers=[
-            api_router(store, board, picture, gate),
+            api_router(store, board, picture, gate, sets.known),
             stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
-            page_router(store, board, pages, gate, refused),
+            page_router(store, board, pages, gate, refused, sets.known),
             live_router(picture, painter, gate, refused),
         ],
         pages=pages,

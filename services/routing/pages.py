@@ -1,6 +1,6 @@
 """Pages for staff: the centres on a map in bands, and one report's decisions explained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
@@ -14,7 +14,7 @@ from services.routing.model import Board
 from services.routing.store import DecisionStore, event_of
 from services.routing.story import story_of
 from services.routing.views import center_row
-from shared.centers import CENTER_IDS, CENTRAL, center
+from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Tables, center
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -24,7 +24,12 @@ from shared.web.pages import Pages
 
 
 def page_router(
-    store: DecisionStore, board: Callable[[], Board], pages: Pages, gate: Gate, refused: Callable[[], Sequence[str]]
+    store: DecisionStore,
+    board: Callable[[], Board],
+    pages: Pages,
+    gate: Gate,
+    refused: Callable[[], Sequence[str]],
+    known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
     """``/`` (centres), ``/decisions?report_id=`` (the search form) and ``/decisions/{report_id}``."""
     router = APIRouter(include_in_schema=False)
@@ -60,14 +65,14 @@ def page_router(
     ) -> Response:
         entries = await entries_for(gate, request, principal, store, report_id)
         language, translate = pages.language(request), pages.gettext(request)
-        story = story_of([event_of(entry) for entry in entries], language, translate)
-        known = center(story.center_id)
+        story = story_of([event_of(entry) for entry in entries], language, translate, known)
+        owner = center(story.center_id)
         return pages.render(
             request,
             "decision.html",
             report_id=report_id,
             story=story,
-            owner=known.name_ko if language == "ko" else known.name_en,
+            owner=owner.name_ko if language == "ko" else owner.name_en,
             short=lambda center_id: short_name(center_id, language),
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),

@@ -1,14 +1,15 @@
 """Everything routing did about a report, as its page tells it: the decision that holds now, and what happened. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.routing import sentences, words
 from services.routing.explaining import Explainer, Explanation, Translate
+from services.routing.policy.assign import day_of
 from services.routing.projection import BROUGHT_BACK, RoutingEvent
 from services.routing.views import replays
-from shared.clock import SEOUL
+from shared.centers import PACKAGED, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import EndReason, Urgency
@@ -43,12 +44,17 @@ class Story:
     steps: tuple[Step, ...]
 
 
-def story_of(events: Sequence[RoutingEvent], language: Language, translate: Translate) -> Story:
-    """The page of a report with at least its first record. Raises ``ValueError`` without it."""
+def story_of(
+    events: Sequence[RoutingEvent],
+    language: Language,
+    translate: Translate,
+    known: Mapping[str, Tables] = PACKAGED.known,
+) -> Story:
+    """The page of a report; ``known`` are the tables by version. Raises ``ValueError`` without its first record."""
     first = events[0]
     if not isinstance(first, ReportRouted):
         raise ValueError("the first record of a report is not there")  # noqa: TRY004  # the record is wrong, not a type
-    teller = _Teller(Explainer(language, translate), translate)
+    teller = _Teller(Explainer(language, translate, known), translate, known)
     steps = [teller.step(event) for event in events]
     facts, decision, ended = first.facts, first.decision, None
     for event in events[1:]:
@@ -75,7 +81,8 @@ def story_of(events: Sequence[RoutingEvent], language: Language, translate: Tran
 class _Teller:
     """Tells each kind of record."""
 
-    def __init__(self, explainer: Explainer, translate: Translate) -> None:
+    def __init__(self, explainer: Explainer, translate: Translate, known: Mapping[str, Tables]) -> None:
+        self._known = known
         self.explainer = explainer
         self._translate = translate
 
@@ -101,14 +108,15 @@ class _Teller:
     def _decided(
         self, event: ReportRouted | ReportRerouted, decision: Decision, facts: ReportFacts, before: tuple[str, ...]
     ) -> Step:
-        explained = self.explainer.explain(decision, facts, event.decided_at.astimezone(SEOUL).date())
+        day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
+        explained = self.explainer.explain(decision, facts, day)
         return Step(
             version=event.version,
             at=event.decided_at,
             center_id=decision.center_id,
             said=(*before, explained.why),
             decision=explained,
-            replays=replays(event),
+            replays=replays(event, self._known),
         )
 
 

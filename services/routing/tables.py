@@ -22,8 +22,6 @@ def take(folder: Path | None) -> TableSets:
     if sets.faults:
         measures.TABLES_REFUSED.inc()
         _log.error("routing.tables_refused", folder=str(folder), faults=list(sets.faults), in_force=TABLES.version)
-    else:
-        _log.info("routing.tables", version=sets.current.version, known=sorted(sets.known), given=sets.given)
     return sets
 
 

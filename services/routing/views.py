@@ -86,7 +86,7 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
     return replay(decision, event.facts, day, tables=tables) == decision
 
 
-def history_of(report_id: str, entries: list[Entry]) -> History:
+def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables] = PACKAGED.known) -> History:
     """The history of a report that has at least one entry."""
     records = []
     for entry in entries:
@@ -99,7 +99,7 @@ def history_of(report_id: str, entries: list[Entry]) -> History:
                 center_id=entry.center_id,
                 decided_at=event.decided_at,
                 event=entry.event,
-                replays=replays(event),
+                replays=replays(event, known),
             )
         )
     return History(report_id=report_id, center_id=entries[-1].center_id, records=records)

@@ -1,17 +1,33 @@
 """The straightforward loop routing is measured against: parse, decide, one ``send`` per record, commit.
 
 ``python -m tests.bench.raw_router BOOTSTRAP PREFIX FORM`` reads ``<prefix>reports`` and writes ``<prefix>raw.<form>``
-until it is killed. The decision is the simplest one: the least loaded of 16, counted in memory. FORM ``bare`` writes
-only the choice and the 16 loads; ``explained`` writes an event of the shape, size and headers of routing's.
+until it is killed. FORM ``bare`` and ``explained`` check nothing and decide in the simplest way, the least loaded of 16
+counted in memory: ``bare`` writes only the choice and the 16 loads, ``explained`` an event of the shape, size and
+headers of routing's. ``same_job`` does in this loop what routing does: the same validation, rule and event, made by the
+models.
 """
 
 import asyncio
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+from services.routing.handlers.loads import LoadView
+from services.routing.policy.assign import assign, seoul_day
+from services.routing.policy.rules import weight_of
+from shared.events.base import encode
+from shared.events.catalog import parse_event
+from shared.events.reports import ReportReceived
+from shared.events.routings import Cause, ReportRouted
+from shared.events.vocabulary import CauseKind
+
+Headers = list[tuple[str, bytes]]
+Job = Callable[["ConsumerRecord[bytes, bytes]"], tuple[bytes, Headers]]
+"""From a report's record to the value and the headers of routing's."""
 
 CENTERS = [f"center-{n:02d}" for n in range(16)]
 HEADERS = [
@@ -39,7 +55,10 @@ def explained(report: dict[str, Any], center: str, loads: dict[str, int]) -> byt
             "staff_on_duty": 3,
             "load": load,
             "capacity": 450,
-            "passed_over": "chosen" if c == center else "busier",
+            "guests": load // 2,
+            "severe": load // 40,
+            "severe_cap": 12,
+            "passed_over": "chosen" if c == center else "full",
         }
         for c, load in loads.items()
     ]
@@ -52,10 +71,59 @@ def explained(report: dict[str, Any], center: str, loads: dict[str, int]) -> byt
             "cause": {"kind": "report", "event_id": report["report_id"]},
             "decided_at": datetime.now(UTC).isoformat(),
             "received_at": report["received_at"],
-            "decision": {"center_id": center, "reason": "home", "candidates": candidates, "rule_version": 1},
+            "decision": {
+                "center_id": center,
+                "home_center_id": center,
+                "reason": "all_full",
+                "over_capacity": True,
+                "copy_central": True,
+                "right_of_return": False,
+                "candidates": candidates,
+                "rule_version": 2,
+                "table_version": "2026-07-01",
+            },
             "facts": report["facts"],
         }
     )
+
+
+def simple(render: Callable[[dict[str, Any], str, dict[str, int]], bytes], headers: Headers) -> Job:
+    loads = dict.fromkeys(CENTERS, 0)
+
+    def job(record: "ConsumerRecord[bytes, bytes]") -> tuple[bytes, Headers]:
+        report = orjson.loads(record.value or b"")
+        center = min(CENTERS, key=loads.__getitem__)
+        loads[center] += 10
+        return render(report, center, loads), headers
+
+    return job
+
+
+def same() -> Job:
+    board = LoadView(cases_per_person=15).board({})
+
+    def job(record: "ConsumerRecord[bytes, bytes]") -> tuple[bytes, Headers]:
+        report, envelope = parse_event("reports", record.key, record.headers, record.value)
+        assert isinstance(report, ReportReceived)
+        decision = assign(report.facts, board, seoul_day(report.received_at))
+        seat = board[decision.center_id]
+        board[decision.center_id] = seat._replace(load=seat.load + weight_of(report.facts))
+        now = datetime.now(UTC)
+        event = ReportRouted(
+            report_id=report.report_id,
+            version=1,
+            ownership=1,
+            intake_version=report.intake_version,
+            cause=Cause(kind=CauseKind.REPORT, event_id=envelope.id),
+            decided_at=now,
+            received_at=report.received_at,
+            decision=decision,
+            facts=report.facts,
+        )
+        made = encode(event, source="routing", time=now, traceparent=envelope.traceparent)
+        return made.value, list(made.headers)
+
+    return job
 
 
 async def run(bootstrap: str, prefix: str, form: str) -> None:
@@ -69,17 +137,13 @@ async def run(bootstrap: str, prefix: str, form: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
     await producer.start()
     await consumer.start()
-    loads = dict.fromkeys(CENTERS, 0)
-    render, headers = (bare, []) if form == "bare" else (explained, HEADERS)
+    job = {"bare": lambda: simple(bare, []), "explained": lambda: simple(explained, HEADERS), "same_job": same}[form]()
     while True:
         polled = await consumer.getmany(timeout_ms=200, max_records=3000)
         sent = []
         for records in polled.values():
             for record in records:
-                report = orjson.loads(record.value)
-                center = min(CENTERS, key=loads.__getitem__)
-                loads[center] += 10
-                value = render(report, center, loads)
+                value, headers = job(record)
                 sent.append(await producer.send(f"{prefix}raw.{form}", value, key=record.key, headers=headers))
         if sent:
             await asyncio.gather(*sent)

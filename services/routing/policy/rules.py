@@ -124,14 +124,16 @@ def weight_of(facts: ReportFacts) -> int:
     return case_of(facts).weight
 
 
-@lru_cache(maxsize=8192)
-def _case(answers: Answers, rule: Rule) -> Case:
+def _reckoned(answers: Answers, rule: Rule) -> Case:
     child = _concerns_a_child(answers)
     critical = child or answers.urgency is Urgency.CRITICAL
     if answers.synthetic:
         return Case(0, severe=False, critical=critical, child=child)
     severe = critical or not rule.severe_harms.isdisjoint(answers.harm_types)
     return Case(_weight(answers, rule, critical=critical), severe, critical, child)
+
+
+_case = lru_cache(maxsize=8192)(_reckoned)  # no decorator: mutation testing leaves out what is decorated
 
 
 def _concerns_a_child(answers: Answers) -> bool:

@@ -4,7 +4,8 @@
 sound worker must survive: ``slow`` waits between deciding and publishing, as for a busy broker, so that another worker
 writes in between as often as it would in a year; ``flaky`` fails every fifth publish, half of these after the log has
 the batch. Mistakes: ``no-comparison`` takes for granted that nobody wrote in between, ``remember-first`` remembers what
-it is going to publish, ``commit-first`` commits a batch before it is dealt with.
+it is going to publish, ``commit-first`` commits a batch before it is dealt with, ``no-lookup`` takes what memory has
+let go of for new.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from services.routing.handlers import worker
 from services.routing.handlers.ledger import Ledger
+from services.routing.handlers.recalling import record_id
 from services.routing.main import run
 from services.routing.model import Draft
 from services.routing.rendering import Message
@@ -58,7 +61,7 @@ def no_comparison() -> None:
         state = self.state(partition)
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
         self._remember(state, drafts)
-        state.position = first + len(drafts)
+        state.position, state.last_id = first + len(drafts), record_id(messages[-1][2])
         return True
 
     _replace(Ledger, "publish", publish)
@@ -70,10 +73,14 @@ def remember_first() -> None:
         self._remember(state, drafts)
         state.position -= len(drafts)
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
-        state.position = first + len(drafts)
+        state.position, state.last_id = first + len(drafts), record_id(messages[-1][2])
         return True
 
     _replace(Ledger, "publish", publish)
+
+
+def no_lookup() -> None:
+    _replace(worker, "may_be_forgotten", lambda incoming, state: [])
 
 
 CHANGES: dict[str, Callable[[], None]] = {
@@ -82,10 +89,11 @@ CHANGES: dict[str, Callable[[], None]] = {
     "no-comparison": no_comparison,
     "remember-first": remember_first,
     "commit-first": acknowledge_before_effect,
+    "no-lookup": no_lookup,
 }
 
 
-def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+def _replace(owner: object, name: str, function: Callable[..., Any]) -> None:
     setattr(owner, name, function)
 
 

@@ -30,7 +30,7 @@ SESSION_TIMEOUT_S = 3.0
 """Shorter than in production, so that a run has time for many take-overs; the rules are the same."""
 CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
-_FRESH_S = 20.0
+_FRESH_S = 30.0
 """How long reports may take to be owned while the store is away: a take-over may fall into it, not the store."""
 _FRESH = 20
 _LOOK_EVERY_S = 1.0
@@ -104,6 +104,7 @@ class Fire:
     async def run(self) -> Result:
         """Everything, from the first report to the verdict."""
         began = time.monotonic()
+        self._folder.mkdir(parents=True, exist_ok=True)
         await ensure_topics(self.bus)
         self._early.start()
         self._crew.start()

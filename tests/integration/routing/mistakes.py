@@ -6,7 +6,9 @@ from typing import NamedTuple
 from tests.integration.routing.blows import Blow
 from tests.integration.routing.fire import Scenario
 
-_ZOMBIES = (Blow("freeze", 4.0, 5.0), Blow("freeze", 4.0, 5.0), Blow("freeze", 4.0, 5.0))
+_ZOMBIES = (Blow("freeze", 4.0, 5.0), Blow("freeze", 4.0, 5.0))
+FORGETFUL = {"ROUTING_REMEMBERED": "20", "ROUTING_SNAPSHOT_EVERY_S": "1"}
+"""A worker that remembers almost nothing, and often begins from a snapshot."""
 _PEACE = (Blow("peace", pause=3), Blow("peace", pause=3))
 
 
@@ -35,5 +37,9 @@ MISTAKES: Mapping[str, Mistake] = {
     "remember first": Mistake(
         Scenario(seed=3, workers=1, blows=_PEACE, rate=60, changes="flaky,remember-first", settle_s=4),
         ("missing",),
+    ),
+    "no lookup": Mistake(
+        Scenario(seed=4, workers=1, blows=_PEACE * 2, rate=60, changes="no-lookup", env=FORGETFUL, settle_s=6),
+        ("loads_wrong",),
     ),
 }

@@ -10,12 +10,14 @@ import pytest
 from deploy.local.engines import Engines
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import OneBroker
+from tests.integration.routing.mistakes import FORGETFUL
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
 
 
 async def test_one_owner_always_whatever_dies(own_engines: Engines, tmp_path: Path) -> None:
-    result = await Fire(Scenario(seed=10), OneBroker(own_engines), tmp_path).run()
+    # Workers that remember almost nothing: the store dies too, and what they forgot must then be found in the log.
+    result = await Fire(Scenario(seed=10, env=FORGETFUL), OneBroker(own_engines), tmp_path).run()
     assert not result.faults, result
     assert result.zombies > 0
     assert result.audit.ignored > 0, "no worker came second: the fire was too small to show anything"

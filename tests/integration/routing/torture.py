@@ -1,6 +1,6 @@
 """The long form of routing under fire: round after round with a new seed, going on where it was stopped.
 
-    python -m tests.integration.routing.torture                 # 6 rounds, on one broker and on three in turn
+    python -m tests.integration.routing.torture                 # 4 rounds: one broker and three, much memory and little
     python -m tests.integration.routing.torture --hours 8       # as many rounds as fit
     python -m tests.integration.routing.torture --seed 1003 --brokers 1 --env ROUTING_REMEMBERED=20
     python -m tests.integration.routing.torture --broken        # builds with a mistake in them: shows what is found
@@ -27,7 +27,7 @@ from tests.integration.routing import blows
 from tests.integration.routing.cluster import Cluster
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import Ground, OneBroker
-from tests.integration.routing.mistakes import MISTAKES
+from tests.integration.routing.mistakes import FORGETFUL, MISTAKES
 from tests.kill.torture import Results
 
 _COUNTED = (
@@ -50,7 +50,7 @@ _BLOWS = 30
 def main(arguments: list[str] | None = None) -> int:
     """Run rounds until enough are done; 1 if any round ever failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=6, help="rounds in all, those of earlier runs included")
+    parser.add_argument("--rounds", type=int, default=4, help="rounds in all, those of earlier runs included")
     parser.add_argument("--hours", type=float, help="instead of rounds: start no new round after so many hours")
     parser.add_argument("--seed", type=int, help="one round with this seed, not kept")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="always so many, instead of in turn")
@@ -76,11 +76,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _round(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
+    # Two rounds with much memory, two with almost none, each on one broker and on three.
+    chosen = dict(one.split("=", 1) for one in given.env) or (FORGETFUL if seed // 2 % 2 else {})
     scenario = Scenario(
         seed=seed,
         blows=blows.draw(seed, given.blows) if given.blows else blows.BRIEF,
         rate=given.rate,
-        env=dict(one.split("=", 1) for one in given.env),
+        env=chosen,
         changes=given.changes,
         settle_s=120,
     )
@@ -91,7 +93,6 @@ def run(scenario: Scenario, brokers: int, folder: Path) -> dict[str, Any]:
     """One round as a line of the results; what went wrong leaves its logs."""
     _say(f"seed {scenario.seed}: {brokers} broker(s), {len(scenario.blows)} blows, {scenario.env} {scenario.changes} …")
     logs = folder / "routing-logs" / str(scenario.seed)
-    logs.mkdir(parents=True, exist_ok=True)
     for file in logs.glob("*.log*"):
         file.unlink()
     try:

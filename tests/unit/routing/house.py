@@ -14,6 +14,7 @@ from services.routing.policy.stream import Outcome, moves
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.settings import RoutingSettings
 from services.routing.store import Entry
+from shared.centers import PACKAGED, TABLES, TableSets
 from shared.clock import Clock, ManualClock
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.centers import CenterChanged
@@ -74,7 +75,7 @@ class House:
             clock,
             partitions=PARTITIONS,
             streams=streams or Streams(),
-            refused=lambda: refused,
+            sets=TableSets(current=TABLES, known=PACKAGED.known, faults=tuple(refused)),
         )
 
     async def get(self, path: str, organisation: str | None, role: str = "counsellor") -> httpx.Response:

@@ -1,14 +1,14 @@
 """Rule 1, case by case. It is frozen: these are the decisions that were made under it."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from services.routing.policy import assign as doors
+from services.routing.policy.first_rule import utilisation
 from services.routing.policy.rules import RULES
-from shared.centers import CENTER_IDS, TABLES
+from shared.centers import CENTER_IDS
 from shared.events.vocabulary import PassedOver, RoutingReason
 from tests.unit.routing.builders import DAY, board, facts, full
 
@@ -175,20 +175,18 @@ def test_what_concerns_a_child_goes_to_central_in_copy(child: dict[str, object])
 def test_a_transfer_was_recorded_and_looked_at_nothing(
     division: str, told: dict[str, Any], to: str, loads: dict[str, int], expected: tuple[object, ...]
 ) -> None:
-    choice = doors.transferred(to, facts(division, **told), board(loads), DAY, rule=RULES[1])
+    choice = doors.transferred(to, facts(division, **told), board(loads), DAY, may_return=False, rule=RULES[1])
     verdicts = [str(why) for _, why in choice.candidates]
     assert (choice.home_center_id, choice.over_capacity, choice.copy_central, verdicts) == expected
     assert (choice.center_id, choice.reason) == (to, RoutingReason.TRANSFER_ACCEPTED)
     assert not choice.right_of_return
 
 
-def test_its_tables_are_an_argument() -> None:
-    # The same places, and Jeju by land from Busan.
-    centers = dict(TABLES.centers)
-    centers["busan"] = replace(centers["busan"], land=("jeju",))
-    other = replace(TABLES, version="other", centers=centers)
-    told, at = facts("busan"), board({"busan": 450})
-    assert assign(told, at, DAY, tables=other).center_id == "jeju"
-    assert assign(told, at, DAY, tables=other).table_version == "other"
-    moved = doors.transferred("ulsan", told, at, DAY, rule=RULES[1], tables=replace(TABLES, catchments=()))
-    assert moved.home_center_id is None
+def test_room_for_exactly_one_more_is_room() -> None:
+    decision = assign(facts("busan"), board(full() | {"jeju": 440, "daegu": 440}), DAY)
+    assert (decision.center_id, why(decision.candidates)["daegu"]) == ("jeju", PassedOver.OUT_OF_REACH)
+
+
+def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
+    used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
+    assert (used, type(used)) == (666_666, int)

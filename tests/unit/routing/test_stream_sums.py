@@ -7,14 +7,14 @@ import pytest
 
 from services.routing.model import Board
 from services.routing.policy.known import cases_ahead_of
-from services.routing.policy.stream import decide
+from services.routing.policy.stream import Outcome, decide, moves
 from services.routing.projection import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.routings import Candidate
 from shared.events.vocabulary import CauseKind, RoutingReason
-from tests.unit.routing.builders import MOMENT, NOW, board, facts, incoming, received, report_id
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, incoming, received, report_id
 from tests.unit.routing.steps import accepted, case, published, routed, run, settle
 
 SEVERE: dict[str, Any] = {"urgency": "critical"}
@@ -119,6 +119,9 @@ def test_the_tables_of_the_seoul_day_of_the_report_count_for_all_that_follows(
     assert (event.decision.home_center_id, event.decision.reason) == (home, reason)
     (moved,) = settle(state, run(state, accepted("jeju")))
     assert moved.decision.home_center_id == home
+    drafts = moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9)
+    (again,) = settle(state, Outcome(drafts=drafts))
+    assert again.decision.home_center_id == home
 
 
 def test_the_right_of_return_outlives_a_transfer_elsewhere_and_ends_at_home_or_when_home_gives_the_report_away() -> (

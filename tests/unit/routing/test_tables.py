@@ -6,14 +6,21 @@ from typing import Any
 
 import pytest
 
-from services.routing import measures, tables
+from services.routing import measures, tables, words
+from services.routing.distance import Distance
+from services.routing.handlers.copying import entry_of
 from services.routing.handlers.loads import LoadView
 from services.routing.policy.assign import assign
+from services.routing.policy.stream import decide
+from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
+from services.routing.story import story_of
+from services.routing.views import history_of
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError
-from tests.support.tables import center_row, home_row, write
-from tests.unit.routing.builders import DAY, board, facts
+from tests.support.tables import center_row, home_row, joined, write
+from tests.unit.routing.builders import DAY, MOMENT, board, facts, full, incoming, received
+from tests.unit.routing.steps import settle
 
 
 def refused() -> float:
@@ -66,3 +73,19 @@ def test_the_staff_a_given_table_funds_is_what_counts_before_any_word(tmp_path: 
     given = from_folder(write(tmp_path, centers=more_staff)).current
     seats = LoadView(15, given).board({}), LoadView(15).board({})
     assert [(seat["jeju"].staff_on_duty, seat["jeju"].capacity) for seat in seats] == [(5, 750), (3, 450)]
+
+
+def test_a_decision_is_shown_and_judged_by_the_tables_it_names(tmp_path: Path) -> None:
+    sets = from_folder(write(tmp_path, centers=joined))
+    state = PartitionState()
+    full_round_jeju = board(full("sejong", "ulsan"))
+    moment = replace(MOMENT, tables=sets.current)
+    (event,) = settle(state, decide([incoming(received(1, "jeju"))], state, full_round_jeju, moment, {}))
+    assert (event.decision.center_id, event.decision.table_version) == ("ulsan", "2027-01-01")
+    for known, judged, distance in ((sets.known, True, "sea_air"), (PACKAGED.known, None, "further")):
+        assert history_of(event.report_id, [entry_of(event, 0, 0)], known).records[0].replays is judged
+        story = story_of([event], "en", str, known)
+        assert story.answer.replays is judged
+        assert story.answer.decision is not None
+        chosen = story.answer.decision.lines[0]
+        assert (chosen.candidate.center_id, chosen.distance) == ("ulsan", words.DISTANCES[Distance(distance)])
