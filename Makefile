@@ -8,8 +8,8 @@ LOCAL := $(PY) -m deploy.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: help venv demo demo-code up down status logs redrive admin client rotate-key rotate-signing-key \
-	verify-audit secrets check format unit test bench bench-routing torture screenshots docs lock clean
+.PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
+	verify-audit secrets check format unit test simulate-surge bench bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ logs: venv ## follow the logs (S=routing: only that process)
 redrive: venv ## return dead records of a topic to it (T=reports)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive --topic $(T)
 
+replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30; RULE=1: what would differ)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(RULE),--rule '$(RULE)') $(if $(TABLES),--tables '$(TABLES)')
+
+check-tables: venv ## whether a folder of divisions, centres and catchments would be taken (DIR=…), and every fault if not
+	@$(PY) -m shared.centers $(or $(DIR),$(error say which: make check-tables DIR=folder))
+
 ##@ Who may do what (while it runs)
 admin: venv ## the first administrator: prints a one-time invitation (O=ministry, or a centre; A=name; ANOTHER=1)
 	@$(LOCAL) in notify services.notify.accounts administrator --organisation $(or $(O),ministry) $(if $(A),--name $(A)) $(if $(ANOTHER),--another)
@@ -69,9 +75,14 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, then the long kill tests (resumable, result in var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
+	@$(PY) -m tests.integration.routing.torture
 	@$(PY) -m tests.kill.torture
+	@$(PY) -m tests.mutation
+
+simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
+	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench

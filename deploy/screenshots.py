@@ -60,9 +60,9 @@ class Camera:
 
 
 async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path = FOLDER) -> None:
-    """Form, receipt, sign-in, console, case, dashboard, decision, audit and documentation, in both languages and sizes.
+    """Form, receipt, sign-in, console, case, dashboard, decision, live centres, audit, accounts and documentation.
 
-    ``folder`` must exist.
+    In both languages and sizes. ``folder`` must exist.
     """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
@@ -119,6 +119,9 @@ async def _centre(camera: Camera, crew: Crew) -> None:
     await camera.take("case")
     await camera.open("routing", f"/decisions/{case}")
     await camera.take("decision")
+    await camera.open("routing", "/live")
+    await camera.page.locator(".live[data-live=yes]").wait_for()
+    await camera.take("live")
     await camera.open("intake", "/docs")
     await camera.take("docs")
 

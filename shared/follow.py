@@ -183,6 +183,11 @@ class PartitionReader:
         if consumer is not None:
             await _close(consumer)
 
+    async def partitions(self) -> tuple[int, ...]:
+        """The numbers of the topic's partitions on the cluster."""
+        looking = self._connected()._client._wait_on_metadata(self._name)
+        return tuple(sorted(await bounded(looking, self._limit, f"looking for {self._name}")))
+
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offset the next record of each partition will get."""
         places = [TopicPartition(self._name, number) for number in partitions]

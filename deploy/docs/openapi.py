@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from deploy.local import plan
 from deploy.local.processes import PROJECT, base_environment
 from deploy.local.settings import SERVICES
+from shared import log
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings, load
 from shared.web.docs import openapi_of
@@ -65,4 +66,6 @@ def apart(module: str, service: str, **more: str) -> str:
 
 
 if __name__ == "__main__":
+    # On stderr: what a service says of itself while it is built must not stand in the document.
+    log.configure("docs", "ERROR")
     sys.stdout.write(json.dumps(document(sys.argv[1]), ensure_ascii=False, indent=2) + "\n")

@@ -8,6 +8,7 @@ from typing import Final
 
 from deploy.docs.openapi import apart, application
 from deploy.local.settings import SERVICES
+from shared import log
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, TABLE, Action, Reach, StaffRole, roles_at
 from shared.web.gate import entries
@@ -82,4 +83,6 @@ def routes_of(service: str) -> list[tuple[str, str, str]]:
 
 
 if __name__ == "__main__":
+    # On stderr: what a service says of itself while it is built must not stand in the document.
+    log.configure("docs", "ERROR")
     sys.stdout.write(json.dumps(routes_of(sys.argv[1])))

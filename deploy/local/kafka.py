@@ -10,7 +10,8 @@ from pathlib import Path
 
 from deploy.local import ports, processes
 
-_HEAP = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+_HEAP_MB = 256
+_JVM = ("-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
 # The packaged runtime is newer than what Kafka was built for; these only silence warnings about its native libraries.
 _QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
 _FORMAT_TIMEOUT_S = 60
@@ -95,10 +96,25 @@ def java() -> str:
 class LocalKafka:
     """One broker in one folder. Knows how to prepare the folder and what to run; runs nothing itself."""
 
-    def __init__(self, folder: Path, port: int, classpath: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        classpath: str,
+        *,
+        heap_mb: int = _HEAP_MB,
+        cluster: str | None = None,
+        controller_port: int | None = None,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """The only broker there is, unless it is told its ``cluster``, its controller's port and its part in it."""
         self.folder = folder.resolve()
         self.port = port
         self._classpath = classpath
+        self._heap = f"-Xmx{heap_mb}m"
+        self._cluster = cluster
+        self._controller_port = controller_port
+        self._more = dict(more or {})
 
     @property
     def bootstrap(self) -> str:
@@ -109,8 +125,9 @@ class LocalKafka:
         """Write the settings, and format the data folder if that was never done. Call before every start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
-        values = properties(port=self.port, controller_port=ports.free_port(), data=self.folder / "data")
-        self._settings.write_text(properties_text(values), encoding="utf-8")
+        controller_port = self._controller_port or ports.free_port()
+        values = properties(port=self.port, controller_port=controller_port, data=self.folder / "data")
+        self._settings.write_text(properties_text(values | self._more), encoding="utf-8")
         if not (self.folder / "data" / "meta.properties").exists():
             self._format()
 
@@ -134,10 +151,10 @@ class LocalKafka:
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return [java(), *_HEAP, *_QUIET, logging, "-cp", self._classpath, main, *arguments]
+        return [java(), self._heap, *_JVM, *_QUIET, logging, "-cp", self._classpath, main, *arguments]
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        cluster = self._cluster or base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         if cluster.startswith("-"):  # would be read as an option
             cluster = f"A{cluster[1:]}"
         arguments = ("format", "--ignore-formatted", "-t", cluster, "-c", str(self._settings))

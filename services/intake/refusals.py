@@ -17,7 +17,12 @@ from shared.web.problems import MOST_ERRORS, from_validation
 from shared.web.reasons import field_name, reason_and_detail
 from shared.web.translations import gettext_noop
 
-REFUSED = Counter("intake_reports_refused", "Submissions refused, by problem code.", ["code"], registry=REGISTRY)
+REFUSED = Counter(
+    "intake_reports_refused",
+    "Submissions refused, by problem code; a place that could not be resolved, by its reason.",
+    ["code"],
+    registry=REGISTRY,
+)
 
 RETRY_SECONDS: Final = 10
 """When to try again while the store is away; local restarts take about this long."""
@@ -85,9 +90,9 @@ def from_admission(error: NotAdmittedError) -> Problem:
 
 
 def counted(error: Problem | NotAdmittedError | ConflictError | TransientError) -> Problem:
-    """The problem of a report that could not be lodged, counted by its code."""
+    """The problem of a report that could not be lodged, counted by its code, or by what was wrong with its place."""
     problem = of(error)
-    REFUSED.labels(problem.code).inc()
+    REFUSED.labels(error.reason if isinstance(error, NotAdmittedError) else problem.code).inc()
     return problem
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from services.notify import lists
+from services.notify.decisions import agreed
 from services.notify.desk import Auditing, Desk
 from services.notify.doors import checked_center, guarded, home_of, readable
 from services.notify.model import CaseState
@@ -103,9 +104,12 @@ def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         """Say who is on duty. The whole of it, every time; the same again changes nothing.
 
         Only a lead closes a centre, or central's lead. Routing then moves what nobody there has acknowledged.
+        With nobody on duty a centre that is not closed is `unstaffed`, whatever was said; `unstaffed` with people on
+        duty is refused.
         """
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, body.state)
+        demand_agreement(body.state, body.staff_on_duty)
         audit, said = audited(request, principal), (body.state, body.staff_on_duty, body.cases_per_person)
         await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
         return await _view(desk, center_id)
@@ -117,6 +121,18 @@ def demand_duty(gate: Gate, request: Request, principal: Principal, center_id: s
     """Raises Problem 403 unless they may say this of the centre."""
     action = Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
     gate.demand(request, principal, action, center_id)
+
+
+def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
+    """Raises Problem 422 where state and number contradict each other: which of the two is meant, only they know."""
+    if agreed(state, staff_on_duty) is None:
+        raise Problem(
+            422,
+            "people_on_duty",
+            gettext_noop(
+                "“Nobody on duty” and a number of people on duty contradict each other. Say 0, or another state."
+            ),
+        )
 
 
 async def _view(desk: Desk, center_id: str) -> CenterView:

@@ -66,6 +66,7 @@ class CasePages:
             names=center_names(self.pages, request),
             who=self.desk.people.name,
             colleagues=colleagues,
+            empty={i for i, center in every.items() if center.nobody},
             receivers=[i for i, center in every.items() if _may_receive(case, i, center.state)],
             helpers=[i for i in every if i != case.center_id and i not in case.declined_centers],
             supports=list(SupportKind),

@@ -285,8 +285,8 @@ class Desk:
             if event is None:
                 return center
             if not audited:
-                action = Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
-                await audit(action, None, None, of=center_id, state=state.value, staff=str(staff_on_duty))
+                action = Action.CENTERS_CLOSE if after.state is CenterState.CLOSED else Action.CENTERS_DUTY
+                await audit(action, None, None, of=center_id, state=after.state.value, staff=str(staff_on_duty))
                 audited = True
             if await self.centers.save(after, center.rev, (event,), now):
                 self._center_relay.offer(center_id)

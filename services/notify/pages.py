@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.notify import lists
-from services.notify.api import Audited, demand_duty
+from services.notify.api import Audited, demand_agreement, demand_duty
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, guarded, home_of
 from services.notify.explaining import center_name
@@ -106,6 +106,7 @@ def page_router(
     ) -> Response:
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, state)
+        demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
         await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
         return RedirectResponse(f"/?center={center_id}", 303)

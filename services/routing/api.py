@@ -1,14 +1,16 @@
 """The HTTP API: why a report is where it is, and how busy the centres are. All of it for staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 
-from services.routing.model import Board
+from services.routing.live import LiveCenters, live_centers
+from services.routing.model import Board, Picture
 from services.routing.store import DecisionStore, Entry
 from services.routing.views import CenterRows, History, center_row, history_of, involved
+from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
@@ -48,8 +50,14 @@ async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
         ) from error
 
 
-def api_router(store: DecisionStore, board: Callable[[], Board], gate: Gate) -> APIRouter:
-    """``/api/v1/decisions/{report_id}`` and ``/api/v1/centers``."""
+def api_router(
+    store: DecisionStore,
+    board: Callable[[], Board],
+    picture: Callable[[], Picture],
+    gate: Gate,
+    known: Mapping[str, Tables] = PACKAGED.known,
+) -> APIRouter:
+    """``/api/v1/decisions/{report_id}``, ``/api/v1/centers`` in bands and ``/api/v1/centers/live`` in numbers."""
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/decisions/{report_id}", summary="Everything routing did about a report")
@@ -63,11 +71,22 @@ def api_router(store: DecisionStore, board: Callable[[], Board], gate: Gate) -> 
         For the centres that own or owned the report and the one at home in its place unless the reporter declined it,
         for `central` and for auditors.
         """
-        return history_of(report_id, await entries_for(gate, request, principal, store, report_id))
+        return history_of(report_id, await entries_for(gate, request, principal, store, report_id), known)
 
     @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(gate(Action.CENTERS_READ))])
     async def centers() -> CenterRows:
         """State, staff on duty and band of each of the 16 centres, as this worker sees them now."""
         return CenterRows(centers=[center_row(seat) for seat in board().values()])
+
+    @router.get("/centers/live", summary="The centres now, in exact numbers")
+    async def live(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))]
+    ) -> LiveCenters:
+        """Load, state, guests, severe cases, who is unanswered and since when, of each of the 16 centres.
+
+        Who waits longest comes first. For leads, and for leads and counsellors of `central`.
+        """
+        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        return live_centers(picture())
 
     return router

@@ -4,13 +4,14 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
 
+from services.routing import tables
 from services.routing.api import api_router
 from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.keeping import Keeper
@@ -19,15 +20,17 @@ from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Closing, Places, Worker
-from services.routing.model import Board
+from services.routing.live_pages import Painter, live_router
+from services.routing.live_stream import Glances, Streams, stream_router
+from services.routing.model import Board, Picture
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
-from shared import centers, log, mongo
+from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
+from shared.centers import PACKAGED, TableSets
 from shared.clock import Clock, SystemClock
-from shared.errors import FatalError
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
@@ -65,6 +68,8 @@ class Routing:
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
+    streams: Streams
+    """The live pages that are open here."""
 
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
@@ -83,27 +88,27 @@ class Routing:
 
 
 def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
-    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the tables of places are not sound."""
-    check_tables()
-    health = Health()
+    """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
+    sets = tables.take(settings.tables_dir)
+    health = Health(notes={"tables": lambda: tables.word(sets)})
     database = mongo.connect(store_settings, SERVICE)
     store = DecisionStore(database)
     bus = Bus(bus_settings, SERVICE, health, clock)
     snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
-    view = LoadView(settings.cases_per_person)
+    view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     ledger = Ledger(
         bus.publisher,
         topic_name(bus_settings, ROUTINGS),
         routings,
         cases,
-        recalling=Recalling(store, lookback),
+        recalling=Recalling(store, lookback, clock),
         archive=store,
         snapshots=snapshots,
     )
-    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s)
+    worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
     async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
@@ -136,8 +141,20 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
+    streams = Streams()
     return Routing(
-        app=application(settings, health, store, worker, view, identity, clock),
+        app=application(
+            settings,
+            health,
+            store,
+            worker,
+            view,
+            identity,
+            clock,
+            partitions=bus_settings.topic_partitions,
+            streams=streams,
+            sets=sets,
+        ),
         bus=bus,
         readers=(routings, cases, lookback, recount),
         follower=follower,
@@ -155,6 +172,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         recounter=Recounter(worker, ledger, recount, snapshots, clock, every_s=settings.recount_every_s),
         identity=identity,
         sees=sees,
+        streams=streams,
     )
 
 
@@ -166,13 +184,24 @@ def application(
     view: LoadView,
     identity: Identity,
     clock: Clock,
+    *,
+    partitions: int,
+    streams: Streams,
+    sets: TableSets = PACKAGED,
 ) -> FastAPI:
-    """The HTTP side: API and pages."""
+    """The HTTP side: API and pages. ``partitions`` of `routings`; ``sets`` of tables, with what was refused of them."""
 
     def board() -> Board:
         return view.board(worker.owned())
 
+    def refused() -> Sequence[str]:
+        return sets.faults
+
+    def picture() -> Picture:
+        return view.picture(clock.now(), partitions)
+
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
+    painter = Painter(pages)
     gate = Gate(identity, settings, refused=logged(_log, SERVICE))
     return create_app(
         service=SERVICE,
@@ -180,15 +209,14 @@ def application(
         description=gettext_noop("Decides which centre owns a report, and explains why."),
         settings=settings,
         health=health,
-        routers=[api_router(store, board, gate), page_router(store, board, pages, gate)],
+        routers=[
+            api_router(store, board, picture, gate, sets.known),
+            stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
+            page_router(store, board, pages, gate, refused, sets.known),
+            live_router(picture, painter, gate, refused),
+        ],
         pages=pages,
     )
-
-
-def check_tables() -> None:
-    """Raises ``FatalError`` if places, catchments and centres do not fit together."""
-    if faults := centers.faults(centers.TABLES):
-        raise FatalError(f"the tables of centres are not sound: {'; '.join(faults)}")
 
 
 async def run() -> None:
@@ -200,6 +228,7 @@ async def run() -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(routing.identity.run(), name="identity")
+            tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
             tasks.create_task(routing.teller.run(), name="loads")

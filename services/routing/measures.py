@@ -67,3 +67,9 @@ RECOUNT_DIFFERENCE = Gauge(
 RECOUNTED_AT = Gauge(
     "ieum_routing_recounted_timestamp_seconds", "When all partitions had last been recounted.", registry=REGISTRY
 )
+TABLES_REFUSED = Counter(
+    "ieum_routing_tables_refused",
+    "Folders of tables refused at start; the tables that ship with the code stay in force.",
+    registry=REGISTRY,
+)
+STREAMS = Gauge("ieum_routing_live_streams", "Live pages open at this process.", registry=REGISTRY)

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from shared.centers import TABLE_VERSION
 from shared.events.base import Event
 from shared.events.reports import ReportReceived
 from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
@@ -28,6 +29,29 @@ class Seat(NamedTuple):
 
 Board = dict[str, Seat]
 """All 16 centres by id."""
+
+
+class CenterNow(NamedTuple):
+    """One centre as the sums of all partitions have it."""
+
+    seat: Seat
+    open_cases: int
+    waiting: int
+    """Open cases nobody there has acknowledged; drills are not counted."""
+    waiting_since: datetime | None
+    """Since when the oldest of these waits."""
+
+
+class Picture(NamedTuple):
+    """All centres at one moment, and how good the sums behind them are."""
+
+    taken_at: datetime
+    centers: tuple[CenterNow, ...]
+    oldest: datetime | None
+    """When the oldest of these sums were told; none before any word."""
+    silent: int
+    """Partitions of which nothing was heard for a while, or ever: what is in them is counted late or not at all."""
+    partitions: int
 
 
 class Choice(NamedTuple):
@@ -98,6 +122,7 @@ class FirstRouting(NamedTuple):
     choice: Choice
     decided_at: datetime
     facts: bytes
+    table_version: str = TABLE_VERSION
 
 
 class Draft(NamedTuple):

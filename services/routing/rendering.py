@@ -5,17 +5,15 @@ which would take five times as long. A property test compares the two.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
-from services.routing.policy.rules import RULE, RULE_VERSION
-from shared.centers import TABLE_VERSION
+from services.routing.policy.rules import RULE_VERSION
 from shared.events.base import CONTENT_TYPE, encode, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import CenterState, PassedOver
+from shared.events.vocabulary import PassedOver
 
 SOURCE = "routing"
 Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
@@ -33,7 +31,6 @@ _SEAT = (
     '"severe_cap":%d,"passed_over":"'
 )
 """A candidate up to the word why it was passed over; the fields are the seat's, in its order."""
-_VERSIONS = f'"rule_version":{RULE_VERSION},"table_version":"{TABLE_VERSION}"'
 
 
 def facts_json(facts: ReportFacts) -> bytes:
@@ -70,7 +67,9 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         f'"decision":{{"center_id":"{choice.center_id}",{home}"reason":"{choice.reason}",'
         f'"over_capacity":{_BOOLEANS[choice.over_capacity]},"copy_central":{_BOOLEANS[choice.copy_central]},'
         f'"right_of_return":{_BOOLEANS[choice.right_of_return]},{linked}'
-        f'"candidates":[{_candidates(choice.candidates)}],{_VERSIONS}}},"facts":{routing.facts.decode()}}}'
+        f'"candidates":[{_candidates(choice.candidates)}],"rule_version":{RULE_VERSION},'
+        # A sound set's version needs no escaping: shared.centers.checks.
+        f'"table_version":"{routing.table_version}"}},"facts":{routing.facts.decode()}}}'
     ).encode()
     key = report_id.encode()
     return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
@@ -107,24 +106,3 @@ def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) ->
         ("ce_traceparent", traceparent.encode()),
         _CONTENT_TYPE_HEADER,
     )
-
-
-class Band(StrEnum):
-    """How busy a centre is, in words rather than counts."""
-
-    FREE = "free"
-    BUSY = "busy"
-    NEARLY_FULL = "nearly_full"
-    FULL = "full"
-    CLOSED = "closed"
-
-
-def band_of(seat: Seat) -> Band:
-    """The band of a centre: half of what its staff can carry, the rule's threshold, and all of it are the borders."""
-    if seat.state is CenterState.CLOSED:
-        return Band.CLOSED
-    if seat.load >= seat.capacity:
-        return Band.FULL
-    if seat.load * 100 > seat.capacity * RULE.threshold_percent:
-        return Band.NEARLY_FULL
-    return Band.BUSY if seat.load * 2 >= seat.capacity else Band.FREE

@@ -1,6 +1,8 @@
 """Routing's own settings. The numbers of the rule are not among them: they belong to a rule version."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -28,3 +30,13 @@ class RoutingSettings(ServiceSettings):
     """How often all sums are compared with the whole log."""
     linked_lookup_s: float = Field(default=1.0, gt=0, le=10, examples=[1])
     """How long the owner of a linked report is looked up in the store before the report is decided without it."""
+    tables_dir: Path | None = Field(default=None, examples=["/etc/ieum/tables"])
+    """Folder with divisions.json, centers.json and catchments.json to decide with; unset or empty: the packaged ones.
+
+    One with a fault is refused whole and said so; ``make check-tables DIR=…`` tells before.
+    """
+
+    @field_validator("tables_dir", mode="before")
+    @classmethod
+    def _no_folder(cls, value: object) -> object:
+        return None if value == "" else value

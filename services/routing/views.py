@@ -1,24 +1,21 @@
 """What the API and the pages show: centres with their bands, and everything routing did about a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.routing.figures import Band, band_of
 from services.routing.model import Seat
-from services.routing.policy.assign import day_of, replay, utilisation
+from services.routing.policy.assign import day_of, replay
 from services.routing.policy.rules import RULES
 from services.routing.projection import RoutingEvent
-from services.routing.rendering import Band, band_of
-from services.routing.store import Entry
-from shared.centers import TABLE_VERSION, center
+from services.routing.store import Entry, event_of
+from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
-from shared.events.catalog import EVENT_TYPES
-from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
+from shared.events.routings import Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CenterState
-
-_PER_PERCENT = 10_000
 
 
 class CenterRow(BaseModel):
@@ -74,26 +71,22 @@ def center_row(seat: Seat) -> CenterRow:
     )
 
 
-def event_of(entry: Entry) -> RoutingEvent:
-    """The event an entry was copied from."""
-    event = EVENT_TYPES[entry.type].model_validate(entry.event)
-    if not isinstance(event, RoutingEvent):
-        raise TypeError(f"{entry.type} is no routing event")
-    return event
+def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -> bool | None:
+    """Whether the recorded decision follows from what it recorded; none where this build cannot tell.
 
-
-def replays(event: RoutingEvent) -> bool | None:
-    """Whether the recorded decision follows from what it recorded; none where this build cannot tell."""
+    ``known`` are the tables by version: a decision is judged by those it names.
+    """
     if not isinstance(event, ReportRouted | ReportRerouted):
         return None
     decision: Decision = event.decision
-    if decision.rule_version not in RULES or decision.table_version != TABLE_VERSION:
+    tables = known.get(decision.table_version)
+    if decision.rule_version not in RULES or tables is None:
         return None
     day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
-    return replay(decision, event.facts, day) == decision
+    return replay(decision, event.facts, day, tables=tables) == decision
 
 
-def history_of(report_id: str, entries: list[Entry]) -> History:
+def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables] = PACKAGED.known) -> History:
     """The history of a report that has at least one entry."""
     records = []
     for entry in entries:
@@ -106,7 +99,7 @@ def history_of(report_id: str, entries: list[Entry]) -> History:
                 center_id=entry.center_id,
                 decided_at=event.decided_at,
                 event=entry.event,
-                replays=replays(event),
+                replays=replays(event, known),
             )
         )
     return History(report_id=report_id, center_id=entries[-1].center_id, records=records)
@@ -118,11 +111,3 @@ def involved(entries: Sequence[Entry]) -> frozenset[str]:
     # Also where it was declined once only: whoever harmed the reporter may work there.
     declined = {center for entry in entries for center in entry.event.get("facts", {}).get("declined_centers", ())}
     return frozenset({entry.center_id for entry in entries} | homes - declined - {None})
-
-
-def percent_used(candidate: Candidate) -> int | None:
-    """Whole percent of what the staff on duty can carry, before the report; none where nobody is on duty."""
-    if candidate.capacity == 0:
-        return None
-    seat = Seat(candidate.center_id, candidate.state, candidate.staff_on_duty, candidate.load, candidate.capacity)
-    return utilisation(seat, 0) // _PER_PERCENT

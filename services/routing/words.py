@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from services.routing.rendering import Band
+from services.routing.distance import Distance
+from services.routing.figures import Band
+from services.routing.live import Order
 from shared.events.vocabulary import (
-    CauseKind,
     CenterState,
-    EndReason,
     PassedOver,
     RoutingReason,
     TransferVoid,
-    UpdateKind,
+    Urgency,
 )
 from shared.web.translations import gettext_noop
 
@@ -25,7 +25,7 @@ REASONS: Final = {
     RoutingReason.NO_HOME_UNKNOWN: gettext_noop("The place is not known; the least busy centre takes it."),
     RoutingReason.NO_HOME_DISTRICT_UNKNOWN: gettext_noop("The district is not known; the less busy of two takes it."),
     RoutingReason.LINKED: gettext_noop("The centre already looks after a linked report."),
-    RoutingReason.ALL_FULL: gettext_noop("Every centre is full; this one takes it all the same."),
+    RoutingReason.ALL_FULL: gettext_noop("No centre had room within its limits; this one has it all the same."),
     RoutingReason.ALL_CLOSED: gettext_noop("Every centre that may take it is closed; the central centre takes it."),
     RoutingReason.TRANSFER_ACCEPTED: gettext_noop("The centre accepted a transfer."),
     RoutingReason.HOME_SEVERE_FULL: gettext_noop(
@@ -70,14 +70,16 @@ BANDS: Final = {
     Band.NEARLY_FULL: gettext_noop("Nearly full"),
     Band.FULL: gettext_noop("Full"),
     Band.CLOSED: gettext_noop("Closed"),
+    Band.UNSTAFFED: gettext_noop("Nobody on duty"),
 }
 
-UPDATES: Final = {
-    UpdateKind.AMENDED: gettext_noop("The reporter added something; it was passed on."),
-    UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; it was passed on."),
-    UpdateKind.REOPENED: gettext_noop("The centre took the case up again."),
-    UpdateKind.REINSTATED: gettext_noop("The reporter took the withdrawal back; the report counts again."),
-    UpdateKind.TRANSFER_VOID: gettext_noop("A transfer was accepted and could not be carried out."),
+BAND_NOTES: Final = {Band.CLOSED: gettext_noop("closed"), Band.UNSTAFFED: gettext_noop("nobody there")}
+"""On the map, where there is room for a few letters only."""
+
+ORDERS: Final = {
+    Order.WAITING: gettext_noop("The centres now, who waits longest first"),
+    Order.LOAD: gettext_noop("The centres now, the busiest first"),
+    Order.NAME: gettext_noop("The centres now, by name"),
 }
 
 VOIDS: Final = {
@@ -87,13 +89,29 @@ VOIDS: Final = {
     TransferVoid.CENTRAL_NOT_NEEDED: gettext_noop("The central centre takes a report only while no centre is open."),
 }
 
-MOVES: Final = {
-    CauseKind.CASE_EVENT: gettext_noop("Two centres agreed to hand the report on."),
-    CauseKind.CENTER_CLOSED: gettext_noop("The owning centre closed before anybody there had answered."),
-}
-"""Why an owner changed; the decision then says why it became this one."""
+CENTRAL_NAME: Final = gettext_noop("the central centre")
 
-ENDS: Final = {
-    EndReason.WITHDRAWN: gettext_noop("The reporter withdrew the report."),
-    EndReason.CLOSED: gettext_noop("The centre closed the case."),
+HOWS: Final = {
+    Distance.HOME: gettext_noop("the home centre"),
+    Distance.FIRST: gettext_noop("one of those asked first"),
+    Distance.LAND: gettext_noop("across the land border"),
+    Distance.SEA_AIR: gettext_noop("by ferry or flight"),
+    Distance.TWO_STEPS: gettext_noop("two borders away"),
+    Distance.FURTHER: gettext_noop("further away"),
+}
+"""Within a sentence, beside the name of the centre."""
+
+DISTANCES: Final = {
+    Distance.HOME: gettext_noop("Home"),
+    Distance.FIRST: gettext_noop("Asked first"),
+    Distance.LAND: gettext_noop("Land border"),
+    Distance.SEA_AIR: gettext_noop("Ferry or flight"),
+    Distance.TWO_STEPS: gettext_noop("Two borders"),
+    Distance.FURTHER: gettext_noop("Further"),
+}
+
+URGENCIES: Final = {
+    Urgency.CRITICAL: gettext_noop("Critical"),
+    Urgency.HIGH: gettext_noop("Urgent"),
+    Urgency.NORMAL: gettext_noop("Normal"),
 }

@@ -7,6 +7,7 @@ Statistics Korea give the same number to different places. Old names and codes r
 
 from shared.centers.checks import faults
 from shared.centers.lookup import (
+    belongs,
     center,
     centers_near,
     districts_of,
@@ -18,12 +19,14 @@ from shared.centers.lookup import (
     resolve,
 )
 from shared.centers.model import Ambiguous, Catchment, Center, District, Division, Tables, UnknownDivision
+from shared.centers.sets import PACKAGED, TableSets, from_folder
 from shared.centers.tables import CENTER_IDS, CENTRAL, ELSEWHERE, TABLE_VERSION, TABLES
 
 __all__ = [
     "CENTER_IDS",
     "CENTRAL",
     "ELSEWHERE",
+    "PACKAGED",
     "TABLES",
     "TABLE_VERSION",
     "Ambiguous",
@@ -31,13 +34,16 @@ __all__ = [
     "Center",
     "District",
     "Division",
+    "TableSets",
     "Tables",
     "UnknownDivision",
+    "belongs",
     "center",
     "centers_near",
     "districts_of",
     "divisions_on",
     "faults",
+    "from_folder",
     "home_candidates",
     "home_center",
     "linked",

@@ -1,4 +1,7 @@
-"""Questions the rest of the system asks of the tables. Pure; every answer depends on the day where the world does."""
+"""Questions the rest of the system asks of the tables. Pure; every answer depends on the day where the world does.
+
+Each takes the set of tables to ask; those that ship with the code unless another is named.
+"""
 
 import unicodedata
 from collections.abc import Iterator
@@ -9,32 +12,32 @@ from shared.centers.model import Ambiguous, Catchment, Center, District, Divisio
 from shared.centers.tables import TABLES
 
 
-def divisions_on(day: date) -> tuple[Division, ...]:
+def divisions_on(day: date, *, tables: Tables = TABLES) -> tuple[Division, ...]:
     """The divisions in force on a day, in the order of their administrative codes."""
-    found = (division for division in TABLES.divisions.values() if division.in_force(day))
+    found = (division for division in tables.divisions.values() if division.in_force(day))
     return tuple(sorted(found, key=lambda division: division.mois_code))
 
 
-def resolve(text: str, day: date) -> str:
+def resolve(text: str, day: date, *, tables: Tables = TABLES) -> str:
     """The slug a name, alias or administrative code means; ``overseas`` and ``unknown`` are slugs too.
 
     Former names and codes resolve for ever, to the division they named. Raises ``Ambiguous`` with the choices, or
     ``UnknownDivision`` with the slugs in force. An exact slug is taken as it is; names ignore case, spaces, hyphens.
     """
-    if text in TABLES.elsewhere or (text in TABLES.divisions and _known_by(text, day)):
+    if text in tables.elsewhere or (text in tables.divisions and _known_by(text, day, tables)):
         return text
     name = _plain(text)
-    if name in _ambiguous():
-        raise Ambiguous(_ambiguous()[name])
-    slug = _names().get(name)
-    if slug is None or not _known_by(slug, day):
-        raise UnknownDivision((*(division.slug for division in divisions_on(day)), *TABLES.elsewhere))
+    if name in (ambiguous := _ambiguous(tables)):
+        raise Ambiguous(ambiguous[name])
+    slug = _names(tables).get(name)
+    if slug is None or not _known_by(slug, day, tables):
+        raise UnknownDivision((*(d.slug for d in divisions_on(day, tables=tables)), *tables.elsewhere))
     return slug
 
 
-def home_center(division: str, district: str | None, day: date) -> str | None:
+def home_center(division: str, district: str | None, day: date, *, tables: Tables = TABLES) -> str | None:
     """The one centre whose catchment this is; none where there is no centre or only the unknown district would tell."""
-    candidates = home_candidates(division, district, day)
+    candidates = home_candidates(division, district, day, tables=tables)
     return candidates[0] if len(candidates) == 1 else None
 
 
@@ -42,7 +45,7 @@ def home_center(division: str, district: str | None, day: date) -> str | None:
 def home_candidates(division: str, district: str | None, day: date, *, tables: Tables = TABLES) -> tuple[str, ...]:
     """Every centre that may be home: one, several where only the district tells them apart, or none."""
     here = _catchments_on(division, day, tables)
-    if district is not None and _belongs(district, division, tables):
+    if district is not None and belongs(district, division, tables=tables):
         named = [c for c in here if c.districts is not None and district in c.districts]
         here = named or [c for c in here if c.rest] or here
     return tuple(sorted({c.center for c in here if c.center is not None}))
@@ -63,30 +66,30 @@ def linked(center_id: str, *, tables: Tables = TABLES) -> tuple[str, ...]:
     return tables.centers[center_id].sea_air
 
 
-def center(center_id: str) -> Center:
+def center(center_id: str, *, tables: Tables = TABLES) -> Center:
     """One centre, or ``central``. Raises ``KeyError`` for anything else."""
-    return TABLES.centers[center_id]
+    return tables.centers[center_id]
 
 
-def districts_of(division: str) -> tuple[District, ...]:
+def districts_of(division: str, *, tables: Tables = TABLES) -> tuple[District, ...]:
     """The districts to ask for; empty where the division alone says enough."""
-    found = TABLES.divisions.get(division)
+    found = tables.divisions.get(division)
     return found.districts if found is not None else ()
+
+
+def belongs(district: str, division: str, *, tables: Tables = TABLES) -> bool:
+    """Whether a district code can be one of this division's, under its own or a predecessor's code."""
+    return district[:2] in _codes(division, tables)
 
 
 def _catchments_on(division: str, day: date, tables: Tables) -> list[Catchment]:
     return [c for c in tables.catchments if c.division == division and c.in_force(day)]
 
 
-def _known_by(slug: str, day: date) -> bool:
+def _known_by(slug: str, day: date, tables: Tables) -> bool:
     """Old divisions are known for ever; a division of the future is not."""
-    division = TABLES.divisions.get(slug)
+    division = tables.divisions.get(slug)
     return division is None or division.valid_from is None or division.valid_from <= day
-
-
-def _belongs(district: str, division: str, tables: Tables) -> bool:
-    """Whether a district code can be one of this division's, under its own or a predecessor's code."""
-    return district[:2] in _codes(division, tables)
 
 
 @cache
@@ -111,11 +114,11 @@ def _spellings(division: Division) -> Iterator[str]:
 
 
 @cache
-def _names() -> dict[str, str]:
-    names = {_plain(name): d.slug for d in TABLES.divisions.values() for name in _spellings(d)}
-    return names | {_plain(name): e.slug for e in TABLES.elsewhere.values() for name in (e.slug, *e.aliases)}
+def _names(tables: Tables) -> dict[str, str]:
+    names = {_plain(name): d.slug for d in tables.divisions.values() for name in _spellings(d)}
+    return names | {_plain(name): e.slug for e in tables.elsewhere.values() for name in (e.slug, *e.aliases)}
 
 
 @cache
-def _ambiguous() -> dict[str, tuple[str, ...]]:
-    return {_plain(name): choices for name, choices in TABLES.ambiguous.items()}
+def _ambiguous(tables: Tables) -> dict[str, tuple[str, ...]]:
+    return {_plain(name): choices for name, choices in tables.ambiguous.items()}

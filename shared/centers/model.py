@@ -91,7 +91,10 @@ class Catchment:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tables:
-    """All of it, as one value that checks and decisions take as an argument. Equal only to itself: so it hashes."""
+    """All of it, as one value that checks and decisions take as an argument.
+
+    Equal only to itself: lookups are remembered by it, and comparing two sets would cost more than looking up.
+    """
 
     version: str
     divisions: Mapping[str, Division]

@@ -74,6 +74,9 @@ class Action(StrEnum):
     ERASURES_DECIDE = "erasures.decide"
 
     CENTERS_READ = "centers.read"
+    """How busy the centres are, in bands."""
+    CENTERS_LIVE = "centers.live"
+    """Their exact counts. They belong to ``central``: all of them or none."""
     CENTERS_DUTY = "centers.duty"
     CENTERS_CLOSE = "centers.close"
     DECISIONS_READ = "decisions.read"
@@ -110,6 +113,8 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.ERASURES_READ: {_LEAD: _O, _AUDITOR: _A},
     Action.ERASURES_DECIDE: {_LEAD: _O},
     Action.CENTERS_READ: {_OPERATOR: _A, _COUNSELLOR: _A, _LEAD: _A, _AUDITOR: _A},
+    # A lead needs to know where there is room before offering a case; a counsellor of a centre does with the bands.
+    Action.CENTERS_LIVE: {_COUNSELLOR: _S, _LEAD: _A},
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_CLOSE: {_LEAD: _S},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},

@@ -49,6 +49,11 @@ def percent(value: float, language: Language) -> str:
     return format_percent(value, locale=language)
 
 
+def exact_percent(value: float, language: Language) -> str:
+    """A share as percent with a tenth where there is one."""
+    return format_percent(value, "#,##0.#%", locale=language)
+
+
 def span(seconds: float, language: Language) -> str:
     """A length of time in two units at most, such as 2분 5초."""
     whole = round(seconds)

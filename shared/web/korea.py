@@ -18,6 +18,22 @@ MERGER: Final = date(2026, 7, 1)
 """Since this day Gwangju and Jeonnam are one division (Act on the integrated special city, art. 7)."""
 
 
+_HALF_LINE: Final = 9
+_APART: Final[dict[str, tuple[float, float]]] = {
+    "sejong": (-4, -6),
+    "daejeon": (4, 12),
+    "chungnam": (-12, 6),
+    "chungbuk": (24, 0),
+    "gyeonggi": (12, -10),
+    "seoul": (0, 9),
+    "incheon": (-4, -4),
+    "jeju": (0, -4),
+    "busan": (0, 8),
+    "ulsan": (0, -2),
+}
+"""In map units, by eye."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """One division: its slug, everyday names, outline, and where its label stands, in map units.
@@ -37,6 +53,11 @@ class Shape:
         """The everyday name."""
         return self.name_ko if language == "ko" else self.name_en
 
+    def noted_at(self) -> tuple[float, float]:
+        """Where the label stands if a note stands below it: half a line higher, and apart where it is crowded."""
+        right, down = _APART.get(self.slug, (0, 0))
+        return self.x + right, self.y + down - _HALF_LINE
+
 
 @dataclass(frozen=True, slots=True)
 class KoreaMap:
@@ -50,11 +71,14 @@ class KoreaMap:
 class MapCell:
     """How one division is shown: a class of the style sheet and a word.
 
-    Classes: ``level-0`` … ``level-4`` (light to dark), ``hidden`` (hatched), ``none`` (no value).
+    Classes: ``level-0`` … ``level-4`` (light to dark), ``hidden`` (hatched), ``unstaffed`` (dotted), ``none`` (no
+    value).
     """
 
     css_class: str
     label: str
+    note: str = ""
+    """A few letters to stand on the map itself, below the name."""
 
 
 def divisions_map(day: date) -> KoreaMap:

@@ -128,6 +128,9 @@ async def test_the_console_works_without_script(start: Start, sink: Sink, browse
         await page.locator("#staff_on_duty").fill("0")
         await page.locator(".duty button").click()
         await expect(page.locator("#banners")).to_contain_text("Nobody is on duty")
+        await expect(page.locator(".duty")).to_contain_text("Nobody on duty.")
+        # It follows from the number: nobody chooses it.
+        assert await page.locator("#state option").all_text_contents() == ["Open", "Short-staffed"]
 
 
 async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures

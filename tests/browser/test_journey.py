@@ -141,8 +141,9 @@ async def test_a_phone_report_goes_to_a_neighbour_when_home_is_full_and_says_why
     await expect(chosen).to_have_count(1)
     candidates = desk.locator("tbody tr")
     assert await candidates.count() == 16
-    await expect(desk.locator("main")).to_contain_text("Decided again from the numbers below, the answer is the same.")
-    await expect(desk.locator("main")).to_contain_text("neighbour")
+    await expect(desk.locator("main")).to_contain_text("Decided again from these numbers, the answer is the same.")
+    await expect(desk.locator(".answer")).to_contain_text("Home Busan was at")
+    await expect(desk.locator(".answer")).to_contain_text("across the land border")
 
 
 async def test_a_report_published_again_is_owned_alerted_and_counted_once(

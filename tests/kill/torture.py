@@ -12,6 +12,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,13 @@ _COUNTED = (
 class Results:
     """What earlier rounds left, and the place for new ones."""
 
-    def __init__(self, folder: Path) -> None:
-        """``folder`` is made if it does not exist."""
+    def __init__(self, folder: Path, *, name: str = "", counted: Sequence[str] = _COUNTED) -> None:
+        """``folder`` is made if it does not exist. ``name`` keeps other rounds than the kill tests' apart."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._file = folder / "results.jsonl"
+        self._file = folder / f"{name or 'results'}.jsonl"
+        self._summary = folder / f"{f'{name}-' if name else ''}summary.json"
+        self._counted = counted
         self.rounds: list[dict[str, Any]] = []
         if self._file.exists():
             self.rounds = [line for line in map(_parsed, self._file.read_bytes().splitlines()) if line is not None]
@@ -73,9 +76,9 @@ class Results:
         with self._file.open("ab") as file:
             file.write((b"\n" if cut_off else b"") + orjson.dumps(line) + b"\n")
         self.rounds.append(line)
-        fresh = self.folder / "summary.json.new"
+        fresh = self._summary.with_suffix(".json.new")
         fresh.write_bytes(orjson.dumps(self.summary(), option=orjson.OPT_INDENT_2) + b"\n")
-        fresh.replace(self.folder / "summary.json")
+        fresh.replace(self._summary)
 
     def summary(self) -> dict[str, Any]:
         """All rounds together."""
@@ -86,7 +89,7 @@ class Results:
             "rounds": len(self.rounds),
             "failed_seeds": [line["seed"] for line in self.rounds if line["faults"]],
             "struck": dict(sorted(struck.items())),
-            **{name: sum(line.get(name, 0) for line in self.rounds) for name in _COUNTED},
+            **{name: sum(line.get(name, 0) for line in self.rounds) for name in self._counted},
             "seconds": round(sum(line["seconds"] for line in self.rounds)),
         }
 

@@ -7,7 +7,7 @@ is sealed, ``duty`` who is there; ``common`` says who acts and how an act become
 from services.notify.decisions.care import acknowledge, assign, close, contact, refer, reopen, support
 from services.notify.decisions.common import Answer, Refusal, Who
 from services.notify.decisions.details import may_open
-from services.notify.decisions.duty import set_duty
+from services.notify.decisions.duty import agreed, set_duty
 from services.notify.decisions.transfers import accept, decline, expire, offer, recall
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Who",
     "accept",
     "acknowledge",
+    "agreed",
     "assign",
     "close",
     "contact",

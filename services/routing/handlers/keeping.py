@@ -72,19 +72,20 @@ class Keeper:
                 _log.warning("routing.not_kept", error=str(error))
 
     async def look(self) -> None:
-        """Once: forget what may be forgotten, write what is due."""
-        owned = list(self._worker.owned())
-        copied = await self._copies.copied(owned)
+        """Once: forget what may be forgotten, write what is due. Partitions given away are kept small too."""
+        owned, known = self._worker.owned(), list(self._ledger.states)
+        copied = await self._copies.copied(known)
         lag = remembered = 0
-        for partition in owned:
+        for partition in known:
             upto = copied.get(partition, _NOTHING).upto
             async with self._ledger.locks[partition]:
                 state = self._ledger.states[partition]
-                state.forget(upto, self._remembered // len(owned))
-                if partition not in self._taken and self._due(partition, state.position):
-                    self._taken[partition] = taken(partition, state)
-                lag += max(0, state.position - upto)
+                state.forget(upto, self._remembered // len(known))
                 remembered += len(state.standings)
+                if partition in owned:
+                    lag += max(0, state.position - upto)
+                    if partition not in self._taken and self._due(partition, state.position):
+                        self._taken[partition] = taken(partition, state)
             await self._write(partition, upto)
         measures.COPY_LAG.set(lag)
         measures.REMEMBERED.set(remembered)

@@ -4,19 +4,20 @@ Each worker publishes the sums of its partitions with the offset they stand for.
 worker's old sums change nothing, and no counter can drift.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.routing import measures
-from services.routing.model import Board, Seat, Tally
+from services.routing.model import Board, CenterNow, Picture, Seat, Tally
 from services.routing.policy.rules import RULE
 from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
 from shared import log, trace
 from shared.bus.publisher import Publisher
 from shared.bus.records import Received
-from shared.centers import CENTER_IDS, center
+from shared.centers import CENTER_IDS, TABLES, Center, Tables
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record, encode
@@ -28,6 +29,8 @@ _log = log.get(__name__)
 
 HEARTBEAT_SECONDS: Final = 2.0
 """Sums are repeated this often though nothing has changed, so that their age says whether their worker is alive."""
+SILENT_SECONDS: Final = 10.0
+"""Five heartbeats: who is not heard for so long is slow, cut off or gone."""
 _NORMAL = RULE.weights[Urgency.NORMAL]
 
 
@@ -52,9 +55,10 @@ class Duty(NamedTuple):
 class LoadView:
     """What `loads` and `centers` say, kept by a follower."""
 
-    def __init__(self, cases_per_person: int) -> None:
+    def __init__(self, cases_per_person: int, tables: Tables = TABLES) -> None:
+        self._tables = tables
         self.summaries: dict[int, Summary] = {}
-        self.duties = {c: _before_any_word(c, cases_per_person) for c in CENTER_IDS}
+        self.duties = {c: _before_any_word(tables.centers[c], cases_per_person) for c in CENTER_IDS}
 
     def apply(self, received: Received) -> None:
         """Take one record of either topic; the newest of each partition and each centre counts."""
@@ -67,7 +71,7 @@ class LoadView:
                 known_duty = self.duties.get(event.center_id)
                 if known_duty is not None and event.center_version > known_duty.version:
                     self.duties[event.center_id] = _duty(
-                        event.center_id,
+                        self._tables.centers[event.center_id],
                         event.center_version,
                         event.state,
                         event.staff_on_duty,
@@ -91,6 +95,31 @@ class LoadView:
             c: Seat(c, d.state, d.staff_on_duty, load[c], d.capacity, guests[c], severe[c], d.severe_cap)
             for c, d in self.duties.items()
         }
+
+    def picture(self, now: datetime, partitions: int) -> Picture:
+        """Every centre as all workers told it, this one too: at most a quarter of a second behind, and no work for it.
+
+        What stands in memory here would be fresher, but finding out who waits longest takes as long as many wait.
+        ``partitions`` is how many there are.
+        """
+        open_cases, waiting = Counter[str](), Counter[str]()
+        since: dict[str, datetime] = {}
+        for summary in self.summaries.values():
+            for center_id, part in summary.loads.items():
+                open_cases[center_id] += part.open_cases
+                waiting[center_id] += part.waiting
+                if part.waiting_since is not None:
+                    since[center_id] = min(since.get(center_id, part.waiting_since), part.waiting_since)
+        told = [summary.summarized_at for summary in self.summaries.values()]
+        return Picture(
+            taken_at=now,
+            centers=tuple(
+                CenterNow(seat, open_cases[c], waiting[c], since.get(c)) for c, seat in self.board({}).items()
+            ),
+            oldest=min(told, default=None),
+            silent=max(0, partitions - sum((now - at).total_seconds() <= SILENT_SECONDS for at in told)),
+            partitions=partitions,
+        )
 
     def closed(self) -> list[str]:
         """The centres to be emptied."""
@@ -161,17 +190,17 @@ class LoadTeller:
         return encode(event, source=SOURCE, time=now, traceparent=trace.new_traceparent())
 
 
-def _before_any_word(center_id: str, cases_per_person: int) -> Duty:
+def _before_any_word(center: Center, cases_per_person: int) -> Duty:
     """Open with everybody funded on duty."""
-    return _duty(center_id, 0, CenterState.OPEN, center(center_id).staff, cases_per_person)
+    return _duty(center, 0, CenterState.OPEN, center.staff, cases_per_person)
 
 
-def _duty(center_id: str, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
+def _duty(center: Center, version: int, state: CenterState, staff_on_duty: int, cases_per_person: int) -> Duty:
     """What a centre can do. Nobody on duty is a state of its own, whatever was said of the door.
 
     What waits there for the next shift is measured against the staff the centre is funded for.
     """
     if state is not CenterState.CLOSED and staff_on_duty == 0:
         state = CenterState.UNSTAFFED
-    measured = staff_on_duty or center(center_id).staff
+    measured = staff_on_duty or center.staff
     return Duty(version, state, staff_on_duty, measured * cases_per_person * _NORMAL, measured * RULE.severe_per_person)

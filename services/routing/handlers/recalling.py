@@ -4,9 +4,10 @@ The store's copy is asked first. While it is away, or does not reach as far as i
 itself is read: slower, and never wrong.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.model import Standing
@@ -14,10 +15,16 @@ from services.routing.projection import PartitionState, RoutingEvent, standing_a
 from services.routing.store import Copied, Entry, event_of
 from shared import log
 from shared.bus.records import RawRecord, receive
+from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.base import Event
 
 _log = log.get(__name__)
+
+COPY_SECONDS: Final = 3.0
+"""Longest wait for the store: fresh reports of the same worker stand behind whatever is being looked up."""
+AWAY_SECONDS: Final = 10.0
+"""How long the store is not asked again after it did not answer: each question to one that is away costs the wait."""
 
 
 class Reader(Protocol):
@@ -43,10 +50,13 @@ class Archive(Protocol):
 class Recalling:
     """Puts forgotten reports back into a partition's state. A report nobody ever routed is simply not found."""
 
-    def __init__(self, archive: Archive, lookback: Reader) -> None:
+    def __init__(self, archive: Archive, lookback: Reader, clock: Clock) -> None:
         """``lookback`` reads `routings` and is nobody else's: it is used in the middle of other reads."""
         self._archive = archive
         self._lookback = lookback
+        self._clock = clock
+        self._not_before = clock.monotonic()
+        """When the store may be asked again."""
 
     async def recall(self, partition: int, state: PartitionState, report_ids: Iterable[str]) -> None:
         """Remember these reports again as the log up to the state's position left them."""
@@ -64,14 +74,20 @@ class Recalling:
         self, partition: int, state: PartitionState, wanted: Sequence[str]
     ) -> dict[str, Standing] | None:
         """From the store; none where it cannot be relied on now."""
+        if self._clock.monotonic() < self._not_before:
+            return None
         try:
-            copied = (await self._archive.copied([partition])).get(partition, Copied())
-            if copied.upto < state.forgotten_below:
-                _log.error("routing.copy_shorter", partition=partition, upto=copied.upto, needed=state.forgotten_below)
-                return None
-            histories = await self._archive.histories(wanted)
-        except TransientError as error:
-            _log.warning("routing.copy_away", partition=partition, reports=len(wanted), error=str(error))
+            async with asyncio.timeout(COPY_SECONDS):
+                copied = (await self._archive.copied([partition])).get(partition, Copied())
+                if copied.upto < state.forgotten_below:
+                    said = {"upto": copied.upto, "needed": state.forgotten_below}
+                    _log.error("routing.copy_shorter", partition=partition, **said)
+                    return None
+                histories = await self._archive.histories(wanted)
+        except (TransientError, TimeoutError) as error:
+            self._not_before = self._clock.monotonic() + AWAY_SECONDS
+            said_why = str(error) or type(error).__name__
+            _log.warning("routing.copy_away", partition=partition, reports=len(wanted), error=said_why)
             return None
         found = {}
         for report_id, entries in histories.items():

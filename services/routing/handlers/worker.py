@@ -14,11 +14,13 @@ from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
-from services.routing.policy.stream import Moment, Outcome, cases_ahead_of, decide, may_be_forgotten, moves
+from services.routing.policy.known import cases_ahead_of, may_be_forgotten
+from services.routing.policy.stream import Moment, Outcome, decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
 from shared.bus.consumer import Received, Rejected
+from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
@@ -53,8 +55,19 @@ class Owners(Protocol):
 class Worker:
     """Decides for the partitions it is given."""
 
-    def __init__(self, ledger: Ledger, view: LoadView, owners: Owners, clock: Clock, *, linked_lookup_s: float) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        view: LoadView,
+        owners: Owners,
+        clock: Clock,
+        *,
+        linked_lookup_s: float,
+        tables: Tables = TABLES,
+    ) -> None:
+        """``tables`` are those it decides with as long as it lives."""
         self._ledger = ledger
+        self._tables = tables
         self._view = view
         self._owners = owners
         self._clock = clock
@@ -192,7 +205,7 @@ class Worker:
 
     def _moment(self) -> Moment:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
-        return Moment(now=whole_milliseconds(self._clock.now()))
+        return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
     async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
         """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
@@ -271,7 +284,9 @@ def _count(outcome: Outcome) -> None:
             over += decision.over_capacity
     for reason, number in reasons.items():
         measures.DECISIONS.labels(reason).inc(number)
-    measures.OVER_CAPACITY.inc(over)
+    if over:
+        measures.OVER_CAPACITY.inc(over)
+        _log.warning("routing.over_capacity", decisions=over)
     for draft in outcome.drafts[:: SAMPLE if len(outcome.drafts) > SAMPLE else 1]:
         if isinstance(draft.body, FirstRouting):
             waited = (draft.decided_at - draft.body.report.received_at).total_seconds()

@@ -1,5 +1,7 @@
 """Every decision routing takes, as pure functions.
 
-``rules`` holds the numbers, ``reach`` who is asked in which order, ``assign`` chooses a centre, ``stream`` turns
+Which centre: ``second_rule`` says it in paragraphs (begin there), with the numbers in ``rules``, what one centre can be
+asked in ``hosts``, who is asked in which order in ``reach``, and why the others were not chosen in ``explaining``.
+``assign`` is the door to it, also for deciding again; ``first_rule`` is what was decided under before. ``stream`` turns
 events into routing records.
 """

@@ -104,7 +104,7 @@ def transferred(
     board: Board,
     day: date,
     *,
-    may_return: bool = False,
+    may_return: bool,
     rule: Rule | FirstRule = RULE,
     tables: Tables = TABLES,
 ) -> Choice:

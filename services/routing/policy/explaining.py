@@ -28,7 +28,7 @@ def explained(q: Question, pick: Pick) -> Explained:
             verdicts[center] = _DECLINED
     if pick.center_id in verdicts:
         verdicts[pick.center_id] = _CHOSEN
-    return tuple(zip(q.board.values(), verdicts.values(), strict=True))
+    return tuple([(seat, verdicts[center]) for center, seat in q.board.items()])
 
 
 def _of_the_asked(q: Question, pick: Pick, answers: Answers) -> dict[str, PassedOver]:
@@ -55,7 +55,9 @@ def _of_home(q: Question, home: Seat) -> PassedOver:
     return PassedOver.FULL if is_full(home, q.case.weight) else PassedOver.BUSIER
 
 
-@lru_cache(maxsize=4096)
-def _as_near(origin: Origin, chosen: str) -> Collection[str]:
+def _ring_of(origin: Origin, chosen: str) -> Collection[str]:
     """The ring the chosen centre is in: nearer ones have no host, or it would not have been chosen."""
     return next((ring for ring in origin.rings if chosen in ring), ())
+
+
+_as_near = lru_cache(maxsize=4096)(_ring_of)  # no decorator: mutation testing leaves out what is decorated

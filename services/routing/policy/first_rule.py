@@ -78,7 +78,7 @@ def _pick(origin: Origin, board: Board, declined: frozenset[str], weight: int, l
         return linked, RoutingReason.LINKED
     if origin.home in asked:
         return _home_or_overflow(board[origin.home], origin.rings, board, asked, weight)
-    return _elsewhere(_reason_without_home(origin, board, declined), origin.rings, board, asked, weight)
+    return _elsewhere(_reason_without_home(origin, declined), origin.rings, board, asked, weight)
 
 
 def _home_or_overflow(home: Seat, rings: Sequence[Ring], board: Board, asked: set[str], weight: int) -> Picked:
@@ -109,7 +109,7 @@ def _elsewhere(reason: RoutingReason, rings: Sequence[Ring], board: Board, asked
     return _least(asked, board, weight), RoutingReason.ALL_FULL
 
 
-def _reason_without_home(origin: Origin, board: Board, declined: frozenset[str]) -> RoutingReason:
+def _reason_without_home(origin: Origin, declined: frozenset[str]) -> RoutingReason:
     if origin.home is None:
         return origin.reason
     return RoutingReason.HOME_DECLINED if origin.home in declined else RoutingReason.HOME_CLOSED
@@ -169,8 +169,7 @@ def _compared(chosen: str, origin: Origin, board: Board, weight: int) -> dict[st
     }
 
 
-@lru_cache(maxsize=4096)
-def _asked_up_to(chosen: str, origin: Origin) -> frozenset[str]:
+def _inside(chosen: str, origin: Origin) -> frozenset[str]:
     """Home and every ring out to the one the chosen centre is in."""
     inner: set[str] = {origin.home} if origin.home is not None else set()
     for ring in origin.rings:
@@ -178,6 +177,9 @@ def _asked_up_to(chosen: str, origin: Origin) -> frozenset[str]:
         if chosen in ring:
             break
     return frozenset(inner)
+
+
+_asked_up_to = lru_cache(maxsize=4096)(_inside)  # no decorator: mutation testing leaves out what is decorated
 
 
 def transferred(to_center_id: str, facts: ReportFacts, board: Board, day: date, *, tables: Tables) -> Choice:

@@ -27,8 +27,7 @@ class Origin(NamedTuple):
     """Every other centre exactly once, nearest ring first."""
 
 
-@lru_cache(maxsize=4096)
-def origin_of(division: str, district: str | None, day: date, tables: Tables = TABLES) -> Origin:
+def _origin(division: str, district: str | None, day: date, tables: Tables = TABLES) -> Origin:
     """The home of a place on a day and the rings round it."""
     homes = centers.home_candidates(division, district, day, tables=tables)
     if len(homes) == 1:
@@ -39,18 +38,21 @@ def origin_of(division: str, district: str | None, day: date, tables: Tables = T
     return Origin(None, reason, rings_from(centers.centers_near(division, day, tables=tables), tables))
 
 
-@cache
-def rings_round(home: str, tables: Tables = TABLES) -> tuple[Ring, ...]:
+def _round(home: str, tables: Tables = TABLES) -> tuple[Ring, ...]:
     """Round a home: across the land border, by ferry or flight, two steps by land, all others."""
     land = centers.neighbours(home, tables=tables)
     by_sea_or_air = centers.linked(home, tables=tables)
     return _disjoint({home}, [land, by_sea_or_air, _land_of(land, tables), centers.CENTER_IDS])
 
 
-@cache
-def rings_from(near: Ring, tables: Tables = TABLES) -> tuple[Ring, ...]:
+def _from(near: Ring, tables: Tables = TABLES) -> tuple[Ring, ...]:
     """Without a home: those named near, those across their land borders, all others."""
     return _disjoint(set(), [near, _land_of(near, tables), centers.CENTER_IDS])
+
+
+# No decorators: mutation testing leaves out what is decorated.
+origin_of = lru_cache(maxsize=4096)(_origin)
+rings_round, rings_from = cache(_round), cache(_from)
 
 
 def _land_of(inner: Iterable[str], tables: Tables) -> Ring:

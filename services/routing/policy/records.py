@@ -4,15 +4,23 @@ from datetime import datetime
 
 from services.routing.model import Choice, Standing
 from services.routing.policy.assign import decision_of
+from shared.centers import TABLES, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
 from shared.events.vocabulary import EndReason, TransferVoid, UpdateKind
 
 
 def rerouted(
-    report_id: str, before: Standing, choice: Choice, facts: ReportFacts, cause: Cause, now: datetime
+    report_id: str,
+    before: Standing,
+    choice: Choice,
+    facts: ReportFacts,
+    cause: Cause,
+    now: datetime,
+    *,
+    tables: Tables = TABLES,
 ) -> ReportRerouted:
-    """A new owner, and with it a new ownership: the only record that makes one."""
+    """A new owner, and with it a new ownership: the only record that makes one. ``tables`` are those it rests on."""
     return ReportRerouted(
         report_id=report_id,
         version=before.version + 1,
@@ -22,7 +30,7 @@ def rerouted(
         decided_at=now,
         received_at=before.received_at,
         previous_center_id=before.center_id,
-        decision=decision_of(choice),
+        decision=decision_of(choice, tables=tables),
         facts=facts,
     )
 

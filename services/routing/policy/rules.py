@@ -52,40 +52,30 @@ class Rule:
     """The terms once the reserve is opened."""
 
 
-RULES: Final[Mapping[int, Rule | FirstRule]] = {
-    1: FIRST_RULE,
-    2: Rule(
-        version=2,
-        weights={Urgency.NORMAL: 10, Urgency.HIGH: 15, Urgency.CRITICAL: 20},
-        harm_extras={
-            HarmType.CHILD_MATERIAL: 10,
-            HarmType.DISTRIBUTION: 5,
-            HarmType.SYNTHESIS: 5,
-            HarmType.DISTRIBUTION_THREAT: 5,
-            HarmType.ONLINE_GROOMING: 5,
-            HarmType.BODY_CAM_PHISHING: 5,
-        },
-        severe_harms=frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING}),
-        severe_per_person=4,
-        threshold_percent=90,
-        margin_points=20,
-        overload_percent=120,
-        guests=Terms(load_percent=80, guest_percent=50),
-        waiting=Terms(load_percent=80, guest_percent=50, unstaffed_too=True),
-        opened=Terms(load_percent=95, guest_percent=75),
-    ),
-}
+RULE: Final = Rule(
+    version=2,
+    weights={Urgency.NORMAL: 10, Urgency.HIGH: 15, Urgency.CRITICAL: 20},
+    harm_extras={
+        HarmType.CHILD_MATERIAL: 10,
+        HarmType.DISTRIBUTION: 5,
+        HarmType.SYNTHESIS: 5,
+        HarmType.DISTRIBUTION_THREAT: 5,
+        HarmType.ONLINE_GROOMING: 5,
+        HarmType.BODY_CAM_PHISHING: 5,
+    },
+    severe_harms=frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING}),
+    severe_per_person=4,
+    threshold_percent=90,
+    margin_points=20,
+    overload_percent=120,
+    guests=Terms(load_percent=80, guest_percent=50),
+    waiting=Terms(load_percent=80, guest_percent=50, unstaffed_too=True),
+    opened=Terms(load_percent=95, guest_percent=75),
+)
+"""Rule 2, under which everything is decided now."""
 
-RULE_VERSION: Final = max(RULES)
-
-
-def _newest() -> Rule:
-    newest = RULES[RULE_VERSION]
-    assert isinstance(newest, Rule)  # noqa: S101  # the newest is no longer rule 1; tells the type checker so
-    return newest
-
-
-RULE: Final = _newest()
+RULES: Final[Mapping[int, Rule | FirstRule]] = {FIRST_RULE.version: FIRST_RULE, RULE.version: RULE}
+RULE_VERSION: Final = RULE.version
 
 _CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
 
@@ -134,14 +124,16 @@ def weight_of(facts: ReportFacts) -> int:
     return case_of(facts).weight
 
 
-@lru_cache(maxsize=8192)
-def _case(answers: Answers, rule: Rule) -> Case:
+def _reckoned(answers: Answers, rule: Rule) -> Case:
     child = _concerns_a_child(answers)
     critical = child or answers.urgency is Urgency.CRITICAL
     if answers.synthetic:
         return Case(0, severe=False, critical=critical, child=child)
     severe = critical or not rule.severe_harms.isdisjoint(answers.harm_types)
     return Case(_weight(answers, rule, critical=critical), severe, critical, child)
+
+
+_case = lru_cache(maxsize=8192)(_reckoned)  # no decorator: mutation testing leaves out what is decorated
 
 
 def _concerns_a_child(answers: Answers) -> bool:

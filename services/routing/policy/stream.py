@@ -14,8 +14,11 @@ from itertools import islice
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
+from services.routing.policy.known import unknown
+from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
+from shared.centers import TABLES, Tables
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import (
@@ -54,35 +57,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:
-    """When a batch is decided. Which tables count is a matter of the day on which a report was received."""
+    """When a batch is decided, and by which tables; which row of them counts, the day of the report's receipt says."""
 
     now: datetime
-
-
-def may_be_forgotten(incoming: Sequence[Incoming], state: PartitionState) -> list[str]:
-    """Reports this batch speaks of that are not remembered and may be known all the same.
-
-    A report received after everything that was forgotten is certainly new: in normal running nothing is looked up.
-    """
-    if state.forgotten_until is None:
-        return []
-    return [
-        one.event.key
-        for one in incoming
-        if one.event.key not in state.standings
-        and (not isinstance(one.event, ReportReceived) or state.may_have_forgotten(one.event.received_at))
-    ]
-
-
-def cases_ahead_of(incoming: Sequence[Incoming], state: PartitionState) -> bool:
-    """Whether a case event speaks of something the log may hold and this state does not: read on before deciding.
-
-    The log is meant, not this batch: somebody else may have routed a report first that this batch holds, and the case
-    is then about that routing.
-    """
-    # Told by the topic first: asking a model's class whether it is another's takes half a microsecond each time.
-    of_cases = [one.event for one in incoming if one.event.TOPIC == CaseEvent.TOPIC]
-    return any(isinstance(event, CaseEvent) and _unknown(event, state) is not None for event in of_cases)
+    tables: Tables = TABLES
 
 
 def decide(
@@ -110,16 +88,9 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
     for report_id, standing in islice(waiting, limit):
         facts = ReportFacts.model_validate_json(standing.facts)
-        choice = choose(facts, desk.board, seoul_day(standing.received_at))
+        choice = choose(facts, desk.board, seoul_day(standing.received_at), tables=moment.tables)
         desk.reroute(report_id, standing, choice, facts, cause, traceparent)
     return desk.outcome.drafts
-
-
-def _unknown(event: CaseEvent, state: PartitionState) -> str | None:
-    standing = state.standings.get(event.report_id)
-    if standing is None:
-        return "unknown_report"
-    return "unknown_ownership" if event.ownership > standing.ownership else None
 
 
 def _before_return(event: CaseEvent, standing: Standing) -> bool:
@@ -141,7 +112,7 @@ class _Desk:
     def take(self, index: int, one: Incoming) -> None:
         match one.event:
             case ReportReceived() as event:
-                self._received(event, one)
+                self._received(index, event, one)
             case ReportEvent(report_id=report_id) if report_id in self._ahead and self._follows(one.event):
                 self.outcome.deferred.append(index)
             case ReportAmended() | ReportMessageLeft() | ReportWithdrawn() | ReportReinstated() as event:
@@ -151,16 +122,24 @@ class _Desk:
 
     def _follows(self, event: Event) -> bool:
         """Whether the log knows the report; a case about one that is only being decided here is judged by the log."""
-        return not isinstance(event, CaseEvent) or _unknown(event, self.state) is None
+        return not isinstance(event, CaseEvent) or unknown(event, self.state) is None
 
     def _standing(self, report_id: str) -> Standing | None:
         return self._ahead.get(report_id) or self.state.standings.get(report_id)
 
-    def _received(self, event: ReportReceived, one: Incoming) -> None:
+    def _received(self, index: int, event: ReportReceived, one: Incoming) -> None:
         if self._standing(event.report_id) is not None:
             self.outcome.repeated += 1
             return
-        choice = choose(event.facts, self.board, seoul_day(event.received_at), linked=self._linked(event.facts))
+        if self._refuse_place(index, event.facts):
+            return
+        choice = choose(
+            event.facts,
+            self.board,
+            seoul_day(event.received_at),
+            linked=self._linked(event.facts),
+            tables=self._moment.tables,
+        )
         standing = first_standing(
             choice.center_id,
             choice.home_center_id,
@@ -169,8 +148,15 @@ class _Desk:
             event.received_at,
             right_of_return=choice.right_of_return,
         )
-        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts)
+        version = self._moment.tables.version
+        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts, version)
         self._write(event.report_id, None, standing, body, one.traceparent)
+
+    def _refuse_place(self, index: int, facts: ReportFacts) -> bool:
+        fault = place_fault(facts, self._moment.tables)
+        if fault is not None:
+            self.outcome.refused.append(Refusal(index, UNKNOWN_DIVISION, fault))
+        return fault is not None
 
     def _linked(self, facts: ReportFacts) -> str | None:
         if not facts.linked_reports:
@@ -192,7 +178,7 @@ class _Desk:
             # The withdrawal never got here (it lies in the dead topic): there is nothing to undo, least of all the
             # closing of a case by its centre.
             self.outcome.void["not_withdrawn"] += 1
-        else:
+        elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
             self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
 
@@ -210,9 +196,9 @@ class _Desk:
 
     def _case(self, index: int, event: CaseEvent, one: Incoming) -> None:
         """What a centre did. The log must know the ownership it names; one that is over makes it void."""
-        unknown = _unknown(event, self.state)
-        if unknown is not None:
-            self.outcome.refused.append(Refusal(index, unknown, f"{event.TYPE} of ownership {event.ownership}"))
+        refused = unknown(event, self.state)
+        if refused is not None:
+            self.outcome.refused.append(Refusal(index, refused, f"{event.TYPE} of ownership {event.ownership}"))
             return
         standing = self._standing(event.report_id)
         if standing is None or event.ownership < standing.ownership:
@@ -257,18 +243,21 @@ class _Desk:
         why = why_void(event.to_center_id, standing.center_id, facts, self.board)
         if why is None:
             day, may_return = seoul_day(standing.received_at), standing.right_of_return
-            choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return)
+            tables = self._moment.tables
+            choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return, tables=tables)
             self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
-            told = records.updated(event.report_id, standing, void, cause, now, facts=facts, why=why)
+            told = records.updated(event.report_id, standing, void, cause, now, why=why)
             self._publish(standing, told, one.traceparent)
 
     def reroute(
         self, report_id: str, standing: Standing, choice: Choice, facts: ReportFacts, cause: Cause, traceparent: str
     ) -> None:
-        event = records.rerouted(report_id, standing, choice, facts, cause, self._moment.now)
+        event = records.rerouted(
+            report_id, standing, choice, facts, cause, self._moment.now, tables=self._moment.tables
+        )
         self._publish(standing, event, traceparent)
 
     def _publish(self, before: Standing, event: RoutingEvent, traceparent: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from services.intake.model.submission import Submission
 from services.intake.policy import lodging
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.refusals import REFUSED
 from services.intake.store import documents
 from shared.metrics import exposition
 from shared.sealing import Keyring
@@ -166,6 +167,34 @@ async def test_refusals_leave_no_trace(desk: Desk) -> None:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
     assert await desk.collection.count_documents({}) == 0
     assert await all_logs(desk.bus_settings) == 0
+
+
+@pytest.mark.parametrize(
+    ("place", "field", "reason", "choices"),
+    [
+        ({"division": "atlantis"}, "division", "unknown_division", ["busan", "jeonnam-gwangju", "overseas", "unknown"]),
+        ({"division": "광주"}, "division", "ambiguous_division", ["gwangju", "gyeonggi"]),
+        ({"division": "고성군"}, "division", "ambiguous_division", ["gangwon", "gyeongnam"]),
+        ({"division": "jeonnam-gwangju", "district": "26110"}, "district", "unknown_district", ["12210", "12870"]),
+    ],
+)
+async def test_a_place_that_cannot_be_resolved_is_asked_back_and_counted_by_reason(
+    desk: Desk, place: dict[str, str], field: str, reason: str, choices: list[str]
+) -> None:
+    refused = REFUSED.labels(reason)._value
+    before = refused.get()
+    answer = await desk.lodge({**LEAST, **place})
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "invalid")
+    assert [(error["field"], error["reason"]) for error in problem["errors"]] == [(field, reason)]
+    assert all(choice in problem["detail"] for choice in choices)
+    assert place[field] not in answer.text
+    page = await desk.http.post("/?lang=ko", data={"role": "victim", "harm_types": "other", **place})
+    assert page.status_code == 422
+    assert f'href="#{field}"' in page.text
+    assert all(f'value="{choice}"' in page.text for choice in choices if choice != "gwangju")
+    assert refused.get() == before + 2
+    assert await desk.collection.count_documents({}) == 0
 
 
 async def test_receipts_that_do_not_exist_and_mistyped_ones_are_answered_alike(desk: Desk) -> None:

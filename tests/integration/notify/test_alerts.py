@@ -68,7 +68,9 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     bench = await start()
     duty = {"state": "open", "staff_on_duty": 0}
     answer = await bench.duty("gwangju", **duty)
-    assert (answer.status_code, answer.json()["staff_on_duty"]) == (200, 0)
+    assert (answer.status_code, answer.json()["staff_on_duty"], answer.json()["state"]) == (200, 0, "unstaffed")
+    refused = await bench.duty("gwangju", state="unstaffed", staff_on_duty=2)
+    assert (refused.status_code, refused.json()["code"]) == (422, "people_on_duty")
     assert (await bench.duty("gwangju", **duty)).json()["center_version"] == 1
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) == 2)

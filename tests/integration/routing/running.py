@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.local import processes
 from deploy.local.ports import free_port
 from shared.bus.publisher import Publisher
 from shared.centers import CENTER_IDS, TABLES
@@ -45,14 +46,25 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: 
 class Process:
     """One routing process; killed and stopped at will."""
 
-    def __init__(self, bus: BusSettings, store: StoreSettings, log: Path, **env: str) -> None:
+    def __init__(
+        self,
+        bus: BusSettings,
+        store: StoreSettings,
+        log: Path,
+        *,
+        module: Sequence[str] = ("services.routing",),
+        **env: str,
+    ) -> None:
+        """``module`` is what is run, with its arguments; ``env`` are settings beyond the usual ones."""
         self.port = free_port()
         self._log = log
+        self._module = module
         self._env = {
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
             "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
             "KAFKA_TOPIC_PARTITIONS": str(bus.topic_partitions),
+            "KAFKA_REPLICATION_FACTOR": str(bus.replication_factor),
             "MONGODB_URI": store.uri.get_secret_value(),
             "MONGODB_DATABASE_PREFIX": store.database_prefix,
             "ROUTING_PORT": str(self.port),
@@ -63,10 +75,8 @@ class Process:
         self.child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", "services.routing"], cwd=ROOT, env=self._env, stdout=log, stderr=log
-            )
+        # It ends with this process, however that ends.
+        self.child = processes.start([sys.executable, "-m", *self._module], log=self._log, env=self._env, cwd=ROOT)
 
     def ended(self) -> int | None:
         return self.child.poll() if self.child is not None else None
@@ -92,13 +102,11 @@ def keys_file(folder: Path) -> Path:
     return file
 
 
-class Traffic:
-    """Makes events as intake and notify would, and publishes them."""
+class Maker:
+    """Makes events as intake and notify would."""
 
-    def __init__(self, publisher: Publisher, seed: int) -> None:
-        self._publisher = publisher
+    def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._center_versions: dict[str, int] = {}
         self.reports: list[str] = []
 
     def new_id(self) -> str:
@@ -142,6 +150,15 @@ class Traffic:
             offer_id=f"o{case_version}",
             to_center_id=to,
         )
+
+
+class Traffic(Maker):
+    """Publishes them, too."""
+
+    def __init__(self, publisher: Publisher, seed: int) -> None:
+        super().__init__(seed)
+        self._publisher = publisher
+        self._center_versions: dict[str, int] = {}
 
     async def send(self, *events: Event) -> None:
         await self._publisher.publish([record_of(event) for event in events])

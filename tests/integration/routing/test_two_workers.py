@@ -63,7 +63,7 @@ class Table:
             topic_name(self._settings, ROUTINGS),
             routings,
             cases,
-            recalling=Recalling(nothing_copied, routings),
+            recalling=Recalling(nothing_copied, routings, SystemClock()),
             archive=nothing_copied,
             snapshots=FakeSnapshots(),
         )

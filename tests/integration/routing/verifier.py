@@ -8,41 +8,16 @@ prints the audit and fails if it is not sound.
 import asyncio
 import json
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from tests.integration.routing.fold import Told, fold
+from tests.integration.routing.records import Line, read_everything
+from tests.integration.routing.recount import left_at_closed, wrong_loads
 
-WEIGHTS = {"normal": 10, "high": 15, "critical": 20}
-HEAVY = {"distribution", "synthesis", "distribution_threat", "online_grooming", "body_cam_phishing"}
-"""Harms that add half a normal case; material of a child adds a whole one."""
-LIMIT_S = 120.0
-
-
-class Line(NamedTuple):
-    """One raw record."""
-
-    topic: str
-    partition: int
-    offset: int
-    type: str
-    id: str
-    body: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Owned:
-    """A report as the accepted records leave it."""
-
-    version: int
-    ownership: int
-    owner: str
-    intake_version: int
-    weight: int
-    synthetic: bool
-    ended: str | None = None
-    partition: int = 0
+__all__ = ["Audit", "Line", "audit", "read_everything", "verify"]
+_AT_MOST = 10
 
 
 @dataclass(slots=True)
@@ -57,224 +32,124 @@ class Audit:
     """Records that came second; harmless, because every reader ignores them."""
     ignored_other_owner: int = 0
     """Of these, how many named another owner than the record that counts."""
-    garbage: int = 0
     moved_by_closing: int = 0
     transfers: int = 0
     transfers_done: int = 0
     transfers_void: int = 0
+    """Not carried out: told so, or answered by a newer ownership or the end of the report."""
+    transfers_told_void: int = 0
+    transfers_refused: int = 0
+    """To organisations that do not exist: in the dead topic, with that reason."""
     owners: dict[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """Reports received that nobody owns."""
     alien: list[str] = field(default_factory=list)
     """Reports owned that were never received."""
+    dead: list[str] = field(default_factory=list)
+    """Good records in a dead topic: refused though nothing is wrong with them."""
     in_two_partitions: list[str] = field(default_factory=list)
     holes: list[str] = field(default_factory=list)
     """Records whose predecessor is not in the log before them."""
     wrong_previous: list[str] = field(default_factory=list)
     """Moves that name another previous owner than the log, or skip an ownership."""
     declined_owner: list[str] = field(default_factory=list)
+    closed_owner: list[str] = field(default_factory=list)
+    """Decisions for a centre that was closed by their own account."""
     after_the_end: list[str] = field(default_factory=list)
     """Records that an ended report may not have: only what came from intake may follow, and what brings it back."""
+    passed_on_twice: list[str] = field(default_factory=list)
+    """Events that led to more than one accepted record."""
     transfers_lost: list[str] = field(default_factory=list)
     """Accepted under the ownership that is still current, and not carried out."""
     transfers_twice: list[str] = field(default_factory=list)
     not_passed_on: list[str] = field(default_factory=list)
     """Reports of which the newest intake version is not in the log."""
-    loads_wrong: list[int] = field(default_factory=list)
-    """Partitions whose newest published sums differ from a recount up to their offset, or do not reach the end."""
+    left_at_closed: list[str] = field(default_factory=list)
+    """Reports that wait for somebody at a centre that is closed."""
+    loads_wrong: list[str] = field(default_factory=list)
+    """Partitions whose newest published sums differ from a recount, or do not reach the end."""
 
     @property
     def complete(self) -> bool:
         """Everything has been dealt with: nothing is missing and nothing waits."""
-        return not (self.missing or self.not_passed_on or self.transfers_lost)
+        return not (self.missing or self.not_passed_on or self.transfers_lost or self.left_at_closed)
+
+    @property
+    def faults(self) -> list[str]:
+        """Every broken promise, with its culprits."""
+        found = asdict(self)
+        return [f"{name}: {', '.join(map(str, x))}" for name, x in found.items() if isinstance(x, list) and x]
 
     @property
     def sound(self) -> bool:
         """Every promise about ownership holds."""
-        found = asdict(self)
-        return not any(found[name] for name in found if isinstance(found[name], list))
+        return not self.faults
 
 
-async def read_everything(bootstrap: str, prefix: str, partitions: int) -> list[Line]:
-    """All records of reports, routings, cases and loads, in log order within a partition."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest")
-    await consumer.start()
-    try:
-        places = [
-            TopicPartition(f"{prefix}{t}", p) for t in ("reports", "routings", "cases") for p in range(partitions)
-        ]
-        places.append(TopicPartition(f"{prefix}loads", 0))
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        lines: list[Line] = []
-        async with asyncio.timeout(LIMIT_S):
-            while any([await consumer.position(place) < ends[place] for place in places]):
-                for place, records in (await consumer.getmany(timeout_ms=200)).items():
-                    lines += [line for r in records if (line := _line(place, r, prefix))]
-        return lines
-    finally:
-        await consumer.stop()
-
-
-def _line(place: TopicPartition, record: Any, prefix: str) -> Line | None:
-    headers = {name: value for name, value in record.headers if value is not None}
-    try:
-        body = json.loads(record.value)
-        kind, ident = headers["ce_type"].decode(), headers["ce_id"].decode()
-        topic = place.topic.removeprefix(prefix)
-        return Line(topic, place.partition, record.offset, kind, ident, body if isinstance(body, dict) else {})
-    except (ValueError, KeyError, TypeError):
-        return None
-
-
-def audit(lines: list[Line]) -> Audit:
+def audit(lines: Sequence[Line]) -> Audit:
     """Judge what was read."""
-    found = Audit()
-    received = {x.body["report_id"]: x for x in lines if x.type == "report.received.v1"}
-    stands, history, by_cause = _ownership(lines, found)
-    found.reports, found.owned = len(received), len(stands)
-    found.owners = dict(sorted(Counter(o.owner for o in stands.values()).items()))
-    found.missing = sorted(set(received) - set(stands))[:10]
-    found.alien = sorted(set(stands) - set(received))[:10]
-    _passed_on(lines, stands, found)
-    _transfers(lines, stands, by_cause, found)
-    _loads(lines, history, found)
+    told, found = fold(lines), Audit()
+    received = {x.body["report_id"] for x in lines if x.topic == "reports" and x.type == "report.received.v1"}
+    for name in ("records", "accepted", "ignored", "ignored_other_owner", "moved_by_closing"):
+        setattr(found, name, getattr(told, name))
+    found.reports, found.owned = len(received), len(told.stands)
+    found.owners = dict(sorted(Counter(o.owner for o in told.stands.values()).items()))
+    found.missing = sorted(received - told.stands.keys())
+    found.alien = sorted(told.stands.keys() - received)
+    for name in ("in_two_partitions", "holes", "wrong_previous", "declined_owner", "closed_owner", "after_the_end"):
+        setattr(found, name, getattr(told, name))
+    found.not_passed_on = _not_passed_on(lines, told)
+    found.passed_on_twice = sorted(f"{report} by {event}" for (report, event), n in told.causes.items() if n > 1)
+    _transfers(lines, told, found)
+    found.dead += [f"{x.type} {x.id}: {x.dead_reason}" for x in lines if x.topic == "reports.dead"]
+    found.left_at_closed = left_at_closed(lines, told)
+    found.loads_wrong = wrong_loads(lines, told)
+    for name, value in asdict(found).items():
+        if isinstance(value, list):
+            setattr(found, name, value[:_AT_MOST])
     return found
 
 
-def _ownership(
-    lines: list[Line], found: Audit
-) -> tuple[dict[str, Owned], dict[int, list[tuple[int, str, Owned]]], Counter[str]]:
-    """The first record of each version counts, and only if its predecessor lies before it."""
-    stands: dict[str, Owned] = {}
-    first: dict[tuple[str, int], str] = {}
-    history: dict[int, list[tuple[int, str, Owned]]] = defaultdict(list)
-    causes: Counter[str] = Counter()
-    places: dict[str, set[int]] = defaultdict(set)
-    for line in sorted((x for x in lines if x.topic == "routings"), key=lambda x: (x.partition, x.offset)):
-        found.records += 1
-        report, version = line.body["report_id"], line.body["version"]
-        places[report].add(line.partition)
-        owner = line.body["decision"]["center_id"] if "decision" in line.body else line.body["center_id"]
-        if (report, version) in first:
-            found.ignored += 1
-            found.ignored_other_owner += first[report, version] != owner
-            continue
-        if version > 1 and (report, version - 1) not in first:
-            found.holes.append(f"{report}/{version}")
-            continue
-        first[report, version] = owner
-        found.accepted += 1
-        if line.body["cause"]["kind"] == "case_event" and line.body.get("kind") != "transfer_void":
-            causes[line.body["cause"]["event_id"]] += 1
-        stands[report] = _next(line, stands.get(report), owner, found)
-        history[line.partition].append((line.offset, report, stands[report]))
-    found.in_two_partitions = [report for report, seen in places.items() if len(seen) > 1][:10]
-    return stands, history, causes
-
-
-def _next(line: Line, before: Owned | None, owner: str, found: Audit) -> Owned:
-    body = line.body
-    facts = body.get("facts")
-    if owner in (facts or {}).get("declined_centers", ()) and line.type == "report.routed.v1":
-        found.declined_owner.append(body["report_id"])
-    if before is None:
-        wrong = body["ownership"] != 1
-    elif line.type == "report.rerouted.v1":
-        wrong = body["previous_center_id"] != before.owner or body["ownership"] != before.ownership + 1
-        found.moved_by_closing += body["cause"]["kind"] == "center_closed"
-    else:
-        wrong = body["ownership"] != before.ownership or owner != before.owner
-    if wrong:
-        found.wrong_previous.append(f"{body['report_id']}/{body['version']}")
-    ended = before.ended if before else None
-    if not _may_follow(ended, line):
-        found.after_the_end.append(f"{body['report_id']}/{body['version']}")
-    if line.type == "report.ended.v1":
-        ended = body["reason"]
-    elif body.get("kind") in {"reopened", "reinstated"}:
-        ended = None
-    return Owned(
-        version=body["version"],
-        ownership=body["ownership"],
-        owner=owner,
-        intake_version=body["intake_version"],
-        weight=weigh(facts) if facts else before.weight if before else 0,
-        synthetic=facts["synthetic"] if facts else before.synthetic if before else False,
-        ended=ended,
-        partition=line.partition,
-    )
-
-
-def weigh(facts: dict[str, Any]) -> int:
-    """What a report adds to its owner's load: a child's is critical whatever it says, the heaviest harm adds to it."""
-    harms, why = facts["harm_types"], facts["urgency_reasons"]
-    material = "child_material" in harms
-    child = material or "child_material" in why or "under_14" in why or facts.get("age_band") == "under_14"
-    extra = 10 if material else 5 if HEAVY.intersection(harms) else 0
-    return WEIGHTS["critical" if child else facts["urgency"]] + extra
-
-
-def _may_follow(ended: str | None, line: Line) -> bool:
-    """A closed report may be withdrawn or reopened, a withdrawn one reinstated; amendments and messages go on."""
-    kind = line.body.get("kind") or line.body.get("reason") or line.type
-    if ended is None:
-        return kind not in {"reopened", "reinstated"}
-    back = {"closed": {"reopened", "withdrawn"}, "withdrawn": {"reinstated"}}[ended]
-    return kind in {"amended", "message_left", *back}
-
-
-def _passed_on(lines: list[Line], stands: dict[str, Owned], found: Audit) -> None:
+def _not_passed_on(lines: Sequence[Line], told: Told) -> list[str]:
     newest: dict[str, int] = {}
     for line in lines:
         if line.topic == "reports" and "intake_version" in line.body:
             report = line.body["report_id"]
             newest[report] = max(newest.get(report, 0), line.body["intake_version"])
-    late = [r for r, version in newest.items() if r in stands and stands[r].intake_version < version]
-    found.not_passed_on = sorted(late)[:10]
+    return sorted(r for r, v in newest.items() if r in told.stands and told.stands[r].intake_version < v)
 
 
-def _transfers(lines: list[Line], stands: dict[str, Owned], causes: Counter[str], found: Audit) -> None:
-    accepted = {x.id: x for x in lines if x.type == "case.transfer_accepted.v1"}
-    told_void = {x.body["cause"].get("event_id") for x in lines if x.body.get("kind") == "transfer_void"}
+def _transfers(lines: Sequence[Line], told: Told, found: Audit) -> None:
+    """Each acceptance was carried out once, told void, overtaken, or refused because nobody has that name."""
+    accepted = {x.id: x for x in lines if x.topic == "cases" and x.type == "case.transfer_accepted.v1"}
     found.transfers = len(accepted)
+    centers = {c["center_id"] for x in lines if x.type == "report.routed.v1" for c in x.body["decision"]["candidates"]}
+    refused = {x.id: x for x in lines if x.topic == "cases.dead"}
     for ident, line in accepted.items():
-        owned = stands.get(line.body["report_id"])
-        if causes[ident] == 1:
-            found.transfers_done += 1
-        elif causes[ident] > 1:
+        report = line.body["report_id"]
+        nobody = ident in refused and line.body["to_center_id"] not in {*centers, "central"}
+        if nobody:
+            del refused[ident]
+        done = told.causes[report, ident]
+        found.transfers_told_void += told.void[ident]
+        if done + told.void[ident] > 1:
             found.transfers_twice.append(ident)
-        elif ident in told_void or (owned is not None and (owned.ownership > line.body["ownership"] or owned.ended)):
+        elif nobody and not done:
+            found.transfers_refused += 1
+        elif done:
+            found.transfers_done += 1
+        elif told.void[ident] or _overtaken(line, told):
             found.transfers_void += 1
         else:
             found.transfers_lost.append(ident)
+    found.dead += [f"{x.type} {x.id}: {x.dead_reason}" for x in refused.values()]
 
 
-def _loads(lines: list[Line], history: dict[int, list[tuple[int, str, Owned]]], found: Audit) -> None:
-    newest: dict[int, Line] = {}
-    for line in lines:
-        if line.topic == "loads":
-            known = newest.get(line.body["partition"])
-            if known is None or line.body["upto"] >= known.body["upto"]:
-                newest[line.body["partition"]] = line
-    ends = {p: max(x.offset for x in lines if x.topic == "routings" and x.partition == p) + 1 for p in history}
-    for partition, steps in history.items():
-        told = newest.get(partition)
-        at = {report: owned for offset, report, owned in steps if told is None or offset < told.body["upto"]}
-        sums = {c: w for c, w in _recount(at).items() if w != (0, 0)}
-        said = {c: (x["open_cases"], x["weighted"]) for c, x in (told.body["loads"] if told else {}).items()}
-        if told is None or told.body["upto"] != ends[partition] or sums != said:
-            found.loads_wrong.append(partition)
-
-
-def _recount(stands: dict[str, Owned]) -> dict[str, tuple[int, int]]:
-    sums: dict[str, tuple[int, int]] = {}
-    for owned in stands.values():
-        if owned.ended is None and not owned.synthetic:
-            count, weight = sums.get(owned.owner, (0, 0))
-            sums[owned.owner] = (count + 1, weight + owned.weight)
-    return sums
+def _overtaken(line: Line, told: Told) -> bool:
+    """Whether the stream answers an acceptance by itself: a newer ownership, or the report's end under the same one."""
+    report, ownership = line.body["report_id"], line.body["ownership"]
+    owned = told.stands.get(report)
+    return owned is not None and (owned.ownership > ownership or (report, ownership) in told.ended_under)
 
 
 async def verify(bootstrap: str, prefix: str, partitions: int) -> Audit:

@@ -133,7 +133,10 @@ def _routing() -> Asks:
     return {
         ("routing", "GET", "/api/v1/decisions/{report_id}"): (ask(200, path=_REPORT, whose=OWNER),),
         ("routing", "GET", "/api/v1/centers"): (ask(200),),
+        ("routing", "GET", "/api/v1/centers/live"): (ask(200, whose=CENTRAL),),
+        ("routing", "GET", "/api/v1/centers/live/stream"): (ask(200, whose=CENTRAL),),
         ("routing", "GET", "/"): (ask(200),),
+        ("routing", "GET", "/live"): (ask(200, whose=CENTRAL),),
         ("routing", "GET", "/decisions"): (ask(303, query=_REPORT),),
         ("routing", "GET", "/decisions/{report_id}"): (ask(200, path=_REPORT, whose=OWNER),),
     }

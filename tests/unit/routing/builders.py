@@ -63,11 +63,18 @@ def incoming(event: Event, source: str = "intake") -> Incoming:
     return Incoming(event, event_id(source, event.TYPE, event.key, event.sequence), TRACE)
 
 
+PLACES: list[tuple[str, str | None]] = [(division, None) for division in (*TABLES.divisions, *TABLES.elsewhere)]
+PLACES += [("jeonnam-gwangju", district.code) for district in districts_of("jeonnam-gwangju")]
+
+
+def facts_at(place: tuple[str, str | None], **more: Any) -> ReportFacts:
+    return facts(place[0], district=place[1], **more)
+
+
 def any_facts() -> st.SearchStrategy[ReportFacts]:
     return st.builds(
-        facts,
-        division=st.sampled_from([*TABLES.divisions, *TABLES.elsewhere]),
-        district=st.none() | st.sampled_from([d.code for d in districts_of("jeonnam-gwangju")]),
+        facts_at,
+        place=st.sampled_from(PLACES),
         urgency=st.sampled_from(["normal", "high", "critical"]),
         urgency_reasons=st.sampled_from([["none_of_these"], ["under_14"], ["child_material", "threatened"]]),
         age_band=st.sampled_from(["unknown", "under_14", "30s"]),

@@ -1,5 +1,6 @@
 """A log in memory with what matters of Kafka's: order, offsets, and a writer that may lose its answer."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -77,6 +78,9 @@ class FakeCopy:
         self._log = log
         self.reached: dict[int, Copied] = {}
         self.away = False
+        self.silent = False
+        """Whether it takes questions and never answers."""
+        self.questions = 0
         self.asked: list[str] = []
 
     def catch_up(self, partition: int = 0) -> int:
@@ -87,6 +91,9 @@ class FakeCopy:
 
     async def copied(self, partitions: Iterable[int]) -> dict[int, Copied]:
         self._there()
+        self.questions += 1
+        if self.silent:
+            await asyncio.Event().wait()
         return {p: self.reached[p] for p in partitions if p in self.reached}
 
     async def histories(self, report_ids: Sequence[str]) -> dict[str, list[Entry]]:
@@ -146,7 +153,7 @@ class Place:
             "routings",
             self.routings,
             self.cases,
-            recalling=Recalling(self.copy, self.routings),
+            recalling=Recalling(self.copy, self.routings, self.clock),
             archive=self.copy,
             snapshots=self.snapshots,
         )

@@ -1,5 +1,6 @@
 """The doors to the rule: numbers, linked reports, rings, transfers, deciding again. Who gets what: ``decisions/``."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,10 +15,13 @@ from services.routing.policy.assign import (
     replay,
     seoul_day,
     transferred,
+    utilisation,
 )
+from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.reach import origin_of, rings_from, rings_round
-from services.routing.policy.rules import RULE, RULE_VERSION, RULES, is_critical, is_severe, weight_of
-from shared.centers import CENTER_IDS, TABLE_VERSION
+from services.routing.policy.rules import RULE, RULE_VERSION, RULES, Rule, is_critical, is_severe, weight_of
+from shared.centers import CENTER_IDS, TABLE_VERSION, TABLES
+from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason
 from tests.unit.routing.builders import DAY, board, facts, full
 
@@ -164,15 +168,15 @@ def test_a_transfer_leaves_the_right_of_return_or_uses_it(
 
 
 def test_a_transfer_looks_at_nothing_but_says_how_full_it_finds_the_centre() -> None:
-    choice = transferred("jeju", facts("busan"), board(full()), DAY)
+    choice = transferred("jeju", facts("busan"), board(full()), DAY, may_return=False)
     assert (choice.over_capacity, choice.copy_central, [why for _, why in choice.candidates]) == (
         True,
         False,
         [PassedOver.CHOSEN],
     )
-    assert transferred("jeju", facts("busan", age_band="under_14"), board(), DAY).copy_central
-    assert transferred("jeju", facts("overseas"), board(), DAY).copy_central
-    central = transferred("central", facts("overseas"), board(), DAY)
+    assert transferred("jeju", facts("busan", age_band="under_14"), board(), DAY, may_return=False).copy_central
+    assert transferred("jeju", facts("overseas"), board(), DAY, may_return=False).copy_central
+    central = transferred("central", facts("overseas"), board(), DAY, may_return=False)
     assert (central.candidates, central.over_capacity, central.copy_central) == ((), False, False)
 
 
@@ -206,6 +210,7 @@ def test_what_rule_2_recorded_is_read_as_rule_1_would_have_seen_it() -> None:
     assert assign(told, at, DAY).center_id == "busan"
     first = decide_again(assign(told, at, DAY), told, DAY, 1)
     assert (first.center_id, first.reason) == ("gyeongnam", RoutingReason.HOME_FULL_NEIGHBOUR)
+    assert [c.capacity for c in first.candidates if c.center_id in {"busan", "ulsan"}] == [0, 450]
 
 
 def test_a_linked_centre_that_rule_1_chose_is_asked_again() -> None:
@@ -213,3 +218,69 @@ def test_a_linked_centre_that_rule_1_chose_is_asked_again() -> None:
     assert (first.reason, first.linked_center_id) == (RoutingReason.LINKED, None)
     assert replay(first, facts("busan"), DAY) == first
     assert decide_again(first, facts("busan"), DAY, 2).center_id == "jeju"
+
+
+def homes(decision: Decision) -> tuple[str | None, str]:
+    return decision.home_center_id, decision.table_version
+
+
+MERGED = facts("jeonnam-gwangju", district="12240")
+BEFORE, AFTER = date(2026, 6, 30), date(2026, 7, 1)
+OTHER = replace(
+    TABLES,
+    version="other",
+    catchments=tuple(replace(c, center="jeju") if c.division == "busan" else c for c in TABLES.catchments),
+)
+"""The same tables, but that Jeju is home to Busan."""
+
+
+@pytest.mark.parametrize("rule", [RULES[1], RULES[2]])
+def test_day_and_tables_are_arguments_of_every_decision_and_of_its_repetition(rule: Rule | FirstRule) -> None:
+    told = facts("busan")
+    for decision in (
+        assign(told, board(), DAY, rule=rule, tables=OTHER),
+        decision_of(transferred("ulsan", told, board(), DAY, may_return=True, rule=rule, tables=OTHER), rule, OTHER),
+    ):
+        assert homes(decision) == ("jeju", "other")
+        assert replay(decision, told, DAY, tables=OTHER) == decision
+        assert homes(replay(decision, told, DAY)) == ("busan", TABLE_VERSION)
+        assert decide_again(decision, told, DAY, 3 - rule.version, tables=OTHER).home_center_id == "jeju"
+    for day, home in ((BEFORE, None), (AFTER, "gwangju")):
+        decided = assign(MERGED, board(), day, rule=rule)
+        moved = decision_of(transferred("ulsan", MERGED, board(), day, may_return=True, rule=rule), rule)
+        assert (decided.home_center_id, moved.home_center_id) == (home, home)
+        assert replay(decided, MERGED, day) == decided
+        assert replay(moved, MERGED, day) == moved
+        assert replay(decided, MERGED, DAY).home_center_id == "gwangju"
+
+
+def test_tables_say_who_is_near() -> None:
+    centers = dict(TABLES.centers)
+    centers["busan"] = replace(centers["busan"], land=("incheon",), sea_air=("sejong",))
+    centers["incheon"] = replace(centers["incheon"], land=("daegu",))
+    other = replace(TABLES, centers=centers)
+    assert rings_round("busan", other)[:3] == (("incheon",), ("sejong",), ("daegu",))
+    assert origin_of("busan", None, DAY, other) == ("busan", RoutingReason.HOME, rings_round("busan", other))
+    near = tuple(replace(c, near=("busan",)) if c.division == "seoul" else c for c in TABLES.catchments)
+    seoul = origin_of("seoul", None, DAY, replace(other, catchments=near))
+    assert (seoul.home, seoul.rings[:2]) == (None, (("busan",), ("incheon",)))
+
+
+def test_the_numbers_are_an_argument() -> None:
+    heavy = replace(RULE, weights=dict.fromkeys(RULE.weights, 460))
+    assert assign(facts("busan"), board(), DAY, rule=heavy).over_capacity
+    assert transferred("jeju", facts("busan"), board(), DAY, may_return=False, rule=heavy).over_capacity
+    assert not transferred("jeju", facts("busan"), board(), DAY, may_return=False).over_capacity
+
+
+def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
+    used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
+    assert (used, type(used)) == (666_666, int)
+    assert utilisation(board(capacity=0)["busan"], 0) > utilisation(board({"busan": 9999}, capacity=1)["busan"], 0)
+
+
+def test_a_transfer_is_weighed_by_the_rule_it_is_decided_again_under() -> None:
+    told = facts("busan", harm_types=["distribution"])
+    second = decision_of(transferred("jeju", told, board({"jeju": 440}), DAY, may_return=False))
+    assert second.over_capacity
+    assert not decide_again(second, told, DAY, 1).over_capacity

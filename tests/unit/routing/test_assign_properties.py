@@ -12,7 +12,7 @@ from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
-from tests.integration.routing import verifier
+from tests.integration.routing import weights
 from tests.unit.routing.builders import DAY, any_board, any_facts, busy_board
 
 BOARDS = any_board() | busy_board()
@@ -209,4 +209,4 @@ def test_two_centres_never_swap_cases_on_one_board(facts: ReportFacts, board: Bo
 def test_whoever_recounts_weighs_alike(facts: ReportFacts) -> None:
     told = facts.model_copy(update={"synthetic": False})
     written = told.model_dump(mode="json")
-    assert verifier.weigh(written) == ledger.weight_of(written) == weight_of(told)
+    assert weights.weight_of(written) == ledger.weight_of(written) == weight_of(told)

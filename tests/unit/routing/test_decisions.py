@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from shared.centers import CENTER_IDS, TABLES
 from shared.events.vocabulary import PassedOver, RoutingReason
@@ -77,3 +78,9 @@ def test_a_file_that_is_no_list_is_refused(tmp_path: Any) -> None:
     path.write_text("case: one")
     with pytest.raises(BadTable, match=r"y\.yaml: a table is a list"):
         read(path)
+
+
+def test_the_example_in_the_readme_is_decided_as_it_says() -> None:
+    text = (FOLDER / "README.md").read_text("utf-8")
+    (told,) = yaml.safe_load(text.split("```yaml")[1].split("```")[0])
+    assert parse(told, "README").differences() == []

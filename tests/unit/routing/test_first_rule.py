@@ -1,10 +1,12 @@
 """Rule 1, case by case. It is frozen: these are the decisions that were made under it."""
 
 from functools import partial
+from typing import Any
 
 import pytest
 
 from services.routing.policy import assign as doors
+from services.routing.policy.first_rule import utilisation
 from services.routing.policy.rules import RULES
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import PassedOver, RoutingReason
@@ -156,3 +158,35 @@ def test_linked_reports_part_when_that_centre_is_closed_or_declined() -> None:
 )
 def test_what_concerns_a_child_goes_to_central_in_copy(child: dict[str, object]) -> None:
     assert assign(facts("busan", **child), board(), DAY).copy_central
+
+
+@pytest.mark.parametrize(
+    ("division", "told", "to", "loads", "expected"),
+    [
+        ("busan", {}, "jeju", {}, ("busan", False, False, ["chosen"])),
+        ("busan", {}, "jeju", {"jeju": 450}, ("busan", True, False, ["chosen"])),
+        ("busan", {}, "jeju", {"jeju": 440}, ("busan", False, False, ["chosen"])),
+        ("busan", {"age_band": "under_14"}, "jeju", {}, ("busan", False, True, ["chosen"])),
+        ("overseas", {}, "jeju", {}, (None, False, True, ["chosen"])),
+        ("overseas", {}, "central", {}, (None, False, False, [])),
+        ("jeonnam-gwangju", {"district": "12240"}, "jeju", {}, ("gwangju", False, False, ["chosen"])),
+    ],
+)
+def test_a_transfer_was_recorded_and_looked_at_nothing(
+    division: str, told: dict[str, Any], to: str, loads: dict[str, int], expected: tuple[object, ...]
+) -> None:
+    choice = doors.transferred(to, facts(division, **told), board(loads), DAY, may_return=False, rule=RULES[1])
+    verdicts = [str(why) for _, why in choice.candidates]
+    assert (choice.home_center_id, choice.over_capacity, choice.copy_central, verdicts) == expected
+    assert (choice.center_id, choice.reason) == (to, RoutingReason.TRANSFER_ACCEPTED)
+    assert not choice.right_of_return
+
+
+def test_room_for_exactly_one_more_is_room() -> None:
+    decision = assign(facts("busan"), board(full() | {"jeju": 440, "daegu": 440}), DAY)
+    assert (decision.center_id, why(decision.candidates)["daegu"]) == ("jeju", PassedOver.OUT_OF_REACH)
+
+
+def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
+    used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
+    assert (used, type(used)) == (666_666, int)

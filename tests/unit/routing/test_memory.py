@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from services.routing.handlers import recalling
 from services.routing.handlers.recounting import Recounter
 from services.routing.projection import PartitionState
 from services.routing.store import Copied
@@ -97,6 +98,23 @@ async def test_with_the_store_away_the_log_itself_is_asked() -> None:
     table.place.copy.away = False
     table.assert_true()
     assert table.place.routings.events()[-1].report_id == report_id(1)
+
+
+async def test_a_silent_store_is_waited_for_once_and_asked_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recalling, "COPY_SECONDS", 0.01)
+    table = await filled()
+    copy, clock = table.place.copy, table.place.clock
+    copy.silent, copy.questions = True, 0
+    for number in (1, 2, 3):
+        async with asyncio.timeout(5):
+            await table.send(table.about(number, "close", clock.now()))
+        assert table.place.routings.events()[-1].report_id == report_id(number)
+    assert copy.questions == 1
+    copy.silent = False
+    await clock.advance(recalling.AWAY_SECONDS)
+    await table.send(table.about(4, "close", clock.now()))
+    assert copy.asked[-1] == report_id(4)
+    table.assert_true()
 
 
 async def test_a_copy_that_lost_records_is_not_believed() -> None:

@@ -1,91 +1,36 @@
 """The pages as they are sent: who sees what, every text in the reader's language, what came after a decision."""
 
 import html
-from collections.abc import Sequence
-from typing import Any
+import re
+from typing import Any, Final
 
 import httpx
 import pytest
 
-from services.routing.handlers.copying import entry_of
-from services.routing.handlers.loads import LoadView
-from services.routing.main import HERE, application
-from services.routing.policy.stream import Outcome, moves
-from services.routing.projection import PartitionState, RoutingEvent
+from services.routing import sentences
+from services.routing.explaining import Explainer
+from services.routing.main import HERE
+from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
-from services.routing.store import Entry
-from services.routing.words import ENDS, MOVES, UPDATES, VOIDS
+from services.routing.words import VOIDS
 from shared.centers import CENTER_IDS, center
-from shared.clock import ManualClock
-from shared.events.cases import CaseClosed, CaseReopened
-from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.events.reports import ReportAmended
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
 from shared.web.app import create_app
 from shared.web.gate import unnamed
 from shared.web.pages import Pages
-from tests.support.staff import TestIdentity
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, received, report_id
-from tests.unit.routing.steps import accepted, case, run, settle
+from tests.unit.routing.builders import NOW, facts, received, report_id
+from tests.unit.routing.house import WHERE, House, story
+from tests.unit.routing.steps import run, settle
 
-WHERE = "http://127.0.0.1"
+PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 
 
 def amended(division: str, **more: Any) -> ReportAmended:
     new = facts(division, **more)
     return ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=new)
-
-
-class Idle:
-    """A worker that was given no partition."""
-
-    def owned(self) -> dict[int, Any]:
-        return {}
-
-
-class Kept:
-    """The store's copy of one report's records."""
-
-    def __init__(self, events: Sequence[RoutingEvent] = ()) -> None:
-        self.entries = [entry_of(event, 0, number) for number, event in enumerate(events)]
-
-    async def history(self, report: str) -> list[Entry]:
-        return [entry for entry in self.entries if entry.report_id == report]
-
-
-class House:
-    """Routing's HTTP side over a store that holds ``events``."""
-
-    def __init__(self, events: Sequence[RoutingEvent] = ()) -> None:
-        clock, store, idle = ManualClock(NOW), Kept(events), Idle()
-        self.staff = TestIdentity(clock)
-        some: Any = (store, idle)
-        identity = self.staff.identity
-        self.app = application(RoutingSettings(), Health(), some[0], some[1], LoadView(15), identity, clock)
-
-    async def get(self, path: str, organisation: str | None, role: str = "counsellor") -> httpx.Response:
-        who = self.staff.bearer(organisation, role) if organisation else {}
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=WHERE) as client:
-            return await client.get(path, headers=who)
-
-
-def story() -> list[RoutingEvent]:
-    """One of each thing that may follow a decision: Ulsan's report goes to Jeju, ends, returns, and leaves Jeju."""
-    state = PartitionState()
-    events: list[RoutingEvent] = []
-    for event in (
-        received(1, "ulsan"),
-        accepted("jeju"),
-        accepted("jeju", 2, 2),
-        case(CaseClosed, 3, 2, outcome="supported"),
-        case(CaseReopened, 4, 2),
-        ReportMessageLeft(report_id=report_id(1), intake_version=2, left_at=NOW),
-        ReportWithdrawn(report_id=report_id(1), intake_version=3, withdrawn_at=NOW),
-        ReportReinstated(report_id=report_id(1), intake_version=4, reinstated_at=NOW),
-    ):
-        events += settle(state, run(state, event))
-    return events + settle(state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1)))
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -98,35 +43,83 @@ async def test_the_table_of_centres_uses_short_names(lang: str) -> None:
     assert "%(" not in answer.text
 
 
-def test_every_routing_record_has_its_words() -> None:
-    assert set(UPDATES) == set(UpdateKind)
-    assert set(VOIDS) == set(TransferVoid)
-    assert set(MOVES) == set(CauseKind) - {CauseKind.REPORT}
-
-
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lang: str) -> None:
-    answer = await House(story()).get(f"/decisions/{report_id(1)}?lang={lang}", "jeju")
+    events = story()
+    answer = await House(events).get(f"/decisions/{report_id(1)}?lang={lang}", "jeju")
     assert answer.status_code == 200
-    text = html.unescape(answer.text)
-    pages = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
+    text = re.sub(r"\s+", " ", html.unescape(answer.text))
+    explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
+    ulsan, jeju, busan = explainer.name("ulsan"), explainer.name("jeju"), explainer.name("busan")
+    say = explainer.say
     told = [
-        "The first decision",
-        "What came after",
-        MOVES[CauseKind.CASE_EVENT],
-        UPDATES[UpdateKind.TRANSFER_VOID],
-        VOIDS[TransferVoid.SAME_OWNER],
-        ENDS[EndReason.CLOSED],
-        UPDATES[UpdateKind.REOPENED],
-        UPDATES[UpdateKind.MESSAGE_LEFT],
-        ENDS[EndReason.WITHDRAWN],
-        UPDATES[UpdateKind.REINSTATED],
-        MOVES[CauseKind.CENTER_CLOSED],
+        say(sentences.MOVED[CauseKind.CASE_EVENT], left=ulsan, chosen=jeju),
+        say(sentences.UPDATED[UpdateKind.TRANSFER_VOID], owner=jeju),
+        say(VOIDS[TransferVoid.SAME_OWNER]),
+        say(sentences.ENDED[EndReason.CLOSED], owner=jeju),
+        say(sentences.UPDATED[UpdateKind.REOPENED], owner=jeju),
+        say(sentences.UPDATED[UpdateKind.MESSAGE_LEFT], owner=jeju),
+        say(sentences.ENDED[EndReason.WITHDRAWN], owner=jeju),
+        say(sentences.UPDATED[UpdateKind.REINSTATED], owner=jeju),
     ]
-    translate = pages.translator("ko" if lang == "ko" else "en").gettext
-    places = [text.index(translate(sentence)) for sentence in told]
+    last = say(sentences.MOVED[CauseKind.CENTER_CLOSED], left=jeju, chosen=busan)
+    story_told = text[text.index('<ol class="told">') :]
+    places = [story_told.index(sentence) for sentence in [*told, last]]
     assert places == sorted(places)
-    assert text.count("<h3") == 9
+    assert story_told.count("<h3") == 9
+    # First of all stands why it is where it is now, and nothing of what was before.
+    top = text[text.index('class="answer"') : text.index("<dl")]
+    assert last in top
+    assert not any(sentence in top for sentence in told)
+    assert "%(" not in text
+
+
+async def test_the_candidates_stand_chosen_first_then_by_distance_and_in_words() -> None:
+    first = story()[:1]
+    text = (await House(first).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    names = re.findall(r'role="rowheader">(\w+) <span class="far">([^<]+)', text)
+    assert len(names) == 16
+    assert names[:3] == [("Ulsan", "Home"), ("Busan", "Land border"), ("Gyeongbuk", "Land border")]
+    assert [far for _, far in names] == sorted(
+        [far for _, far in names], key=["Home", "Land border", "Ferry or flight", "Two borders", "Further"].index
+    )
+    assert text.count('class="chosen"') == 1
+    assert "Decided again from these numbers, the answer is the same." in text
+
+
+async def test_a_decision_that_does_not_follow_from_its_numbers_is_shown_as_such() -> None:
+    first = story()[0]
+    assert isinstance(first, ReportRouted)
+    forged = first.model_copy(update={"decision": first.decision.model_copy(update={"copy_central": True})})
+    text = (await House([forged]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    assert "the answer differs" in text
+    older = first.model_copy(update={"decision": first.decision.model_copy(update={"table_version": "1999-01-01"})})
+    text = (await House([older]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    assert "cannot decide it again" in text
+
+
+async def test_refused_tables_are_said_on_both_pages_of_centres() -> None:
+    house = House(refused=["gyeonggi has a border with seoul, which has none with it"])
+    for path in ("/?lang=en", "/live?lang=en"):
+        text = (await house.get(path, "central", "lead")).text
+        assert "The new tables of centres were refused" in text
+        assert "gyeonggi has a border" in text
+        assert "were refused" not in (await House().get(path, "central", "lead")).text
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "links"),
+    [
+        ("jeju", "lead", (True, True)),
+        ("jeju", "counsellor", (False, True)),
+        ("jeju", "operator", (False, False)),
+        ("central", "counsellor", (True, True)),
+        ("ministry", "auditor", (False, True)),
+    ],
+)
+async def test_the_bands_lead_on_to_what_one_may_see(organisation: str, role: str, links: tuple[bool, bool]) -> None:
+    text = (await House().get("/", organisation, role)).text
+    assert ('href="/live"' in text, 'action="/decisions"' in text) == links
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.model import Board, FirstRouting
-from services.routing.policy.assign import choose, decision_of
+from services.routing.policy.assign import choose, decision_of, replay, seoul_day
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
 from services.routing.rendering import facts_json, message_of
@@ -15,7 +15,17 @@ from shared.events.catalog import parse_event
 from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind
-from tests.unit.routing.builders import DAY, MOMENT, NOW, TRACE, any_board, any_facts, incoming, report_id
+from tests.unit.routing.builders import (
+    DAY,
+    MOMENT,
+    NOW,
+    TRACE,
+    any_board,
+    any_facts,
+    busy_board,
+    incoming,
+    report_id,
+)
 
 
 @given(st.text(max_size=20), st.integers(1, 10**6))
@@ -28,10 +38,11 @@ def test_event_ids_are_version_5_uuids(key: str, sequence: int) -> None:
 CAUSE_IDS = st.text(min_size=1, max_size=40)
 
 
-@given(any_facts(), any_board(), CAUSE_IDS)
+@given(any_facts(), any_board() | busy_board(), CAUSE_IDS)
 def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts, board: Board, cause: str) -> None:
     report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=facts)
     one = incoming(report)._replace(event_id=cause)
+    board = {center_id: board[center_id] for center_id in sorted(board)}
     (draft,) = decide([one], PartitionState(), board, MOMENT, {}).drafts
     key, value, headers = message_of(draft)
     event = ReportRouted(
@@ -52,6 +63,8 @@ def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts,
     assert envelope.traceparent == TRACE
     assert parse_event("routings", key, by_models.headers, by_models.value)[0] == parsed
     assert standing_after(event, None) == draft.standing
+    assert isinstance(parsed, ReportRouted)
+    assert replay(parsed.decision, parsed.facts, seoul_day(parsed.received_at)) == parsed.decision
 
 
 @given(any_facts())

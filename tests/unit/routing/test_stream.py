@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.routing.policy.stream import cases_ahead_of, decide
+from services.routing.policy.known import cases_ahead_of
+from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened

@@ -32,6 +32,7 @@ details.confirm        - o o -   - o o - -   - - -
 erasures.read          - - o -   - - o a -   - a -
 erasures.decide        - - o -   - - o - -   - - -
 centers.read           a a a -   a a a a -   - a -
+centers.live           - o a -   - a a - -   - - -
 centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
 decisions.read         - o o -   - a a a -   - a -

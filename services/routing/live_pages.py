@@ -1,0 +1,167 @@
+"""The live page: the same parts at once and, as they change, over the stream."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.routing import words
+from services.routing.figures import Band
+from services.routing.live import LiveCenter, Order, live_center, ordered, totals
+from services.routing.live_stream import STAMP
+from services.routing.model import Picture
+from shared.centers import CENTER_IDS, CENTRAL, center
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.formats import percent
+from shared.web.gate import Gate
+from shared.web.korea import MapCell
+from shared.web.language import Language
+from shared.web.pages import Pages
+
+CLASSES: Final = {
+    Band.FREE: "level-1",
+    Band.BUSY: "level-2",
+    Band.NEARLY_FULL: "level-3",
+    Band.FULL: "level-4",
+    Band.CLOSED: "hidden",
+    Band.UNSTAFFED: "unstaffed",
+}
+"""Bands on the map: light to dark, and patterns for where nobody is."""
+
+Translate = Callable[[str], str]
+
+
+class Painter:
+    """Makes the parts of the page from a picture. What all readers of a language are shown is made once a change."""
+
+    def __init__(self, pages: Pages) -> None:
+        """``pages`` are routing's own."""
+        self._pages = pages
+        self._made: dict[Language, tuple[tuple[object, ...], dict[str, Any]]] = {}
+        self._rows: dict[tuple[Language, str], tuple[LiveCenter, int, str]] = {}
+
+    def parts(self, request: Request, picture: Picture, order: Order) -> dict[str, Any]:
+        """Every part by name: ``row:busan`` and ``place:busan`` for each centre, ``order``, and those with an id."""
+        language = self._pages.language(request)
+        rows = [live_center(now) for now in picture.centers]
+        return {
+            **self._common(request, language, picture, rows),
+            "order": [row.center_id for row in ordered(rows, order, language)],
+            STAMP: self._pages.fragment(request, "live-stamp.html", taken_at=picture.taken_at),
+        }
+
+    def page(self, request: Request, picture: Picture, order: Order, refused: Sequence[str]) -> Response:
+        """The whole page."""
+        language, translate = self._pages.language(request), self._pages.gettext(request)
+        rows = [live_center(now) for now in picture.centers]
+        return self._pages.render(
+            request,
+            "live.html",
+            **self._texts(language, translate),
+            rows=ordered(rows, order, language),
+            cells={row.center_id: cell(row, language, translate) for row in rows},
+            bands=legend(translate),
+            captions={code.value: translate(word) for code, word in words.ORDERS.items()},
+            sort=order.value,
+            totals=totals(rows),
+            refused=refused,
+            taken_at=picture.taken_at,
+            oldest=picture.oldest,
+            silent=picture.silent,
+            partitions=picture.partitions,
+        )
+
+    def _common(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
+        # "Three minutes ago" becomes four without any change: made anew each minute.
+        trust = (picture.silent, picture.oldest if picture.silent else None, picture.partitions)
+        key = (picture.centers, trust, _minute(picture))
+        known = self._made.get(language)
+        if known is None or known[0] != key:
+            known = (key, self._paint(request, language, picture, rows))
+            self._made[language] = known
+        return known[1]
+
+    def _paint(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
+        translate, made = self._pages.gettext(request), self._pages.fragment
+        minute = _minute(picture)
+        texts = self._texts(language, translate)
+        parts: dict[str, Any] = {
+            "summary": made(request, "live-summary.html", totals=totals(rows)),
+            "trust": made(
+                request,
+                "live-trust.html",
+                oldest=picture.oldest,
+                silent=picture.silent,
+                partitions=picture.partitions,
+            ),
+        }
+        for row in rows:
+            shown = cell(row, language, translate)
+            place = short_name(row.center_id, language)
+            parts[f"row:{row.center_id}"] = self._row(request, language, row, minute, texts)
+            parts[f"place:{row.center_id}"] = {
+                "css": shown.css_class,
+                "title": f"{place}: {shown.label}",
+                "note": shown.note,
+            }
+        return parts
+
+    def _row(self, request: Request, language: Language, row: LiveCenter, minute: int, texts: Mapping[str, Any]) -> str:
+        """A row of the table. One takes most of a millisecond, which those who decide wait for: only what changed."""
+        known = self._rows.get((language, row.center_id))
+        if known is None or known[:2] != (row, minute):
+            known = (row, minute, self._pages.fragment(request, "live-row.html", row=row, **texts))
+            self._rows[language, row.center_id] = known
+        return known[2]
+
+    @staticmethod
+    def _texts(language: Language, translate: Translate) -> dict[str, Any]:
+        return {
+            "names": {center_id: short_name(center_id, language) for center_id in CENTER_IDS},
+            "state_words": {state.value: translate(word) for state, word in words.STATES.items()},
+        }
+
+
+def _minute(picture: Picture) -> int:
+    return int(picture.taken_at.timestamp() // 60)
+
+
+def short_name(center_id: str, language: Language) -> str:
+    """The name of a centre where a row of a table has to do with little room."""
+    known = center(center_id)
+    return known.short_ko if language == "ko" else known.short_en
+
+
+def legend(translate: Translate) -> list[tuple[str, str]]:
+    """The classes of the map with their words."""
+    return [(css, translate(words.BANDS[band])) for band, css in CLASSES.items()]
+
+
+def cell(row: LiveCenter, language: Language, translate: Translate) -> MapCell:
+    """A centre on the map: colour or pattern, its band and load in words, and a few letters below its name."""
+    word = translate(words.BANDS[row.band])
+    load = percent(row.load_percent / 100, language) if row.load_percent is not None else "–"
+    if row.band in words.BAND_NOTES:
+        return MapCell(CLASSES[row.band], word, translate(words.BAND_NOTES[row.band]))
+    return MapCell(CLASSES[row.band], f"{word}, {load}", load)
+
+
+def live_router(
+    picture: Callable[[], Picture], painter: Painter, gate: Gate, refused: Callable[[], Sequence[str]]
+) -> APIRouter:
+    """``/live``. ``refused`` are the tables of centres that were refused at the start, in words."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/live")
+    async def live(
+        request: Request,
+        principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))],
+        sort: Annotated[Order, Query()] = Order.WAITING,
+    ) -> Response:
+        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        return painter.page(request, picture(), sort, refused())
+
+    return router

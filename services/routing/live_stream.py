@@ -1,0 +1,200 @@
+"""The live page's stream: the picture whenever it has changed, and now and then though it has not.
+
+Whoever is signed in no more gets nothing more: that is asked before every message, and twice a second.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.routing import measures
+from services.routing.live import Order, live_centers
+from services.routing.model import Picture
+from shared.centers import CENTRAL
+from shared.clock import Clock
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.translations import gettext_noop
+
+LOOK_S: Final = 0.5
+"""How often a stream looks for something new, and whether its person is still signed in."""
+REPEAT_S: Final = 5.0
+"""After so long the page is told that nothing has changed: a stamp that stands still says that the stream does."""
+HEARTBEAT_S: Final = 15
+SEND_TIMEOUT_S: Final = 10.0
+"""A client that takes nothing for this long is gone or frozen."""
+PER_SESSION: Final = 8
+"""Streams one sign-in may have open: nobody takes everybody's."""
+LIMIT: Final = 200
+"""Streams of one process: painting for all of them must not hold up deciding."""
+_RETRY_MS: Final = (500, 2500)
+
+STAMP: Final = "stamp"
+"""The part that says when; alone it is no news."""
+GLANCE_S: Final = 0.4
+"""All streams of a process look at one picture for so long: painting one in which all has changed takes 14 ms."""
+
+Paint = Callable[[Request, Picture, Order], dict[str, Any]]
+"""What the page shows of a picture, by the name of each part, for one reader."""
+
+
+class Glances:
+    """The picture for everybody who looks at this process, taken again when somebody looks and it is old."""
+
+    def __init__(self, take: Callable[[], Picture], clock: Clock) -> None:
+        """``take`` takes a new one."""
+        self._take = take
+        self._clock = clock
+        self._last: tuple[float, Picture] | None = None
+
+    def __call__(self) -> Picture:
+        """The picture, at most ``GLANCE_S`` old."""
+        now = self._clock.monotonic()
+        if self._last is None or now - self._last[0] >= GLANCE_S:
+            self._last = (now, self._take())
+        return self._last[1]
+
+
+class Streams:
+    """The open streams of this process."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        """``limit`` bounds them all together."""
+        self._limit = limit
+        self._open: Counter[str] = Counter()
+        self.closing = False
+
+    def demand_room(self, session: str) -> None:
+        """Raises Problem 429 or 503 where there is no room for one more."""
+        if self.full(session):
+            raise Problem(
+                429,
+                "too_many_streams",
+                gettext_noop("You have too many live pages open. Close one first."),
+                retry_after=5,
+            )
+        if self._open.total() >= self._limit:
+            raise Problem(503, "too_many_streams", gettext_noop("Too many live pages are open."), retry_after=5)
+
+    def full(self, session: str) -> bool:
+        """Whether a sign-in has as many open as it may."""
+        return self._open[session] >= PER_SESSION
+
+    async def run(self) -> None:
+        """Until cancelled, which is when the process ends: sends everyone away, or the server would wait for them."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.closing = True
+
+    @contextmanager
+    def opened(self, session: str) -> Iterator[None]:
+        """One more until the block ends."""
+        self._open[session] += 1
+        measures.STREAMS.set(self._open.total())
+        try:
+            yield
+        finally:
+            self._open[session] -= 1
+            self._open += Counter()  # forgets the sign-ins that have none
+            measures.STREAMS.set(self._open.total())
+
+
+def stream_router(
+    picture: Callable[[], Picture], streams: Streams, clock: Clock, gate: Gate, paint: Paint
+) -> APIRouter:
+    """``GET /api/v1/centers/live/stream``. ``paint`` makes the parts of the page, for those who ask for them."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/centers/live/stream", summary="The centres now, live", response_class=EventSourceResponse)
+    async def stream(
+        request: Request,
+        principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))],
+        html: Annotated[bool, Query(description="Parts of the page instead, those that changed.")] = False,
+        sort: Annotated[Order, Query(description="With `html`: the order of the table.")] = Order.WAITING,
+    ) -> EventSourceResponse:
+        """Server-sent events. `centers`: all of `/api/v1/centers/live`, at once and whenever something changed.
+
+        `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. For who may
+        read `/api/v1/centers/live`. One sign-in has 8 streams at most; 429 says so.
+        """
+        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        streams.demand_room(principal.session)
+        shown = (lambda seen: paint(request, seen, sort)) if html else None
+        source = _Stream(picture, streams, clock, principal.session, lambda: gate.identity.good(principal), shown)
+        return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+
+    return router
+
+
+class _Stream:
+    """One page's stream."""
+
+    def __init__(
+        self,
+        picture: Callable[[], Picture],
+        streams: Streams,
+        clock: Clock,
+        session: str,
+        signed_in: Callable[[], bool],
+        shown: Callable[[Picture], dict[str, Any]] | None,
+    ) -> None:
+        self._picture = picture
+        self._streams = streams
+        self._clock = clock
+        self._session = session
+        self._signed_in = signed_in
+        self._shown = shown
+        self._told: dict[str, Any] = {}
+        self._told_at = float("-inf")
+
+    async def events(self) -> AsyncIterator[ServerSentEvent]:
+        """Messages until the process ends, the client is too slow, or the person is signed in no more."""
+        if self._streams.full(self._session):
+            # Many that were asked for at once: each passed the door before any was open.
+            yield _reconnect("too_many_streams")
+            return
+        with self._streams.opened(self._session):
+            yield ServerSentEvent(event="hello", data="{}", retry=_retry())
+            while not self._streams.closing:
+                if not self._signed_in():
+                    yield _reconnect("signed_out")
+                    return
+                if (message := self._message()) is not None:
+                    yield message
+                await self._clock.sleep(LOOK_S)
+            yield _reconnect("restart")
+
+    def _message(self) -> ServerSentEvent | None:
+        """What is new; None where nothing is and that was said a moment ago."""
+        picture, now = self._picture(), self._clock.monotonic()
+        if self._shown is None:
+            seen = live_centers(picture)
+            parts = {"centers": [row.model_dump(mode="json") for row in seen.centers]}
+        else:
+            parts = self._shown(picture)
+        new = {name: part for name, part in parts.items() if self._told.get(name) != part}
+        if new.keys() <= {STAMP} and now - self._told_at < REPEAT_S:
+            return None
+        self._told, self._told_at = parts, now
+        if self._shown is None:
+            return ServerSentEvent(event="centers", data=seen.model_dump_json())
+        return ServerSentEvent(event="parts", data=orjson.dumps(new).decode())
+
+
+def _reconnect(reason: str) -> ServerSentEvent:
+    return ServerSentEvent(event="reconnect", data=orjson.dumps({"reason": reason}).decode(), retry=_retry())
+
+
+def _retry() -> int:
+    # Pages that were sent away together should not come back together.
+    return random.randint(*_RETRY_MS)  # noqa: S311  # spreading, not secrecy

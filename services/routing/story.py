@@ -1,0 +1,124 @@
+"""Everything routing did about a report, as its page tells it: the decision that holds now, and what happened. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.routing import sentences, words
+from services.routing.explaining import Explainer, Explanation, Translate
+from services.routing.policy.assign import day_of
+from services.routing.projection import BROUGHT_BACK, RoutingEvent
+from services.routing.views import replays
+from shared.centers import PACKAGED, Tables
+from shared.events.reports import ReportFacts
+from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import EndReason, Urgency
+from shared.web.language import Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One record of the stream in words."""
+
+    version: int
+    at: datetime
+    center_id: str
+    said: tuple[str, ...]
+    decision: Explanation | None = None
+    replays: bool | None = None
+    """Whether deciding again from what was recorded gives the same answer; none where this build cannot tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A report's page."""
+
+    center_id: str
+    ended: EndReason | None
+    urgency: Urgency
+    synthetic: bool
+    weight: str
+    received_at: datetime
+    answer: Step
+    """The decision that made the present owner."""
+    steps: tuple[Step, ...]
+
+
+def story_of(
+    events: Sequence[RoutingEvent],
+    language: Language,
+    translate: Translate,
+    known: Mapping[str, Tables] = PACKAGED.known,
+) -> Story:
+    """The page of a report; ``known`` are the tables by version. Raises ``ValueError`` without its first record."""
+    first = events[0]
+    if not isinstance(first, ReportRouted):
+        raise ValueError("the first record of a report is not there")  # noqa: TRY004  # the record is wrong, not a type
+    teller = _Teller(Explainer(language, translate, known), translate, known)
+    steps = [teller.step(event) for event in events]
+    facts, decision, ended = first.facts, first.decision, None
+    for event in events[1:]:
+        if isinstance(event, ReportEnded):
+            ended = event.reason
+            continue
+        facts = event.facts
+        if isinstance(event, ReportRerouted):
+            decision = event.decision
+        elif isinstance(event, ReportUpdated) and event.kind in BROUGHT_BACK:
+            ended = None
+    return Story(
+        center_id=steps[-1].center_id,
+        ended=ended,
+        urgency=facts.urgency,
+        synthetic=facts.synthetic,
+        weight=teller.explainer.weight(decision, facts),
+        received_at=first.received_at,
+        answer=[step for step in steps if step.decision is not None][-1],
+        steps=tuple(steps),
+    )
+
+
+class _Teller:
+    """Tells each kind of record."""
+
+    def __init__(self, explainer: Explainer, translate: Translate, known: Mapping[str, Tables]) -> None:
+        self._known = known
+        self.explainer = explainer
+        self._translate = translate
+
+    def step(self, event: RoutingEvent) -> Step:
+        match event:
+            case ReportRouted():
+                return self._decided(event, event.decision, event.facts, ())
+            case ReportRerouted():
+                name = self.explainer.name
+                left, chosen = name(event.previous_center_id), name(event.decision.center_id)
+                moved = self.explainer.say(sentences.MOVED[event.cause.kind], left=left, chosen=chosen)
+                return self._decided(event, event.decision, event.facts, (moved,))
+            case ReportUpdated():
+                owner = self.explainer.name(event.center_id)
+                said = [self.explainer.say(sentences.UPDATED[event.kind], owner=owner)]
+                if event.void_reason is not None:
+                    said.append(self._translate(words.VOIDS[event.void_reason]))
+                return _told(event, event.center_id, said)
+            case ReportEnded():
+                owner = self.explainer.name(event.center_id)
+                return _told(event, event.center_id, [self.explainer.say(sentences.ENDED[event.reason], owner=owner)])
+
+    def _decided(
+        self, event: ReportRouted | ReportRerouted, decision: Decision, facts: ReportFacts, before: tuple[str, ...]
+    ) -> Step:
+        day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
+        explained = self.explainer.explain(decision, facts, day)
+        return Step(
+            version=event.version,
+            at=event.decided_at,
+            center_id=decision.center_id,
+            said=(*before, explained.why),
+            decision=explained,
+            replays=replays(event, self._known),
+        )
+
+
+def _told(event: ReportUpdated | ReportEnded, center_id: str, said: Sequence[str]) -> Step:
+    return Step(version=event.version, at=event.decided_at, center_id=center_id, said=tuple(said))

@@ -1,0 +1,133 @@
+"""From the three files to one set of tables, or to every fault in their form. Pure.
+
+What the tables say is looked at in ``checks``; here, only whether the files say anything at all: a missing or
+misspelt field, a text where a number is due, a day that does not exist, the same id twice.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.centers.model import Catchment, Center, Division, Elsewhere, Tables
+
+FILES: Final = ("divisions.json", "centers.json", "catchments.json")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+"""Some editors put it before the text; it says nothing here."""
+
+
+class _File(BaseModel):
+    """Nothing is guessed and nothing passed over: a field nobody knows is one that somebody has misspelt."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    note: str = ""
+    sources: str = ""
+
+
+class _Divisions(_File):
+    divisions: tuple[Division, ...]
+    elsewhere: tuple[Elsewhere, ...]
+    ambiguous: dict[str, tuple[str, ...]]
+
+
+class _Centers(_File):
+    table_version: str
+    centers: tuple[Center, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Home:
+    """A row of catchments.json."""
+
+    division: str
+    center: str | None
+    districts: tuple[str, ...] | Literal["rest"] | None
+    near: tuple[str, ...]
+    valid_from: date | None
+    valid_to: date | None
+
+
+class _Catchments(_File):
+    catchments: tuple[_Home, ...]
+
+
+_FORMS: Final[Mapping[str, type[_File]]] = dict(zip(FILES, (_Divisions, _Centers, _Catchments), strict=True))
+
+
+def parse(files: Mapping[str, bytes]) -> tuple[Tables | None, tuple[str, ...]]:
+    """The tables in the three files by name, and every fault of form; no tables where there is one.
+
+    A file that is not among them is the caller's to name: of the others every fault is found all the same.
+    """
+    found: dict[str, _File] = {}
+    faults: list[str] = []
+    for name, form in _FORMS.items():
+        if name not in files:
+            continue
+        content = files[name].removeprefix(_BYTE_ORDER_MARK)
+        try:
+            found[name] = form.model_validate_json(content)
+        except ValidationError as error:
+            faults += [f"{name}: {fault}" for fault in _explained(error)]
+        else:
+            faults += [f"{name}: {fault}" for fault in _repeated(content)]
+    match [found.get(name) for name in FILES]:
+        case [_Divisions() as places, _Centers() as organisations, _Catchments() as homes]:
+            slugs = [*(d.slug for d in places.divisions), *(e.slug for e in places.elsewhere)]
+            faults += _twice("divisions.json: the slug", slugs)
+            faults += _twice("centers.json: the id", [c.id for c in organisations.centers])
+            return (None if faults else _tables(places, organisations, homes)), tuple(faults)
+    return None, tuple(faults)
+
+
+def _tables(places: _Divisions, organisations: _Centers, homes: _Catchments) -> Tables:
+    return Tables(
+        version=organisations.table_version,
+        divisions={division.slug: division for division in places.divisions},
+        elsewhere={place.slug: place for place in places.elsewhere},
+        centers={center.id: center for center in organisations.centers},
+        catchments=tuple(_catchment(row) for row in homes.catchments),
+        ambiguous=places.ambiguous,
+    )
+
+
+def _catchment(row: _Home) -> Catchment:
+    return Catchment(
+        division=row.division,
+        center=row.center,
+        districts=None if isinstance(row.districts, str) else row.districts,
+        rest=row.districts == "rest",
+        near=row.near,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+    )
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
+    """One line for each place; of a field that may be several things each says why it is not that one."""
+    lines: dict[str, list[str]] = {}
+    for entry in error.errors(include_url=False, include_input=False, include_context=False):
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in entry["loc"])
+        lines.setdefault(place.lstrip(".") or "the file", []).append(entry["msg"])
+    for place, messages in lines.items():
+        yield f"{place}: {'; '.join(dict.fromkeys(messages))}"
+
+
+def _twice(what: str, ids: Iterable[str]) -> list[str]:
+    return [f"{what} {one} stands there {number} times" for one, number in Counter(ids).items() if number > 1]
+
+
+def _repeated(content: bytes) -> list[str]:
+    """Fields written twice in one object: JSON takes the last without a word."""
+    found: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(_twice("the field", (name for name, _ in pairs)))
+
+    json.loads(content, object_pairs_hook=look)
+    return found

@@ -1,0 +1,99 @@
+"""Every set of tables a process knows, by version: the one it decides with, and those of older decisions.
+
+A ministry changes a border without a new build by giving a folder with the three files. It is taken whole or not at
+all: one fault, and the tables that ship with the code stay in force.
+
+    tables/divisions.json, centers.json, catchments.json     the set to decide with
+    tables/former/<any name>/…                               sets that were in force before, for decisions of their time
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from shared.centers.checks import faults as faults_of
+from shared.centers.model import Tables
+from shared.centers.parsing import FILES, parse
+from shared.centers.tables import TABLES
+
+FORMER: Final = "former"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSets:
+    """The tables in force and all that are known by version."""
+
+    current: Tables
+    known: Mapping[str, Tables]
+    faults: tuple[str, ...] = ()
+    """Why the folder that was given was refused; empty where it was taken, or none was given."""
+
+    @property
+    def given(self) -> bool:
+        """Whether other tables than those of the package are in force."""
+        return self.current is not TABLES
+
+
+PACKAGED: Final = TableSets(current=TABLES, known=MappingProxyType({TABLES.version: TABLES}))
+"""What holds where no folder is given."""
+
+
+def from_folder(folder: Path) -> TableSets:
+    """The sets of a folder beside the packaged one. With a fault anywhere, the packaged one and all the faults."""
+    known = {TABLES.version: TABLES}
+    faults: list[str] = []
+    current = TABLES
+    for place, name in _places(folder):
+        tables, found = _read(place)
+        if tables is not None:
+            found = (*faults_of(tables), *_misfits(tables), *_clash(tables, known))
+            tables = known.setdefault(tables.version, tables)
+            current = tables if place == folder else current
+        faults += [f"{name}{fault}" for fault in found]
+    if faults:
+        return TableSets(current=TABLES, known=PACKAGED.known, faults=tuple(faults))
+    return TableSets(current=current, known=MappingProxyType(known))
+
+
+def _places(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The folder and those of former sets, each with what its faults begin with."""
+    yield folder, ""
+    former = folder / FORMER
+    if former.is_dir():
+        for place in sorted(former.iterdir()):
+            if place.is_dir():
+                yield place, f"{FORMER}/{place.name}: "
+
+
+def _read(folder: Path) -> tuple[Tables | None, tuple[str, ...]]:
+    files: dict[str, bytes] = {}
+    faults = []
+    for name in FILES:
+        try:
+            files[name] = (folder / name).read_bytes()
+        except OSError as error:
+            faults.append(f"{name}: cannot be read: {error.strerror or type(error).__name__}")
+    tables, found = parse(files)
+    return tables, (*faults, *found)
+
+
+def _misfits(tables: Tables) -> Iterator[str]:
+    """What this build, and the reports it has already taken in, cannot do without."""
+    yield from (f"the centre {c} is not one this build knows" for c in tables.centers if c not in TABLES.centers)
+    yield from (f"the centre {c} is missing" for c in TABLES.centers if c not in tables.centers)
+    for slug in (*TABLES.divisions, *TABLES.elsewhere):
+        if slug not in tables.divisions and slug not in tables.elsewhere:
+            yield f"{slug} is missing: reports may name it for ever"
+
+
+def _clash(tables: Tables, known: Mapping[str, Tables]) -> Iterator[str]:
+    other = known.get(tables.version)
+    if other is not None and _content(other) != _content(tables):
+        yield f"the version {tables.version} is that of other tables: decisions name it, so it must keep its meaning"
+
+
+def _content(tables: Tables) -> tuple[object, ...]:
+    named = (tables.divisions, tables.elsewhere, tables.centers, tables.ambiguous)
+    return (*(dict(one) for one in named), frozenset(tables.catchments))

@@ -1,0 +1,233 @@
+"""The live page and the decision page in a real browser: live, still under the hand, without script, small, clean."""
+
+import os
+import re
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from services.routing.handlers.loads import LoadView
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.clock import SystemClock
+from shared.events.vocabulary import CenterState
+from shared.identity.source import TOKEN_COOKIE
+from shared.settings import BusSettings, StoreSettings
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
+from tests.integration.routing.running import STAFF, Process, Traffic
+from tests.support.staff import TestIdentity
+from tests.unit.routing.builders import report_id
+from tests.unit.routing.house import House, say, story, tell
+from tests.unit.routing.nights import crowded, overflow, passed_over
+
+pytestmark = pytest.mark.browser
+# Wherever this is set, every page that is looked at is also photographed.
+SHOTS = os.environ.get("IEUM_SCREENSHOTS")
+LIVE_MS = 2000
+"""From handing a report to the bus to its number on the page."""
+SIZES = {360: 760, 1280: 900}
+
+
+async def page_of(
+    browser: Browser,
+    base: str,
+    staff: TestIdentity,
+    *,
+    organisation: str = "central",
+    lang: str = "en",
+    wide: int = 1280,
+    script: bool = True,
+) -> Page:
+    """A window of a lead."""
+    context = await browser.new_context(
+        java_script_enabled=script,
+        locale="ko-KR" if lang == "ko" else "en-GB",
+        viewport={"width": wide, "height": SIZES[wide]},
+    )
+    await context.add_cookies([{"name": TOKEN_COOKIE, "value": staff.token(organisation, "lead"), "url": base}])
+    return await context.new_page()
+
+
+async def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+def order(ids: list[str]) -> list[str]:
+    return [one.removeprefix("center-") for one in ids]
+
+
+async def shown(page: Page) -> list[str]:
+    return order(await page.locator("#rows > tr").evaluate_all("rows => rows.map(row => row.id)"))
+
+
+@pytest.fixture
+async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
+    await ensure_topics(bus_settings)
+    made = Publisher(bus_settings)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_routed_report_is_on_the_page_within_two_seconds(
+    publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path, chromium: Browser
+) -> None:
+    process = Process(bus_settings, store_settings, tmp_path / "routing.log")
+    process.start()
+    try:
+        base = f"http://127.0.0.1:{process.port}"
+        page = await page_of(chromium, base, STAFF)
+        await _answering(page, f"{base}/live")
+        await expect(page.locator(".live[data-live=yes]")).to_be_attached()
+        # All partitions are heard of: the worker has taken over and decides.
+        await expect(page.locator("#trust > *")).to_have_count(0, timeout=30_000)
+        waits = page.locator("#center-jeju .waits b")
+        await expect(waits).to_have_text("0")
+        traffic = Traffic(publisher, seed=5)
+        # The first one finds cold caches; whoever looks at the page sees the second and all others like this.
+        await traffic.send(traffic.received(division="jeju", declined_centers=[], synthetic=False))
+        await expect(waits).to_have_text("1", timeout=10_000)
+        started = time.monotonic()
+        await traffic.send(traffic.received(division="jeju", declined_centers=[], synthetic=False))
+        await expect(waits).to_have_text("2", timeout=LIVE_MS)
+        assert time.monotonic() - started < LIVE_MS / 1000
+        await expect(page.locator("#summary .stat-value").first).to_have_text("2")
+        assert (await shown(page))[0] == "jeju"
+    finally:
+        process.kill()
+
+
+async def _answering(page: Page, url: str) -> None:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            answer = await page.goto(url)
+        except Exception:
+            assert time.monotonic() < until, "the service does not answer"
+            await page.wait_for_timeout(100)
+        else:
+            assert answer is not None
+            if answer.status == 200:
+                return
+            assert time.monotonic() < until, f"it answers {answer.status}"
+            await page.wait_for_timeout(100)
+
+
+async def test_nothing_moves_under_the_hand(chromium: Browser) -> None:
+    clock, view = SystemClock(), LoadView(15)
+    house = House(view=view, clock=clock)
+    problems: list[str] = []
+
+    def waiting(upto: int, **centers: int) -> None:
+        now = clock.now()
+        loads: dict[str, dict[str, Any]] = {
+            center: {"waiting": 1, "waiting_since": now.replace(minute=minute, second=0)}
+            for center, minute in centers.items()
+        }
+        tell(view, 0, upto, now, **loads)
+        tell(view, 1, upto, now)
+
+    async with serving(house.app) as base:
+        waiting(1, jeju=1, busan=2)
+        page = await page_of(chromium, base, house.staff)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        await page.goto(f"{base}/live")
+        await expect(page.locator(".live[data-live=yes]")).to_be_attached()
+        assert (await shown(page))[:2] == ["jeju", "busan"]
+        # A pointer in the table: the number changes where it stands, the row does not go to its new place.
+        await page.locator("#center-jeju th").hover()
+        waiting(2, busan=2, sejong=3)
+        await expect(page.locator("#center-jeju .waits b")).to_have_text("0")
+        await expect(page.locator("#center-sejong .waits b")).to_have_text("1")
+        assert (await shown(page))[:2] == ["jeju", "busan"]
+        await expect(page.locator("#live")).to_contain_text("The order waits")
+        await page.mouse.move(2, 2)
+        await expect(page.locator("#live")).to_have_text("")
+        assert (await shown(page))[:2] == ["busan", "sejong"]
+        # The keyboard in the table holds it as well; leaving it with the tabulator lets go.
+        await page.locator("#table").focus()
+        waiting(3, gangwon=1, busan=2)
+        await expect(page.locator("#center-gangwon .waits b")).to_have_text("1")
+        assert (await shown(page))[:2] == ["busan", "sejong"]
+        for _ in range(3):
+            await page.keyboard.press("Shift+Tab")
+        await expect(page.locator("#live")).to_have_text("")
+        assert (await shown(page))[:2] == ["gangwon", "busan"]
+        # The map follows: a word, a pattern.
+        say(view, "daegu", CenterState.CLOSED)
+        await expect(page.locator(".map-name[data-place=daegu] .map-note")).to_have_text("closed")
+        await expect(page.locator(".map-place[data-place=daegu] path")).to_have_attribute("fill", "url(#map-hidden)")
+        say(view, "daegu", CenterState.OPEN)
+        await expect(page.locator(".map-name[data-place=daegu] .map-note")).to_have_text("0%")
+        assert await page.locator(".map-place[data-place=daegu] path").get_attribute("fill") is None
+        await page.context.close()
+    assert problems == []
+
+
+async def test_whoever_is_signed_out_is_led_to_sign_in(chromium: Browser) -> None:
+    view = LoadView(15)
+    house = House(view=view, clock=SystemClock())
+    async with serving(house.app) as base:
+        page = await page_of(chromium, base, house.staff)
+        token = house.staff.token("central", "lead", session="a-session-that-ends-soon")
+        await page.context.clear_cookies()
+        await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
+        await page.goto(f"{base}/live")
+        await expect(page.locator(".live[data-live=yes]")).to_be_attached()
+        # Nobody answers at notify's address here: that it is asked for is enough.
+        async with page.expect_request(re.compile(r"/session\?next=.*live"), timeout=8000):
+            house.staff.revoke("a-session-that-ends-soon")
+
+
+async def test_the_live_page_works_without_a_script_and_by_keyboard(chromium: Browser) -> None:
+    house = House(view=crowded(), clock=SystemClock())
+    async with serving(house.app) as base:
+        page = await page_of(chromium, base, house.staff, script=False)
+        await page.goto(f"{base}/live")
+        first = (await shown(page))[0]
+        await expect(page.locator(f"#center-{first} .waits b")).not_to_have_text("0")
+        await page.get_by_role("link", name="Load", exact=True).focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(re.compile("sort=load"))
+        await expect(page.locator("th[aria-sort]")).to_contain_text("Load")
+        crowd = (await shown(page))[0]
+        tell(house.view, 0, 99, SystemClock().now(), sejong={"waiting": 7, "waiting_since": SystemClock().now()})
+        await page.get_by_role("link", name="Reload").click()
+        await expect(page.locator("#center-sejong .waits b")).to_have_text("7")
+        assert crowd
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("wide", list(SIZES))
+async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Browser, lang: str, wide: int) -> None:
+    nights = {
+        "centers": (House(view=crowded(), clock=SystemClock()), "/"),
+        "live": (House(view=crowded(), clock=SystemClock()), "/live"),
+        "live-old": (
+            House(
+                view=LoadView(15), clock=SystemClock(), refused=["busan: a border with jeju by land, which has none"]
+            ),
+            "/live",
+        ),
+        "decision-story": (House(story()), f"/decisions/{report_id(1)}"),
+        "decision-overflow": (House(overflow()), f"/decisions/{report_id(1)}"),
+        "decision-child": (House(passed_over()), f"/decisions/{report_id(1)}"),
+    }
+    for name, (house, path) in nights.items():
+        async with serving(house.app) as base:
+            page = await page_of(chromium, base, house.staff, lang=lang, wide=wide)
+            await page.goto(base + path)
+            assert await page.locator("html").get_attribute("lang") == lang
+            for closed in await page.locator("details").all():
+                await closed.locator("summary").click()
+            await assert_accessible(page)
+            await assert_no_sideways_scrolling(page)
+            await shot(page, f"{name}-{lang}-{wide}")
+            # Its stream with it: a server waits for whoever listens.
+            await page.context.close()

@@ -1,0 +1,143 @@
+"""Three brokers and a store on one machine, from the same jars as the local product's one; leaders are killed."""
+
+import asyncio
+import base64
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy.local import jars, ports, processes
+from deploy.local.engines import EngineError
+from deploy.local.kafka import LocalKafka
+from deploy.local.store import LocalStore
+
+_NODES = (1, 2, 3)
+_HEAP_MB = 192
+_START_LIMIT_S = 90.0
+_LOOK_S = 0.1
+
+
+class Cluster:
+    """Every record on three brokers, acknowledged once two have it. All die with this process."""
+
+    replicas = len(_NODES)
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="ieum-cluster-"))
+        identity = "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:21]
+        controllers = {node: ports.free_port() for node in _NODES}
+        path = jars.classpath()
+        self._brokers = {
+            node: LocalKafka(
+                self._folder / f"kafka{node}",
+                ports.free_port(),
+                path,
+                heap_mb=_HEAP_MB,
+                cluster=identity,
+                more=_node(node, controllers),
+                controller_port=controllers[node],
+            )
+            for node in _NODES
+        }
+        self._store = LocalStore(self._folder / "store", ports.free_port())
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._killed: int | None = None
+
+    @property
+    def kafka(self) -> str:
+        return ",".join(broker.bootstrap for broker in self._brokers.values())
+
+    @property
+    def mongodb(self) -> str:
+        return self._store.uri
+
+    def start(self) -> Self:
+        for node in _NODES:
+            self._begin_broker(node)
+        self._begin_store()
+        for node in _NODES:
+            self._await(f"kafka{node}", self._brokers[node].answers)
+        self._await("store", self._store.answers)
+        return self
+
+    def stop(self) -> None:
+        for child in self._running.values():
+            processes.kill(child)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def kill_broker(self, topic: str) -> None:
+        self._killed = await self._leader(topic)
+        await asyncio.to_thread(processes.kill, self._running[f"kafka{self._killed}"])
+
+    async def start_broker(self) -> None:
+        if self._killed is not None:
+            self._begin_broker(self._killed)
+            await asyncio.to_thread(self._await, f"kafka{self._killed}", self._brokers[self._killed].answers)
+
+    async def kill_store(self) -> None:
+        await asyncio.to_thread(processes.kill, self._running["store"])
+
+    async def start_store(self) -> None:
+        self._begin_store()
+        await asyncio.to_thread(self._await, "store", self._store.answers)
+
+    async def _leader(self, topic: str) -> int:
+        """The node that leads partition 0. The client may pick a node that is away, so it is asked again."""
+        until = time.monotonic() + _START_LIMIT_S
+        while time.monotonic() < until:
+            admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka, request_timeout_ms=5000)
+            try:
+                await admin.start()
+                (described,) = await admin.describe_topics([topic])
+                leaders = {p["partition"]: p["leader"] for p in described["partitions"]}
+                if leaders.get(0) in self._brokers:
+                    return int(leaders[0])
+            except (KafkaError, OSError):
+                await asyncio.sleep(_LOOK_S)
+            finally:
+                await admin.close()
+        raise EngineError(f"nobody leads {topic}/0")
+
+    def _begin_broker(self, node: int) -> None:
+        self._brokers[node].prepare()
+        self._begin(f"kafka{node}", self._brokers[node].command())
+
+    def _begin_store(self) -> None:
+        self._store.prepare()
+        self._begin("store", self._store.command())
+
+    def _begin(self, name: str, command: list[str]) -> None:
+        log, folder = self._folder / f"{name}.log", self._folder / name
+        self._running[name] = processes.start(command, log=log, env=processes.base_environment(), cwd=folder)
+
+    def _await(self, name: str, answers: Callable[[], bool]) -> None:
+        until = time.monotonic() + _START_LIMIT_S
+        while not answers():
+            if self._running[name].poll() is not None or time.monotonic() > until:
+                tail = (self._folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise EngineError(f"{name} did not come up; its log ends:\n{tail}")
+            time.sleep(_LOOK_S)  # the poll of a wait with a deadline
+
+
+def _node(node: int, controllers: dict[int, int]) -> dict[str, str]:
+    """What one of three sets otherwise than the only one."""
+    copies = str(len(controllers))
+    return {
+        "node.id": str(node),
+        "controller.quorum.voters": ",".join(f"{n}@{ports.LOOPBACK}:{port}" for n, port in controllers.items()),
+        "default.replication.factor": copies,
+        "min.insync.replicas": "2",
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": "2",
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": "2",
+    }

@@ -1,0 +1,304 @@
+"""The live page: exact numbers for leads and central only, in order, honest about their age, live."""
+
+import asyncio
+import html
+import re
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from services.routing.handlers.loads import SILENT_SECONDS, LoadView
+from services.routing.live import Order, live_center, live_centers, ordered, totals
+from services.routing.live_stream import PER_SESSION, REPEAT_S, Glances, Streams
+from shared.centers import CENTER_IDS
+from shared.clock import ManualClock
+from shared.events.vocabulary import CenterState
+from shared.metrics import exposition
+from shared.web.app import Problem
+from tests.integration.trust.asgi import FirstAnswer
+from tests.unit.routing.builders import NOW
+from tests.unit.routing.house import PARTITIONS, WHERE, House, say, tell
+
+AGO = {minutes: NOW - timedelta(minutes=minutes) for minutes in (5, 30, 90)}
+
+
+def busy() -> LoadView:
+    """Busan waits longest over two partitions, Jeju is full, Daegu closed, nobody is on duty in Ulsan."""
+    view = LoadView(15)
+    tell(
+        view,
+        0,
+        10,
+        busan={"open_cases": 12, "weighted": 145, "guests": 20, "severe": 2, "waiting": 2, "waiting_since": AGO[30]},
+        jeju={"open_cases": 40, "weighted": 450, "waiting": 1, "waiting_since": AGO[5]},
+    )
+    tell(view, 1, 7, busan={"open_cases": 8, "weighted": 100, "severe": 1, "waiting": 1, "waiting_since": AGO[90]})
+    say(view, "daegu", CenterState.CLOSED)
+    say(view, "ulsan", CenterState.OPEN, 0)
+    return view
+
+
+def test_the_partitions_are_summed_and_the_oldest_wait_counts() -> None:
+    rows = {row.seat.center_id: row for row in busy().picture(NOW, 2).centers}
+    busan = rows["busan"]
+    assert (busan.open_cases, busan.waiting, busan.waiting_since) == (20, 3, AGO[90])
+    assert (busan.seat.load, busan.seat.guests, busan.seat.severe) == (245, 20, 3)
+    assert rows["sejong"].open_cases == 0
+    assert len(rows) == 16
+
+
+@pytest.mark.parametrize("told", [(5, 90), (90, 5)])
+def test_the_oldest_wait_counts_in_whichever_order_partitions_are_heard(told: tuple[int, int]) -> None:
+    view = LoadView(15)
+    for partition, minutes in enumerate(told):
+        tell(view, partition, 1, jeju={"waiting": 1, "waiting_since": AGO[minutes]})
+    [jeju] = [row for row in view.picture(NOW, 2).centers if row.seat.center_id == "jeju"]
+    assert (jeju.waiting, jeju.waiting_since) == (2, AGO[90])
+
+
+def test_old_and_missing_partitions_are_counted() -> None:
+    view = busy()
+    assert view.picture(NOW, 2).silent == 0
+    assert view.picture(NOW, 6).silent == 4
+    late = NOW + timedelta(seconds=SILENT_SECONDS + 1)
+    assert (view.picture(late, 2).silent, view.picture(late, 2).oldest) == (2, NOW)
+    tell(view, 0, 10, late)
+    assert view.picture(late, 2).silent == 1
+    nothing = LoadView(15).picture(NOW, 2)
+    assert (nothing.silent, nothing.oldest) == (2, None)
+
+
+def test_who_waits_longest_comes_first_then_the_busiest() -> None:
+    rows = [live_center(now) for now in busy().picture(NOW, 2).centers]
+    assert [row.center_id for row in ordered(rows, Order.WAITING, "en")][:3] == ["busan", "jeju", "chungbuk"]
+    assert [row.center_id for row in ordered(rows, Order.LOAD, "en")][:2] == ["jeju", "busan"]
+    assert [row.center_id for row in ordered(rows, Order.NAME, "en")] == sorted(CENTER_IDS)
+    assert ordered(rows, Order.NAME, "ko")[0].center_id == "gangwon"
+    whole = totals(rows)
+    assert (whole.waiting, whole.waiting_since, whole.full, whole.unmanned) == (4, AGO[90], 1, 2)
+
+
+def test_the_api_says_what_the_page_says() -> None:
+    whole = live_centers(busy().picture(NOW, 2))
+    first = whole.centers[0]
+    assert (first.center_id, first.load, first.capacity, first.load_percent) == ("busan", 24.5, 45.0, 54)
+    assert (first.guests_percent, first.severe, first.severe_cap) == (4, 3, 12)
+    assert (whole.age_seconds, whole.partitions, whole.silent_partitions) == (0.0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "status"),
+    [
+        ("jeju", "lead", 200),
+        ("central", "lead", 200),
+        ("central", "counsellor", 200),
+        ("jeju", "counsellor", 403),
+        ("jeju", "operator", 403),
+        ("jeju", "administrator", 403),
+        ("central", "operator", 403),
+        ("central", "auditor", 403),
+        ("ministry", "analyst", 403),
+        ("ministry", "auditor", 403),
+        (None, "", 401),
+    ],
+)
+async def test_exact_counts_are_for_leads_and_central(organisation: str | None, role: str, status: int) -> None:
+    house = House(view=busy())
+    who = house.staff.bearer(organisation, role) if organisation else {}
+    async with httpx.AsyncClient(transport=FirstAnswer(house.app), base_url=WHERE, headers=who) as client:
+        for path in ("/api/v1/centers/live", "/api/v1/centers/live/stream", "/live"):
+            answer = await client.get(path)
+            page_of_nobody = status == 401 and "api" not in path
+            assert answer.status_code == (303 if page_of_nobody else status), path
+            assert ("24.5" in answer.text) == (status == 200), path
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_the_page_says_all_of_it_without_a_script(lang: str) -> None:
+    answer = await House(view=busy()).get(f"/live?lang={lang}", "jeju", "lead")
+    text = re.sub(r"\s+", " ", html.unescape(answer.text))
+    assert "%(" not in text
+    ids = re.findall(r'id="center-(\w+)"', text)
+    assert ids[:2] == ["busan", "jeju"]
+    assert set(ids) == set(CENTER_IDS)
+    row = text[text.index('id="center-busan"') : text.index('id="center-jeju"')]
+    for figure in ("24.5 / 45", "54%", "3 / 12", "4%", ">20<", ">3<"):
+        assert figure in row
+    # On the map too a word or a number, not only a colour; a pattern where nobody is.
+    assert re.search(r'data-place="busan"[^>]*>(부산|Busan)<tspan class="map-note"[^>]*>54%<', text)
+    assert text.count('fill="url(#map-hidden)"') == 2
+    assert text.count('fill="url(#map-unstaffed)"') == 2
+    assert 'id="trust"></div>' in text.replace("> <", "><")
+    assert "aria-sort" in text
+    by_name = (await House(view=busy()).get(f"/live?lang={lang}&sort=name", "jeju", "lead")).text
+    assert re.findall(r'id="center-(\w+)"', by_name)[0] == ("gangwon" if lang == "ko" else "busan")
+    assert (await House().get("/live?sort=luck", "jeju", "lead")).status_code == 422
+
+
+async def test_old_numbers_say_so() -> None:
+    clock = ManualClock(NOW)
+    house = House(view=busy(), clock=clock)
+    assert "These numbers are old" not in (await house.get("/live?lang=en", "jeju", "lead")).text
+    await clock.advance(SILENT_SECONDS + 1)
+    text = (await house.get("/live?lang=en", "jeju", "lead")).text
+    assert "These numbers are old: the oldest are of Tue 24 Nov 2026, 12:00:00 KST." in html.unescape(text)
+    assert "Nobody reports on 2 of 2 partitions" in text
+    assert (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["silent_partitions"] == PARTITIONS
+    assert "No worker has said anything yet." in (await House().get("/live?lang=en", "jeju", "lead")).text
+
+
+class Ear:
+    """Listens to one stream of a house, without a socket."""
+
+    def __init__(self, house: House, who: dict[str, str], query: str = "html=true&lang=en") -> None:
+        self.messages: list[tuple[str, Any]] = []
+        scope = FirstAnswer(house.app)._scope(
+            httpx.Request("GET", f"{WHERE}/api/v1/centers/live/stream?{query}", headers=who)
+        )
+        self.task = asyncio.create_task(house.app(scope, self._receive, self._send))
+        self._asked = False
+        self._heard = asyncio.Event()
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def _send(self, message: Any) -> None:
+        for event, data in re.findall(r"event: (\w+)\r?\ndata: (.*)", message.get("body", b"").decode()):
+            self.messages.append((event, orjson.loads(data)))
+        self._heard.set()
+
+    async def hears(self, number: int) -> tuple[str, Any]:
+        async with asyncio.timeout(5):
+            while len(self.messages) < number:
+                self._heard.clear()
+                await self._heard.wait()
+        return self.messages[number - 1]
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def move(clock: ManualClock, seconds: float) -> None:
+    """Time passes in steps in which sleepers are woken and go to sleep again."""
+    for _ in range(int(seconds / 0.5)):
+        await clock.advance(0.5)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+
+async def test_the_stream_tells_what_changed_and_nothing_else() -> None:
+    clock, view = ManualClock(NOW), busy()
+    house = House(view=view, clock=clock)
+    ear = Ear(house, house.staff.bearer("jeju", "lead"))
+    assert (await ear.hears(1))[0] == "hello"
+    kind, whole = await ear.hears(2)
+    assert kind == "parts"
+    assert {f"row:{c}" for c in CENTER_IDS} | {f"place:{c}" for c in CENTER_IDS} < whole.keys()
+    assert whole["order"][:2] == ["busan", "jeju"]
+    assert whole["place:daegu"] == {"css": "hidden", "title": "Daegu: Closed", "note": "closed"}
+    tell(view, 0, 11, clock.now(), sejong={"open_cases": 1, "weighted": 20, "waiting": 1, "waiting_since": AGO[5]})
+    await move(clock, 1)
+    kind, parts = await ear.hears(3)
+    # Partition 0 lost Busan's and Jeju's part; nobody else is told again.
+    assert {name for name in parts if name.startswith("row:")} == {"row:busan", "row:jeju", "row:sejong"}
+    assert parts["order"][:2] == ["busan", "sejong"]
+    await move(clock, 2)
+    assert len(ear.messages) == 3
+    await move(clock, REPEAT_S)
+    assert (await ear.hears(4))[1].keys() == {"stamp"}
+    await ear.end()
+
+
+async def test_the_stream_of_the_api_gives_the_whole_each_time() -> None:
+    clock, view = ManualClock(NOW), busy()
+    house = House(view=view, clock=clock)
+    ear = Ear(house, house.staff.bearer("central", "counsellor"), "")
+    kind, whole = await ear.hears(2)
+    assert (kind, len(whole["centers"]), whole["centers"][0]["center_id"]) == ("centers", 16, "busan")
+    say(view, "sejong", CenterState.CLOSED)
+    await move(clock, 1)
+    states = {row["center_id"]: row["state"] for row in (await ear.hears(3))[1]["centers"]}
+    assert states["sejong"] == "closed"
+    await ear.end()
+
+
+async def test_whoever_is_signed_out_hears_nothing_more() -> None:
+    clock, view = ManualClock(NOW), busy()
+    house = House(view=view, clock=clock)
+    ear = Ear(house, house.staff.bearer("jeju", "lead", session="a-session-that-ends-soon"))
+    await ear.hears(2)
+    house.staff.revoke("a-session-that-ends-soon")
+    say(view, "sejong", CenterState.CLOSED)
+    await move(clock, 1)
+    assert await ear.hears(3) == ("reconnect", {"reason": "signed_out"})
+    await asyncio.wait_for(ear.task, 5)
+    assert len(ear.messages) == 3
+
+
+async def test_a_stream_ends_when_the_process_does() -> None:
+    clock = ManualClock(NOW)
+    streams = Streams()
+    house = House(view=busy(), clock=clock, streams=streams)
+    running = asyncio.create_task(streams.run())
+    ear = Ear(house, house.staff.bearer("jeju", "lead"))
+    await ear.hears(2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await move(clock, 1)
+    assert await ear.hears(3) == ("reconnect", {"reason": "restart"})
+    await asyncio.wait_for(ear.task, 5)
+
+
+def test_one_sign_in_has_so_many_streams_and_a_process_so_many() -> None:
+    streams = Streams(limit=PER_SESSION + 1)
+    doors = [streams.opened("one") for _ in range(PER_SESSION)]
+    for door in doors:
+        streams.demand_room("one")
+        door.__enter__()
+    with pytest.raises(Problem) as full:
+        streams.demand_room("one")
+    assert full.value.status_code == 429
+    with streams.opened("two"), pytest.raises(Problem) as crowded:
+        streams.demand_room("three")
+    assert crowded.value.status_code == 503
+    doors[0].__exit__(None, None, None)
+    streams.demand_room("one")
+
+
+async def test_everybody_looks_at_one_picture() -> None:
+    clock, view = ManualClock(NOW), busy()
+    taken = []
+
+    def take() -> Any:
+        taken.append(clock.now())
+        return view.picture(clock.now(), 2)
+
+    glances = Glances(take, clock)
+    assert glances() is glances()
+    await clock.advance(1)
+    glances()
+    assert len(taken) == 2
+
+
+async def test_whoever_asks_once_gets_what_is_known_at_that_moment() -> None:
+    house = House(view=busy())
+    for number in (2, 3):
+        tell(house.view, 0, 20 + number, sejong={"waiting": number, "waiting_since": AGO[5]})
+        rows = (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["centers"]
+        assert {row["center_id"]: row["waiting"] for row in rows}["sejong"] == number
+
+
+async def test_no_metric_names_a_centre() -> None:
+    house = House(view=busy())
+    await house.get("/live", "jeju", "lead")
+    text = exposition()[0].decode()
+    assert "ieum_routing_live_streams" in text
+    assert not [c for c in CENTER_IDS if f'"{c}"' in text]

@@ -1,0 +1,240 @@
+"""Every decision again: 0 differences, the culprits where there are some, and what another rule would have done."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.routing.policy.assign import assign
+from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Span
+from services.routing.policy.rules import RULES
+from services.routing.policy.stream import moves
+from services.routing.projection import PartitionState
+from services.routing.replay import main, rule_of, span_of, told
+from shared.centers import PACKAGED, TABLES
+from shared.clock import SEOUL
+from shared.events.reports import ReportFacts
+from shared.events.routings import ReportRerouted, ReportRouted
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, received
+from tests.unit.routing.steps import accepted, run, settle
+
+KNOWN = PACKAGED.known
+JEJU_WITHOUT_FLIGHTS = replace(
+    TABLES,
+    version="no-flights",
+    centers={c: replace(center, sea_air=()) for c, center in TABLES.centers.items()},
+)
+
+
+def decisions() -> list[Decided]:
+    """At home, without one, past a full or closed one, moved by agreement and back, moved from a closed centre."""
+    state = PartitionState()
+    found = settle(state, run(state, received(1), received(2, "seoul"), received(3, "overseas", urgency="critical")))
+    found += settle(state, run(state, received(4, "jeju"), received(5, "gangwon"), loads=full("ulsan", "busan")))
+    found += settle(state, run(state, received(6, "daegu"), closed=("daegu",)))
+    found += settle(state, run(state, accepted("jeju")))
+    found += settle(state, run(state, accepted("busan", 2, 2)))
+    closing = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9)
+    assert closing
+    outcome = run(state)
+    outcome.drafts.extend(closing)
+    return [event for event in found + settle(state, outcome) if isinstance(event, Decided)]
+
+
+def under(version: int, report: ReportFacts, loads: dict[str, int] | None = None) -> ReportRouted:
+    """A report routed under a given rule."""
+    event: ReportRouted = decisions()[0]  # type: ignore[assignment]  # the first is the routing of report 1
+    rule = RULES[version]
+    return event.model_copy(
+        update={"facts": report, "decision": assign(report, board(loads), date(2026, 11, 24), rule=rule)}
+    )
+
+
+def replayed(events: list[Decided], **more: Any) -> Replay:
+    found = Replay(known=KNOWN, **more)
+    for number, event in enumerate(events):
+        found.take(event, f"routings/0/{number}")
+    return found
+
+
+def tampered(event: Decided, **fields: Any) -> Decided:
+    return event.model_copy(update={"decision": event.decision.model_copy(update=fields)})
+
+
+def lines(found: Replay, span: Span = Span()) -> list[str]:  # noqa: B008  # a named tuple, never changed
+    return list(told(span, found))
+
+
+def test_what_was_decided_is_decided_again() -> None:
+    events = [*decisions(), under(1, facts("jeju"), full("ulsan")), under(1, facts("overseas"))]
+    found = replayed(events)
+    assert (found.differences, found.not_comparable) == (0, {})
+    assert found.by_rule == {1: 2, 2: len(events) - 2}
+    assert found.decisions[ReportRerouted.TYPE] >= 3
+    assert lines(found)[-1] == "differences: 0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"center_id": "jeju"}, "center_id: jeju recorded, busan decided"),
+        ({"reason": "linked"}, "reason: "),
+        ({"over_capacity": True}, "over_capacity: True recorded, False decided"),
+        ({"copy_central": True}, "copy_central: "),
+        ({"home_center_id": "ulsan"}, "home_center_id: ulsan recorded, busan decided"),
+        ({"candidates": ()}, "reason: home recorded, all_closed decided"),
+    ],
+)
+def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) -> None:
+    events = decisions()
+    events[0] = tampered(events[0], **fields)
+    found = replayed(events)
+    (culprit,) = found.culprits
+    assert found.differences == 1
+    assert (culprit.place, culprit.report_id, culprit.version) == ("routings/0/0", events[0].report_id, 1)
+    assert said in culprit.why
+    assert lines(found)[-2] == "differences: 1"
+    assert events[0].report_id in lines(found)[-1]
+
+
+def test_a_changed_load_is_found_where_it_would_have_changed_the_answer() -> None:
+    event = next(event for event in decisions() if event.report_id.endswith("4"))
+    assert event.decision.center_id == "busan"
+    seats = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in event.decision.candidates)
+    assert replayed([tampered(event, candidates=seats)]).differences == 1
+
+
+def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
+    found = Replay(known={TABLES.version: replace(TABLES, centers={})})
+    for event in decisions()[:2]:
+        found.take(event, "here")
+    assert [culprit.why for culprit in found.culprits] == ["cannot be decided again: KeyError"] * 2
+
+
+def test_at_most_twenty_culprits_are_kept_and_all_are_counted() -> None:
+    found = replayed([tampered(decisions()[0], center_id="jeju")] * 50)
+    assert (found.differences, len(found.culprits)) == (50, MOST_CULPRITS)
+    assert lines(found)[-1] == "  and 30 more"
+
+
+def test_what_this_build_does_not_know_is_named_and_no_difference() -> None:
+    event = decisions()[0]
+    found = replayed([tampered(event, rule_version=9), tampered(event, table_version="2031-01-01"), event])
+    assert found.not_comparable == {"rule 9": 1, "tables 2031-01-01": 1}
+    assert found.differences == 0
+    assert "  not comparable, tables 2031-01-01: 1" in lines(found)
+
+
+def test_a_decision_is_judged_by_the_tables_it_names() -> None:
+    report = facts("jeju")
+    loads = full("busan", "incheon")
+    event = decisions()[0]
+    by_air = event.model_copy(update={"facts": report, "decision": assign(report, board(loads), date(2026, 11, 24))})
+    by_land = assign(report, board(loads), date(2026, 11, 24), tables=JEJU_WITHOUT_FLIGHTS)
+    apart = event.model_copy(update={"facts": report, "decision": by_land})
+    assert by_air.decision.reason != by_land.reason
+    found = Replay(known={**KNOWN, "no-flights": JEJU_WITHOUT_FLIGHTS})
+    found.take(by_air, "a")
+    found.take(apart, "b")
+    assert (found.differences, found.not_comparable) == (0, {})
+    mistaken = Replay(known={**KNOWN, "no-flights": TABLES})
+    mistaken.take(apart, "b")
+    assert mistaken.differences == 1
+
+
+def test_the_day_that_counts_is_the_rules() -> None:
+    """Rule 1 looked at the tables of the day it decided on, rule 2 at those of the day the report came."""
+    before, after = datetime(2026, 6, 30, 14, tzinfo=UTC), datetime(2026, 7, 1, 14, tzinfo=UTC)
+    event = decisions()[0].model_copy(update={"received_at": before, "decided_at": after})
+    place = facts("jeonnam-gwangju", district="12210")
+    for version, day in ((1, date(2026, 7, 1)), (2, date(2026, 6, 30))):
+        decision = assign(place, board(), day, rule=RULES[version])
+        other = event.model_copy(update={"facts": place, "decision": decision})
+        assert replayed([other]).differences == 0
+    assert assign(place, board(), date(2026, 6, 30)).home_center_id is None
+
+
+def test_another_rule_says_what_would_differ_by_centre_and_reason() -> None:
+    loads = full("ulsan") | {"busan": 440}
+    events = [*decisions(), under(2, facts("busan"), loads), under(1, facts("busan"), loads)]
+    found = replayed(events, rule=1)
+    agreed = sum(event.decision.reason in {"transfer_accepted", "returned_home"} for event in events)
+    assert (found.agreed, found.compared, found.differences) == (agreed, len(events) - agreed, 0)
+    one = replayed([under(2, facts("busan"), {"busan": 420, "ulsan": 380, "gyeongnam": 380, "jeju": 0})], rule=1)
+    assert one.compared == 1
+    assert one.centers.total() == 1
+    assert set(one.centers) == {("jeju", "busan")}
+    said = lines(one)
+    assert "    jeju → busan: 1" in said
+    assert any(line.startswith("  as recorded: 0.0 % at home") for line in said)
+    assert any(line.startswith("  with rule 1: 100.0 % at home") for line in said)
+    assert said[-1] == "failures: 0"
+
+
+def test_the_same_rule_changes_nothing() -> None:
+    found = replayed(decisions(), rule=2)
+    assert (found.centers, found.reasons, found.differences) == ({}, {}, 0)
+    assert found.before == found.after
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "first", "last"),
+    [
+        ("2026-11-24", "2026-11-24", "2026-11-24T00:00+09:00", "2026-11-25T00:00+09:00"),
+        ("2026-11-24T09:30", "2026-11-24T10:00", "2026-11-24T09:30+09:00", "2026-11-24T10:00+09:00"),
+        ("2026-11-24T00:30Z", "2026-11-25", "2026-11-24T09:30+09:00", "2026-11-26T00:00+09:00"),
+        ("20261124", "", "2026-11-24T00:00+09:00", None),
+        ("", "", None, None),
+    ],
+)
+def test_days_and_moments_are_seoul_time_and_the_last_day_is_whole(
+    since: str, until: str, first: str | None, last: str | None
+) -> None:
+    span = span_of(since, until)
+    assert span == tuple(None if text is None else datetime.fromisoformat(text) for text in (first, last))
+
+
+def test_a_span_holds_its_beginning_and_not_its_end() -> None:
+    span = span_of("2026-11-24", "2026-11-24")
+    begin = datetime(2026, 11, 24, tzinfo=SEOUL)
+    moments = (begin - timedelta(seconds=1), begin, begin + timedelta(hours=23, minutes=59), begin + timedelta(days=1))
+    assert [span.holds(moment) for moment in moments] == [False, True, True, False]
+    assert Span().holds(NOW)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "said"),
+    [
+        ("yesterday", "", "FROM=yesterday is neither a day nor a moment; write 2026-11-24"),
+        ("", "2026-13-01", "TO=2026-13-01 is neither"),
+        ("", "9999-12-31", "TO=9999-12-31 is neither"),
+        ("2026-11-25", "2026-11-24", "FROM=2026-11-25 is not before TO=2026-11-24"),
+    ],
+)
+def test_a_span_that_says_nothing_is_refused_with_an_example(
+    since: str, until: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ValueError, match=r"FROM|TO"):
+        span_of(since, until)
+    assert main(["--from", since, "--to", until]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["0", "7", "two", "", "-1", "٢"])
+def test_a_rule_nobody_knows_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no rule of this build; there are 1, 2"):
+        rule_of(text)
+    assert main(["--rule", text]) == 2
+
+
+def test_a_folder_that_is_refused_is_said_and_kafka_away_ends_with_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
+    monkeypatch.setenv("KAFKA_CALL_TIMEOUT_S", "1")
+    assert main(["--tables", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "the folder of tables was refused: divisions.json: cannot be read" in said
+    assert "kafka" in said

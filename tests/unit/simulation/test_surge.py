@@ -1,0 +1,187 @@
+"""A surge, simulated: nobody drowns while somebody near has room. What room is, is reckoned here anew from the numbers
+the rule is described by, not with its own functions."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from deploy.simulation.__main__ import main
+from deploy.simulation.arrivals import HOURS, Arrival, Figures, Surge, arrivals, phase_of
+from deploy.simulation.figures import Figure, figures_of, jain, swaps
+from deploy.simulation.running import Decided, Run, run
+from services.routing.model import Seat
+from services.routing.policy.rules import RULE, RULES, Rule, Terms
+from shared.centers import CENTER_IDS, linked, neighbours
+from shared.events.vocabulary import CenterState, RoutingReason
+
+FIGURES = Figures.load()
+SURGES = {
+    "gyeonggi": Surge(province="gyeonggi", times=10),
+    "gyeonggi-flood": Surge(province="gyeonggi", times=25),
+    "jeju": Surge(province="jeju", times=40),
+    "busan": Surge(province="busan", times=20),
+    "everywhere": Surge(province=None, times=3),
+    "everywhere-flood": Surge(province=None, times=7),
+}
+SEEDS = (1, 2)
+
+
+@cache
+def coming(name: str, seed: int) -> tuple[Arrival, ...]:
+    return tuple(arrivals(FIGURES, SURGES[name], seed=seed))
+
+
+@cache
+def simulated(name: str, seed: int, version: int = 2) -> Run:
+    return run(FIGURES, coming(name, seed), RULES[version])
+
+
+def week(name: str, seed: int, version: int, phase: str = "surge") -> Figure:
+    home = SURGES[name].province
+    return next(one for one in figures_of(FIGURES, simulated(name, seed, version), home) if one.phase == phase)
+
+
+def has_room(seat: Seat, one: Decided, load_percent: int, guest_percent: int) -> bool:
+    """Whether a centre could take this case as a guest and still keep so much for its own people."""
+    load, guests = seat.load + one.case.weight, seat.guests + one.case.weight
+    return (
+        seat.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
+        and seat.center_id not in one.arrival.facts.declined_centers
+        and load * 100 <= seat.capacity * load_percent
+        and guests * 100 <= seat.capacity * guest_percent
+        and (not one.case.severe or seat.severe < seat.severe_cap)
+    )
+
+
+def past(one: Decided, percent: int) -> bool:
+    """Whether the case brought its centre past so much of what its people can carry."""
+    seat = one.board[one.choice.center_id]
+    return (seat.load + one.case.weight) * 100 > seat.capacity * percent
+
+
+def with_room(one: Decided, load_percent: int, guest_percent: int) -> Iterator[str]:
+    for center, seat in one.board.items():
+        if center != one.choice.center_id and has_room(seat, one, load_percent, guest_percent):
+            yield center
+
+
+def near(center: str) -> set[str]:
+    return {*neighbours(center), *linked(center)}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", SURGES)
+def test_no_centre_is_past_its_capacity_while_a_neighbour_has_room_for_the_case(name: str, seed: int) -> None:
+    burdened = [one for one in simulated(name, seed).decided if past(one, 100)]
+    assert [
+        (one.choice, room) for one in burdened if (room := near(one.choice.center_id) & {*with_room(one, 80, 50)})
+    ] == []
+    # Nor while anybody at all has: the last ring is everybody.
+    assert not any(list(with_room(one, 80, 50)) for one in burdened)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", SURGES)
+def test_no_home_is_past_the_overload_border_while_anybody_may_open_a_reserve(name: str, seed: int) -> None:
+    drowning = [
+        one
+        for one in simulated(name, seed).decided
+        if one.choice.center_id == one.choice.home_center_id and past(one, 120)
+    ]
+    assert not any(list(with_room(one, 95, 75)) for one in drowning)
+
+
+@pytest.mark.parametrize("name", ["gyeonggi-flood", "everywhere-flood"])
+def test_the_floods_do_fill_the_country(name: str) -> None:
+    """What the two tests above look at does occur: centres past their capacity, homes past the border, all full."""
+    for seed in SEEDS:
+        decided = simulated(name, seed).decided
+        assert sum(past(one, 100) for one in decided) > 100
+        assert any(past(one, 120) and one.choice.center_id == one.choice.home_center_id for one in decided)
+        reasons = {one.choice.reason for one in decided}
+        assert {RoutingReason.ALL_FULL, RoutingReason.HOME_OVERLOADED, RoutingReason.HOME_FULL_WIDER} <= reasons
+
+
+@pytest.mark.parametrize(
+    ("broken", "past_percent", "room"),
+    [
+        (replace(RULE, guests=Terms(5, 5)), 100, (80, 50)),
+        (replace(RULE, margin_points=99), 100, (80, 50)),
+        (replace(RULE, opened=Terms(5, 5)), 120, (95, 75)),
+    ],
+    ids=["takes no guests", "never clearly better", "never opens a reserve"],
+)
+def test_a_rule_that_lets_a_home_drown_is_found_out(broken: Rule, past_percent: int, room: tuple[int, int]) -> None:
+    found = run(FIGURES, coming("gyeonggi-flood", 1), broken).decided
+    assert any(past(one, past_percent) and list(with_room(one, *room)) for one in found)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("name", "burden"), [("gyeonggi", "neighbours_highest"), ("everywhere", "home_highest")])
+def test_rule_2_shares_a_surge_more_evenly_than_rule_1_and_keeps_more_at_home(
+    name: str, burden: str, seed: int
+) -> None:
+    first, second = week(name, seed, 1), week(name, seed, 2)
+    assert second.fairness > first.fairness
+    assert second.kept_at_home > first.kept_at_home
+    assert getattr(second, burden) < getattr(first, burden)
+
+
+def test_an_arrival_goes_through_every_hour_once_and_the_same_seed_makes_the_same_weeks() -> None:
+    again = arrivals(FIGURES, SURGES["gyeonggi"], seed=1)
+    assert list(coming("gyeonggi", 1)) == again
+    assert coming("gyeonggi", 1) != coming("gyeonggi", 2)
+    assert run(FIGURES, again, RULE) == simulated("gyeonggi", 1)
+    found = simulated("gyeonggi", 1)
+    assert len(found.decided) == len(again)
+    assert [hour.hour for hour in found.hours] == list(range(HOURS))
+
+
+def test_only_the_week_and_the_province_of_the_surge_have_more() -> None:
+    plain = arrivals(FIGURES, Surge(province=None, times=1), seed=1)
+    surging = coming("gyeonggi", 1)
+
+    def number(of: tuple[Arrival, ...] | list[Arrival], phase: str | None, here: bool) -> int:
+        return sum(phase_of(one.hour) == phase and (one.facts.division == "gyeonggi") is here for one in of)
+
+    assert number(surging, "surge", here=True) > 6 * number(plain, "surge", here=True)
+    assert number(surging, "surge", here=False) < 2 * number(plain, "surge", here=False)
+    assert number(surging, "before", here=True) == number(plain, "before", here=True)
+
+
+def test_the_figures_mean_what_they_say() -> None:
+    assert jain([5.0] * 16) == 1
+    assert jain([1.0, *[0.0] * 15]) == 1 / 16
+    assert jain([0.0] * 16) == 1
+    one = next(one for one in simulated("gyeonggi", 1).decided if one.choice.home_center_id == "gyeonggi")
+    there = one._replace(choice=one.choice._replace(home_center_id="busan", center_id="ulsan"))
+    back = one._replace(choice=one.choice._replace(home_center_id="ulsan", center_id="busan"))
+    later = back._replace(arrival=one.arrival._replace(hour=one.arrival.hour + 1))
+    assert (swaps([there, back, there]), swaps([there, later]), swaps([there, there])) == (1, 0, 0)
+    for version in RULES:
+        found = week("gyeonggi", 1, version)
+        assert found.reports == sum(phase_of(a.hour) == "surge" for a in coming("gyeonggi", 1))
+        assert 0 < found.fairness <= 1
+
+
+def test_staff_come_and_go_with_the_shifts() -> None:
+    decided = simulated("gyeonggi", 1).decided
+    night = next(one for one in decided if one.arrival.hour % 24 < 8)
+    noon = next(one for one in decided if 12 <= one.arrival.hour % 24 < 13)
+    unstaffed = {c for c, seat in night.board.items() if seat.state is CenterState.UNSTAFFED}
+    assert unstaffed == {*CENTER_IDS} - {*FIGURES.night_centres}
+    assert {seat.capacity for seat in night.board.values()} == {450}
+    assert {seat.state for seat in noon.board.values()} == {CenterState.OPEN}
+
+
+def test_the_command_prints_both_surges_under_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--province", "busan", "--times", "5", "--seed", "2"]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split()[:2] for line in printed.splitlines() if line.startswith(("before", "surge", "after"))]
+    assert rows == [[phase, str(rule)] for phase in ("before", "surge", "after") for rule in sorted(RULES)] * 2
+    assert "busan, 5 times as many for a week" in printed
+    assert "Assumed: a case is open for 3 days" in printed
+    with pytest.raises(SystemExit):
+        main(["--province", "atlantis"])
