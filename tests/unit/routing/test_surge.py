@@ -26,9 +26,7 @@ class SlowLog:
 
 
 @pytest.mark.parametrize(("reports", "surging"), [(SURGE_RECORDS, True), (SURGE_RECORDS - 1, False)])
-async def test_a_surge_lasts_as_long_as_its_batch_and_a_moment_more(
-    reports: int, surging: bool
-) -> None:  # a parameter of the test
+async def test_a_surge_lasts_as_long_as_its_batch_and_a_moment_more(reports: int, surging: bool) -> None:
     place = Place()
     log = SlowLog(place)
     log.worker, _, _ = await place.worker(writer=log)
