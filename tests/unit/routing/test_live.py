@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from services.routing.handlers.loads import SILENT_SECONDS, LoadView
@@ -21,6 +20,7 @@ from shared.web.app import Problem
 from tests.integration.trust.asgi import FirstAnswer
 from tests.unit.routing.builders import NOW
 from tests.unit.routing.house import PARTITIONS, WHERE, House, say, tell
+from tests.unit.routing.listening import Ear, move
 
 AGO = {minutes: NOW - timedelta(minutes=minutes) for minutes in (5, 30, 90)}
 
@@ -148,50 +148,6 @@ async def test_old_numbers_say_so() -> None:
     assert "Nobody reports on 2 of 2 partitions" in text
     assert (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["silent_partitions"] == PARTITIONS
     assert "No worker has said anything yet." in (await House().get("/live?lang=en", "jeju", "lead")).text
-
-
-class Ear:
-    """Listens to one stream of a house, without a socket."""
-
-    def __init__(self, house: House, who: dict[str, str], query: str = "html=true&lang=en") -> None:
-        self.messages: list[tuple[str, Any]] = []
-        scope = FirstAnswer(house.app)._scope(
-            httpx.Request("GET", f"{WHERE}/api/v1/centers/live/stream?{query}", headers=who)
-        )
-        self.task = asyncio.create_task(house.app(scope, self._receive, self._send))
-        self._asked = False
-        self._heard = asyncio.Event()
-
-    async def _receive(self) -> dict[str, Any]:
-        if not self._asked:
-            self._asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def _send(self, message: Any) -> None:
-        for event, data in re.findall(r"event: (\w+)\r?\ndata: (.*)", message.get("body", b"").decode()):
-            self.messages.append((event, orjson.loads(data)))
-        self._heard.set()
-
-    async def hears(self, number: int) -> tuple[str, Any]:
-        async with asyncio.timeout(5):
-            while len(self.messages) < number:
-                self._heard.clear()
-                await self._heard.wait()
-        return self.messages[number - 1]
-
-    async def end(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-async def move(clock: ManualClock, seconds: float) -> None:
-    """Time passes in steps in which sleepers are woken and go to sleep again."""
-    for _ in range(int(seconds / 0.5)):
-        await clock.advance(0.5)
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 async def test_the_stream_tells_what_changed_and_nothing_else() -> None:
