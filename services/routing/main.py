@@ -45,7 +45,7 @@ from shared.web.translations import gettext_noop
 _log = log.get(__name__)
 
 SERVICE: Final = "routing"
-PACE_S: Final = 0.25
+PACE_S: Final = 0.1
 """Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
 HERE: Final = Path(__file__).parent
 YOUNG_OBJECTS: Final = 100_000
