@@ -158,7 +158,15 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         bus=bus,
         readers=(routings, cases, lookback, recount),
         follower=follower,
-        teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
+        teller=LoadTeller(
+            bus.publisher,
+            worker.owned,
+            view,
+            clock,
+            worker=_name(),
+            every_s=settings.loads_every_s,
+            partitions=bus_settings.topic_partitions,
+        ),
         closing=Closing(worker, clock, settings.closing_every_s),
         keeper=Keeper(
             worker,
