@@ -112,7 +112,7 @@ async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> 
 
 
 async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None:
-    page = await desk.http.get("/?lang=en")
+    page = await desk.http.get("/all?lang=en")
     key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
     form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "word": "umbrella"}
     answer = await desk.http.post("/?lang=en", data=form)
