@@ -28,7 +28,7 @@ FULLEST = Typed(
 MOST_CLICKS = 8
 THREE_MINUTES_S = 180
 SLOW_CLICK_S, SLOW_READER_LETTERS_S = 5.0, 6.0
-"""Seconds to find and tap a thing, and letters read in a second: slower than nearly everybody (Korean adults read about 8)."""
+"""Seconds to find and tap a thing, and letters read in a second: slower than nearly everybody."""
 UP_TO = """place => {
   const range = document.createRange();
   const main = document.querySelector("main");
