@@ -23,17 +23,33 @@ HARMS: Final = (
         n("Whether or not anything has been shared yet"),
     ),
     (HarmType.DISTRIBUTION, n("It was shared or posted"), n("A photo, video or personal details, without consent")),
-    (HarmType.ILLEGAL_FILMING, n("Filmed or photographed without consent"), ""),
+    (
+        HarmType.ILLEGAL_FILMING,
+        n("Filmed or photographed without consent"),
+        n("By a hidden camera too, or in a private moment"),
+    ),
     (HarmType.SYNTHESIS, n("Face or body put into sexual images"), n("Edited pictures, deepfakes")),
     (
         HarmType.BODY_CAM_PHISHING,
         n("Money demanded over a video call or images"),
         n("Also if an app or file was installed"),
     ),
-    (HarmType.ONLINE_GROOMING, n("Someone approached a child or young person sexually online"), ""),
-    (HarmType.CHILD_MATERIAL, n("Sexual images of a person under 19"), ""),
-    (HarmType.CYBER_HARASSMENT, n("Sexual insults or rumours online"), ""),
-    (HarmType.OTHER, n("Something else, or I am not sure"), ""),
+    (
+        HarmType.ONLINE_GROOMING,
+        n("Someone approached a child or young person sexually online"),
+        n("Gaining trust, then asking for pictures or to meet"),
+    ),
+    (
+        HarmType.CHILD_MATERIAL,
+        n("Sexual images of a person under 19"),
+        n("Real or edited, whoever made, shared or keeps them"),
+    ),
+    (
+        HarmType.CYBER_HARASSMENT,
+        n("Sexual insults or rumours online"),
+        n("In messages, comments or posts"),
+    ),
+    (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later, or nothing")),
 )
 
 AGES: Final = (
