@@ -57,7 +57,7 @@ class FormView:
             say=wording.asked(one.slug, role),
             note=wording.note(one.slug, role),
             form_of_step="step",
-            **self._form(request, typed, problems),
+            **self.fields(request, typed, problems),
         )
 
     def check(
@@ -72,7 +72,7 @@ class FormView:
     ) -> Response:
         """All answers once more, what is allowed, and the button that sends."""
         shown = steps.counting(typed)
-        context = self._form(request, typed, problems)
+        context = self.fields(request, typed, problems)
         hidden = [(name, value) for name, values in shown.values.items() if name not in LAST for value in values]
         context["errors"] = [
             (control if control in LAST else f"/form/{steps.place_of(control)}#{control}", text)
@@ -112,13 +112,14 @@ class FormView:
             slugs=[one.slug for one in steps.STEPS],
             say={one.slug: wording.asked(one.slug, role) for one in steps.STEPS},
             form_of_step="step",
-            **self._form(request, typed, problems),
+            **self.fields(request, typed, problems),
         )
 
     def _render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401  # as Jinja takes it
         return self.pages.render(request, template, status=status, public=True, **context)
 
-    def _form(self, request: Request, typed: Typed, problems: Sequence[FieldProblem]) -> dict[str, Any]:
+    def fields(self, request: Request, typed: Typed, problems: Sequence[FieldProblem]) -> dict[str, Any]:
+        """What the fields of any step need: answers, what is wrong with them, labels and choices."""
         translate = self.pages.gettext(request)
         errors = [(problem.control, translate(problem.message)) for problem in problems]
         return {

@@ -172,7 +172,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             pages.router(view, reception, drafts, clock),
             step_pages.router(view, drafts, clock),
             note_pages.router(own_pages),
-            receipts_pages.router(own_pages, status, receipts),
+            receipts_pages.router(view, status, receipts),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),

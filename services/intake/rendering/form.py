@@ -127,7 +127,7 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: typed.one(name) for name in _LINES}
     raw["urls"] = _lines(typed.one("urls"))
     raw |= _marks(typed.one("marks"))
-    raw["contact"] = _contact(typed)
+    raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):
         raw["on_behalf"] = on_behalf
     if agreed := typed.all("consents"):
@@ -140,7 +140,8 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     return raw, problems
 
 
-def _contact(typed: Typed) -> dict[str, Any]:
+def contact_of(typed: Typed) -> dict[str, Any]:
+    """Ways of contact with all that keeps them safe, as JSON values."""
     said = {inner: typed.one(control) for control, inner in _CONTACT.items()}
     contact: dict[str, Any] = {
         name: value for name, value in said.items() if value and (name, value) != ("may_say", _UNKNOWN)
