@@ -6,12 +6,24 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, clients_pages, details_pages, erasures_pages, pages, receipts_api, receipts_pages
+from services.intake import (
+    api,
+    clients_pages,
+    details_pages,
+    erasures_pages,
+    note_pages,
+    pages,
+    receipts_api,
+    receipts_pages,
+    step_pages,
+)
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
+from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
@@ -23,6 +35,7 @@ from services.intake.settings import IntakeSettings
 from services.intake.status import StatusDesk
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
+from services.intake.store.drafts import DraftStore
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.reports import Reports
 from services.intake.store.tickets import UsedTickets
@@ -71,11 +84,13 @@ class Intake:
     clients: ClientGate
     identity: Identity
     vault: Vault
+    drafts: Drafts
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
         await self.reports.prepare()
         await self.changes.prepare()
+        await self.drafts.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
         self.group.open()
@@ -89,6 +104,7 @@ class Intake:
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
             tasks.create_task(self.vault.run(), name="tickets")
+            tasks.create_task(self.drafts.run(), name="drafts")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
@@ -139,7 +155,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         clock=clock,
         current=following.progress.current,
     )
-    own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock)
+    drafts = Drafts(DraftStore(database), keys, clock)
+    own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
+    view = FormView(own_pages, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -151,8 +169,10 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            pages.router(own_pages, reception, clock),
-            receipts_pages.router(own_pages, status, receipts),
+            pages.router(view, reception, drafts, clock),
+            step_pages.router(view, drafts, clock),
+            note_pages.router(own_pages),
+            receipts_pages.router(view, status, receipts),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),
@@ -172,6 +192,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         clients=clients,
         identity=identity,
         vault=vault,
+        drafts=drafts,
     )
 
 

@@ -16,7 +16,10 @@ from services.intake.model.submission import (
     Narrative,
     OnBehalf,
     OptionalLine,
+    OptionalPhrase,
     Part,
+    PictureHash,
+    Told,
     WebAddress,
     Word,
     clean,
@@ -87,6 +90,10 @@ class Amendment(Part):
     narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    picture_hashes: Annotated[tuple[PictureHash, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    seen_when: OptionalLine = None
+    search_words: OptionalPhrase = None
+    already_told: Annotated[tuple[Told, ...], FailFast()] = Field(default=(), max_length=4)
     contact: Contact | None = None
     on_behalf: OnBehalf | None = None
     consents: Consents | None = None

@@ -24,7 +24,7 @@ class NotAdmittedError(ValueError):
 
 def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
     """The facts of a submission received on a day in Korea. Raises ``NotAdmittedError``."""
-    division = _division(report.division, day)
+    division, district = place_of(report, day)
     return ReportFacts(
         role=report.role,
         harm_types=tuple(dict.fromkeys(report.harm_types)),
@@ -32,7 +32,7 @@ def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
         urgency_reasons=triage.reasons,
         triage_version=triage.version,
         division=division,
-        district=_district(report.district, division),
+        district=district,
         age_band=report.age_band,
         gender=report.gender,
         relationship=report.relationship,
@@ -43,6 +43,12 @@ def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
         contact_channels=tuple(dict.fromkeys(report.contact.channels)),
         synthetic=report.synthetic,
     )
+
+
+def place_of(report: Submission, day: date) -> tuple[str, str | None]:
+    """Division and district as they are kept. Raises ``NotAdmittedError``."""
+    division = _division(report.division, day)
+    return division, _district(report.district, division)
 
 
 def _division(typed: str | None, day: date) -> str:

@@ -14,8 +14,16 @@ from shared.sealing import Keyring, ObjectKey, WrappedKey
 
 Document = dict[str, Any]
 
-SEALED_FIELDS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf", "answers")
-_ANSWERS: Final = {"still_spreading", "threatened", "money_demanded", "threat_deadline"}
+SEALED_FIELDS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "contact", "on_behalf", "answers")
+_ANSWERS: Final = {
+    "still_spreading",
+    "threatened",
+    "money_demanded",
+    "threat_deadline",
+    "seen_when",
+    "search_words",
+    "already_told",
+}
 
 
 def new_document(
@@ -55,11 +63,13 @@ def personal_parts(submission: Submission) -> dict[str, bytes]:
     """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
     contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     answers = submission.model_dump(mode="json", include=_ANSWERS, exclude_none=True)
+    answers = {name: value for name, value in answers.items() if value != []}
     on_behalf = submission.on_behalf.model_dump(mode="json", exclude_none=True) if submission.on_behalf else None
     parts: dict[str, object] = {
         "narrative": submission.narrative,
         "urls": submission.urls,
         "fingerprints": submission.fingerprints,
+        "picture_hashes": submission.picture_hashes,
         "contact": contact,
         "on_behalf": on_behalf,
         "answers": answers,
