@@ -15,6 +15,8 @@ from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
+from services.intake.linker import Linker
+from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
@@ -24,6 +26,7 @@ from services.intake.status import StatusDesk
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
 from services.intake.store.grouping import GroupCommit
+from services.intake.store.links import Links
 from services.intake.store.reports import Reports
 from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
@@ -66,6 +69,8 @@ class Intake:
     reports: Reports
     group: GroupCommit
     changes: Changes
+    links: Links
+    linker: Linker
     eraser: Eraser
     audit: AuditLog
     clients: ClientGate
@@ -76,6 +81,7 @@ class Intake:
         """Wait for the store, make its indexes, begin to accept."""
         await self.reports.prepare()
         await self.changes.prepare()
+        await self.links.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
         self.group.open()
@@ -90,6 +96,7 @@ class Intake:
             tasks.create_task(self.audit.run(), name="audit")
             tasks.create_task(self.vault.run(), name="tickets")
             tasks.create_task(self.relay.run(), name="relay")
+            tasks.create_task(self.linker.run(), name="linker")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
 
@@ -116,7 +123,11 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = Words(keys)
-    reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, clock=clock)
+    links = Links(database)
+    linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    reception = Reception(
+        group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, linker=linker, clock=clock
+    )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
@@ -126,10 +137,10 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     office = Desk(clients.clients, keys, clock)
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
-    eraser = Eraser(changes, trail, clock, pace_s=settings.erasure_pace_s)
+    eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, clock, eraser.destroy)
+    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -167,6 +178,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         reports=reports,
         group=group,
         changes=changes,
+        links=links,
+        linker=linker,
         eraser=eraser,
         audit=audit,
         clients=clients,

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
+from services.intake.linker import Linker
 from services.intake.model import receipts
 from services.intake.model.submission import Submission
-from services.intake.policy import lodging
+from services.intake.policy import linking, lodging
 from services.intake.policy.admission import facts_of
 from services.intake.policy.lodging import ConflictError, LodgingKeys, ProofSigner
 from services.intake.policy.triage import triage
@@ -62,6 +63,7 @@ class Reception:
         keys: LodgingKeys,
         signer: ProofSigner,
         words: Words,
+        linker: Linker,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -71,6 +73,7 @@ class Reception:
         self._keys = keys
         self._signer = signer
         self._words = words
+        self._linker = linker
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
@@ -86,6 +89,9 @@ class Reception:
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
         digest = lodging.content_digest(submission)
+        digests = linking.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
+        if linked := await self._linker.linked(report_id, digests):
+            facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)
         document = documents.new_document(
             report_id=report_id,
@@ -96,6 +102,7 @@ class Reception:
             content_mac=lodging.content_mac(self._keys, digest),
             keyring=self._keyring,
             event=event,
+            digests=digests,
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
@@ -104,6 +111,8 @@ class Reception:
             REPEATED.inc()
         else:
             self._relay.offer(report_id, [event])
+            if digests:
+                self._linker.offer()
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest)
 

@@ -20,6 +20,8 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Older master keys, for reports not yet wrapped anew. A JSON list."""
     receipt_key: Key = Field(examples=[EXAMPLE])
     """Derives report ids and receipts. Must never change: receipts given out would no longer be recognised."""
+    link_key: Key = Field(examples=[EXAMPLE])
+    """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs of lodging."""
     queue_limit: int = Field(default=2000, ge=1, le=100_000, examples=[2000])

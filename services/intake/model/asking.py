@@ -8,11 +8,13 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, FailFast, F
 
 from services.intake.model.submission import (
     FINGERPRINTS,
+    OFFENDER_HANDLES,
     URLS,
     Consents,
     Contact,
     DeclinedCenter,
     Fingerprint,
+    Line,
     Narrative,
     OnBehalf,
     OptionalLine,
@@ -87,6 +89,7 @@ class Amendment(Part):
     narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(default=(), max_length=OFFENDER_HANDLES)
     contact: Contact | None = None
     on_behalf: OnBehalf | None = None
     consents: Consents | None = None

@@ -38,6 +38,7 @@ NARRATIVE_CHARS: Final = 4000
 URLS: Final = 20
 URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
+OFFENDER_HANDLES: Final = 10
 _SPACE: Final = re.compile(r"\s")
 WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
@@ -131,7 +132,7 @@ Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=N
 WebAddress = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=URL_CHARS), AfterValidator(_web_address)
 ]
-Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30), AfterValidator(_phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
 Word = Annotated[
@@ -210,6 +211,11 @@ class Submission(Part):
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
         default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
+    )
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(
+        default=(),
+        max_length=OFFENDER_HANDLES,
+        description="Account names, profile addresses or phone numbers of whoever did it, as far as known.",
     )
     contact: Contact = Contact()
     on_behalf: OnBehalf | None = None

@@ -15,7 +15,7 @@ from shared.events.reports import ReportFacts
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
 _ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
-_PARTS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf")
+_PARTS: Final = ("narrative", "urls", "fingerprints", "offender_handles", "contact", "on_behalf")
 _KEPT: Final = (
     "role",
     "harm_types",

@@ -47,6 +47,7 @@ class Details:
     narratives: tuple[Said, ...]
     urls: tuple[Said, ...]
     fingerprints: tuple[Said, ...]
+    offender_handles: tuple[Said, ...]
     messages: tuple[Said, ...]
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
@@ -102,6 +103,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),
         fingerprints=tuple(versions("fingerprints")),
+        offender_handles=tuple(versions("offender_handles")),
         messages=tuple(sorted(messages, key=lambda message: message.number)),
         facts=document["facts"],
         consents=document.get("consents"),

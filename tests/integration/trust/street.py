@@ -57,6 +57,7 @@ class Street:
             "age_band": "30s",
             "narrative": new.text(f"{role}: narrative"),
             "urls": [new.url(f"{role}: url")],
+            "offender_handles": [new.line(f"{role}: offender's handle")],
             "contact": contact,
             "consents": {"version": "2026-11", "personal": True},
             **more,
@@ -100,6 +101,7 @@ async def lodged_by_programs(street: Street, credential: str) -> None:
                     {
                         "narrative": new.text(f"{role}: addition"),
                         "urls": [new.url(f"{role}: added url")],
+                        "offender_handles": [new.line(f"{role}: added handle")],
                         "contact": {"channels": ["email"], "email": new.email(f"{role}: added email")},
                     },
                 ),
