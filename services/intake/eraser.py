@@ -52,7 +52,7 @@ class Eraser:
     """The jobs of erasure and retention. Any number of processes may run them."""
 
     def __init__(self, changes: Changes, links: Links, trail: Trail, clock: Clock, *, pace_s: float = MINUTE_S) -> None:
-        """``links``: where others find a report by its digests. ``pace_s`` lies between two looks at what was announced."""
+        """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
         self._changes = changes
         self._links = links
         self._trail = trail
