@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive admin client rotate-key rotate-signing-key \
-	verify-audit secrets check format unit test bench torture screenshots docs lock clean
+	verify-audit verify-proof secrets check format unit test bench torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no
 
 verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
 	@$(LOCAL) in notify shared.audit verify
+
+verify-proof: venv ## check a proof of lodging with the published key alone (FILE=… KEY=proof-key.json)
+	@$(PY) -m services.intake.verify_proof $(or $(FILE),$(error say which: make verify-proof FILE=proof.txt KEY=proof-key.json)) --key $(or $(KEY),proof-key.json)
 
 secrets: venv ## print the local secrets: whoever has them reads every report stored here
 	@$(LOCAL) secrets

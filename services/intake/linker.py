@@ -7,15 +7,15 @@ missing link is a loss, a report that waits for one is a greater one.
 
 import asyncio
 import contextlib
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
 from services.intake.policy import linking
-from services.intake.store.documents import DIGESTS
+from services.intake.store.documents import DIGESTS, Document
 from services.intake.store.links import Links
 from shared import log
 from shared.clock import Clock
@@ -28,10 +28,12 @@ _log = log.get(__name__)
 PATIENCE_S: Final = 1.0
 """How long a report may wait for its links."""
 SWEEP_S: Final = 1.0
+PACE_S: Final = 0.1
+"""Between two batches into the index: what comes together is written together."""
 _COMING_S: Final = 30.0
 """For how long a report counts as on its way; then the index has it, or it was never stored."""
-_ASKED_ABOUT: Final = 50
-"""Reports read to see whether they still stand; ten are named."""
+MOST_ASKED_ABOUT: Final = 2 * SLICE
+"""Reports read at once, for all that ask, to see whether they still stand."""
 _REMEMBERED: Final = 5_000
 """Digests of reports on their way; for each a few dozen bytes."""
 
@@ -45,7 +47,9 @@ BEHIND: Final = Gauge(
     "intake_links_behind_seconds", "For how long a report has not been findable by its digests.", registry=REGISTRY
 )
 
-_Asked = tuple[Sequence[str], "asyncio.Future[dict[str, list[str]]]"]
+Found = dict[str, list[str]]
+"""Digest to the reports that have it and stand, newest first."""
+_Asked = tuple[Sequence[str], "asyncio.Future[Found]"]
 
 
 class Linker:
@@ -56,8 +60,8 @@ class Linker:
         self._links = links
         self.key: Final = key
         self._clock = clock
-        # Digest to the newest report on its way here, and since when: the index learns of it only once it is stored.
-        self._coming: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        # Digest to the newest reports on their way here: the index learns of them only once they are stored.
+        self._coming: OrderedDict[str, deque[_Coming]] = OrderedDict()
         self._asked: list[_Asked] = []
         self._asking: asyncio.Task[None] | None = None
         self._offered = asyncio.Event()
@@ -66,21 +70,28 @@ class Linker:
         """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
         if not digests:
             return tuple(known)
-        coming = self._on_their_way(digests)
+        others = [other for other in self._on_their_way(digests) if other != report_id]
         self._remember(report_id, digests)
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                ids = [other for other in _newest_of_each(await self._reports_with(digests)) if other != report_id]
-                standing = await self._links.standing(ids[:_ASKED_ABOUT]) if ids else []
-        except (TransientError, TimeoutError) as error:
-            SKIPPED.inc()
-            _log.warning("links.not_looked_up", report_id=report_id, said=str(error) or type(error).__name__)
-            standing = []
-        others = [other for other in (*coming, *standing) if other != report_id]
-        found = linking.newest(others, known)
+        if len(others) < linking.MOST_LINKED:
+            others += await self._standing(report_id, digests)
+        found = linking.newest((other for other in others if other != report_id), known)
         if set(found) - set(known):
             LINKED.inc()
         return found
+
+    async def _standing(self, report_id: str, digests: Sequence[str]) -> list[str]:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return _newest_of_each(await self._reports_with(digests))
+        except (TransientError, TimeoutError) as error:
+            SKIPPED.inc()
+            _log.warning("links.not_looked_up", report_id=report_id, said=str(error) or type(error).__name__)
+            return []
+
+    @property
+    def coming(self) -> int:
+        """Digests of reports that the index is not known to have yet."""
+        return len(self._coming)
 
     def offer(self) -> None:
         """A report with digests was stored; never blocks."""
@@ -91,7 +102,7 @@ class Linker:
         while True:
             try:
                 while await self._write():
-                    pass
+                    await self._clock.sleep(PACE_S)
                 BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
             except TransientError as error:
                 _log.debug("links.retry", said=str(error))
@@ -99,19 +110,17 @@ class Linker:
                 async with asyncio.timeout(SWEEP_S):
                     await self._offered.wait()
             self._offered.clear()
+            await self._clock.sleep(PACE_S)
 
     async def _write(self) -> bool:
         page = await self._links.unindexed(self._clock.now())
         if page:
             await self._links.write(page)
-            written = {document["_id"] for document in page}
-            for digest in {digest for document in page for digest in document[DIGESTS]}:
-                if digest in self._coming and self._coming[digest][0] in written:
-                    del self._coming[digest]
+            self._arrived(page)
         return len(page) == SLICE
 
-    async def _reports_with(self, digests: Sequence[str]) -> dict[str, list[str]]:
-        answer: asyncio.Future[dict[str, list[str]]] = asyncio.get_running_loop().create_future()
+    async def _reports_with(self, digests: Sequence[str]) -> Found:
+        answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
         self._asked.append((digests, answer))
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask())
@@ -123,9 +132,8 @@ class Linker:
             await asyncio.sleep(0)  # requests of the same moment join
             while self._asked:
                 group, self._asked = self._asked, []
-                wanted = dict.fromkeys(digest for digests, _ in group for digest in digests)
                 try:
-                    found = await self._links.reports_with(wanted)
+                    found = await self._found({digest for digests, _ in group for digest in digests})
                 except Exception as error:  # every waiter must hear of it, whatever it was
                     for _, answer in group:
                         if not answer.done():
@@ -137,21 +145,42 @@ class Linker:
         finally:
             self._asking = None
 
+    async def _found(self, digests: Collection[str]) -> Found:
+        by_digest = await self._links.reports_with(digests)
+        asked_about = list(dict.fromkeys(other for ids in by_digest.values() for other in ids[-linking.MOST_LINKED :]))
+        standing = await self._links.standing(asked_about[-MOST_ASKED_ABOUT:]) if asked_about else []
+        return {digest: [other for other in standing if other in ids] for digest, ids in by_digest.items()}
+
     def _on_their_way(self, digests: Sequence[str]) -> list[str]:
         since = self._clock.monotonic() - _COMING_S
-        found = sorted((self._coming[d] for d in digests if d in self._coming), key=lambda one: one[1], reverse=True)
-        return [report_id for report_id, at in found if at >= since]
+        found = [one for digest in digests for one in self._coming.get(digest, ()) if one.at >= since]
+        return list(dict.fromkeys(one.report_id for one in sorted(found, key=lambda one: one.at, reverse=True)))
 
     def _remember(self, report_id: str, digests: Sequence[str]) -> None:
-        at = self._clock.monotonic()
+        coming = _Coming(report_id, self._clock.monotonic())
         for digest in digests:
-            self._coming[digest] = report_id, at
+            self._coming.setdefault(digest, deque(maxlen=linking.MOST_LINKED)).append(coming)
             self._coming.move_to_end(digest)
         while len(self._coming) > _REMEMBERED:
             self._coming.popitem(last=False)
 
+    def _arrived(self, page: Sequence[Document]) -> None:
+        """The index has them: what becomes of them, it tells."""
+        written = {document["_id"] for document in page}
+        for digest in {digest for document in page for digest in document[DIGESTS]} & self._coming.keys():
+            left = [one for one in self._coming[digest] if one.report_id not in written]
+            if left:
+                self._coming[digest] = deque(left, maxlen=linking.MOST_LINKED)
+            else:
+                del self._coming[digest]
 
-def _newest_of_each(by_digest: dict[str, list[str]]) -> list[str]:
+
+class _Coming(NamedTuple):
+    report_id: str
+    at: float
+
+
+def _newest_of_each(by_digest: Found) -> list[str]:
     """Every report once: the newest of each digest, then the second newest of each."""
-    rows = zip_longest(*(reversed(ids) for ids in by_digest.values()))
+    rows = zip_longest(*by_digest.values())
     return list(dict.fromkeys(report_id for row in rows for report_id in row if report_id is not None))

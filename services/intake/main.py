@@ -6,11 +6,21 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, clients_pages, details_pages, erasures_pages, pages, receipts_api, receipts_pages
+from services.intake import (
+    api,
+    clients_pages,
+    details_pages,
+    erasures_pages,
+    pages,
+    proof_pages,
+    receipts_api,
+    receipts_pages,
+)
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.doorkeeper import Doorkeeper
 from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
@@ -125,8 +135,17 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     words = Words(keys)
     links = Links(database)
     linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
     reception = Reception(
-        group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, linker=linker, clock=clock
+        group=group,
+        relay=relay,
+        keyring=keyring,
+        keys=keys,
+        signer=signer,
+        words=words,
+        linker=linker,
+        doorkeeper=doorkeeper,
+        clock=clock,
     )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
@@ -162,8 +181,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            pages.router(own_pages, reception, clock),
+            pages.router(own_pages, reception, doorkeeper, clock),
             receipts_pages.router(own_pages, status, receipts),
+            proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),

@@ -8,8 +8,9 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 
-from services.intake import refusals
+from services.intake import passage_page, refusals
 from services.intake.api import FORM_FRONT_END
+from services.intake.doorkeeper import Doorkeeper
 from services.intake.forms import typed_of
 from services.intake.model.submission import NARRATIVE_CHARS, Submission
 from services.intake.policy.admission import NotAdmittedError
@@ -47,7 +48,7 @@ _AWAY: Final = n(
 )
 
 
-def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
+def router(pages: Pages, reception: Reception, doorkeeper: Doorkeeper, clock: Clock) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     public = _PublicPages(pages, clock)
@@ -64,18 +65,26 @@ def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
         if len(key) != _KEY_LENGTH:
             key = _new_key()
         raw, problems = form.submission_of(typed, pages.language(request))
+        submission = None
         try:
             submission = Submission.model_validate_json(orjson.dumps(raw))
         except ValidationError as error:
             refused = refusals.counted(refusals.from_errors(error))
             problems += form.problems_of((e.field, e.reason) for e in refused.errors)
-            return public.form(request, typed, key=key, problems=problems, status=422)
-        if problems:
+        if submission is None or problems:
             return public.form(request, typed, key=key, problems=problems, status=422)
         try:
             if submission.word is not None:
                 _not_too_many(words_set, request)
-            lodged = await reception.lodge(submission, front_end=FORM_FRONT_END, idempotency_key=key)
+            challenge = typed.one("passage")
+            passed = doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+            if passed.challenge is not None:
+                return passage_page.shown(pages, request, typed, key=key, challenge=passed.challenge)
+            lodged = await reception.lodge(
+                submission, front_end=FORM_FRONT_END, idempotency_key=key, suspicion=passed.suspicion
+            )
+            if not lodged.repeated:
+                doorkeeper.lodged(request, challenge)
         except NotAdmittedError as error:
             refusals.counted(error)
             return public.form(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
+from services.intake.doorkeeper import SUSPECTED, Doorkeeper
 from services.intake.linker import Linker
 from services.intake.model import receipts
 from services.intake.model.submission import Submission
@@ -22,7 +23,7 @@ from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
-from shared.events.vocabulary import Channel
+from shared.events.vocabulary import Channel, Suspicion
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.sealing import Keyring
@@ -64,6 +65,7 @@ class Reception:
         signer: ProofSigner,
         words: Words,
         linker: Linker,
+        doorkeeper: Doorkeeper,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -74,17 +76,26 @@ class Reception:
         self._signer = signer
         self._words = words
         self._linker = linker
+        self._doorkeeper = doorkeeper
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
-    async def lodge(self, submission: Submission, *, front_end: str, idempotency_key: str | None) -> Lodgement:
-        """Accept a report; when this returns, it is durable.
+    async def lodge(
+        self,
+        submission: Submission,
+        *,
+        front_end: str,
+        idempotency_key: str | None,
+        suspicion: tuple[Suspicion, ...] = (),
+    ) -> Lodgement:
+        """Accept a report; when this returns, it is durable. ``suspicion`` is what the way it came says against it.
 
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
         now = whole_milliseconds(self._clock.now())
-        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date())
+        suspicion = (*suspicion, *self._doorkeeper.of_text(submission))
+        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
         report_id = (
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
@@ -111,6 +122,9 @@ class Reception:
             REPEATED.inc()
         else:
             self._relay.offer(report_id, [event])
+            self._doorkeeper.text_lodged(submission)
+            for why in suspicion:
+                SUSPECTED.labels(why.value).inc()
             if digests:
                 self._linker.offer()
             self._accepted[submission.channel].inc()

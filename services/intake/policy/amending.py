@@ -56,7 +56,7 @@ def amended_facts(
     before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
 ) -> ReportFacts:
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
-    after = facts_of(now_true, triage(now_true, now), day)
+    after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports}
     if amendment.division is None:
         kept["division"] = before.division

@@ -65,15 +65,14 @@ class Links:
         for document in documents:
             for digest in document.get(DIGESTS) or ():
                 by_digest.setdefault(digest, []).append(document["_id"])
-        entries: list[Any] = []
-        for digest, ids in by_digest.items():
-            # Out before in: written twice, a report stands there once.
-            entries.append(UpdateOne({"_id": digest}, {"$pull": {"reports": {"$in": ids}}}))
-            pushed = {"reports": {"$each": ids, "$slice": -KEPT}}
-            entries.append(UpdateOne({"_id": digest}, {"$push": pushed}, upsert=True))
+        # Written twice after a kill, a report stands there twice, which readers do not mind.
+        entries = [
+            UpdateOne({"_id": digest}, {"$push": {"reports": {"$each": ids[-KEPT:], "$slice": -KEPT}}}, upsert=True)
+            for digest, ids in by_digest.items()
+        ]
         with store_errors():
             if entries:
-                await self._index.bulk_write(entries, ordered=True)
+                await self._index.bulk_write(entries, ordered=False)
             await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
         known = await by_ids(self._reports, [document["_id"] for document in documents], {"life.erased_at": 1})
         for document in documents:

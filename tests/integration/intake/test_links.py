@@ -32,7 +32,9 @@ async def linked_to(desk: Desk, report: dict[str, str]) -> list[str]:
 
 async def indexed(desk: Desk) -> None:
     async def all_written() -> bool:
-        return not await desk.collection.count_documents({"links_since": {"$exists": True}})
+        return not desk.intake.linker.coming and not await desk.collection.count_documents(
+            {"links_since": {"$exists": True}}
+        )
 
     await until(all_written)
 
