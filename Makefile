@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check format unit test bench torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format unit test bench torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
 	@deploy/local/check.sh
+
+conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
+	@$(PY) -m deploy.client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.intake import (
     api,
+    client_problem_pages,
     clients_pages,
     details_pages,
     erasures_pages,
@@ -183,6 +184,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             ),
             pages.router(own_pages, reception, doorkeeper, clock),
             receipts_pages.router(own_pages, status, receipts),
+            client_problem_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),

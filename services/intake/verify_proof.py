@@ -1,8 +1,11 @@
-"""``python -m services.intake.verify_proof FILE --key proof-key.json``: is this proof of lodging real? Needs no network.
+"""``python -m services.intake.verify_proof FILE --key proof-key.json``: whether a proof of lodging is real.
 
-``proof-key.json`` is what ``GET /api/v1/proof-key`` answered, kept by whoever checks proofs; a list of such objects does
-too, for a time in which the key was replaced. FILE holds the proof alone or among other text, such as a saved receipt
-page. Ends with 0: signed by one of the keys; 1: not, or changed; 2: a file cannot be used. Says it in Korean and English.
+Needs no network.
+
+``proof-key.json`` is what ``GET /api/v1/proof-key`` answered, kept by whoever checks proofs; a list of such objects
+does too, for a time in which the key was replaced. FILE holds the proof alone or among other text, such as a saved
+receipt page. Says it in Korean and English. Ends with 0: signed by one of the keys; 1: not, or changed; 2: a file
+cannot be used.
 """
 
 import argparse
