@@ -8,11 +8,13 @@ from fastapi import FastAPI
 
 from services.intake import (
     api,
+    client_problem_pages,
     clients_pages,
     details_pages,
     erasures_pages,
     note_pages,
     pages,
+    proof_pages,
     receipts_api,
     receipts_pages,
     step_pages,
@@ -21,12 +23,15 @@ from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
+from services.intake.linker import Linker
+from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
@@ -37,6 +42,7 @@ from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
 from services.intake.store.drafts import DraftStore
 from services.intake.store.grouping import GroupCommit
+from services.intake.store.links import Links
 from services.intake.store.reports import Reports
 from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
@@ -79,6 +85,8 @@ class Intake:
     reports: Reports
     group: GroupCommit
     changes: Changes
+    links: Links
+    linker: Linker
     eraser: Eraser
     audit: AuditLog
     clients: ClientGate
@@ -91,6 +99,7 @@ class Intake:
         await self.reports.prepare()
         await self.changes.prepare()
         await self.drafts.prepare()
+        await self.links.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
         self.group.open()
@@ -106,6 +115,7 @@ class Intake:
             tasks.create_task(self.vault.run(), name="tickets")
             tasks.create_task(self.drafts.run(), name="drafts")
             tasks.create_task(self.relay.run(), name="relay")
+            tasks.create_task(self.linker.run(), name="linker")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
 
@@ -132,7 +142,20 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = Words(keys)
-    reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, clock=clock)
+    links = Links(database)
+    linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
+    reception = Reception(
+        group=group,
+        relay=relay,
+        keyring=keyring,
+        keys=keys,
+        signer=signer,
+        words=words,
+        linker=linker,
+        doorkeeper=doorkeeper,
+        clock=clock,
+    )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
@@ -142,10 +165,10 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     office = Desk(clients.clients, keys, clock)
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
-    eraser = Eraser(changes, trail, clock, pace_s=settings.erasure_pace_s)
+    eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, clock, eraser.destroy)
+    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -169,10 +192,12 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            pages.router(view, reception, drafts, clock),
+            pages.router(view, reception, drafts, doorkeeper, clock),
             step_pages.router(view, drafts, clock),
             note_pages.router(own_pages),
             receipts_pages.router(view, status, receipts),
+            client_problem_pages.router(own_pages),
+            proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),
@@ -187,6 +212,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         reports=reports,
         group=group,
         changes=changes,
+        links=links,
+        linker=linker,
         eraser=eraser,
         audit=audit,
         clients=clients,

@@ -14,8 +14,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake import drafts, refusals
+from services.intake import drafts, passage_page, refusals
 from services.intake.api import FORM_FRONT_END
+from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
 from services.intake.form_view import FormView
 from services.intake.forms import typed_of
@@ -55,10 +56,10 @@ _AWAY: Final = n(
 )
 
 
-def router(view: FormView, reception: Reception, kept: Drafts, clock: Clock) -> APIRouter:
+def router(view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    sending = _Sending(view, reception, kept, clock)
+    sending = _Sending(view, reception, kept, doorkeeper, clock)
 
     @routes.get("/")
     async def start(request: Request) -> Response:
@@ -86,10 +87,13 @@ def router(view: FormView, reception: Reception, kept: Drafts, clock: Clock) -> 
 class _Sending:
     """Turns a form into a report, or says what keeps it from being one."""
 
-    def __init__(self, view: FormView, reception: Reception, kept: Drafts, clock: Clock) -> None:
+    def __init__(
+        self, view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock
+    ) -> None:
         self._view = view
         self._reception = reception
         self._kept = kept
+        self._doorkeeper = doorkeeper
         self._words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     async def send(self, request: Request, typed: Typed) -> Response:
@@ -97,6 +101,8 @@ class _Sending:
         if len(key) != drafts.KEY_CHARS:
             key = drafts.new_key()
         if typed.one("go") == "stay":
+            if challenge := typed.one("passage"):
+                return passage_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
             return await self._again(request, typed, key, status=200)
         submission, problems = self._read(request, typed)
         if submission is None or problems:
@@ -115,7 +121,15 @@ class _Sending:
         try:
             if submission.word is not None:
                 self._not_too_many(request)
-            lodged = await self._reception.lodge(submission, front_end=FORM_FRONT_END, idempotency_key=key)
+            challenge = typed.one("passage")
+            passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+            if passed.challenge is not None:
+                return passage_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+            lodged = await self._reception.lodge(
+                submission, front_end=FORM_FRONT_END, idempotency_key=key, suspicion=passed.suspicion
+            )
+            if not lodged.repeated:
+                self._doorkeeper.lodged(request, challenge)
         except NotAdmittedError as error:
             refusals.counted(error)
             problems = form.problems_of([(error.field, error.reason)])

@@ -20,11 +20,17 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Older master keys, for reports not yet wrapped anew. A JSON list."""
     receipt_key: Key = Field(examples=[EXAMPLE])
     """Derives report ids and receipts. Must never change: receipts given out would no longer be recognised."""
+    link_key: Key = Field(examples=[EXAMPLE])
+    """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs of lodging."""
     queue_limit: int = Field(default=2000, ge=1, le=100_000, examples=[2000])
     """Reports that may wait for the store; the next one is told 503 and the phone numbers."""
     status_questions_per_minute: int = Field(default=30, ge=1, le=10_000, examples=[30])
     """How often one network may ask with a receipt; a wrong receipt or word counts three times."""
+    free_reports: int = Field(default=5, ge=1, le=100_000, examples=[5])
+    """Reports one network may lodge by the form, and again within ten minutes, before the next need work or a wait."""
+    many_reports: int = Field(default=40, ge=1, le=1_000_000, examples=[40])
+    """Reports one network may lodge by the form in an hour before the next ones are marked and judged less urgent."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""

@@ -8,11 +8,13 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, FailFast, F
 
 from services.intake.model.submission import (
     FINGERPRINTS,
+    OFFENDER_HANDLES,
     URLS,
     Consents,
     Contact,
     DeclinedCenter,
     Fingerprint,
+    Line,
     Narrative,
     OnBehalf,
     OptionalLine,
@@ -91,6 +93,7 @@ class Amendment(Part):
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
     picture_hashes: Annotated[tuple[PictureHash, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(default=(), max_length=OFFENDER_HANDLES)
     seen_when: OptionalLine = None
     search_words: OptionalPhrase = None
     already_told: Annotated[tuple[Told, ...], FailFast()] = Field(default=(), max_length=4)

@@ -39,6 +39,7 @@ URLS: Final = 20
 URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
 PHRASE_CHARS: Final = 300
+OFFENDER_HANDLES: Final = 10
 _SPACE: Final = re.compile(r"\s")
 WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
@@ -46,7 +47,10 @@ PHONE_DIGITS: Final = (7, 15)
 
 REASONS: Final[dict[str, str]] = {
     texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
-    texts.MEDIA: n("There seem to be the bytes of a picture or file here. Send its link or its SHA-256 instead."),
+    texts.MEDIA: n(
+        "There seem to be the bytes of a picture or file here. Keep the file where it is; send its link or its SHA-256 "
+        "instead."
+    ),
     texts.SWELLING: n("There are special characters here that stand for whole words. Please write them out."),
     texts.CONTROL: n("There are control characters here."),
     "not_a_web_address": n("This must be a web address that starts with http:// or https://."),
@@ -236,6 +240,11 @@ class Submission(Part):
     search_words: OptionalPhrase = Field(default=None, description="Words with which it is found in a search.")
     already_told: Annotated[tuple[Told, ...], FailFast()] = Field(
         default=(), max_length=4, description="Who knows already; `hotline` is 1366."
+    )
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(
+        default=(),
+        max_length=OFFENDER_HANDLES,
+        description="Account names, profile addresses or phone numbers of whoever did it, as far as known.",
     )
     contact: Contact = Contact()
     on_behalf: OnBehalf | None = None

@@ -4,9 +4,10 @@ from datetime import date
 from typing import Final
 
 from services.intake.model.submission import Submission
-from services.intake.policy.triage import Triage
+from services.intake.policy.triage import Triage, demoted
 from shared.centers import Ambiguous, UnknownDivision, districts_of, resolve
 from shared.events.reports import ReportFacts
+from shared.events.vocabulary import Suspicion
 
 UNKNOWN: Final = "unknown"
 
@@ -22,8 +23,12 @@ class NotAdmittedError(ValueError):
         self.choices = choices
 
 
-def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
-    """The facts of a submission received on a day in Korea. Raises ``NotAdmittedError``."""
+def facts_of(report: Submission, triage: Triage, day: date, suspicion: tuple[Suspicion, ...] = ()) -> ReportFacts:
+    """The facts of a submission received on a day in Korea. Raises ``NotAdmittedError``.
+
+    ``triage`` is the judgement before suspicion has its say.
+    """
+    triage = demoted(triage, suspicion)
     division, district = place_of(report, day)
     return ReportFacts(
         role=report.role,
@@ -41,6 +46,7 @@ def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
         language=report.language,
         declined_centers=tuple(dict.fromkeys(report.declined_centers)),
         contact_channels=tuple(dict.fromkeys(report.contact.channels)),
+        suspicion=suspicion,
         synthetic=report.synthetic,
     )
 

@@ -16,7 +16,7 @@ AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
 _ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
 _ABOUT: Final = ("seen_when", "search_words", "already_told")
-_PARTS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "contact", "on_behalf")
+_PARTS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "offender_handles", "contact", "on_behalf")
 _KEPT: Final = (
     "role",
     "harm_types",
@@ -57,7 +57,7 @@ def amended_facts(
     before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
 ) -> ReportFacts:
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
-    after = facts_of(now_true, triage(now_true, now), day)
+    after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports}
     if amendment.division is None:
         kept["division"] = before.division

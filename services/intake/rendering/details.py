@@ -51,6 +51,7 @@ class Details:
     urls: tuple[Said, ...]
     fingerprints: tuple[Said, ...]
     picture_hashes: tuple[Said, ...]
+    offender_handles: tuple[Said, ...]
     messages: tuple[Said, ...]
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
@@ -107,6 +108,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         urls=tuple(versions("urls")),
         fingerprints=tuple(versions("fingerprints")),
         picture_hashes=tuple(versions("picture_hashes")),
+        offender_handles=tuple(versions("offender_handles")),
         messages=tuple(sorted(messages, key=lambda message: message.number)),
         facts=document["facts"],
         consents=document.get("consents"),

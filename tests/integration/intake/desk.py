@@ -39,6 +39,7 @@ def settings(**more: Any) -> IntakeSettings:
     given: dict[str, Any] = {
         "master_key": secret("m"),
         "receipt_key": secret("r"),
+        "link_key": secret("l"),
         "signing_key": secret("s"),
         "IEUM_AUDIT_KEY": secret("a"),
         "status_questions_per_minute": 10_000,

@@ -64,6 +64,7 @@ class Street:
             "picture_hashes": [new.digest(f"{role}: picture hash")],
             "seen_when": new.text(f"{role}: seen when"),
             "search_words": new.text(f"{role}: search words"),
+            "offender_handles": [new.line(f"{role}: offender's handle")],
             "contact": contact,
             "consents": {"version": "2026-11", "personal": True},
             **more,
@@ -107,6 +108,7 @@ async def lodged_by_programs(street: Street, credential: str) -> None:
                     {
                         "narrative": new.text(f"{role}: addition"),
                         "urls": [new.url(f"{role}: added url")],
+                        "offender_handles": [new.line(f"{role}: added handle")],
                         "picture_hashes": [new.digest(f"{role}: added picture hash")],
                         "search_words": new.text(f"{role}: added search words"),
                         "contact": {
