@@ -70,6 +70,7 @@ async def test_a_draft_and_a_report_outlive_the_death_of_intake_before_the_answe
         shown = await again(lambda: http.get("/form/words?lang=ko"))
         assert STORY in shown.text, "what was durable before the blow is there after it"
 
+        await again(lambda: http.get("/health/ready"))
         page = await http.get("/form/check?lang=ko")
         form = {k: html.unescape(v) for k, v in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text)}
         assert form["narrative"] == STORY

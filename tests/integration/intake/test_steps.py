@@ -286,3 +286,15 @@ async def test_without_room_for_drafts_a_report_can_still_be_sent(desk: Desk) ->
 @pytest.mark.parametrize("path", ["/form/nothing", "/notes/nothing"])
 async def test_there_is_nothing_at_other_addresses(desk: Desk, path: str) -> None:
     assert (await desk.http.get(path)).status_code == 404
+
+
+async def test_the_status_names_the_time_and_says_when_it_was_missed(desk: Desk, clock: ManualClock) -> None:
+    await answer(desk, "who", role="victim")
+    await answer(desk, "what", harm_types="child_material")
+    sent = await desk.http.post("/?lang=en", data=hidden(await desk.http.get("/form/check?lang=en")))
+    mine = {"receipt": receipt(sent)}
+    assert "should have seen it by:" in (await desk.http.post("/status?lang=en", data=mine)).text
+    await clock.advance(3601)
+    late = (await desk.http.post("/status?lang=en", data=mine)).text
+    assert "should have seen it by now, and nobody has" in late
+    assert "should have seen it by:" not in late
