@@ -22,7 +22,7 @@ from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Closing, Places, Worker
 from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
-from services.routing.model import Board
+from services.routing.model import Board, Picture
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
@@ -197,7 +197,9 @@ def application(
     def refused() -> Sequence[str]:
         return sets.faults
 
-    picture = Glances(lambda: view.picture(clock.now(), partitions), clock)
+    def picture() -> Picture:
+        return view.picture(clock.now(), partitions)
+
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     painter = Painter(pages)
     gate = Gate(identity, settings, refused=logged(_log, SERVICE))
@@ -209,7 +211,7 @@ def application(
         health=health,
         routers=[
             api_router(store, board, picture, gate, sets.known),
-            stream_router(picture, streams, clock, gate, painter.parts),
+            stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
             page_router(store, board, pages, gate, refused, sets.known),
             live_router(picture, painter, gate, refused),
         ],

@@ -5,14 +5,12 @@ which would take five times as long. A property test compares the two.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 
 import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
 from services.routing.policy.rules import RULE_VERSION
-from shared.events.base import CONTENT_TYPE, encode, event_id
+from shared.events.base import CONTENT_TYPE, encode, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import PassedOver
@@ -59,13 +57,13 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     # report's id need no escaping; the id of the cause is anybody's.
     report, choice = routing.report, routing.choice
     report_id = report.report_id
-    decided_at = _iso(routing.decided_at)
+    decided_at = iso(routing.decided_at)
     home = "" if choice.home_center_id is None else f'"home_center_id":"{choice.home_center_id}",'
     linked = "" if choice.linked_center_id is None else f'"linked_center_id":"{choice.linked_center_id}",'
     value = (
         f'{{"report_id":"{report_id}","version":1,"ownership":1,"intake_version":{report.intake_version},'
         f'"cause":{{"kind":"report","event_id":{orjson.dumps(routing.cause_id).decode()}}},'
-        f'"decided_at":"{decided_at}","received_at":"{_iso_of(report.received_at)}",'
+        f'"decided_at":"{decided_at}","received_at":"{iso(report.received_at)}",'
         f'"decision":{{"center_id":"{choice.center_id}",{home}"reason":"{choice.reason}",'
         f'"over_capacity":{_BOOLEANS[choice.over_capacity]},"copy_central":{_BOOLEANS[choice.copy_central]},'
         f'"right_of_return":{_BOOLEANS[choice.right_of_return]},{linked}'
@@ -108,11 +106,3 @@ def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) ->
         ("ce_traceparent", traceparent.encode()),
         _CONTENT_TYPE_HEADER,
     )
-
-
-def _iso_of(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-_iso = lru_cache(maxsize=16)(_iso_of)
-"""For the moment of a decision, which a whole batch shares."""

@@ -52,34 +52,30 @@ class _Batch:
     def __init__(self, batch: Any, data: bytes) -> None:  # noqa: ANN401  # aiokafka ships no types
         self._batch = batch
         self._data = data
-        self._records = self._read()
+        self._records: Iterator[Any] | None = None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever else the fetcher asks of a batch
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
+        if self._records is None:  # not before: aiokafka checks the sum of the batch first
+            self._records = self._read()
         return self._records
 
     def __next__(self) -> Any:  # noqa: ANN401  # aiokafka ships no types
-        return next(self._records)
+        return next(iter(self))
 
     def _read(self) -> Iterator[Any]:
-        done = 0
+        # The whole batch at once: a step of our own for every record took as long as unpacking it.
         try:
-            for record in self._batch:
-                yield record
-                done += 1
+            return iter(list(self._batch))
         except (UnicodeDecodeError, CorruptRecordException) as error:
             if not _by_a_name(error):
                 raise
-        else:
-            return
         again = _DefaultRecordBatchPy(self._data)
         again._maybe_uncompress()
         again._buffer = _Forgiving(again._buffer)
-        for number, record in enumerate(again):
-            if number >= done:
-                yield record
+        return iter(again)
 
 
 def _by_a_name(error: Exception) -> bool:

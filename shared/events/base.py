@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Annotated, ClassVar, NamedTuple
 
+import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 CONTENT_TYPE = "application/json"
+_WITH_MICROSECONDS = len(b'"2026-11-24T03:12:07.502000Z"')
 _IDS = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum")
 
 ReportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -23,11 +25,16 @@ StaffRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Version = Annotated[int, Field(ge=1)]
 
 
-def _iso(moment: datetime) -> str:
+def iso(moment: datetime) -> str:
+    """How a moment stands in events: UTC, cut to milliseconds."""
+    # What is UTC already, orjson writes in a third of the time; with whole seconds it leaves the fraction out.
+    text = orjson.dumps(moment, option=orjson.OPT_UTC_Z)
+    if len(text) == _WITH_MICROSECONDS and text.endswith(b'Z"'):
+        return f"{text[1:24].decode()}Z"
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_iso, return_type=str, when_used="json")]
+Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
 
 
 class Model(BaseModel):
@@ -99,7 +106,7 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
         "ce_id": event_id(source, event.TYPE, event.key, event.sequence),
         "ce_source": f"/ieum/{source}",
         "ce_type": event.TYPE,
-        "ce_time": _iso(time),
+        "ce_time": iso(time),
         "ce_subject": event.key,
         "ce_partitionkey": event.key,
         "ce_traceparent": traceparent,

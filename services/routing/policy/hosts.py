@@ -50,7 +50,7 @@ def turns_away(seat: Seat, case: Case, terms: Terms) -> PassedOver | None:
         return _UNSTAFFED
     if is_severe and severe >= severe_cap:
         return _SEVERE_FULL
-    if load + weight > capacity:
+    if load + weight > capacity or not capacity:
         return _FULL
     load_percent, guest_percent, _ = terms
     if (load + weight) * 100 > capacity * load_percent or (guests + weight) * 100 > capacity * guest_percent:

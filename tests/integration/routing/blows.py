@@ -41,7 +41,7 @@ LEADERS = (Blow("freeze", 4.5, 1), Blow("broker", 4, 3), Blow("kill", pause=3))
 def draw(seed: int, number: int) -> tuple[Blow, ...]:
     """Blows in a random order, with every kind in it and 3 → 5 → 2 → 3 workers over the whole."""
     dice = random.Random(seed)
-    kinds = ["kill"] * 5 + ["freeze"] * 3 + ["broker", "store"]
+    kinds = ["kill"] * 5 + ["freeze"] * 3 + ["broker"] * 2 + ["store"]
     drawn = [*kinds, *dice.choices(kinds, k=max(0, number - len(kinds)))]
     dice.shuffle(drawn)
     blows = [_blow(kind, dice) for kind in drawn]

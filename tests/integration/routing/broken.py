@@ -4,8 +4,7 @@
 sound worker must survive: ``slow`` waits between deciding and publishing, as for a busy broker, so that another worker
 writes in between as often as it would in a year; ``flaky`` fails every fifth publish, half of these after the log has
 the batch. Mistakes: ``no-comparison`` takes for granted that nobody wrote in between, ``remember-first`` remembers what
-it is going to publish, ``commit-first`` commits a batch before it is dealt with, ``no-lookup`` takes what memory has
-let go of for new.
+it is going to publish, ``no-lookup`` takes what memory has let go of for new.
 """
 
 import asyncio
@@ -23,7 +22,6 @@ from services.routing.rendering import Message
 from shared import process
 from shared.bus.publisher import Publisher
 from shared.errors import TransientError
-from tests.kill.broken import acknowledge_before_effect
 
 SLOW_S = 0.15
 _FAILS = 0.2
@@ -88,7 +86,6 @@ CHANGES: dict[str, Callable[[], None]] = {
     "flaky": flaky,
     "no-comparison": no_comparison,
     "remember-first": remember_first,
-    "commit-first": acknowledge_before_effect,
     "no-lookup": no_lookup,
 }
 

@@ -30,6 +30,8 @@ SESSION_TIMEOUT_S = 3.0
 """Shorter than in production, so that a run has time for many take-overs; the rules are the same."""
 CALL_TIMEOUT_S = 5.0
 """Shorter too, so that calls fail while a broker is away and are not only late."""
+TOPICS_TIMEOUT_S = 30.0
+"""Making the topics is no part of what is tried, and several scenarios may begin at once."""
 _FRESH_S = 30.0
 """How long reports may take to be owned while the store is away: a take-over may fall into it, not the store."""
 _FRESH = 20
@@ -105,7 +107,7 @@ class Fire:
         """Everything, from the first report to the verdict."""
         began = time.monotonic()
         self._folder.mkdir(parents=True, exist_ok=True)
-        await ensure_topics(self.bus)
+        await ensure_topics(self.bus.model_copy(update={"call_timeout_s": TOPICS_TIMEOUT_S}))
         self._early.start()
         self._crew.start()
         try:

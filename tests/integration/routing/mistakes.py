@@ -12,6 +12,9 @@ FORGETFUL = {"ROUTING_REMEMBERED": "20", "ROUTING_SNAPSHOT_EVERY_S": "1"}
 _PEACE = (Blow("peace", pause=3), Blow("peace", pause=3))
 
 
+MISFORTUNE = "none, but misfortune"
+
+
 class Mistake(NamedTuple):
     """``words``: one of them begins a fault that must be found; without any there must be no fault."""
 
@@ -27,9 +30,7 @@ class Mistake(NamedTuple):
 
 
 MISTAKES: Mapping[str, Mistake] = {
-    "none, but misfortune": Mistake(
-        Scenario(seed=1, workers=2, blows=_ZOMBIES[:1], rate=60, changes="slow,flaky", settle_s=40)
-    ),
+    MISFORTUNE: Mistake(Scenario(seed=1, workers=2, blows=_ZOMBIES[:1], rate=60, changes="slow,flaky", settle_s=40)),
     "no comparison": Mistake(
         Scenario(seed=2, workers=2, blows=_ZOMBIES, rate=100, changes="slow,no-comparison", settle_s=4),
         ("wrong_previous", "transfers_lost", "loads_wrong", "holes", "missing", "not_passed_on"),

@@ -20,6 +20,5 @@ async def test_one_owner_always_whatever_dies(own_engines: Engines, tmp_path: Pa
     result = await Fire(Scenario(seed=10, env=FORGETFUL), OneBroker(own_engines), tmp_path).run()
     assert not result.faults, result
     assert result.zombies > 0
-    assert result.audit.ignored > 0, "no worker came second: the fire was too small to show anything"
     assert min(result.audit.transfers_done, result.audit.transfers_told_void, result.audit.transfers_refused) > 0
     assert result.audit.moved_by_closing > 0

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from services.routing.handlers.loads import SILENT_SECONDS, LoadView
@@ -21,6 +20,7 @@ from shared.web.app import Problem
 from tests.integration.trust.asgi import FirstAnswer
 from tests.unit.routing.builders import NOW
 from tests.unit.routing.house import PARTITIONS, WHERE, House, say, tell
+from tests.unit.routing.listening import Ear, move
 
 AGO = {minutes: NOW - timedelta(minutes=minutes) for minutes in (5, 30, 90)}
 
@@ -150,50 +150,6 @@ async def test_old_numbers_say_so() -> None:
     assert "No worker has said anything yet." in (await House().get("/live?lang=en", "jeju", "lead")).text
 
 
-class Ear:
-    """Listens to one stream of a house, without a socket."""
-
-    def __init__(self, house: House, who: dict[str, str], query: str = "html=true&lang=en") -> None:
-        self.messages: list[tuple[str, Any]] = []
-        scope = FirstAnswer(house.app)._scope(
-            httpx.Request("GET", f"{WHERE}/api/v1/centers/live/stream?{query}", headers=who)
-        )
-        self.task = asyncio.create_task(house.app(scope, self._receive, self._send))
-        self._asked = False
-        self._heard = asyncio.Event()
-
-    async def _receive(self) -> dict[str, Any]:
-        if not self._asked:
-            self._asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def _send(self, message: Any) -> None:
-        for event, data in re.findall(r"event: (\w+)\r?\ndata: (.*)", message.get("body", b"").decode()):
-            self.messages.append((event, orjson.loads(data)))
-        self._heard.set()
-
-    async def hears(self, number: int) -> tuple[str, Any]:
-        async with asyncio.timeout(5):
-            while len(self.messages) < number:
-                self._heard.clear()
-                await self._heard.wait()
-        return self.messages[number - 1]
-
-    async def end(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-
-
-async def move(clock: ManualClock, seconds: float) -> None:
-    """Time passes in steps in which sleepers are woken and go to sleep again."""
-    for _ in range(int(seconds / 0.5)):
-        await clock.advance(0.5)
-        for _ in range(20):
-            await asyncio.sleep(0)
-
-
 async def test_the_stream_tells_what_changed_and_nothing_else() -> None:
     clock, view = ManualClock(NOW), busy()
     house = House(view=view, clock=clock)
@@ -286,6 +242,14 @@ async def test_everybody_looks_at_one_picture() -> None:
     await clock.advance(1)
     glances()
     assert len(taken) == 2
+
+
+async def test_whoever_asks_once_gets_what_is_known_at_that_moment() -> None:
+    house = House(view=busy())
+    for number in (2, 3):
+        tell(house.view, 0, 20 + number, sejong={"waiting": number, "waiting_since": AGO[5]})
+        rows = (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["centers"]
+        assert {row["center_id"]: row["waiting"] for row in rows}["sejong"] == number
 
 
 async def test_no_metric_names_a_centre() -> None:

@@ -1,15 +1,17 @@
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from deploy.docs.schemas import schema
 from shared.errors import PermanentError, UnknownTypeError
-from shared.events.base import encode
+from shared.events.base import encode, iso
 from shared.events.cases import CaseAcknowledged
 from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
 
@@ -156,3 +158,19 @@ def test_refusals_never_repeat_what_was_found() -> None:
         parse_event(topic, key, headers, json.dumps(body).encode())
     assert "CANARY" not in str(caught.value)
     assert "facts.language" in caught.value.detail
+
+
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(min_value=datetime(1900, 1, 2), max_value=datetime(2200, 1, 1), timezones=st.just(UTC) | OFFSETS))  # noqa: DTZ001  # hypothesis adds the zone
+def test_moments_stand_in_events_in_utc_cut_to_milliseconds(moment: datetime) -> None:
+    text = iso(moment)
+    assert len(text) == len("2026-11-24T03:12:07.502Z")
+    assert text.endswith("Z")
+    lost = moment - datetime.fromisoformat(text)
+    assert timedelta(0) <= lost < timedelta(milliseconds=1)
+
+
+def test_whole_seconds_are_written_with_their_milliseconds() -> None:
+    assert iso(datetime(2026, 11, 24, 3, 12, 7, tzinfo=UTC)) == "2026-11-24T03:12:07.000Z"
