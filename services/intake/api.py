@@ -61,8 +61,8 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
                 description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end, as in the IETF draft "
                 "“The Idempotency-Key HTTP Header Field”. The same key and body: the same answer, for ever. Another "
                 "body under the key: 409 `idempotency_conflict`. No key: allowed, and every request is a report of "
-                "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever knows a key and "
-                "the content can ask for the receipt again."
+                "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever "
+                "knows a key and the content can ask for the receipt again."
             ),
         ] = None,
     ) -> Response:

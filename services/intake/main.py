@@ -12,6 +12,7 @@ from services.intake import (
     clients_pages,
     details_pages,
     erasures_pages,
+    language_pages,
     pages,
     proof_pages,
     receipts_api,
@@ -21,6 +22,7 @@ from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.eraser import Eraser
 from services.intake.gate import StatusGate
@@ -29,6 +31,7 @@ from services.intake.holder import Holders
 from services.intake.linker import Linker
 from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.policy.room import MB, Marks
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
 from services.intake.secret_word import Words
@@ -80,6 +83,7 @@ class Intake:
     reports: Reports
     group: GroupCommit
     changes: Changes
+    disk: Disk
     links: Links
     linker: Linker
     eraser: Eraser
@@ -108,6 +112,7 @@ class Intake:
             tasks.create_task(self.vault.run(), name="tickets")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.linker.run(), name="linker")
+            tasks.create_task(self.disk.run(), name="disk")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
 
@@ -128,7 +133,6 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=follower, pace_s=PACE_S)
     aside.ready["relay.intake"] = relay.check
     aside.ready["routings.holes"] = follower.check
-    measures.show(aside.ready)
 
     keys = LodgingKeys(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
@@ -136,6 +140,11 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     words = Words(keys)
     links = Links(database)
     linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    marks = Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
+    disk = Disk(database, settings.disk_folder, marks, clock)
+    health.ready["disk"] = disk.full
+    aside.ready["disk.room"] = disk.check
+    measures.show(aside.ready)
     doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
     reception = Reception(
         group=group,
@@ -146,6 +155,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         words=words,
         linker=linker,
         doorkeeper=doorkeeper,
+        disk=disk,
         clock=clock,
     )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
@@ -185,6 +195,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             pages.router(own_pages, reception, doorkeeper, clock),
             receipts_pages.router(own_pages, status, receipts),
             client_problem_pages.router(own_pages),
+            language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
@@ -200,6 +211,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         reports=reports,
         group=group,
         changes=changes,
+        disk=disk,
         links=links,
         linker=linker,
         eraser=eraser,
