@@ -105,9 +105,7 @@ class Reception:
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
         digest = lodging.content_digest(submission)
-        digests = linking.digests_of(
-            self._linker.key, submission.model_dump(include=linking.PARTS), synthetic=submission.synthetic
-        )
+        digests = linking.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
         if linked := await self._linker.linked(report_id, digests):
             facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)

@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from services.intake.policy.addresses import normal_address
 
-PARTS: Final = frozenset({"urls", "fingerprints", "offender_handles"})
-"""Parts of a submission that link it."""
 MOST_LINKED: Final = 10
 """Newest reports named as linked; whoever helps looks at the newest first, and each of them names older ones."""
 MOST_DIGESTS: Final = 100
