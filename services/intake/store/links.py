@@ -12,15 +12,18 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import DeleteMany, UpdateOne
+from pymongo.errors import BulkWriteError
 
 from services.intake.policy.linking import MOST_LINKED
 from services.intake.store.documents import DIGESTS, UNINDEXED_SINCE, Document
 from services.intake.store.reports import COLLECTION
+from shared.errors import TransientError
 from shared.mongo import SLICE, by_ids, store_errors
 
 INDEX: Final = "links"
 KEPT: Final = 2 * MOST_LINKED
 """Reports remembered per digest: as many again as are named, since some will be withdrawn."""
+_DUPLICATE: Final = 11000
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED: Final = {"received_at": 1, "life.withdrawal": 1, "life.erased_at": 1}
 
@@ -72,12 +75,22 @@ class Links:
         ]
         with store_errors():
             if entries:
-                await self._index.bulk_write(entries, ordered=False)
+                await self._upsert(entries)
             await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
         known = await by_ids(self._reports, [document["_id"] for document in documents], {"life.erased_at": 1})
         for document in documents:
             if _erased(known.get(document["_id"], {})):
                 await self.forget(document)
+
+    async def _upsert(self, entries: Sequence[UpdateOne]) -> None:
+        try:
+            await self._index.bulk_write(entries, ordered=False)
+        except BulkWriteError as error:
+            codes = {write.get("code") for write in (error.details or {}).get("writeErrors", ())}
+            if codes != {_DUPLICATE}:
+                raise
+            # Another process made the same entry in the same moment: done again, this one is added to it.
+            raise TransientError("two processes made the same entry") from error
 
     async def forget(self, document: Document) -> None:
         """Take a report out of the index."""
