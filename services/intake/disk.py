@@ -1,20 +1,14 @@
 """Watches the room on the store's disk, alarms while there is still some, and says what may be written."""
 
-import asyncio
-import shutil
-from pathlib import Path
 from typing import Final
 
-from motor.motor_asyncio import AsyncIOMotorDatabase
 from prometheus_client import Gauge
 
 from services.intake.policy.room import Marks, Room, room_of
-from services.intake.store.documents import Document
+from services.intake.store.room import StoreRoom
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
 from shared.metrics import REGISTRY
-from shared.mongo import store_errors
 
 _log = log.get(__name__)
 
@@ -32,12 +26,9 @@ _SAID: Final = {
 class Disk:
     """The room left."""
 
-    def __init__(
-        self, database: "AsyncIOMotorDatabase[Document]", folder: Path | None, marks: Marks, clock: Clock
-    ) -> None:
-        """``folder`` lies on the store's disk, if that is here; a store that says its free room itself is believed."""
-        self._database = database
-        self._folder = folder
+    def __init__(self, store: StoreRoom, marks: Marks, clock: Clock) -> None:
+        """``marks`` say when which room ends."""
+        self._store = store
         self._marks = marks
         self._clock = clock
         self.room = Room.PLENTY
@@ -50,7 +41,7 @@ class Disk:
 
     async def look(self) -> None:
         """Look once."""
-        free = await self._free()
+        free = await self._store.free()
         before, self.room = self.room, room_of(free, self._marks)
         FREE.set(-1 if free is None else free)
         ROOM.set(self.room)
@@ -73,20 +64,3 @@ class Disk:
     def full(self) -> str | None:
         """For readiness: only when nothing can be accepted."""
         return None if self.takes_reports() else _SAID[Room.NONE]
-
-    async def _free(self) -> int | None:
-        try:
-            with store_errors():
-                told = await self._database.command("dbStats")
-            if told.get("fsTotalSize"):
-                return int(told["fsTotalSize"] - told.get("fsUsedSize", 0))
-        except TransientError:
-            return None if self._folder is None else await self._here(self._folder)
-        return None if self._folder is None else await self._here(self._folder)
-
-    @staticmethod
-    async def _here(folder: Path) -> int | None:
-        try:
-            return (await asyncio.to_thread(shutil.disk_usage, folder)).free
-        except OSError:
-            return None

@@ -42,6 +42,7 @@ from services.intake.store.clients import Clients
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.links import Links
 from services.intake.store.reports import Reports
+from services.intake.store.room import StoreRoom
 from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
 from services.intake.vault import Vault
@@ -141,7 +142,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     links = Links(database)
     linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
     marks = Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
-    disk = Disk(database, settings.disk_folder, marks, clock)
+    disk = Disk(StoreRoom(database, settings.disk_folder), marks, clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
     measures.show(aside.ready)
