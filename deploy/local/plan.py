@@ -76,6 +76,8 @@ def service_environment(
     }
     if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
+    if service == "intake" and settings.starts_store:
+        own["INTAKE_DISK_FOLDER"] = str(settings.var)
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,

@@ -26,8 +26,8 @@ FREE_WINDOW_S: Final = 600.0
 MANY_WINDOW_S: Final = 3600.0
 SAME_TEXT: Final = 3
 """Reports with the same long text that count as somebody's honest repeats, and again within each hour."""
-_LONG_TEXT: Final = 40
-"""Characters from which a text is somebody's own. “help me” may be anybody's."""
+_LONG_TEXT: Final = 120
+"""Characters from which a text is somebody's own. “help me” may be anybody's, and front ends offer ready sentences."""
 _NONCE_BYTES: Final = 8
 _USED: Final = 20_000
 

@@ -12,6 +12,7 @@ from services.intake import (
     clients_pages,
     details_pages,
     erasures_pages,
+    language_pages,
     note_pages,
     pages,
     proof_pages,
@@ -23,6 +24,7 @@ from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
@@ -33,6 +35,7 @@ from services.intake.holder import Holders
 from services.intake.linker import Linker
 from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.policy.room import MB, Marks
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
 from services.intake.secret_word import Words
@@ -44,6 +47,7 @@ from services.intake.store.drafts import DraftStore
 from services.intake.store.grouping import GroupCommit
 from services.intake.store.links import Links
 from services.intake.store.reports import Reports
+from services.intake.store.room import StoreRoom
 from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
 from services.intake.vault import Vault
@@ -85,6 +89,7 @@ class Intake:
     reports: Reports
     group: GroupCommit
     changes: Changes
+    disk: Disk
     links: Links
     linker: Linker
     eraser: Eraser
@@ -116,6 +121,7 @@ class Intake:
             tasks.create_task(self.drafts.run(), name="drafts")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.linker.run(), name="linker")
+            tasks.create_task(self.disk.run(), name="disk")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
 
@@ -136,7 +142,6 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=follower, pace_s=PACE_S)
     aside.ready["relay.intake"] = relay.check
     aside.ready["routings.holes"] = follower.check
-    measures.show(aside.ready)
 
     keys = LodgingKeys(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
@@ -144,6 +149,11 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     words = Words(keys)
     links = Links(database)
     linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    marks = Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
+    disk = Disk(StoreRoom(database, settings.disk_folder), marks, clock)
+    health.ready["disk"] = disk.full
+    aside.ready["disk.room"] = disk.check
+    measures.show(aside.ready)
     doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
     reception = Reception(
         group=group,
@@ -154,6 +164,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         words=words,
         linker=linker,
         doorkeeper=doorkeeper,
+        disk=disk,
         clock=clock,
     )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
@@ -178,7 +189,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         clock=clock,
         current=following.progress.current,
     )
-    drafts = Drafts(DraftStore(database), keys, clock)
+    drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
     view = FormView(own_pages, clock)
     app = create_app(
@@ -197,6 +208,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             note_pages.router(own_pages),
             receipts_pages.router(view, status, receipts),
             client_problem_pages.router(own_pages),
+            language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
@@ -212,6 +224,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         reports=reports,
         group=group,
         changes=changes,
+        disk=disk,
         links=links,
         linker=linker,
         eraser=eraser,

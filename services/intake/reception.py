@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
+from services.intake.disk import Disk
 from services.intake.doorkeeper import SUSPECTED, Doorkeeper
 from services.intake.linker import Linker
 from services.intake.model import receipts
@@ -17,7 +18,7 @@ from services.intake.policy.triage import triage
 from services.intake.secret_word import Words
 from services.intake.store import documents
 from services.intake.store.documents import Document
-from services.intake.store.grouping import GroupCommit
+from services.intake.store.grouping import BusyError, GroupCommit
 from shared import trace
 from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
@@ -66,6 +67,7 @@ class Reception:
         words: Words,
         linker: Linker,
         doorkeeper: Doorkeeper,
+        disk: Disk,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -77,6 +79,7 @@ class Reception:
         self._words = words
         self._linker = linker
         self._doorkeeper = doorkeeper
+        self._disk = disk
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
@@ -93,6 +96,8 @@ class Reception:
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
+        if not self._disk.takes_reports():
+            raise BusyError("the store's disk is full")
         now = whole_milliseconds(self._clock.now())
         suspicion = (*suspicion, *self._doorkeeper.of_text(submission))
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)

@@ -32,6 +32,7 @@ _TRACKING: Final = re.compile(
 _OF_SITE: Final = {"x.com": frozenset({"s", "t"}), "youtube.com": frozenset({"t", "pp", "list", "index", "ab_channel"})}
 _DEFAULT_PORTS: Final = frozenset({80, 443})
 _INDEX: Final = re.compile(r"/index\.(?:html?|php|asp|jsp)$")
+_PLAIN_PATH: Final = re.compile(r"^(?:/[A-Za-z0-9_.~-]+)*/?$")
 _KEPT_IN_PATH: Final = "!$&'()*+,;=:@~"
 _YOUTUBE: Final = "youtube.com"
 _LABELS: Final = 2
@@ -59,10 +60,11 @@ def normal_address(address: str) -> str | None:
 
 def _host(name: str) -> str:
     plain = name.rstrip(".").lower()
-    try:
-        plain = idna.encode(plain, uts46=True).decode("ascii")
-    except idna.IDNAError:
-        plain = unicodedata.normalize("NFKC", plain)
+    if not plain.isascii():
+        try:
+            plain = idna.encode(plain, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            plain = unicodedata.normalize("NFKC", plain)
     labels = plain.split(".")
     while len(labels) > _LABELS and labels[0] in _FRONT_LABELS:
         labels = labels[1:]
@@ -71,6 +73,8 @@ def _host(name: str) -> str:
 
 
 def _path(path: str) -> str:
+    if _PLAIN_PATH.match(path) and "/." not in path:
+        return _INDEX.sub("", path.removesuffix("/"))  # as below, and most are so
     kept: list[str] = []
     for segment in path.split("/"):
         plain = unicodedata.normalize("NFC", unquote(segment))

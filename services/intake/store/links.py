@@ -12,15 +12,18 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import DeleteMany, UpdateOne
+from pymongo.errors import BulkWriteError
 
 from services.intake.policy.linking import MOST_LINKED
 from services.intake.store.documents import DIGESTS, UNINDEXED_SINCE, Document
 from services.intake.store.reports import COLLECTION
+from shared.errors import TransientError
 from shared.mongo import SLICE, by_ids, store_errors
 
 INDEX: Final = "links"
 KEPT: Final = 2 * MOST_LINKED
 """Reports remembered per digest: as many again as are named, since some will be withdrawn."""
+_DUPLICATE: Final = 11000
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED: Final = {"received_at": 1, "life.withdrawal": 1, "life.erased_at": 1}
 
@@ -59,25 +62,37 @@ class Links:
     async def write(self, documents: Sequence[Document]) -> None:
         """Take reports into the index, and then their marks off. Killed in between it is done again.
 
-        A report that was erased meanwhile is taken out again.
+        Two processes at it in the same moment may enter a report twice, which readers do not mind. One that was erased
+        meanwhile is taken out again.
         """
         by_digest: dict[str, list[str]] = {}
         for document in documents:
             for digest in document.get(DIGESTS) or ():
                 by_digest.setdefault(digest, []).append(document["_id"])
-        # Written twice after a kill, a report stands there twice, which readers do not mind.
+        known = await self.reports_with(by_digest)
         entries = [
-            UpdateOne({"_id": digest}, {"$push": {"reports": {"$each": ids[-KEPT:], "$slice": -KEPT}}}, upsert=True)
+            UpdateOne({"_id": digest}, {"$push": {"reports": {"$each": new[-KEPT:], "$slice": -KEPT}}}, upsert=True)
             for digest, ids in by_digest.items()
+            if (new := [report_id for report_id in ids if report_id not in known.get(digest, ())])
         ]
         with store_errors():
             if entries:
-                await self._index.bulk_write(entries, ordered=False)
+                await self._upsert(entries)
             await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
-        known = await by_ids(self._reports, [document["_id"] for document in documents], {"life.erased_at": 1})
+        now = await by_ids(self._reports, [document["_id"] for document in documents], {"life.erased_at": 1})
         for document in documents:
-            if _erased(known.get(document["_id"], {})):
+            if _erased(now.get(document["_id"], {})):
                 await self.forget(document)
+
+    async def _upsert(self, entries: Sequence[UpdateOne]) -> None:
+        try:
+            await self._index.bulk_write(entries, ordered=False)
+        except BulkWriteError as error:
+            codes = {write.get("code") for write in (error.details or {}).get("writeErrors", ())}
+            if codes != {_DUPLICATE}:
+                raise
+            # Another process made the same entry in the same moment: done again, this one is added to it.
+            raise TransientError("two processes made the same entry") from error
 
     async def forget(self, document: Document) -> None:
         """Take a report out of the index."""

@@ -154,3 +154,26 @@ async def test_what_a_killed_process_left_unwritten_is_found_by_the_next(
     async with running(bus_settings, store_settings) as desk:
         await indexed(desk)
         assert await linked_to(desk, await lodged(desk, **SEEN)) == [first["report_id"]]
+
+
+async def test_two_processes_that_index_the_same_digests_at_once_lose_none(
+    bus_settings: BusSettings, store_settings: StoreSettings
+) -> None:
+    async with running(bus_settings, store_settings) as one, running(bus_settings, store_settings) as two:
+        for round_ in range(5):
+            seen = {"urls": [f"https://seen.example/{round_}/{number}" for number in range(20)]}
+            reports = await asyncio.gather(*(lodged(desk, **seen) for desk in (one, two, one, two)))
+            await until(lambda: unmarked(one))
+            async for document in one.collection.database[INDEX].find({"_id": {"$in": await digests(one, reports)}}):
+                assert set(document["reports"]) == {report["report_id"] for report in reports}
+
+
+async def unmarked(desk: Desk) -> bool:
+    return not await desk.collection.count_documents({"links_since": {"$exists": True}})
+
+
+async def digests(desk: Desk, reports: list[dict[str, str]]) -> list[str]:
+    stored = await desk.collection.find_one({"_id": reports[0]["report_id"]})
+    found: list[str] = stored["links"]
+    assert len(found) == 20
+    return found

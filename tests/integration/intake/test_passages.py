@@ -10,7 +10,7 @@ from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, running, until
 from tests.integration.intake.test_accepting import nothing_pending
 
-TEXT = "어떤 사람이 보낸 아주 긴 글로, 마흔 글자를 넘으며 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다."
+TEXT = "어떤 사람이 보낸 아주 긴 글로, 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다. " * 3
 
 
 async def sent(desk: Desk, number: int, **more: str) -> httpx.Response:

@@ -92,6 +92,8 @@ def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: D
         (given, ""),
         (given, "0," * 15 + "0"),
         (given, answer + ",1"),
+        (given, answer.rpartition(",")[0]),
+        (given, answer.partition(",")[0]),
         (given, "9" * 5000),
         (given[:-1] + ("0" if given[-1] != "0" else "1"), answer),
         ("1.2.3", answer),
@@ -141,12 +143,12 @@ def report(**more: Any) -> Submission:
 
 
 def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Doorkeeper) -> None:
-    text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. 내용은 언제나 똑같고 길이는 마흔 자를 넘습니다."
+    text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. " * 5
     for _ in range(SAME_TEXT):
         assert door.of_text(report(narrative=text)) == ()
         door.text_lodged(report(narrative=text))
     assert door.of_text(report(narrative=f"  {text.upper()}\n")) == (Suspicion.REPEATED_TEXT,)
-    assert door.of_text(report(narrative=f"{text} 그런데 이건 다릅니다.")) == ()
+    assert door.of_text(report(narrative=f"{text}그런데 이건 다릅니다.")) == ()
     for _ in range(10):
         door.text_lodged(report(narrative="도와주세요"))
         door.text_lodged(report())
