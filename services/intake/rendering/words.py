@@ -26,7 +26,7 @@ HARMS: Final = (
     (
         HarmType.ILLEGAL_FILMING,
         n("Filmed or photographed without consent"),
-        n("By a hidden camera too, or in a private moment"),
+        n("By a hidden camera too"),
     ),
     (HarmType.SYNTHESIS, n("Face or body put into sexual images"), n("Edited pictures, deepfakes")),
     (
@@ -42,14 +42,14 @@ HARMS: Final = (
     (
         HarmType.CHILD_MATERIAL,
         n("Sexual images of a person under 19"),
-        n("Real or edited, whoever made, shared or keeps them"),
+        n("Real or edited, both count"),
     ),
     (
         HarmType.CYBER_HARASSMENT,
         n("Sexual insults or rumours online"),
         n("In messages, comments or posts"),
     ),
-    (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later, or nothing")),
+    (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later")),
 )
 
 AGES: Final = (

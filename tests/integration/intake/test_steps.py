@@ -46,10 +46,6 @@ def receipt(page: httpx.Response) -> str:
     return "-".join(digits)
 
 
-def kept(desk: Desk) -> object:
-    return desk.intake.drafts._store.collection
-
-
 async def test_the_short_way_is_two_answers_and_one_report(desk: Desk) -> None:
     await begun(desk)
     page = await desk.http.get("/form/check?lang=en")
