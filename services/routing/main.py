@@ -45,7 +45,7 @@ from shared.web.translations import gettext_noop
 _log = log.get(__name__)
 
 SERVICE: Final = "routing"
-PACE_S: Final = 0.25
+PACE_S: Final = 0.1
 """Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
 HERE: Final = Path(__file__).parent
 YOUNG_OBJECTS: Final = 100_000
@@ -158,7 +158,15 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         bus=bus,
         readers=(routings, cases, lookback, recount),
         follower=follower,
-        teller=LoadTeller(bus.publisher, worker.owned, view, clock, worker=_name(), every_s=settings.loads_every_s),
+        teller=LoadTeller(
+            bus.publisher,
+            worker.owned,
+            view,
+            clock,
+            worker=_name(),
+            every_s=settings.loads_every_s,
+            partitions=bus_settings.topic_partitions,
+        ),
         closing=Closing(worker, clock, settings.closing_every_s),
         keeper=Keeper(
             worker,

@@ -40,6 +40,19 @@ TAKE_OVER_SECONDS = Histogram(
 LOAD_VIEW_AGE = Gauge(
     "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
 )
+SILENT = Gauge(
+    "ieum_routing_silent_partitions",
+    "Partitions no worker has told the sums of for a while; must be 0.",
+    registry=REGISTRY,
+)
+WAITING = Gauge(
+    "ieum_routing_waiting_reports",
+    "Open reports of this worker's partitions nobody has acknowledged.",
+    registry=REGISTRY,
+)
+OLDEST_WAITING = Gauge(
+    "ieum_routing_oldest_waiting_seconds", "For how long the oldest of these waits.", registry=REGISTRY
+)
 COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
 RECALLED = Counter(
     "ieum_routing_recalled", "Reports memory had let go of and an event spoke of again.", registry=REGISTRY

@@ -22,8 +22,10 @@ _log = log.get(__name__)
 
 Places = frozenset[tuple[str, int]]
 
-MAX_RECORDS: Final = 200
-"""Small, because reading a batch holds up the hot path that shares the event loop."""
+MAX_RECORDS: Final = 500
+"""Small, because reading a batch holds up the hot path that shares the event loop: about 15 ms."""
+PIECE: Final = 50
+"""Records written out before the hot path gets its turn: a few milliseconds."""
 YIELD_SECONDS: Final = 10.0
 """Longest wait for a surge to end: under a lasting one copies go on, slowly."""
 _LOOK_EVERY_S: Final = 0.1
@@ -58,9 +60,12 @@ class Copier:
         give_up = self._clock.monotonic() + YIELD_SECONDS
         while self._surging() and self._clock.monotonic() < give_up:
             await self._clock.sleep(_LOOK_EVERY_S)
-        await self._store.save(
-            [entry_of(r.event, r.partition, r.offset) for r in batch if isinstance(r.event, RoutingEvent)]
-        )
+        entries: list[Entry] = []
+        for start in range(0, len(batch), PIECE):
+            piece = batch[start : start + PIECE]
+            entries += [entry_of(r.event, r.partition, r.offset) for r in piece if isinstance(r.event, RoutingEvent)]
+            await self._clock.sleep(0)
+        await self._store.save(entries)
         for partition, last in {received.partition: received for received in batch}.items():
             after = Copied(last.offset + 1, last.envelope.id)
             # What lies between and never got here was garbage, in the dead topic by now: no reader counts it.

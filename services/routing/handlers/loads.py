@@ -117,9 +117,14 @@ class LoadView:
                 CenterNow(seat, open_cases[c], waiting[c], since.get(c)) for c, seat in self.board({}).items()
             ),
             oldest=min(told, default=None),
-            silent=max(0, partitions - sum((now - at).total_seconds() <= SILENT_SECONDS for at in told)),
+            silent=self.silent(now, partitions),
             partitions=partitions,
         )
+
+    def silent(self, now: datetime, partitions: int) -> int:
+        """Partitions of which nothing was heard for a while, or ever: nobody decides there, or cannot say so."""
+        heard = (now - summary.summarized_at for summary in self.summaries.values())
+        return max(0, partitions - sum(ago.total_seconds() <= SILENT_SECONDS for ago in heard))
 
     def closed(self) -> list[str]:
         """The centres to be emptied."""
@@ -143,7 +148,10 @@ class LoadTeller:
         *,
         worker: str,
         every_s: float,
+        partitions: int,
     ) -> None:
+        """``partitions`` is how many of `routings` there are."""
+        self._partitions = partitions
         self._publisher = publisher
         self._owned = owned
         self._view = view
@@ -158,12 +166,21 @@ class LoadTeller:
         while True:
             await self._clock.sleep(self._every_s)
             owned = self._owned()
-            measures.LOAD_VIEW_AGE.set(self._view.age(owned, self._clock.now()))
-            measures.IGNORED.set(sum(state.ignored for state in owned.values()))
+            self._measure(owned)
             try:
                 await self.tell(owned)
             except TransientError as error:
                 _log.warning("routing.loads_not_told", error=str(error))
+
+    def _measure(self, owned: Mapping[int, PartitionState]) -> None:
+        now = self._clock.now()
+        measures.LOAD_VIEW_AGE.set(self._view.age(owned, now))
+        measures.SILENT.set(self._view.silent(now, self._partitions))
+        measures.IGNORED.set(sum(state.ignored for state in owned.values()))
+        waits = [state.waits(center_id) for state in owned.values() for center_id in state.waiting]
+        since = min((wait.since for wait in waits if wait.since is not None), default=now)
+        measures.WAITING.set(sum(wait.number for wait in waits))
+        measures.OLDEST_WAITING.set(max(0.0, (now - since).total_seconds()))
 
     async def tell(self, owned: Mapping[int, PartitionState]) -> None:
         """Publish what has changed since it was last told, or was told too long ago."""

@@ -5,10 +5,12 @@ from typing import Any
 
 import httpx
 
+from services.intake import drafts
 from services.intake.policy import passage
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, running, until
 from tests.integration.intake.test_accepting import nothing_pending
+from tests.integration.intake.test_steps import answer, begun, hidden, receipt
 
 TEXT = "어떤 사람이 보낸 아주 긴 글로, 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다. " * 3
 
@@ -67,3 +69,28 @@ async def test_front_ends_are_not_asked_but_a_repeated_text_is_marked_and_demote
     assert done.status_code == 201
     stored = await desk.collection.find_one({"_id": answers[-1].json()["report_id"]})
     assert (stored["facts"]["suspicion"], stored["facts"]["urgency"]) == (["repeated_text"], "high")
+
+
+async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
+    bus_settings: BusSettings, store_settings: StoreSettings
+) -> None:
+    async with running(bus_settings, store_settings, free_reports=1) as desk:
+        await sent(desk, 1)
+        await begun(desk)
+        await answer(desk, "own", narrative="나중에 보낼 이야기", go="check")
+        form = hidden(await desk.http.get("/form/check?lang=en")) | {"word": ["해바라기"]}
+        waiting = await desk.http.post("/?lang=en", data=form)
+        assert waiting.status_code == 429
+        korean = await desk.http.post("/?lang=ko", data={**hidden(waiting), "go": "stay"})
+        assert korean.status_code == 429
+        assert "잠시만" in korean.text
+        assert hidden(korean) == hidden(waiting)
+        assert {name: hidden(korean)[name] for name in form} == form
+        assert drafts.COOKIE in desk.http.cookies
+        assert await desk.collection.count_documents({}) == 1
+        challenge = hidden(korean)["passage"][0]
+        done = await desk.http.post("/", data={**hidden(korean), "passage_answer": passage.solve(challenge)})
+        receipt(done)
+        assert drafts.COOKIE not in desk.http.cookies
+        stored = await desk.collection.find({}).to_list(None)
+        assert sorted(len(one["facts"]["harm_types"]) for one in stored) == [1, 2]

@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import weakref
+from collections.abc import Sequence
 
 import pytest
 from pymongo.errors import BulkWriteError
 
+from services.routing import measures
+from services.routing.handlers.loads import LoadTeller
 from services.routing.handlers.worker import Worker
 from services.routing.store import DecisionStore, Entry
 from shared.errors import TransientError
@@ -109,3 +112,28 @@ async def test_a_copy_that_may_not_be_durable_is_written_again() -> None:
     unsure = Refusing(writeErrors=known, writeConcernErrors=[{"code": 64}])
     with pytest.raises(TransientError, match="64"):
         await DecisionStore(unsure).save([entry])  # type: ignore[arg-type]  # stands in for a database
+
+
+class Told:
+    """Takes what a worker tells the others."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        self.records += records
+
+
+async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -> None:
+    place = Place()
+    worker, _, view = await place.worker(0, 1)
+    teller = LoadTeller(Told(), worker.owned, view, place.clock, worker="w", every_s=1, partitions=3)  # type: ignore[arg-type]  # only ``publish`` is used
+    await worker.handle([received_record(received())])
+    running = asyncio.create_task(teller.run())
+    await asyncio.sleep(0)
+    await place.clock.advance(60)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    running.cancel()
+    assert (measures.WAITING._value.get(), measures.OLDEST_WAITING._value.get()) == (1, 60)
+    assert measures.SILENT._value.get() == 3, "nothing has come back from the bus"

@@ -1,0 +1,85 @@
+"""The copy of the log, in the real store: it goes on where it ends, and one of another log is made anew."""
+
+from typing import Any
+
+import pytest
+
+from services.routing.handlers.copying import Copier
+from services.routing.store import Copied, DecisionStore
+from shared import mongo
+from shared.bus.records import Received, receive
+from shared.clock import SystemClock
+from shared.errors import FatalError
+from shared.settings import StoreSettings
+from tests.unit.routing.builders import received, report_id
+from tests.unit.routing.fake_log import FakeLog, Place, received_record
+
+PLACES = frozenset({("routings", 0)})
+
+
+async def log_of(*numbers: int) -> FakeLog:
+    """What a worker makes of so many reports."""
+    place = Place()
+    worker, _, _ = await place.worker()
+    await worker.handle([received_record(received(number)) for number in numbers])
+    return place.routings
+
+
+async def batch(log: FakeLog, start: int = 0) -> list[Received]:
+    return [receive(raw, "routings") async for raw in log.read({0: (start, len(log.records[0]))})]
+
+
+def copier(store: DecisionStore, log: FakeLog, *, surging: bool = False) -> Copier:
+    return Copier(store, lambda: surging, log, SystemClock())
+
+
+@pytest.fixture
+def database(store_settings: StoreSettings) -> Any:
+    return mongo.connect(store_settings, "routing")
+
+
+async def test_the_copy_goes_on_where_it_ends_not_where_the_group_was(database: Any) -> None:
+    store, log = DecisionStore(database), await log_of(1, 2, 3)
+    first = copier(store, log)
+    assert await first.on_assigned(PLACES) == {("routings", 0): 0}
+    await first.handle((await batch(log))[:2])
+    again = copier(store, log)
+    assert await again.on_assigned(PLACES) == {("routings", 0): 2}
+    await again.handle(await batch(log, 2))
+    last = dict(log.records[0][-1].headers)["ce_id"].decode()
+    assert await store.copied([0]) == {0: Copied(3, last)}
+    assert [len(await store.history(report_id(n))) for n in (1, 2, 3)] == [1, 1, 1]
+
+
+async def test_copying_the_same_again_changes_nothing(database: Any) -> None:
+    store, log = DecisionStore(database), await log_of(1, 2)
+    one = copier(store, log)
+    await one.on_assigned(PLACES)
+    await one.handle(await batch(log))
+    before = [document async for document in database["decisions"].find()]
+    await one.handle(await batch(log))
+    assert [document async for document in database["decisions"].find()] == before
+
+
+async def test_a_gap_in_the_copy_is_never_passed_over(database: Any) -> None:
+    store, log = DecisionStore(database), await log_of(1, 2, 3)
+    one = copier(store, log)
+    await one.on_assigned(PLACES)
+    await one.handle((await batch(log))[:1])
+    # The store was put back to what it was before: what this process believes to have copied is not there.
+    await database["copied"].update_one({"_id": 0}, {"$set": {"upto": 0}})
+    with pytest.raises(FatalError, match="ends at 0, before 1"):
+        await one.handle(await batch(log, 1))
+    assert await copier(store, log).on_assigned(PLACES) == {("routings", 0): 0}
+
+
+@pytest.mark.parametrize("other", [(4, 5, 6), (1,)], ids=["other records", "a shorter log"])
+async def test_a_copy_of_another_log_is_made_anew(database: Any, other: tuple[int, ...]) -> None:
+    store, log, now = DecisionStore(database), await log_of(1, 2, 3), await log_of(*other)
+    one = copier(store, log)
+    await one.on_assigned(PLACES)
+    await one.handle(await batch(log))
+    two = copier(store, now)
+    assert await two.on_assigned(PLACES) == {("routings", 0): 0}
+    await two.handle(await batch(now))
+    assert {d["report_id"] async for d in database["decisions"].find()} == {report_id(n) for n in other}
