@@ -77,7 +77,7 @@ async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
     async with running(bus_settings, store_settings, free_reports=1) as desk:
         await sent(desk, 1)
         await begun(desk)
-        await answer(desk, "own", narrative="나중에 보낼 이야기", go="check")
+        await answer(desk, "words", narrative="나중에 보낼 이야기", go="check")
         form = hidden(await desk.http.get("/form/check?lang=en")) | {"word": ["해바라기"]}
         waiting = await desk.http.post("/?lang=en", data=form)
         assert waiting.status_code == 429
