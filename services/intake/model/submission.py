@@ -138,7 +138,7 @@ Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=N
 WebAddress = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=URL_CHARS), AfterValidator(_web_address)
 ]
-Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
 PictureHash = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30), AfterValidator(_phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
