@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit secrets check format unit test simulate-surge bench bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,12 +62,18 @@ rotate-signing-key: venv ## a new key for sign-ins; NOW=1: the old one counts no
 verify-audit: venv ## prove that no line of the audit was altered, removed or reordered
 	@$(LOCAL) in notify shared.audit verify
 
+verify-proof: venv ## check a proof of lodging with the published key alone (FILE=… KEY=proof-key.json)
+	@$(PY) -m services.intake.verify_proof $(or $(FILE),$(error say which: make verify-proof FILE=proof.txt KEY=proof-key.json)) --key $(or $(KEY),proof-key.json)
+
 secrets: venv ## print the local secrets: whoever has them reads every report stored here
 	@$(LOCAL) secrets
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
 	@deploy/local/check.sh
+
+conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
+	@$(PY) -m deploy.client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q

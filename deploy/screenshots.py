@@ -93,6 +93,12 @@ async def _public_pages(camera: Camera) -> None:
     page = camera.page
     await camera.open("intake")
     await camera.take("form")
+    await page.locator("a[href='/form/who']").click()
+    await page.locator("input[name=role][value=victim]").check()
+    await page.locator("main button[value=next]").click()
+    await page.locator("input[name=harm_types][value=distribution_threat]").check()
+    await camera.take("question")
+    await camera.open("intake", "/all")
     await page.locator("input[name=role][value=victim]").check()
     await page.locator("input[name=harm_types][value=distribution_threat]").check()
     await page.locator("select[name=division]").select_option("jeju")

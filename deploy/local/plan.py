@@ -13,7 +13,7 @@ from deploy.local.supervisor import Program
 
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
-    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
+    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
     "routing": (),
     "notify": ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"),
     "analytics": (),
@@ -76,6 +76,8 @@ def service_environment(
     }
     if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
+    if service == "intake" and settings.starts_store:
+        own["INTAKE_DISK_FOLDER"] = str(settings.var)
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from services.intake import headers, refusals
 from services.intake.client_door import ClientDoor
-from services.intake.examples import EXAMPLES
+from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
 from services.intake.model.client import Client
 from services.intake.model.report import Accepted, ProofKey
 from services.intake.model.schema import inlined
@@ -47,6 +47,7 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
         responses={
             202: {
                 "description": "The report is durable. The receipt is the only way back to it.",
+                "content": {"application/json": {"example": ACCEPTED}},
                 "headers": {"Location": {"schema": {"type": "string"}, "description": "Where to ask for its status."}},
             }
         },
@@ -57,8 +58,11 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
         idempotency_key: Annotated[
             str | None,
             Header(
-                description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end. Make it random, "
-                "such as a UUID: whoever knows a key and the content can ask for the receipt again."
+                description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end, as in the IETF draft "
+                "“The Idempotency-Key HTTP Header Field”. The same key and body: the same answer, for ever. Another "
+                "body under the key: 409 `idempotency_conflict`. No key: allowed, and every request is a report of "
+                "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever "
+                "knows a key and the content can ask for the receipt again."
             ),
         ] = None,
     ) -> Response:
@@ -78,6 +82,7 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
         "/proof-key",
         tags=["receipts"],
         summary="The key that signs proofs of lodging",
+        responses=answered(200, PROOF_KEY),
         dependencies=[Depends(OPEN)],
     )
     async def proof_key() -> ProofKey:

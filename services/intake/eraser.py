@@ -18,6 +18,7 @@ from services.intake.policy.retention import Standing, Verdict
 from services.intake.store import documents
 from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, Changes
 from services.intake.store.documents import Document
+from services.intake.store.links import Links
 from services.intake.trail import Trail
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
@@ -50,9 +51,10 @@ EXPIRING: Final = Gauge(
 class Eraser:
     """The jobs of erasure and retention. Any number of processes may run them."""
 
-    def __init__(self, changes: Changes, trail: Trail, clock: Clock, *, pace_s: float = MINUTE_S) -> None:
-        """``pace_s`` lies between two looks at what was announced."""
+    def __init__(self, changes: Changes, links: Links, trail: Trail, clock: Clock, *, pace_s: float = MINUTE_S) -> None:
+        """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
         self._changes = changes
+        self._links = links
         self._trail = trail
         self._clock = clock
         self._pace_s = pace_s
@@ -112,6 +114,7 @@ class Eraser:
                 self._log.warning("erasure.no_longer_due", report_id=report_id)
             return await self._changes.of_report(report_id)
         await self._trail.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
+        await self._links.forget(document)
         if await self._changes.erase(document, erasure.tombstone(life, now)):
             DESTROYED.labels(cause).inc()
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)

@@ -50,3 +50,72 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         },
     },
 }
+
+_RECEIPT: Final = "1234-5678-9012-3450"
+
+RECEIPT_EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "status": {"by receipt": {"value": {"receipt": _RECEIPT}}},
+    "messages": {"a message": {"value": {"receipt": _RECEIPT, "text": "평일 저녁에는 전화를 받을 수 있어요."}}},
+    "amend": {
+        "a new link": {"value": {"receipt": _RECEIPT, "urls": ["https://example.com/post/2"], "still_spreading": True}},
+        "another number": {
+            "summary": "With the word that was set",
+            "value": {
+                "receipt": _RECEIPT,
+                "word": "파란 우산",
+                "contact": {"channels": ["text"], "phone": "010-0000-0001"},
+            },
+        },
+    },
+    "withdraw": {
+        "leaving 72 hours": {"value": {"receipt": _RECEIPT}},
+        "for ever": {"value": {"receipt": _RECEIPT, "at_once": True, "understood": True}},
+    },
+    "reinstate": {"by receipt": {"value": {"receipt": _RECEIPT}}},
+    "word": {
+        "the first": {"value": {"receipt": _RECEIPT, "word": "파란 우산"}},
+        "another": {"value": {"receipt": _RECEIPT, "word": "파란 우산", "new_word": "노란 우산"}},
+    },
+}
+"""Of the operations under ``/api/v1/receipts``."""
+
+_AT: Final = "2026-11-24T12:00:00.000Z"
+_STANDING: Final = {"state": "received", "since": _AT, "received_at": _AT}
+ACCEPTED: Final[dict[str, Any]] = {
+    "report_id": "6f1c3a52-9a0f-8c4e-9d0b-2f5a1e7c8b90",
+    "receipt": _RECEIPT,
+    "received_at": _AT,
+    "proof": "eyJhbGciOiJFZERTQSIs….eyJjb250ZW50X21hcmsi….MEUCIQD…",
+}
+ANSWERS: Final[dict[str, dict[str, Any]]] = {
+    "status": {
+        **_STANDING,
+        "state": "seen",
+        "center": {"id": "busan", "name_ko": "부산디지털성범죄피해자지원센터", "name_en": "Busan centre"},
+        "assigned_at": "2026-11-24T12:00:02.000Z",
+        "seen_at": "2026-11-24T12:14:00.000Z",
+    },
+    "messages": {"number": 1, "at": _AT},
+    "amend": {"number": 1, "at": _AT},
+    "withdraw": {
+        **_STANDING,
+        "state": "withdrawn",
+        "withdrawn_at": _AT,
+        "undo_until": "2026-11-27T12:00:00.000Z",
+        "erasure": "planned",
+        "erase_at": "2026-11-27T12:00:00.000Z",
+    },
+    "reinstate": _STANDING,
+    "word": _STANDING,
+}
+"""What those operations answer."""
+PROOF_KEY: Final[dict[str, Any]] = {
+    "kid": "5f0c2e9a1b7d4e38",
+    "algorithm": "Ed25519",
+    "public_key": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+}
+
+
+def answered(status: int, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """An answer's example as FastAPI takes it."""
+    return {status: {"content": {"application/json": {"example": example}}}}

@@ -6,16 +6,36 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import api, clients_pages, details_pages, erasures_pages, pages, receipts_api, receipts_pages
+from services.intake import (
+    api,
+    client_problem_pages,
+    clients_pages,
+    details_pages,
+    erasures_pages,
+    language_pages,
+    note_pages,
+    pages,
+    proof_pages,
+    receipts_api,
+    receipts_pages,
+    step_pages,
+)
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
 from services.intake.decisions import Decisions
+from services.intake.disk import Disk
+from services.intake.doorkeeper import Doorkeeper
+from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
+from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
+from services.intake.linker import Linker
+from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
+from services.intake.policy.room import MB, Marks
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
 from services.intake.secret_word import Words
@@ -23,8 +43,11 @@ from services.intake.settings import IntakeSettings
 from services.intake.status import StatusDesk
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
+from services.intake.store.drafts import DraftStore
 from services.intake.store.grouping import GroupCommit
+from services.intake.store.links import Links
 from services.intake.store.reports import Reports
+from services.intake.store.room import StoreRoom
 from services.intake.store.tickets import UsedTickets
 from services.intake.trail import Trail
 from services.intake.vault import Vault
@@ -66,16 +89,22 @@ class Intake:
     reports: Reports
     group: GroupCommit
     changes: Changes
+    disk: Disk
+    links: Links
+    linker: Linker
     eraser: Eraser
     audit: AuditLog
     clients: ClientGate
     identity: Identity
     vault: Vault
+    drafts: Drafts
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
         await self.reports.prepare()
         await self.changes.prepare()
+        await self.drafts.prepare()
+        await self.links.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
         self.group.open()
@@ -89,7 +118,10 @@ class Intake:
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
             tasks.create_task(self.vault.run(), name="tickets")
+            tasks.create_task(self.drafts.run(), name="drafts")
             tasks.create_task(self.relay.run(), name="relay")
+            tasks.create_task(self.linker.run(), name="linker")
+            tasks.create_task(self.disk.run(), name="disk")
             tasks.create_task(self.group.watch(), name="store-watch")
             tasks.create_task(self.eraser.run(), name="eraser")
 
@@ -110,13 +142,31 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=follower, pace_s=PACE_S)
     aside.ready["relay.intake"] = relay.check
     aside.ready["routings.holes"] = follower.check
-    measures.show(aside.ready)
 
     keys = LodgingKeys(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = Words(keys)
-    reception = Reception(group=group, relay=relay, keyring=keyring, keys=keys, signer=signer, words=words, clock=clock)
+    links = Links(database)
+    linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
+    marks = Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
+    disk = Disk(StoreRoom(database, settings.disk_folder), marks, clock)
+    health.ready["disk"] = disk.full
+    aside.ready["disk.room"] = disk.check
+    measures.show(aside.ready)
+    doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
+    reception = Reception(
+        group=group,
+        relay=relay,
+        keyring=keyring,
+        keys=keys,
+        signer=signer,
+        words=words,
+        linker=linker,
+        doorkeeper=doorkeeper,
+        disk=disk,
+        clock=clock,
+    )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
@@ -126,10 +176,10 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     office = Desk(clients.clients, keys, clock)
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
-    eraser = Eraser(changes, trail, clock, pace_s=settings.erasure_pace_s)
+    eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, clock, eraser.destroy)
+    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -139,7 +189,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         clock=clock,
         current=following.progress.current,
     )
-    own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock)
+    drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
+    own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
+    view = FormView(own_pages, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -151,8 +203,13 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            pages.router(own_pages, reception, clock),
-            receipts_pages.router(own_pages, status, receipts),
+            pages.router(view, reception, drafts, doorkeeper, clock),
+            step_pages.router(view, drafts, clock),
+            note_pages.router(own_pages),
+            receipts_pages.router(view, status, receipts),
+            client_problem_pages.router(own_pages),
+            language_pages.router(own_pages),
+            proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
             clients_pages.router(own_pages, office, gate, audit),
@@ -167,11 +224,15 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         reports=reports,
         group=group,
         changes=changes,
+        disk=disk,
+        links=links,
+        linker=linker,
         eraser=eraser,
         audit=audit,
         clients=clients,
         identity=identity,
         vault=vault,
+        drafts=drafts,
     )
 
 

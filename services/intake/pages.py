@@ -1,37 +1,46 @@
-"""The public form and the receipt. They work without script, and no address ever holds a receipt."""
+"""Where a report begins, is sent, and is left. The pages work without script, and no address ever holds a receipt.
 
-import secrets
+Sending takes everything from the form itself, not from the draft: whoever lingers on the last page until the draft is
+gone still sends all of it, and loading the receipt's page again gives the same receipt.
+"""
+
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
+from starlette.responses import RedirectResponse
 
-from services.intake import refusals
+from services.intake import drafts, passage_page, refusals
 from services.intake.api import FORM_FRONT_END
+from services.intake.doorkeeper import Doorkeeper
+from services.intake.drafts import Drafts
+from services.intake.form_view import FormView
 from services.intake.forms import typed_of
-from services.intake.model.submission import NARRATIVE_CHARS, Submission
+from services.intake.model.submission import Submission
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.lodging import ConflictError
 from services.intake.reception import Lodgement, Reception
-from services.intake.rendering import form, words
+from services.intake.rendering import form, notes, steps
 from services.intake.rendering.form import FieldProblem, Typed
+from services.intake.rendering.steps import CHECK
 from shared.audit.pace import Allowance, Buckets
-from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
-from shared.clock import SEOUL, Clock
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN
+from shared.web.language import COOKIE as LANGUAGE_COOKIE
 from shared.web.networks import network_of
-from shared.web.pages import Pages
+from shared.web.pages import QUICK_EXIT_URL
 from shared.web.translations import gettext_noop as n
-
-_KEY_LENGTH: Final = 32
-"""Characters of a form's idempotency key: 24 random bytes in base64."""
 
 WORDS_PER_MINUTE: Final = 10
 """Reports with a word of their own that one network may lodge by the form, at once and again within each minute."""
+LEAVING_S: Final = 0.5
+"""How long leaving waits for the store at most; the draft has lost its key already."""
 
 _TOO_MANY_WORDS: Final = n(
     "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
@@ -47,105 +56,122 @@ _AWAY: Final = n(
 )
 
 
-def router(pages: Pages, reception: Reception, clock: Clock) -> APIRouter:
+def router(view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    public = _PublicPages(pages, clock)
-    words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
+    sending = _Sending(view, reception, kept, doorkeeper, clock)
 
     @routes.get("/")
-    async def blank(request: Request) -> Response:
-        return public.form(request, Typed(), key=_new_key())
+    async def start(request: Request) -> Response:
+        going_on = False
+        with contextlib.suppress(TransientError):
+            going_on = await kept.load(drafts.token_of(request)) is not None
+        return view.start(request, going_on=going_on)
+
+    @routes.get("/all")
+    async def whole(request: Request) -> Response:
+        return view.whole(request, Typed(), key=drafts.new_key())
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
-        typed = await typed_of(request)
-        key = typed.one("idempotency_key")
-        if len(key) != _KEY_LENGTH:
-            key = _new_key()
-        raw, problems = form.submission_of(typed, pages.language(request))
-        try:
-            submission = Submission.model_validate_json(orjson.dumps(raw))
-        except ValidationError as error:
-            refused = refusals.counted(refusals.from_errors(error))
-            problems += form.problems_of((e.field, e.reason) for e in refused.errors)
-            return public.form(request, typed, key=key, problems=problems, status=422)
-        if problems:
-            return public.form(request, typed, key=key, problems=problems, status=422)
-        try:
-            if submission.word is not None:
-                _not_too_many(words_set, request)
-            lodged = await reception.lodge(submission, front_end=FORM_FRONT_END, idempotency_key=key)
-        except NotAdmittedError as error:
-            refusals.counted(error)
-            return public.form(
-                request, typed, key=key, problems=form.problems_of([(error.field, error.reason)]), status=422
-            )
-        except ConflictError as error:
-            refusals.counted(error)
-            return public.form(request, typed, key=_new_key(), notice=_SENT_BEFORE, status=409)
-        except (Problem, TransientError) as error:
-            refused = refusals.counted(error)
-            notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
-            page = public.form(request, typed, key=key, notice=notice, status=refused.status_code)
-            page.headers.update(refused.headers or {})
-            return page
-        return public.receipt(request, lodged, submission)
+        return await sending.send(request, await typed_of(request))
+
+    @routes.get("/leave")
+    @routes.post("/leave")
+    async def leave(request: Request) -> Response:
+        return await _left(request, view, kept)
 
     return routes
 
 
-class _PublicPages:
-    """Renders the pages; holds what they share."""
+class _Sending:
+    """Turns a form into a report, or says what keeps it from being one."""
 
-    def __init__(self, pages: Pages, clock: Clock) -> None:
-        self._pages = pages
-        self._clock = clock
+    def __init__(
+        self, view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock
+    ) -> None:
+        self._view = view
+        self._reception = reception
+        self._kept = kept
+        self._doorkeeper = doorkeeper
+        self._words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
-    def form(
+    async def send(self, request: Request, typed: Typed) -> Response:
+        key = typed.one("idempotency_key")
+        if len(key) != drafts.KEY_CHARS:
+            key = drafts.new_key()
+        if typed.one("go") == "stay":
+            if challenge := typed.one("passage"):
+                return passage_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
+            return await self._again(request, typed, key, status=200)
+        submission, problems = self._read(request, typed)
+        if submission is None or problems:
+            return await self._again(request, typed, key, problems=problems, status=422)
+        return await self._lodge(request, typed, key, submission)
+
+    def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
+        raw, problems = form.submission_of(typed, self._view.pages.language(request))
+        try:
+            return Submission.model_validate_json(orjson.dumps(raw)), problems
+        except ValidationError as error:
+            refused = refusals.counted(refusals.from_errors(error))
+            return None, problems + form.problems_of((e.field, e.reason) for e in refused.errors)
+
+    async def _lodge(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
+        try:
+            if submission.word is not None:
+                self._not_too_many(request)
+            challenge = typed.one("passage")
+            passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+            if passed.challenge is not None:
+                return passage_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+            lodged = await self._reception.lodge(
+                submission, front_end=FORM_FRONT_END, idempotency_key=key, suspicion=passed.suspicion
+            )
+            if not lodged.repeated:
+                self._doorkeeper.lodged(request, challenge)
+        except NotAdmittedError as error:
+            refusals.counted(error)
+            problems = form.problems_of([(error.field, error.reason)])
+            return await self._again(request, typed, key, problems=problems, status=422)
+        except ConflictError as error:
+            refusals.counted(error)
+            return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
+        except (Problem, TransientError) as error:
+            refused = refusals.counted(error)
+            notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
+            page = await self._again(request, typed, key, notice=notice, status=refused.status_code)
+            page.headers.update(refused.headers or {})
+            return page
+        return await self._receipt(request, lodged, submission, typed)
+
+    async def _again(
         self,
         request: Request,
         typed: Typed,
-        *,
         key: str,
+        *,
         problems: Sequence[FieldProblem] = (),
         notice: str = "",
-        status: int = 200,
+        status: int,
     ) -> Response:
-        translate = self._pages.gettext(request)
-        return self._pages.render(
-            request,
-            "form.html",
-            status=status,
-            public=True,
-            typed=typed,
-            idempotency_key=key,
-            errors=[(problem.control, translate(problem.message)) for problem in problems],
-            error_of={problem.control: translate(problem.message) for problem in problems},
-            notice=translate(notice) if notice else "",
-            narrative_chars=NARRATIVE_CHARS,
-            places=self._places(request),
-            districts=self._districts(request),
-            centers=self._centers(request),
-            words={
-                name: form.options(getattr(words, name.upper()), translate)
-                for name in (
-                    "roles",
-                    "harms",
-                    "ages",
-                    "genders",
-                    "relationships",
-                    "platforms",
-                    "channels",
-                    "relations",
-                    "yes_no",
-                    "consents",
+        if typed.one("page") != CHECK:
+            return self._view.whole(request, typed, key=key, problems=problems, notice=notice, status=status)
+        page = self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
+        token = drafts.token_of(request)
+        with contextlib.suppress(TransientError):
+            if problems and await self._kept.load(token) is None:
+                # The draft's time is over: the links to what must be changed need one.
+                token = drafts.new_token()
+                await self._kept.save(
+                    token, Typed({k: v for k, v in typed.values.items() if steps.place_of(k) != CHECK})
                 )
-            },
-        )
+                drafts.leave_token(page, token, secure=self._view.pages.secure(request))
+        return page
 
-    def receipt(self, request: Request, lodged: Lodgement, submission: Submission) -> Response:
-        return self._pages.render(
+    async def _receipt(self, request: Request, lodged: Lodgement, submission: Submission, typed: Typed) -> Response:
+        await self._kept.drop(drafts.token_of(request))
+        page = self._view.pages.render(
             request,
             "receipt.html",
             public=True,
@@ -153,33 +179,29 @@ class _PublicPages:
             received_at=lodged.received_at,
             proof=lodged.proof,
             reachable=bool(submission.contact.channels),
+            links=notes.fitting(typed),
         )
+        drafts.take_token(page, secure=self._view.pages.secure(request))
+        return page
 
-    def _places(self, request: Request) -> list[tuple[str, str]]:
-        korean = self._pages.language(request) == "ko"
-        today = self._clock.now().astimezone(SEOUL).date()
-        places = [(d.slug, d.name_ko if korean else d.name_en) for d in divisions_on(today)]
-        return places + [(e.slug, e.name_ko if korean else e.name_en) for e in TABLES.elsewhere.values()]
-
-    def _districts(self, request: Request) -> list[tuple[str, str]]:
-        korean = self._pages.language(request) == "ko"
-        today = self._clock.now().astimezone(SEOUL).date()
-        found = [district for division in divisions_on(today) for district in districts_of(division.slug)]
-        return [(district.code, district.name_ko if korean else district.name_en) for district in found]
-
-    def _centers(self, request: Request) -> list[tuple[str, str]]:
-        korean = self._pages.language(request) == "ko"
-        found = [center(center_id) for center_id in CENTER_IDS]
-        return [(c.id, c.short_ko if korean else c.short_en) for c in found]
+    def _not_too_many(self, request: Request) -> None:
+        network = network_of(request.client.host if request.client else None)
+        wait = self._words_set.wait(network)
+        if wait:
+            raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
+        self._words_set.draw(network, 1.0)
 
 
-def _not_too_many(words_set: Buckets, request: Request) -> None:
-    network = network_of(request.client.host if request.client else None)
-    wait = words_set.wait(network)
-    if wait:
-        raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
-    words_set.draw(network, 1.0)
-
-
-def _new_key() -> str:
-    return secrets.token_urlsafe(24)
+async def _left(request: Request, view: FormView, kept: Drafts) -> Response:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEAVING_S):
+            await kept.drop(drafts.token_of(request))
+    response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
+    secure = view.pages.secure(request)
+    drafts.take_token(response, secure=secure)
+    response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)
+    if request.method == "POST":
+        # Style sheets and the like that the browser kept; heeded over https. Not on the way out itself: emptying a
+        # cache takes some browsers seconds, and the script sends this after it has left.
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ValidationError
 
 from services.intake import refusals
+from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.headers import idempotency_key
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.report import StatusAnswer, Taken
@@ -41,7 +42,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     @routes.post(
         "/status",
         summary="Where a report stands",
-        openapi_extra=_body(ReceiptQuestion),
+        openapi_extra=_body(ReceiptQuestion, "status"),
+        responses=answered(200, ANSWERS["status"]),
         dependencies=[Depends(read)],
         **told,
     )
@@ -54,7 +56,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         status_code=201,
         response_model=Taken,
         summary="Leave a message for the centre",
-        openapi_extra=_body(MessageAsked),
+        openapi_extra=_body(MessageAsked, "messages"),
+        responses=answered(201, ANSWERS["messages"]),
         dependencies=[Depends(write)],
     )
     async def message(request: Request, key: Key = None) -> Taken:
@@ -66,7 +69,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         status_code=201,
         response_model=Taken,
         summary="Add to a report or correct it",
-        openapi_extra=_body(AmendmentAsked),
+        openapi_extra=_body(AmendmentAsked, "amend"),
+        responses=answered(201, ANSWERS["amend"]),
         dependencies=[Depends(write)],
     )
     async def amend(request: Request, key: Key = None) -> Taken:
@@ -76,7 +80,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     @routes.post(
         "/withdraw",
         summary="Take a report back",
-        openapi_extra=_body(WithdrawalAsked),
+        openapi_extra=_body(WithdrawalAsked, "withdraw"),
+        responses=answered(200, ANSWERS["withdraw"]),
         dependencies=[Depends(write)],
         **told,
     )
@@ -93,7 +98,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     @routes.post(
         "/reinstate",
         summary="Undo a withdrawal",
-        openapi_extra=_body(ReceiptQuestion),
+        openapi_extra=_body(ReceiptQuestion, "reinstate"),
+        responses=answered(200, ANSWERS["reinstate"]),
         dependencies=[Depends(write)],
         **told,
     )
@@ -104,7 +110,8 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     @routes.post(
         "/word",
         summary="Set a word of one's own",
-        openapi_extra=_body(WordAsked),
+        openapi_extra=_body(WordAsked, "word"),
+        responses=answered(200, ANSWERS["word"]),
         dependencies=[Depends(write)],
         **told,
     )
@@ -127,7 +134,6 @@ async def _read(request: Request, model: type[M]) -> M:
 _JSON: Final = "application/json"
 
 
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    return {
-        "requestBody": {"required": True, "content": {_JSON: {"schema": inlined(model.model_json_schema())}}},
-    }
+def _body(model: type[BaseModel], operation: str) -> dict[str, Any]:
+    content = {"schema": inlined(model.model_json_schema()), "examples": RECEIPT_EXAMPLES[operation]}
+    return {"requestBody": {"required": True, "content": {_JSON: content}}}

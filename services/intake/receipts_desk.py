@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from prometheus_client import Counter
@@ -13,10 +13,11 @@ from starlette.requests import Request
 from services.intake import refusals
 from services.intake.changing import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
 from services.intake.holder import unavailable
+from services.intake.linker import Linker
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.life import Life
 from services.intake.model.report import StatusAnswer, Taken
-from services.intake.policy import amending, erasure
+from services.intake.policy import amending, erasure, linking
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.erasure import RefusedError
 from services.intake.secret_word import Words
@@ -38,14 +39,22 @@ REINSTATEMENTS: Final = Counter("intake_reinstatements", "Withdrawals undone.", 
 Destroy = Callable[[str], Awaitable[Document | None]]
 
 
+class _Found(NamedTuple):
+    digests: tuple[str, ...]
+    linked: tuple[str, ...]
+
+
 class ReceiptDesk:
     """Changes with a receipt."""
 
-    def __init__(self, changer: Changer, keyring: Keyring, words: Words, clock: Clock, destroy: Destroy) -> None:
+    def __init__(
+        self, changer: Changer, keyring: Keyring, words: Words, linker: Linker, clock: Clock, destroy: Destroy
+    ) -> None:
         """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
         self._changer = changer
         self._keyring = keyring
         self._words = words
+        self._linker = linker
         self._clock = clock
         self._destroy = destroy
 
@@ -82,6 +91,8 @@ class ReceiptDesk:
         mark = self._changer.mark("amend", asked, key)
         if amending.is_empty(asked):
             raise refusals.nothing_said()
+        admitted = await self._changer.holders.admit(asked, request, "receipts.amend")
+        found = await self._found(admitted, asked)
 
         def judge(document: Document, now: datetime) -> Step | None:
             if is_repeat(document, mark):
@@ -90,9 +101,12 @@ class ReceiptDesk:
             number = len(document.get("amendments") or ()) + 1
             if number > amending.AMENDMENTS:
                 raise RefusedError("too_many_amendments")
-            return self._amendment(document, life, asked, mark, Taken(number=number, at=now))
+            return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
-        return taken_of(await self._changer.change("receipts.amend", asked, request, judge), mark)
+        changed = await self._changer.apply("receipts.amend", admitted, request, judge)
+        if found.digests:
+            self._linker.offer()
+        return taken_of(changed, mark)
 
     async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
         """Stop contact and seal the report at once; destroy it later, or now if that was understood."""
@@ -159,8 +173,15 @@ class ReceiptDesk:
 
         return told((await self._changer.apply("receipts.word", document, request, judge)).document)
 
+    async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
+        """What an addition can be found by, and the reports that share it."""
+        facts = admitted.get("facts") or {}
+        synthetic = bool(facts.get("synthetic"))
+        digests = linking.digests_of(self._linker.key, asked.model_dump(), synthetic=synthetic)
+        return _Found(digests, await self._linker.linked(admitted["_id"], digests))
+
     def _amendment(
-        self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken
+        self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken, found: "_Found"
     ) -> Step:
         before = documents.facts_in(document)
         if erasure.made_by_other(life, before) and erasure.stood_by(life) and amending.reaches(asked):
@@ -174,11 +195,14 @@ class ReceiptDesk:
             raise refusals.from_errors(error) from None
         except NotAdmittedError as error:
             raise refusals.from_admission(error) from None
+        facts = facts.model_copy(update={"linked_reports": linking.newest(found.linked, before.linked_reports)})
         parts = documents.personal_parts(whole)
         fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
         for part in sorted(amending.touched(asked)):
             name = f"{part}:{version}"
             fields[f"sealed.fields.{name}"] = key.seal(name, parts.get(part, b"{}"))
+        if found.digests:
+            fields |= documents.to_be_found(linking.merged(document.get(documents.DIGESTS) or (), found.digests), now)
         pushed: dict[str, Any] = {"amendments": {"number": taken.number, "at": now, "version": version}}
         if asked.consents is not None:
             fields["consents"] = asked.consents.model_dump(mode="json")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import refusals
+from services.intake.form_view import FormView
 from services.intake.forms import typed_of
 from services.intake.model.asking import (
     MESSAGE_CHARS,
@@ -25,27 +26,25 @@ from services.intake.model.asking import (
 )
 from services.intake.model.life import Fate
 from services.intake.model.report import State, StatusAnswer
-from services.intake.model.submission import NARRATIVE_CHARS
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.rendering import form, receipt_words, standing
-from services.intake.rendering.form import Typed
+from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.status import StatusDesk
 from shared.web.app import Problem
 from shared.web.gate import OPEN
-from shared.web.pages import Pages
 
 M = TypeVar("M", bound=BaseModel)
 
-ACTIONS: Final = ("message", "add", "word", "withdraw", "undo", "destroy")
+ACTIONS: Final = ("message", "add", "contact", "word", "withdraw", "undo", "destroy")
 _RECEIPT_CHARS: Final = 60
 _WORD_CHARS: Final = 200
 _KEY_LENGTH: Final = 32
 
 
-def router(pages: Pages, status: StatusDesk, desk: ReceiptDesk) -> APIRouter:
+def router(view: FormView, status: StatusDesk, desk: ReceiptDesk) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    doing = _Actions(pages, status, desk)
+    doing = _Actions(view, status, desk)
 
     @routes.get("/status")
     async def ask(request: Request) -> Response:
@@ -73,13 +72,15 @@ def router(pages: Pages, status: StatusDesk, desk: ReceiptDesk) -> APIRouter:
 
 
 class _Actions:
-    def __init__(self, pages: Pages, status: StatusDesk, desk: ReceiptDesk) -> None:
-        self._pages = pages
+    def __init__(self, view: FormView, status: StatusDesk, desk: ReceiptDesk) -> None:
+        self._view = view
+        self._pages = view.pages
         self._status = status
         self._desk = desk
         self._do: dict[str, Callable[[Request, Typed], Awaitable[StatusAnswer | None]]] = {
             "message": self._message,
             "add": self._add,
+            "contact": self._contact,
             "word": self._word,
             "withdraw": self._withdraw,
             "undo": self._undo,
@@ -123,8 +124,6 @@ class _Actions:
         )
 
     def page(self, request: Request, action: str, typed: Typed, *, problem: Problem | None = None) -> Response:
-        translate = self._pages.gettext(request)
-        errors = [(control, translate(text)) for control, text in _errors(problem)]
         key = typed.one("idempotency_key")
         page = self._pages.render(
             request,
@@ -133,12 +132,9 @@ class _Actions:
             public=True,
             action=action,
             words=receipt_words.PAGES[action],
-            typed=typed,
-            errors=errors,
-            error_of=dict(errors),
             idempotency_key=key if len(key) == _KEY_LENGTH else secrets.token_urlsafe(24),
             message_chars=MESSAGE_CHARS,
-            narrative_chars=NARRATIVE_CHARS,
+            **self._view.fields(request, typed, _errors(problem)),
         )
         page.headers.update((problem.headers if problem else None) or {})
         return page
@@ -160,6 +156,10 @@ class _Actions:
     async def _add(self, request: Request, typed: Typed) -> None:
         urls = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
         asked = _asked(AmendmentAsked, typed, narrative=typed.one("narrative"), urls=urls)
+        await self._desk.amend(asked, request, _key(typed))
+
+    async def _contact(self, request: Request, typed: Typed) -> None:
+        asked = _asked(AmendmentAsked, typed, contact=form.contact_of(typed))
         await self._desk.amend(asked, request, _key(typed))
 
     async def _word(self, request: Request, typed: Typed) -> StatusAnswer:
@@ -202,9 +202,9 @@ def _key(typed: Typed) -> str | None:
     return key if len(key) == _KEY_LENGTH else None
 
 
-def _errors(problem: Problem | None) -> list[tuple[str, str]]:
+def _errors(problem: Problem | None) -> list[FieldProblem]:
     if problem is None:
         return []
     if problem.errors:
-        return [(p.control, p.message) for p in form.problems_of((e.field, e.reason) for e in problem.errors)]
-    return [(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]
+        return form.problems_of((e.field, e.reason) for e in problem.errors)
+    return [FieldProblem(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]

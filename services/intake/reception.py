@@ -6,22 +6,25 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
+from services.intake.disk import Disk
+from services.intake.doorkeeper import SUSPECTED, Doorkeeper
+from services.intake.linker import Linker
 from services.intake.model import receipts
 from services.intake.model.submission import Submission
-from services.intake.policy import lodging
+from services.intake.policy import linking, lodging
 from services.intake.policy.admission import facts_of
 from services.intake.policy.lodging import ConflictError, LodgingKeys, ProofSigner
 from services.intake.policy.triage import triage
 from services.intake.secret_word import Words
 from services.intake.store import documents
 from services.intake.store.documents import Document
-from services.intake.store.grouping import GroupCommit
+from services.intake.store.grouping import BusyError, GroupCommit
 from shared import trace
 from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
-from shared.events.vocabulary import Channel
+from shared.events.vocabulary import Channel, Suspicion
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.sealing import Keyring
@@ -62,6 +65,9 @@ class Reception:
         keys: LodgingKeys,
         signer: ProofSigner,
         words: Words,
+        linker: Linker,
+        doorkeeper: Doorkeeper,
+        disk: Disk,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -71,21 +77,37 @@ class Reception:
         self._keys = keys
         self._signer = signer
         self._words = words
+        self._linker = linker
+        self._doorkeeper = doorkeeper
+        self._disk = disk
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
-    async def lodge(self, submission: Submission, *, front_end: str, idempotency_key: str | None) -> Lodgement:
-        """Accept a report; when this returns, it is durable.
+    async def lodge(
+        self,
+        submission: Submission,
+        *,
+        front_end: str,
+        idempotency_key: str | None,
+        suspicion: tuple[Suspicion, ...] = (),
+    ) -> Lodgement:
+        """Accept a report; when this returns, it is durable. ``suspicion`` is what the way it came says against it.
 
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
+        if not self._disk.takes_reports():
+            raise BusyError("the store's disk is full")
         now = whole_milliseconds(self._clock.now())
-        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date())
+        suspicion = (*suspicion, *self._doorkeeper.of_text(submission))
+        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
         report_id = (
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
         digest = lodging.content_digest(submission)
+        digests = linking.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
+        if linked := await self._linker.linked(report_id, digests):
+            facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)
         document = documents.new_document(
             report_id=report_id,
@@ -96,6 +118,7 @@ class Reception:
             content_mac=lodging.content_mac(self._keys, digest),
             keyring=self._keyring,
             event=event,
+            digests=digests,
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
@@ -104,6 +127,11 @@ class Reception:
             REPEATED.inc()
         else:
             self._relay.offer(report_id, [event])
+            self._doorkeeper.text_lodged(submission)
+            for why in suspicion:
+                SUSPECTED.labels(why.value).inc()
+            if digests:
+                self._linker.offer()
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest)
 

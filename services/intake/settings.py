@@ -1,6 +1,9 @@
 """Intake's own settings. Keys are base64 of 32 bytes; the local launcher makes them at first start."""
 
-from pydantic import Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.audit.settings import AuditSettings
@@ -20,11 +23,32 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Older master keys, for reports not yet wrapped anew. A JSON list."""
     receipt_key: Key = Field(examples=[EXAMPLE])
     """Derives report ids and receipts. Must never change: receipts given out would no longer be recognised."""
+    link_key: Key = Field(examples=[EXAMPLE])
+    """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])
     """Ed25519 seed that signs proofs of lodging."""
     queue_limit: int = Field(default=2000, ge=1, le=100_000, examples=[2000])
     """Reports that may wait for the store; the next one is told 503 and the phone numbers."""
     status_questions_per_minute: int = Field(default=30, ge=1, le=10_000, examples=[30])
     """How often one network may ask with a receipt; a wrong receipt or word counts three times."""
+    free_reports: int = Field(default=5, ge=1, le=100_000, examples=[5])
+    """Reports one network may lodge by the form, and again within ten minutes, before the next need work or a wait."""
+    many_reports: int = Field(default=40, ge=1, le=1_000_000, examples=[40])
+    """Reports one network may lodge by the form in an hour before the next ones are marked and judged less urgent."""
+    disk_folder: Path | None = Field(default=None, examples=["/var/lib/store"])
+    """A folder on the store's disk, where that is on this machine; the launcher names its own. A store that tells its
+    free room itself needs none."""
+    disk_alarm_mb: int = Field(default=2048, ge=1, examples=[2048])
+    """Free megabytes below which somebody is to act."""
+    disk_drafts_mb: int = Field(default=1024, ge=1, examples=[1024])
+    """Free megabytes below which half-filled forms are not kept any more."""
+    disk_reports_mb: int = Field(default=200, ge=0, examples=[200])
+    """Free megabytes below which reports are refused as well, with the phone numbers."""
     erasure_pace_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Seconds between two looks at which keys are due to be destroyed."""
+
+    @model_validator(mode="after")
+    def _drafts_give_way_first(self) -> Self:
+        if not self.disk_alarm_mb >= self.disk_drafts_mb >= self.disk_reports_mb:
+            raise ValueError("disk_alarm_mb, disk_drafts_mb and disk_reports_mb must not grow in this order")
+        return self

@@ -6,11 +6,11 @@ from services.intake import projection
 from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
 from services.intake.model.report import CenterName, StatusAnswer
-from services.intake.policy import erasure
+from services.intake.policy import erasure, promise
 from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared.centers import center
-from shared.events.vocabulary import Role
+from shared.events.vocabulary import Role, Urgency
 
 
 class StatusDesk:
@@ -40,5 +40,6 @@ def told(document: Document) -> StatusAnswer:
     return StatusAnswer(
         center=name,
         messages=messages if messages and not standing.limited else None,
+        expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress) if facts else None,
         **standing.model_dump(exclude={"center_id"}),
     )

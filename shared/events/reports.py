@@ -14,6 +14,7 @@ from shared.events.vocabulary import (
     PlatformKind,
     Relationship,
     Role,
+    Suspicion,
     Urgency,
     UrgencyReason,
 )
@@ -38,7 +39,10 @@ class ReportFacts(Model):
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     declined_centers: tuple[CenterId, ...] = ()
     linked_reports: tuple[ReportId, ...] = ()
+    """Reports of the same address, file or offender's account: the ten newest at most, newest first."""
     contact_channels: tuple[ContactChannel, ...] = ()
+    suspicion: tuple[Suspicion, ...] = ()
+    """Why it may not be meant, if anything says so; ``urgency`` is then one step lower than its reasons say."""
     synthetic: bool = False
     """A drill: goes the whole way through, is in no count and no load."""
     triage_version: int = Field(ge=1)

@@ -56,6 +56,15 @@ class UrgencyReason(StrEnum):
     NONE_OF_THESE = "none_of_these"
 
 
+class Suspicion(StrEnum):
+    """Why a report may not be meant. It is accepted like any other, and judged one step less urgent."""
+
+    BURST = "burst"
+    """Very many came from one network within the hour."""
+    REPEATED_TEXT = "repeated_text"
+    """The same long text came again and again."""
+
+
 class AgeBand(StrEnum):
     """Age of the person harmed. Bands, because an age is closer to a name."""
 

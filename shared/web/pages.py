@@ -55,10 +55,15 @@ class Pages:
         service: str,
         *,
         clock: Clock | None = None,
+        leave: str = "",
     ) -> None:
-        """``templates`` and ``locale`` are the service's own; a ``static`` folder beside ``templates`` is served."""
+        """``templates`` and ``locale`` are the service's own; a ``static`` folder beside ``templates`` is served.
+
+        ``leave``: where public pages say that somebody leaves; it forgets what it knows and leads outside.
+        """
         self.settings = settings
         self.service = service
+        self._leave = leave
         self.clock: Clock = clock or SystemClock()
         self.assets = Assets([templates.parent / "static"] if templates else [])
         self._translators = translations.load([translations.SHARED_LOCALE, *([locale] if locale else [])])
@@ -115,6 +120,7 @@ class Pages:
             "service": self.service,
             "services": self.settings.public_urls,
             "public": False,
+            "leave": self._leave,
             "staff": principal,
             "links": people.links(principal, self.service, request.url.path, self.settings.public_urls),
             "now": self.clock.now(),

@@ -9,7 +9,9 @@ import pytest
 from playwright.async_api import Browser, async_playwright
 
 from deploy.local.chromium import find
-from tests.browser.helpers import FLAGS, network_of_one_machine
+from shared.settings import BusSettings, StoreSettings
+from tests.browser.helpers import FLAGS, network_of_one_machine, serving
+from tests.integration.intake.desk import Desk, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,3 +38,17 @@ async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
         network_of_one_machine(browser)
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+    """An intake that runs in this process on the real engines."""
+    async with running(bus_settings, store_settings) as open_desk:
+        yield open_desk
+
+
+@pytest.fixture
+async def site(desk: Desk) -> AsyncIterator[str]:
+    """The address where its pages are served."""
+    async with serving(desk.intake.app) as address:
+        yield address

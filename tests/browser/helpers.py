@@ -74,6 +74,12 @@ async def assert_accessible(page: Page) -> None:
     assert not told, "\n".join(told)
 
 
+async def go_on(page: Page, slug: str, by: str = "next") -> None:
+    """Press the button of a step of the form and be on the page it should lead to."""
+    await page.locator(f"main button[name=go][value={by}]").click()
+    await page.wait_for_url(f"**/form/{slug}*")
+
+
 async def assert_no_sideways_scrolling(page: Page) -> None:
     """Fails when the page is wider than its window, naming the elements that stick out."""
     wide = await page.evaluate(

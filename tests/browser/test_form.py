@@ -1,16 +1,14 @@
-"""The public form, the receipt and the status page in a real Chromium: both languages, small window, no script."""
+"""The form on one page, the receipt and the status page in a real Chromium: both languages, small window, no script."""
 
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.settings import BusSettings, StoreSettings
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
-from tests.integration.intake.desk import Desk, running
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
+from tests.integration.intake.desk import Desk
 
 SMALL = {"width": 360, "height": 740}
 WORDS = {
@@ -28,18 +26,6 @@ WORDS = {
     },
 }
 LANGUAGES = ["ko", "en"]
-
-
-@pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
-
-
-@pytest.fixture
-async def site(desk: Desk) -> AsyncIterator[str]:
-    async with serving(desk.intake.app) as address:
-        yield address
 
 
 async def small_page(chromium: Browser, *, script: bool = False, scheme: str = "light") -> Page:
@@ -69,7 +55,7 @@ async def test_a_report_goes_from_form_to_status_without_script(
 ) -> None:
     words = WORDS[language]
     page = await small_page(chromium)
-    await page.goto(f"{site}/?lang={language}")
+    await page.goto(f"{site}/all?lang={language}")
     await expect(page.get_by_role("link", name=re.compile("112")).first).to_be_visible()
     await shoot(page, f"form-{language}")
 
@@ -106,7 +92,7 @@ async def test_a_report_goes_from_form_to_status_without_script(
 
 async def test_what_was_typed_is_kept_and_each_error_leads_to_its_field(chromium: Browser, site: str) -> None:
     page = await small_page(chromium, script=True)
-    await page.goto(f"{site}/?lang=ko")
+    await page.goto(f"{site}/all?lang=ko")
     await fill_least(page, "ko")
     await page.locator("#narrative").fill("제 번호는 900101-1234567 이에요")
     await page.locator("#urls").fill("example.com")
@@ -136,7 +122,7 @@ async def test_every_page_is_accessible_and_fits_a_small_window(
         await assert_accessible(page)
         await assert_no_sideways_scrolling(page)
 
-    await page.goto(f"{site}/?lang={language}")
+    await page.goto(f"{site}/all?lang={language}")
     for summary in await page.locator("details summary").all():
         await summary.click()
     await fine()
@@ -160,17 +146,17 @@ async def test_every_page_is_accessible_and_fits_a_small_window(
 
 async def test_the_form_keeps_nothing_in_the_browser(chromium: Browser, site: str) -> None:
     page = await small_page(chromium, script=True)
-    answer = await page.goto(f"{site}/?lang=en")
+    answer = await page.goto(f"{site}/all?lang=en")
     assert answer is not None
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
-    form = page.locator("main form")
+    form = page.locator("#step")
     assert await form.get_attribute("autocomplete") == "off"
     assert await form.get_attribute("spellcheck") == "false"
     fields = await page.locator("main form input:not([type=hidden]):not([type=radio]):not([type=checkbox])").all()
     assert {await field.get_attribute("autocomplete") for field in fields} == {"off"}
     first = await page.locator("input[name=idempotency_key]").input_value()
-    await page.goto(f"{site}/?lang=en")
+    await page.goto(f"{site}/all?lang=en")
     assert await page.locator("input[name=idempotency_key]").input_value() != first
     await expect(page.locator("[data-quick-exit]")).to_be_visible()
     assert [cookie["name"] for cookie in await page.context.cookies()] == ["lang"]

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from deploy.demo.auditor import read_all
 from deploy.local.stack import Stack
+from tests.browser.helpers import go_on
 from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, eventually, running, sign_in, window
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -77,11 +78,19 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
 
     person = await (await chromium.new_context(locale="en-GB")).new_page()
     await person.goto(f"{stack.urls['intake']}/?lang=en")
+    await person.locator("a[href='/form/who']").click()
     await person.locator("input[name=role][value=victim]").check()
+    await go_on(person, "what")
     await person.locator("input[name=harm_types][value=distribution_threat]").check()
+    await go_on(person, "urgent")
     await person.locator("input[name=threatened][value=yes]").check()
-    await person.locator("select[name=division]").select_option("jeju")
+    for slug in ("seen", "marks", "words"):
+        await go_on(person, slug)
     await person.locator("textarea[name=narrative]").fill("Someone says they will post pictures of me.")
+    for slug in ("other", "told", "place"):
+        await go_on(person, slug)
+    await person.locator("select[name=division]").select_option("jeju")
+    await go_on(person, "check", by="check")
     await person.locator("#send button[type=submit]").click()
     receipt = "".join((await person.locator(".receipt-code").inner_text()).split())
     assert len(receipt.replace("-", "")) == 16

@@ -60,7 +60,7 @@ async def press(page: Page, form: str) -> None:
 
 async def lodge(person: Page, whole: Whole, told: Telling) -> str:
     """Fill in the form with a word of one's own; the receipt."""
-    await person.goto(whole.url("intake", f"/?lang={told.lang}"))
+    await person.goto(whole.url("intake", f"/all?lang={told.lang}"))
     await person.locator("input[name=role][value=victim]").check()
     await person.locator("input[name=harm_types][value=synthesis]").check()
     await person.locator("select[name=division]").select_option(told.here)

@@ -8,15 +8,20 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, FailFast, F
 
 from services.intake.model.submission import (
     FINGERPRINTS,
+    OFFENDER_HANDLES,
     URLS,
     Consents,
     Contact,
     DeclinedCenter,
     Fingerprint,
+    Line,
     Narrative,
     OnBehalf,
     OptionalLine,
+    OptionalPhrase,
     Part,
+    PictureHash,
+    Told,
     WebAddress,
     Word,
     clean,
@@ -87,6 +92,11 @@ class Amendment(Part):
     narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    picture_hashes: Annotated[tuple[PictureHash, ...], FailFast()] = Field(default=(), max_length=FINGERPRINTS)
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(default=(), max_length=OFFENDER_HANDLES)
+    seen_when: OptionalLine = None
+    search_words: OptionalPhrase = None
+    already_told: Annotated[tuple[Told, ...], FailFast()] = Field(default=(), max_length=4)
     contact: Contact | None = None
     on_behalf: OnBehalf | None = None
     consents: Consents | None = None

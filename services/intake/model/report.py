@@ -124,6 +124,10 @@ class StatusAnswer(BaseModel):
     )
     erase_at: AwareDatetime | None = None
     erased_at: AwareDatetime | None = None
+    expected_by: AwareDatetime | None = Field(
+        default=None,
+        description="By when a person should have seen it; missing once somebody has. If past: say so, and 1366.",
+    )
     messages: int | None = Field(default=None, description="Messages left with this receipt.")
     limited: bool | None = Field(
         default=None,

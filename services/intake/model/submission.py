@@ -38,6 +38,8 @@ NARRATIVE_CHARS: Final = 4000
 URLS: Final = 20
 URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
+PHRASE_CHARS: Final = 300
+OFFENDER_HANDLES: Final = 10
 _SPACE: Final = re.compile(r"\s")
 WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
@@ -45,7 +47,10 @@ PHONE_DIGITS: Final = (7, 15)
 
 REASONS: Final[dict[str, str]] = {
     texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
-    texts.MEDIA: n("There seem to be the bytes of a picture or file here. Send its link or its SHA-256 instead."),
+    texts.MEDIA: n(
+        "There seem to be the bytes of a picture or file here. Keep the file where it is; send its link or its SHA-256 "
+        "instead."
+    ),
     texts.SWELLING: n("There are special characters here that stand for whole words. Please write them out."),
     texts.CONTROL: n("There are control characters here."),
     "not_a_web_address": n("This must be a web address that starts with http:// or https://."),
@@ -127,11 +132,14 @@ def nothing(value: object) -> object:
 _Stripped = StringConstraints(strip_whitespace=True)
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)]
 OptionalLine = Annotated[Line | None, BeforeValidator(nothing)]
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, max_length=PHRASE_CHARS), AfterValidator(_one_line)]
+OptionalPhrase = Annotated[Phrase | None, BeforeValidator(nothing)]
 Narrative = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NARRATIVE_CHARS), AfterValidator(clean)]
 WebAddress = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=URL_CHARS), AfterValidator(_web_address)
 ]
-Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9a-f]{64}$")]
+Fingerprint = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
+PictureHash = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
 Phone = Annotated[str, StringConstraints(strip_whitespace=True, max_length=30), AfterValidator(_phone)]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_email)]
 Word = Annotated[
@@ -140,6 +148,12 @@ Word = Annotated[
     AfterValidator(_one_line),
 ]
 DeclinedCenter = Annotated[str, StringConstraints(max_length=40), AfterValidator(_center)]
+
+
+Told = Literal["police", "hotline", "platform", "nobody"]
+"""Who has been told already: police, 1366, the platform, or nobody yet."""
+MaySay = Literal["nothing", "private", "center"]
+"""What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""
 
 
 class Part(BaseModel):
@@ -158,6 +172,11 @@ class Contact(Part):
     hours: OptionalLine = Field(default=None, description="When it is safe to reach the person, in their words.")
     may_leave_message: bool = Field(default=False, description="Whether voicemail or a note is safe.")
     not_safe: OptionalLine = Field(default=None, description="What to avoid, in their words.")
+    may_say: MaySay | None = Field(default=None, description="What may be said when somebody else answers.")
+    center_codeword: OptionalLine = Field(default=None, description="What the centre says first, so that it is known.")
+    person_codeword: OptionalLine = Field(
+        default=None, description="What the person answers, so that the centre knows that it is they."
+    )
 
     @model_validator(mode="after")
     def _addresses_for_channels(self) -> "Contact":
@@ -183,6 +202,7 @@ class Consents(Part):
     personal: bool = False
     sensitive: bool = False
     share_with_center: bool = False
+    other_centers: bool = Field(default=False, description="Another centre may be told without being asked first.")
 
 
 class Submission(Part):
@@ -210,6 +230,21 @@ class Submission(Part):
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
         default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
+    )
+    picture_hashes: Annotated[tuple[PictureHash, ...], FailFast()] = Field(
+        default=(),
+        max_length=FINGERPRINTS,
+        description="PDQ hashes of still images, 256 bits in hex, made where the image is. Never send the image.",
+    )
+    seen_when: OptionalLine = Field(default=None, description="When it was seen, in their words.")
+    search_words: OptionalPhrase = Field(default=None, description="Words with which it is found in a search.")
+    already_told: Annotated[tuple[Told, ...], FailFast()] = Field(
+        default=(), max_length=4, description="Who knows already; `hotline` is 1366."
+    )
+    offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(
+        default=(),
+        max_length=OFFENDER_HANDLES,
+        description="Account names, profile addresses or phone numbers of whoever did it, as far as known.",
     )
     contact: Contact = Contact()
     on_behalf: OnBehalf | None = None

@@ -4,9 +4,10 @@ from datetime import date
 from typing import Final
 
 from services.intake.model.submission import Submission
-from services.intake.policy.triage import Triage
+from services.intake.policy.triage import Triage, demoted
 from shared.centers import Ambiguous, UnknownDivision, districts_of, resolve
 from shared.events.reports import ReportFacts
+from shared.events.vocabulary import Suspicion
 
 UNKNOWN: Final = "unknown"
 
@@ -22,9 +23,13 @@ class NotAdmittedError(ValueError):
         self.choices = choices
 
 
-def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
-    """The facts of a submission received on a day in Korea. Raises ``NotAdmittedError``."""
-    division = _division(report.division, day)
+def facts_of(report: Submission, triage: Triage, day: date, suspicion: tuple[Suspicion, ...] = ()) -> ReportFacts:
+    """The facts of a submission received on a day in Korea. Raises ``NotAdmittedError``.
+
+    ``triage`` is the judgement before suspicion has its say.
+    """
+    triage = demoted(triage, suspicion)
+    division, district = place_of(report, day)
     return ReportFacts(
         role=report.role,
         harm_types=tuple(dict.fromkeys(report.harm_types)),
@@ -32,7 +37,7 @@ def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
         urgency_reasons=triage.reasons,
         triage_version=triage.version,
         division=division,
-        district=_district(report.district, division),
+        district=district,
         age_band=report.age_band,
         gender=report.gender,
         relationship=report.relationship,
@@ -41,8 +46,15 @@ def facts_of(report: Submission, triage: Triage, day: date) -> ReportFacts:
         language=report.language,
         declined_centers=tuple(dict.fromkeys(report.declined_centers)),
         contact_channels=tuple(dict.fromkeys(report.contact.channels)),
+        suspicion=suspicion,
         synthetic=report.synthetic,
     )
+
+
+def place_of(report: Submission, day: date) -> tuple[str, str | None]:
+    """Division and district as they are kept. Raises ``NotAdmittedError``."""
+    division = _division(report.division, day)
+    return division, _district(report.district, division)
 
 
 def _division(typed: str | None, day: date) -> str:

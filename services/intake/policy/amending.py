@@ -15,7 +15,8 @@ from shared.events.reports import ReportFacts
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
 _ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
-_PARTS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf")
+_ABOUT: Final = ("seen_when", "search_words", "already_told")
+_PARTS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "offender_handles", "contact", "on_behalf")
 _KEPT: Final = (
     "role",
     "harm_types",
@@ -56,7 +57,7 @@ def amended_facts(
     before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
 ) -> ReportFacts:
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
-    after = facts_of(now_true, triage(now_true, now), day)
+    after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports}
     if amendment.division is None:
         kept["division"] = before.division
@@ -69,7 +70,7 @@ def touched(amendment: Amendment) -> frozenset[str]:
     """The sealed parts it adds to or replaces."""
     said = _said(amendment)
     parts = {part for part in _PARTS if said.get(part)}
-    return frozenset(parts | ({"answers"} if any(name in said for name in _ANSWERS) else set()))
+    return frozenset(parts | ({"answers"} if any(name in said for name in (*_ANSWERS, *_ABOUT)) else set()))
 
 
 def reaches(amendment: Amendment) -> bool:

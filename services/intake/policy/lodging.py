@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +24,9 @@ from shared.errors import IeumError
 _UUID_VERSION: Final = 8
 """UUID of our own making (RFC 9562): the other bits are a keyed digest."""
 _PROOF_TYPE: Final = "ieum-lodging+jws"
+_PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{86}(?![A-Za-z0-9_-])")
+"""A compact JWS: the header begins with an opening brace, the signature has 64 bytes."""
+PUBLIC_KEY_BYTES: Final = 32
 
 
 class ConflictError(IeumError):
@@ -118,6 +122,12 @@ class ProofSigner:
         }
         signed = f"{self._header}.{_encoded(payload)}"
         return f"{signed}.{_base64(self._key.sign(signed.encode()))}"
+
+
+def proof_in(text: str) -> str | None:
+    """The first thing in a text that has the form of a proof; spaces and line ends inside it do not matter."""
+    found = _PROOF.search(text) or _PROOF.search("".join(text.split()))
+    return found[0] if found else None
 
 
 def verify_proof(proof: str, public_key: bytes) -> Lodged | None:

@@ -1,11 +1,11 @@
 """How soon a person must look, decided from typed answers alone. The text a person wrote is never read for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from services.intake.model.submission import Submission
-from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
+from shared.events.vocabulary import AgeBand, HarmType, Suspicion, Urgency, UrgencyReason
 
 VERSION: Final = 1
 """Grows whenever the rule changes; reports keep the number they were judged by."""
@@ -15,6 +15,11 @@ DEADLINE_SOON: Final = timedelta(hours=72)
 DEADLINE_PAST: Final = timedelta(days=7)
 """A deadline that has just passed is no calmer: the threat may be being carried out."""
 
+_ONE_LESS: Final = {
+    Urgency.CRITICAL: Urgency.HIGH,
+    Urgency.HIGH: Urgency.NORMAL,
+    Urgency.NORMAL: Urgency.NORMAL,
+}
 _CRITICAL_ALONE: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL, UrgencyReason.DEADLINE_SOON})
 _CRITICAL_FOR_MINORS: Final = frozenset(
     {UrgencyReason.SPREADING_NOW, UrgencyReason.THREATENED, UrgencyReason.EXTORTION, UrgencyReason.GROOMING}
@@ -39,6 +44,14 @@ def triage(report: Submission, now: datetime) -> Triage:
     critical = minor_in_danger or not found.isdisjoint(_CRITICAL_ALONE)
     reasons = tuple(reason for reason in UrgencyReason if reason in found)
     return Triage(Urgency.CRITICAL if critical else Urgency.HIGH, reasons)
+
+
+def demoted(found: Triage, suspicion: tuple[Suspicion, ...]) -> Triage:
+    """The judgement of a report that may not be meant: one step less urgent, whatever its reasons, which stay.
+
+    Never more than a step: what would have been critical is still alerted at once, by day and night.
+    """
+    return replace(found, urgency=_ONE_LESS[found.urgency]) if suspicion else found
 
 
 def _applying(report: Submission, now: datetime) -> dict[UrgencyReason, bool]:

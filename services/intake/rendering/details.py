@@ -14,6 +14,9 @@ _NO_CONTACT: Final[Mapping[str, Any]] = {
     "hours": None,
     "may_leave_message": False,
     "not_safe": None,
+    "may_say": None,
+    "center_codeword": None,
+    "person_codeword": None,
 }
 _NOT_SAID: Final[Mapping[str, Any]] = {"relation": None, "victim_knows": None, "victim_agrees": None}
 
@@ -47,6 +50,8 @@ class Details:
     narratives: tuple[Said, ...]
     urls: tuple[Said, ...]
     fingerprints: tuple[Said, ...]
+    picture_hashes: tuple[Said, ...]
+    offender_handles: tuple[Said, ...]
     messages: tuple[Said, ...]
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
@@ -102,6 +107,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),
         fingerprints=tuple(versions("fingerprints")),
+        picture_hashes=tuple(versions("picture_hashes")),
+        offender_handles=tuple(versions("offender_handles")),
         messages=tuple(sorted(messages, key=lambda message: message.number)),
         facts=document["facts"],
         consents=document.get("consents"),

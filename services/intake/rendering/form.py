@@ -11,16 +11,34 @@ from shared.clock import SEOUL
 from shared.web.translations import gettext_noop as n
 
 MAX_FIELDS: Final = 100
-"""Boxes and fields of one form; a browser sends about forty at most."""
+"""Boxes and fields of one form; a browser sends about sixty at most."""
 
 _CHOICES: Final = ("role", "division", "district", "age_band", "gender", "relationship", "platform_kind")
-_LISTS: Final = ("harm_types", "declined_centers")
+_LISTS: Final = ("harm_types", "declined_centers", "already_told")
 _YES_NO: Final = ("still_spreading", "threatened", "money_demanded")
-_CONTACT: Final = {"contact_name": "name", "phone": "phone", "email": "email", "hours": "hours", "not_safe": "not_safe"}
+_LINES: Final = ("narrative", "seen_when", "search_words", "word")
+_CONTACT: Final = {
+    "contact_name": "name",
+    "phone": "phone",
+    "email": "email",
+    "hours": "hours",
+    "not_safe": "not_safe",
+    "may_say": "may_say",
+    "center_codeword": "center_codeword",
+    "person_codeword": "person_codeword",
+}
+PDQ: Final = "pdq:"
+"""Before a line that is a PDQ hash of an image; the others are SHA-256 of its file."""
+_UNKNOWN: Final = "unknown"
+"""A person said that they do not know, or would rather not say: an answer, and to a submission like none."""
+
+_SURE: Final = ("yes", "no")
 
 _CONTROLS: Final = {
     "contact.channels": "contact_channels",
     **{f"contact.{inner}": control for control, inner in _CONTACT.items()},
+    "fingerprints": "marks",
+    "picture_hashes": "marks",
     "on_behalf": "relation",
     "on_behalf.relation": "relation",
 }
@@ -34,6 +52,12 @@ _SENTENCES: Final = {
     ("urls", "too_many"): n("Give at most 20 links; more can be added later."),
     ("urls", "too_long"): n("One of the links is longer than 2,000 characters."),
     ("urls", "not_a_web_address"): n("Each link must start with http:// or https:// and stand on its own line."),
+    ("marks", "too_many"): n("Give fingerprints of at most 20 pictures."),
+    ("marks", "wrong_form"): n("One of the lines is no fingerprint. Please leave only lines that this page made."),
+    ("search_words", "too_long"): n("Shorten the search words to 300 characters."),
+    ("division", "unknown_division"): n("We do not know this place. Choose it from the list, or leave it open."),
+    ("division", "ambiguous_division"): n("Several places have this name. Choose the right one."),
+    ("district", "unknown_district"): n("This district is not in the place you chose. Choose it again."),
     ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
     ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
     ("phone", "not_a_phone_number"): n("Enter the phone number with digits only, for example 010-0000-0000."),
@@ -96,14 +120,14 @@ def read(body: bytes) -> Typed:
 
 def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[FieldProblem]]:
     """The submission a form means, as JSON values, and what already cannot be read of it."""
-    raw: dict[str, Any] = {"channel": "web", "language": language}
+    raw: dict[str, Any] = {"channel": "web", "language": typed.one("language") or language}
     raw |= {name: typed.one(name) for name in _CHOICES if typed.one(name)}
     raw |= {name: list(typed.all(name)) for name in _LISTS if typed.all(name)}
-    raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name)}
-    raw["narrative"] = typed.one("narrative")
-    raw["urls"] = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
-    raw["word"] = typed.one("word")
-    raw["contact"] = _contact(typed)
+    raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name) in _SURE}
+    raw |= {name: typed.one(name) for name in _LINES}
+    raw["urls"] = _lines(typed.one("urls"))
+    raw |= _marks(typed.one("marks"))
+    raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):
         raw["on_behalf"] = on_behalf
     if agreed := typed.all("consents"):
@@ -116,17 +140,34 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     return raw, problems
 
 
-def _contact(typed: Typed) -> dict[str, Any]:
-    contact: dict[str, Any] = {inner: typed.one(control) for control, inner in _CONTACT.items() if typed.one(control)}
+def contact_of(typed: Typed) -> dict[str, Any]:
+    """Ways of contact with all that keeps them safe, as JSON values."""
+    said = {inner: typed.one(control) for control, inner in _CONTACT.items()}
+    contact: dict[str, Any] = {
+        name: value for name, value in said.items() if value and (name, value) != ("may_say", _UNKNOWN)
+    }
     contact["channels"] = list(typed.all("contact_channels"))
     contact["may_leave_message"] = typed.one("may_leave_message") == "yes"
     return contact
 
 
 def _on_behalf(typed: Typed) -> dict[str, Any]:
-    answers: dict[str, Any] = {"relation": typed.one("relation")} if typed.one("relation") else {}
+    relation = typed.one("relation")
+    answers: dict[str, Any] = {"relation": relation} if relation not in ("", _UNKNOWN) else {}
     known = ("victim_knows", "victim_agrees")
-    return answers | {name: typed.one(name) == "yes" for name in known if typed.one(name)}
+    return answers | {name: typed.one(name) == "yes" for name in known if typed.one(name) in _SURE}
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _marks(text: str) -> dict[str, list[str]]:
+    lines = _lines(text)
+    return {
+        "fingerprints": [line for line in lines if not line.startswith(PDQ)],
+        "picture_hashes": [line.removeprefix(PDQ) for line in lines if line.startswith(PDQ)],
+    }
 
 
 def _deadline(text: str) -> str | None:

@@ -27,6 +27,14 @@ PAGES: Final[Mapping[str, Words]] = {
         n("What you wrote before stays. What you add here is sent to the centre that has your report."),
         n("Add this"),
     ),
+    "contact": Words(
+        n("Change how the centre reaches you"),
+        n(
+            "What you choose here takes the place of all you chose before, from now on. What was there before is not "
+            "shown here. If you choose no way, nobody contacts you."
+        ),
+        n("Change it"),
+    ),
     "word": Words(
         n("Set a word of your own"),
         n(
@@ -55,6 +63,7 @@ PAGES: Final[Mapping[str, Words]] = {
 DONE: Final[Mapping[str, str]] = {
     "message": n("Your message is with the centre."),
     "add": n("What you added is with the centre."),
+    "contact": n("From now on the centre uses only what you chose just now."),
     "word": n("Your word is set. Please remember it: we do not know it and cannot find it again."),
     "withdraw": n("Your report was taken back. From now on nobody contacts you and nobody can open it."),
     "undo": n("Your report is open again."),

@@ -43,11 +43,23 @@ CONSENTS: Final[dict[str, str]] = {
     "personal": n("Personal data"),
     "sensitive": n("Sensitive data"),
     "share_with_center": n("Passing on to the centre"),
+    "other_centers": n("Telling another centre without asking first"),
 }
 ANSWERS: Final[dict[str, str]] = {
     "still_spreading": n("Still spreading"),
     "threatened": n("Threatened"),
     "money_demanded": n("Money demanded"),
+}
+TOLD: Final[dict[str, str]] = {
+    "police": n("The police"),
+    "hotline": n("1366 or another centre"),
+    "platform": n("The platform"),
+    "nobody": n("Nobody"),
+}
+MAY_SAY: Final[dict[str, str]] = {
+    "nothing": n("Hang up without a word"),
+    "private": n("Only that it is a private call"),
+    "center": n("The centre may be named"),
 }
 PURPOSES: Final[dict[str, str]] = {
     "first_contact": n("First contact"),

@@ -23,17 +23,33 @@ HARMS: Final = (
         n("Whether or not anything has been shared yet"),
     ),
     (HarmType.DISTRIBUTION, n("It was shared or posted"), n("A photo, video or personal details, without consent")),
-    (HarmType.ILLEGAL_FILMING, n("Filmed or photographed without consent"), ""),
+    (
+        HarmType.ILLEGAL_FILMING,
+        n("Filmed or photographed without consent"),
+        n("By a hidden camera too"),
+    ),
     (HarmType.SYNTHESIS, n("Face or body put into sexual images"), n("Edited pictures, deepfakes")),
     (
         HarmType.BODY_CAM_PHISHING,
         n("Money demanded over a video call or images"),
         n("Also if an app or file was installed"),
     ),
-    (HarmType.ONLINE_GROOMING, n("Someone approached a child or young person sexually online"), ""),
-    (HarmType.CHILD_MATERIAL, n("Sexual images of a person under 19"), ""),
-    (HarmType.CYBER_HARASSMENT, n("Sexual insults or rumours online"), ""),
-    (HarmType.OTHER, n("Something else, or I am not sure"), ""),
+    (
+        HarmType.ONLINE_GROOMING,
+        n("Someone approached a child or young person sexually online"),
+        n("Gaining trust, then asking for pictures or to meet"),
+    ),
+    (
+        HarmType.CHILD_MATERIAL,
+        n("Sexual images of a person under 19"),
+        n("Real or edited, both count"),
+    ),
+    (
+        HarmType.CYBER_HARASSMENT,
+        n("Sexual insults or rumours online"),
+        n("In messages, comments or posts"),
+    ),
+    (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later")),
 )
 
 AGES: Final = (
@@ -82,12 +98,49 @@ RELATIONS: Final = (
     ("other", n("Other")),
 )
 
-YES_NO: Final = (("yes", n("Yes")), ("no", n("No")), ("", n("Unsure")))
+TOLD: Final = (
+    ("police", n("Police (112)"), ""),
+    ("hotline", n("1366 or another support centre"), ""),
+    ("platform", n("The site or app where it was seen"), ""),
+    ("nobody", n("Nobody yet"), ""),
+)
+
+MAY_SAY: Final = (
+    ("nothing", n("Say nothing and hang up"), ""),
+    ("private", n("Say only that it is a private call"), ""),
+    ("center", n("The centre may say who is calling"), n("Only if everybody there may know")),
+)
+
+TONGUES: Final = (
+    ("ko", "한국어"),
+    ("en", "English"),
+    ("vi", "Tiếng Việt"),
+    ("zh", "中文"),
+    ("tl", "Tagalog"),
+    ("mn", "Монгол"),
+    ("ru", "Русский"),
+    ("th", "ไทย"),
+    ("km", "ខ្មែរ"),
+    ("ja", "日本語"),
+    ("uz", "Oʻzbekcha"),
+    ("lo", "ລາວ"),
+    ("ne", "नेपाली"),
+)
+"""The thirteen languages of the help line 1577-1366, each by its own name."""
+
+VOICEMAIL: Final = n("It is safe to leave me a message")
+YES_NO: Final = (("yes", n("Yes")), ("no", n("No")), ("unknown", n("I do not know")))
+UNKNOWN: Final = ("unknown", n("I do not know, or prefer not to say"))
 
 CONSENTS: Final = (
     ("personal", n("You may store what I write here to help me"), ""),
     ("sensitive", n("You may also store what it says about my sex life or health"), ""),
     ("share_with_center", n("You may pass it on to the support centre that takes the report"), ""),
+    (
+        "other_centers",
+        n("If another centre is to help instead, it may be told without asking me first"),
+        n("If you leave this empty, you are asked before another centre is told, wherever that is possible"),
+    ),
 )
-CONSENT_VERSION: Final = "2026-11"
+CONSENT_VERSION: Final = "2026-11-25"
 """Names the wording above; changes whenever a word of it does."""

@@ -1,5 +1,6 @@
 """A report as one document: facts in the open, everything personal sealed, its first event embedded."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +15,27 @@ from shared.sealing import Keyring, ObjectKey, WrappedKey
 
 Document = dict[str, Any]
 
-SEALED_FIELDS: Final = ("narrative", "urls", "fingerprints", "contact", "on_behalf", "answers")
-_ANSWERS: Final = {"still_spreading", "threatened", "money_demanded", "threat_deadline"}
+SEALED_FIELDS: Final = (
+    "narrative",
+    "urls",
+    "fingerprints",
+    "picture_hashes",
+    "offender_handles",
+    "contact",
+    "on_behalf",
+    "answers",
+)
+DIGESTS: Final = "links"
+UNINDEXED_SINCE: Final = "links_since"
+_ANSWERS: Final = {
+    "still_spreading",
+    "threatened",
+    "money_demanded",
+    "threat_deadline",
+    "seen_when",
+    "search_words",
+    "already_told",
+}
 
 
 def new_document(
@@ -28,8 +48,12 @@ def new_document(
     content_mac: str,
     keyring: Keyring,
     event: Record,
+    digests: Sequence[str] = (),
 ) -> Document:
-    """The document of a new report, without its receipt (see ``with_receipt``)."""
+    """The document of a new report, without its receipt (see ``with_receipt``).
+
+    ``digests`` are those it can be found by (see ``store.links``).
+    """
     key, wrapped = keyring.new_key(report_id)
     fields = {name: key.seal(name, plain) for name, plain in personal_parts(submission).items()}
     return {
@@ -42,8 +66,14 @@ def new_document(
         "consents": submission.consents.model_dump(mode="json") if submission.consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
+        **to_be_found(digests, received_at),
         **pending([event], received_at),
     }
+
+
+def to_be_found(digests: Sequence[str], since: datetime) -> Document:
+    """The fields of a report that say by which digests it is to be found, and that this is not written yet."""
+    return {DIGESTS: list(digests), UNINDEXED_SINCE: since} if digests else {}
 
 
 def with_receipt(document: Document, receipt_hash: str, counter: int) -> Document:
@@ -55,11 +85,14 @@ def personal_parts(submission: Submission) -> dict[str, bytes]:
     """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
     contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     answers = submission.model_dump(mode="json", include=_ANSWERS, exclude_none=True)
+    answers = {name: value for name, value in answers.items() if value != []}
     on_behalf = submission.on_behalf.model_dump(mode="json", exclude_none=True) if submission.on_behalf else None
     parts: dict[str, object] = {
         "narrative": submission.narrative,
         "urls": submission.urls,
         "fingerprints": submission.fingerprints,
+        "picture_hashes": submission.picture_hashes,
+        "offender_handles": submission.offender_handles,
         "contact": contact,
         "on_behalf": on_behalf,
         "answers": answers,

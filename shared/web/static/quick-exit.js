@@ -16,7 +16,9 @@ export function leave() {
   } catch {
     // Storage may be switched off; leaving matters more.
   }
-  location.replace(link.href);
+  // Sent by the browser even when the page is gone: what was typed so far is forgotten on the other side too.
+  if (link.dataset.leave) navigator.sendBeacon?.(link.dataset.leave);
+  location.replace(link.dataset.quickExit || link.href);
 }
 
 function watchShift() {
@@ -58,6 +60,8 @@ if (link) {
   document.querySelector("[data-exit-hint]")?.removeAttribute("hidden");
   // A page brought back from the browser's memory after leaving must not show itself.
   addEventListener("pageshow", (event) => {
-    if (event.persisted && document.documentElement.classList.contains("leaving")) location.replace(link.href);
+    if (event.persisted && document.documentElement.classList.contains("leaving")) {
+      location.replace(link.dataset.quickExit || link.href);
+    }
   });
 }

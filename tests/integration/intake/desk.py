@@ -39,9 +39,13 @@ def settings(**more: Any) -> IntakeSettings:
     given: dict[str, Any] = {
         "master_key": secret("m"),
         "receipt_key": secret("r"),
+        "link_key": secret("l"),
         "signing_key": secret("s"),
         "IEUM_AUDIT_KEY": secret("a"),
         "status_questions_per_minute": 10_000,
+        # All tests come from one network; those about that say their own.
+        "free_reports": 10_000,
+        "many_reports": 10_000,
         # Nobody listens there: people are known by what a test lets ``Desk.people`` sign.
         "IEUM_IDENTITY_URL": "http://127.0.0.1:9",
     }

@@ -22,6 +22,10 @@ PERSONAL = {
     "narrative": f"{CANARY} 무슨 일이 있었는지",
     "urls": ["https://canary.example.com/post"],
     "fingerprints": ["ca" * 32],
+    "picture_hashes": ["cb" * 32],
+    "seen_when": f"{CANARY}-when",
+    "search_words": f"{CANARY}-search",
+    "already_told": ["police"],
     "contact": {
         "channels": ["phone", "email"],
         "name": f"{CANARY}-name",
@@ -29,11 +33,14 @@ PERSONAL = {
         "email": "canary@example.com",
         "hours": f"{CANARY}-hours",
         "not_safe": f"{CANARY}-avoid",
+        "may_say": "private",
+        "center_codeword": f"{CANARY}-theirs",
+        "person_codeword": f"{CANARY}-mine",
     },
     "threat_deadline": "2031-07-21T09:41:00+09:00",
     "threatened": True,
 }
-TRACES = ["canary", "카나리아", "2468", "ca" * 32, "09:41", "00:41", "2031-07"]
+TRACES = ["canary", "카나리아", "2468", "ca" * 32, "cb" * 32, "09:41", "00:41", "2031-07"]
 
 
 async def test_an_accepted_report_is_stored_published_once_and_answered(desk: Desk) -> None:
@@ -132,8 +139,14 @@ async def test_nothing_personal_is_outside_the_vault(
     opened = documents.opened(stored, Keyring([b"m" * 32]))
     assert opened["narrative"] == PERSONAL["narrative"]
     assert opened["contact"]["phone"] == "010-2468-1357"
-    assert opened["answers"] == {"threatened": True, "threat_deadline": "2031-07-21T09:41:00+09:00"}
-    assert set(opened) == {"narrative", "urls", "fingerprints", "contact", "answers"}
+    assert opened["answers"] == {
+        "threatened": True,
+        "threat_deadline": "2031-07-21T09:41:00+09:00",
+        "seen_when": f"{CANARY}-when",
+        "search_words": f"{CANARY}-search",
+        "already_told": ["police"],
+    }
+    assert set(opened) == {"narrative", "urls", "fingerprints", "picture_hashes", "contact", "answers"}
 
 
 REFUSALS: list[tuple[bytes, str, int, str]] = [
@@ -207,7 +220,7 @@ async def test_receipts_that_do_not_exist_and_mistyped_ones_are_answered_alike(d
 
 
 async def test_the_same_form_sent_twice_is_one_report(desk: Desk) -> None:
-    page = await desk.http.get("/?lang=en")
+    page = await desk.http.get("/all?lang=en")
     key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
     form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "narrative": "a\r\nb"}
     first = await desk.http.post("/?lang=en", data=form)

@@ -28,7 +28,7 @@ async def press(someone: Holder, action: str, *, step: str = "do", **fields: str
 async def test_every_action_has_its_page_and_asks_before_it_does(desk: Desk) -> None:
     someone = await holder(desk)
     shown = await press(someone, "", step="")
-    for action in ("message", "add", "word", "withdraw"):
+    for action in ("message", "add", "contact", "word", "withdraw"):
         assert f'action="/status/{action}?lang=en"' in shown.text
     for action in ACTIONS:
         page = await press(someone, action, step="ask")
@@ -52,6 +52,28 @@ async def test_a_message_and_an_addition_are_left_without_script_and_only_once(d
     assert (opened["message:1"], opened["narrative:3"]) == ("a\nb", "more")
     assert opened["urls:3"] == ["https://a.example", "https://b.example"]
     assert "message:2" not in opened
+
+
+async def test_how_to_be_reached_is_changed_and_what_was_there_is_neither_shown_nor_used(desk: Desk) -> None:
+    someone = await holder(desk, contact={"channels": ["phone"], "phone": "010-1111-2222", "not_safe": "evenings"})
+    page = await press(someone, "contact", step="ask")
+    assert not {"010-1111-2222", "evenings"} & set(re.findall(r'value="([^"]*)"', page.text))
+    missing = await press(someone, "contact", contact_channels="email", hours="kept as typed")
+    assert (missing.status_code, 'href="#email"' in missing.text, "kept as typed" in missing.text) == (422, True, True)
+    done = await press(
+        someone, "contact", contact_channels="email", email="a@b.example", may_say="nothing", center_codeword="rain"
+    )
+    assert "only what you chose just now" in done.text
+    opened = documents.opened(await someone.stored(), Keyring([b"m" * 32]))
+    assert opened["contact:2"] == {
+        "channels": ["email"],
+        "email": "a@b.example",
+        "may_say": "nothing",
+        "center_codeword": "rain",
+    }
+    await press(someone, "contact", idempotency_key="n" * 32)
+    stopped = documents.opened(await someone.stored(), Keyring([b"m" * 32]))
+    assert not stopped["contact:3"].get("channels")
 
 
 async def test_what_was_typed_is_kept_when_it_must_be_corrected(desk: Desk) -> None:
@@ -112,7 +134,7 @@ async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> 
 
 
 async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None:
-    page = await desk.http.get("/?lang=en")
+    page = await desk.http.get("/all?lang=en")
     key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
     form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "word": "umbrella"}
     answer = await desk.http.post("/?lang=en", data=form)

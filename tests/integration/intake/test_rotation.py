@@ -25,6 +25,7 @@ def environment(store: StoreSettings, *, retired: bool = True) -> dict[str, str]
         "INTAKE_MASTER_KEY": secret("n"),
         "INTAKE_RECEIPT_KEY": secret("r"),
         "INTAKE_SIGNING_KEY": secret("s"),
+        "INTAKE_LINK_KEY": secret("l"),
         "IEUM_AUDIT_KEY": secret("a"),
     }
     given = {name: value.get_secret_value() for name, value in keys.items()}

@@ -71,6 +71,11 @@ class Canaries:
         self._kept(f"{name} without hyphens", digits, digits)
         return self._kept(name, f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", digits[3:])
 
+    def digest(self, name: str) -> str:
+        """Sixty-four hex digits that cannot be there by chance."""
+        digits = "".join(self._random.choices("0123456789abcdef", k=64))
+        return self._kept(name, digits, digits)
+
     def known(self, name: str, secret: str) -> str:
         """Something that came about by itself and must not be written down either: a receipt, a token, a password."""
         bare = secret.replace("-", "")

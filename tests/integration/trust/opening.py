@@ -106,6 +106,7 @@ def _intake_settings() -> IntakeSettings:
         {
             "master_key": a_key("m"),
             "receipt_key": a_key("r"),
+            "link_key": a_key("l"),
             "signing_key": a_key("s"),
             "IEUM_AUDIT_KEY": a_key("a"),
             "IEUM_IDENTITY_URL": NOBODY_THERE,

@@ -1,5 +1,6 @@
 """Everybody who comes by, with a canary in everything they say: reporters, front ends, strangers, staff."""
 
+import html
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -49,6 +50,8 @@ class Street:
             "email": new.email(f"{role}: email"),
             "hours": new.text(f"{role}: hours"),
             "not_safe": new.text(f"{role}: not safe"),
+            "center_codeword": new.text(f"{role}: word of the centre"),
+            "person_codeword": new.text(f"{role}: word of the person"),
         }
         return {
             "role": role,
@@ -57,6 +60,11 @@ class Street:
             "age_band": "30s",
             "narrative": new.text(f"{role}: narrative"),
             "urls": [new.url(f"{role}: url")],
+            "fingerprints": [new.digest(f"{role}: fingerprint")],
+            "picture_hashes": [new.digest(f"{role}: picture hash")],
+            "seen_when": new.text(f"{role}: seen when"),
+            "search_words": new.text(f"{role}: search words"),
+            "offender_handles": [new.line(f"{role}: offender's handle")],
             "contact": contact,
             "consents": {"version": "2026-11", "personal": True},
             **more,
@@ -100,7 +108,14 @@ async def lodged_by_programs(street: Street, credential: str) -> None:
                     {
                         "narrative": new.text(f"{role}: addition"),
                         "urls": [new.url(f"{role}: added url")],
-                        "contact": {"channels": ["email"], "email": new.email(f"{role}: added email")},
+                        "offender_handles": [new.line(f"{role}: added handle")],
+                        "picture_hashes": [new.digest(f"{role}: added picture hash")],
+                        "search_words": new.text(f"{role}: added search words"),
+                        "contact": {
+                            "channels": ["email"],
+                            "email": new.email(f"{role}: added email"),
+                            "center_codeword": new.text(f"{role}: added word of the centre"),
+                        },
                     },
                 ),
                 ("status", {}),
@@ -127,6 +142,11 @@ async def lodged_by_hand(street: Street) -> None:
         "email": new.email("form: email"),
         "hours": new.text("form: hours"),
         "not_safe": new.text("form: not safe"),
+        "center_codeword": new.text("form: word of the centre"),
+        "person_codeword": new.text("form: word of the person"),
+        "marks": f"{new.digest('form: fingerprint')}\npdq:{new.digest('form: picture hash')}",
+        "search_words": new.text("form: search words"),
+        "seen_when": new.text("form: seen when"),
         "word": new.line("form: word"),
         "idempotency_key": secrets.token_urlsafe(24),
         "consents": "personal",
@@ -146,6 +166,37 @@ async def lodged_by_hand(street: Street) -> None:
         ):
             answer = await http.post(f"/status/{action}", data={**asked, **said})
             assert answer.status_code == 200, (action, answer.text[:300])
+
+
+async def lodged_step_by_step(street: Street) -> None:
+    """By the steps: one draft that is sent, and one that is left half-filled and stays in the store."""
+    new = street.canaries
+    for kind in ("sent", "left"):
+        async with street.http("intake", **HERE) as http:
+            for slug, said in (
+                ("who", {"role": "victim"}),
+                ("what", {"harm_types": "other"}),
+                ("seen", {"urls": new.url(f"{kind}: url"), "search_words": new.text(f"{kind}: search words")}),
+                ("marks", {"marks": f"pdq:{new.digest(f'{kind}: picture hash')}"}),
+                ("words", {"narrative": new.text(f"{kind}: narrative")}),
+                ("language", {"contact_name": new.text(f"{kind}: name")}),
+                ("contact", {"contact_channels": ["phone", "email"]}),
+                ("reach", {"phone": new.phone(f"{kind}: phone"), "email": new.email(f"{kind}: email")}),
+                ("safe", {"hours": new.text(f"{kind}: hours"), "center_codeword": new.text(f"{kind}: word")}),
+            ):
+                answer = await http.post(f"/form/{slug}", data={"go": "next", **said})
+                assert answer.status_code == 303, (slug, answer.text[:300])
+            new.known(f"{kind}: token of the draft", http.cookies["notes"])
+            if kind == "sent":
+                page = await http.get("/form/check")
+                hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text)
+                sent: dict[str, list[str]] = {}
+                for name, value in hidden:
+                    sent.setdefault(name, []).append(html.unescape(value))
+                receipt = _receipt((await http.post("/", data=sent)).text)
+                street.receipts.append(("", receipt))
+                again = await http.get("/form/check")
+                assert again.headers["location"] == "/", "a draft that was sent is gone"
 
 
 def _receipt(page: str) -> str:

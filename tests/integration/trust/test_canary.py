@@ -28,6 +28,7 @@ from tests.integration.trust.street import (
     duty,
     lodged_by_hand,
     lodged_by_programs,
+    lodged_step_by_step,
     worked_on,
 )
 from tests.integration.trust.town import eventually
@@ -68,6 +69,7 @@ async def test_no_canary_is_anywhere_but_sealed(stack: Stack) -> None:
     await duty(crew)
     await lodged_by_programs(street, credential)
     await lodged_by_hand(street)
+    await lodged_step_by_step(street)
     await refused(street, credential)
     await asked_wrongly(street)
     await strangers(street)

@@ -68,7 +68,9 @@ async def test_a_public_page_has_the_way_out_and_the_numbers_and_a_neutral_title
     for page in (korean, english):
         assert 'href="tel:112"' in page
         assert 'href="tel:1366"' in page
-        assert re.search(r'<a class="exit" href="https://[^"]+" rel="nofollow noreferrer" data-quick-exit>', page)
+        assert re.search(
+            r'<a class="exit" href="https://[^"]+" rel="nofollow noreferrer" data-quick-exit="https://[^"]+">', page
+        )
         assert 'href="http://127.0.0.1:8003' not in page
     assert "<title>메모</title>" in korean
     assert "<title>Notes</title>" in english

@@ -1,0 +1,224 @@
+"""What every server of the intake API has to do, check by check. Each says in one sentence what was expected.
+
+All reports are drills (``synthetic``). Nothing is looked at but what the API answers, so a front-end team can run them
+against a stub of its own as well as against Ieum.
+"""
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import httpx
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+REPORT: Final[dict[str, Any]] = {"role": "victim", "harm_types": ["other"], "synthetic": True}
+REPORTS: Final = "/api/v1/reports"
+RECEIPTS: Final = "/api/v1/receipts"
+_RECEIPT: Final = re.compile(r"^\d{4}-\d{4}-\d{4}-\d{4}$")
+_LARGE: Final = 70_000
+"""Bytes; more than any report needs and the API takes."""
+PICTURE: Final = "iVBORw0KGgo" + base64.b64encode(bytes(range(200))).decode()
+NUMBER: Final = "900101-1234567"
+"""Has the form of a resident registration number, and is nobody's."""
+
+Http = httpx.AsyncClient
+Check = Callable[[Http], Awaitable[None]]
+
+
+def expect(fine: object, otherwise: str) -> None:
+    """Fail a check with a sentence."""
+    if not fine:
+        raise AssertionError(otherwise)
+
+
+async def lodged(http: Http, body: Any = None, key: str | None = None, **headers: str) -> httpx.Response:  # noqa: ANN401  # any JSON
+    """One report."""
+    sent = {**headers, **({"Idempotency-Key": key} if key else {})}
+    return await http.post(REPORTS, json=REPORT if body is None else body, headers=sent)
+
+
+def problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem document of a refusal that has to be this one."""
+    expect(answer.status_code == status, f"expected {status} {code}, got {answer.status_code}")
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    expect(kind == "application/problem+json", f"a refusal must be application/problem+json (RFC 9457), not {kind!r}")
+    found: dict[str, Any] = answer.json()
+    expect(found.get("code") == code, f"expected the code {code}, got {found.get('code')}")
+    expect(found.get("status") == status, "the document's status must be that of the answer")
+    expect(found.get("title") and found.get("detail") and found.get("type"), "a problem has type, title and detail")
+    return found
+
+
+def named(found: dict[str, Any], field: str, reason: str) -> None:
+    """One error of a problem has to name this field and reason."""
+    pairs = [(error.get("field"), error.get("reason")) for error in found.get("errors", ())]
+    expect((field, reason) in pairs, f"expected errors to name {field} with the reason {reason}, got {pairs}")
+    expect(all(error.get("detail") for error in found["errors"]), "every error says in a sentence what to do")
+
+
+async def the_least_report_is_accepted(http: Http) -> None:
+    """A role and one kind of harm are enough; the answer has receipt, proof, id and time."""
+    answer = await lodged(http)
+    expect(answer.status_code == httpx.codes.ACCEPTED, f"expected 202, got {answer.status_code}")
+    body = answer.json()
+    expect(_RECEIPT.match(body.get("receipt", "")), "a receipt has 16 digits in fours")
+    expect({"report_id", "received_at", "proof"} <= body.keys(), "report_id, received_at and proof are there")
+    expect(answer.headers.get("location"), "Location says where to ask for the status")
+
+
+async def no_credential_no_report(http: Http) -> None:
+    """Without a credential, and with a wrong one, the answer is 401."""
+    for credential in ("", "Bearer nobody." + "A" * 43):
+        answer = await lodged(http, Authorization=credential)
+        expect(answer.status_code == httpx.codes.UNAUTHORIZED, f"expected 401, got {answer.status_code}")
+
+
+async def the_same_key_and_body_give_the_same_answer(http: Http) -> None:
+    """Idempotency-Key: repeated, the request is answered as the first time."""
+    key = str(uuid.uuid4())
+    first, second = await lodged(http, key=key), await lodged(http, key=key)
+    expect((first.status_code, second.status_code) == (202, 202), "both tries are accepted")
+    expect(first.json() == second.json(), "both tries get the same answer, receipt included")
+
+
+async def the_same_key_with_another_body_is_a_conflict(http: Http) -> None:
+    """Idempotency-Key: another body under the same key is refused with 409, and nothing is stored twice."""
+    key = str(uuid.uuid4())
+    await lodged(http, key=key)
+    problem(await lodged(http, {**REPORT, "narrative": "another"}, key=key), 409, "idempotency_conflict")
+
+
+async def without_a_key_two_reports_are_two(http: Http) -> None:
+    """A missing key is allowed; then two requests are two reports."""
+    first, second = await lodged(http), await lodged(http)
+    expect(first.json().get("receipt") != second.json().get("receipt"), "each got a receipt of its own")
+
+
+async def a_bad_key_is_refused(http: Http) -> None:
+    """Keys have 16 to 128 characters of a fixed set."""
+    problem(await lodged(http, key="short"), 400, "invalid_header")
+
+
+async def broken_bodies_are_refused(http: Http) -> None:
+    """No JSON: 400. Another content type: 415. Too large: 413. All as problem documents."""
+    kinds = {"Content-Type": "application/json"}
+    problem(await http.post(REPORTS, content=b"{", headers=kinds), 400, "not_json")
+    problem(await http.post(REPORTS, content=b"x", headers={"Content-Type": "image/png"}), 415, "wrong_content_type")
+    problem(await http.post(REPORTS, content=b" " * _LARGE, headers=kinds), 413, "too_large")
+
+
+async def what_is_wrong_is_named_by_field(http: Http) -> None:
+    """422 names every field with a stable reason."""
+    named(problem(await lodged(http, {"synthetic": True}), 422, "invalid"), "role", "required")
+    named(problem(await lodged(http, {**REPORT, "unknown": 1}), 422, "invalid"), "unknown", "unknown_field")
+    named(
+        problem(await lodged(http, {**REPORT, "division": "atlantis"}), 422, "invalid"), "division", "unknown_division"
+    )
+
+
+async def pictures_are_refused(http: Http) -> None:
+    """The bytes of pictures are refused in every text, with the reason media_bytes."""
+    found = problem(await lodged(http, {**REPORT, "narrative": PICTURE}), 422, "invalid")
+    named(found, "narrative", "media_bytes")
+    found = problem(
+        await lodged(http, {**REPORT, "contact": {"hours": f"data:image/png;base64,{'A' * 40}"}}), 422, "invalid"
+    )
+    named(found, "contact.hours", "media_bytes")
+
+
+async def registration_numbers_are_refused(http: Http) -> None:
+    """Resident registration numbers are refused in every text, and never repeated."""
+    for field, body in (
+        ("narrative", {"narrative": f"내 번호는 {NUMBER}"}),
+        ("contact.name", {"contact": {"name": NUMBER}}),
+        ("offender_handles.0", {"offender_handles": [NUMBER]}),
+        ("urls.0", {"urls": [f"https://example.com/{NUMBER}"]}),
+    ):
+        answer = await lodged(http, {**REPORT, **body})
+        named(problem(answer, 422, "invalid"), field, "resident_registration_number")
+        expect(NUMBER not in answer.text, "a refusal never repeats what was sent")
+
+
+async def refusals_are_worded_in_the_readers_language(http: Http) -> None:
+    """Accept-Language: Korean by default, English on demand; code and reason stay the same."""
+    korean = problem(await lodged(http, {}, **{"Accept-Language": "ko"}), 422, "invalid")
+    english = problem(await lodged(http, {}, **{"Accept-Language": "en"}), 422, "invalid")
+    expect(re.search("[가-힣]", korean["detail"]), "in Korean")
+    expect(not re.search("[가-힣]", json.dumps(english, ensure_ascii=False)), "in English, errors included")
+
+
+async def a_receipt_tells_where_the_report_stands(http: Http) -> None:
+    """Status by receipt; spaces and hyphens do not matter."""
+    receipt = (await lodged(http)).json()["receipt"]
+    for typed in (receipt, receipt.replace("-", ""), receipt.replace("-", " ")):
+        answer = await http.post(f"{RECEIPTS}/status", json={"receipt": typed})
+        expect(answer.status_code == httpx.codes.OK, f"expected 200, got {answer.status_code}")
+        expect({"state", "since", "received_at"} <= answer.json().keys(), "state, since and received_at are there")
+    problem(await http.post(f"{RECEIPTS}/status", json={"receipt": "1234-5678-9012-3456"}), 404, "unknown_receipt")
+
+
+async def a_message_is_left_once(http: Http) -> None:
+    """A message repeated with its key is one message."""
+    receipt = (await lodged(http)).json()["receipt"]
+    headers, said = {"Idempotency-Key": str(uuid.uuid4())}, {"receipt": receipt, "text": "drill"}
+    answers = [await http.post(f"{RECEIPTS}/messages", json=said, headers=headers) for _ in range(2)]
+    expect([answer.status_code for answer in answers] == [201, 201], "both tries are accepted")
+    expect(answers[0].json() == answers[1].json(), "both tries get the same number and time")
+
+
+async def a_report_is_taken_back_and_brought_back(http: Http) -> None:
+    """Withdrawal closes it for messages; it can be undone."""
+    receipt = (await lodged(http)).json()["receipt"]
+    told = await http.post(f"{RECEIPTS}/withdraw", json={"receipt": receipt})
+    expect(told.json().get("state") == "withdrawn", "the state is withdrawn")
+    late = await http.post(f"{RECEIPTS}/messages", json={"receipt": receipt, "text": "drill"})
+    problem(late, 409, "withdrawn")
+    told = await http.post(f"{RECEIPTS}/reinstate", json={"receipt": receipt})
+    expect(told.status_code == httpx.codes.OK and told.json()["state"] != "withdrawn", "the withdrawal is undone")
+
+
+async def the_proof_is_signed_with_the_published_key(http: Http) -> None:
+    """The proof is a compact JWS (EdDSA) that the published key verifies, and it states the time of the answer."""
+    body = (await lodged(http)).json()
+    published = (await http.get("/api/v1/proof-key")).json()
+    header, payload, signature = body["proof"].split(".")
+    key = Ed25519PublicKey.from_public_bytes(_bytes(published["public_key"]))
+    try:
+        key.verify(_bytes(signature), f"{header}.{payload}".encode())
+    except InvalidSignature:
+        raise AssertionError("the signature is not of the published key") from None
+    expect(json.loads(_bytes(payload))["received_at"] == body["received_at"], "the proof states the time of the answer")
+
+
+async def nothing_is_kept_on_the_way(http: Http) -> None:
+    """Answers with receipts forbid every cache to keep them."""
+    answer = await lodged(http)
+    expect("no-store" in answer.headers.get("cache-control", ""), "Cache-Control: no-store")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    the_least_report_is_accepted,
+    no_credential_no_report,
+    the_same_key_and_body_give_the_same_answer,
+    the_same_key_with_another_body_is_a_conflict,
+    without_a_key_two_reports_are_two,
+    a_bad_key_is_refused,
+    broken_bodies_are_refused,
+    what_is_wrong_is_named_by_field,
+    pictures_are_refused,
+    registration_numbers_are_refused,
+    refusals_are_worded_in_the_readers_language,
+    a_receipt_tells_where_the_report_stands,
+    a_message_is_left_once,
+    a_report_is_taken_back_and_brought_back,
+    the_proof_is_signed_with_the_published_key,
+    nothing_is_kept_on_the_way,
+)
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,0 +1,111 @@
+"""Keeps floods of reports from drowning the others, without knowing or turning away anybody.
+
+Counted is by network, under a keyed digest whose key dies with the process, and forgotten within the hour. The first
+reports of a network always pass; the next ones need a moment of work or of patience; and what comes after very many is
+accepted all the same, marked, and judged one step less urgent. Nothing is ever dropped.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.model.submission import Submission
+from services.intake.policy import passage
+from services.intake.policy.lodging import LodgingKeys
+from shared.audit.pace import Allowance, Buckets
+from shared.clock import Clock
+from shared.events.vocabulary import Suspicion
+from shared.metrics import REGISTRY
+from shared.web.networks import network_of
+
+FREE_WINDOW_S: Final = 600.0
+MANY_WINDOW_S: Final = 3600.0
+SAME_TEXT: Final = 3
+"""Reports with the same long text that count as somebody's honest repeats, and again within each hour."""
+_LONG_TEXT: Final = 120
+"""Characters from which a text is somebody's own. “help me” may be anybody's, and front ends offer ready sentences."""
+_NONCE_BYTES: Final = 8
+_USED: Final = 20_000
+
+PASSAGES: Final = Counter("intake_passages", "Reports by the form, by how they passed.", ["how"], registry=REGISTRY)
+SUSPECTED: Final = Counter("intake_reports_suspected", "Reports marked, by why.", ["why"], registry=REGISTRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Whether a report may be lodged now; if not, the challenge to answer or wait out."""
+
+    challenge: str | None = None
+    suspicion: tuple[Suspicion, ...] = ()
+
+
+class Doorkeeper:
+    """Judges the form's reports by network, and everybody's by their text."""
+
+    def __init__(self, keys: LodgingKeys, clock: Clock, *, free: int, many: int) -> None:
+        """``free`` reports of one network pass as they are, in ten minutes; beyond ``many`` an hour they are marked."""
+        self._keys = keys
+        self._clock = clock
+        self._free = Buckets(Allowance(capacity=free, per_second=free / FREE_WINDOW_S), clock)
+        self._many = Buckets(Allowance(capacity=many, per_second=many / MANY_WINDOW_S), clock)
+        self._texts = Buckets(Allowance(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
+        self._used: OrderedDict[str, None] = OrderedDict()
+
+    def ask(self, request: Request, challenge: str, answer: str) -> Passage:
+        """Whether a report from there may be lodged now. Counts nothing: see ``lodged``."""
+        network = _network(request)
+        suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
+        if not self._free.wait(network):
+            PASSAGES.labels("free").inc()
+            return Passage(suspicion=suspicion)
+        how = self._how(network, challenge, answer)
+        PASSAGES.labels(how or "challenged").inc()
+        if how is None:
+            now_s = int(self._clock.now().timestamp())
+            return Passage(passage.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion)
+        return Passage(suspicion=suspicion)
+
+    def lodged(self, request: Request, challenge: str) -> None:
+        """A report from there was lodged, and not for the second time."""
+        network = _network(request)
+        self._free.draw(network, 1.0)
+        self._many.draw(network, 1.0)
+        if challenge:
+            self._used[challenge] = None
+            while len(self._used) > _USED:
+                self._used.popitem(last=False)
+
+    def of_text(self, submission: Submission) -> tuple[Suspicion, ...]:
+        """Whether the same long text came too often. A channel of its own: front ends send for many networks."""
+        text = _folded(submission.narrative or "")
+        if len(text) < _LONG_TEXT:
+            return ()
+        if self._texts.wait(text):
+            return (Suspicion.REPEATED_TEXT,)
+        return ()
+
+    def text_lodged(self, submission: Submission) -> None:
+        """A report with this text was lodged, and not for the second time."""
+        text = _folded(submission.narrative or "")
+        if len(text) >= _LONG_TEXT:
+            self._texts.draw(text, 1.0)
+
+    def _how(self, network: str, challenge: str, answer: str) -> str | None:
+        age = passage.age_of(self._keys, challenge, network, int(self._clock.now().timestamp())) if challenge else None
+        if age is None or challenge in self._used:
+            return None
+        if passage.solved(challenge, answer):
+            return "worked"
+        return "waited" if age >= passage.WAIT_S else None
+
+
+def _network(request: Request) -> str:
+    return network_of(request.client.host if request.client else None)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

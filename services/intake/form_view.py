@@ -1,0 +1,163 @@
+"""What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from services.intake.model.submission import NARRATIVE_CHARS, PHRASE_CHARS
+from services.intake.rendering import form, notes, steps, summary, wording, words
+from services.intake.rendering.form import FieldProblem, Typed
+from services.intake.rendering.steps import CHECK, LAST, Step
+from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
+from shared.clock import SEOUL, Clock
+from shared.web.pages import Pages
+
+BEGIN_AGAIN: Final = "again"
+"""In the address of a page that begins anew, because what was there before is gone."""
+
+Options = dict[str, list[tuple[str, ...]]]
+
+
+class FormView:
+    """Renders the pages of the form."""
+
+    def __init__(self, pages: Pages, clock: Clock) -> None:
+        """``clock`` tells which divisions there are today."""
+        self.pages: Final = pages
+        self._clock = clock
+
+    def start(self, request: Request, *, going_on: bool, notice: str = "") -> Response:
+        """Before anything is typed: who reads it, what happens, what is not secret."""
+        return self._render(request, "start.html", going_on=going_on, notice=notice, links=notes.FOR_ALL)
+
+    def step(
+        self,
+        request: Request,
+        one: Step,
+        typed: Typed,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """One question."""
+        role = wording.role_of(typed.one("role"))
+        return self._render(
+            request,
+            "step.html",
+            status=status,
+            slug=one.slug,
+            required=one.required,
+            optional=not one.required,
+            before=steps.before(one.slug, typed),
+            sendable=steps.open_step(typed) is None or one.slug == "what",
+            links=notes.fitting(typed),
+            notice=notice,
+            say=wording.asked(one.slug, role),
+            note=wording.note(one.slug, role),
+            form_of_step="step",
+            **self.fields(request, typed, problems),
+        )
+
+    def check(
+        self,
+        request: Request,
+        typed: Typed,
+        *,
+        key: str,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """All answers once more, what is allowed, and the button that sends."""
+        shown = steps.counting(typed)
+        context = self.fields(request, typed, problems)
+        hidden = [(name, value) for name, values in shown.values.items() if name not in LAST for value in values]
+        context["errors"] = [
+            (control if control in LAST else f"/form/{steps.place_of(control)}#{control}", text)
+            for control, text in context["errors"]
+        ]
+        return self._render(
+            request,
+            "check.html",
+            status=status,
+            idempotency_key=key,
+            hidden=hidden,
+            sections=summary.sections(shown, context["options"]),
+            before=steps.before(CHECK, typed),
+            notice=notice,
+            form_of_step="step",
+            **context,
+        )
+
+    def whole(
+        self,
+        request: Request,
+        typed: Typed,
+        *,
+        key: str,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """Every question on one page: needs no draft."""
+        role = wording.role_of(typed.one("role"))
+        return self._render(
+            request,
+            "form.html",
+            status=status,
+            idempotency_key=key,
+            notice=notice,
+            slugs=[one.slug for one in steps.STEPS],
+            say={one.slug: wording.asked(one.slug, role) for one in steps.STEPS},
+            form_of_step="step",
+            **self.fields(request, typed, problems),
+        )
+
+    def _render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401  # as Jinja takes it
+        return self.pages.render(request, template, status=status, public=True, **context)
+
+    def fields(self, request: Request, typed: Typed, problems: Sequence[FieldProblem]) -> dict[str, Any]:
+        """What the fields of any step need: answers, what is wrong with them, labels and choices."""
+        translate = self.pages.gettext(request)
+        errors = [(problem.control, translate(problem.message)) for problem in problems]
+        return {
+            "typed": typed,
+            "errors": errors,
+            "error_of": dict(errors),
+            "labels": wording.LABELS,
+            "sole": {one.slug for one in steps.STEPS if len(one.controls) == 1},
+            "options": self._options(request, typed),
+            "narrative_chars": NARRATIVE_CHARS,
+            "phrase_chars": PHRASE_CHARS,
+        }
+
+    def _options(self, request: Request, typed: Typed) -> Options:
+        translate = self.pages.gettext(request)
+        found = {name: form.options(table, translate) for name, table in summary.TABLES.items()}
+        unknown = form.options([words.UNKNOWN], translate)
+        for name in summary.WITH_UNKNOWN:
+            found[name] = [*found[name], *unknown]
+        return found | {
+            "consents": form.options(words.CONSENTS, translate),
+            "may_leave_message": form.options([("yes", words.VOICEMAIL)], translate),
+            "language": [tuple(tongue) for tongue in words.TONGUES],
+            **self._places(request, typed),
+        }
+
+    def _places(self, request: Request, typed: Typed) -> Options:
+        korean = self.pages.language(request) == "ko"
+        here = divisions_on(self._clock.now().astimezone(SEOUL).date())
+        chosen = typed.one("division")
+        asked = [chosen] if districts_of(chosen) else [division.slug for division in here]
+        districts = [district for slug in asked for district in districts_of(slug)]
+        centers = [center(center_id) for center_id in CENTER_IDS]
+        return {
+            "division": [
+                *((d.slug, d.name_ko if korean else d.name_en) for d in here),
+                *((e.slug, e.name_ko if korean else e.name_en) for e in TABLES.elsewhere.values()),
+            ],
+            "district": [(d.code, d.name_ko if korean else d.name_en) for d in districts],
+            "declined_centers": [(c.id, c.short_ko if korean else c.short_en) for c in centers],
+        }

@@ -1,0 +1,108 @@
+"""One form for all the addresses of one thing seen on the web. For telling two reports of it apart from two things.
+
+The result is no address to open: the scheme is gone, and what only says how somebody came there. Own code, because
+libraries that clean addresses keep them openable and so keep apart what is the same here (http and https, the mobile
+host, a shared link and the page it leads to). Pure.
+"""
+
+import re
+import unicodedata
+from typing import Final
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+import idna
+
+_FRONT_LABELS: Final = frozenset({"www", "m", "mobile", "mobi", "touch", "amp"})
+"""First labels of a host that only say which look of the same site it is."""
+_SAME_SITE: Final = {
+    "twitter.com": "x.com",
+    "telegram.me": "t.me",
+    "telegram.dog": "t.me",
+    "fb.com": "facebook.com",
+    "old.reddit.com": "reddit.com",
+    "new.reddit.com": "reddit.com",
+    "music.youtube.com": "youtube.com",
+}
+_TRACKING: Final = re.compile(
+    r"^(?:utm_.*|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid|igsh(?:id)?|mibextid|mc_[ce]id"
+    r"|_ga|_gl|_hs.*|vero_id|oly_.*_id|ref|ref_src|ref_url|referrer|spm|si|feature|app|share_id|share|phpsessid"
+    r"|jsessionid|sessionid|sid)$"
+)
+"""Parameters that say who sent somebody there, or whose visit it is. In small letters."""
+_OF_SITE: Final = {"x.com": frozenset({"s", "t"}), "youtube.com": frozenset({"t", "pp", "list", "index", "ab_channel"})}
+_DEFAULT_PORTS: Final = frozenset({80, 443})
+_INDEX: Final = re.compile(r"/index\.(?:html?|php|asp|jsp)$")
+_PLAIN_PATH: Final = re.compile(r"^(?:/[A-Za-z0-9_.~-]+)*/?$")
+_KEPT_IN_PATH: Final = "!$&'()*+,;=:@~"
+_YOUTUBE: Final = "youtube.com"
+_LABELS: Final = 2
+
+
+def normal_address(address: str) -> str | None:
+    """The one form, or None for what is no web address or only the front door of a site, where many things are."""
+    try:
+        parts = urlsplit(unicodedata.normalize("NFC", address.strip()))
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        return None
+    host = _host(parts.hostname)
+    path = _path(parts.path)
+    host, path, query = _shared_link(host, path, _query(parts.query, host))
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
+    if path == "" and not query and not fragment:
+        return None
+    shown = urlencode(query)
+    where = host if port is None or port in _DEFAULT_PORTS else f"{host}:{port}"
+    return where + path + (f"?{shown}" if shown else "") + (f"#{fragment}" if fragment else "")
+
+
+def _host(name: str) -> str:
+    plain = name.rstrip(".").lower()
+    if not plain.isascii():
+        try:
+            plain = idna.encode(plain, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            plain = unicodedata.normalize("NFKC", plain)
+    labels = plain.split(".")
+    while len(labels) > _LABELS and labels[0] in _FRONT_LABELS:
+        labels = labels[1:]
+    plain = ".".join(labels)
+    return _SAME_SITE.get(plain, plain)
+
+
+def _path(path: str) -> str:
+    if _PLAIN_PATH.match(path) and "/." not in path:
+        return _INDEX.sub("", path.removesuffix("/"))  # as below, and most are so
+    kept: list[str] = []
+    for segment in path.split("/"):
+        plain = unicodedata.normalize("NFC", unquote(segment))
+        if plain == "..":
+            kept = kept[:-1]
+        elif plain not in {"", "."}:
+            # A slash inside a segment is written out: it is no border.
+            kept.append(quote(plain, safe=_KEPT_IN_PATH))
+    return _INDEX.sub("", "".join(f"/{segment}" for segment in kept))
+
+
+def _query(query: str, host: str) -> list[tuple[str, str]]:
+    dropped = _OF_SITE.get(host, frozenset())
+    found = [
+        (name, unicodedata.normalize("NFC", value))
+        for name, value in parse_qsl(query, keep_blank_values=True)
+        if not _TRACKING.match(name.lower()) and name.lower() not in dropped
+    ]
+    return sorted(found)
+
+
+def _shared_link(host: str, path: str, query: list[tuple[str, str]]) -> tuple[str, str, list[tuple[str, str]]]:
+    """Where a site's short or second address of a thing has a fixed meaning, the first one."""
+    first, _, rest = path[1:].partition("/")
+    if host == "youtu.be" and first:
+        return _YOUTUBE, "/watch", [("v", first)]
+    if host == _YOUTUBE and first in {"shorts", "embed", "live"} and rest:
+        return _YOUTUBE, "/watch", [("v", rest)]
+    if host == "t.me" and first == "s" and rest:
+        return host, f"/{rest}", query
+    return host, path, query

@@ -1,0 +1,69 @@
+"""The work that is asked for when many reports come from one network, in a browser made as slow as an old phone."""
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.async_api import Browser
+
+from services.intake.policy import passage
+from services.intake.policy.lodging import LodgingKeys
+
+pytestmark = pytest.mark.browser
+
+STATIC = Path(__file__).parents[2] / "services" / "intake" / "static"
+SLOWER = 20
+"""Times: a desktop of today made slower than the slowest phone of ten years ago."""
+LIMIT_MS = 3000
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    challenge = passage.challenge(LodgingKeys(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
+    (tmp_path / "passage.js").write_bytes((STATIC / "passage.js").read_bytes())
+    (tmp_path / "challenge").write_text(challenge)
+    (tmp_path / "index.html").write_text(
+        f'<form action="/sent.html" data-passage data-seed="{passage.seed_of(challenge)}"'
+        f' data-puzzles="{passage.PUZZLES}" data-bits="{passage.BITS}">'
+        '<input name="passage_answer"><input name="took"></form>'
+        '<p data-passage-status data-said="working"></p><script type="module" src="/passage.js"></script>'
+    )
+    (tmp_path / "sent.html").write_text("<h1>sent</h1>")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *given: object) -> None:
+            super().__init__(*given, directory=str(tmp_path))  # type: ignore[arg-type]  # request, address, server
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_a_slow_phone_is_through_in_three_seconds_and_its_answer_is_right(
+    chromium: Browser, site: str, tmp_path: Path
+) -> None:
+    page = await chromium.new_page()
+    session = await page.context.new_cdp_session(page)
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    # The form tells how long it took right before it is sent.
+    await page.add_init_script(
+        "HTMLFormElement.prototype.submit = function () {"
+        " this.elements.took.value = this.dataset.took; this.requestSubmit(); };"
+    )
+    await page.goto(site)
+    await page.wait_for_url("**/sent.html?*", timeout=60_000)
+    query = parse_qs(urlsplit(page.url).query)
+    assert passage.solved((tmp_path / "challenge").read_text(), query["passage_answer"][0])
+    took = float(query["took"][0])
+    print(f"passage: {took:.0f} ms, {SLOWER} times slower than this machine")
+    assert 0 < took < LIMIT_MS

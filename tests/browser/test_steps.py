@@ -1,0 +1,229 @@
+"""The form in short steps in a real Chromium: few clicks, by keyboard, without script, both languages, left at once."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from services.intake.rendering import steps
+from services.intake.rendering.form import Typed
+from services.intake.rendering.notes import NOTES
+from shared.web.pages import QUICK_EXIT_URL
+from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
+from tests.browser.test_form import shoot
+from tests.integration.intake.desk import Desk
+
+SMALL, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
+FULLEST = Typed(
+    {
+        "role": ("representative",),
+        "harm_types": ("distribution",),
+        "division": ("jeonnam-gwangju",),
+        "contact_channels": ("text",),
+        "phone": ("010-0000-0000",),
+    }
+)
+"""Answers to which every step applies."""
+MOST_CLICKS = 8
+THREE_MINUTES_S = 180
+SLOW_CLICK_S, SLOW_READER_LETTERS_S = 5.0, 6.0
+"""Seconds to find and tap a thing, and letters read in a second: slower than nearly everybody."""
+UP_TO = """place => {
+  const range = document.createRange();
+  const main = document.querySelector("main");
+  range.setStart(main, 0);
+  range.setEndAfter(document.querySelector(place));
+  const seen = [...main.querySelectorAll("p, h1, h2, legend, label, dt, dd, a, button, summary, li")]
+    .filter(e => range.intersectsNode(e) && e.checkVisibility() && !e.closest(".hidden-text"))
+    .filter(e => !e.parentElement.closest("p, h1, h2, legend, label, dt, dd, a, button, summary, li"));
+  return seen.map(e => e.innerText).join(" ");
+}"""
+"""The text a person passes on the way to what they press."""
+
+
+async def window(chromium: Browser, size: dict[str, int] = SMALL, **more: Any) -> Page:
+    context = await chromium.new_context(viewport=size, **more)  # type: ignore[arg-type]  # a size as Playwright has it
+    return await context.new_page()
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_the_compulsory_way_is_short(chromium: Browser, site: str, desk: Desk, script: bool) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    clicks = 0
+    passed: dict[str, int] = {}
+
+    async def click(place: str) -> None:
+        nonlocal clicks
+        await page.locator(place).wait_for()
+        passed[page.url] = len(re.sub(r"\s", "", await page.evaluate(UP_TO, place)))
+        await page.locator(place).click()
+        clicks += 1
+
+    await page.goto(f"{site}/?lang=ko")
+    await click("a[href='/form/who']")
+    await click("label[for=role]")
+    await click("main button[value=next]")
+    await click("label[for=harm_types-10]")
+    await click("main button[value=check]")
+    await click("#send button")
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    assert clicks <= MOST_CLICKS
+    assert len(passed) == 4
+    assert clicks * SLOW_CLICK_S + sum(passed.values()) / SLOW_READER_LETTERS_S < THREE_MINUTES_S, passed
+    assert await desk.collection.count_documents({}) == 1
+    assert [cookie["name"] for cookie in await page.context.cookies()] == ["lang"]
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+async def test_every_step_is_accessible_and_fits(chromium: Browser, site: str, language: str) -> None:
+    page = await window(chromium)
+
+    async def fine(name: str) -> None:
+        await page.wait_for_load_state("load")
+        await assert_accessible(page)
+        await shoot(page, f"{name}-{language}-360")
+        for width in (320, 1280):  # 320 are also what is left of 1280 at 400 % zoom
+            await page.set_viewport_size({"width": width, "height": 740})
+            await assert_no_sideways_scrolling(page)
+        await shoot(page, f"{name}-{language}-1280")
+        await page.set_viewport_size({"width": 360, "height": 740})
+
+    await page.goto(f"{site}/?lang={language}")
+    await fine("step-0-start")
+    await page.locator("a[href='/form/who']").click()
+    for number, one in enumerate(steps.way(FULLEST), start=1):
+        await expect(page).to_have_url(re.compile(f"/form/{one.slug}($|[?])"))
+        for control in one.controls:
+            for value in FULLEST.all(control):
+                await choose(page, control, value)
+        await fine(f"step-{number}-{one.slug}")
+        await page.locator("main button[value=next]").click()
+    await expect(page).to_have_url(re.compile("/form/check"))
+    await page.locator("details.more summary").first.click()
+    await fine("step-check")
+    await page.locator("#send button").click()
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    await fine("step-receipt")
+    for slug in NOTES:
+        await page.goto(f"{site}/notes/{slug}?lang={language}")
+        await fine(f"note-{slug}")
+
+
+async def choose(page: Page, control: str, value: str) -> None:
+    place = page.locator(f"[name={control}]").first
+    if await place.evaluate("e => e.tagName") == "SELECT":
+        await place.select_option(value)
+    elif await place.get_attribute("type") in {"radio", "checkbox"}:
+        await page.locator(f"[name={control}][value={value}]").check()
+    else:
+        await place.fill(value)
+
+
+async def test_an_error_on_a_step_is_accessible_leads_to_its_field_and_keeps_what_was_typed(
+    chromium: Browser, site: str
+) -> None:
+    page = await window(chromium)
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("main button[value=next]").click()
+    await expect(page.locator(".error-summary")).to_be_visible()
+    await assert_accessible(page)
+    await page.locator(".error-summary a").click()
+    await expect(page.locator("#role")).to_be_focused()
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.goto(f"{site}/form/words")
+    await page.locator("#narrative").fill("제 번호는 900101-1234567")
+    await page.locator("main button[value=next]").click()
+    await expect(page.locator("#narrative-error")).to_contain_text("주민등록번호")
+    assert await page.locator("#narrative").input_value() == "제 번호는 900101-1234567"
+    await shoot(page, "step-error-ko-360")
+
+
+@pytest.mark.parametrize("script", [False, True])
+async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, site: str, script: bool) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    await page.goto(f"{site}/form/who?lang=ko")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    await page.goto(f"{site}/form/words")
+    await page.locator("#narrative").fill("half a sentence")
+    await page.get_by_role("button", name="English").click()
+    await expect(page.locator("h1")).to_have_text("In your own words")
+    assert await page.locator("#narrative").input_value() == "half a sentence"
+    await page.locator("main button[value=back]").click()
+    await expect(page.locator("h1")).to_have_text("Fingerprints of pictures")
+    await page.go_back()
+    await page.goto(f"{site}/form/words")
+    assert await page.locator("#narrative").input_value() == "half a sentence"
+    await page.reload()
+    assert await page.locator("#narrative").input_value() == "half a sentence"
+
+
+async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(chromium: Browser, site: str, desk: Desk) -> None:
+    page = await window(chromium, WIDE)
+
+    async def to(place: str) -> None:
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("place => document.activeElement.matches(place)", place):
+                return
+        raise AssertionError(f"{place} was not reached by Tab")
+
+    await page.goto(f"{site}/?lang=en")
+    await to("a[href='/form/who']")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/form/who*")
+    await to("[name=role]")
+    await page.keyboard.press("Space")
+    await to("main button[value=next]")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/form/what*")
+    await to("[name=harm_types]")
+    await page.keyboard.press("Space")
+    await to("main button[value=next]")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/form/urgent*")
+    await page.goto(f"{site}/form/language")
+    await page.locator("#contact_name").fill("Moon")
+    # Enter in a field must mean "continue" and never the button for the other language, which stands first.
+    await page.locator("#contact_name").press("Enter")
+    await page.wait_for_url("**/form/contact*")
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await to("main button[value=check]")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/form/check*")
+    await to("#send button")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    assert await desk.collection.count_documents({}) == 1
+
+
+@pytest.mark.parametrize("way", ["button", "shift", "without script"])
+async def test_leaving_destroys_the_draft_and_leaves_nothing_to_come_back_to(
+    chromium: Browser, site: str, desk: Desk, way: str
+) -> None:
+    page = await window(chromium, WIDE, java_script_enabled=way != "without script")
+    await page.goto(f"{site}/form/who?lang=en")
+    await page.locator("#role").check()
+    await go_on(page, "what")
+    assert await desk.intake.drafts._store.collection.count_documents({}) == 1
+    if way == "shift":
+        for _ in range(3):
+            await page.keyboard.press("Shift")
+    else:
+        await page.locator("[data-quick-exit]").click()
+    await page.wait_for_url(QUICK_EXIT_URL)
+
+    async def nothing_left() -> bool:
+        cookies = {cookie["name"] for cookie in await page.context.cookies(site)}
+        return not cookies and await desk.intake.drafts._store.collection.count_documents({}) == 0
+
+    for _ in range(100):
+        if await nothing_left():
+            break
+        await page.wait_for_timeout(50)
+    assert await nothing_left()
+    answer = await page.goto(f"{site}/form/what")
+    assert answer is not None
+    assert page.url == f"{site}/"

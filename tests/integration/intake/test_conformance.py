@@ -1,0 +1,125 @@
+"""The kit that front-end teams run holds here, and finds what a server does wrong; the client gets a report through."""
+
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from deploy.client.checks import CHECKS, the_least_report_is_accepted
+from deploy.client.conformance import outcomes
+from deploy.client.ieum_client import Ieum, NotReachedError, RefusedError
+from services.intake.model.submission import Submission
+from tests.integration.intake.desk import LEAST, Desk
+
+
+async def test_every_check_holds_here(desk: Desk) -> None:
+    desk.http.headers.update(desk.headers())
+    found = await outcomes(desk.http)
+    assert [(one.name, one.wrong) for one in found if one.wrong] == []
+    assert len(found) == len(CHECKS)
+    async for document in desk.collection.find({}, {"facts.synthetic": 1}):
+        assert document["facts"]["synthetic"], "the kit sends drills only"
+
+
+async def careless(request: Request) -> JSONResponse:
+    """A server that takes everything and forgets it."""
+    body: dict[str, Any] = {"receipt": "1234-5678-9012-3450", "report_id": "x", "received_at": "x", "proof": "a.b.c"}
+    return JSONResponse(body, 202, {"Location": "/"})
+
+
+async def test_a_careless_server_fails_every_check_but_the_first() -> None:
+    app = Starlette(routes=[Route("/{path:path}", careless, methods=["GET", "POST"])])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://stub") as http:
+        found = await outcomes(http)
+    fine = {one.name for one in found if not one.wrong}
+    # It does answer every repeated request alike, since it answers everything alike.
+    assert fine == {
+        the_least_report_is_accepted.__name__.replace("_", " "),
+        "the same key and body give the same answer",
+    }
+
+
+def ieum(desk: Desk, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
+    own = transport or httpx.ASGITransport(desk.intake.app)
+    return Ieum("http://intake", desk.credentials["api"], language="en", transport=own)
+
+
+async def test_the_client_lodges_asks_adds_and_takes_back(desk: Desk) -> None:
+    async with ieum(desk) as client:
+        receipt = (await client.lodge(LEAST, key=Ieum.new_key()))["receipt"]
+        assert (await client.status(receipt))["state"] == "received"
+        assert (await client.message(receipt, "hello", key=Ieum.new_key()))["number"] == 1
+        assert (await client.amend(receipt, {"still_spreading": True}, key=Ieum.new_key()))["number"] == 1
+        assert (await client.withdraw(receipt))["state"] == "withdrawn"
+        assert (await client.reinstate(receipt))["state"] == "received"
+        assert (await client.proof_key())["algorithm"] == "Ed25519"
+        with pytest.raises(RefusedError) as refused:
+            await client.lodge({"role": "victim"}, key=Ieum.new_key())
+        assert (refused.value.status, refused.value.code) == (422, "invalid")
+        assert refused.value.errors[0]["field"] == "harm_types"
+
+
+class Shaky(httpx.AsyncBaseTransport):
+    """A line that breaks after the server has taken the request, so many times."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, breaks: int) -> None:
+        self._inner = inner
+        self._breaks = breaks
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        answer = await self._inner.handle_async_request(request)
+        self._breaks -= 1
+        if self._breaks >= 0:
+            await answer.aread()
+            raise httpx.ReadError("the line broke")
+        return answer
+
+
+async def test_a_broken_line_makes_one_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deploy.client.ieum_client._FIRST_PAUSE_S", 0.01)
+    async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 2)) as client:
+        await client.lodge(LEAST, key=Ieum.new_key())
+    assert await desk.collection.count_documents({}) == 1
+    async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 99)) as client:
+        with pytest.raises(NotReachedError):
+            await client.lodge(LEAST, key=Ieum.new_key())
+    assert await desk.collection.count_documents({}) == 2
+
+
+def texts(schema: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every place in a schema where somebody's own words fit."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    found = [place for part in schema.get("anyOf", ()) for place in texts(part, definitions, path)]
+    if "items" in schema:
+        found += texts(schema["items"], definitions, (*path, "0"))
+    for name, inner in schema.get("properties", {}).items():
+        found += texts(inner, definitions, (*path, name))
+    free = schema.get("type") == "string" and not {"enum", "const", "pattern", "format"} & schema.keys()
+    return found + ([path] if free else [])
+
+
+def placed(path: tuple[str, ...], text: str) -> Any:
+    if not path:
+        return text
+    return [placed(path[1:], text)] if path[0] == "0" else {path[0]: placed(path[1:], text)}
+
+
+async def test_no_text_field_takes_a_registration_number_or_a_picture(desk: Desk) -> None:
+    schema = Submission.model_json_schema()
+    places = texts(schema, schema["$defs"])
+    assert {("narrative",), ("contact", "hours"), ("offender_handles", "0"), ("word",)} <= set(places)
+    for path in places:
+        prefix = "https://example.com/" if path[0] == "urls" else ""
+        for bad, reason in (("900101-1234567", "resident_registration_number"), ("iVBORw0KGgoAAAAN", "media_bytes")):
+            answer = await desk.lodge({**LEAST, **placed(path, prefix + bad)})
+            assert answer.status_code == 422, (path, reason)
+            reasons = {error["reason"] for error in answer.json()["errors"]}
+            # Some fields have a narrower form of their own, or know their values.
+            assert reasons <= {reason, "unknown_center", "not_an_email_address", "not_a_phone_number"}, (path, reasons)
+            assert bad not in answer.text
+    assert await desk.collection.count_documents({}) == 0

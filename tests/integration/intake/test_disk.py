@@ -1,0 +1,67 @@
+"""The store's disk fills up: an alarm, then no drafts, and only then no reports."""
+
+from pathlib import Path
+from shutil import disk_usage
+from typing import Any
+
+from services.intake.policy.room import MB
+from shared.metrics import exposition
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.desk import Desk, running, until
+
+HUGE = 10**9
+"""Megabytes that no disk has free."""
+
+
+async def looked(desk: Desk) -> None:
+    async def done() -> bool:
+        return "intake_disk_room" in exposition()[0].decode() and desk.intake.disk.check() is not None
+
+    await until(done)
+
+
+async def test_low_alarms_and_takes_everything(
+    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+) -> None:
+    marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": 1, "disk_reports_mb": 1}
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
+        await looked(desk)
+        assert desk.intake.disk.takes_drafts()
+        assert (await desk.lodge()).status_code == 202
+        assert (await desk.http.get("/health/ready")).status_code == 200
+        assert 'ieum_check{check="disk.room"} 0.0' in exposition()[0].decode()
+
+
+async def test_nearly_full_takes_reports_and_no_drafts(
+    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+) -> None:
+    marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": 1}
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
+        await looked(desk)
+        assert not desk.intake.disk.takes_drafts()
+        assert (await desk.lodge()).status_code == 202
+        assert (await desk.http.get("/health/ready")).status_code == 200
+
+
+async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
+    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+) -> None:
+    marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": HUGE}
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
+        await looked(desk)
+        refused = await desk.lodge()
+        assert (refused.status_code, refused.json()["code"]) == (503, "not_accepting")
+        assert int(refused.headers["retry-after"]) > 0
+        assert "1366" in refused.json()["detail"]
+        form = {"role": "victim", "harm_types": "other", "narrative": "kept", "idempotency_key": "k" * 32}
+        page = await desk.http.post("/?lang=en", data=form)
+        assert page.status_code == 503
+        assert all(text in page.text for text in ("kept", "1366"))
+        ready = await desk.http.get("/health/ready")
+        assert ready.status_code == 503
+        assert await desk.collection.count_documents({}) == 0
+        desk.intake.disk._marks = desk.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
+        assert disk_usage(tmp_path).free > MB
+        await desk.intake.disk.look()
+        assert (await desk.lodge()).status_code == 202
+        assert (await desk.http.get("/health/ready")).status_code == 200

@@ -1,0 +1,296 @@
+"""The form in short steps: what was answered is kept for half an hour, sealed, and becomes one report."""
+
+import asyncio
+import re
+from datetime import UTC, datetime
+
+import bson
+import httpx
+import pytest
+
+from services.intake import drafts
+from services.intake.store import documents
+from shared.clock import ManualClock
+from shared.sealing import Keyring
+from tests.integration.intake.desk import Desk
+
+STORY = "카나리아가 적은 이야기"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 11, 25, 3, 0, tzinfo=UTC))
+
+
+async def answer(desk: Desk, slug: str, go: str = "next", **fields: str | list[str]) -> httpx.Response:
+    return await desk.http.post(f"/form/{slug}?lang=en", data={"go": go, **fields})
+
+
+async def begun(desk: Desk) -> None:
+    assert (await answer(desk, "who", role="victim")).headers["location"] == "/form/what"
+    assert (await answer(desk, "what", harm_types=["distribution", "synthesis"])).headers["location"] == "/form/urgent"
+
+
+def hidden(page: httpx.Response) -> dict[str, list[str]]:
+    """What the last page sends when its button is pressed."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def receipt(page: httpx.Response) -> str:
+    assert page.status_code == 200, page.text[:2000]
+    digits = re.findall(r"<span>(\d{4})</span>", page.text)
+    assert len(digits) == 4
+    return "-".join(digits)
+
+
+async def test_the_short_way_is_two_answers_and_one_report(desk: Desk) -> None:
+    await begun(desk)
+    page = await desk.http.get("/form/check?lang=en")
+    assert "It was shared or posted" in page.text
+    sent = await desk.http.post("/?lang=en", data={**hidden(page), "consents": "personal"})
+    receipt(sent)
+    [stored] = await desk.collection.find({}).to_list(None)
+    assert stored["facts"]["harm_types"] == ["distribution", "synthesis"]
+    assert stored["consents"]["personal"] is True
+    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
+    assert drafts.COOKIE not in desk.http.cookies
+
+
+async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(desk: Desk) -> None:
+    await begun(desk)
+    form = hidden(await desk.http.get("/form/check?lang=en"))
+    again = hidden(await desk.http.get("/form/check?lang=en"))
+    assert form == again
+    first, *others = await asyncio.gather(*(desk.http.post("/?lang=en", data=form) for _ in range(5)))
+    late = await desk.http.post("/?lang=en", data=form)
+    assert {receipt(page) for page in (first, *others, late)} == {receipt(first)}
+    assert await desk.collection.count_documents({}) == 1
+
+
+async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
+    await answer(desk, "who", role="representative")
+    await answer(desk, "relation", relation="sibling", victim_knows="yes", victim_agrees="unknown")
+    await answer(desk, "what", harm_types="distribution_threat")
+    await answer(desk, "urgent", threatened="yes", money_demanded="unknown", threat_deadline="2026-11-26T21:00")
+    await answer(
+        desk,
+        "seen",
+        still_spreading="yes",
+        platform_kind="messenger",
+        urls="https://a.example/1\r\nhttps://b.example/2",
+        search_words="찾는 말",
+        seen_when="어제저녁",
+    )
+    await answer(desk, "marks", marks=f"{'ab' * 32}\r\npdq:{'cd' * 32}")
+    await answer(desk, "words", narrative=STORY)
+    await answer(desk, "other", relationship="social")
+    await answer(desk, "told", already_told=["police", "hotline"])
+    assert (await answer(desk, "place", division="jeonnam-gwangju")).headers["location"] == "/form/district"
+    await answer(desk, "district", district="12210")
+    await answer(desk, "centres", declined_centers=["jeonnam"])
+    await answer(desk, "about", age_band="14_18", gender="unknown")
+    await answer(desk, "language", language="vi", contact_name="달")
+    assert (await answer(desk, "contact", contact_channels=["text"])).headers["location"] == "/form/reach"
+    await answer(desk, "reach", phone="010-0000-0000")
+    last = await answer(
+        desk,
+        "safe",
+        hours="저녁",
+        may_leave_message="yes",
+        may_say="private",
+        not_safe="가족",
+        center_codeword="봄비",
+        person_codeword="우산",
+    )
+    assert last.headers["location"] == "/form/check"
+    form = hidden(await desk.http.get("/form/check?lang=ko"))
+    receipt(await desk.http.post("/?lang=ko", data={**form, "consents": ["sensitive", "other_centers"]}))
+    [stored] = await desk.collection.find({}).to_list(None)
+    opened = documents.opened(stored, Keyring([b"m" * 32]))
+    assert opened == {
+        "narrative": STORY,
+        "urls": ["https://a.example/1", "https://b.example/2"],
+        "fingerprints": ["ab" * 32],
+        "picture_hashes": ["cd" * 32],
+        "contact": {
+            "channels": ["text"],
+            "name": "달",
+            "phone": "010-0000-0000",
+            "hours": "저녁",
+            "may_leave_message": True,
+            "not_safe": "가족",
+            "may_say": "private",
+            "center_codeword": "봄비",
+            "person_codeword": "우산",
+        },
+        "on_behalf": {"relation": "sibling", "victim_knows": True},
+        "answers": {
+            "still_spreading": True,
+            "threatened": True,
+            "threat_deadline": "2026-11-26T21:00:00+09:00",
+            "seen_when": "어제저녁",
+            "search_words": "찾는 말",
+            "already_told": ["police", "hotline"],
+        },
+    }
+    facts = stored["facts"]
+    assert (facts["language"], facts["district"], facts["age_band"]) == ("vi", "12210", "14_18")
+    assert stored["consents"]["other_centers"] is True
+
+
+async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(desk: Desk) -> None:
+    await begun(desk)
+    await answer(desk, "words", narrative=STORY)
+    [stored] = await desk.intake.drafts._store.collection.find({}).to_list(None)
+    assert set(stored) == {"_id", "sealed", "until"}
+    plain = bson.encode(stored)
+    token = desk.http.cookies[drafts.COOKIE]
+    for trace in (STORY.encode(), b"victim", b"narrative", token.encode()):
+        assert trace not in plain
+    shown = await desk.http.get("/form/words?lang=en")
+    assert STORY in shown.text
+    desk.http.cookies.clear()
+    stranger = await desk.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
+    assert (stranger.status_code, stranger.headers["location"]) == (303, "/")
+
+
+async def test_the_cookie_is_of_this_visit_alone(desk: Desk) -> None:
+    page = await answer(desk, "who", role="victim")
+    [cookie] = page.headers.get_list("set-cookie")
+    assert cookie.startswith(f"{drafts.COOKIE}=")
+    told = {part.strip().lower() for part in cookie.split(";")[1:]}
+    assert told == {"httponly", "path=/", "samesite=strict"}
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_a_draft_lives_half_an_hour_from_the_last_look(desk: Desk, clock: ManualClock) -> None:
+    await begun(desk)
+    for _ in range(3):
+        await clock.advance(29 * 60)
+        assert "It was shared or posted" in (await desk.http.get("/form/check?lang=en")).text
+    assert "Go on with it" in (await desk.http.get("/?lang=en")).text
+    await clock.advance(30 * 60)
+    gone = await desk.http.get("/form/check?lang=en")
+    assert (gone.status_code, gone.headers["location"]) == (303, "/")
+    assert "Begin" in (await desk.http.get("/?lang=en")).text
+    assert await desk.intake.drafts._store.sweep(clock.now()) <= 1
+    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
+
+
+async def test_the_store_is_told_when_to_forget(desk: Desk) -> None:
+    indexes = await desk.intake.drafts._store.collection.index_information()
+    assert indexes["expiry"]["expireAfterSeconds"] == 0
+
+
+async def test_what_is_sent_after_the_draft_is_gone_is_kept_and_said(desk: Desk, clock: ManualClock) -> None:
+    await begun(desk)
+    await clock.advance(31 * 60)
+    late = await answer(desk, "words", narrative=STORY)
+    assert late.headers["location"] == "/form/who?again"
+    assert "What you had answered before is gone" in (await desk.http.get("/form/who?again&lang=en")).text
+    assert STORY in (await desk.http.get("/form/words?lang=en")).text
+    form = hidden(await desk.http.get("/form/check?lang=en"))
+    assert form["narrative"] == [STORY]
+
+
+async def test_the_last_page_sends_everything_although_the_draft_is_gone(desk: Desk, clock: ManualClock) -> None:
+    await begun(desk)
+    form = hidden(await desk.http.get("/form/check?lang=en"))
+    await clock.advance(3600)
+    receipt(await desk.http.post("/?lang=en", data=form))
+    assert await desk.collection.count_documents({}) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_leaving_destroys_the_draft_and_the_cookie(desk: Desk, method: str) -> None:
+    await begun(desk)
+    left = await desk.http.request(method, "/leave")
+    if method == "GET":
+        assert (left.status_code, left.headers["location"]) == (303, "https://www.weather.go.kr/w/index.do")
+    else:
+        assert left.status_code == 204
+    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
+    assert not {drafts.COOKIE, "lang"} & set(desk.http.cookies)
+
+
+async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(desk: Desk) -> None:
+    await begun(desk)
+    refused = await answer(desk, "words", narrative="제 번호는 900101-1234567")
+    assert refused.status_code == 422
+    assert 'href="#narrative"' in refused.text
+    assert "resident registration number" in refused.text
+    assert "제 번호는 900101-1234567" in refused.text
+    assert "narrative" not in hidden(await desk.http.get("/form/check?lang=en"))
+    back = await answer(desk, "words", "back", narrative="제 번호는 900101-1234567")
+    assert (back.status_code, back.headers["location"]) == (303, "/form/marks")
+    needed = await answer(desk, "contact", contact_channels=["phone"])
+    assert needed.headers["location"] == "/form/reach"
+    missing = await answer(desk, "reach")
+    assert (missing.status_code, 'href="#phone"' in missing.text) == (422, True)
+
+
+async def test_the_other_language_loses_nothing(desk: Desk) -> None:
+    await begun(desk)
+    page = await desk.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
+    assert page.status_code == 200
+    assert ("하고 싶은 이야기" in page.text, STORY in page.text) == (True, True)
+    assert hidden(await desk.http.get("/form/check"))["narrative"] == [STORY]
+    wrong = await desk.http.post("/form/words?lang=en", data={"go": "stay", "narrative": "900101-1234567"})
+    assert ("In your own words" in wrong.text, "900101-1234567" in wrong.text) == (True, True)
+    last = await desk.http.post("/?lang=ko", data={**hidden(await desk.http.get("/form/check")), "go": "stay"})
+    assert "신고 보내기" in last.text
+    assert await desk.collection.count_documents({}) == 0
+
+
+async def test_answers_that_no_longer_apply_are_not_sent(desk: Desk) -> None:
+    await answer(desk, "who", role="representative")
+    await answer(desk, "relation", relation="spouse")
+    await answer(desk, "what", harm_types="other")
+    await answer(desk, "contact", contact_channels=["phone"])
+    await answer(desk, "reach", phone="010-0000-0000")
+    await answer(desk, "who", role="victim")
+    await answer(desk, "contact")
+    form = hidden(await desk.http.get("/form/check?lang=en"))
+    assert not {"relation", "phone"} & set(form)
+    receipt(await desk.http.post("/?lang=en", data=form))
+
+
+async def test_the_last_page_names_what_is_missing_and_leads_there(desk: Desk) -> None:
+    await answer(desk, "who", role="victim")
+    refused = await desk.http.post("/?lang=en", data=hidden(await desk.http.get("/form/check?lang=en")))
+    assert refused.status_code == 422
+    assert 'href="/form/what#harm_types"' in refused.text
+
+
+async def test_without_room_for_drafts_a_report_can_still_be_sent(desk: Desk) -> None:
+    await begun(desk)
+    desk.intake.drafts._room = lambda: False
+    page = await answer(desk, "words", narrative=STORY)
+    assert page.status_code == 503
+    assert int(page.headers["retry-after"]) > 0
+    assert ("1366" in page.text, STORY in page.text) == (True, True)
+    key = hidden(page)["idempotency_key"][0]
+    checked = re.findall(r'name="(role|harm_types)" value="([^"]+)" checked', page.text)
+    form = {"idempotency_key": key, "narrative": STORY, "role": "victim"}
+    assert checked == [("role", "victim"), ("harm_types", "distribution"), ("harm_types", "synthesis")]
+    receipt(await desk.http.post("/?lang=en", data={**form, "harm_types": ["distribution", "synthesis"]}))
+
+
+@pytest.mark.parametrize("path", ["/form/nothing", "/notes/nothing"])
+async def test_there_is_nothing_at_other_addresses(desk: Desk, path: str) -> None:
+    assert (await desk.http.get(path)).status_code == 404
+
+
+async def test_the_status_names_the_time_and_says_when_it_was_missed(desk: Desk, clock: ManualClock) -> None:
+    await answer(desk, "who", role="victim")
+    await answer(desk, "what", harm_types="child_material")
+    sent = await desk.http.post("/?lang=en", data=hidden(await desk.http.get("/form/check?lang=en")))
+    mine = {"receipt": receipt(sent)}
+    assert "should have seen it by:" in (await desk.http.post("/status?lang=en", data=mine)).text
+    await clock.advance(3601)
+    late = (await desk.http.post("/status?lang=en", data=mine)).text
+    assert "should have seen it by now, and nobody has" in late
+    assert "should have seen it by:" not in late

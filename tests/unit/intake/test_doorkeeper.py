@@ -1,0 +1,179 @@
+import hashlib
+import json
+import shutil
+import subprocess
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from services.intake.doorkeeper import SAME_TEXT, Doorkeeper
+from services.intake.model.submission import Submission
+from services.intake.policy import passage
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.policy.triage import demoted, triage
+from shared.clock import SystemClock
+from shared.events.vocabulary import Suspicion, Urgency
+
+
+class JumpingClock(SystemClock):
+    """The machine's, with both of its hands moved on by a test."""
+
+    def __init__(self) -> None:
+        self._jumped = 0.0
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._jumped)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._jumped
+
+    def jump(self, seconds: float) -> None:
+        self._jumped += seconds
+
+
+KEYS = LodgingKeys(b"r" * 32)
+SCRIPT = Path(__file__).parents[3] / "services" / "intake" / "static" / "passage.js"
+
+
+def from_(host: str) -> Request:
+    return Request({"type": "http", "client": (host, 1), "headers": []})
+
+
+HERE, ELSEWHERE = from_("203.0.113.7"), from_("198.51.100.7")
+
+
+@pytest.fixture
+def clock() -> JumpingClock:
+    return JumpingClock()
+
+
+@pytest.fixture
+def door(clock: JumpingClock) -> Doorkeeper:
+    return Doorkeeper(KEYS, clock, free=2, many=4)
+
+
+def lodge(door: Doorkeeper, request: Request = HERE) -> None:
+    assert door.ask(request, "", "").challenge is None
+    door.lodged(request, "")
+
+
+def challenged(door: Doorkeeper) -> str:
+    found = door.ask(HERE, "", "").challenge
+    assert found is not None
+    return found
+
+
+def test_the_first_reports_of_a_network_pass_and_other_networks_never_notice(door: Doorkeeper) -> None:
+    lodge(door)
+    lodge(door)
+    challenged(door)
+    lodge(door, ELSEWHERE)
+
+
+def test_work_opens_once(door: Doorkeeper) -> None:
+    lodge(door)
+    lodge(door)
+    given = challenged(door)
+    answer = passage.solve(given)
+    assert door.ask(HERE, given, answer).challenge is None
+    door.lodged(HERE, given)
+    assert door.ask(HERE, given, answer).challenge is not None
+
+
+def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: Doorkeeper) -> None:
+    lodge(door)
+    lodge(door)
+    given = challenged(door)
+    answer = passage.solve(given)
+    for challenge, said in (
+        (given, ""),
+        (given, "0," * 15 + "0"),
+        (given, answer + ",1"),
+        (given, answer.rpartition(",")[0]),
+        (given, answer.partition(",")[0]),
+        (given, "9" * 5000),
+        (given[:-1] + ("0" if given[-1] != "0" else "1"), answer),
+        ("1.2.3", answer),
+        ("\u0661.2.3", answer),
+        ("", answer),
+    ):
+        assert door.ask(HERE, challenge, said).challenge is not None, challenge
+    lodge(door, ELSEWHERE)
+    lodge(door, ELSEWHERE)
+    assert door.ask(ELSEWHERE, given, answer).challenge is not None
+
+
+def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpingClock) -> None:
+    lodge(door)
+    lodge(door)
+    given = challenged(door)
+    clock.jump(passage.WAIT_S - 1)
+    assert door.ask(HERE, given, "").challenge is not None
+    clock.jump(2)
+    assert door.ask(HERE, given, "").challenge is None
+    clock.jump(passage.VALID_S)
+    assert passage.age_of(KEYS, given, "203.0.113.0/24", int(clock.now().timestamp())) is None
+
+
+def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpingClock) -> None:
+    lodge(door)
+    lodge(door)
+    challenged(door)
+    clock.jump(600)
+    lodge(door)
+    lodge(door)
+
+
+def test_very_many_are_marked_and_still_pass(door: Doorkeeper) -> None:
+    for _ in range(4):
+        given = door.ask(HERE, "", "").challenge or ""
+        passed = door.ask(HERE, given, passage.solve(given) if given else "")
+        assert (passed.challenge, passed.suspicion) == (None, ())
+        door.lodged(HERE, given)
+    given = challenged(door)
+    passed = door.ask(HERE, given, passage.solve(given))
+    assert (passed.challenge, passed.suspicion) == (None, (Suspicion.BURST,))
+
+
+def report(**more: Any) -> Submission:
+    return Submission.model_validate_json(json.dumps({"role": "victim", "harm_types": ["other"], **more}))
+
+
+def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Doorkeeper) -> None:
+    text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. " * 5
+    for _ in range(SAME_TEXT):
+        assert door.of_text(report(narrative=text)) == ()
+        door.text_lodged(report(narrative=text))
+    assert door.of_text(report(narrative=f"  {text.upper()}\n")) == (Suspicion.REPEATED_TEXT,)
+    assert door.of_text(report(narrative=f"{text}그런데 이건 다릅니다.")) == ()
+    for _ in range(10):
+        door.text_lodged(report(narrative="도와주세요"))
+        door.text_lodged(report())
+    assert door.of_text(report(narrative="도와주세요")) == door.of_text(report()) == ()
+
+
+def test_a_marked_report_is_one_step_less_urgent_and_keeps_its_reasons(clock: JumpingClock) -> None:
+    child = triage(report(age_band="under_14"), clock.now())
+    assert child.urgency is Urgency.CRITICAL
+    lower = demoted(child, (Suspicion.BURST, Suspicion.REPEATED_TEXT))
+    assert (lower.urgency, lower.reasons) == (Urgency.HIGH, child.reasons)
+    assert demoted(child, ()) == child
+    plain = triage(report(), clock.now())
+    assert demoted(plain, (Suspicion.BURST,)) == plain
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the browser test runs the script everywhere else")
+def test_the_pages_script_makes_the_same_digests(tmp_path: Path) -> None:
+    module = tmp_path / "passage.mjs"
+    module.write_text("globalThis.document = {querySelector: () => null};\n" + SCRIPT.read_text())
+    texts = [f"{passage.seed_of(str(number))}.{number % 16}.{number**4}" for number in range(200)]
+    program = f"import {{digest}} from '{module}'; console.log(JSON.stringify({json.dumps(texts)}.map(digest)))"
+    said = subprocess.run(
+        ["node", "--input-type=module", "-e", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(said.stdout) == [
+        int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") for text in texts
+    ]

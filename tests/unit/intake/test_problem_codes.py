@@ -1,0 +1,62 @@
+"""The table of refusals is whole: every code and reason that this API can give stands in it once."""
+
+import ast
+from pathlib import Path
+
+from services.intake import refusals
+from services.intake.model.submission import REASONS as OWN
+from services.intake.policy.credentials import NO_CREDENTIAL, Turned
+from services.intake.rendering.client_problem_words import PROBLEMS, REASONS
+from shared.web import problems, reasons
+
+ROOT = Path(__file__).parents[3]
+API = (
+    "api.py",
+    "receipts_api.py",
+    "headers.py",
+    "refusals.py",
+    "holder.py",
+    "receipts_desk.py",
+    "changing.py",
+    "client_door.py",
+)
+SHARED = ("problems.py", "edge.py", "same_origin.py")
+
+
+def literal_codes() -> set[tuple[int, str]]:
+    files = [ROOT / "services" / "intake" / name for name in API] + [ROOT / "shared" / "web" / name for name in SHARED]
+    return {
+        (int(str(node.args[0].value)), str(node.args[1].value))
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "Problem"
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[1], ast.Constant)
+    }
+
+
+def test_every_code_is_in_the_table_once_with_its_status() -> None:
+    known = [(one.status, one.code) for one in PROBLEMS]
+    assert len(known) == len(set(known))
+    raised = literal_codes()
+    assert len(raised) > 10
+    raised |= {(status, code) for code, (status, _) in refusals._STEPS.items()}
+    raised |= {(401, NO_CREDENTIAL), (401, Turned.UNKNOWN), (403, Turned.DISABLED), (403, Turned.SCOPE)}
+    assert raised - set(known) == set()
+    framework = {(status, code) for status, code in problems._CODES.items() if status not in {401, 403}}
+    assert framework - set(known) == set()
+    assert set(known) - raised - framework == set(), "nobody gives these"
+
+
+def test_every_reason_is_in_the_table_once() -> None:
+    known = [one.code for one in REASONS]
+    assert len(known) == len(set(known))
+    given = {reason for _, reason, _ in reasons._REASONS} | {reasons._WRONG_TYPE[0], reasons._WRONG_VALUE[0]}
+    given |= set(OWN) | set(refusals._ADMISSION) | {"idempotency_conflict"}
+    assert given == set(known)
+
+
+def test_they_are_in_the_order_of_their_status() -> None:
+    assert [one.status for one in PROBLEMS] == sorted(one.status for one in PROBLEMS)

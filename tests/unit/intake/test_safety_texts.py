@@ -1,0 +1,56 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from services.intake.rendering import safety_texts
+from services.intake.rendering.safety_texts import FOLDER, KEYS, LANGUAGES
+
+SCRIPTS = {
+    "ko": "[가-힣]",
+    "zh": "[\u4e00-\u9fff]",
+    "ja": "[\u3041-\u30ff\u4e00-\u9fff]",
+    "ru": "[\u0400-\u04ff]",
+    "mn": "[\u0400-\u04ff]",
+    "th": "[\u0e00-\u0e7f]",
+    "lo": "[\u0e80-\u0eff]",
+    "km": "[\u1780-\u17ff]",
+    "ne": "[\u0900-\u097f]",
+}
+
+
+def test_thirteen_languages_are_whole_and_no_file_is_left_over() -> None:
+    known = safety_texts.load()
+    assert len(known) == 13
+    assert {path.stem for path in FOLDER.iterdir()} == set(LANGUAGES)
+    assert len({said.texts["title"] for said in known.values()}) == 13
+
+
+def test_all_await_their_review_until_somebody_signs_it() -> None:
+    assert not [said.language for said in safety_texts.load().values() if said.reviewed]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_numbers_are_right_and_the_script_is_the_languages_own(language: str) -> None:
+    texts = safety_texts.load()[language].texts
+    assert "112" in texts["danger"]
+    for key, number in (("call_112", "112"), ("call_1366", "1366"), ("call_1577", "1577-1366")):
+        assert number in texts[key]
+    for key in KEYS:
+        if language in SCRIPTS:
+            assert re.search(SCRIPTS[language], texts[key]), (language, key)
+        assert not re.search("[\u200b\ufeff]", texts[key])
+
+
+def test_a_missing_or_empty_text_is_named(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "texts")
+    path = tmp_path / "texts" / "vi.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "texts": {**whole["texts"], "danger": " "}}))
+    with pytest.raises(ValueError, match=r"vi\.json: danger"):
+        safety_texts.load(tmp_path / "texts")
+    path.write_text(json.dumps({**whole, "review": "probably fine"}))
+    with pytest.raises(ValueError, match=r"vi\.json"):
+        safety_texts.load(tmp_path / "texts")

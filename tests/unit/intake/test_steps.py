@@ -1,0 +1,142 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from services.intake.model.submission import Submission
+from services.intake.rendering import form, notes, steps, summary, wording, words
+from services.intake.rendering.form import Typed
+from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
+
+LEAST = {"role": ("victim",), "harm_types": ("other",)}
+ALWAYS = ["who", "what", "urgent", "seen", "marks", "words", "other", "told", "place", "centres", "about", "language"]
+
+
+def typed(**more: str | tuple[str, ...]) -> Typed:
+    return Typed(LEAST | {name: value if isinstance(value, tuple) else (value,) for name, value in more.items()})
+
+
+@pytest.mark.parametrize(
+    ("more", "slugs"),
+    [
+        ({}, [*ALWAYS, "contact"]),
+        ({"role": "representative"}, ["who", "relation", *ALWAYS[1:], "contact"]),
+        ({"role": "third_party"}, [*ALWAYS, "contact"]),
+        ({"division": "jeonnam-gwangju"}, [*ALWAYS[:9], "district", *ALWAYS[9:], "contact"]),
+        ({"division": "busan"}, [*ALWAYS, "contact"]),
+        ({"contact_channels": "message_here"}, [*ALWAYS, "contact"]),
+        ({"contact_channels": ("message_here", "email")}, [*ALWAYS, "contact", "reach", "safe"]),
+    ],
+)
+def test_only_what_applies_is_asked_and_the_way_is_the_same_forth_and_back(
+    more: dict[str, Any], slugs: list[str]
+) -> None:
+    answers = typed(**more)
+    assert [one.slug for one in steps.way(answers)] == slugs
+    walked = [slugs[0]]
+    while walked[-1] != steps.CHECK:
+        walked.append(steps.after(walked[-1], answers))
+    assert walked == [*slugs, steps.CHECK]
+    back: list[str | None] = [steps.CHECK]
+    while back[-1] is not None:
+        back.append(steps.before(back[-1], answers))
+    assert back == [*reversed(walked), None]
+
+
+def test_two_steps_must_be_answered_and_no_other() -> None:
+    assert steps.open_step(Typed()) == "who"
+    assert steps.open_step(Typed({"role": ("victim",)})) == "what"
+    assert steps.open_step(typed()) is None
+    assert [one.slug for one in steps.STEPS if one.required] == ["who", "what"]
+
+
+def test_every_control_is_on_one_page_has_a_label_and_a_place() -> None:
+    controls = [control for one in steps.STEPS for control in one.controls]
+    assert len(controls) == len(set(controls))
+    assert set(wording.LABELS) == set(controls)
+    assert {steps.place_of(control) for control in controls} == {one.slug for one in steps.STEPS}
+    assert steps.place_of("consents") == steps.place_of("word") == steps.CHECK
+    assert set(summary.TABLES) < set(controls)
+
+
+def test_every_step_says_for_every_role_what_it_asks_and_why() -> None:
+    for one in steps.STEPS:
+        for role in Role:
+            assert all(wording.asked(one.slug, role))
+    told = {role: wording.asked("what", role).title for role in Role}
+    assert len(set(told.values())) == 3
+    assert wording.note("relation", Role.REPRESENTATIVE) == wording.SAFE_TO_SPEAK
+    assert (wording.note("what", Role.THIRD_PARTY), wording.note("what", Role.VICTIM)) == (wording.A_TIP, "")
+    assert wording.role_of("") is wording.role_of("nobody") is Role.VICTIM
+
+
+def test_a_page_replaces_its_own_answers_and_touches_no_other() -> None:
+    known = typed(threatened="yes", narrative="kept")
+    sent = Typed({"money_demanded": ("no",), "threat_deadline": ("",), "narrative": ("smuggled",), "go": ("next",)})
+    assert steps.taken(known, "urgent", sent) == typed(narrative="kept", money_demanded="no")
+
+
+def test_what_no_longer_applies_does_not_count() -> None:
+    answers = typed(relation="spouse", phone="010", district="12210", consents="personal", nonsense="x", narrative="")
+    assert steps.counting(answers) == typed(consents="personal")
+
+
+def test_not_knowing_is_an_answer_and_makes_no_statement() -> None:
+    unknown = dict.fromkeys((*summary.WITH_UNKNOWN, "threatened", "victim_knows", "may_say"), "unknown")
+    answers = typed(role="representative", **unknown)
+    raw, problems = form.submission_of(answers, "ko")
+    report = Submission.model_validate_json(orjson.dumps(raw))
+    assert problems == []
+    assert (report.threatened, report.on_behalf, report.contact.may_say) == (None, None, None)
+    assert (report.age_band, report.gender) == (AgeBand.UNKNOWN, Gender.UNKNOWN)
+    assert (report.relationship, report.platform_kind) == (Relationship.UNKNOWN, PlatformKind.UNKNOWN)
+    options = {name: [*form.options(table, str), ("unknown", "?")] for name, table in summary.TABLES.items()}
+    said = {line.control: line.answers for one in summary.sections(answers, options) for line in one.lines}
+    assert said["age_band"] == ("?",)
+    assert said["narrative"] == ()
+
+
+def test_the_summary_shows_labels_lines_and_nothing_unknown_to_us() -> None:
+    answers = typed(marks="ab\ncd", threat_deadline="2026-11-25T21:00", harm_types=("other", "made-up"))
+    options = {name: form.options(table, str.upper) for name, table in summary.TABLES.items()}
+    shown = {line.control: line.answers for one in summary.sections(answers, options) for line in one.lines}
+    assert shown["marks"] == ("ab", "cd")
+    assert shown["threat_deadline"] == ("2026-11-25 21:00",)
+    assert shown["harm_types"] == ("SOMETHING ELSE, OR I AM NOT SURE",)
+    answered = {one.slug for one in summary.sections(answers, options) if one.answered}
+    assert answered == {"who", "what", "urgent", "marks"}
+
+
+@pytest.mark.parametrize(
+    ("more", "slugs"),
+    [
+        ({}, []),
+        ({"harm_types": "distribution_threat"}, ["money"]),
+        ({"threatened": "yes"}, ["money"]),
+        ({"threat_deadline": "2026-11-25T21:00"}, ["money"]),
+        ({"threatened": "unknown", "still_spreading": "no"}, []),
+        ({"still_spreading": "yes", "harm_types": "synthesis"}, ["links", "pictures"]),
+        ({"age_band": "under_14"}, ["younger"]),
+        ({"age_band": "14_18", "role": "third_party"}, []),
+    ],
+)
+def test_advice_fits_what_was_answered(more: dict[str, Any], slugs: list[str]) -> None:
+    assert [slug for slug, _ in notes.fitting(typed(**more))] == slugs
+
+
+def test_every_page_of_advice_is_linked_from_the_start() -> None:
+    assert [slug for slug, _ in notes.FOR_ALL] == list(notes.NOTES)
+    assert all(part.items for note in notes.NOTES.values() for part in note.parts)
+
+
+def test_fingerprints_are_told_apart_by_line() -> None:
+    raw, _ = form.submission_of(typed(marks=f"{'AB' * 32}\n\n pdq:{'cd' * 32} \n"), "ko")
+    assert (raw["fingerprints"], raw["picture_hashes"]) == (["AB" * 32], ["cd" * 32])
+    wrong = form.problems_of([("fingerprints.0", "wrong_form"), ("picture_hashes.1", "wrong_form")])
+    assert [problem.control for problem in wrong] == ["marks"]
+
+
+def test_the_chosen_language_wins_over_the_pages_own() -> None:
+    assert form.submission_of(typed(language="vi"), "ko")[0]["language"] == "vi"
+    assert form.submission_of(typed(), "en")[0]["language"] == "en"
+    assert len(words.TONGUES) == 13
