@@ -13,13 +13,14 @@ from fastapi import FastAPI
 
 from services.routing import tables
 from services.routing.api import api_router
+from services.routing.handlers.closing import Closing
 from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.keeping import Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.recounting import Recounter
-from services.routing.handlers.worker import Closing, Places, Worker
+from services.routing.handlers.worker import Places, Worker
 from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Board, Picture
@@ -142,6 +143,15 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
     streams = Streams()
+    keeper = Keeper(
+        worker,
+        ledger,
+        store,
+        snapshots,
+        clock,
+        remembered=settings.remembered,
+        snapshot_every_s=settings.snapshot_every_s,
+    )
     return Routing(
         app=application(
             settings,
@@ -168,16 +178,8 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
             partitions=bus_settings.topic_partitions,
         ),
         closing=Closing(worker, clock, settings.closing_every_s),
-        keeper=Keeper(
-            worker,
-            ledger,
-            store,
-            snapshots,
-            clock,
-            remembered=settings.remembered,
-            snapshot_every_s=settings.snapshot_every_s,
-        ),
-        recounter=Recounter(worker, ledger, recount, snapshots, clock, every_s=settings.recount_every_s),
+        keeper=keeper,
+        recounter=Recounter(worker, ledger, recount, keeper, clock, every_s=settings.recount_every_s),
         identity=identity,
         sees=sees,
         streams=streams,

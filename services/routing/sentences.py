@@ -100,6 +100,7 @@ VERSION: Final = gettext_noop("Rule %(rule)s, tables of %(tables)s")
 
 MOVED: Final = {
     CauseKind.CASE_EVENT: gettext_noop("%(left)s and %(chosen)s agreed to hand it on."),
+    CauseKind.REPORT: gettext_noop("The reporter added that they do not want %(left)s."),
     CauseKind.CENTER_CLOSED: gettext_noop("%(left)s closed before anybody there had answered."),
 }
 """Why an owner changed; the decision then says why it became this one."""

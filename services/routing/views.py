@@ -106,8 +106,9 @@ def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables]
 
 
 def involved(entries: Sequence[Entry]) -> frozenset[str]:
-    """The centres a report concerns: every owner it had, and the home of its place unless the reporter declined it."""
+    """The centres a report concerns: its owner; its former owners and its home unless the reporter declined them."""
     homes = {entry.event.get("decision", {}).get("home_center_id") for entry in entries}
     # Also where it was declined once only: whoever harmed the reporter may work there.
     declined = {center for entry in entries for center in entry.event.get("facts", {}).get("declined_centers", ())}
-    return frozenset({entry.center_id for entry in entries} | homes - declined - {None})
+    concerned = {entry.center_id for entry in entries} | homes
+    return frozenset(concerned - declined - {None} | {entries[-1].center_id})

@@ -3,6 +3,7 @@
 Behind the hot path. While the store is away nothing is forgotten and no snapshot is written; deciding goes on.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
@@ -34,6 +35,9 @@ class SnapshotWriter(Protocol):
     async def save(self, snapshot: Snapshot) -> None:
         """Write it down; one further on in the log stays."""
 
+    async def drop(self, partition: int) -> None:
+        """Forget the snapshot of a partition."""
+
 
 class Keeper:
     """Looks after the memory of every partition this worker decides for."""
@@ -59,6 +63,7 @@ class Keeper:
         self._every_s = snapshot_every_s
         self._taken: dict[int, Snapshot] = {}
         """Taken and not yet written: the copy does not reach so far."""
+        self._writing = asyncio.Lock()
         self._written: dict[int, tuple[int, float]] = {}
         """By partition: the position last written, and when."""
 
@@ -98,10 +103,18 @@ class Keeper:
 
     async def _write(self, partition: int, upto: int) -> None:
         """A snapshot may only be read back where the copy holds every record it stands for."""
-        snapshot = self._taken.get(partition)
-        if snapshot is None or upto < snapshot.position or self._worker.surging():
-            return
-        await self._snapshots.save(snapshot)
-        del self._taken[partition]
-        self._written[partition] = (snapshot.position, self._clock.monotonic())
+        async with self._writing:
+            snapshot = self._taken.get(partition)
+            if snapshot is None or upto < snapshot.position or self._worker.surging():
+                return
+            await self._snapshots.save(snapshot)
+            del self._taken[partition]
+            self._written[partition] = (snapshot.position, self._clock.monotonic())
         measures.SNAPSHOTS.inc()
+
+    async def drop(self, partition: int) -> None:
+        """Forget the snapshot of a partition, written or not: what it was taken of was wrong."""
+        async with self._writing:
+            self._taken.pop(partition, None)
+            self._written.pop(partition, None)
+            await self._snapshots.drop(partition)

@@ -9,7 +9,7 @@ the one we know, and the process ends. Without this comparison the prototype los
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Final, Protocol
 
 from services.routing import measures
@@ -91,16 +91,27 @@ class Ledger:
     async def take_over(self, partitions: Iterable[int]) -> None:
         """Know what the log holds of these partitions: go on from memory, a snapshot, or the very start."""
         wanted = sorted(partitions)
-        new = [partition for partition in wanted if partition not in self.states]
-        self.states.update(zip(new, await asyncio.gather(*map(self._begun, new)), strict=True))
-        await self.read_on(wanted)
-        await self._read_acknowledgements(wanted)
+        async with AsyncExitStack() as held:
+            # Nobody may forget, move or count in between: what is read rests on what is known before it.
+            for partition in wanted:
+                await held.enter_async_context(self.locks[partition])
+            new = [partition for partition in wanted if partition not in self.states]
+            self.states.update(zip(new, await asyncio.gather(*map(self._begun, new)), strict=True))
+            await self.read_on(wanted)
+            await self._read_acknowledgements(wanted)
 
     async def rebuild(self, partition: int) -> None:
-        """Read a partition from its first record on, as if nothing were known of it. The caller holds its lock."""
-        self.states[partition] = PartitionState()
-        await self.read_on([partition])
-        await self._read_acknowledgements([partition])
+        """Read a partition from its first record on, as if nothing were known of it. The caller holds its lock.
+
+        All of it or nothing: half a state would refuse what it does not know.
+        """
+        before, self.states[partition] = self.state(partition), PartitionState()
+        try:
+            await self.read_on([partition])
+            await self._read_acknowledgements([partition])
+        except BaseException:
+            self.states[partition] = before
+            raise
 
     async def recall(self, partition: int, report_ids: Iterable[str]) -> None:
         """Remember reports again that memory has let go of; nothing happens to those it holds or nobody knows."""
@@ -119,7 +130,7 @@ class Ledger:
                     _log.error("routing.snapshot_unfit", partition=partition, why=why)
                     await self._snapshots.drop(partition)
         except (TransientError, TimeoutError, ValueError) as error:
-            # The store is no condition for deciding: the log alone is enough.
+            # The store is no condition for deciding: the log alone is enough. The next snapshot replaces a damaged one.
             _log.warning("routing.snapshot_not_read", partition=partition, error=str(error)[:200])
         return PartitionState()
 

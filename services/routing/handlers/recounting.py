@@ -27,7 +27,7 @@ _LOOK_EVERY_S: Final = 0.1
 
 
 class Droppable(Protocol):
-    """``services.routing.store.SnapshotStore``, as far as recounting needs it."""
+    """``services.routing.handlers.keeping.Keeper``, as far as recounting needs it."""
 
     async def drop(self, partition: int) -> None:
         """Forget the snapshot of a partition."""
@@ -63,6 +63,7 @@ class Recounter:
             found = await self._recount(partition)
             if found:
                 wrong += len(found)
+                measures.RECOUNT_DIFFERENCE.set(wrong)
                 shown = {center: [list(known), list(counted)] for center, (known, counted) in found.items()}
                 _log.error("routing.sums_wrong", partition=partition, known_and_counted=shown)
                 await self._begin_anew(partition)
@@ -92,9 +93,13 @@ class Recounter:
             await self._clock.sleep(_LOOK_EVERY_S)
 
     async def _begin_anew(self, partition: int) -> None:
-        try:
-            await self._snapshots.drop(partition)
-        except TransientError as error:
-            _log.warning("routing.snapshot_not_dropped", partition=partition, error=str(error))
         async with self._ledger.locks[partition]:
-            await self._ledger.rebuild(partition)
+            try:
+                await self._ledger.rebuild(partition)
+            except TransientError as error:
+                # What was known is kept, wrong as it is, and looked at again: half a state would be worse.
+                _log.warning("routing.not_rebuilt", partition=partition, error=str(error))
+            try:
+                await self._snapshots.drop(partition)
+            except TransientError as error:
+                _log.warning("routing.snapshot_not_dropped", partition=partition, error=str(error))

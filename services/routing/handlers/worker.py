@@ -15,7 +15,8 @@ from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
 from services.routing.policy.known import cases_ahead_of, may_be_forgotten
-from services.routing.policy.stream import Moment, Outcome, decide, moves
+from services.routing.policy.outcome import Moment, Outcome
+from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
@@ -148,7 +149,7 @@ class Worker:
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
             await self._ledger.read_on([partition])
-        owners = await self._linked_owners(incoming)
+        owners = await self._linked_owners(partition, incoming)
         rejected: list[Rejected] = []
         waiting = list(range(len(batch)))
         while waiting:
@@ -162,9 +163,10 @@ class Worker:
             rejected += [Rejected(batch[now[place]], reason, detail) for place, reason, detail in outcome.refused]
             _count(outcome)
             waiting = [now[place] for place in outcome.deferred] + waiting[len(now) :]
+        refused = {id(one.received) for one in rejected}
         for received in batch:
             if received.topic == CASES.name:
-                if isinstance(received.event, CaseAcknowledged):
+                if isinstance(received.event, CaseAcknowledged) and id(received) not in refused:
                     state.acknowledge(received.event)
                 state.cases_position = max(state.cases_position, received.offset + 1)
         return rejected
@@ -207,7 +209,7 @@ class Worker:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
         return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
-    async def _linked_owners(self, incoming: Sequence[Incoming]) -> Mapping[str, str]:
+    async def _linked_owners(self, partition: int, incoming: Sequence[Incoming]) -> Mapping[str, str]:
         """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
 
         The copy may lag or be away. The report is then decided without the link: a linked report apart is a nuisance,
@@ -223,7 +225,8 @@ class Worker:
             return {}
         found = {}
         for other in linked:
-            for state in self._ledger.states.values():
+            # Not from partitions given away: whoever has them may have moved the report since.
+            for state in (*self.owned().values(), self._ledger.state(partition)):
                 if (standing := state.standings.get(other)) is not None:
                     found[other] = standing.center_id
         if missing := sorted(linked - set(found)):
@@ -233,24 +236,6 @@ class Worker:
             except (TransientError, TimeoutError) as error:
                 _log.warning("routing.linked_not_found", reports=len(missing), error=type(error).__name__)
         return found
-
-
-class Closing:
-    """Asks the worker again and again whether closed centres still own something."""
-
-    def __init__(self, worker: Worker, clock: Clock, every_s: float) -> None:
-        self._worker = worker
-        self._clock = clock
-        self._every_s = every_s
-
-    async def run(self) -> None:
-        """Until cancelled. What could not be published is moved next time."""
-        while True:
-            await self._clock.sleep(self._every_s)
-            try:
-                await self._worker.move_from_closed()
-            except TransientError as error:
-                _log.warning("routing.closing_delayed", error=str(error))
 
 
 def _partitions(places: Places) -> frozenset[int]:

@@ -18,14 +18,18 @@ def rerouted(
     cause: Cause,
     now: datetime,
     *,
+    intake_version: int | None = None,
     tables: Tables = TABLES,
 ) -> ReportRerouted:
-    """A new owner, and with it a new ownership: the only record that makes one. ``tables`` are those it rests on."""
+    """A new owner, and with it a new ownership: the only record that makes one. ``tables`` are those it rests on.
+
+    ``intake_version`` is what it passes on at the same time; without one, the newest passed on before.
+    """
     return ReportRerouted(
         report_id=report_id,
         version=before.version + 1,
         ownership=before.ownership + 1,
-        intake_version=before.intake_version,
+        intake_version=intake_version or before.intake_version,
         cause=cause,
         decided_at=now,
         received_at=before.received_at,

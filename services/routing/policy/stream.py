@@ -5,20 +5,18 @@ not the intention, change the state. One batch holds at most one draft per repor
 intention that the first is accepted, and where it came second in the log the wrong one would follow it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import islice
+from typing import TypeGuard
 
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
 from services.routing.policy.known import unknown
+from services.routing.policy.outcome import Moment, Outcome
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
-from shared.centers import TABLES, Tables
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import (
@@ -39,28 +37,6 @@ _KINDS = {
     ReportMessageLeft.TYPE: UpdateKind.MESSAGE_LEFT,
     ReportReinstated.TYPE: UpdateKind.REINSTATED,
 }
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch comes to."""
-
-    drafts: list[Draft] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    deferred: list[int] = field(default_factory=list)
-    """Places of events that wait until the log holds what this batch says about their report."""
-    repeated: int = 0
-    """Events already acted on."""
-    void: Counter[str] = field(default_factory=Counter)
-    """Events that change nothing, by reason: made under an ownership that is over, or no longer fitting the report."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When a batch is decided, and by which tables; which row of them counts, the day of the report's receipt says."""
-
-    now: datetime
-    tables: Tables = TABLES
 
 
 def decide(
@@ -96,6 +72,15 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
 def _before_return(event: CaseEvent, standing: Standing) -> bool:
     """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
     return standing.waits_since is not None and event.at < standing.waits_since
+
+
+def _declines_the_owner(event: Later, standing: Standing) -> TypeGuard[ReportAmended]:
+    """Whether the reporter now says that they do not want the centre that has their open report."""
+    return (
+        isinstance(event, ReportAmended)
+        and standing.ended is None
+        and standing.center_id in event.facts.declined_centers
+    )
 
 
 class _Desk:
@@ -180,7 +165,28 @@ class _Desk:
             self.outcome.void["not_withdrawn"] += 1
         elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
-            self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
+            if _declines_the_owner(event, standing):
+                self._away_from_declined(event.report_id, standing, event, cause, one.traceparent)
+            else:
+                self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
+
+    def _away_from_declined(
+        self, report_id: str, standing: Standing, event: ReportAmended, cause: Cause, traceparent: str
+    ) -> None:
+        """A declined centre never, however far it has come with the case: whoever harmed them may work there."""
+        day, tables = seoul_day(standing.received_at), self._moment.tables
+        choice = choose(event.facts, self.board, day, linked=self._linked(event.facts), tables=tables)
+        moved = records.rerouted(
+            report_id,
+            standing,
+            choice,
+            event.facts,
+            cause,
+            self._moment.now,
+            intake_version=event.intake_version,
+            tables=tables,
+        )
+        self._publish(standing, moved, traceparent)
 
     def _passed_on(self, event: Later, standing: Standing, cause: Cause) -> RoutingEvent:
         """The record that passes it on. Only a reinstatement brings back what was withdrawn, never an amendment.

@@ -162,9 +162,8 @@ class PartitionState:
         if said is None:
             return False
         ownership, at = said
-        if ownership != standing.ownership:
-            return ownership > standing.ownership
-        return standing.waits_since is None or at >= standing.waits_since
+        # One of a later ownership counts once the log holds that ownership.
+        return ownership == standing.ownership and (standing.waits_since is None or at >= standing.waits_since)
 
     def _wait(self, report_id: str, standing: Standing) -> None:
         waiting = self.waiting.get(standing.center_id)

@@ -24,9 +24,12 @@ class WaitingList:
 
     def add(self, report_id: str, since: datetime, *, drill: bool) -> None:
         """It waits at this centre from now on; once more changes nothing but the time."""
+        known = report_id in self._since
         self._since[report_id] = since
         if drill:
             self._drills.add(report_id)
+        elif known:
+            self._known = None
         elif self._known is not None:
             oldest = self._known.since
             self._known = Waits(self._known.number + 1, since if oldest is None else min(oldest, since))

@@ -1,5 +1,6 @@
 """Snapshots of partitions' states: one head document each, and parts beside it that only the head makes count."""
 
+import struct
 from contextlib import suppress
 from typing import Any, Final
 
@@ -36,8 +37,9 @@ class SnapshotStore:
             for name, part in zip(names, parts, strict=True):
                 await self._parts.replace_one({"_id": name}, {"waiting": part}, upsert=True)
             await self._heads.replace_one({"_id": snapshot.partition, "$or": older}, head, upsert=True)
-            mine = {"$gte": f"{snapshot.partition:04d}:", "$lt": f"{snapshot.partition:04d};"}
-            await self._parts.delete_many({"_id": {**mine, "$nin": names}})
+            # Only those of before: whoever is further on may be writing its own at this moment.
+            older_parts = {"$gte": f"{snapshot.partition:04d}:", "$lt": _part(snapshot.partition, snapshot.position, 0)}
+            await self._parts.delete_many({"_id": older_parts})
 
     async def restore(self, partition: int) -> PartitionState | None:
         """The state as it was written last; none where there is none that today's rule can use.
@@ -46,7 +48,7 @@ class SnapshotStore:
         """
         with store_errors():
             head = await self._heads.find_one({"_id": partition})
-            if head is None or head["rule_version"] != RULE_VERSION:
+            if head is None or head.get("rule_version") != RULE_VERSION:
                 return None
             parts = []
             for number in range(head["parts"]):
@@ -54,7 +56,10 @@ class SnapshotStore:
                 if part is None:
                     raise ValueError(f"part {number} of the snapshot at {head['position']} is missing")
                 parts.append(part["waiting"])
-        return restored(head, parts)
+        try:
+            return restored(head, parts)
+        except (KeyError, TypeError, struct.error) as error:
+            raise ValueError(f"the snapshot at {head.get('position')} is damaged: {type(error).__name__}") from error
 
     async def drop(self, partition: int) -> None:
         """Forget the snapshot of a partition."""

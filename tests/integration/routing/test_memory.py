@@ -137,3 +137,21 @@ def test_a_million_waiting_reports_fit_into_documents_of_the_store() -> None:
     parts = parts_of(empty(1, waiting=250_000))
     assert len(parts) == 3
     assert max(len(piece) for part in parts for piece in part.values()) < 16_000_000
+
+
+async def test_parts_of_one_that_is_being_written_further_on_are_left_alone(store_settings: StoreSettings) -> None:
+    database = mongo.connect(store_settings, "routing")
+    store = SnapshotStore(database)
+    await database["snapshot_parts"].insert_one({"_id": f"0000:{9:016d}:0000", "waiting": {}})
+    await store.save(empty(5, waiting=1))
+    await store.save(empty(7, waiting=1))
+    assert {d["_id"] async for d in database["snapshot_parts"].find()} == {f"0000:{n:016d}:0000" for n in (7, 9)}
+
+
+async def test_a_part_that_was_cut_off_is_damage_and_no_crash(store_settings: StoreSettings) -> None:
+    database = mongo.connect(store_settings, "routing")
+    store = SnapshotStore(database)
+    await store.save(empty(5, waiting=3))
+    await database["snapshot_parts"].update_many({}, {"$set": {"waiting": {"busan": b"short"}}})
+    with pytest.raises(ValueError, match="damaged"):
+        await store.restore(0)

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from services.routing.model import Board, Incoming, Seat
-from services.routing.policy.stream import Moment
+from services.routing.policy.outcome import Moment
 from services.routing.projection import PartitionState
 from shared.centers import CENTER_IDS, TABLES, districts_of
 from shared.events.base import Event, event_id

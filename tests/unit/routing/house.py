@@ -10,7 +10,8 @@ from services.routing.handlers.copying import entry_of
 from services.routing.handlers.loads import LoadView
 from services.routing.live_stream import Streams
 from services.routing.main import application
-from services.routing.policy.stream import Outcome, moves
+from services.routing.policy.outcome import Outcome
+from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.settings import RoutingSettings
 from services.routing.store import Entry

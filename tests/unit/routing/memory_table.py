@@ -112,8 +112,13 @@ class Table:
             self._center(CenterState.CLOSED if name == "close_center" else CenterState.OPEN, now)
             await self.worker.move_from_closed()
         elif name == "ack_ahead":
-            # Of a report that will be routed next; the worker reads of it when it takes over, not before.
-            self._unread.add(self.append(self.case(len(self._intake) + 1, "acknowledge", now)))
+            # Of the report that is routed next, read at a take-over before that one, and perhaps kept in a snapshot.
+            self.append(self.case(len(self._intake) + 1, "acknowledge", now))
+            await self.step("take_back")
+            if self.dice.random() < 0.5:
+                await self.step("keep")
+                await self.step("restart")
+            await self.step("report")
         elif name == "ack_unread" and self._intake:
             self._unread.add(self.append(self.case(self.dice.choice(list(self._intake)), "acknowledge", now)))
         elif self._intake:

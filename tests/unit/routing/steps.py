@@ -3,7 +3,8 @@
 from typing import Any
 
 from services.routing.model import Incoming
-from services.routing.policy.stream import Outcome, decide
+from services.routing.policy.outcome import Outcome
+from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from services.routing.rendering import message_of
 from shared.events.base import Event

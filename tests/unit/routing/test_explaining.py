@@ -79,7 +79,7 @@ def test_every_code_has_its_words() -> None:
     assert set(words.VOIDS) == set(TransferVoid)
     assert set(sentences.UPDATED) == set(UpdateKind)
     assert set(sentences.ENDED) == set(EndReason)
-    assert set(sentences.MOVED) == set(CauseKind) - {CauseKind.REPORT}
+    assert set(sentences.MOVED) == set(CauseKind)
 
 
 def test_a_full_home_and_a_neighbour_are_said_with_the_figures_that_decided() -> None:

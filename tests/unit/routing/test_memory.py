@@ -16,9 +16,12 @@ from services.routing.handlers import recalling
 from services.routing.handlers.recounting import Recounter
 from services.routing.projection import PartitionState
 from services.routing.store import Copied
+from shared.errors import TransientError
 from tests.unit.routing.builders import NOW, report_id
 from tests.unit.routing.fake_log import received_record
 from tests.unit.routing.memory_table import STEPS, Table, real
+
+PLACES = frozenset({("reports", 0), ("cases", 0)})
 
 
 @settings(max_examples=150, deadline=None)
@@ -230,3 +233,49 @@ def test_marks_of_a_busy_report_do_not_pile_up() -> None:
         state.marks.append((number, report_id(1), number))
     state.forget(0, 10)
     assert len(state.marks) == 0
+
+
+async def test_nobody_forgets_or_moves_while_a_partition_is_taken_over() -> None:
+    table = await filled()
+    await table.worker.on_revoked(PLACES)
+    async with table.ledger.locks[0]:
+        again = asyncio.create_task(table.worker.on_assigned(PLACES))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not again.done(), "what somebody is in the middle of comes first"
+    await again
+    table.assert_true()
+
+
+async def test_a_partition_that_cannot_be_read_anew_is_kept_as_it_was() -> None:
+    table = await filled()
+    before = table.state
+    table.place.routings.read_failures = 1
+    with pytest.raises(TransientError):
+        async with table.ledger.locks[0]:
+            await table.ledger.rebuild(0)
+    assert table.state is before
+
+
+async def test_a_snapshot_of_wrong_sums_is_not_written_after_the_recount_dropped_it() -> None:
+    table = await filled()
+    center, tally = next(iter(real(table.state).items()))
+    table.state.tallies[center] = tally._replace(weighted=tally.weighted + 10)
+    await table.step("report")
+    await table.keeper.look()  # taken, and waits for the copy
+    recounter = Recounter(
+        table.worker, table.ledger, table.place.routings, table.keeper, table.place.clock, every_s=3600
+    )
+    assert await recounter.recount_all() == 1
+    table.place.copy.catch_up()
+    await table.keeper.look()
+    await table.start()
+    table.assert_true()
+
+
+async def test_a_refused_acknowledgement_answers_nobody() -> None:
+    table = await filled()
+    ahead = table.case(26, "acknowledge", table.place.clock.now()).model_copy(update={"ownership": 7})
+    (rejected,) = await table.send(ahead)
+    assert rejected.reason == "unknown_ownership"
+    assert table.state.is_waiting(report_id(26))

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from services.routing.policy.outcome import Moment
 from services.routing.policy.places import place_fault
-from services.routing.policy.stream import Moment, decide
+from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from shared.centers import TABLES
 from shared.events.reports import ReportAmended, ReportMessageLeft

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from services.routing.policy.stream import Outcome, moves
+from services.routing.policy.outcome import Outcome
+from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
 from shared.centers import CENTER_IDS
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
@@ -264,3 +265,33 @@ def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
 
 def test_nothing_moves_while_no_centre_is_closed() -> None:
     assert moves(routed(), board(), MOMENT, TRACE, limit=9) == []
+
+
+def declining(*centers: str, version: int = 2, **more: Any) -> ReportAmended:
+    return ReportAmended(
+        report_id=report_id(1),
+        intake_version=version,
+        amended_at=NOW,
+        facts=facts("busan", declined_centers=list(centers), **more),
+    )
+
+
+def test_who_is_declined_later_loses_the_report_at_once_acknowledged_or_not() -> None:
+    state = routed()
+    state.acknowledge(case(CaseAcknowledged))
+    (event,) = settle(state, run(state, declining("busan", "jeju")))
+    assert isinstance(event, ReportRerouted)
+    assert (event.version, event.ownership, event.intake_version) == (2, 2, 2)
+    assert (event.cause.kind, event.previous_center_id) == (CauseKind.REPORT, "busan")
+    assert event.decision.center_id not in {"busan", "jeju"}
+    assert event.facts.declined_centers == ("busan", "jeju")
+    assert run(state, declining("busan", "jeju")).repeated == 1
+
+
+def test_declining_another_centre_or_an_ended_report_moves_nothing() -> None:
+    state = routed()
+    (event,) = settle(state, run(state, declining("jeju")))
+    assert isinstance(event, ReportUpdated)
+    settle(state, run(state, ReportWithdrawn(report_id=report_id(1), intake_version=3, withdrawn_at=NOW)))
+    (event,) = settle(state, run(state, declining("busan", version=4)))
+    assert isinstance(event, ReportUpdated)

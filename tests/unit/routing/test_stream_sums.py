@@ -7,7 +7,8 @@ import pytest
 
 from services.routing.model import Board
 from services.routing.policy.known import cases_ahead_of
-from services.routing.policy.stream import Outcome, decide, moves
+from services.routing.policy.outcome import Outcome
+from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
