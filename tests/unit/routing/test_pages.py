@@ -210,3 +210,16 @@ def test_every_route_of_the_service_has_its_door() -> None:
 def create_app_alone() -> Any:
     settings = RoutingSettings()
     return create_app(service="routing", title="t", description="d", settings=settings, health=Health())
+
+
+async def test_a_former_owner_the_reporter_declines_later_reads_nothing_more() -> None:
+    state = PartitionState()
+    first = settle(state, run(state, received(1, "ulsan")))
+    assert (await House(first).get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
+    moved = settle(state, run(state, amended("ulsan", declined_centers=["ulsan"])))
+    assert isinstance(moved[0], ReportRerouted)
+    house = House([*first, *moved])
+    assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "ulsan", "lead")).status_code == 403
+    owner = moved[0].decision.center_id
+    page = await house.get(f"/decisions/{report_id(1)}?lang=en", owner)
+    assert "The reporter added that they do not want Ulsan" in page.text
