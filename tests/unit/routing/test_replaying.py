@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.routing.policy.assign import assign
-from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Span
+from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Side, Span
 from services.routing.policy.rules import RULES
 from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
@@ -17,6 +17,7 @@ from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRerouted, ReportRouted
+from shared.events.vocabulary import RoutingReason
 from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, received
 from tests.unit.routing.steps import accepted, run, settle
 
@@ -99,6 +100,16 @@ def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) 
     assert events[0].report_id in lines(found)[-1]
 
 
+def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
+    event = decisions()[0]
+    seats = event.decision.candidates
+    twice = (*seats, seats[-1])
+    (culprit,) = replayed([tampered(event, copy_central=True, center_id="jeju", candidates=twice)]).culprits
+    assert culprit.why == (
+        "center_id: jeju recorded, busan decided; copy_central: True recorded, False decided; candidates: 1 of them"
+    )
+
+
 def test_a_changed_load_is_found_where_it_would_have_changed_the_answer() -> None:
     event = next(event for event in decisions() if event.report_id.endswith("4"))
     assert event.decision.center_id == "busan"
@@ -113,6 +124,12 @@ def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
     assert [culprit.why for culprit in found.culprits] == ["cannot be decided again: KeyError"] * 2
 
 
+def test_what_another_rule_cannot_decide_is_named_with_its_place_in_the_log() -> None:
+    found = Replay(known={TABLES.version: replace(TABLES, centers={})}, rule=1)
+    found.take(decisions()[0], "routings/3/14")
+    assert [(culprit.place, culprit.version) for culprit in found.culprits] == [("routings/3/14", 1)]
+
+
 def test_at_most_twenty_culprits_are_kept_and_all_are_counted() -> None:
     found = replayed([tampered(decisions()[0], center_id="jeju")] * 50)
     assert (found.differences, len(found.culprits)) == (50, MOST_CULPRITS)
@@ -121,8 +138,10 @@ def test_at_most_twenty_culprits_are_kept_and_all_are_counted() -> None:
 
 def test_what_this_build_does_not_know_is_named_and_no_difference() -> None:
     event = decisions()[0]
-    found = replayed([tampered(event, rule_version=9), tampered(event, table_version="2031-01-01"), event])
-    assert found.not_comparable == {"rule 9": 1, "tables 2031-01-01": 1}
+    old, other = tampered(event, rule_version=9), tampered(event, table_version="2031-01-01")
+    found = replayed([old, other, old, event])
+    assert found.not_comparable == {"rule 9": 2, "tables 2031-01-01": 1}
+    assert found.decisions == {event.TYPE: 4}
     assert found.differences == 0
     assert "  not comparable, tables 2031-01-01: 1" in lines(found)
 
@@ -171,6 +190,22 @@ def test_another_rule_says_what_would_differ_by_centre_and_reason() -> None:
     assert any(line.startswith("  as recorded: 0.0 % at home") for line in said)
     assert any(line.startswith("  with rule 1: 100.0 % at home") for line in said)
     assert said[-1] == "failures: 0"
+
+
+def test_what_changes_is_counted_for_each_pair_of_centres_and_of_reasons() -> None:
+    event = under(2, facts("busan"), {"busan": 420, "ulsan": 380, "gyeongnam": 380, "jeju": 0})
+    found = replayed([event] * 3, rule=1)
+    assert found.centers == {("jeju", "busan"): 3}
+    assert found.reasons == {(event.decision.reason, RoutingReason.HOME): 3}
+
+
+def test_a_side_adds_up_how_busy_the_chosen_centres_were() -> None:
+    """440 and 100 of 450 are 97 and 22 percent, rounded down; how busy the others are does not count."""
+    side = Side()
+    for load in (440, 100):
+        decision = under(2, facts("busan"), full() | {"busan": load}).decision
+        side.take(decision.model_copy(update={"center_id": "busan", "over_capacity": True}))
+    assert side == Side(at_home=2, over_capacity=2, percents=97 + 22, highest=97)
 
 
 def test_the_same_rule_changes_nothing() -> None:

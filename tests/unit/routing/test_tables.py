@@ -11,6 +11,7 @@ from services.routing.distance import Distance
 from services.routing.handlers.copying import entry_of
 from services.routing.handlers.loads import LoadView
 from services.routing.policy.assign import assign
+from services.routing.policy.reach import origin_of
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
@@ -18,6 +19,7 @@ from services.routing.story import story_of
 from services.routing.views import history_of
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError
+from shared.events.vocabulary import RoutingReason
 from tests.support.tables import center_row, home_row, joined, write
 from tests.unit.routing.builders import DAY, MOMENT, board, facts, full, incoming, received
 from tests.unit.routing.steps import settle
@@ -89,3 +91,12 @@ def test_a_decision_is_shown_and_judged_by_the_tables_it_names(tmp_path: Path) -
         assert story.answer.decision is not None
         chosen = story.answer.decision.lines[0]
         assert (chosen.candidate.center_id, chosen.distance) == ("ulsan", words.DISTANCES[Distance(distance)])
+
+
+def test_the_rings_of_a_place_with_two_homes_are_those_of_the_tables_given() -> None:
+    islands = replace(TABLES, centers={c: replace(center, land=()) for c, center in TABLES.centers.items()})
+    by_land = origin_of("jeonnam-gwangju", None, DAY, TABLES)
+    alone = origin_of("jeonnam-gwangju", None, DAY, islands)
+    assert by_land.reason is alone.reason is RoutingReason.NO_HOME_DISTRICT_UNKNOWN
+    assert by_land.rings[0] == alone.rings[0] != ()
+    assert (by_land.rings[1] != (), alone.rings[1]) == (True, ())
