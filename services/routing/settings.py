@@ -22,7 +22,7 @@ class RoutingSettings(ServiceSettings):
     """How often a worker tells the others its sums when they have changed."""
     closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
     """How often a worker looks for what closed centres still own."""
-    remembered: int = Field(default=20_000, ge=1, le=10_000_000, examples=[20000])
+    remembered: int = Field(default=4_000, ge=1, le=10_000_000, examples=[4000])
     """Reports one worker keeps in memory; older ones are looked up in the store when something happens to them."""
     snapshot_every_s: float = Field(default=30.0, gt=0, le=3600, examples=[30])
     """How often the state of a partition is written down, so that a restart reads only what came after."""

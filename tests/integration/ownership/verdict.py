@@ -133,13 +133,21 @@ def _causes(told: Sequence[tuple[Line, Stand]], cases: Sequence[Line]) -> list[s
     return found + [f"event {ident} acted on {n} times" for ident, n in times.items() if n > 1]
 
 
+def _told_as(line: Line) -> str:
+    """What a record passes on: an addition that declines the owner is passed on by moving the report, and only that."""
+    declined = line.body.get("facts", {}).get("declined_centers", ())
+    if what(line) == "report.rerouted.v1" and line.body["previous_center_id"] in declined:
+        return "amended"
+    return what(line)
+
+
 def _passed_on(told: Sequence[tuple[Line, Stand]], reports: Sequence[Line]) -> list[str]:
     """What intake told is passed on once, in order, as what it is."""
     first: dict[int, Line] = {}
     for line in reports:
         first.setdefault(line.body["intake_version"], line)
     wanted = [FROM_INTAKE[first[number].type] for number in sorted(first)]
-    passed = [what(line) for line, _ in told if line.body["cause"]["kind"] == "report"]
+    passed = [_told_as(line) for line, _ in told if line.body["cause"]["kind"] == "report"]
     return [] if passed == wanted else [f"intake told {wanted}, passed on was {passed}"]
 
 
