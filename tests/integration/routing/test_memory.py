@@ -9,7 +9,6 @@ from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection.snapshot import Snapshot, parts_of
 from services.routing.store import Copied, DecisionStore, SnapshotStore
 from shared import mongo
-from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.errors import FatalError
 from shared.settings import BusSettings, StoreSettings
@@ -18,15 +17,6 @@ from tests.integration.routing.verifier import Audit, verify
 from tests.unit.routing.builders import NOW, report_id
 
 TINY = {"ROUTING_REMEMBERED": "6", "ROUTING_SNAPSHOT_EVERY_S": "0.2", "ROUTING_RECOUNT_EVERY_S": "1"}
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    made = Publisher(bus_settings)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture

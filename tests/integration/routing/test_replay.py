@@ -12,7 +12,6 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.centers import TABLE_VERSION
 from shared.events.vocabulary import CenterState
@@ -22,15 +21,6 @@ from tests.integration.routing.test_service import settled
 from tests.support.tables import center_row, joined, write
 
 Start = Callable[..., Process]
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    made = Publisher(bus_settings)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture

@@ -9,21 +9,11 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.events.vocabulary import CenterState
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces, until
 from tests.integration.routing.verifier import Audit, verify
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    made = Publisher(bus_settings)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture
