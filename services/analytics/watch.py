@@ -13,7 +13,7 @@ from shared import log
 from shared.bus.records import RawRecord, receive
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
-from shared.events.base import header_map
+from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
 

@@ -10,7 +10,8 @@ import orjson
 
 from services.routing.model import Draft, FirstRouting, Seat
 from services.routing.policy.rules import RULE_VERSION
-from shared.events.base import CONTENT_TYPE, encode, event_id, iso
+from shared.events.base import encode
+from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import PassedOver
@@ -75,8 +76,8 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
 
 
-_known: dict[str, tuple[Seat, str]] = {}
-"""Of each centre the seat rendered last."""
+_known: dict[str, tuple[Seat, dict[PassedOver, str]]] = {}
+"""Of each centre the seat rendered last, with each word it was rendered with."""
 
 
 def _candidates(candidates: Sequence[tuple[Seat, PassedOver]]) -> str:
@@ -89,8 +90,11 @@ def _candidates(candidates: Sequence[tuple[Seat, PassedOver]]) -> str:
     for seat, why in candidates:
         known = _known.get(seat.center_id)
         if known is None or known[0] is not seat:
-            known = _known[seat.center_id] = (seat, _SEAT % seat)
-        rows.append(known[1] + why)
+            known = _known[seat.center_id] = (seat, {})
+        row = known[1].get(why)
+        if row is None:
+            row = known[1][why] = _SEAT % seat + why
+        rows.append(row)
     return '"},'.join(rows) + '"}' if rows else ""
 
 

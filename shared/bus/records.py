@@ -7,8 +7,9 @@ from typing import NamedTuple
 from aiokafka import ConsumerRecord
 
 from shared.errors import PermanentError, UnknownTypeError
-from shared.events.base import Envelope, Event
+from shared.events.base import Event
 from shared.events.catalog import parse_event
+from shared.events.envelope import Envelope
 
 Headers = Sequence[tuple[str, bytes | None]]
 

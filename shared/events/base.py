@@ -5,33 +5,18 @@ travel as ``ce_*`` headers, the body is JSON. A body carries what readers need; 
 envelope's. Readers ignore fields they do not know; a type or version they do not know stops the partition.
 """
 
-import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from hashlib import sha1
-from typing import Annotated, ClassVar, NamedTuple
+from datetime import datetime
+from typing import Annotated, ClassVar
 
-import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
-CONTENT_TYPE = "application/json"
-_WITH_MICROSECONDS = len(b'"2026-11-24T03:12:07.502000Z"')
-_IDS = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum")
+from shared.events.envelope import CONTENT_TYPE, event_id, iso
 
 ReportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 CenterId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,30}$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 StaffRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Version = Annotated[int, Field(ge=1)]
-
-
-def iso(moment: datetime) -> str:
-    """How a moment stands in events: UTC, cut to milliseconds."""
-    # What is UTC already, orjson writes in a third of the time; with whole seconds it leaves the fraction out.
-    text = orjson.dumps(moment, option=orjson.OPT_UTC_Z)
-    if len(text) == _WITH_MICROSECONDS and text.endswith(b'Z"'):
-        return f"{text[1:24].decode()}Z"
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Moment = Annotated[AwareDatetime, PlainSerializer(iso, return_type=str, when_used="json")]
@@ -71,17 +56,6 @@ class ReportEvent(Event):
         return self.report_id
 
 
-class Envelope(NamedTuple):
-    """The CloudEvents attributes of one record. Light: one is made for every record read."""
-
-    id: str
-    source: str
-    type: str
-    time: datetime
-    """Aware."""
-    traceparent: str
-
-
 class Record(Model):
     """What goes to Kafka, ready made: store it in an outbox as it is, publish it as it is."""
 
@@ -89,14 +63,6 @@ class Record(Model):
     key: str
     headers: tuple[tuple[str, bytes], ...]
     value: bytes
-
-
-def event_id(source: str, event_type: str, key: str, sequence: int) -> str:
-    """The id of an event: the same fact told twice has the same id, so readers and people can see it is one."""
-    # uuid.uuid5 by hand: building a UUID object to print it takes three times as long, for every event there is.
-    digest = sha1(_IDS.bytes + f"{source}|{event_type}|{key}|{sequence}".encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) & 3]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Record:
@@ -118,9 +84,3 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
         headers=tuple((name, value.encode()) for name, value in headers.items()),
         value=event.model_dump_json(exclude_none=True).encode(),
     )
-
-
-def header_map(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
-    """Headers by lower-case name; the first of a name counts, empty ones are left out."""
-    # Backwards, so that the first of a name is the last one written; a loop of setdefault takes twice as long.
-    return {name.lower(): value for name, value in reversed(headers) if value is not None}

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events import alerts, cases, centers, loads, reports, routings
-from shared.events.base import CONTENT_TYPE, Envelope, Event, Moment, header_map
+from shared.events.base import Event, Moment
+from shared.events.envelope import CONTENT_TYPE, Envelope, header_map
 
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     cls.TYPE: cls

@@ -9,8 +9,8 @@ from services.notify.policy import Rules
 from services.notify.projection.timeline import in_order, noted, offer_died
 from services.notify.rendering import alias
 from shared.errors import FatalError
-from shared.events.base import event_id
 from shared.events.cases import CaseTransferAccepted
+from shared.events.envelope import event_id
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
 

@@ -7,7 +7,7 @@ from typing import Final
 from services.routing.policy.replaying import Decided, Replay, Span
 from shared.bus.records import RawRecord, receive
 from shared.errors import PermanentError, UnknownTypeError
-from shared.events.base import header_map
+from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.follow import PartitionReader
 

@@ -172,6 +172,8 @@ def nearest_host(q: Question, answers: Answers, *, at_most: int | None = None) -
 
     ``at_most`` is the utilisation, with the guest, that a host may come to.
     """
+    if None not in answers.values():
+        return None
     weight, board, declined = q.case.weight, q.board, q.declined
     for number, ring in enumerate(q.origin.rings):
         hosts = [

@@ -118,23 +118,17 @@ class _Desk:
             return
         if self._refuse_place(index, event.facts):
             return
-        choice = choose(
-            event.facts,
-            self.board,
-            seoul_day(event.received_at),
-            linked=self._linked(event.facts),
-            tables=self._moment.tables,
-        )
+        tables, facts = self._moment.tables, event.facts
+        choice = choose(facts, self.board, seoul_day(event.received_at), linked=self._linked(facts), tables=tables)
         standing = first_standing(
             choice.center_id,
             choice.home_center_id,
             event.intake_version,
-            event.facts,
+            facts,
             event.received_at,
             right_of_return=choice.right_of_return,
         )
-        version = self._moment.tables.version
-        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts, version)
+        body = FirstRouting(event, one.event_id, choice, self._moment.now, standing.facts, tables.version)
         self._write(event.report_id, None, standing, body, one.traceparent)
 
     def _refuse_place(self, index: int, facts: ReportFacts) -> bool:

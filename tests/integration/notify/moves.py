@@ -3,8 +3,8 @@
 from typing import Any
 
 from services.notify.model import Case
-from shared.events.base import event_id
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
+from shared.events.envelope import event_id
 from shared.topics import CASES
 from tests.integration.notify.conftest import Bench, eventually, log_of
 from tests.unit.notify.samples import event, report_id

@@ -12,7 +12,7 @@ from services.notify.store.cases import CaseStore
 from services.notify.store.centers import DeadStore
 from shared.bus.consumer import Received
 from shared.clock import SystemClock
-from shared.events.base import Envelope
+from shared.events.envelope import Envelope
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.unit.notify.samples import TRACE, event, report_id, stream

@@ -57,6 +57,8 @@ class Process:
     ) -> None:
         """``module`` is what is run, with its arguments; ``env`` are settings beyond the usual ones."""
         self.port = free_port()
+        self.sources = ROOT
+        """The folder it is run from."""
         self._log = log
         self._module = module
         self._env = {
@@ -76,7 +78,9 @@ class Process:
 
     def start(self) -> None:
         # It ends with this process, however that ends.
-        self.child = processes.start([sys.executable, "-m", *self._module], log=self._log, env=self._env, cwd=ROOT)
+        self.child = processes.start(
+            [sys.executable, "-m", *self._module], log=self._log, env=self._env, cwd=self.sources
+        )
 
     def ended(self) -> int | None:
         return self.child.poll() if self.child is not None else None

@@ -21,7 +21,7 @@ from services.analytics.store.publications import Basis, Publications
 from shared.bus.records import Received
 from shared.clock import ManualClock
 from shared.errors import FatalError
-from shared.events.base import Envelope
+from shared.events.envelope import Envelope
 from shared.web.app import Problem
 from shared.web.language import Language
 from shared.web.pages import Pages

@@ -7,7 +7,8 @@ from services.intake.handlers import HOLES, StatusFollower
 from services.intake.model.report import Progress
 from services.intake.store.reports import Fold, Reports
 from shared.bus.consumer import Received
-from shared.events.base import Envelope, Event
+from shared.events.base import Event
+from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
 from shared.events.vocabulary import EndReason
 from tests.unit.intake.test_projection import REPORT, rerouted, routed

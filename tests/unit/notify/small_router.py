@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from services.notify.projection import RoutingEvent
-from shared.events.base import event_id
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
+from shared.events.envelope import event_id
 from tests.unit.notify.samples import event
 
 CENTRES = ("gwangju", "busan", "jeju")

@@ -9,7 +9,8 @@ from services.routing.model import Board, Incoming, Seat
 from services.routing.policy.outcome import Moment
 from services.routing.projection import PartitionState
 from shared.centers import CENTER_IDS, TABLES, districts_of
-from shared.events.base import Event, event_id
+from shared.events.base import Event
+from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.vocabulary import CenterState
 

@@ -51,6 +51,7 @@ def takes(seat: Seat, facts: ReportFacts, load: int, guests: int) -> bool:
     weight = weight_of(facts)
     return (
         seat.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
+        and seat.capacity > 0  # without anybody nothing can be carried, not even a drill
         and (seat.load + weight) * 100 <= load * seat.capacity
         and (seat.guests + weight) * 100 <= guests * seat.capacity
         and (not is_severe(facts) or seat.severe + 1 <= seat.severe_cap)

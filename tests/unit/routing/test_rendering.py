@@ -10,8 +10,9 @@ from services.routing.policy.assign import choose, decision_of, replay, seoul_da
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
 from services.routing.rendering import facts_json, message_of
-from shared.events.base import encode, event_id
+from shared.events.base import encode
 from shared.events.catalog import parse_event
+from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind

@@ -1,0 +1,50 @@
+"""The CloudEvents attributes of a record: how they are made, and how they are found again.
+
+No models, because every record pays for it; compiled where speed counts (``deploy.compiling``).
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import sha1
+from typing import Final, NamedTuple
+
+import orjson
+
+CONTENT_TYPE: Final = "application/json"
+_WITH_MICROSECONDS: Final = len(b'"2026-11-24T03:12:07.502000Z"')
+_IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "events.ieum").bytes
+
+
+class Envelope(NamedTuple):
+    """The CloudEvents attributes of one record. Light: one is made for every record read."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    """Aware."""
+    traceparent: str
+
+
+def iso(moment: datetime) -> str:
+    """How a moment stands in events: UTC, cut to milliseconds."""
+    # What is UTC already, orjson writes in a third of the time; with whole seconds it leaves the fraction out.
+    text = orjson.dumps(moment, option=orjson.OPT_UTC_Z)
+    if len(text) == _WITH_MICROSECONDS and text.endswith(b'Z"'):
+        return f"{text[1:24].decode()}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def event_id(source: str, event_type: str, key: str, sequence: int) -> str:
+    """The id of an event: the same fact told twice has the same id, so readers and people can see it is one."""
+    # uuid.uuid5 by hand: building a UUID object to print it takes three times as long, for every event there is.
+    digest = sha1(_IDS + f"{source}|{event_type}|{key}|{sequence}".encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def header_map(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:
+    """Headers by lower-case name; the first of a name counts, empty ones are left out."""
+    # Backwards, so that the first of a name is the last one written; a loop of setdefault takes twice as long.
+    return {name.lower(): value for name, value in reversed(headers) if value is not None}
