@@ -162,7 +162,11 @@ class Publisher:
             if batch is None or batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 batch = self._connected().create_batch()
                 batches.append(batch)
-                if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                # The first record of a batch is taken whatever its size, and compressed the broker might take it too.
+                if (
+                    len(value or b"") > MAX_BATCH_BYTES
+                    or batch.append(timestamp=None, key=key, value=value, headers=headers) is None
+                ):
                     raise PermanentError("too_large", f"one record fills more than a batch of {MAX_BATCH_BYTES} bytes")
         return batches
 
