@@ -13,9 +13,9 @@ from typing import Final, Protocol
 from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
+from services.routing.model import Board, FirstRouting, Incoming
 from services.routing.policy.known import cases_ahead_of, may_be_forgotten
-from services.routing.policy.outcome import Moment, Outcome
+from services.routing.policy.outcome import Moment, Outcome, reasons_of
 from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
@@ -26,7 +26,6 @@ from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
 from shared.events.reports import ReportReceived
-from shared.events.routings import Decision, ReportRerouted
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)
@@ -249,7 +248,8 @@ def _partitions(places: Places) -> frozenset[int]:
 
 def _reports_first(batch: list[Received]) -> list[Received]:
     """Between the two topics there is no order; a report comes before what a centre did with it."""
-    return sorted(batch, key=lambda received: received.topic != REPORTS.name)
+    reports = [received for received in batch if received.topic == REPORTS.name]
+    return reports if len(reports) == len(batch) else reports + [r for r in batch if r.topic != REPORTS.name]
 
 
 SAMPLE: Final = 10
@@ -260,13 +260,7 @@ def _count(outcome: Outcome) -> None:
     measures.REPEATED.inc(outcome.repeated)
     for reason, number in outcome.void.items():
         measures.VOID.labels(reason).inc(number)
-    reasons: dict[str, int] = {}
-    over = 0
-    for draft in outcome.drafts:
-        decision = _decision_of(draft)
-        if decision is not None:
-            reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
-            over += decision.over_capacity
+    reasons, over = reasons_of(outcome.drafts)
     for reason, number in reasons.items():
         measures.DECISIONS.labels(reason).inc(number)
     if over:
@@ -276,9 +270,3 @@ def _count(outcome: Outcome) -> None:
         if isinstance(draft.body, FirstRouting):
             waited = (draft.decided_at - draft.body.report.received_at).total_seconds()
             measures.DECISION_SECONDS.observe(max(0.0, waited))
-
-
-def _decision_of(draft: Draft) -> Choice | Decision | None:
-    if isinstance(draft.body, FirstRouting):
-        return draft.body.choice
-    return draft.body.decision if isinstance(draft.body, ReportRerouted) else None

@@ -1,11 +1,13 @@
 """What a batch is decided with, and what it comes to. Pure values."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.routing.model import Draft, Refusal
+from services.routing.model import Choice, Draft, FirstRouting, Refusal
 from shared.centers import TABLES, Tables
+from shared.events.routings import Decision, ReportRerouted
 
 
 @dataclass(slots=True)
@@ -20,6 +22,23 @@ class Outcome:
     """Events already acted on."""
     void: Counter[str] = field(default_factory=Counter)
     """Events that change nothing, by reason: made under an ownership that is over, or no longer fitting the report."""
+
+
+def reasons_of(drafts: Sequence[Draft]) -> tuple[dict[str, int], int]:
+    """How many owners were chosen for each reason, and how many of them were past their capacity with it."""
+    reasons: dict[str, int] = {}
+    over = 0
+    for draft in drafts:
+        body = draft.body
+        decision: Choice | Decision | None = None
+        if isinstance(body, FirstRouting):
+            decision = body.choice
+        elif isinstance(body, ReportRerouted):
+            decision = body.decision
+        if decision is not None:
+            reasons[decision.reason] = reasons.get(decision.reason, 0) + 1
+            over += decision.over_capacity
+    return reasons, over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
