@@ -4,7 +4,7 @@
 is ever compiled beside its source: a library left lying there would hide every later change. Without a folder the copy
 lies under ``var/compiled``, named by what it was made from, and is made only once; its path is printed. A process with
 it as working directory is the compiled one. Needs a C compiler and Python's headers; where they are missing the sources
-run as they are (decision record 13).
+run as they are (decision record 22).
 """
 
 import argparse

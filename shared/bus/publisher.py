@@ -41,7 +41,7 @@ MAX_BATCH_BYTES: Final = 1 << 20
 """A batch is refused by the broker above ``message.max.bytes``, by default 1,048,588."""
 _COMPRESSION: Final = "snappy"
 """Of all codecs the one that costs least: a batch of decisions takes a sixth of the bytes, and with them a sixth of all
-copying here, in the broker and in every reader, which costs more than compressing (record 13)."""
+copying here, in the broker and in every reader, which costs more than compressing (record 22)."""
 STOP_SECONDS: Final = 5.0
 """An idempotent producer waits for ever in ``stop`` while Kafka is away (aiokafka issue 1101)."""
 _BROKEN = (InvalidProducerEpoch, InvalidProducerIdMapping, OutOfOrderSequenceNumber, ProducerFenced)
