@@ -60,7 +60,7 @@ WHY: Final = {
         "It cannot wait and nobody was on duty at home, %(home)s; on duty at %(chosen)s, %(how)s: %(chosen_staff)s."
     ),
     RoutingReason.HOME_OVERLOADED: gettext_noop(
-        "Home %(home)s was at %(home_used)s with this case, far past what its staff can carry; %(chosen)s, %(how)s, "
+        "Home %(home)s was at %(home_used)s with this case, past what its staff can carry; %(chosen)s, %(how)s, "
         "at %(chosen_used)s, gave room it keeps for its own people."
     ),
     RoutingReason.NOBODY_ON_DUTY: gettext_noop(
