@@ -104,6 +104,15 @@ MOVED: Final = {
     CauseKind.CENTER_CLOSED: gettext_noop("%(left)s closed before anybody there had answered."),
 }
 """Why an owner changed; the decision then says why it became this one."""
+CAME_BACK: Final = {
+    EndReason.WITHDRAWN: gettext_noop(
+        "The reporter took the withdrawal back; %(left)s is closed by now, or they do not want it."
+    ),
+    EndReason.CLOSED: gettext_noop(
+        "The case was reopened; %(left)s is closed by now, or the reporter does not want it."
+    ),
+}
+"""The same where the record also opens again what had ended so."""
 UPDATED: Final = {
     UpdateKind.AMENDED: gettext_noop("The reporter added something; %(owner)s was told."),
     UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; %(owner)s was told."),

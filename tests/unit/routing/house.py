@@ -121,4 +121,6 @@ def story() -> list[RoutingEvent]:
         ReportReinstated(report_id=report_id(1), intake_version=4, reinstated_at=NOW),
     ):
         events += settle(state, run(state, event))
-    return events + settle(state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1)))
+    return events + settle(
+        state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={}))
+    )

@@ -12,9 +12,12 @@ from services.routing.explaining import Explainer
 from services.routing.main import HERE
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
+from services.routing.story import story_of
 from services.routing.words import VOIDS
 from shared.centers import CENTER_IDS, center
-from shared.events.reports import ReportAmended
+from shared.events.base import Event
+from shared.events.cases import CaseClosed, CaseReopened
+from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
@@ -23,7 +26,7 @@ from shared.web.gate import unnamed
 from shared.web.pages import Pages
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.house import WHERE, House, story
-from tests.unit.routing.steps import run, settle
+from tests.unit.routing.steps import case, run, settle
 
 PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 
@@ -31,6 +34,15 @@ PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "ro
 def amended(division: str, **more: Any) -> ReportAmended:
     new = facts(division, **more)
     return ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=new)
+
+
+BACK_ELSEWHERE: Final[dict[EndReason, tuple[Event, ...]]] = {
+    EndReason.WITHDRAWN: (
+        ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW),
+        ReportReinstated(report_id=report_id(1), intake_version=3, reinstated_at=NOW),
+    ),
+    EndReason.CLOSED: (case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)),
+}
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -41,6 +53,23 @@ async def test_the_table_of_centres_uses_short_names(lang: str) -> None:
         known = center(center_id)
         assert f'<th scope="row">{known.short_ko if lang == "ko" else known.short_en}</th>' in answer.text
     assert "%(" not in answer.text
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("how", list(EndReason))
+async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(how: EndReason, lang: str) -> None:
+    state = PartitionState()
+    events = settle(state, run(state, received(1)))
+    for event in BACK_ELSEWHERE[how]:
+        events += settle(state, run(state, event, closed=("busan",)))
+    answer = await House(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
+    text = re.sub(r"\s+", " ", html.unescape(answer.text))
+    explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
+    why = explainer.say(sentences.CAME_BACK[how], left=explainer.name("busan"), chosen="")
+    top = text[text.index('class="answer"') : text.index("<dl")]
+    assert why in top
+    assert explainer.say(sentences.MOVED[CauseKind.REPORT], left=explainer.name("busan"), chosen="") not in text
+    assert story_of(events, "en", lambda said: said).ended is None
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
