@@ -14,7 +14,7 @@ from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming
-from services.routing.policy.known import cases_ahead_of, may_be_forgotten
+from services.routing.policy.known import cases_ahead_of, fresh_first, may_be_forgotten
 from services.routing.policy.outcome import Moment, Outcome
 from services.routing.policy.owners import links_of, links_of_moves, next_to_move
 from services.routing.policy.stream import decide, moves
@@ -132,11 +132,12 @@ class Worker:
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
         async with self._ledger.locks[partition]:
-            for start in range(0, len(batch), SLICE):
-                rejected += await self._slice(partition, batch[start : start + SLICE])
+            for part in fresh_first(batch, self._ledger.state(partition)):
+                for start in range(0, len(part), SLICE):
+                    rejected += await self._slice(partition, part[start : start + SLICE])
         return rejected
 
-    async def _slice(self, partition: int, batch: list[Received]) -> list[Rejected]:
+    async def _slice(self, partition: int, batch: Sequence[Received]) -> list[Rejected]:
         """Decide about a few hundred events and publish; again if somebody wrote in between.
 
         Deciding again is what keeps an amendment or a withdrawal: its record may have come second to one of the same

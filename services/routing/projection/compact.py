@@ -83,4 +83,8 @@ def _grown(table: _Table) -> _Table:
 
 
 def _key(report_id: str) -> bytes:
-    return bytes.fromhex(report_id.replace("-", ""))
+    """Raises ``ValueError`` for what is no report's id."""
+    key = bytes.fromhex(report_id.replace("-", ""))
+    if len(key) != _ID_BYTES:
+        raise ValueError(f"{len(key)} bytes are no report's id")
+    return key
