@@ -1,4 +1,4 @@
-"""The store is stopped: what happens to old reports is decided from the log, which is passed through once a partition."""
+"""The store is stopped: old reports are decided about from the log, which is passed through once a partition."""
 
 import uuid
 from pathlib import Path
