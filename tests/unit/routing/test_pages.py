@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -14,7 +15,7 @@ from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
 from services.routing.story import story_of
 from services.routing.words import VOIDS
-from shared.centers import CENTER_IDS, center
+from shared.centers import CENTER_IDS, TABLES, center, faults
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
@@ -127,13 +128,19 @@ async def test_a_decision_that_does_not_follow_from_its_numbers_is_shown_as_such
     assert "cannot decide it again" in text
 
 
-async def test_refused_tables_are_said_on_both_pages_of_centres() -> None:
-    house = House(refused=["gyeonggi has a border with seoul, which has none with it"])
-    for path in ("/?lang=en", "/live?lang=en"):
-        text = (await house.get(path, "central", "lead")).text
-        assert "The new tables of centres were refused" in text
-        assert "gyeonggi has a border" in text
-        assert "were refused" not in (await House().get(path, "central", "lead")).text
+async def test_refused_tables_are_said_on_both_pages_of_centres_in_the_reader_s_language() -> None:
+    one_sided = replace(TABLES.centers["busan"], land=("jeju", *TABLES.centers["busan"].land))
+    (fault,) = faults(replace(TABLES, centers={**TABLES.centers, "busan": one_sided}))
+    house = House(refused=[fault.within("former/<1>: ")])
+    english = "former/<1>: busan reaches jeju by land, but not the other way round"
+    korean = "former/<1>: busan에서 jeju로 가는 land가 있으나 반대 방향은 없습니다"
+    for path in ("/", "/live"):
+        told = {lang: (await house.get(f"{path}?lang={lang}", "central", "lead")).text for lang in ("en", "ko")}
+        assert "The new tables of centres were refused" in told["en"]
+        assert html.escape(english) in told["en"]
+        assert html.escape(korean) in told["ko"]
+        assert html.escape(english) not in told["ko"]
+        assert "were refused" not in (await House().get(f"{path}?lang=en", "central", "lead")).text
 
 
 @pytest.mark.parametrize(
