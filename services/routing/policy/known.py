@@ -38,6 +38,9 @@ def may_be_forgotten(incoming: Sequence[Incoming], state: PartitionState) -> lis
 
 def certainly_new(event: Event, state: PartitionState) -> bool:
     """Whether it is a report nobody can have routed before: it was received after everything that was forgotten."""
+    # By its name first: asking a model's class whether it is another's takes half a microsecond each time.
+    if event.TYPE != ReportReceived.TYPE:
+        return False
     return isinstance(event, ReportReceived) and not state.may_have_forgotten(event.received_at)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
+from typing import Final
 
 from services.routing.model import Board, Incoming, Standing
 from services.routing.projection import PartitionState
@@ -39,10 +40,16 @@ def before_return(event: CaseEvent, standing: Standing) -> bool:
     return standing.waits_since is not None and event.at < standing.waits_since
 
 
+_ASKS_FOR_LINKS: Final = frozenset({x.TYPE for x in (ReportReceived, ReportAmended, ReportReinstated, CaseReopened)})
+"""Looked at first: asking a model's class whether it is another's takes half a microsecond each time."""
+
+
 def links_of(incoming: Sequence[Incoming], state: PartitionState) -> set[str]:
     """Linked reports whose owners count in deciding this batch: of what is new, and of what may get another owner."""
     found: set[str] = set()
     for one in incoming:
+        if one.event.TYPE not in _ASKS_FOR_LINKS:
+            continue
         match one.event:
             case ReportReceived() | ReportAmended() as event:
                 found.update(event.facts.linked_reports)
