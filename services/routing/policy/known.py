@@ -53,13 +53,9 @@ def fresh_first(batch: Sequence[_Speaks], state: PartitionState) -> list[Sequenc
         return [batch]
     fresh: list[_Speaks] = []
     rest: list[_Speaks] = []
-    looked_up = False
     for received in batch:
-        if certainly_new(received.event, state):
-            fresh.append(received)
-        else:
-            rest.append(received)
-            looked_up = looked_up or received.event.key not in state.standings
+        (fresh if certainly_new(received.event, state) else rest).append(received)
+    looked_up = any(received.event.key not in state.standings for received in rest)
     return [fresh, rest] if looked_up and fresh else [batch]
 
 

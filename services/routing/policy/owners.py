@@ -31,8 +31,7 @@ def facts_elsewhere(event: Event, standing: Standing, board: Board) -> ReportFac
             facts, seat = facts_of(standing), board.get(standing.center_id)
             closed = seat is not None and seat.state is CenterState.CLOSED
             return facts if closed or standing.center_id in facts.declined_centers else None
-        case _:
-            return None
+    return None
 
 
 def before_return(event: CaseEvent, standing: Standing) -> bool:
@@ -46,19 +45,16 @@ _ASKS_FOR_LINKS: Final = frozenset({x.TYPE for x in (ReportReceived, ReportAmend
 
 def links_of(incoming: Sequence[Incoming], state: PartitionState) -> set[str]:
     """Linked reports whose owners count in deciding this batch: of what is new, and of what may get another owner."""
-    found: set[str] = set()
-    for one in incoming:
-        if one.event.TYPE not in _ASKS_FOR_LINKS:
-            continue
-        match one.event:
-            case ReportReceived() | ReportAmended() as event:
-                found.update(event.facts.linked_reports)
-            case ReportReinstated(report_id=report_id) | CaseReopened(report_id=report_id):
-                if (standing := state.standings.get(report_id)) is not None:
-                    found.update(facts_of(standing).linked_reports)
-            case _:
-                pass
-    return found
+    asking = (one.event for one in incoming if one.event.TYPE in _ASKS_FOR_LINKS)
+    return {other for event in asking for other in _linked_with(event, state)}
+
+
+def _linked_with(event: Event, state: PartitionState) -> Sequence[str]:
+    """Linked reports by what it says itself, or by what is known of its report."""
+    if isinstance(event, (ReportReceived, ReportAmended)):
+        return event.facts.linked_reports
+    standing = state.standings.get(event.key)
+    return () if standing is None else facts_of(standing).linked_reports
 
 
 def next_to_move(state: PartitionState, closed: Iterable[str], limit: int) -> list[str]:

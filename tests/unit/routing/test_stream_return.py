@@ -146,13 +146,13 @@ def test_whose_owners_are_looked_up_before_a_batch_is_decided() -> None:
         report_id=report_id(1), intake_version=2, amended_at=NOW, facts=facts(linked_reports=[report_id(12)])
     )
     asks = {
+        WITHDRAWN: set[str](),
         received(2, linked_reports=[report_id(13)]): {report_id(13)},
         amended: {report_id(12)},
         reinstated(3): {report_id(11)},
         case(CaseReopened): {report_id(11)},
         case(CaseReopened, number=9): set[str](),
         case(CaseClosed, outcome="supported"): set[str](),
-        WITHDRAWN: set[str](),
     }
     for event, linked in asks.items():
         assert links_of([incoming(event)], state) == linked
