@@ -87,8 +87,8 @@ torture: venv ## ownership under many interleavings, routing under fire, long ki
 	@$(PY) -m tests.kill.torture
 	@$(PY) -m tests.mutation
 
-simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
-	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)')
+simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2 SEEDS=20)
+	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench

@@ -159,7 +159,7 @@ class Ledger:
         state.synthetic = bool(body["facts"].get("synthetic", False)) if "facts" in body else state.synthetic
         if record.type == "report.ended.v1":
             state.ended = str(body.get("reason", "unknown"))
-        elif body.get("kind") in {"reopened", "reinstated"}:
+        elif record.type in _NEW_OWNER or body.get("kind") in {"reopened", "reinstated"}:
             state.ended = ""
         state.routed_ms = state.routed_ms or record.timestamp_ms
 

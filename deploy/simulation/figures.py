@@ -26,7 +26,8 @@ class Figure(NamedTuple):
     over_capacity: int
     """Reports that brought their owner past its capacity."""
     beside_room: int
-    """Of these, how many while a neighbour by land or sea could have carried it, what it keeps for its own counted."""
+    """Of these, how many while a neighbour by land or sea could have carried it, what it keeps for its own counted: on
+    duty, or by its next shift if the case could wait."""
     critical_unstaffed: int
     """Critical reports given to a centre where nobody was on duty."""
     critical_wait_hours: float
@@ -87,7 +88,9 @@ def _figure(figures: Figures, run: Run, phase: str, home: str | None) -> Figure:
 def _near_has_room(one: Decided) -> bool:
     owner = one.choice.center_id
     seats = [one.board[c] for c in (*neighbours(owner), *linked(owner)) if c not in one.arrival.facts.declined_centers]
-    return any(seat.staff_on_duty and seat.load + one.case.weight <= seat.capacity for seat in seats)
+    return any(
+        (seat.staff_on_duty or not one.case.critical) and seat.load + one.case.weight <= seat.capacity for seat in seats
+    )
 
 
 def _waits(figures: Figures, decided: Iterable[Decided]) -> Iterator[float]:
@@ -113,3 +116,15 @@ def table(found: Sequence[Figure]) -> Iterator[str]:
                     f"{one.critical_unstaffed:>17}{one.critical_wait_hours:>8.1f}"
                     f"{one.home_highest:>9.0f}%{near:>10}{one.swaps:>7}"
                 )
+
+
+def verdicts(found: Sequence[Figure], seeds: range) -> Iterator[str]:
+    """For each rule whether any centre was past its capacity while a neighbour could have carried the case."""
+    which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    for rule in sorted({one.rule for one in found}):
+        weeks = [one for one in found if one.rule == rule]
+        yield (
+            f"rule {rule}, {which}: {sum(one.over_capacity for one in weeks)} of {sum(one.reports for one in weeks)} "
+            f"reports brought their centre past its capacity, {sum(one.beside_room for one in weeks)} of them while a "
+            "neighbour could have carried it"
+        )

@@ -218,7 +218,8 @@ class Case(Model):
     decided_at: Instant
     """When the present owner became the owner."""
     moved_from: str | None = None
-    """The owner before, and in ``moved_by`` what made routing move it; none while the first owner has it."""
+    """The owner before, and in ``moved_by`` what made routing move it; none while the first owner has it, and where it
+    came back to another centre after its end."""
     moved_by: CauseKind | None = None
     former: tuple[str, ...] = ()
     """Every earlier owner: who comes too late from there is told where the case is."""

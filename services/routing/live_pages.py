@@ -12,7 +12,7 @@ from services.routing.figures import Band
 from services.routing.live import LiveCenter, Order, live_center, ordered, totals
 from services.routing.live_stream import STAMP
 from services.routing.model import Picture
-from shared.centers import CENTER_IDS, CENTRAL, center
+from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.formats import percent
@@ -53,7 +53,7 @@ class Painter:
             STAMP: self._pages.fragment(request, "live-stamp.html", taken_at=picture.taken_at),
         }
 
-    def page(self, request: Request, picture: Picture, order: Order, refused: Sequence[str]) -> Response:
+    def page(self, request: Request, picture: Picture, order: Order, refused: Sequence[Fault]) -> Response:
         """The whole page."""
         language, translate = self._pages.language(request), self._pages.gettext(request)
         rows = [live_center(now) for now in picture.centers]
@@ -67,7 +67,7 @@ class Painter:
             captions={code.value: translate(word) for code, word in words.ORDERS.items()},
             sort=order.value,
             totals=totals(rows),
-            refused=refused,
+            refused=[fault.told(translate) for fault in refused],
             taken_at=picture.taken_at,
             oldest=picture.oldest,
             silent=picture.silent,
@@ -150,7 +150,7 @@ def cell(row: LiveCenter, language: Language, translate: Translate) -> MapCell:
 
 
 def live_router(
-    picture: Callable[[], Picture], painter: Painter, gate: Gate, refused: Callable[[], Sequence[str]]
+    picture: Callable[[], Picture], painter: Painter, gate: Gate, refused: Callable[[], Sequence[Fault]]
 ) -> APIRouter:
     """``/live``. ``refused`` are the tables of centres that were refused at the start, in words."""
     router = APIRouter(include_in_schema=False)

@@ -32,8 +32,8 @@ REPEAT_S: Final = 5.0
 HEARTBEAT_S: Final = 15
 SEND_TIMEOUT_S: Final = 10.0
 """A client that takes nothing for this long is gone or frozen."""
-PER_SESSION: Final = 8
-"""Streams one sign-in may have open: nobody takes everybody's."""
+PER_PERSON: Final = 8
+"""Streams one person may have open, over all their sign-ins: nobody takes everybody's."""
 LIMIT: Final = 200
 """Streams of one process: painting for all of them must not hold up deciding."""
 _RETRY_MS: Final = (500, 2500)
@@ -73,21 +73,22 @@ class Streams:
         self._open: Counter[str] = Counter()
         self.closing = False
 
-    def demand_room(self, session: str) -> None:
+    def demand_room(self, person: str) -> None:
         """Raises Problem 429 or 503 where there is no room for one more."""
-        if self.full(session):
+        if self.full(person):
             raise Problem(
                 429,
                 "too_many_streams",
-                gettext_noop("You have too many live pages open. Close one first."),
+                gettext_noop("You have %(limit)s live pages open, in all your sign-ins together. Close one first."),
+                values={"limit": PER_PERSON},
                 retry_after=5,
             )
         if self._open.total() >= self._limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many live pages are open."), retry_after=5)
 
-    def full(self, session: str) -> bool:
-        """Whether a sign-in has as many open as it may."""
-        return self._open[session] >= PER_SESSION
+    def full(self, person: str) -> bool:
+        """Whether somebody has as many open as they may."""
+        return self._open[person] >= PER_PERSON
 
     async def run(self) -> None:
         """Until cancelled, which is when the process ends: sends everyone away, or the server would wait for them."""
@@ -97,15 +98,15 @@ class Streams:
             self.closing = True
 
     @contextmanager
-    def opened(self, session: str) -> Iterator[None]:
+    def opened(self, person: str) -> Iterator[None]:
         """One more until the block ends."""
-        self._open[session] += 1
+        self._open[person] += 1
         measures.STREAMS.set(self._open.total())
         try:
             yield
         finally:
-            self._open[session] -= 1
-            self._open += Counter()  # forgets the sign-ins that have none
+            self._open[person] -= 1
+            self._open += Counter()  # forgets those who have none
             measures.STREAMS.set(self._open.total())
 
 
@@ -125,12 +126,13 @@ def stream_router(
         """Server-sent events. `centers`: all of `/api/v1/centers/live`, at once and whenever something changed.
 
         `parts` instead with `html`. `reconnect`: come back; with the reason `signed_out`, sign in first. For who may
-        read `/api/v1/centers/live`. One sign-in has 8 streams at most; 429 says so.
+        read `/api/v1/centers/live`. One person has 8 streams at most, over all
+        sign-ins; 429 says so.
         """
         gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
-        streams.demand_room(principal.session)
+        streams.demand_room(principal.subject)
         shown = (lambda seen: paint(request, seen, sort)) if html else None
-        source = _Stream(picture, streams, clock, principal.session, lambda: gate.identity.good(principal), shown)
+        source = _Stream(picture, streams, clock, principal.subject, lambda: gate.identity.good(principal), shown)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -144,14 +146,14 @@ class _Stream:
         picture: Callable[[], Picture],
         streams: Streams,
         clock: Clock,
-        session: str,
+        person: str,
         signed_in: Callable[[], bool],
         shown: Callable[[Picture], dict[str, Any]] | None,
     ) -> None:
         self._picture = picture
         self._streams = streams
         self._clock = clock
-        self._session = session
+        self._person = person
         self._signed_in = signed_in
         self._shown = shown
         self._told: dict[str, Any] = {}
@@ -159,11 +161,11 @@ class _Stream:
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
-        if self._streams.full(self._session):
+        if self._streams.full(self._person):
             # Many that were asked for at once: each passed the door before any was open.
             yield _reconnect("too_many_streams")
             return
-        with self._streams.opened(self._session):
+        with self._streams.opened(self._person):
             yield ServerSentEvent(event="hello", data="{}", retry=_retry())
             while not self._streams.closing:
                 if not self._signed_in():

@@ -30,7 +30,7 @@ from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
 from shared.bus.bus import Bus
 from shared.bus.connection import topic_name
-from shared.centers import PACKAGED, TableSets
+from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
@@ -204,7 +204,7 @@ def application(
     def board() -> Board:
         return view.board(worker.owned())
 
-    def refused() -> Sequence[str]:
+    def refused() -> Sequence[Fault]:
         return sets.faults
 
     def picture() -> Picture:

@@ -59,7 +59,7 @@ RECALLED = Counter(
 )
 LOOKBACKS = Counter(
     "ieum_routing_lookbacks",
-    "Reads of the log from its start for forgotten reports, because the store's copy could not be used.",
+    "Passes through a partition's log for forgotten reports, because the store's copy could not be used.",
     registry=REGISTRY,
 )
 RESTORED = Counter("ieum_routing_snapshots_restored", "Partitions taken over from a snapshot.", registry=REGISTRY)

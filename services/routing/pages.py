@@ -14,7 +14,7 @@ from services.routing.model import Board
 from services.routing.store import DecisionStore, event_of
 from services.routing.story import story_of
 from services.routing.views import center_row
-from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Tables, center
+from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Fault, Tables, center
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -28,7 +28,7 @@ def page_router(
     board: Callable[[], Board],
     pages: Pages,
     gate: Gate,
-    refused: Callable[[], Sequence[str]],
+    refused: Callable[[], Sequence[Fault]],
     known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
     """``/`` (centres), ``/decisions?report_id=`` (the search form) and ``/decisions/{report_id}``."""
@@ -50,7 +50,7 @@ def page_router(
             words=words,
             live=principal.may(Action.CENTERS_LIVE, CENTRAL),
             finds=principal.may(Action.DECISIONS_READ),
-            refused=refused(),
+            refused=[fault.told(translate) for fault in refused()],
         )
 
     @router.get("/decisions", dependencies=[Depends(gate(Action.DECISIONS_READ))])

@@ -60,7 +60,7 @@ WHY: Final = {
         "It cannot wait and nobody was on duty at home, %(home)s; on duty at %(chosen)s, %(how)s: %(chosen_staff)s."
     ),
     RoutingReason.HOME_OVERLOADED: gettext_noop(
-        "Home %(home)s was at %(home_used)s with this case, far past what its staff can carry; %(chosen)s, %(how)s, "
+        "Home %(home)s was at %(home_used)s with this case, past what its staff can carry; %(chosen)s, %(how)s, "
         "at %(chosen_used)s, gave room it keeps for its own people."
     ),
     RoutingReason.NOBODY_ON_DUTY: gettext_noop(
@@ -104,6 +104,15 @@ MOVED: Final = {
     CauseKind.CENTER_CLOSED: gettext_noop("%(left)s closed before anybody there had answered."),
 }
 """Why an owner changed; the decision then says why it became this one."""
+CAME_BACK: Final = {
+    EndReason.WITHDRAWN: gettext_noop(
+        "The reporter took the withdrawal back; %(left)s is closed by now, or they do not want it."
+    ),
+    EndReason.CLOSED: gettext_noop(
+        "The case was reopened; %(left)s is closed by now, or the reporter does not want it."
+    ),
+}
+"""The same where the record also opens again what had ended so."""
 UPDATED: Final = {
     UpdateKind.AMENDED: gettext_noop("The reporter added something; %(owner)s was told."),
     UpdateKind.MESSAGE_LEFT: gettext_noop("The reporter left a message; %(owner)s was told."),

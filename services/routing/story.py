@@ -55,15 +55,16 @@ def story_of(
     if not isinstance(first, ReportRouted):
         raise ValueError("the first record of a report is not there")  # noqa: TRY004  # the record is wrong, not a type
     teller = _Teller(Explainer(language, translate, known), translate, known)
-    steps = [teller.step(event) for event in events]
+    steps = [teller.step(first, None)]
     facts, decision, ended = first.facts, first.decision, None
     for event in events[1:]:
+        steps.append(teller.step(event, ended))
         if isinstance(event, ReportEnded):
             ended = event.reason
             continue
         facts = event.facts
         if isinstance(event, ReportRerouted):
-            decision = event.decision
+            decision, ended = event.decision, None
         elif isinstance(event, ReportUpdated) and event.kind in BROUGHT_BACK:
             ended = None
     return Story(
@@ -86,14 +87,16 @@ class _Teller:
         self.explainer = explainer
         self._translate = translate
 
-    def step(self, event: RoutingEvent) -> Step:
+    def step(self, event: RoutingEvent, ended: EndReason | None) -> Step:
+        """One record; ``ended`` is how the report had ended before it, if it had."""
         match event:
             case ReportRouted():
                 return self._decided(event, event.decision, event.facts, ())
             case ReportRerouted():
                 name = self.explainer.name
                 left, chosen = name(event.previous_center_id), name(event.decision.center_id)
-                moved = self.explainer.say(sentences.MOVED[event.cause.kind], left=left, chosen=chosen)
+                why = sentences.MOVED[event.cause.kind] if ended is None else sentences.CAME_BACK[ended]
+                moved = self.explainer.say(why, left=left, chosen=chosen)
                 return self._decided(event, event.decision, event.facts, (moved,))
             case ReportUpdated():
                 owner = self.explainer.name(event.center_id)

@@ -35,7 +35,7 @@ REASONS: Final = {
         "It cannot wait and nobody is on duty at the home centre; here somebody is."
     ),
     RoutingReason.HOME_OVERLOADED: gettext_noop(
-        "The home centre is far past what its staff can carry; this one gives room it keeps for its own people."
+        "The home centre is past what its staff can carry; this one gives room it keeps for its own people."
     ),
     RoutingReason.NOBODY_ON_DUTY: gettext_noop(
         "It cannot wait and nobody is on duty anywhere; the central centre is told."

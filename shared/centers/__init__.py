@@ -6,6 +6,7 @@ Statistics Korea give the same number to different places. Old names and codes r
 """
 
 from shared.centers.checks import faults
+from shared.centers.fault import Fault
 from shared.centers.lookup import (
     belongs,
     center,
@@ -34,6 +35,7 @@ __all__ = [
     "Center",
     "District",
     "Division",
+    "Fault",
     "TableSets",
     "Tables",
     "UnknownDivision",

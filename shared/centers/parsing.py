@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from shared.centers.fault import Fault, n
 from shared.centers.model import Catchment, Center, Division, Elsewhere, Tables
 
 FILES: Final = ("divisions.json", "centers.json", "catchments.json")
@@ -59,13 +60,13 @@ class _Catchments(_File):
 _FORMS: Final[Mapping[str, type[_File]]] = dict(zip(FILES, (_Divisions, _Centers, _Catchments), strict=True))
 
 
-def parse(files: Mapping[str, bytes]) -> tuple[Tables | None, tuple[str, ...]]:
+def parse(files: Mapping[str, bytes]) -> tuple[Tables | None, tuple[Fault, ...]]:
     """The tables in the three files by name, and every fault of form; no tables where there is one.
 
     A file that is not among them is the caller's to name: of the others every fault is found all the same.
     """
     found: dict[str, _File] = {}
-    faults: list[str] = []
+    faults: list[Fault] = []
     for name, form in _FORMS.items():
         if name not in files:
             continue
@@ -73,14 +74,18 @@ def parse(files: Mapping[str, bytes]) -> tuple[Tables | None, tuple[str, ...]]:
         try:
             found[name] = form.model_validate_json(content)
         except ValidationError as error:
-            faults += [f"{name}: {fault}" for fault in _explained(error)]
+            faults += [fault.within(f"{name}: ") for fault in _explained(error)]
         else:
-            faults += [f"{name}: {fault}" for fault in _repeated(content)]
+            faults += [fault.within(f"{name}: ") for fault in _repeated(content)]
     match [found.get(name) for name in FILES]:
         case [_Divisions() as places, _Centers() as organisations, _Catchments() as homes]:
             slugs = [*(d.slug for d in places.divisions), *(e.slug for e in places.elsewhere)]
-            faults += _twice("divisions.json: the slug", slugs)
-            faults += _twice("centers.json: the id", [c.id for c in organisations.centers])
+            faults += _twice(n("the slug %(what)s stands there %(number)s times"), slugs, "divisions.json: ")
+            faults += _twice(
+                n("the id %(what)s stands there %(number)s times"),
+                [c.id for c in organisations.centers],
+                "centers.json: ",
+            )
             return (None if faults else _tables(places, organisations, homes)), tuple(faults)
     return None, tuple(faults)
 
@@ -108,26 +113,35 @@ def _catchment(row: _Home) -> Catchment:
     )
 
 
-def _explained(error: ValidationError) -> Iterator[str]:
+_UNKNOWN_FIELD: Final = frozenset({"unexpected_keyword_argument", "extra_forbidden"})
+
+
+def _explained(error: ValidationError) -> Iterator[Fault]:
     """One line for each place; of a field that may be several things each says why it is not that one."""
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, dict[str, str]] = {}
     for entry in error.errors(include_url=False, include_input=False, include_context=False):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in entry["loc"])
-        lines.setdefault(place.lstrip(".") or "the file", []).append(entry["msg"])
+        lines.setdefault(place.lstrip(".") or ".", {})[entry["msg"]] = entry["type"]
     for place, messages in lines.items():
-        yield f"{place}: {'; '.join(dict.fromkeys(messages))}"
+        kinds = set(messages.values())
+        if kinds == {"missing"}:
+            yield Fault(n("%(place)s: Field required"), place=place)
+        elif kinds <= _UNKNOWN_FIELD:
+            yield Fault(n("%(place)s: Unexpected field"), place=place)
+        else:
+            yield Fault(n("%(place)s: %(detail)s"), place=place, detail="; ".join(messages))
 
 
-def _twice(what: str, ids: Iterable[str]) -> list[str]:
-    return [f"{what} {one} stands there {number} times" for one, number in Counter(ids).items() if number > 1]
+def _twice(message: str, ids: Iterable[str], where: str = "") -> list[Fault]:
+    return [Fault(message, where, what=one, number=number) for one, number in Counter(ids).items() if number > 1]
 
 
-def _repeated(content: bytes) -> list[str]:
+def _repeated(content: bytes) -> list[Fault]:
     """Fields written twice in one object: JSON takes the last without a word."""
-    found: list[str] = []
+    found: list[Fault] = []
 
     def look(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(_twice("the field", (name for name, _ in pairs)))
+        found.extend(_twice(n("the field %(what)s stands there %(number)s times"), (name for name, _ in pairs)))
 
     json.loads(content, object_pairs_hook=look)
     return found

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shared.centers.checks import faults as faults_of
+from shared.centers.fault import Fault, n
 from shared.centers.model import Tables
 from shared.centers.parsing import FILES, parse
 from shared.centers.tables import TABLES
@@ -27,7 +28,7 @@ class TableSets:
 
     current: Tables
     known: Mapping[str, Tables]
-    faults: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
     """Why the folder that was given was refused; empty where it was taken, or none was given."""
 
     @property
@@ -43,7 +44,7 @@ PACKAGED: Final = TableSets(current=TABLES, known=MappingProxyType({TABLES.versi
 def from_folder(folder: Path) -> TableSets:
     """The sets of a folder beside the packaged one. With a fault anywhere, the packaged one and all the faults."""
     known = {TABLES.version: TABLES}
-    faults: list[str] = []
+    faults: list[Fault] = []
     current = TABLES
     for place, name in _places(folder):
         tables, found = _read(place)
@@ -51,7 +52,7 @@ def from_folder(folder: Path) -> TableSets:
             found = (*faults_of(tables), *_misfits(tables), *_clash(tables, known))
             tables = known.setdefault(tables.version, tables)
             current = tables if place == folder else current
-        faults += [f"{name}{fault}" for fault in found]
+        faults += [fault.within(name) for fault in found]
     if faults:
         return TableSets(current=TABLES, known=PACKAGED.known, faults=tuple(faults))
     return TableSets(current=current, known=MappingProxyType(known))
@@ -67,31 +68,37 @@ def _places(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield place, f"{FORMER}/{place.name}: "
 
 
-def _read(folder: Path) -> tuple[Tables | None, tuple[str, ...]]:
+def _read(folder: Path) -> tuple[Tables | None, tuple[Fault, ...]]:
     files: dict[str, bytes] = {}
-    faults = []
+    faults: list[Fault] = []
     for name in FILES:
         try:
             files[name] = (folder / name).read_bytes()
         except OSError as error:
-            faults.append(f"{name}: cannot be read: {error.strerror or type(error).__name__}")
+            why = error.strerror or type(error).__name__
+            faults.append(Fault(n("cannot be read: %(why)s"), f"{name}: ", why=why))
     tables, found = parse(files)
     return tables, (*faults, *found)
 
 
-def _misfits(tables: Tables) -> Iterator[str]:
+def _misfits(tables: Tables) -> Iterator[Fault]:
     """What this build, and the reports it has already taken in, cannot do without."""
-    yield from (f"the centre {c} is not one this build knows" for c in tables.centers if c not in TABLES.centers)
-    yield from (f"the centre {c} is missing" for c in TABLES.centers if c not in tables.centers)
+    for center in tables.centers:
+        if center not in TABLES.centers:
+            yield Fault(n("the centre %(center)s is not one this build knows"), center=center)
+    yield from (
+        Fault(n("the centre %(center)s is missing"), center=c) for c in TABLES.centers if c not in tables.centers
+    )
     for slug in (*TABLES.divisions, *TABLES.elsewhere):
         if slug not in tables.divisions and slug not in tables.elsewhere:
-            yield f"{slug} is missing: reports may name it for ever"
+            yield Fault(n("%(slug)s is missing: reports may name it for ever"), slug=slug)
 
 
-def _clash(tables: Tables, known: Mapping[str, Tables]) -> Iterator[str]:
+def _clash(tables: Tables, known: Mapping[str, Tables]) -> Iterator[Fault]:
     other = known.get(tables.version)
     if other is not None and _content(other) != _content(tables):
-        yield f"the version {tables.version} is that of other tables: decisions name it, so it must keep its meaning"
+        message = n("the version %(version)s is that of other tables: decisions name it, so it must keep its meaning")
+        yield Fault(message, version=tables.version)
 
 
 def _content(tables: Tables) -> tuple[object, ...]:

@@ -90,7 +90,11 @@ class ReportRouted(_RoutingStream):
 
 
 class ReportRerouted(_RoutingStream):
-    """The owner changed: a transfer was accepted or a centre closed."""
+    """The owner changed: a transfer was accepted, a centre closed, or the reporter does not want the one before.
+
+    The new owner has it open, whatever had ended before: what comes back to a centre that may not have it any more goes
+    to another in the same record.
+    """
 
     TYPE: ClassVar[str] = "report.rerouted.v1"
 

@@ -151,7 +151,7 @@ class RoutingReason(StrEnum):
     HOME_UNSTAFFED = "home_unstaffed"
     """Critical, and nobody is on duty at home."""
     HOME_OVERLOADED = "home_overloaded"
-    """Home is so far past what it can carry that another opened what it keeps for its own people."""
+    """Home is past what it can carry, and another opened what it keeps for its own people."""
     NOBODY_ON_DUTY = "nobody_on_duty"
     """Critical, and nobody is on duty at any centre that may take it."""
     RETURNED_HOME = "returned_home"

@@ -35,10 +35,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A folder with its own texts: ``shared/web`` or one service."""
+    """A folder with its own texts: ``shared/web`` or one service. ``also`` are folders whose texts stand there too."""
 
     name: str
     folder: Path
+    also: tuple[Path, ...] = ()
 
     @property
     def locale(self) -> Path:
@@ -63,7 +64,10 @@ class Finding:
 def units(root: Path) -> list[Unit]:
     """``shared/web`` and every service of a working copy."""
     services = sorted(path.parent for path in (root / "services").glob("*/__init__.py"))
-    return [Unit("shared", root / "shared" / "web"), *(Unit(path.name, path) for path in services)]
+    return [
+        Unit("shared", root / "shared" / "web", (root / "shared" / "centers",)),
+        *(Unit(path.name, path) for path in services),
+    ]
 
 
 def marked(folder: Path) -> dict[Key, str]:
@@ -80,7 +84,10 @@ def marked(folder: Path) -> dict[Key, str]:
 
 def findings(all_units: Sequence[Unit]) -> list[Finding]:
     """Everything wrong, over all units. A service may use the shared translations."""
-    used = {unit.name: marked(unit.folder) for unit in all_units}
+    used = {
+        unit.name: {key: where for folder in (*unit.also, unit.folder) for key, where in marked(folder).items()}
+        for unit in all_units
+    }
     catalogs = {unit.name: _entries(read_catalog(unit.locale)) for unit in all_units}
     everywhere = {key for texts in used.values() for key in texts}
     result: list[Finding] = []

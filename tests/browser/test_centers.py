@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, expect
 from services.routing.handlers.loads import LoadView
 from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
+from shared.centers import from_folder
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.identity.source import TOKEN_COOKIE
@@ -210,9 +211,7 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Br
         "centers": (House(view=crowded(), clock=SystemClock()), "/"),
         "live": (House(view=crowded(), clock=SystemClock()), "/live"),
         "live-old": (
-            House(
-                view=LoadView(15), clock=SystemClock(), refused=["busan: a border with jeju by land, which has none"]
-            ),
+            House(view=LoadView(15), clock=SystemClock(), refused=from_folder(Path("nowhere")).faults),
             "/live",
         ),
         "decision-story": (House(story()), f"/decisions/{report_id(1)}"),

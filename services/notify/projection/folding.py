@@ -9,7 +9,7 @@ from services.notify.policy import Rules
 from services.notify.projection.timeline import in_order, noted, offer_died
 from services.notify.rendering import alias
 from shared.errors import FatalError
-from shared.events.cases import CaseTransferAccepted
+from shared.events.cases import CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
@@ -82,6 +82,10 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         )
     case = offer_died(_answered(case, event, now), now, event.cause.kind)
     before = event.previous_center_id
+    came_back = _CAME_BACK.get(case.ended) if case.ended is not None else None
+    if came_back is not None:
+        # It is open again in the same record, at another centre: the one before was declined meanwhile, or is closed.
+        case = noted(case, Entry(at=event.decided_at, kind=came_back, center_id=before))
     moved: dict[str, Any] = {
         "ownership": event.ownership,
         "center_id": decision.center_id,
@@ -93,11 +97,10 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "declined_centers": facts.declined_centers,
         "decided_at": event.decided_at,
         "moved_from": before,
-        "moved_by": event.cause.kind,
+        "moved_by": event.cause.kind if came_back is None else None,
         "former": case.former if before in case.former else (*case.former, before),
-        "acknowledged_at": None,
-        "acknowledged_by": None,
-        "assignee": None,
+        "unread": False,
+        **_OPENED,
     }
     entry = Entry(
         at=event.decided_at,
@@ -106,10 +109,7 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         other_center_id=before,
         reason=decision.reason,
     )
-    case = noted(case.model_copy(update=moved), entry)
-    if case.state is CaseState.ENDED:
-        return case
-    return policy.begin(case.model_copy(update={"state": CaseState.WAITING, "unread": False}), rules, now)
+    return policy.begin(noted(case.model_copy(update=moved), entry), rules, now)
 
 
 _UPDATES: Final = {
@@ -118,6 +118,7 @@ _UPDATES: Final = {
     UpdateKind.REOPENED: EntryKind.REOPENED,
     UpdateKind.REINSTATED: EntryKind.REINSTATED,
 }
+_CAME_BACK: Final = {EndReason.WITHDRAWN: EntryKind.REINSTATED, EndReason.CLOSED: EntryKind.REOPENED}
 _BACK: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 _OPENED: Final[dict[str, Any]] = {
     "state": CaseState.WAITING,
@@ -174,6 +175,13 @@ _VOID: Final = {
 }
 
 
+_ASKS_FOR_AN_OWNER: Final = {
+    AwaitingKind.MOVING: CaseTransferAccepted.TYPE,
+    AwaitingKind.REOPENING: CaseReopened.TYPE,
+}
+"""What may be answered by a new owner: a reopened case gets one where it may not go back to the one before."""
+
+
 def _answered(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded, now: datetime) -> Case:
     """The case with nothing awaited any more; a timeline line where routing made something else of it."""
     awaited = case.awaiting
@@ -204,10 +212,10 @@ def _as_asked(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded) -
     awaited = case.awaiting
     match event:
         case ReportRerouted():
-            if awaited is None or awaited.kind is not AwaitingKind.MOVING:
+            asks = _ASKS_FOR_AN_OWNER.get(awaited.kind) if awaited is not None else None
+            if awaited is None or asks is None:
                 return False
-            asked = event_id("notify", CaseTransferAccepted.TYPE, case.report_id, awaited.case_version)
-            return event.cause.event_id == asked
+            return event.cause.event_id == event_id("notify", asks, case.report_id, awaited.case_version)
         case ReportUpdated():
             return awaited is not None and awaited.kind is AwaitingKind.REOPENING
         case ReportEnded():

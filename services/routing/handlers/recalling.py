@@ -1,7 +1,8 @@
 """Finding out what the log says of reports that memory has let go of.
 
 The store's copy is asked first. While it is away, or does not reach as far as it did when memory relied on it, the log
-itself is read: slower, and never wrong.
+itself is asked: slower, and never wrong. It is passed through once in an outage; where each report's records lie is
+noted then, and later questions read these records and what has come since.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Final, Protocol
 from services.routing import measures
 from services.routing.model import Standing
 from services.routing.projection import PartitionState, RoutingEvent, standing_after
+from services.routing.projection.whereabouts import Whereabouts, spans
 from services.routing.store import Copied, Entry, event_of
 from shared import log
 from shared.bus.records import RawRecord, receive
@@ -25,6 +27,12 @@ COPY_SECONDS: Final = 3.0
 """Longest wait for the store: fresh reports of the same worker stand behind whatever is being looked up."""
 AWAY_SECONDS: Final = 10.0
 """How long the store is not asked again after it did not answer: each question to one that is away costs the wait."""
+
+
+_NEAR: Final = 200
+"""Records wanted at most so far apart are read in one go; in a long log farther, so that a question is few reads."""
+_READS: Final = 64
+"""About so many reads at most for one question."""
 
 
 class Reader(Protocol):
@@ -57,6 +65,8 @@ class Recalling:
         self._clock = clock
         self._not_before = clock.monotonic()
         """When the store may be asked again."""
+        self._noted: dict[int, tuple[float, Whereabouts]] = {}
+        """By partition, when the log was last asked and where its records lie: kept while the store cannot be used."""
 
     async def recall(self, partition: int, state: PartitionState, report_ids: Iterable[str]) -> None:
         """Remember these reports again as the log up to the state's position left them."""
@@ -98,22 +108,39 @@ class Recalling:
                 return None
             if events:
                 found[report_id] = folded(events)
+        self._let_go(partition)
         return found
 
+    def _let_go(self, partition: int) -> None:
+        """The store can be used again: what was noted of this log, and of those not asked for a while, takes room."""
+        since = self._clock.monotonic() - AWAY_SECONDS
+        self._noted = {p: noted for p, noted in self._noted.items() if p != partition and noted[0] > since}
+
     async def _from_log(self, partition: int, state: PartitionState, wanted: Sequence[str]) -> dict[str, Standing]:
-        measures.LOOKBACKS.inc()
-        keys = {report_id.encode() for report_id in wanted}
+        noted = await self._noted_up_to(partition, state.position)
+        offsets = {at for report_id in wanted for at in noted.of(report_id, below=state.position)}
         events: dict[str, list[RoutingEvent]] = {}
-        async with aclosing(self._lookback.read({partition: (0, state.position)})) as records:
-            async for raw in records:
-                if raw.key in keys:
-                    event = readable(raw)
-                    # The first record of a version counts, and only if its predecessor lies before it.
-                    if isinstance(event, RoutingEvent):
+        for span in spans(offsets, max(_NEAR, state.position // _READS)):
+            async with aclosing(self._lookback.read({partition: span})) as records:
+                async for raw in records:
+                    if raw.offset in offsets and isinstance(event := readable(raw), RoutingEvent):
+                        # The first record of a version counts, and only if its predecessor lies before it.
                         known = events.setdefault(event.report_id, [])
                         if event.version == len(known) + 1:
                             known.append(event)
         return {report_id: folded(known) for report_id, known in events.items() if known}
+
+    async def _noted_up_to(self, partition: int, position: int) -> Whereabouts:
+        """Where every record below a position lies; what was read before a failure is not read again."""
+        _, noted = self._noted.get(partition, (0.0, Whereabouts()))
+        self._noted[partition] = self._clock.monotonic(), noted
+        if noted.upto == 0:
+            measures.LOOKBACKS.inc()
+        if noted.upto < position:
+            async with aclosing(self._lookback.read({partition: (noted.upto, position)})) as records:
+                async for raw in records:
+                    noted.note(raw.key)
+        return noted
 
 
 def folded(events: Sequence[RoutingEvent]) -> Standing:

@@ -7,15 +7,16 @@ lies in one order in the log, the first record of a version counts, and the ledg
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from services.routing import measures
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import Board, FirstRouting, Incoming
-from services.routing.policy.known import cases_ahead_of, may_be_forgotten
+from services.routing.policy.known import cases_ahead_of, fresh_first, may_be_forgotten
 from services.routing.policy.outcome import Moment, Outcome, reasons_of
+from services.routing.policy.owners import links_of, links_of_moves, next_to_move
 from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
@@ -25,7 +26,6 @@ from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
-from shared.events.reports import ReportReceived
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)
@@ -131,11 +131,12 @@ class Worker:
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
         async with self._ledger.locks[partition]:
-            for start in range(0, len(batch), SLICE):
-                rejected += await self._slice(partition, batch[start : start + SLICE])
+            for part in fresh_first(batch, self._ledger.state(partition)):
+                for start in range(0, len(part), SLICE):
+                    rejected += await self._slice(partition, part[start : start + SLICE])
         return rejected
 
-    async def _slice(self, partition: int, batch: list[Received]) -> list[Rejected]:
+    async def _slice(self, partition: int, batch: Sequence[Received]) -> list[Rejected]:
         """Decide about a few hundred events and publish; again if somebody wrote in between.
 
         Deciding again is what keeps an amendment or a withdrawal: its record may have come second to one of the same
@@ -148,7 +149,7 @@ class Worker:
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
             await self._ledger.read_on([partition])
-        owners = await self._linked_owners(partition, incoming)
+        owners = await self._linked_owners(partition, links_of(incoming, state))
         rejected: list[Rejected] = []
         waiting = list(range(len(batch)))
         while waiting:
@@ -187,19 +188,15 @@ class Worker:
                     continue
                 state = self._ledger.state(partition)
                 await self._ledger.catch_up(partition)
-                await self._ledger.recall(partition, self._next_to_move(state))
-                drafts = moves(
-                    state, self._board(partition), self._moment(), trace.new_traceparent(), limit=MOVES_AT_ONCE
-                )
+                coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
+                await self._ledger.recall(partition, coming)
+                owners = await self._linked_owners(partition, links_of_moves(state, coming))
+                board, moment, traceparent = self._board(partition), self._moment(), trace.new_traceparent()
+                drafts = moves(state, board, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
                 # After a gap nothing need be decided again here: closing is a level, and is looked at again.
                 if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
                     measures.MOVED.inc(len(drafts))
                     _count(Outcome(drafts=drafts))
-
-    def _next_to_move(self, state: PartitionState) -> list[str]:
-        """The reports that wait longest for a closed centre, as many as are moved at once."""
-        waiting = (r for center in self._view.closed() for r in state.waiting.get(center, ()))
-        return list(islice(waiting, MOVES_AT_ONCE))
 
     def _board(self, partition: int) -> Board:
         return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
@@ -208,18 +205,12 @@ class Worker:
         # As the log will hold it: memory must come out the same whether it was decided here or read back.
         return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
-    async def _linked_owners(self, partition: int, incoming: Sequence[Incoming]) -> Mapping[str, str]:
+    async def _linked_owners(self, partition: int, linked: AbstractSet[str]) -> Mapping[str, str]:
         """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
 
         The copy may lag or be away. The report is then decided without the link: a linked report apart is a nuisance,
         a report that waits for a store is a person who waits.
         """
-        linked = {
-            other
-            for one in incoming
-            if isinstance(one.event, ReportReceived)
-            for other in one.event.facts.linked_reports
-        }
         if not linked:
             return {}
         found = {}

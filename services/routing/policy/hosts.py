@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from services.routing.model import Board, Seat
+from services.routing.model import Board, Seat, Standing
 from services.routing.policy.rules import Case, Terms
 from shared.events.vocabulary import CenterState, PassedOver
 
@@ -24,6 +24,17 @@ _WHATEVER_THE_TERMS: Final = frozenset({_SHUT, _SEVERE_FULL, _FULL})
 def utilisation(seat: Seat, weight: int) -> int:
     """Load with one more report of this weight over capacity, in millionths rounded down."""
     return (seat.load + weight) * 100 * PER_PERCENT // seat.capacity if seat.capacity else _CAN_CARRY_NOTHING
+
+
+def counted(seat: Seat, standing: Standing, sign: int) -> Seat:
+    """The seat with a case more (or, with sign -1, less); other partitions' sums may lag, so nothing goes below 0."""
+    center_id, state, staff, load, capacity, guests, severe, severe_cap = seat
+    weight = sign * standing.weight
+    if center_id != standing.home:
+        guests = max(0, guests + weight)
+    if standing.severe:
+        severe = max(0, severe + sign)
+    return Seat(center_id, state, staff, max(0, load + weight), capacity, guests, severe, severe_cap)
 
 
 def is_full(seat: Seat, weight: int) -> bool:

@@ -43,11 +43,11 @@ class Rule:
     margin_points: int
     """Above it, a host must be better by this many points of utilisation."""
     overload_percent: int
-    """Above this utilisation of home, others open what they keep for their own people."""
+    """Above this utilisation of home its reports wait where nobody is on duty yet, and others open what they keep."""
     guests: Terms
     """The terms on which a centre takes guests every day."""
     waiting: Terms
-    """The same for a guest without a home that can wait for the next shift."""
+    """The same for a guest that can wait for the next shift: one without a home, or whose home is overloaded."""
     opened: Terms
     """The terms once the reserve is opened."""
 
@@ -67,7 +67,7 @@ RULE: Final = Rule(
     severe_per_person=4,
     threshold_percent=90,
     margin_points=20,
-    overload_percent=120,
+    overload_percent=100,
     guests=Terms(load_percent=80, guest_percent=50),
     waiting=Terms(load_percent=80, guest_percent=50, unstaffed_too=True),
     opened=Terms(load_percent=95, guest_percent=75),

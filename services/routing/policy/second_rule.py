@@ -120,18 +120,27 @@ def _somebody_on_duty(q: Question, home: Seat) -> Pick:
 
 
 def _overflow(q: Question, home: Seat, used: int, answers: Answers) -> Pick:
-    """Home is past the threshold: a clearly better host, or if it is overloaded any that opens its reserve, or home."""
+    """Home is past the threshold: a clearly better host, or if it is overloaded any that can be had, or home."""
     clearly_better = used - q.rule.margin_points * PER_PERCENT
     if host := nearest_host(q, answers, at_most=clearly_better):
-        near = host.ring < _NEIGHBOUR_RINGS
-        reason = RoutingReason.HOME_FULL_NEIGHBOUR if near else RoutingReason.HOME_FULL_WIDER
-        return Pick(host.center_id, reason, answers, clearly_better)
+        return Pick(host.center_id, _full_home(host), answers, clearly_better)
     if used <= q.rule.overload_percent * PER_PERCENT:
         return Pick(home.center_id, _home_all_the_same(q, home), answers, clearly_better)
+    if not q.case.critical:
+        # What can wait does so at a host near by until its shift begins, before anybody opens what they keep.
+        waiting = asked_again(answers, q.board, q.case, q.rule.waiting)
+        if host := nearest_host(q, waiting):
+            return Pick(host.center_id, _full_home(host), waiting)
     opened = _asked_to_open(q, answers)
     if host := nearest_host(q, opened):
         return Pick(host.center_id, RoutingReason.HOME_OVERLOADED, opened)
     return Pick(home.center_id, _home_all_the_same(q, home), opened)
+
+
+def _full_home(host: Host) -> RoutingReason:
+    """Why it is not at home, and how far it had to go."""
+    near = host.ring < _NEIGHBOUR_RINGS
+    return RoutingReason.HOME_FULL_NEIGHBOUR if near else RoutingReason.HOME_FULL_WIDER
 
 
 def _home_all_the_same(q: Question, home: Seat) -> RoutingReason:

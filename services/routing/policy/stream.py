@@ -7,13 +7,14 @@ intention that the first is accepted, and where it came second in the log the wr
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TypeGuard
 
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Seat, Standing
+from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
 from services.routing.policy import records
 from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
+from services.routing.policy.hosts import counted
 from services.routing.policy.known import unknown
 from services.routing.policy.outcome import Moment, Outcome
+from services.routing.policy.owners import before_return, facts_elsewhere, facts_of
 from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
@@ -49,12 +50,20 @@ def decide(
     return desk.outcome
 
 
-def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str, limit: int) -> list[Draft]:
+def moves(
+    state: PartitionState,
+    board: Board,
+    moment: Moment,
+    traceparent: str,
+    limit: int,
+    owners: Mapping[str, str],
+) -> list[Draft]:
     """New owners for what closed centres still own unacknowledged, at most ``limit`` at a time.
 
     Closing is a level, not an edge: as long as a centre is closed this is asked again, so a crash repeats it.
+    ``owners`` gives the centres of linked reports of other partitions: a report follows those it is linked with.
     """
-    desk = _Desk(state, dict(board), moment, {})
+    desk = _Desk(state, dict(board), moment, owners)
     waiting = (
         pair
         for seat in board.values()
@@ -63,24 +72,8 @@ def moves(state: PartitionState, board: Board, moment: Moment, traceparent: str,
     )
     cause = Cause(kind=CauseKind.CENTER_CLOSED)
     for report_id, standing in islice(waiting, limit):
-        facts = ReportFacts.model_validate_json(standing.facts)
-        choice = choose(facts, desk.board, seoul_day(standing.received_at), tables=moment.tables)
-        desk.reroute(report_id, standing, choice, facts, cause, traceparent)
+        desk.elsewhere(report_id, standing, facts_of(standing), cause, traceparent)
     return desk.outcome.drafts
-
-
-def _before_return(event: CaseEvent, standing: Standing) -> bool:
-    """Whether somebody did this before the report was reopened or reinstated, under the same ownership."""
-    return standing.waits_since is not None and event.at < standing.waits_since
-
-
-def _declines_the_owner(event: Later, standing: Standing) -> TypeGuard[ReportAmended]:
-    """Whether the reporter now says that they do not want the centre that has their open report."""
-    return (
-        isinstance(event, ReportAmended)
-        and standing.ended is None
-        and standing.center_id in event.facts.declined_centers
-    )
 
 
 class _Desk:
@@ -159,28 +152,26 @@ class _Desk:
             self.outcome.void["not_withdrawn"] += 1
         elif not (isinstance(event, ReportAmended) and self._refuse_place(index, event.facts)):
             cause = Cause(kind=CauseKind.REPORT, event_id=one.event_id)
-            if _declines_the_owner(event, standing):
-                self._away_from_declined(event.report_id, standing, event, cause, one.traceparent)
+            if (facts := facts_elsewhere(event, standing, self.board)) is not None:
+                version = event.intake_version
+                self.elsewhere(event.report_id, standing, facts, cause, one.traceparent, intake_version=version)
             else:
                 self._publish(standing, self._passed_on(event, standing, cause), one.traceparent)
 
-    def _away_from_declined(
-        self, report_id: str, standing: Standing, event: ReportAmended, cause: Cause, traceparent: str
+    def elsewhere(
+        self,
+        report_id: str,
+        standing: Standing,
+        facts: ReportFacts,
+        cause: Cause,
+        traceparent: str,
+        *,
+        intake_version: int | None = None,
     ) -> None:
-        """A declined centre never, however far it has come with the case: whoever harmed them may work there."""
+        """Decide anew which centre has it. ``intake_version`` is what is passed on with that, if anything is."""
         day, tables = seoul_day(standing.received_at), self._moment.tables
-        choice = choose(event.facts, self.board, day, linked=self._linked(event.facts), tables=tables)
-        moved = records.rerouted(
-            report_id,
-            standing,
-            choice,
-            event.facts,
-            cause,
-            self._moment.now,
-            intake_version=event.intake_version,
-            tables=tables,
-        )
-        self._publish(standing, moved, traceparent)
+        choice = choose(facts, self.board, day, linked=self._linked(facts), tables=tables)
+        self._reroute(report_id, standing, choice, facts, cause, traceparent, intake_version=intake_version)
 
     def _passed_on(self, event: Later, standing: Standing, cause: Cause) -> RoutingEvent:
         """The record that passes it on. Only a reinstatement brings back what was withdrawn, never an amendment.
@@ -211,7 +202,7 @@ class _Desk:
     def _act(self, index: int, event: CaseEvent, standing: Standing, one: Incoming) -> None:
         cause = Cause(kind=CauseKind.CASE_EVENT, event_id=one.event_id)
         match event:
-            case CaseTransferAccepted() | CaseClosed() if _before_return(event, standing):
+            case CaseTransferAccepted() | CaseClosed() if before_return(event, standing):
                 # It was void while the report was withdrawn and is only read now: nobody has looked at what came back.
                 self.outcome.void["before_return"] += 1
             case CaseTransferAccepted():
@@ -220,8 +211,7 @@ class _Desk:
                 ended = records.ended(event.report_id, standing, EndReason.CLOSED, cause, self._moment.now)
                 self._publish(standing, ended, one.traceparent)
             case CaseReopened() if standing.ended is EndReason.CLOSED:
-                reopened = records.updated(event.report_id, standing, UpdateKind.REOPENED, cause, self._moment.now)
-                self._publish(standing, reopened, one.traceparent)
+                self._reopen(event, standing, cause, one.traceparent)
             case CaseClosed():
                 self.outcome.void["ended"] += 1
             case CaseReopened():
@@ -239,24 +229,40 @@ class _Desk:
             # The end is on the stream already, and whoever waited for the case has read it there.
             self.outcome.void["ended"] += 1
             return
-        facts = ReportFacts.model_validate_json(standing.facts)
+        facts = facts_of(standing)
         why = why_void(event.to_center_id, standing.center_id, facts, self.board)
         if why is None:
             day, may_return = seoul_day(standing.received_at), standing.right_of_return
             tables = self._moment.tables
             choice = transferred(event.to_center_id, facts, self.board, day, may_return=may_return, tables=tables)
-            self.reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
+            self._reroute(event.report_id, standing, choice, facts, cause, one.traceparent)
         else:
             self.outcome.void[why] += 1
             void, now = UpdateKind.TRANSFER_VOID, self._moment.now
             told = records.updated(event.report_id, standing, void, cause, now, why=why)
             self._publish(standing, told, one.traceparent)
 
-    def reroute(
-        self, report_id: str, standing: Standing, choice: Choice, facts: ReportFacts, cause: Cause, traceparent: str
+    def _reopen(self, event: CaseReopened, standing: Standing, cause: Cause, traceparent: str) -> None:
+        if (facts := facts_elsewhere(event, standing, self.board)) is not None:
+            self.elsewhere(event.report_id, standing, facts, cause, traceparent)
+        else:
+            reopened = records.updated(event.report_id, standing, UpdateKind.REOPENED, cause, self._moment.now)
+            self._publish(standing, reopened, traceparent)
+
+    def _reroute(
+        self,
+        report_id: str,
+        standing: Standing,
+        choice: Choice,
+        facts: ReportFacts,
+        cause: Cause,
+        traceparent: str,
+        *,
+        intake_version: int | None = None,
     ) -> None:
+        now, tables = self._moment.now, self._moment.tables
         event = records.rerouted(
-            report_id, standing, choice, facts, cause, self._moment.now, tables=self._moment.tables
+            report_id, standing, choice, facts, cause, now, intake_version=intake_version, tables=tables
         )
         self._publish(standing, event, traceparent)
 
@@ -279,13 +285,6 @@ class _Desk:
         self.outcome.drafts.append(Draft(report_id, after, body, self._moment.now, traceparent))
 
     def _load(self, standing: Standing, sign: int) -> None:
-        """Add a case to its owner's seat, or take it away; other partitions' sums may lag, so nothing goes below 0."""
-        seat, weight = self.board.get(standing.center_id), sign * standing.weight
-        if seat is not None and weight:
-            center_id, state, staff, load, capacity, guests, severe, severe_cap = seat
-            if center_id != standing.home:
-                guests = max(0, guests + weight)
-            if standing.severe:
-                severe = max(0, severe + sign)
-            load = max(0, load + weight)
-            self.board[center_id] = Seat(center_id, state, staff, load, capacity, guests, severe, severe_cap)
+        """Add a case to its owner's seat, or take it away."""
+        if (seat := self.board.get(standing.center_id)) is not None and standing.weight:
+            self.board[seat.center_id] = counted(seat, standing, sign)

@@ -37,6 +37,7 @@ def standing_after(event: RoutingEvent, before: Standing | None) -> Standing:
                 ownership=event.ownership,
                 center_id=event.decision.center_id,
                 home=event.decision.home_center_id,
+                ended=None,
                 waits_since=None,
                 right_of_return=event.decision.right_of_return,
             )

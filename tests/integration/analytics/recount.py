@@ -102,7 +102,7 @@ def how_it_ended(routing: list[tuple[str, dict[str, Any]]]) -> str | None:
     for kind, body in reversed(routing):
         if kind == "report.ended.v1":
             return str(body["reason"])
-        if body.get("kind") in {"reopened", "reinstated"}:
+        if kind == "report.rerouted.v1" or body.get("kind") in {"reopened", "reinstated"}:
             return None
     return None
 

@@ -107,7 +107,34 @@ def test_a_report_that_came_back_leaves_a_closed_centre_although_it_was_taken_be
     (report,) = play.reports
     assert house.run(judged(house, play, report)) == []
     told = story(house.tape.lines(report.report_id, "routings"))
-    assert [what(line) for line, _ in told] == ["report.routed.v1", "withdrawn", "reinstated", "report.rerouted.v1"]
+    assert [what(line) for line, _ in told] == ["report.routed.v1", "withdrawn", "report.rerouted.v1"]
+    assert (told[-1][1].ended, told[-1][1].owner != "busan") == (None, True)
+
+
+def test_a_report_that_came_back_never_goes_to_a_centre_declined_meanwhile(house: House, play: Play) -> None:
+    """Once after a withdrawal, once reopened by the centre itself, which then has it no more."""
+
+    async def act() -> None:
+        await play.lodge("busan", "normal")
+        await play.withdraw(0)
+        await play.amend(0, "busan")
+        await play.reinstate(0)
+        await house.settle()
+        await play.finish(0, "nothing")
+        await play.amend(0, (await house.desk.case(play.reports[0].report_id)).center_id)  # type: ignore[union-attr]  # there is one
+        await house.settle()
+        await play.reopen(0)
+        await house.settle()
+
+    house.run(act())
+    (report,) = play.reports
+    assert house.run(judged(house, play, report)) == []
+    told = story(house.tape.lines(report.report_id, "routings"))
+    owners = [stand.owner for line, stand in told if "decision" in line.body]
+    assert (len(owners), len(set(owners)), owners[0]) == (3, 3, "busan")
+    assert [what(line) for line, _ in told].count("reinstated") == 0
+    assert [what(line) for line, _ in told].count("reopened") == 0
+    assert told[-1][1].ended is None
 
 
 @pytest.mark.timeout(300 + 30 * EXAMPLES)

@@ -14,15 +14,18 @@ from tests.integration.routing.verifier import Line
 CAUSED = {
     "case.transfer_accepted.v1": {"report.rerouted.v1", "transfer_void"},
     "case.closed.v1": {"closed"},
-    "case.reopened.v1": {"reopened"},
+    "case.reopened.v1": {"reopened", "report.rerouted.v1"},
 }
 """What a case event can lead to, by the word ``what`` gives a record."""
 AFTER = {
     None: {"report.rerouted.v1", "amended", "message_left", "transfer_void", "closed", "withdrawn"},
-    "closed": {"amended", "message_left", "reopened", "withdrawn"},
-    "withdrawn": {"amended", "message_left", "reinstated"},
+    "closed": {"amended", "message_left", "reopened", "withdrawn", "report.rerouted.v1"},
+    "withdrawn": {"amended", "message_left", "reinstated", "report.rerouted.v1"},
 }
-"""What may follow where a report stands open, closed or withdrawn: nothing happens after the end but these."""
+"""What may follow where a report stands open, closed or withdrawn: nothing happens after the end but these.
+
+A move after the end is a return to another centre, where the one before is closed by then or declined.
+"""
 FROM_INTAKE = {
     "report.received.v1": "report.routed.v1",
     "report.amended.v1": "amended",
@@ -62,7 +65,7 @@ def story(routings: Sequence[Line]) -> list[tuple[Line, Stand]]:
             elif word in {"reopened", "reinstated"}:
                 ended, back = None, datetime.fromisoformat(body["decided_at"])
             elif "decision" in body:
-                back = None
+                ended, back = None, None
             told.append((line, Stand(body["version"], body["ownership"], owner, ended, back)))
     return told
 
@@ -107,8 +110,16 @@ def _owners(told: Sequence[tuple[Line, Stand]]) -> list[str]:
 def _ends(told: Sequence[tuple[Line, Stand]]) -> list[str]:
     pairs = pairwise(told)
     return [
-        f"{what(line)} after {b.ended or 'open'}" for (_, b), (line, _) in pairs if what(line) not in AFTER[b.ended]
+        f"{what(line)} after {b.ended or 'open'}"
+        for (_, b), (line, _) in pairs
+        if what(line) not in AFTER[b.ended] or (b.ended and "decision" in line.body and not _must_leave(line, b.owner))
     ]
+
+
+def _must_leave(line: Line, owner: str) -> bool:
+    """Whether the centre before is declined or was closed, by the account of the record that moves the report."""
+    states = {c["center_id"]: c["state"] for c in line.body["decision"]["candidates"]}
+    return owner in line.body["facts"]["declined_centers"] or states.get(owner) == "closed"
 
 
 def _causes(told: Sequence[tuple[Line, Stand]], cases: Sequence[Line]) -> list[str]:
@@ -128,13 +139,19 @@ def _causes(told: Sequence[tuple[Line, Stand]], cases: Sequence[Line]) -> list[s
             found.append(f"{event.type} led to {what(line)}")
         elif event.body["ownership"] != before.ownership:
             found.append(f"{event.type} of ownership {event.body['ownership']} acted on under {before.ownership}")
-        elif line.type == "report.rerouted.v1" and line.body["decision"]["center_id"] != event.body["to_center_id"]:
+        elif "to_center_id" in event.body and line.body.get("decision", {}).get("center_id") not in {
+            None,
+            event.body["to_center_id"],
+        }:
             found.append("moved to another centre than accepted")
     return found + [f"event {ident} acted on {n} times" for ident, n in times.items() if n > 1]
 
 
-def _told_as(line: Line) -> str:
-    """What a record passes on: an addition that declines the owner is passed on by moving the report, and only that."""
+def _told_as(line: Line, before: Stand | None) -> str:
+    """What a record passes on: an addition that declines the owner is passed on by moving the report, and only that,
+    or a reinstatement where the owner may not have it any more."""
+    if what(line) == "report.rerouted.v1" and before is not None and before.ended == "withdrawn":
+        return "reinstated"
     declined = line.body.get("facts", {}).get("declined_centers", ())
     if what(line) == "report.rerouted.v1" and line.body["previous_center_id"] in declined:
         return "amended"
@@ -147,7 +164,12 @@ def _passed_on(told: Sequence[tuple[Line, Stand]], reports: Sequence[Line]) -> l
     for line in reports:
         first.setdefault(line.body["intake_version"], line)
     wanted = [FROM_INTAKE[first[number].type] for number in sorted(first)]
-    passed = [_told_as(line) for line, _ in told if line.body["cause"]["kind"] == "report"]
+    stands = [None, *(stand for _, stand in told)]
+    passed = [
+        _told_as(line, before)
+        for (line, _), before in zip(told, stands, strict=False)
+        if line.body["cause"]["kind"] == "report"
+    ]
     return [] if passed == wanted else [f"intake told {wanted}, passed on was {passed}"]
 
 

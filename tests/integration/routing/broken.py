@@ -4,12 +4,15 @@
 sound worker must survive: ``slow`` waits between deciding and publishing, as for a busy broker, so that another worker
 writes in between as often as it would in a year; ``flaky`` fails every fifth publish, half of these after the log has
 the batch. Mistakes: ``no-comparison`` takes for granted that nobody wrote in between, ``remember-first`` remembers what
-it is going to publish, ``no-lookup`` takes what memory has let go of for new.
+it is going to publish, ``no-lookup`` takes what memory has let go of for new. Two that last only while a process is
+young, so that what heals them can be seen: ``miscount`` adds a case that is not there to every twentieth sum,
+``spoiled-snapshot`` writes sums down that are not those it has.
 """
 
 import asyncio
 import random
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,14 +20,20 @@ from services.routing.handlers import worker
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.recalling import record_id
 from services.routing.main import run
-from services.routing.model import Draft
+from services.routing.model import NO_CASES, Draft, Standing, Tally
+from services.routing.projection import PartitionState
+from services.routing.projection.snapshot import Snapshot
 from services.routing.rendering import Message
+from services.routing.store import SnapshotStore
 from shared import process
 from shared.bus.publisher import Publisher
 from shared.errors import TransientError
 
 SLOW_S = 0.15
 _FAILS = 0.2
+_MISCOUNTS = 0.05
+MISCOUNTED, SPOILED = "busan", "jeju"
+"""The centres whose sums the two mistakes are about."""
 
 
 def slow() -> None:
@@ -81,12 +90,46 @@ def no_lookup() -> None:
     _replace(worker, "may_be_forgotten", lambda incoming, state: [])
 
 
+YOUNG_S = 8.0
+"""For so long a process miscounts, or spoils what it writes down."""
+
+
+def _while_young() -> Callable[[], bool]:
+    end = time.monotonic() + YOUNG_S
+    return lambda: time.monotonic() < end
+
+
+def miscount() -> None:
+    accept, young, dice = PartitionState.accept, _while_young(), random.Random()
+
+    def wrongly(self: PartitionState, report_id: str, standing: Standing) -> bool:
+        accepted = accept(self, report_id, standing)
+        if accepted and young() and dice.random() < _MISCOUNTS:
+            known = self.tallies.get(MISCOUNTED, NO_CASES)
+            self.tallies[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)
+        return accepted
+
+    _replace(PartitionState, "accept", wrongly)
+
+
+def spoiled_snapshot() -> None:
+    save, young = SnapshotStore.save, _while_young()
+
+    async def spoiled(self: SnapshotStore, snapshot: Snapshot) -> None:
+        wrong = snapshot._replace(tallies={**snapshot.tallies, SPOILED: Tally(99, 990, 0, 9)}) if young() else snapshot
+        await save(self, wrong)
+
+    _replace(SnapshotStore, "save", spoiled)
+
+
 CHANGES: dict[str, Callable[[], None]] = {
     "slow": slow,
     "flaky": flaky,
     "no-comparison": no_comparison,
     "remember-first": remember_first,
     "no-lookup": no_lookup,
+    "miscount": miscount,
+    "spoiled-snapshot": spoiled_snapshot,
 }
 
 

@@ -95,7 +95,7 @@ class Fire:
         self._store = StoreSettings(
             uri=SecretStr(ground.mongodb), database_prefix=self.bus.topic_prefix.replace(".", "_")
         )
-        self._crew = Crew(self._worker, scenario.workers, scenario.seed)
+        self.crew = Crew(self._worker, scenario.workers, scenario.seed)
         self._post = Post(self.bus)
         self._early, self._late = self._reader(), self._reader()
         self._feed = Feed(self._post, self._early, scenario.seed, scenario.rate)
@@ -109,7 +109,7 @@ class Fire:
         self._folder.mkdir(parents=True, exist_ok=True)
         await ensure_topics(self.bus.model_copy(update={"call_timeout_s": TOPICS_TIMEOUT_S}))
         self._early.start()
-        self._crew.start()
+        self.crew.start()
         try:
             await self._burn()
             settled = time.monotonic()
@@ -128,8 +128,8 @@ class Fire:
             audit=found,
             struck=dict(self._struck),
             sent=dict(self._feed.sent),
-            zombies=self._crew.zombies,
-            ends=dict(self._crew.ends),
+            zombies=self.crew.zombies,
+            ends=dict(self.crew.ends),
             seconds=round(time.monotonic() - began, 1),
             settled_after_s=round(settled, 1),
         )
@@ -156,18 +156,18 @@ class Fire:
         await self._feed.old_again()
 
     async def _deciding(self) -> bool:
-        self._crew.check()
+        self.crew.check()
         return bool(self._early.stands)
 
     async def _strike(self, blow: Blow) -> None:
         self._struck[blow.kind] += 1
         match blow.kind:
             case "kill":
-                await self._crew.kill()
+                await self.crew.kill()
             case "freeze":
-                self._sleeping.append(asyncio.create_task(self._crew.freeze(blow.number)))
+                self._sleeping.append(asyncio.create_task(self.crew.freeze(blow.number)))
             case "scale":
-                self._crew.scale(int(blow.number))
+                self.crew.scale(int(blow.number))
             case "broker":
                 await self._ground.kill_broker(f"{self.bus.topic_prefix}routings")
                 await asyncio.sleep(blow.number)
@@ -237,7 +237,7 @@ class Fire:
     async def _put_out(self) -> None:
         for task in self._sleeping:
             task.cancel()
-        await self._crew.stop()
+        await self.crew.stop()
         for reader in (self._early, self._late):
             await reader.stop()
         await self._post.close()

@@ -113,7 +113,7 @@ def _judge(line: Line, owner: str, before: Owned | None, told: Told) -> None:
         wrong = body["ownership"] != before.ownership or owner != before.owner
     if wrong:
         told.wrong_previous.append(name)
-    if not _may_follow(before.ended if before else None, line):
+    if not _may_follow(before, line):
         told.after_the_end.append(name)
 
 
@@ -126,11 +126,18 @@ def _gave_to_a_closed_one(line: Line, owner: str) -> bool:
     return any(state != "closed" and center not in declined for center, state in states.items())
 
 
-def _may_follow(ended: str | None, line: Line) -> bool:
-    """A closed report may be withdrawn or reopened, a withdrawn one reinstated; amendments and messages go on."""
+def _may_follow(before: Owned | None, line: Line) -> bool:
+    """A closed report may be withdrawn or reopened, a withdrawn one reinstated; amendments and messages go on.
+
+    What comes back comes to another centre where the one before is closed by then, or declined.
+    """
     kind = line.body.get("kind") or line.body.get("reason") or line.type
-    if ended is None:
+    ended = before.ended if before else None
+    if before is None or ended is None:
         return kind not in {"reopened", "reinstated"}
+    if line.type == "report.rerouted.v1":
+        states = {c["center_id"]: c["state"] for c in line.body["decision"]["candidates"]}
+        return states.get(before.owner) == "closed" or before.owner in line.body["facts"]["declined_centers"]
     back = {"closed": {"reopened", "withdrawn"}, "withdrawn": {"reinstated"}}[ended]
     return kind in {"amended", "message_left", *back}
 
@@ -145,7 +152,7 @@ def _next(line: Line, owner: str, before: Owned | None) -> Owned:
     elif body.get("kind") in {"reopened", "reinstated"}:
         ended, back_at = None, datetime.fromisoformat(body["decided_at"])
     elif "decision" in body:
-        back_at = None
+        ended, back_at = None, None
     return Owned(
         version=body["version"],
         ownership=body["ownership"],

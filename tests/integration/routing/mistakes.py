@@ -39,6 +39,10 @@ MISTAKES: Mapping[str, Mistake] = {
         Scenario(seed=3, workers=1, blows=_PEACE, rate=60, changes="flaky,remember-first", settle_s=4),
         ("missing",),
     ),
+    "no recount": Mistake(
+        Scenario(seed=5, workers=1, blows=_PEACE, rate=60, changes="miscount", settle_s=4),
+        ("loads_wrong",),
+    ),
     "no lookup": Mistake(
         Scenario(seed=4, workers=1, blows=_PEACE * 2, rate=60, changes="no-lookup", env=FORGETFUL, settle_s=6),
         ("loads_wrong",),

@@ -95,7 +95,7 @@ class Reader:
         ended = before.ended if before else None
         if line.type == "report.ended.v1":
             ended = body["reason"]
-        elif body.get("kind") in {"reopened", "reinstated"}:
+        elif "decision" in body or body.get("kind") in {"reopened", "reinstated"}:
             ended = None
         owner = body["decision"]["center_id"] if "decision" in body else body["center_id"]
         declined = body["facts"].get("declined_centers", ()) if "facts" in body else before.declined if before else ()

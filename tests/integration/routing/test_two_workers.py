@@ -21,7 +21,7 @@ from shared.follow import PartitionReader
 from shared.settings import BusSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
-from tests.unit.routing.fake_log import FakeCopy, FakeLog, FakeSnapshots, NoOwners, received_record
+from tests.unit.routing.fake_log import FakeCopy, FakeLog, FakeSnapshots, Owners, received_record
 from tests.unit.routing.test_ledger import prefer, set_state, transfer
 
 PLACES = frozenset({("reports", 0), ("cases", 0)})
@@ -69,7 +69,7 @@ class Table:
         )
         view = LoadView(15)
         prefer(view, center)
-        worker = Worker(ledger, view, NoOwners(), SystemClock(), linked_lookup_s=1)
+        worker = Worker(ledger, view, Owners(), SystemClock(), linked_lookup_s=1)
         await worker.on_assigned(PLACES)
         return Hand(worker, ledger, view)
 

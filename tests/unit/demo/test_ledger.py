@@ -67,6 +67,12 @@ def test_a_report_brought_back_is_a_load_again() -> None:
     assert ledger.recount() == {0: {"busan": 1}}
 
 
+def test_a_report_brought_back_at_another_centre_is_a_load_there() -> None:
+    gone = [routed(1, "busan"), routed(2, "busan", kind="report.ended.v1")]
+    ledger = folded(*gone, routed(3, "jeju", kind="report.rerouted.v1", ownership=2))
+    assert ledger.recount() == {0: {"jeju": 1}}
+
+
 def test_the_newest_version_says_whether_it_is_withdrawn_in_whatever_order_it_was_published() -> None:
     withdrawn = event("reports", "report.withdrawn.v1", 2)
     reinstated = event("reports", "report.reinstated.v1", 3)

@@ -47,7 +47,10 @@ class SmallRouter:
             case CaseReopened() if self.ended == "closed":
                 self._acted_on.add(cause)
                 self.ended, self.acknowledged = None, 0
-                self._updated("reopened", case_event=cause)
+                if (elsewhere := self._elsewhere()) is not None:
+                    self._move(elsewhere, {"kind": "case_event", "event_id": cause})
+                else:
+                    self._updated("reopened", case_event=cause)
             case _:
                 pass
 
@@ -76,7 +79,14 @@ class SmallRouter:
     def reinstate(self, now: datetime) -> None:
         if self.ended == "withdrawn":
             self.ended, self.acknowledged, self.back_at = None, 0, now
-            self._updated("reinstated")
+            if (to := self._elsewhere()) is not None:
+                self._move(to, {"kind": "report", "event_id": event_id("intake", "report.reinstated.v1", "r", 3)})
+            else:
+                self._updated("reinstated")
+
+    def _elsewhere(self) -> str | None:
+        """Where what comes back goes if its centre is closed by now and another is not."""
+        return next((one for one in CENTRES if self.center in self.closed and one not in self.closed), None)
 
     def add(self, kind: str) -> None:
         """The reporter adds something."""

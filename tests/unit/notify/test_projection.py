@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import policy
-from services.notify.decisions import Answer, Refusal, Who, acknowledge
+from services.notify.decisions import Answer, Refusal, Who, acknowledge, reopen
 from services.notify.model import Case, CaseState, EntryKind
 from services.notify.policy import Result, Rules
 from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
 from shared.errors import FatalError
+from shared.events.envelope import event_id
 from tests.unit.notify.samples import NOW, TRACE, event, stream
 from tests.unit.notify.test_policy import STAFFED
 
@@ -109,6 +110,31 @@ def test_withdrawn_stops_everything_and_stays_stopped() -> None:
     later = folded([event("report.updated", version=6, ownership=2, kind="message_left")], case)
     assert later.wake_at is None
     assert not later.needs_attention
+
+
+@pytest.mark.parametrize("kind", [EntryKind.REINSTATED, EntryKind.REOPENED])
+def test_what_comes_back_to_another_centre_is_open_there_and_says_so(kind: EntryKind) -> None:
+    """Routing moves it in the record that opens it: the owner before was declined meanwhile, or is closed."""
+    case = taken(folded([event("report.routed", center="gwangju")]))
+    reason = "withdrawn" if kind is EntryKind.REINSTATED else "closed"
+    case = folded([event("report.ended", version=2, ownership=1, center="gwangju", reason=reason)], case)
+    cause = {"kind": "report", "event_id": "0" * 8}
+    if kind is EntryKind.REOPENED:
+        answer = reopen(case, Who("lee", "gwangju"), 1, NOW)
+        assert isinstance(answer, Answer)
+        assert answer.event is not None
+        case = answer.case
+        cause = {"kind": "case_event", "event_id": event_id("notify", answer.event.TYPE, case.report_id, 2)}
+    told = {"ownership": 2, "center": "jeju", "previous_center_id": "gwangju", "whole_cause": cause}
+    back = folded([event("report.rerouted", version=3, **told)], case)
+    assert (back.state, back.ended, back.ended_at, back.outcome) == (CaseState.WAITING, None, None, None)
+    assert (back.center_id, back.moved_from, back.moved_by, back.former) == ("jeju", "gwangju", None, ("gwangju",))
+    assert (back.acknowledged_by, back.awaiting, back.wake_at) == (None, None, NOW)
+    assert [(entry.kind, entry.center_id) for entry in back.entries[-2:]] == [
+        (kind, "gwangju"),
+        (EntryKind.MOVED, "jeju"),
+    ]
+    assert EntryKind.REOPENING_VOID not in {entry.kind for entry in back.entries}
 
 
 def test_a_message_on_a_closed_case_is_not_lost() -> None:

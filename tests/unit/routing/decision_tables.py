@@ -15,6 +15,7 @@ from shared.centers import CENTER_IDS, CENTRAL, Ambiguous, UnknownDivision, reso
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
 from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver, RoutingReason, Urgency, UrgencyReason
+from tests.unit.routing.later import decided_later
 
 FOLDER = Path(__file__).parent / "decisions"
 DAY = date(2026, 11, 24)
@@ -22,10 +23,13 @@ STAFF, CASES_PER_PERSON, SEVERE_PER_PERSON = 5, 20, 4
 """A centre of the tables carries 100 normal cases, so that a percent of its capacity is one case."""
 TENTHS = 10
 
+LATER = ("added", "reopened", "reinstated", "centre_closed")
 REPORT = ("place", "district", "received", "urgency", "harms", "age", "reasons", "declined", "known_by", "drill")
 SEAT = ("state", "on_duty", "load", "guests", "severe")
 EXPECT = ("owner", "why", "over_capacity", "central_on_copy", "may_come_back", "passed_over")
-CASE = ("case", "report", "centres", "expect")
+CASE = ("case", "report", "owned_by", "then", "centres", "expect")
+STAYS = "stays"
+"""Why, where the owner keeps the report and nothing is decided."""
 ALL = "all"
 MARKS = {
     "over_capacity": "over_capacity",
@@ -48,22 +52,33 @@ class Case:
     known_by: str | None
     board: Board
     expected: Mapping[str, Any]
+    owned_by: str | None = None
+    """The centre that has the report already, if it does, and what happens ``then``."""
+    then: str | None = None
     passed_over: Mapping[str, str] = field(default_factory=dict)
 
     def differences(self) -> list[str]:
         """What the rule decides otherwise; empty where it decides as the table says."""
-        decision = assign(self.facts, self.board, self.day, linked=self.known_by)
+        answers, verdicts = self._decided()
         found = [
             f"{name} is {got}, not {self.expected[name]}"
-            for name, got in _answers(decision).items()
+            for name, got in answers.items()
             if name in self.expected and got != self.expected[name]
         ]
-        verdicts = {c.center_id: str(c.passed_over) for c in decision.candidates}
         return found + [
             f"{center} is passed over because {verdicts[center]}, not {word}"
             for center, word in self.passed_over.items()
             if verdicts[center] != word
         ]
+
+    def _decided(self) -> tuple[dict[str, Any], dict[str, str]]:
+        if self.owned_by is None or self.then is None:
+            decision: Decision | None = assign(self.facts, self.board, self.day, linked=self.known_by)
+        else:
+            decision = decided_later(self.facts, self.board, self.day, self.owned_by, self.then, self.known_by)
+        if decision is None:
+            return {"owner": self.owned_by, "why": STAYS}, {}
+        return _answers(decision), {c.center_id: str(c.passed_over) for c in decision.candidates}
 
 
 def _answers(decision: Decision) -> dict[str, Any]:
@@ -90,7 +105,13 @@ def parse(told: Any, where: str) -> Case:
         if name not in expected:
             raise BadTable(f"{where}, expect: {name} is missing")
     _known(expected["owner"], (*CENTER_IDS, CENTRAL), f"{where}, owner")
-    _known(expected["why"], tuple(RoutingReason), f"{where}, why")
+    later = {name: one[name] for name in ("owned_by", "then") if name in one}
+    if len(later) == 1:
+        raise BadTable(f"{where}: owned_by and then are written both or not at all")
+    if later:
+        _known(later["owned_by"], (*CENTER_IDS, CENTRAL), f"{where}, owned_by")
+        _known(later["then"], LATER, f"{where}, then")
+    _known(expected["why"], (*RoutingReason, *([STAYS] if later else [])), f"{where}, why")
     for name in MARKS:
         if not isinstance(expected.get(name, True), bool):
             raise BadTable(f"{where}, {name}: write yes or no, not {expected[name]!r}")
@@ -104,6 +125,7 @@ def parse(told: Any, where: str) -> Case:
         known_by=_known(report["known_by"], (*CENTER_IDS, CENTRAL), where) if "known_by" in report else None,
         board=_board(one.get("centres", {}), f"{where}, centres"),
         expected=expected,
+        **later,
         passed_over=passed_over,
     )
 

@@ -132,9 +132,19 @@ class FakeSnapshots:
         self.written.pop(partition, None)
 
 
-class NoOwners:
+class Owners:
+    """The copy of who owns reports of partitions nobody here folds."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+        self.asked: list[str] = []
+
+    def own(self, report_id: str, center_id: str) -> None:
+        self._owners[report_id] = center_id
+
     async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
-        return {}
+        self.asked += report_ids
+        return {report_id: self._owners[report_id] for report_id in report_ids if report_id in self._owners}
 
 
 class Place:
@@ -147,7 +157,9 @@ class Place:
         self.copy = FakeCopy(self.routings)
         self.snapshots = FakeSnapshots()
 
-    async def worker(self, *partitions: int, writer: Any = None) -> tuple[Worker, Ledger, LoadView]:
+    async def worker(
+        self, *partitions: int, writer: Any = None, owners: Owners | None = None
+    ) -> tuple[Worker, Ledger, LoadView]:
         ledger = Ledger(
             writer or self.routings,
             "routings",
@@ -158,7 +170,7 @@ class Place:
             snapshots=self.snapshots,
         )
         view = LoadView(15)
-        worker = Worker(ledger, view, NoOwners(), self.clock, linked_lookup_s=1)
+        worker = Worker(ledger, view, owners or Owners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))
         await worker.on_assigned(places)
         return worker, ledger, view

@@ -15,7 +15,7 @@ from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.settings import RoutingSettings
 from services.routing.store import Entry
-from shared.centers import PACKAGED, TABLES, TableSets
+from shared.centers import PACKAGED, TABLES, Fault, TableSets
 from shared.clock import Clock, ManualClock
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.centers import CenterChanged
@@ -57,7 +57,7 @@ class House:
         events: Sequence[RoutingEvent] = (),
         view: LoadView | None = None,
         *,
-        refused: Sequence[str] = (),
+        refused: Sequence[Fault] = (),
         clock: Clock | None = None,
         streams: Streams | None = None,
     ) -> None:
@@ -121,4 +121,6 @@ def story() -> list[RoutingEvent]:
         ReportReinstated(report_id=report_id(1), intake_version=4, reinstated_at=NOW),
     ):
         events += settle(state, run(state, event))
-    return events + settle(state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1)))
+    return events + settle(
+        state, Outcome(drafts=moves(state, board(closed=("jeju", "ulsan")), MOMENT, TRACE, limit=1, owners={}))
+    )

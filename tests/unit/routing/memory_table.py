@@ -15,7 +15,7 @@ from shared.errors import TransientError
 from shared.events.base import Event, encode
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
 from shared.events.centers import CenterChanged
-from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
+from shared.events.reports import ReportAmended, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState
 from tests.unit.routing.builders import NOW, TRACE, facts, received, report_id
 from tests.unit.routing.fake_log import Place, received_record, refolded
@@ -85,16 +85,20 @@ class Table:
     def append(self, event: Event) -> int:
         return self.place.cases.append(0, encode(event, source="notify", time=NOW, traceparent=TRACE))
 
+    def lodge(self) -> ReportReceived:
+        """A new report, received now."""
+        number = len(self._intake) + 1
+        self._intake[number] = 1
+        division = self.dice.choice(["busan", "seoul", "jeju"])
+        synthetic = self.dice.random() < 0.2
+        report = received(number, division, synthetic=synthetic, urgency=self.dice.choice(["normal", "critical"]))
+        return report.model_copy(update={"received_at": self.place.clock.now()})
+
     async def step(self, name: str) -> None:
         await self.place.clock.advance(0.01)
         now = self.place.clock.now()
         if name == "report":
-            number = len(self._intake) + 1
-            self._intake[number] = 1
-            division = self.dice.choice(["busan", "seoul", "jeju"])
-            synthetic = self.dice.random() < 0.2
-            report = received(number, division, synthetic=synthetic, urgency=self.dice.choice(["normal", "critical"]))
-            await self.send(report.model_copy(update={"received_at": now}))
+            await self.send(self.lodge())
         elif name == "copy":
             self.place.copy.catch_up()
         elif name == "keep":

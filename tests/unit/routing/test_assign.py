@@ -77,7 +77,7 @@ def test_the_numbers_of_rule_2_are_those_written_down() -> None:
     assert (RULE.threshold_percent, RULE.margin_points, RULE.overload_percent, RULE.severe_per_person) == (
         90,
         20,
-        120,
+        100,
         4,
     )
     assert (RULE.guests, RULE.waiting, RULE.opened) == ((80, 50, False), (80, 50, True), (95, 75, False))

@@ -46,11 +46,12 @@ def home_of(facts: ReportFacts) -> str | None:
     return origin_of(facts.division, facts.district, DAY).home
 
 
-def takes(seat: Seat, facts: ReportFacts, load: int, guests: int) -> bool:
+def takes(seat: Seat, facts: ReportFacts, load: int, guests: int, *, unstaffed: bool = False) -> bool:
     """Whether a centre takes the report as a guest, written down from the rule's text."""
     weight = weight_of(facts)
     return (
-        seat.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
+        seat.state is not CenterState.CLOSED
+        and (unstaffed or seat.state is not CenterState.UNSTAFFED)
         and seat.capacity > 0  # without anybody nothing can be carried, not even a drill
         and (seat.load + weight) * 100 <= load * seat.capacity
         and (seat.guests + weight) * 100 <= guests * seat.capacity
@@ -148,9 +149,9 @@ def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, board: Boar
     choice = choose(facts, board, DAY)
     assume(choice.reason is RoutingReason.ALL_FULL)
     home, others = home_of(facts), allowed(facts, board) - {choice.center_id}
-    overloaded = choice.center_id != home or used_percent(board[home], facts) > 120
-    if overloaded:
-        assert [c for c in others if takes(board[c], facts, 95, 75)] == []
+    assert [c for c in others if takes(board[c], facts, 95, 75)] == []
+    if not is_critical(facts):
+        assert [c for c in others if takes(board[c], facts, 80, 50, unstaffed=True)] == []
     clearly = [
         c
         for c in others
@@ -164,13 +165,20 @@ def test_full_is_only_said_where_nobody_takes_it(facts: ReportFacts, board: Boar
 def test_a_host_keeps_what_it_keeps_for_its_own_people(facts: ReportFacts, board: Board) -> None:
     choice = choose(facts, board, DAY)
     if choice.reason in EVERYDAY:
-        assert takes(board[choice.center_id], facts, 80, 50)
+        waits = board[choice.center_id].state is CenterState.UNSTAFFED
+        assert takes(board[choice.center_id], facts, 80, 50, unstaffed=waits)
+        if waits:
+            assert choice.reason is not RoutingReason.HOME_SEVERE_FULL
+            assert not is_critical(facts)
+            assert used_percent(board[home_of(facts) or ""], facts) > 100
+            assert not any(takes(board[c], facts, 80, 50) for c in allowed(facts, board))
     if choice.reason is RoutingReason.HOME_OVERLOADED:
         assert takes(board[choice.center_id], facts, 95, 75)
         home = home_of(facts)
         assert home is not None
-        assert used_percent(board[home], facts) > 120
-        assert not any(takes(board[c], facts, 80, 50) for c in allowed(facts, board) - {home})
+        assert used_percent(board[home], facts) > 100
+        waits = not is_critical(facts)
+        assert not any(takes(board[c], facts, 80, 50, unstaffed=waits) for c in allowed(facts, board) - {home})
 
 
 @given(any_facts(), BOARDS, LINKED)

@@ -7,7 +7,7 @@ import yaml
 
 from shared.centers import CENTER_IDS, TABLES
 from shared.events.vocabulary import PassedOver, RoutingReason
-from tests.unit.routing.decision_tables import FOLDER, BadTable, Case, parse, read
+from tests.unit.routing.decision_tables import FOLDER, LATER, STAYS, BadTable, Case, parse, read
 
 TABLE_FILES = sorted(FOLDER.glob("*.yaml"))
 CASES = {path.stem: read(path) for path in TABLE_FILES}
@@ -26,7 +26,8 @@ def test_the_tables_speak_of_every_home_division_reason_and_verdict() -> None:
     assert {case.expected["owner"] for case in everything} >= {*CENTER_IDS, "central"}
     assert {case.facts.division for case in everything} == {*TABLES.divisions, *TABLES.elsewhere}
     never_by_the_rule = {RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME}
-    assert {case.expected["why"] for case in everything} == set(RoutingReason) - never_by_the_rule
+    assert {case.expected["why"] for case in everything} == {*RoutingReason, STAYS} - never_by_the_rule
+    assert {case.then for case in everything} == {None, *LATER}
     assert {word for case in everything for word in case.passed_over.values()} == set(PassedOver) - {PassedOver.CHOSEN}
 
 
@@ -78,6 +79,20 @@ def test_a_file_that_is_no_list_is_refused(tmp_path: Any) -> None:
     path.write_text("case: one")
     with pytest.raises(BadTable, match=r"y\.yaml: a table is a list"):
         read(path)
+
+
+def test_what_happens_later_needs_an_owner_and_only_then_may_it_stay() -> None:
+    with pytest.raises(BadTable, match="owned_by and then are written both or not at all"):
+        parse(HOME | {"then": "reopened"}, "x")
+    with pytest.raises(BadTable, match=r"then: unknown word 'reopend'; did you mean reopened\?"):
+        parse(HOME | {"owned_by": "busan", "then": "reopend"}, "x")
+    with pytest.raises(BadTable, match="owned_by: unknown word 'busna'"):
+        parse(HOME | {"owned_by": "busna", "then": "reopened"}, "x")
+    stays = {"expect": {"owner": "busan", "why": "stays"}}
+    with pytest.raises(BadTable, match="why: unknown word 'stays'"):
+        parse(HOME | stays, "x")
+    told = HOME | {"owned_by": "busan", "then": "reopened", "expect": {"owner": "jeju", "why": "home"}}
+    assert parse(told, "x").differences() == ["owner is busan, not jeju", "why is stays, not home"]
 
 
 def test_the_example_in_the_readme_is_decided_as_it_says() -> None:

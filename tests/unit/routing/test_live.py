@@ -11,7 +11,7 @@ import pytest
 
 from services.routing.handlers.loads import SILENT_SECONDS, LoadView
 from services.routing.live import Order, live_center, live_centers, ordered, totals
-from services.routing.live_stream import PER_SESSION, REPEAT_S, Glances, Streams
+from services.routing.live_stream import PER_PERSON, REPEAT_S, Glances, Streams
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
 from shared.events.vocabulary import CenterState
@@ -213,9 +213,9 @@ async def test_a_stream_ends_when_the_process_does() -> None:
     await asyncio.wait_for(ear.task, 5)
 
 
-def test_one_sign_in_has_so_many_streams_and_a_process_so_many() -> None:
-    streams = Streams(limit=PER_SESSION + 1)
-    doors = [streams.opened("one") for _ in range(PER_SESSION)]
+def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:
+    streams = Streams(limit=PER_PERSON + 1)
+    doors = [streams.opened("one") for _ in range(PER_PERSON)]
     for door in doors:
         streams.demand_room("one")
         door.__enter__()
@@ -227,6 +227,35 @@ def test_one_sign_in_has_so_many_streams_and_a_process_so_many() -> None:
     assert crowded.value.status_code == 503
     doors[0].__exit__(None, None, None)
     streams.demand_room("one")
+
+
+@pytest.mark.parametrize(
+    ("language", "says"),
+    [
+        ("en", f"You have {PER_PERSON} live pages open, in all your sign-ins together. Close one first."),
+        ("ko", f"모든 로그인을 합쳐 실시간 현황을 {PER_PERSON}개 열어 두었습니다. 먼저 하나를 닫아 주십시오."),
+    ],
+)
+async def test_a_person_with_many_sign_ins_has_no_more_streams_than_with_one(language: str, says: str) -> None:
+    house = House(view=busy(), clock=ManualClock(NOW))
+
+    def sign_in(subject: str) -> dict[str, str]:
+        return house.staff.bearer("jeju", "lead", subject=subject)
+
+    ears = [Ear(house, sign_in("one-lead")) for _ in range(PER_PERSON)]
+    for ear in ears:
+        await ear.hears(1)
+    path = f"/api/v1/centers/live/stream?lang={language}"
+    async with httpx.AsyncClient(transport=FirstAnswer(house.app), base_url=WHERE) as client:
+        refused = await client.get(path, headers=sign_in("one-lead"))
+    assert (refused.status_code, refused.json()["code"], refused.json()["detail"]) == (429, "too_many_streams", says)
+    other = Ear(house, sign_in("another-lead"))
+    assert (await other.hears(1))[0] == "hello"
+    await ears.pop().end()
+    again = Ear(house, sign_in("one-lead"))
+    assert (await again.hears(1))[0] == "hello"
+    for ear in (*ears, other, again):
+        await ear.end()
 
 
 async def test_everybody_looks_at_one_picture() -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import httpx
@@ -12,9 +13,12 @@ from services.routing.explaining import Explainer
 from services.routing.main import HERE
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
+from services.routing.story import story_of
 from services.routing.words import VOIDS
-from shared.centers import CENTER_IDS, center
-from shared.events.reports import ReportAmended
+from shared.centers import CENTER_IDS, TABLES, center, faults
+from shared.events.base import Event
+from shared.events.cases import CaseClosed, CaseReopened
+from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
@@ -23,7 +27,7 @@ from shared.web.gate import unnamed
 from shared.web.pages import Pages
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.house import WHERE, House, story
-from tests.unit.routing.steps import run, settle
+from tests.unit.routing.steps import case, run, settle
 
 PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 
@@ -31,6 +35,15 @@ PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "ro
 def amended(division: str, **more: Any) -> ReportAmended:
     new = facts(division, **more)
     return ReportAmended(report_id=report_id(1), intake_version=2, amended_at=NOW, facts=new)
+
+
+BACK_ELSEWHERE: Final[dict[EndReason, tuple[Event, ...]]] = {
+    EndReason.WITHDRAWN: (
+        ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW),
+        ReportReinstated(report_id=report_id(1), intake_version=3, reinstated_at=NOW),
+    ),
+    EndReason.CLOSED: (case(CaseClosed, 1, outcome="supported"), case(CaseReopened, 2)),
+}
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -41,6 +54,23 @@ async def test_the_table_of_centres_uses_short_names(lang: str) -> None:
         known = center(center_id)
         assert f'<th scope="row">{known.short_ko if lang == "ko" else known.short_en}</th>' in answer.text
     assert "%(" not in answer.text
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("how", list(EndReason))
+async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(how: EndReason, lang: str) -> None:
+    state = PartitionState()
+    events = settle(state, run(state, received(1)))
+    for event in BACK_ELSEWHERE[how]:
+        events += settle(state, run(state, event, closed=("busan",)))
+    answer = await House(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
+    text = re.sub(r"\s+", " ", html.unescape(answer.text))
+    explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
+    why = explainer.say(sentences.CAME_BACK[how], left=explainer.name("busan"), chosen="")
+    top = text[text.index('class="answer"') : text.index("<dl")]
+    assert why in top
+    assert explainer.say(sentences.MOVED[CauseKind.REPORT], left=explainer.name("busan"), chosen="") not in text
+    assert story_of(events, "en", lambda said: said).ended is None
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -98,13 +128,19 @@ async def test_a_decision_that_does_not_follow_from_its_numbers_is_shown_as_such
     assert "cannot decide it again" in text
 
 
-async def test_refused_tables_are_said_on_both_pages_of_centres() -> None:
-    house = House(refused=["gyeonggi has a border with seoul, which has none with it"])
-    for path in ("/?lang=en", "/live?lang=en"):
-        text = (await house.get(path, "central", "lead")).text
-        assert "The new tables of centres were refused" in text
-        assert "gyeonggi has a border" in text
-        assert "were refused" not in (await House().get(path, "central", "lead")).text
+async def test_refused_tables_are_said_on_both_pages_of_centres_in_the_reader_s_language() -> None:
+    one_sided = replace(TABLES.centers["busan"], land=("jeju", *TABLES.centers["busan"].land))
+    (fault,) = faults(replace(TABLES, centers={**TABLES.centers, "busan": one_sided}))
+    house = House(refused=[fault.within("former/<1>: ")])
+    english = "former/<1>: busan reaches jeju by land, but not the other way round"
+    korean = "former/<1>: busan에서 jeju로 가는 land가 있으나 반대 방향은 없습니다"
+    for path in ("/", "/live"):
+        told = {lang: (await house.get(f"{path}?lang={lang}", "central", "lead")).text for lang in ("en", "ko")}
+        assert "The new tables of centres were refused" in told["en"]
+        assert html.escape(english) in told["en"]
+        assert html.escape(korean) in told["ko"]
+        assert html.escape(english) not in told["ko"]
+        assert "were refused" not in (await House().get(f"{path}?lang=en", "central", "lead")).text
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_other_tables_count_for_whatever_happens_to_a_report_later() -> None:
     given = seen(happens(accepted("busan"), "notify"))
     assert given == ("busan", "jeju", RoutingReason.TRANSFER_ACCEPTED, "later")
     outcome = run(state)
-    outcome.drafts.extend(moves(state, board(closed=("busan",)), moment, TRACE, limit=9))
+    outcome.drafts.extend(moves(state, board(closed=("busan",)), moment, TRACE, limit=9, owners={}))
     (moved,) = settle(state, outcome)
     assert seen(moved.decision) == ("jeju", "jeju", RoutingReason.HOME, "later")
     new = facts("atlantis", declined_centers=["jeju"])

@@ -37,7 +37,7 @@ def decisions() -> list[Decided]:
     found += settle(state, run(state, received(6, "daegu"), closed=("daegu",)))
     found += settle(state, run(state, accepted("jeju")))
     found += settle(state, run(state, accepted("busan", 2, 2)))
-    closing = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9)
+    closing = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     assert closing
     outcome = run(state)
     outcome.drafts.extend(closing)

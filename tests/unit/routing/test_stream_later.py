@@ -42,7 +42,7 @@ def acknowledged_at(minutes: int) -> Any:
 
 
 def moved(state: PartitionState, *closed: str) -> list[str]:
-    return [d.report_id for d in moves(state, board(closed=closed), MOMENT, TRACE, limit=9)]
+    return [d.report_id for d in moves(state, board(closed=closed), MOMENT, TRACE, limit=9, owners={})]
 
 
 def test_a_withdrawn_report_ends_and_is_no_load() -> None:
@@ -212,16 +212,16 @@ def test_a_closed_centre_gives_up_what_nobody_acknowledged_a_chunk_at_a_time() -
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 5))))
     state.acknowledge(case(CaseAcknowledged, number=2))
-    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=2)
+    drafts = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=2, owners={})
     assert [d.report_id for d in drafts] == [report_id(1), report_id(3)]
     events = settle(state, Outcome(drafts=drafts))
     assert {e.cause.kind for e in events} == {CauseKind.CENTER_CLOSED}
     assert {e.decision.reason for e in events} == {RoutingReason.HOME_CLOSED}
     assert {(e.version, e.ownership, e.previous_center_id) for e in events} == {(2, 2, "busan")}
-    rest = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9)
+    rest = moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={})
     assert [d.report_id for d in rest] == [report_id(4)]
     settle(state, Outcome(drafts=rest))
-    assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9) == []
+    assert moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=9, owners={}) == []
     assert (list(state.waiting["busan"]), counted(state)["busan"]) == ([], 1)
 
 
@@ -229,7 +229,9 @@ def test_an_acknowledgement_of_an_earlier_ownership_does_not_hold_the_next_one()
     state = routed()
     state.acknowledge(case(CaseAcknowledged))
     settle(state, run(state, accepted("jeju")))
-    assert [d.report_id for d in moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9)] == [report_id(1)]
+    assert [d.report_id for d in moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})] == [
+        report_id(1)
+    ]
 
 
 @pytest.mark.parametrize("ended_by", [(withdrawn, reinstated), (None, None)])
@@ -258,13 +260,13 @@ def test_what_waits_again_is_moved_from_a_closed_centre_until_it_is_acknowledged
 def test_a_centre_that_opens_again_keeps_what_is_left() -> None:
     state = PartitionState()
     settle(state, run(state, *(received(n) for n in range(1, 4))))
-    settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=1)))
+    settle(state, Outcome(drafts=moves(state, board(closed=("busan",)), MOMENT, TRACE, limit=1, owners={})))
     assert moved(state) == []
     assert len(state.waiting["busan"]) == 2
 
 
 def test_nothing_moves_while_no_centre_is_closed() -> None:
-    assert moves(routed(), board(), MOMENT, TRACE, limit=9) == []
+    assert moves(routed(), board(), MOMENT, TRACE, limit=9, owners={}) == []
 
 
 def declining(*centers: str, version: int = 2, **more: Any) -> ReportAmended:

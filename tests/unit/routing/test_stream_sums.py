@@ -120,7 +120,7 @@ def test_the_tables_of_the_seoul_day_of_the_report_count_for_all_that_follows(
     assert (event.decision.home_center_id, event.decision.reason) == (home, reason)
     (moved,) = settle(state, run(state, accepted("jeju")))
     assert moved.decision.home_center_id == home
-    drafts = moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9)
+    drafts = moves(state, board(closed=("jeju",)), MOMENT, TRACE, limit=9, owners={})
     (again,) = settle(state, Outcome(drafts=drafts))
     assert again.decision.home_center_id == home
 

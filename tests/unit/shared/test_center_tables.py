@@ -11,9 +11,11 @@ from shared import centers
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.centers.__main__ import main
 from shared.centers.parsing import FILES, parse
+from shared.web.translations import SHARED_LOCALE, load, placeholders
 from tests.support.tables import Change, center_row, home_row, joined, write
 
 DAY = date(2026, 11, 24)
+KOREAN = load([SHARED_LOCALE])["ko"]
 
 
 def test_a_sound_folder_is_in_force_beside_the_packaged_tables(tmp_path: Path) -> None:
@@ -143,6 +145,11 @@ def test_a_fault_refuses_the_whole_folder_and_is_named(tmp_path: Path, file: str
     changes: dict[str, Change] = {"centers": joined, file: with_a_border_too if file == "centers" else change}
     sets = from_folder(write(tmp_path, "2027-01-01", **changes))
     assert any(said in fault for fault in sets.faults), sets.faults
+    for fault in sets.faults:
+        assert fault.told(str) == fault
+        korean = fault.told(KOREAN.gettext)
+        assert korean != fault, "each has its Korean"
+        assert all(str(fault.values[hole]) in korean for hole in placeholders(fault.message)), "and says which"
     assert sets.current is TABLES
     assert dict(sets.known) == dict(PACKAGED.known)
 

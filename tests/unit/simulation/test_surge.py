@@ -4,6 +4,7 @@ the rule is described by, not with its own functions."""
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import pytest
 
@@ -26,6 +27,8 @@ SURGES = {
     "everywhere-flood": Surge(province=None, times=7),
 }
 SEEDS = (1, 2)
+NONE = Terms(5, 5)
+"""Nobody takes a guest on these."""
 
 
 @cache
@@ -43,14 +46,28 @@ def week(name: str, seed: int, version: int, phase: str = "surge") -> Figure:
     return next(one for one in figures_of(FIGURES, simulated(name, seed, version), home) if one.phase == phase)
 
 
-def has_room(seat: Seat, one: Decided, load_percent: int, guest_percent: int) -> bool:
-    """Whether a centre could take this case as a guest and still keep so much for its own people."""
+class Room(NamedTuple):
+    """On which terms a centre has room for a guest: it keeps the rest for its own people."""
+
+    load_percent: int
+    guest_percent: int
+    unstaffed: bool = False
+    """Whether a case that can wait may do so where nobody is on duty."""
+
+
+EVERY_DAY, WAITING, OPENED = Room(80, 50), Room(80, 50, unstaffed=True), Room(95, 75)
+ANY = Room(100, 100, unstaffed=True)
+"""Whoever could carry it at all, what it keeps for its own people counted."""
+
+
+def has_room(seat: Seat, one: Decided, room: Room) -> bool:
+    """Whether a centre could take this case as a guest on these terms."""
     load, guests = seat.load + one.case.weight, seat.guests + one.case.weight
     return (
-        seat.state not in {CenterState.CLOSED, CenterState.UNSTAFFED}
+        (seat.state is CenterState.OPEN or (room.unstaffed and not one.case.critical))
         and seat.center_id not in one.arrival.facts.declined_centers
-        and load * 100 <= seat.capacity * load_percent
-        and guests * 100 <= seat.capacity * guest_percent
+        and load * 100 <= seat.capacity * room.load_percent
+        and guests * 100 <= seat.capacity * room.guest_percent
         and (not one.case.severe or seat.severe < seat.severe_cap)
     )
 
@@ -61,9 +78,9 @@ def past(one: Decided, percent: int) -> bool:
     return (seat.load + one.case.weight) * 100 > seat.capacity * percent
 
 
-def with_room(one: Decided, load_percent: int, guest_percent: int) -> Iterator[str]:
+def with_room(one: Decided, room: Room) -> Iterator[str]:
     for center, seat in one.board.items():
-        if center != one.choice.center_id and has_room(seat, one, load_percent, guest_percent):
+        if center != one.choice.center_id and has_room(seat, one, room):
             yield center
 
 
@@ -76,46 +93,72 @@ def near(center: str) -> set[str]:
 def test_no_centre_is_past_its_capacity_while_a_neighbour_has_room_for_the_case(name: str, seed: int) -> None:
     burdened = [one for one in simulated(name, seed).decided if past(one, 100)]
     assert [
-        (one.choice, room) for one in burdened if (room := near(one.choice.center_id) & {*with_room(one, 80, 50)})
+        (one.choice, room) for one in burdened if (room := near(one.choice.center_id) & {*with_room(one, EVERY_DAY)})
     ] == []
     # Nor while anybody at all has: the last ring is everybody.
-    assert not any(list(with_room(one, 80, 50)) for one in burdened)
+    assert not any(list(with_room(one, EVERY_DAY)) for one in burdened)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", SURGES)
-def test_no_home_is_past_the_overload_border_while_anybody_may_open_a_reserve(name: str, seed: int) -> None:
+def test_no_home_is_past_its_capacity_while_anybody_may_open_a_reserve_or_lets_it_wait(name: str, seed: int) -> None:
     drowning = [
         one
         for one in simulated(name, seed).decided
-        if one.choice.center_id == one.choice.home_center_id and past(one, 120)
+        if one.choice.center_id == one.choice.home_center_id and past(one, 100)
     ]
-    assert not any(list(with_room(one, 95, 75)) for one in drowning)
+    assert not any([*with_room(one, OPENED), *with_room(one, WAITING)] for one in drowning)
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("name", ["gyeonggi", "everywhere"])
+def test_in_the_surges_of_the_command_no_centre_is_past_its_capacity_while_a_neighbour_could_carry_the_case(
+    name: str, seed: int
+) -> None:
+    """What hosts keep for their own people counts as room here: it is enough as long as the country is not full."""
+    decided = simulated(name, seed).decided
+    burdened = [one for one in decided if past(one, 100)]
+    assert [one.choice for one in burdened if near(one.choice.center_id) & {*with_room(one, ANY)}] == []
+    # It is a surge: home gives away what it cannot carry, and in the province others open what they keep.
+    reasons = {one.choice.reason for one in decided}
+    assert RoutingReason.HOME_FULL_WIDER in reasons
+    assert name != "gyeonggi" or RoutingReason.HOME_OVERLOADED in reasons
+    assert week(name, seed, 2).beside_room == 0
 
 
 @pytest.mark.parametrize("name", ["gyeonggi-flood", "everywhere-flood"])
 def test_the_floods_do_fill_the_country(name: str) -> None:
-    """What the two tests above look at does occur: centres past their capacity, homes past the border, all full."""
+    """What the two tests above look at does occur: centres past their capacity, homes too, all full."""
     for seed in SEEDS:
         decided = simulated(name, seed).decided
         assert sum(past(one, 100) for one in decided) > 100
-        assert any(past(one, 120) and one.choice.center_id == one.choice.home_center_id for one in decided)
+        assert any(past(one, 100) and one.choice.center_id == one.choice.home_center_id for one in decided)
         reasons = {one.choice.reason for one in decided}
         assert {RoutingReason.ALL_FULL, RoutingReason.HOME_OVERLOADED, RoutingReason.HOME_FULL_WIDER} <= reasons
 
 
 @pytest.mark.parametrize(
-    ("broken", "past_percent", "room"),
+    ("broken", "room"),
     [
-        (replace(RULE, guests=Terms(5, 5)), 100, (80, 50)),
-        (replace(RULE, margin_points=99), 100, (80, 50)),
-        (replace(RULE, opened=Terms(5, 5)), 120, (95, 75)),
+        (replace(RULE, guests=NONE, waiting=NONE, opened=NONE), EVERY_DAY),
+        (replace(RULE, margin_points=99, overload_percent=200), EVERY_DAY),
+        (replace(RULE, waiting=NONE), WAITING),
+        (replace(RULE, opened=NONE), OPENED),
+        (replace(RULE, overload_percent=120), WAITING),
+        (replace(RULE, overload_percent=120), OPENED),
     ],
-    ids=["takes no guests", "never clearly better", "never opens a reserve"],
+    ids=[
+        "takes no guests",
+        "never clearly better",
+        "nothing waits where nobody is on duty",
+        "never opens a reserve",
+        "waits too long before it lets a case wait elsewhere",
+        "waits too long before it opens a reserve",
+    ],
 )
-def test_a_rule_that_lets_a_home_drown_is_found_out(broken: Rule, past_percent: int, room: tuple[int, int]) -> None:
+def test_a_rule_that_lets_a_home_drown_is_found_out(broken: Rule, room: Room) -> None:
     found = run(FIGURES, coming("gyeonggi-flood", 1), broken).decided
-    assert any(past(one, past_percent) and list(with_room(one, *room)) for one in found)
+    assert any(past(one, 100) and list(with_room(one, room)) for one in found)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -177,11 +220,14 @@ def test_staff_come_and_go_with_the_shifts() -> None:
 
 
 def test_the_command_prints_both_surges_under_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--province", "busan", "--times", "5", "--seed", "2"]) == 0
+    assert main(["--province", "busan", "--times", "5", "--seed", "2", "--seeds", "2"]) == 0
     printed = capsys.readouterr().out
     rows = [line.split()[:2] for line in printed.splitlines() if line.startswith(("before", "surge", "after"))]
     assert rows == [[phase, str(rule)] for phase in ("before", "surge", "after") for rule in sorted(RULES)] * 2
     assert "busan, 5 times as many for a week" in printed
     assert "Assumed: a case is open for 3 days" in printed
+    verdicts = [line for line in printed.splitlines() if line.startswith("rule 2, seeds 2 to 3: 0 of ")]
+    assert len(verdicts) == 2
+    assert all("0 of them while a neighbour could have carried it" in line for line in verdicts)
     with pytest.raises(SystemExit):
         main(["--province", "atlantis"])

@@ -1,0 +1,59 @@
+"""What becomes of a report a centre has already, when something happens: for the decision tables and properties."""
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from services.routing.model import Board, Standing
+from services.routing.policy.outcome import Outcome
+from services.routing.policy.stream import decide, moves
+from services.routing.projection import PartitionState, first_standing
+from shared.events.cases import CaseReopened
+from shared.events.reports import ReportAmended, ReportFacts, ReportReinstated
+from shared.events.routings import Decision, ReportRerouted
+from shared.events.vocabulary import EndReason
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, incoming, report_id
+from tests.unit.routing.steps import published
+
+LINKED = report_id(2)
+"""A report of another partition, which the copy knows the owner of."""
+ENDED = {"reopened": EndReason.CLOSED, "reinstated": EndReason.WITHDRAWN}
+
+
+def standing_of(facts: ReportFacts, day: date, owner: str, ended: EndReason | None = None) -> Standing:
+    """A report its owner has had from the first: its end is in a second record."""
+    received_at = datetime.combine(day, time(3), UTC)
+    first = first_standing(owner, owner, 1, facts, received_at, right_of_return=False)
+    return first if ended is None else first._replace(version=2, ended=ended)
+
+
+def later(facts: ReportFacts, board: Board, day: date, owner: str, then: str, linked: str | None) -> Outcome:
+    """What routing makes of it. An addition is what says ``facts``; before, nobody was declined."""
+    if linked is not None:
+        facts = facts.model_copy(update={"linked_reports": (LINKED,)})
+    before = facts.model_copy(update={"declined_centers": ()}) if then == "added" else facts
+    state, owners = PartitionState(), {} if linked is None else {LINKED: linked}
+    standing = standing_of(before, day, owner, ENDED.get(then))
+    state.accept(report_id(1), standing._replace(version=1, ended=None))
+    if standing.ended is not None:
+        state.accept(report_id(1), standing)
+    if then == "centre_closed":
+        return Outcome(drafts=moves(state, board, MOMENT, TRACE, limit=9, owners=owners))
+    common: dict[str, Any] = {"report_id": report_id(1)}
+    event: ReportAmended | ReportReinstated | CaseReopened
+    match then:
+        case "added":
+            event = ReportAmended(**common, intake_version=2, amended_at=NOW, facts=facts)
+        case "reinstated":
+            event = ReportReinstated(**common, intake_version=2, reinstated_at=NOW)
+        case _:
+            event = CaseReopened(**common, case_version=2, ownership=1, center_id=owner, at=NOW)
+    return decide([incoming(event)], state, board, MOMENT, owners)
+
+
+def decided_later(
+    facts: ReportFacts, board: Board, day: date, owner: str, then: str, linked: str | None
+) -> Decision | None:
+    """The new decision; none where the owner keeps the report."""
+    events = published(later(facts, board, day, owner, then, linked))
+    assert len(events) <= 1
+    return events[0].decision if events and isinstance(events[0], ReportRerouted) else None

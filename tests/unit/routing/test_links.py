@@ -1,0 +1,51 @@
+"""The worker asks who owns linked reports of other partitions wherever an owner is chosen, not only the first one."""
+
+from typing import Any
+
+from shared.events.cases import CaseClosed, CaseReopened
+from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
+from shared.events.vocabulary import CenterState, RoutingReason
+from tests.unit.routing.builders import NOW, facts, received, report_id
+from tests.unit.routing.fake_log import Owners, Place, received_record
+from tests.unit.routing.steps import case
+from tests.unit.routing.test_ledger import set_state
+
+ELSEWHERE = report_id(77)
+LINKED: dict[str, Any] = {"linked_reports": [ELSEWHERE]}
+
+
+async def test_what_leaves_a_closed_centre_follows_a_report_of_another_partition() -> None:
+    place, owners = Place(), Owners()
+    worker, _, view = await place.worker(owners=owners)
+    await worker.handle([received_record(received(1, **LINKED)), received_record(received(2))])
+    owners.asked.clear()
+    owners.own(ELSEWHERE, "jeju")
+    set_state(view, "busan", CenterState.CLOSED)
+    await worker.move_from_closed()
+    moved = {e.report_id: e.decision for e in place.routings.events()[2:]}
+    assert owners.asked == [ELSEWHERE]
+    assert (moved[report_id(1)].center_id, moved[report_id(1)].reason) == ("jeju", RoutingReason.LINKED)
+    assert moved[report_id(2)].reason is RoutingReason.HOME_CLOSED
+
+
+async def test_what_comes_back_or_is_declined_follows_it_too() -> None:
+    place, owners = Place(), Owners()
+    worker, _, _ = await place.worker(owners=owners)
+    declined = facts("busan", declined_centers=["busan"], **LINKED)
+    for number in (1, 2, 3):
+        await worker.handle([received_record(received(number, **LINKED))])
+    owners.own(ELSEWHERE, "jeju")
+    added = {n: ReportAmended(report_id=report_id(n), intake_version=3, amended_at=NOW, facts=declined) for n in (1, 2)}
+    for event in (
+        ReportWithdrawn(report_id=report_id(1), intake_version=2, withdrawn_at=NOW),
+        added[1],
+        ReportReinstated(report_id=report_id(1), intake_version=4, reinstated_at=NOW),
+        case(CaseClosed, 1, number=2, outcome="supported"),
+        added[2],
+        case(CaseReopened, 2, number=2),
+        ReportAmended(report_id=report_id(3), intake_version=2, amended_at=NOW, facts=declined),
+    ):
+        await worker.handle([received_record(event)])
+    moved = [e for e in place.routings.events() if e.TYPE == "report.rerouted.v1"]
+    assert [e.report_id for e in moved] == [report_id(n) for n in (1, 2, 3)]
+    assert {(e.decision.center_id, e.decision.reason) for e in moved} == {("jeju", RoutingReason.LINKED)}
