@@ -1,22 +1,26 @@
-"""Reports taken by phone: kept answer by answer and sealed, one report each, provenance and consent where they belong."""
+"""Reports taken by phone: kept answer by answer and sealed, one report each, consent and provenance sealed too."""
 
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import bson
 import pytest
 
 from services.intake.policy import calls as policy
+from services.intake.policy.room import Room
+from services.intake.reception import Reception
 from services.intake.rendering import spoken
 from services.intake.store import documents
+from services.intake.store.calls import CallStore
 from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, seoul_day
+from shared.errors import TransientError
 from shared.identity.tokens import ACCESS_LASTS, GRACE
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
+from tests.integration.intake.calling import LEAST, READ, Operator, call_of, receipt_on, stored
 from tests.integration.intake.desk import Desk, log_of, until
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -346,9 +350,7 @@ async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator
     await other.sent(at, **LEAST)
     await other.post(f"{at}/end")
     await desk.intake.audit.settle()
-    found, _ = await Reader(desk.intake.audit).page(
-        Filter(day=seoul_day(clock.now()), action="calls.take", actor=None)
-    )
+    found, _ = await Reader(desk.intake.audit).page(Filter(day=seoul_day(clock.now()), action="calls.take", actor=None))
     said = {(line.actor, line.reason) for line in found}
     assert said == {
         ("s-operator1", "call_begun"),
@@ -360,3 +362,48 @@ async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator
     [report] = await desk.collection.find({}).to_list(None)
     assert {line.report for line in found} == {desk.intake.audit.keys.reference(report["_id"])}
     assert policy.KEPT == timedelta(minutes=30)
+
+
+async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> NoReturn:
+        raise TransientError("away")
+
+    at = await operator.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(CallStore, "read", away)
+        for go in ("save", "send", "offer"):
+            page = await operator.page(at, go, **LEAST, narrative=STORY)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "10")
+            assert STORY in page.text
+            assert "could not be kept" in page.text
+        assert (await operator.answer(at, narrative=STORY)).status_code == 503
+    await operator.sent(at, **LEAST, narrative=STORY)
+
+
+async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_by_the_next_try(
+    desk: Desk, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> NoReturn:
+        raise TransientError("away")
+
+    at = await operator.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(Reception, "lodge", away)
+        page = await operator.page(at, "send", **LEAST, narrative=STORY)
+        assert page.status_code == 503
+        assert "The report was not received yet" in page.text
+        assert (await operator.get(at)).status_code == 503
+    assert await desk.collection.count_documents({}) == 0
+    receipt_on(await operator.get(at))
+    assert await desk.collection.count_documents({}) == 1
+
+
+async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    desk.intake.disk.room = Room.REPORTS
+    refused = await operator.post("/calls")
+    assert refused.status_code == 503
+    assert "on one page" in refused.text
+    await operator.sent(at, **LEAST)
