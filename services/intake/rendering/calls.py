@@ -72,10 +72,3 @@ def problems_of_assent(typed: Typed) -> list[FieldProblem]:
     if reading and reading not in READINGS:
         return [FieldProblem(ASSENT, _NOT_OURS)]
     return [FieldProblem(ASSENT, _NOT_READ)] if typed.all(CONSENTS) and not reading else []
-
-
-def place_of(control: str) -> str:
-    """The section a field stands in."""
-    if control in (WORD, CONSENTS, ASSENT):
-        return "last"
-    return steps.place_of(control)
