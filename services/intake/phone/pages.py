@@ -113,5 +113,8 @@ def _to(call_id: str) -> Response:
 
 def _problems(problem: Problem) -> list[FieldProblem]:
     if problem.errors:
-        return form.problems_of((e.field, e.reason) for e in problem.errors)
+        found = form.problems_of((e.field, e.reason) for e in problem.errors)
+        missing = {e.field for e in problem.errors if e.reason == "required"}
+        said = call_words.MISSING
+        return [FieldProblem(p.control, said[p.control]) if p.control in missing & said.keys() else p for p in found]
     return [FieldProblem(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]

@@ -30,3 +30,7 @@ RENEWED: Final = n("Your sign-in was renewed meanwhile. Everything was kept. Pre
 GONE: Final = n("This call had not been looked at for 30 minutes. What is on this page was kept anew.")
 ADDED: Final = n("It was added to the report, and the centre that has it is told.")
 READ_IN: Final[Mapping[str, str]] = {"ko": n("Read aloud in Korean"), "en": n("Read aloud in English")}
+MISSING: Final[Mapping[str, str]] = {
+    "receipt": n("Enter the 16 digits of the caller's receipt number."),
+    "word": n("Enter the word the caller says. Without one nothing can be added here."),
+}

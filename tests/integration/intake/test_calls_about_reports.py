@@ -79,6 +79,7 @@ async def test_an_addition_needs_receipt_and_word_and_shows_nothing(desk: Desk, 
         assert answer.status_code == (422 if not wrong else 404)
         assert STORY not in answer.text
         assert ADDED in answer.text
+        assert ("Enter the word the caller says" in answer.text) is (not wrong)
     assert await narratives(desk) == [STORY]
     right = await add(operator, receipt.replace("-", " "), " 달빛  아래", urls=URL)
     assert right.status_code == 200, right.text[:2000]
