@@ -13,7 +13,7 @@ from services.intake.store.documents import Document
 from shared.mongo import store_errors
 
 COLLECTION: Final = "calls"
-MOST_LISTED: Final = 50
+MOST_LISTED: Final = 100
 """Calls of one list; an office has a few."""
 _STORE_FORGETS_AFTER: Final = timedelta(hours=1)
 """The store itself forgets what nobody swept; later, so that it is counted."""
