@@ -71,6 +71,7 @@ class Wanted:
 EVERYBODY: Final = (
     *(Wanted(center, (StaffRole.LEAD,)) for center in CENTER_IDS),
     *(Wanted(center, (StaffRole.COUNSELLOR,)) for center in ("gyeonggi", "busan")),
+    Wanted("busan", (StaffRole.OPERATOR,)),
     Wanted(CENTRAL, (StaffRole.COUNSELLOR, StaffRole.LEAD)),
     Wanted(CENTRAL, (StaffRole.ADMINISTRATOR,)),
     Wanted(MINISTRY, (StaffRole.ANALYST,)),

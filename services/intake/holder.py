@@ -2,6 +2,7 @@
 
 import time
 from asyncio import sleep
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Counter
@@ -28,6 +29,10 @@ WRONG_TAKES_S: Final = 0.6
 """From a wrong question to its answer, whatever was wrong with it: well above what looking up and hashing take."""
 
 
+Spoken = Callable[[Document, str], bool]
+"""Whether a word is the one that a report without an own word knows its person by."""
+
+
 class Holders:
     """Finds the report of a receipt."""
 
@@ -51,9 +56,18 @@ class Holders:
         self._turns = Turns()
 
     async def admit(
-        self, question: ReceiptQuestion, request: Request, action: str, *, guarded: bool = True
+        self,
+        question: ReceiptQuestion,
+        request: Request,
+        action: str,
+        *,
+        guarded: bool = True,
+        spoken: Spoken | None = None,
     ) -> Document:
         """The report. ``guarded``: the word is needed, if one was set.
+
+        ``spoken``: somebody says the word to an operator, so there must be one; where none was set, this says whether
+        it is another that the report knows its person by.
 
         Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503 ``unavailable``.
         """
@@ -62,6 +76,8 @@ class Holders:
         host = request.client.host if request.client else None
         typed = receipts.read(question.receipt)
         name = lodging.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
+        # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
+        tried = name if spoken is None else f"{name} spoken"
         client = client_of(request)
         if client is None:  # A front end's questions its door counts, by its own allowance: all come from one network.
             self._not_too_often(self._gate.wait(host))
@@ -70,16 +86,16 @@ class Holders:
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
                 found = await self._changes.of_receipt(name)
-                if asks_word and (found is None or found.get("word") is not None):
+                if asks_word and (spoken is not None or found is None or found.get("word") is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
-                    self._not_too_often(self._gate.wait_for(name, host, client))
-                right = await self._right(found, question, asks_word=asks_word)
+                    self._not_too_often(self._gate.wait_for(tried, host, client))
+                right = await self._right(found, question, asks_word=asks_word, spoken=spoken)
             except TransientError:
                 raise unavailable() from None
             if right is not None:
                 QUESTIONS.labels("known").inc()
                 return right
-            self._gate.was_wrong(host, name, client)
+            self._gate.was_wrong(host, tried, client)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
@@ -93,11 +109,15 @@ class Holders:
             ),
         )
 
-    async def _right(self, found: Document | None, question: ReceiptQuestion, *, asks_word: bool) -> Document | None:
+    async def _right(
+        self, found: Document | None, question: ReceiptQuestion, *, asks_word: bool, spoken: Spoken | None
+    ) -> Document | None:
         stored = found.get("word") if found else None
-        if not asks_word or (found is not None and stored is None):
+        if not asks_word or (found is not None and stored is None and spoken is None):
             return found
         fits = await self._words.fits(found["_id"] if found else "", stored, question.word)
+        if spoken is not None and found is not None and stored is None and question.word is not None:
+            fits = spoken(found, question.word)
         return found if fits else None
 
     def _not_too_often(self, wait: int) -> None:

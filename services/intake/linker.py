@@ -79,6 +79,14 @@ class Linker:
             LINKED.inc()
         return found
 
+    async def has_others(self, report_id: str, digests: Sequence[str]) -> bool:
+        """Whether a report other than this one shares one of the digests; no more than that, and remembers nothing."""
+        if not digests:
+            return False
+        if any(other != report_id for other in self._on_their_way(digests)):
+            return True
+        return any(other != report_id for other in await self._standing(report_id, digests))
+
     async def _standing(self, report_id: str, digests: Sequence[str]) -> list[str]:
         try:
             async with asyncio.timeout(PATIENCE_S):

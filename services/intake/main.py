@@ -33,6 +33,13 @@ from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
 from services.intake.linker import Linker
+from services.intake.phone import pages as call_pages
+from services.intake.phone.appending import Appending
+from services.intake.phone.desk import CallDesk
+from services.intake.phone.drafts import CallDrafts
+from services.intake.phone.one_call import OneCall
+from services.intake.phone.sending import Sender
+from services.intake.phone.view import CallView
 from services.intake.policy.linking import LinkKey
 from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.policy.room import MB, Marks
@@ -41,6 +48,7 @@ from services.intake.reception import Reception
 from services.intake.secret_word import Words
 from services.intake.settings import IntakeSettings
 from services.intake.status import StatusDesk
+from services.intake.store.calls import CallStore
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
 from services.intake.store.drafts import DraftStore
@@ -98,6 +106,8 @@ class Intake:
     identity: Identity
     vault: Vault
     drafts: Drafts
+    calls: CallStore
+    sender: Sender
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -105,6 +115,7 @@ class Intake:
         await self.changes.prepare()
         await self.drafts.prepare()
         await self.links.prepare()
+        await self.calls.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
         self.group.open()
@@ -119,6 +130,7 @@ class Intake:
             tasks.create_task(self.audit.run(), name="audit")
             tasks.create_task(self.vault.run(), name="tickets")
             tasks.create_task(self.drafts.run(), name="drafts")
+            tasks.create_task(self.sender.run(), name="calls")
             tasks.create_task(self.relay.run(), name="relay")
             tasks.create_task(self.linker.run(), name="linker")
             tasks.create_task(self.disk.run(), name="disk")
@@ -190,8 +202,13 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         current=following.progress.current,
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
+    calls = CallStore(database)
+    call_drafts = CallDrafts(calls, keys, clock)
+    sender = Sender(call_drafts, reception, changes, keys, clock)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
     view = FormView(own_pages, clock)
+    call_view, call_desk = CallView(view, call_drafts, clock), CallDesk(call_drafts, trail, clock)
+    one_call = OneCall(call_view, call_desk, sender, linker, disk, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -212,6 +229,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
+            call_pages.router(gate, call_view, call_desk, one_call, Appending(receipts, keyring)),
             clients_pages.router(own_pages, office, gate, audit),
             audit_router(audit, gate, own_pages),
         ],
@@ -233,6 +251,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         identity=identity,
         vault=vault,
         drafts=drafts,
+        calls=calls,
+        sender=sender,
     )
 
 

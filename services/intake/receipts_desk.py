@@ -12,7 +12,7 @@ from starlette.requests import Request
 
 from services.intake import refusals
 from services.intake.changing import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
-from services.intake.holder import unavailable
+from services.intake.holder import Spoken, unavailable
 from services.intake.linker import Linker
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.life import Life
@@ -86,12 +86,17 @@ class ReceiptDesk:
 
         return taken_of(await self._changer.change("receipts.message", asked, request, judge), mark)
 
-    async def amend(self, asked: AmendmentAsked, request: Request, key: str | None) -> Taken:
-        """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``."""
+    async def amend(
+        self, asked: AmendmentAsked, request: Request, key: str | None, *, spoken: Spoken | None = None
+    ) -> Taken:
+        """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``.
+
+        ``spoken``: by a call, see ``Holders.admit``.
+        """
         mark = self._changer.mark("amend", asked, key)
         if amending.is_empty(asked):
             raise refusals.nothing_said()
-        admitted = await self._changer.holders.admit(asked, request, "receipts.amend")
+        admitted = await self._changer.holders.admit(asked, request, "receipts.amend", spoken=spoken)
         found = await self._found(admitted, asked)
 
         def judge(document: Document, now: datetime) -> Step | None:

@@ -1,6 +1,7 @@
 """Taking in a report: judge, seal, store with its first event, hand that to the relay, answer."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -90,8 +91,11 @@ class Reception:
         front_end: str,
         idempotency_key: str | None,
         suspicion: tuple[Suspicion, ...] = (),
+        call: Mapping[str, object] | None = None,
     ) -> Lodgement:
         """Accept a report; when this returns, it is durable. ``suspicion`` is what the way it came says against it.
+
+        ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
 
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
@@ -119,6 +123,7 @@ class Reception:
             keyring=self._keyring,
             event=event,
             digests=digests,
+            call=call,
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)

@@ -13,6 +13,8 @@ from shared.identity.principal import Principal
 
 CLIENT: Final = "client_id"
 """Where a door leaves the id of the front end that was let in (``request.state``)."""
+OPERATOR: Final = "operator"
+"""Where the door of calls leaves who takes them (``request.state``)."""
 
 
 class Log(Protocol):
@@ -35,22 +37,19 @@ class Trail:
 
     async def by_receipt(self, request: Request, action: str, report_id: str, detail: Mapping[str, str]) -> None:
         """Something is about to be changed with a receipt."""
-        now = self._clock.now()
-        line = by_other(request, _holder(request), action, at=now, report_id=report_id)
+        line = self._line(request, action, report_id)
         await self._log.append(replace(line, detail={**line.detail, **detail}))
 
     def receipt_refused(self, request: Request, action: str, report_id: str | None, reason: str) -> None:
         """Somebody with a receipt, or without a right one, was told no."""
-        entry = by_other(
-            request,
-            _holder(request),
-            action,
-            at=self._clock.now(),
-            report_id=report_id,
-            reason=reason,
-            outcome=Outcome.REFUSED,
-        )
-        self._log.note(entry)
+        self._log.note(replace(self._line(request, action, report_id), reason=reason, outcome=Outcome.REFUSED))
+
+    def _line(self, request: Request, action: str, report_id: str | None) -> Entry:
+        """By whom: an operator who has a caller's receipt, or whoever holds it and sends the request themselves."""
+        now, operator = self._clock.now(), operator_of(request)
+        if operator is not None:
+            return by_staff(request, operator, action, at=now, report_id=report_id)
+        return by_other(request, _holder(request), action, at=now, report_id=report_id)
 
     async def by_staff(
         self, request: Request, principal: Principal, action: str, report_id: str, reason: str, **detail: str
@@ -79,6 +78,12 @@ class Trail:
                 detail=detail,
             )
         )
+
+
+def operator_of(request: Request) -> Principal | None:
+    """The operator whose page a request came from; none for the public's pages, whoever is signed in there."""
+    operator: Principal | None = getattr(request.state, OPERATOR, None)
+    return operator
 
 
 def client_of(request: Request) -> str | None:

@@ -67,6 +67,9 @@ class Action(StrEnum):
     TRANSFERS_ANSWER = "transfers.answer"
     """Accept or decline; of the centre that was asked."""
 
+    CALLS_TAKE = "calls.take"
+    """Take reports by phone, hand calls over and take them, add to a report with its receipt and word."""
+
     DETAILS_OPEN = "details.open"
     DETAILS_CONFIRM = "details.confirm"
     """Record that the person harmed has confirmed a report somebody else made."""
@@ -108,6 +111,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CASES_REOPEN: {_LEAD: _O},
     Action.TRANSFERS_OFFER: {_COUNSELLOR: _O, _LEAD: _O},
     Action.TRANSFERS_ANSWER: {_COUNSELLOR: _O, _LEAD: _O},
+    Action.CALLS_TAKE: {_OPERATOR: _O},
     Action.DETAILS_OPEN: {_COUNSELLOR: _O, _LEAD: _O},
     Action.DETAILS_CONFIRM: {_COUNSELLOR: _O, _LEAD: _O},
     Action.ERASURES_READ: {_LEAD: _O, _AUDITOR: _A},

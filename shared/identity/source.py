@@ -21,7 +21,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.keys import KeyDocument, Known, known
 from shared.identity.principal import Principal
-from shared.identity.tokens import Ticket, TokenError, verify_access, verify_ticket
+from shared.identity.tokens import GRACE, Ticket, TokenError, verify_access, verify_ticket
 from shared.metrics import REGISTRY
 
 _log = log.get(__name__)
@@ -88,6 +88,19 @@ class Identity:
         except TokenError as error:
             _log.info("identity.token_refused", reason=error.code)
             setattr(request.state, REFUSED, error.code)
+            return None
+
+    def lapsed(self, request: HTTPConnection) -> Principal | None:
+        """Who sent it, by a cookie that is past its time by no more than the grace and else counts.
+
+        Only to keep what somebody typed while their sign-in ran out; nothing may be shown for it.
+        """
+        token = request.cookies.get(TOKEN_COOKIE)
+        if not token or self._known is None:
+            return None
+        try:
+            return verify_access(token, self._known, self._clock.now(), late=GRACE)
+        except TokenError:
             return None
 
     def ticket(self, token: str) -> Ticket:

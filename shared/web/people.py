@@ -39,6 +39,7 @@ class Link:
 
 LINKS: Final = (
     Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True, covers=("/cases", "/centers")),
+    Link("intake", "/calls", gettext_noop("Calls"), Action.CALLS_TAKE, home=True),
     Link("intake", "/", gettext_noop("Report form"), None),
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
     Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
@@ -82,8 +83,6 @@ def home_of(principal: Principal, urls: dict[str, str]) -> str:
     for link in LINKS:
         if link.home and link.service in urls and link.action is not None and principal.may(link.action):
             return urls[link.service].rstrip("/") + link.path
-    if StaffRole.OPERATOR in principal.roles and "intake" in urls:
-        return urls["intake"].rstrip("/") + "/"
     return urls.get("notify", "").rstrip("/") + "/account"
 
 

@@ -57,6 +57,10 @@ class Details:
     consents: Mapping[str, Any] | None
     confirmed_at: datetime | None
     threat_deadline: datetime | None
+    call: Mapping[str, Any] | None = None
+    """Of a report taken by phone: which operator of which organisation took it, when the call began."""
+    read_aloud_at: datetime | None = None
+    """When the texts of consent were read to the caller, as ``call["assent"]`` says by whom and in which wording."""
 
     @property
     def may_contact(self) -> bool:
@@ -114,4 +118,6 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         consents=document.get("consents"),
         confirmed_at=life.get("confirmed_at"),
         threat_deadline=datetime.fromisoformat(deadline) if deadline else None,
+        call=(call := parts.get("call")),
+        read_aloud_at=datetime.fromisoformat(call["assent"]["at"]) if call and call.get("assent") else None,
     )

@@ -1,6 +1,6 @@
 """A report as one document: facts in the open, everything personal sealed, its first event embedded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,6 +25,8 @@ SEALED_FIELDS: Final = (
     "on_behalf",
     "answers",
 )
+CALL: Final = "call"
+"""The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
 UNINDEXED_SINCE: Final = "links_since"
 _ANSWERS: Final = {
@@ -49,13 +51,16 @@ def new_document(
     keyring: Keyring,
     event: Record,
     digests: Sequence[str] = (),
+    call: Mapping[str, object] | None = None,
 ) -> Document:
     """The document of a new report, without its receipt (see ``with_receipt``).
 
-    ``digests`` are those it can be found by (see ``store.links``).
+    ``digests`` are those it can be found by (see ``store.links``); ``call`` is where one taken by phone comes from.
     """
     key, wrapped = keyring.new_key(report_id)
     fields = {name: key.seal(name, plain) for name, plain in personal_parts(submission).items()}
+    if call is not None:
+        fields[CALL] = key.seal(CALL, orjson.dumps(call))
     return {
         "_id": report_id,
         "intake_version": 1,

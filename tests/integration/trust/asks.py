@@ -96,6 +96,7 @@ def _intake() -> Asks:
     decided = {"do": "destroy", "reason": "requester_asks"}
     confirmed = {"report_id": REPORT, "way": "phone"}
     client = {"client_id": "nobody-there"}
+    call = {"call_id": "no-such-call"}
     return {
         ("intake", "POST", "/api/v1/reports"): (ask(422, body={}),),
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
@@ -120,6 +121,15 @@ def _intake() -> Asks:
         ("intake", "GET", "/problems"): (ask(200),),
         ("intake", "GET", "/languages"): (ask(200),),
         ("intake", "GET", "/in/{language}"): (ask(200, path={"language": "vi"}),),
+        ("intake", "GET", "/calls"): (ask(200),),
+        ("intake", "POST", "/calls"): (ask(303),),
+        ("intake", "GET", "/calls/addition"): (ask(200),),
+        ("intake", "POST", "/calls/addition"): (ask(422, body=_RECEIPT),),
+        ("intake", "GET", "/calls/{call_id}"): (ask(404, path=call),),
+        ("intake", "POST", "/calls/{call_id}"): (ask(404, path=call, body={"go": "send"}),),
+        **{
+            ("intake", "POST", f"/calls/{{call_id}}/{act}"): (ask(404, path=call),) for act in ("recall", "take", "end")
+        },
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),

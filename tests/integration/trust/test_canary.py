@@ -27,6 +27,7 @@ from tests.integration.trust.street import (
     Street,
     duty,
     lodged_by_hand,
+    lodged_by_phone,
     lodged_by_programs,
     lodged_step_by_step,
     worked_on,
@@ -38,6 +39,7 @@ pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 STAFF = (
     Wanted(OWNER, (StaffRole.LEAD,)),
     Wanted(OTHER, (StaffRole.LEAD,)),
+    Wanted(OWNER, (StaffRole.OPERATOR,)),
     Wanted("ministry", (StaffRole.AUDITOR,)),
 )
 
@@ -70,6 +72,7 @@ async def test_no_canary_is_anywhere_but_sealed(stack: Stack) -> None:
     await lodged_by_programs(street, credential)
     await lodged_by_hand(street)
     await lodged_step_by_step(street)
+    await lodged_by_phone(street, crew)
     await refused(street, credential)
     await asked_wrongly(street)
     await strangers(street)

@@ -97,7 +97,7 @@ def test_accounts_are_kept_for_this_user_alone_and_not_taken_to_another_store(tm
 
 def test_everybody_has_roles_their_organisation_can_give() -> None:
     assert len({one.name for one in EVERYBODY}) == len(EVERYBODY)
-    assert {role for one in EVERYBODY for role in one.roles} == set(StaffRole) - {StaffRole.OPERATOR}
+    assert {role for one in EVERYBODY for role in one.roles} == set(StaffRole)
     for one in EVERYBODY:
         assert set(one.roles) <= roles_at(one.organisation)
         assert conflict(frozenset(one.roles)) is None

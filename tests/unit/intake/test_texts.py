@@ -9,7 +9,7 @@ from jinja2 import Environment
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
-STAFF = ("erasure", "confirm", "decisions", "details", "client", "staff_words", "vault")
+STAFF = ("call", "erasure", "confirm", "decisions", "details", "client", "staff_words", "vault")
 """How the names of those files begin that only staff read from; they are addressed in another tone."""
 
 

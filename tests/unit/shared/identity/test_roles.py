@@ -27,6 +27,7 @@ cases.close            - o o -   - o o - -   - - -
 cases.reopen           - - o -   - - o - -   - - -
 transfers.offer        - o o -   - o o - -   - - -
 transfers.answer       - o o -   - o o - -   - - -
+calls.take             o - - -   o - - - -   - - -
 details.open           - o o -   - o o - -   - - -
 details.confirm        - o o -   - o o - -   - - -
 erasures.read          - - o -   - - o a -   - a -

@@ -75,6 +75,19 @@ def test_a_good_token_says_who_it_is(staff: TestIdentity) -> None:
     assert (who.session, who.expires_at, who.stale) == ("a-session-of-tests", START + ACCESS_LASTS, False)
 
 
+def test_a_late_token_counts_only_where_that_is_asked_for_and_only_within_the_grace(staff: TestIdentity) -> None:
+    token = staff.token("jeju", "operator", session="a-session-of-tests")
+    late = START + ACCESS_LASTS
+    answering = now_known(staff, late)
+    assert refused(lambda: verify_access(token, answering, late)) == "expired"
+    assert verify_access(token, answering, late, late=GRACE).stale
+    assert verify_access(token, answering, late + GRACE, late=GRACE).stale
+    over = late + GRACE + timedelta(seconds=1)
+    assert refused(lambda: verify_access(token, now_known(staff, over), over, late=GRACE)) == "expired"
+    staff.revoke("a-session-of-tests")
+    assert refused(lambda: verify_access(token, now_known(staff, late), late, late=GRACE)) == "revoked"
+
+
 def test_a_token_names_nobody(staff: TestIdentity) -> None:
     assert set(claims_of(staff.token("jeju", "lead"))) == {"sub", "org", "roles", "sid", "iat", "exp", "iss", "aud"}
 

@@ -19,7 +19,7 @@ STAFF = TestIdentity(ManualClock(NOW))
             "http://notify.test/",
             {"Cases", "Report form", "Decisions", "Statistics", "Erasure", "Account releases"},
         ),
-        ("jeju", "operator", "http://intake.test/", {"Report form"}),
+        ("jeju", "operator", "http://intake.test/calls", {"Report form", "Calls"}),
         ("ministry", "analyst", "http://analytics.test/", {"Report form", "Statistics"}),
         (
             "central",

@@ -1,0 +1,104 @@
+"""What was said in calls, sealed: read and written together with whose call it is.
+
+The key is made of intake's own key, the call's id and a salt of the call (decision 13): any operator who takes the call
+can go on, on any machine, and a restart loses nothing; without the document nothing opens a copy of what was in it.
+"""
+
+import base64
+from typing import Final, NamedTuple
+
+import orjson
+
+from services.intake.model.call import Assent, Call, CallState, Notes
+from services.intake.policy import calls as policy
+from services.intake.policy import lodging
+from services.intake.policy.calls import CallRefusal
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.store.calls import CallStore
+from shared import log as logs
+from shared.clock import Clock
+from shared.errors import IeumError, PermanentError
+from shared.sealing import ObjectKey
+
+_log = logs.get(__name__)
+
+FRONT_END: Final = "phone-form"
+"""The operators' page's name among front ends; no other has it."""
+_KEY_BYTES: Final = 24
+_SEALED: Final = "notes"
+
+
+class NotPossibleError(IeumError):
+    """Something cannot be done with a call."""
+
+    def __init__(self, refusal: CallRefusal) -> None:
+        """``refusal`` says why."""
+        super().__init__(refusal.value)
+        self.refusal: Final = refusal
+
+
+class Held(NamedTuple):
+    """A call, what was said in it, and the salt of its key."""
+
+    call: Call
+    notes: Notes
+    salt: bytes = b""
+
+
+class CallDrafts:
+    """Reads and writes calls. Everything raises ``TransientError`` where the store does not answer."""
+
+    def __init__(self, store: CallStore, keys: LodgingKeys, clock: Clock) -> None:
+        """``keys`` are those that receipts are derived with; they never change."""
+        self.store: Final = store
+        self._keys = keys
+        self._clock = clock
+
+    async def insert(self, call: Call, salt: bytes) -> None:
+        """A new call in which nothing was said yet."""
+        await self.store.insert(call, salt, self._sealed(Held(call, Notes(), salt)))
+
+    async def read(self, call_id: str) -> Held:
+        """The call as it counts now. Raises ``NotPossibleError``: there is none, or it does not open."""
+        found = await self.store.read(call_id)
+        if found is None:
+            raise NotPossibleError(CallRefusal.UNKNOWN)
+        stored, salt, sealed = found
+        call = policy.counted(stored, self._clock.now())
+        if sealed is None or call.state is CallState.ENDED:
+            return Held(call, Notes(), salt)
+        return Held(call, self._opened(call_id, salt, sealed), salt)
+
+    async def write(self, before: Held, after: Call, notes: Notes | None) -> bool:
+        """Make one change on what was read; False if somebody was faster. No ``notes``: nothing said stays."""
+        sealed = None if notes is None else self._sealed(Held(after, notes, before.salt))
+        return await self.store.write(before.call, after, sealed)
+
+    def key_of_report(self, call_id: str) -> str:
+        """The idempotency key of the one report this call becomes, however often it is sent."""
+        return base64.urlsafe_b64encode(self._keys.mac("call report", call_id)[:_KEY_BYTES]).decode()
+
+    def report_id(self, call_id: str) -> str:
+        """The id of that report, known from the call's begin."""
+        return lodging.report_id_for(self._keys, FRONT_END, self.key_of_report(call_id))
+
+    def code_of(self, call_id: str) -> str:
+        """Four digits by which two operators name a call to each other. They open nothing."""
+        return f"{int.from_bytes(self._keys.mac('call code', call_id)[:8], 'big') % policy.CODE_SPACE:04d}"
+
+    def _sealed(self, held: Held) -> bytes:
+        assent = held.notes.assent.model_dump(mode="json") if held.notes.assent else None
+        plain = orjson.dumps({"answers": dict(held.notes.answers), "assent": assent})
+        return self._key(held.call.call_id, held.salt).seal(_SEALED, plain)
+
+    def _opened(self, call_id: str, salt: bytes, sealed: bytes) -> Notes:
+        try:
+            found = orjson.loads(self._key(call_id, salt).open(_SEALED, sealed))
+        except PermanentError as error:
+            _log.critical("call.not_opened", reason=error.reason)
+            raise NotPossibleError(CallRefusal.ENDED) from None
+        answers = {name: tuple(values) for name, values in found["answers"].items()}
+        return Notes(answers, Assent.model_validate(found["assent"]) if found["assent"] else None)
+
+    def _key(self, call_id: str, salt: bytes) -> ObjectKey:
+        return ObjectKey(f"call {call_id}", self._keys.mac("call key", call_id, salt))

@@ -1,0 +1,120 @@
+"""The pages of operators: calls, and additions to earlier reports.
+
+They work without script; with it each field is kept as soon as it is left.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.intake import drafts as form_drafts
+from services.intake.forms import typed_of
+from services.intake.phone.appending import Appending
+from services.intake.phone.desk import CallDesk
+from services.intake.phone.door import CallDoor
+from services.intake.phone.drafts import NotPossibleError
+from services.intake.phone.one_call import OneCall
+from services.intake.phone.view import CallView
+from services.intake.refusals import RETRY_SECONDS
+from services.intake.rendering import call_words, form, receipt_words
+from services.intake.rendering.form import FieldProblem, Typed
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.web.gate import Gate
+from shared.web.problems import Problem
+
+HOME: Final = "/calls"
+
+
+def router(gate: Gate, view: CallView, desk: CallDesk, one: OneCall, appending: Appending) -> APIRouter:
+    """The routes under ``/calls``."""
+    routes = APIRouter(prefix=HOME, include_in_schema=False)
+    door, keeping = CallDoor(gate), CallDoor(gate, keeps=True)
+    Operator = Annotated[Principal, Depends(door)]  # noqa: N806  # a type
+    Keeper = Annotated[Principal, Depends(keeping)]  # noqa: N806  # a type
+
+    @routes.get("")
+    async def lists(request: Request, operator: Operator) -> Response:
+        with refusing():
+            return view.lists(request, await desk.lists(operator))
+
+    @routes.post("")
+    async def begin(request: Request, operator: Operator) -> Response:
+        with refusing():
+            call_id = await one.begin(request, operator)
+        return _to(call_id)
+
+    @routes.get("/addition")
+    async def addition(request: Request, operator: Operator) -> Response:
+        return view.addition(request, Typed(), key=form_drafts.new_key())
+
+    @routes.post("/addition")
+    async def add(request: Request, operator: Operator) -> Response:
+        typed = await typed_of(request)
+        key = typed.one("idempotency_key")
+        key = key if len(key) == form_drafts.KEY_CHARS else form_drafts.new_key()
+        try:
+            await appending.add(typed, request, key)
+        except Problem as problem:
+            page = view.addition(request, typed, key=key, problems=_problems(problem), status=problem.status_code)
+            page.headers.update(problem.headers or {})
+            return page
+        return view.added(request, key=form_drafts.new_key())
+
+    @routes.get("/{call_id}")
+    async def shown(request: Request, call_id: str, operator: Operator) -> Response:
+        with refusing():
+            return await one.show(request, call_id, operator)
+
+    @routes.post("/{call_id}")
+    async def sent(request: Request, call_id: str, operator: Keeper) -> Response:
+        with refusing():
+            return await one.receive(request, call_id, operator, await typed_of(request))
+
+    @routes.post("/{call_id}/recall")
+    async def recall(request: Request, call_id: str, operator: Operator) -> Response:
+        with refusing():
+            await desk.recall(request, call_id, operator)
+        return _to(call_id)
+
+    @routes.post("/{call_id}/take")
+    async def take(request: Request, call_id: str, operator: Operator) -> Response:
+        with refusing():
+            await desk.take(request, call_id, operator)
+        return _to(call_id)
+
+    @routes.post("/{call_id}/end")
+    async def end(request: Request, call_id: str, operator: Operator) -> Response:
+        with refusing():
+            await desk.end(request, call_id, operator)
+        return RedirectResponse(HOME, 303)
+
+    return routes
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """What is not possible, as a problem people read."""
+    try:
+        yield
+    except NotPossibleError as error:
+        status, said = call_words.REFUSALS[error.refusal]
+        raise Problem(status, error.refusal.value, said) from None
+    except TransientError:
+        raise Problem(503, "unavailable", call_words.AWAY, retry_after=RETRY_SECONDS) from None
+
+
+def _to(call_id: str) -> Response:
+    return RedirectResponse(f"{HOME}/{call_id}", 303)
+
+
+def _problems(problem: Problem) -> list[FieldProblem]:
+    if problem.errors:
+        found = form.problems_of((e.field, e.reason) for e in problem.errors)
+        missing = {e.field for e in problem.errors if e.reason == "required"}
+        said = call_words.MISSING
+        return [FieldProblem(p.control, said[p.control]) if p.control in missing & said.keys() else p for p in found]
+    return [FieldProblem(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]

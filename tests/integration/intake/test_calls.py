@@ -1,0 +1,409 @@
+"""Reports taken by phone: kept answer by answer and sealed, one report each, consent and provenance sealed too."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import bson
+import pytest
+
+from services.intake.policy import calls as policy
+from services.intake.policy.room import Room
+from services.intake.reception import Reception
+from services.intake.rendering import spoken
+from services.intake.store import documents
+from services.intake.store.calls import CallStore
+from shared.audit.reading import Filter, Reader
+from shared.clock import ManualClock, seoul_day
+from shared.errors import TransientError
+from shared.identity.tokens import ACCESS_LASTS, GRACE
+from shared.metrics import exposition
+from shared.sealing import Keyring
+from tests.integration.intake.calling import LEAST, READ, Operator, call_of, receipt_on, stored
+from tests.integration.intake.desk import Desk, log_of, until
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+STORY = "전화로 들은 카나리아 이야기"
+EVERYTHING: dict[str, Any] = {
+    "role": "representative",
+    "relation": "sibling",
+    "victim_knows": "yes",
+    "victim_agrees": "unknown",
+    "harm_types": ["distribution_threat"],
+    "threatened": "yes",
+    "money_demanded": "no",
+    "threat_deadline": "2026-11-26T21:00",
+    "still_spreading": "yes",
+    "platform_kind": "messenger",
+    "urls": "https://a.example/1\r\nhttps://b.example/2",
+    "search_words": "찾는 말",
+    "seen_when": "어제저녁",
+    "marks": f"{'ab' * 32}\r\npdq:{'cd' * 32}",
+    "narrative": STORY,
+    "relationship": "social",
+    "already_told": ["police", "hotline"],
+    "division": "jeonnam-gwangju",
+    "district": "12210",
+    "declined_centers": ["jeonnam"],
+    "age_band": "14_18",
+    "gender": "unknown",
+    "language": "vi",
+    "contact_name": "달",
+    "contact_channels": ["text"],
+    "phone": "010-0000-0000",
+    "email": "",
+    "hours": "저녁",
+    "may_leave_message": "yes",
+    "may_say": "private",
+    "not_safe": "가족",
+    "center_codeword": "봄비",
+    "person_codeword": "우산",
+    "word": "달빛 아래",
+    "consents": ["personal", "sensitive"],
+    "assent": READ,
+}
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def operator(desk: Desk) -> Operator:
+    return Operator(desk)
+
+
+def metric(name: str) -> float:
+    lines = [line for line in exposition()[0].decode().splitlines() if line.startswith(f"{name} ")]
+    return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+
+
+async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.begin()
+    await clock.advance(127)
+    for name, value in EVERYTHING.items():
+        kept = await operator.answer(at, **{name: value})
+        assert kept.status_code == 200, (name, kept.text)
+        assert kept.json()["saved"] == "12:02:07"
+        assert kept.json()["problems"] == {}
+    page = await operator.get(at)
+    for text in (STORY, "https://b.example/2", "봄비", "우산", "달빛 아래", "12:02:07"):
+        assert text in page.text
+    before = metric("intake_call_seconds_to_receipt_sum")
+    receipt = await operator.sent(at, **EVERYTHING)
+    assert metric("intake_call_seconds_to_receipt_sum") == before + 127
+    [report] = await desk.collection.find({}).to_list(None)
+    opened = documents.opened(report, Keyring([b"m" * 32]))
+    call = opened.pop("call")
+    assert opened == {
+        "narrative": STORY,
+        "urls": ["https://a.example/1", "https://b.example/2"],
+        "fingerprints": ["ab" * 32],
+        "picture_hashes": ["cd" * 32],
+        "contact": {
+            "channels": ["text"],
+            "name": "달",
+            "phone": "010-0000-0000",
+            "hours": "저녁",
+            "may_leave_message": True,
+            "not_safe": "가족",
+            "may_say": "private",
+            "center_codeword": "봄비",
+            "person_codeword": "우산",
+        },
+        "on_behalf": {"relation": "sibling", "victim_knows": True},
+        "answers": {
+            "still_spreading": True,
+            "threatened": True,
+            "money_demanded": False,
+            "threat_deadline": "2026-11-26T21:00:00+09:00",
+            "seen_when": "어제저녁",
+            "search_words": "찾는 말",
+            "already_told": ["police", "hotline"],
+        },
+    }
+    assert call == {
+        "operator": "s-operator1",
+        "organisation": "busan",
+        "began_at": "2026-11-25T03:00:00.000Z",
+        "taken_over": 0,
+        "assent": {"version": spoken.VERSION, "language": "ko", "by": "s-operator1", "at": "2026-11-25T03:02:07Z"},
+    }
+    facts = report["facts"]
+    assert (facts["channel"], facts["language"], facts["district"]) == ("phone", "vi", "12210")
+    assert report["front_end"] == "phone-form"
+    assert report["consents"] == {
+        "version": spoken.VERSION,
+        "personal": True,
+        "sensitive": True,
+        "share_with_center": False,
+        "other_centers": False,
+    }
+    assert report["word"].startswith("$argon2id$")
+    assert (await desk.status(receipt))["state"] in {"received", "assigned"}
+
+
+async def test_nothing_of_the_operator_or_the_caller_is_on_the_bus(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    await operator.sent(at, **EVERYTHING)
+
+    async def published() -> bool:
+        return len(await log_of(desk.bus_settings)) == 1
+
+    await until(published)
+    [(_, value)] = await log_of(desk.bus_settings)
+    assert json.loads(value)["facts"]["channel"] == "phone"
+    for text in (STORY, "달", "봄비", "s-operator1", "https://a.example", at.rpartition("/")[2]):
+        assert text.encode() not in value
+
+
+async def test_what_was_said_is_sealed_and_gone_once_it_is_a_report(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    await operator.answer(at, **EVERYTHING)
+    document = await stored(desk, at)
+    assert set(document) == {
+        *("_id", "salt", "sealed", "state", "holder", "organisation", "started_at", "until", "version", "saved_at"),
+        *("offered_at", "taken", "sending_at", "ending"),
+    }
+    for trace in (STORY, "representative", "narrative", "우산", "달빛", "https"):
+        assert trace.encode() not in bson.encode(document)
+    await operator.sent(at, **EVERYTHING)
+    document = await stored(desk, at)
+    assert (document["state"], "sealed" in document) == ("sent", False)
+
+
+async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_nowhere(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.begin()
+    receipt = await operator.sent(at, **LEAST)
+    page = await operator.get(at)
+    for four in spoken.fours(receipt):
+        assert four.korean in page.text
+        assert four.english in page.text
+    assert receipt.replace("-", "").encode() not in bson.encode(await stored(desk, at))
+    again = await operator.page(at, "send", **LEAST)
+    assert (again.status_code, await desk.collection.count_documents({})) == (409, 1)
+    assert (await operator.post(f"{at}/end")).headers["location"] == "/calls"
+    assert (await operator.get(at)).status_code == 410
+    assert receipt[:4] not in (await operator.get("/calls")).text
+    await clock.advance(13 * 3600)
+    await desk.intake.sender.sweep()
+    assert (await operator.signed_in().get(at)).status_code == 404
+
+
+async def test_a_report_needs_only_two_answers_and_consent_needs_reading(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    nothing = await operator.page(at, "send")
+    assert nothing.status_code == 422
+    assert "Choose who is reporting." in nothing.text
+    unread = await operator.page(at, "send", **LEAST, consents=["personal"], narrative=STORY)
+    assert unread.status_code == 422
+    assert "Consent counts only if they were" in unread.text
+    assert STORY in unread.text
+    assert STORY in (await operator.get(at)).text
+    old = await operator.page(at, "send", **LEAST, consents=["personal"], assent="ko:2020-01-01")
+    assert "The texts have changed" in old.text
+    assert await desk.collection.count_documents({}) == 0
+    await operator.sent(at, **LEAST, assent=READ)
+    [report] = await desk.collection.find({}).to_list(None)
+    assert report["consents"] == {
+        "version": spoken.VERSION,
+        **dict.fromkeys(("personal", "sensitive", "share_with_center", "other_centers"), False),
+    }
+
+
+async def test_assent_is_stamped_anew_when_what_was_agreed_to_changes(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.begin()
+    await operator.answer(at, assent=READ)
+    await clock.advance(60)
+    await operator.answer(at, narrative=STORY)
+    await operator.answer(at, consents=["personal"])
+    await clock.advance(60)
+    await operator.answer(at, hours="저녁")
+    await operator.sent(at, **LEAST, assent=READ, consents=["personal"])
+    [report] = await desk.collection.find({}).to_list(None)
+    assert documents.opened(report, Keyring([b"m" * 32]))["call"]["assent"]["at"] == "2026-11-25T03:01:00Z"
+
+
+async def test_what_must_not_be_kept_is_refused_by_its_field_and_the_rest_is_kept(
+    desk: Desk, operator: Operator
+) -> None:
+    at = await operator.begin()
+    await operator.answer(at, narrative="first")
+    refused = await operator.answer(at, narrative="제 번호는 900101-1234567")
+    assert refused.status_code == 422
+    assert "resident registration number" in refused.json()["problems"]["narrative"]
+    assert "first" in (await operator.get(at)).text
+    page = await operator.page(at, role="victim", narrative="900101-1234567", hours="evenings")
+    assert page.status_code == 422
+    assert "900101-1234567" in page.text
+    kept = await operator.get(at)
+    assert "evenings" in kept.text
+    assert "first" in kept.text
+    assert "900101" not in kept.text
+
+
+async def test_the_callers_number_is_asked_only_where_they_want_to_be_called(operator: Operator) -> None:
+    at = await operator.begin()
+    hidden = 'id="s-reach" aria-labelledby="t-reach" data-section="reach" hidden'
+    assert hidden in (await operator.get(at)).text
+    told = await operator.answer(at, contact_channels=["phone"])
+    assert told.json()["sections"]["reach"]["shown"] is True
+    assert told.json()["problems"] == {}
+    assert hidden not in (await operator.get(at)).text
+    assert (await operator.answer(at, contact_channels=[])).json()["sections"]["reach"]["shown"] is False
+
+
+async def test_answers_of_one_moment_do_not_overwrite_each_other(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    fields = {"narrative": "n1", "hours": "h1", "search_words": "s1", "seen_when": "w1", "not_safe": "x1"}
+    answers = await asyncio.gather(*(operator.answer(at, **{name: value}) for name, value in fields.items()))
+    assert {answer.status_code for answer in answers} == {200}
+    page = (await operator.get(at)).text
+    assert [value for value in fields.values() if value not in page] == []
+    assert (await call_of(desk, at)).version == 1 + len(fields)
+
+
+async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open_revives_it(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.begin()
+    await operator.answer(at, narrative=STORY)
+    for _ in range(3):
+        await clock.advance(29 * 60)
+        assert STORY in (await operator.signed_in().get(at)).text
+    await clock.advance(30 * 60)
+    assert (await operator.signed_in().get(at)).status_code == 410
+    late = await operator.answer(at, hours="evenings")
+    assert (late.status_code, late.json()["code"]) == (410, "call_ended")
+    before = metric('intake_calls_ended_total{how="abandoned"}')
+    assert await desk.intake.sender.sweep() == 1
+    assert metric('intake_calls_ended_total{how="abandoned"}') == before + 1
+    assert "sealed" not in await stored(desk, at)
+    whole = await operator.page(at, **LEAST, narrative="what was on the page")
+    assert whole.headers["location"] == f"{at}?kept-anew"
+    revived = await operator.get(whole.headers["location"])
+    assert "what was on the page" in revived.text
+    assert "kept anew" in revived.text
+
+
+async def test_what_was_ended_is_not_revived(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    await operator.answer(at, narrative=STORY)
+    await operator.post(f"{at}/end")
+    assert "sealed" not in await stored(desk, at)
+    assert (await operator.page(at, **LEAST)).status_code == 410
+    assert (await operator.page(at, "send", **LEAST)).status_code == 410
+    assert await desk.collection.count_documents({}) == 0
+
+
+async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_nothing(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.begin()
+    await operator.answer(at, narrative=STORY)
+    await clock.advance(ACCESS_LASTS.total_seconds() + 60)
+    desk.intake.identity.learn(desk.people.document())
+    late = await operator.answer(at, hours="after seven")
+    assert (late.status_code, set(late.json())) == (200, {"saved", "problems"})
+    refused = await operator.page(at, narrative="900101-1234567")
+    assert refused.status_code == 422
+    assert STORY not in refused.text
+    assert "after seven" not in refused.text
+    sent = await operator.page(at, "send", **LEAST, narrative=STORY, hours="after seven")
+    assert sent.headers["location"] == f"{at}?renewed"
+    assert await desk.collection.count_documents({}) == 0
+    assert (await operator.get(at)).status_code in {303, 401}
+    assert (await operator.post(f"{at}/end")).status_code == 401
+    renewed = await operator.signed_in().get(sent.headers["location"])
+    assert "after seven" in renewed.text
+    assert "sign-in was renewed" in renewed.text
+    await operator.sent(at, **LEAST, narrative=STORY)
+
+
+async def test_a_sign_in_that_was_ended_or_is_long_over_keeps_nothing(
+    desk: Desk, operator: Operator, clock: ManualClock
+) -> None:
+    at = await operator.signed_in(session="s" * 20).begin()
+    await clock.advance(ACCESS_LASTS.total_seconds() + 60)
+    desk.people.revoke("s" * 20)
+    desk.intake.identity.learn(desk.people.document())
+    assert (await operator.answer(at, narrative=STORY)).status_code == 401
+    other = Operator(desk).signed_in()
+    await clock.advance((ACCESS_LASTS + GRACE + timedelta(seconds=1)).total_seconds())
+    desk.intake.identity.learn(desk.people.document())
+    assert (await other.answer(at, narrative=STORY)).status_code == 401
+
+
+async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator: Operator, clock: ManualClock) -> None:
+    at = await operator.begin()
+    await operator.page(at, "offer", **LEAST)
+    other = Operator(desk, subject="s-operator2")
+    await other.post(f"{at}/take")
+    await other.sent(at, **LEAST)
+    await other.post(f"{at}/end")
+    await desk.intake.audit.settle()
+    found, _ = await Reader(desk.intake.audit).page(Filter(day=seoul_day(clock.now()), action="calls.take", actor=None))
+    said = {(line.actor, line.reason) for line in found}
+    assert said == {
+        ("s-operator1", "call_begun"),
+        ("s-operator1", "call_offered"),
+        ("s-operator2", "call_taken"),
+        ("s-operator2", "call_sent"),
+        ("s-operator2", "call_ended"),
+    }
+    [report] = await desk.collection.find({}).to_list(None)
+    assert {line.report for line in found} == {desk.intake.audit.keys.reference(report["_id"])}
+    assert policy.KEPT == timedelta(minutes=30)
+
+
+async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> NoReturn:
+        raise TransientError("away")
+
+    at = await operator.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(CallStore, "read", away)
+        for go in ("save", "send", "offer"):
+            page = await operator.page(at, go, **LEAST, narrative=STORY)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "10")
+            assert STORY in page.text
+            assert "could not be kept" in page.text
+        assert (await operator.answer(at, narrative=STORY)).status_code == 503
+    await operator.sent(at, **LEAST, narrative=STORY)
+
+
+async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_by_the_next_try(
+    desk: Desk, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> NoReturn:
+        raise TransientError("away")
+
+    at = await operator.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(Reception, "lodge", away)
+        page = await operator.page(at, "send", **LEAST, narrative=STORY)
+        assert page.status_code == 503
+        assert "The report was not received yet" in page.text
+        assert (await operator.get(at)).status_code == 503
+    assert await desk.collection.count_documents({}) == 0
+    receipt_on(await operator.get(at))
+    assert await desk.collection.count_documents({}) == 1
+
+
+async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(desk: Desk, operator: Operator) -> None:
+    at = await operator.begin()
+    desk.intake.disk.room = Room.REPORTS
+    refused = await operator.post("/calls")
+    assert refused.status_code == 503
+    assert "on one page" in refused.text
+    await operator.sent(at, **LEAST)

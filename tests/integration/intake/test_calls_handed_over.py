@@ -1,0 +1,244 @@
+"""A call changes hands in one write: never nobody's, never two people's, with all that was said, whatever dies."""
+
+import asyncio
+from typing import Any, NoReturn
+
+import pytest
+
+from services.intake.phone.sending import Sender
+from services.intake.policy import calls as policy
+from services.intake.store.calls import CallStore
+from shared.clock import ManualClock
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
+from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
+
+Settings = tuple[BusSettings, StoreSettings]
+
+
+class CutOffError(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOW)
+
+
+@pytest.fixture
+def given(bus_settings: BusSettings, store_settings: StoreSettings) -> Settings:
+    return bus_settings, store_settings
+
+
+def two(desk: Desk) -> tuple[Operator, Operator]:
+    return Operator(desk), Operator(desk, subject="s-operator2")
+
+
+async def test_an_offered_call_is_taken_with_everything_and_the_first_has_it_no_more(desk: Desk) -> None:
+    first, second = two(desk)
+    at = await first.begin()
+    assert (await second.get(at)).status_code == 409
+    assert (await second.post(f"{at}/take")).status_code == 409
+    offered = await first.page(at, "offer", **EVERYTHING)
+    assert offered.headers["location"] == at
+    code = desk.intake.sender._drafts.code_of(at.rpartition("/")[2])
+    assert code in (await first.get(at)).text
+    assert f"Take call {code}" in (await second.get("/calls")).text
+    before = metric("intake_calls_handed_over_total")
+    assert (await second.post(f"{at}/take")).headers["location"] == at
+    assert metric("intake_calls_handed_over_total") == before + 1
+    assert STORY in (await second.get(at)).text
+    assert at not in (await first.get("/calls")).text
+    late = await first.answer(at, narrative="too late")
+    assert (late.status_code, late.json()["code"]) == (409, "call_taken")
+    for refused in (
+        await first.get(at),
+        await first.page(at, "send", **LEAST),
+        await first.page(at, "offer", **LEAST),
+        await first.post(f"{at}/recall"),
+        await first.post(f"{at}/end"),
+        await first.post(f"{at}/take"),
+    ):
+        assert refused.status_code == 409
+        assert STORY not in refused.text
+    await second.sent(at, **EVERYTHING)
+    [report] = await desk.collection.find({}).to_list(None)
+    assert report["facts"]["channel"] == "phone"
+
+
+async def test_an_offer_can_be_taken_back_and_what_is_wrong_keeps_it_from_being_offered(desk: Desk) -> None:
+    first, second = two(desk)
+    at = await first.begin()
+    assert (await first.page(at, "offer", narrative="900101-1234567")).status_code == 422
+    assert (await call_of(desk, at)).offered_at is None
+    await first.page(at, "offer", narrative=STORY)
+    await first.post(f"{at}/recall")
+    assert (await second.post(f"{at}/take")).status_code == 409
+    assert STORY in (await first.get(at)).text
+
+
+async def test_of_many_who_take_at_once_one_has_it(desk: Desk, given: Settings, clock: ManualClock) -> None:
+    first = Operator(desk)
+    at = await first.begin()
+    await first.page(at, "offer", **LEAST)
+    async with running(*given, clock=clock) as other:
+        other.intake.identity.learn(desk.people.document())
+        takers = [Operator(desk if n % 2 else other, subject=f"s-taker{n:03d}") for n in range(8)]
+        for taker in takers:
+            taker.token = desk.people.token("busan", "operator", subject=taker.subject)
+        answers = await asyncio.gather(*(taker.post(f"{at}/take") for taker in takers))
+        assert sorted(answer.status_code for answer in answers) == [303] + [409] * 7
+        [won] = [taker for taker, answer in zip(takers, answers, strict=True) if answer.status_code == 303]
+        assert (await call_of(desk, at)).holder == won.subject
+        assert (await won.get(at)).status_code == 200
+
+
+async def test_a_call_is_seen_by_nobody_of_another_office_nor_by_who_is_no_operator(desk: Desk) -> None:
+    first = Operator(desk)
+    at = await first.begin()
+    await first.page(at, "offer", narrative=STORY, **LEAST)
+    for stranger in (
+        Operator(desk, subject="s-elsewhere", organisation="jeju"),
+        Operator(desk, subject="s-central01", organisation="central"),
+    ):
+        assert at not in (await stranger.get("/calls")).text
+        for answer in (await stranger.get(at), await stranger.post(f"{at}/take"), await stranger.page(at, **LEAST)):
+            assert answer.status_code == 404
+            assert STORY not in answer.text
+    for role in ("counsellor", "lead"):
+        assert (await Operator(desk, subject="s-counsel1", role=role).get(at)).status_code == 403
+        assert (await Operator(desk, subject="s-counsel1", role=role).answer(at, narrative="x")).status_code == 403
+
+
+async def test_a_save_that_races_with_the_hand_over_is_there_or_refused_and_never_half(desk: Desk) -> None:
+    first, second = two(desk)
+    for number in range(5):
+        at = await first.begin()
+        await first.page(at, "offer", **LEAST)
+        saved, taken = await asyncio.gather(first.answer(at, hours=f"evening {number}"), second.post(f"{at}/take"))
+        assert taken.status_code == 303
+        page = (await second.get(at)).text
+        assert saved.status_code in {200, 409}
+        assert (f"evening {number}" in page) is (saved.status_code == 200)
+
+
+async def test_a_restart_loses_nothing(given: Settings, clock: ManualClock) -> None:
+    async with running(*given, clock=clock) as before:
+        first = Operator(before)
+        at = await first.begin()
+        await first.answer(at, **EVERYTHING)
+        token, people = first.token, before.people
+    async with running(*given, clock=clock) as after:
+        after.intake.identity.learn(people.document())
+        page = await Operator(after, token=token).get(at)
+        assert STORY in page.text
+        assert "우산" in page.text
+
+
+async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
+    given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = CallStore.write
+
+    async def cut(*asked: Any) -> NoReturn:
+        assert await write(*asked)
+        raise CutOffError
+
+    async with running(*given, clock=clock) as desk:
+        first = Operator(desk)
+        at = await first.begin()
+        with monkeypatch.context() as patch:
+            patch.setattr(CallStore, "write", cut)
+            with pytest.raises(CutOffError):
+                await first.answer(at, narrative=STORY)
+        people = desk.people
+    async with running(*given, clock=clock) as again:
+        again.intake.identity.learn(people.document())
+        assert STORY in (await Operator(again, token=first.token).get(at)).text
+
+
+@pytest.mark.parametrize("written", [False, True])
+async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
+    given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    write = CallStore.write
+
+    async def cut(*asked: Any) -> NoReturn:
+        if written:
+            assert await write(*asked)
+        raise CutOffError
+
+    async with running(*given, clock=clock) as desk:
+        first, second = two(desk)
+        at = await first.begin()
+        await first.page(at, "offer", narrative=STORY, **LEAST)
+        with monkeypatch.context() as patch:
+            patch.setattr(CallStore, "write", cut)
+            with pytest.raises(CutOffError):
+                await second.post(f"{at}/take")
+        people = desk.people
+    async with running(*given, clock=clock) as again:
+        again.intake.identity.learn(people.document())
+        one = Operator(again, token=first.token)
+        other = Operator(again, token=second.token, subject=second.subject)
+        assert (await one.get(at)).status_code == (409 if written else 200)
+        if not written:
+            assert (await other.post(f"{at}/take")).status_code == 303
+        assert STORY in (await other.get(at)).text
+
+
+@pytest.mark.parametrize("lodged", [False, True])
+async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
+    given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, lodged: bool
+) -> None:
+    send = Sender.send
+
+    async def cut(self: Sender, held: Any) -> NoReturn:
+        if lodged:
+            with monkeypatch.context() as patch:
+                patch.setattr(CallStore, "write", _gone)
+                await send(self, held)
+        raise CutOffError
+
+    async with running(*given, clock=clock) as desk:
+        first = Operator(desk)
+        at = await first.begin()
+        with monkeypatch.context() as patch:
+            patch.setattr(Sender, "send", cut)
+            with pytest.raises(CutOffError):
+                await first.page(at, "send", narrative=STORY, **LEAST)
+        people = desk.people
+    async with running(*given, clock=clock) as again:
+        again.intake.identity.learn(people.document())
+        assert await again.collection.count_documents({}) == int(lodged)
+        assert await again.intake.sender.finish_others() == 0
+        await clock.advance(policy.FINISHED_AFTER.total_seconds() + 1)
+        again.intake.identity.learn(people.document())
+        # Whether the sweep or the operator comes first: one report, and its receipt.
+        await again.intake.sender.finish_others()
+        assert await again.collection.count_documents({}) == 1
+        receipt = receipt_on(await Operator(again, token=first.token).get(at))
+        assert (await again.ask(receipt)).status_code == 200
+        assert await again.collection.count_documents({}) == 1
+
+
+async def _gone(*_: Any) -> NoReturn:
+    raise CutOffError
+
+
+async def test_an_operator_who_looks_again_finishes_what_was_half_sent(
+    given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(*given, clock=clock) as desk:
+        first = Operator(desk)
+        at = await first.begin()
+        with monkeypatch.context() as patch:
+            patch.setattr(Sender, "send", _gone)
+            with pytest.raises(CutOffError):
+                await first.page(at, "send", narrative=STORY, **LEAST)
+        refused = await first.answer(at, narrative="another story")
+        assert (refused.status_code, refused.json()["code"]) == (409, "call_sent")
+        receipt = receipt_on(await first.get(at))
+        assert receipt == receipt_on(await first.get(at))
+        assert await desk.collection.count_documents({}) == 1
