@@ -12,6 +12,7 @@ from services.intake import (
     clients_pages,
     details_pages,
     erasures_pages,
+    handing_api,
     language_pages,
     note_pages,
     pages,
@@ -19,6 +20,7 @@ from services.intake import (
     receipts_api,
     receipts_pages,
     step_pages,
+    taking_over_pages,
 )
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
@@ -30,6 +32,7 @@ from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
+from services.intake.handing_over import HandingOver
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
 from services.intake.linker import Linker
@@ -179,7 +182,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
+    status = StatusDesk(holders, clock)
+    receipts = ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
+    handing = HandingOver(changer, keys, keyring, words, clock)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -203,10 +208,12 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
+            handing_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
             pages.router(view, reception, drafts, doorkeeper, clock),
             step_pages.router(view, drafts, clock),
             note_pages.router(own_pages),
-            receipts_pages.router(view, status, receipts),
+            receipts_pages.router(view, status, receipts, handing),
+            taking_over_pages.router(view, handing),
             client_problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),

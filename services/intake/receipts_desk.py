@@ -67,7 +67,7 @@ class ReceiptDesk:
                 return None
             open_life(document)
             number = len(document.get("messages") or ()) + 1
-            if number > MESSAGES:
+            if amending.by_holder(document, "messages") >= MESSAGES:
                 raise RefusedError("too_many_messages")
             version = document["intake_version"] + 1
             taken = Taken(number=number, at=now)
@@ -99,7 +99,7 @@ class ReceiptDesk:
                 return None
             life = open_life(document)
             number = len(document.get("amendments") or ()) + 1
-            if number > amending.AMENDMENTS:
+            if amending.by_holder(document, "amendments") >= amending.AMENDMENTS:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
@@ -137,7 +137,7 @@ class ReceiptDesk:
             # Where this fails the job does it within the minute, and the answer says that it is planned.
             with contextlib.suppress(TransientError):
                 document = await self._destroy(document["_id"]) or document
-        return told(document)
+        return told(document, self._clock.now())
 
     async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
@@ -154,14 +154,14 @@ class ReceiptDesk:
         document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
         if step is not None:
             REINSTATEMENTS.inc()
-        return told(document)
+        return told(document, self._clock.now())
 
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
         """Set a word, or replace the one there is. Raises ``Problem``."""
         fresh = asked.new_word or refusals.fit_word(asked.word)
         document = await self._changer.holders.admit(asked, request, "receipts.word")
         if document.get("word") is not None and asked.new_word is None:
-            return told(document)  # it is the word that is set, or nobody would have come this far
+            return told(document, self._clock.now())  # it is the word that is set, or nobody would have come this far
         try:
             stored = await self._words.hashed(document["_id"], fresh)
         except TransientError:
@@ -171,7 +171,8 @@ class ReceiptDesk:
             open_life(known)
             return Step(fields={"word": stored}, detail={"replaced": str("word" in known).lower()})
 
-        return told((await self._changer.apply("receipts.word", document, request, judge)).document)
+        changed = await self._changer.apply("receipts.word", document, request, judge)
+        return told(changed.document, self._clock.now())
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
         """What an addition can be found by, and the reports that share it."""

@@ -130,8 +130,8 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):
         raw["on_behalf"] = on_behalf
-    if agreed := typed.all("consents"):
-        raw["consents"] = {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)}
+    if agreed := consents_of(typed):
+        raw["consents"] = agreed
     problems = []
     if typed.one("threat_deadline"):
         deadline = _deadline(typed.one("threat_deadline"))
@@ -149,6 +149,12 @@ def contact_of(typed: Typed) -> dict[str, Any]:
     contact["channels"] = list(typed.all("contact_channels"))
     contact["may_leave_message"] = typed.one("may_leave_message") == "yes"
     return contact
+
+
+def consents_of(typed: Typed) -> dict[str, Any] | None:
+    """What was agreed to, under the wording shown; None where nothing was."""
+    agreed = typed.all("consents")
+    return {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)} if agreed else None
 
 
 def _on_behalf(typed: Typed) -> dict[str, Any]:

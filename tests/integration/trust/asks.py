@@ -101,11 +101,23 @@ def _intake() -> Asks:
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
         **{
             ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
-            for what in ("status", "messages", "amend", "withdraw", "reinstate", "word")
+            for what in (
+                "status",
+                "messages",
+                "amend",
+                "withdraw",
+                "reinstate",
+                "word",
+                "hand-over",
+                "hand-over/cancel",
+                "take-over",
+            )
         },
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
+        ("intake", "GET", "/take-over"): (ask(200),),
+        ("intake", "POST", "/take-over"): (ask(404, body={"code": "0000-0000-0000"}),),
         ("intake", "GET", "/leave"): (ask(303),),
         ("intake", "POST", "/leave"): (ask(204),),
         ("intake", "GET", "/form/{slug}"): (ask(200, path={"slug": "who"}),),
