@@ -152,8 +152,8 @@ class _Actions:
         await self._desk.message(asked, request, receipt_forms.key_of(typed))
 
     async def _add(self, request: Request, typed: Typed) -> None:
-        urls = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
-        asked = receipt_forms.asked(AmendmentAsked, typed, narrative=typed.one("narrative"), urls=urls)
+        more = {"urls": form.lines_of(typed.one("urls")), "offender_handles": form.lines_of(typed.one("accounts"))}
+        asked = receipt_forms.asked(AmendmentAsked, typed, narrative=typed.one("narrative"), **more)
         await self._desk.amend(asked, request, receipt_forms.key_of(typed))
 
     async def _contact(self, request: Request, typed: Typed) -> None:

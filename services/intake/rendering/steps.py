@@ -50,6 +50,7 @@ STEPS: Final = (
     Step("marks", ("marks",)),
     Step("words", ("narrative",)),
     Step("other", ("relationship",)),
+    Step("names", ("accounts",)),
     Step("told", ("already_told",)),
     Step("place", ("division",)),
     Step("district", ("district",), _with_districts),

@@ -38,6 +38,10 @@ _FOR_ALL: Final[Mapping[str, Asked]] = {
     ),
     "words": Asked(n("In your own words"), n("What you write here you need not tell again. You may leave it empty.")),
     "other": Asked(n("Who did it?"), n("It tells the centre what could be dangerous for you, and which help fits.")),
+    "names": Asked(
+        n("Do you know accounts of whoever did it?"),
+        n("With the same account, reports from other places are found to belong together, and more people are helped."),
+    ),
     "told": Asked(n("Who knows about it already?"), n("So that nothing is done twice and you need not tell it again.")),
     "place": Asked(n("Where should help be near?"), n("Your report goes to the centre of that place.")),
     "district": Asked(
@@ -155,6 +159,7 @@ LABELS: Final[Mapping[str, str]] = {
     "marks": n("Fingerprints"),
     "narrative": n("In your own words"),
     "relationship": n("Who did it?"),
+    "accounts": n("Their accounts"),
     "already_told": n("Who knows about it already?"),
     "division": n("Province or city"),
     "district": n("District"),
