@@ -16,10 +16,9 @@ from services.intake.policy import handing_over, lodging
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.secret_word import Words
-from services.intake.status import told
+from services.intake.status import Teller
 from services.intake.store import changes, documents
 from services.intake.store.documents import Document
-from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.reports import ReportAmended
 from shared.metrics import REGISTRY
@@ -31,13 +30,13 @@ TAKEN_OVER = Counter("intake_reports_taken_over", "Reports taken over by the per
 class HandingOver:
     """Changes of hands."""
 
-    def __init__(self, changer: Changer, keys: LodgingKeys, keyring: Keyring, words: Words, clock: Clock) -> None:
+    def __init__(self, changer: Changer, keys: LodgingKeys, keyring: Keyring, words: Words, tell: Teller) -> None:
         """``keys`` are those that receipts are derived with."""
         self._changer = changer
         self._keys = keys
         self._keyring = keyring
         self._words = words
-        self._clock = clock
+        self._tell = tell
 
     async def offer(self, asked: ReceiptQuestion, request: Request) -> HandOver:
         """A new code; an earlier one no longer counts. Raises ``Problem``."""
@@ -62,7 +61,7 @@ class HandingOver:
             return None if void is None else Step(fields={"hand_over": void.model_dump()})
 
         document, _ = await self._changer.change("receipts.hand_over_cancel", asked, request, judge)
-        return told(document, self._clock.now())
+        return self._tell(document)
 
     async def take(self, asked: TakeOverAsked, request: Request, key: str | None) -> TakenOver:
         """Take a report over: a new receipt, the word and contact given now, and the old ones no more.

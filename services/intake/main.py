@@ -29,6 +29,7 @@ from services.intake.decisions import Decisions
 from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
+from services.intake.duties import Duties
 from services.intake.eraser import Eraser
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
@@ -43,7 +44,7 @@ from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
 from services.intake.secret_word import Words
 from services.intake.settings import IntakeSettings
-from services.intake.status import StatusDesk
+from services.intake.status import StatusDesk, Teller
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
 from services.intake.store.drafts import DraftStore
@@ -101,6 +102,7 @@ class Intake:
     identity: Identity
     vault: Vault
     drafts: Drafts
+    duties: Duties
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -117,6 +119,7 @@ class Intake:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.bus.run_forever(), name="bus")
             tasks.create_task(self.identity.run(), name="identity")
+            tasks.create_task(self.duties.run(), name="duties")
             await self.open()
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
@@ -182,9 +185,13 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status = StatusDesk(holders, clock)
-    receipts = ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
-    handing = HandingOver(changer, keys, keyring, words, clock)
+    duties = Duties(bus_settings, clock)
+    # Shown, and no more: without it the longer times are promised.
+    aside.ready["centers"] = duties.check
+    tell = Teller(duties.first_on_duty, clock)
+    status = StatusDesk(holders, tell)
+    receipts = ReceiptDesk(changer, keyring, words, linker, tell, clock, eraser.destroy)
+    handing = HandingOver(changer, keys, keyring, words, tell)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -196,7 +203,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
-    view = FormView(own_pages, clock)
+    view = FormView(own_pages, clock, duties.outlook)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -240,6 +247,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         identity=identity,
         vault=vault,
         drafts=drafts,
+        duties=duties,
     )
 
 

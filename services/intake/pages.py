@@ -178,6 +178,8 @@ class _Sending:
             receipt=lodged.receipt,
             received_at=lodged.received_at,
             proof=lodged.proof,
+            # Of a repeat too: the longer time then, and never one that has passed without being said so.
+            by=self._view.outlook().by[lodged.urgency] if not lodged.repeated else None,
             reachable=bool(submission.contact.channels),
             links=notes.fitting(typed),
         )

@@ -24,7 +24,7 @@ from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
-from shared.events.vocabulary import Channel, Suspicion
+from shared.events.vocabulary import Channel, Suspicion, Urgency
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.sealing import Keyring
@@ -45,6 +45,7 @@ class Lodgement(NamedTuple):
     received_at: datetime
     proof: str
     repeated: bool
+    urgency: Urgency
 
 
 class _Kept(NamedTuple):
@@ -133,7 +134,7 @@ class Reception:
             if digests:
                 self._linker.offer()
             self._accepted[submission.channel].inc()
-        return self._answer(report_id, kept, digest)
+        return self._answer(report_id, kept, digest, facts.urgency)
 
     async def _keep(self, document: Document) -> _Kept:
         report_id: str = document["_id"]
@@ -149,7 +150,7 @@ class Reception:
             RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
-    def _answer(self, report_id: str, kept: _Kept, digest: str) -> Lodgement:
+    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> Lodgement:
         receipt = lodging.receipt_for(self._keys, report_id, kept.counter)
         statement = lodging.Lodged(
             receipt_mark=lodging.mark_of(self._keys, receipt),
@@ -162,6 +163,7 @@ class Reception:
             received_at=kept.received_at,
             proof=self._signer.sign(statement),
             repeated=kept.repeated,
+            urgency=urgency,
         )
 
 

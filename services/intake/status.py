@@ -9,6 +9,7 @@ from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
 from services.intake.model.report import CenterName, State, StatusAnswer
 from services.intake.policy import amending, erasure, handing_over, promise
+from services.intake.policy.promise import FirstOnDuty
 from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared.centers import center
@@ -16,21 +17,34 @@ from shared.clock import Clock
 from shared.events.vocabulary import Role, Urgency
 
 
+class Teller:
+    """Tells what may be told, with what is promised by who is on duty."""
+
+    def __init__(self, first_on_duty: FirstOnDuty, clock: Clock) -> None:
+        """``first_on_duty`` knows the shifts."""
+        self._first_on_duty = first_on_duty
+        self._clock = clock
+
+    def __call__(self, document: Document) -> StatusAnswer:
+        """What the holder of a report's receipt may know of it now."""
+        return told(document, self._clock.now(), self._first_on_duty)
+
+
 class StatusDesk:
     """Answers receipts."""
 
-    def __init__(self, holders: Holders, clock: Clock) -> None:
+    def __init__(self, holders: Holders, tell: Teller) -> None:
         """``holders`` says whose receipt it is."""
         self._holders = holders
-        self._clock = clock
+        self._tell = tell
 
     async def answer(self, question: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
         found = await self._holders.admit(question, request, "receipts.read", guarded=False)
-        return told(found, self._clock.now())
+        return self._tell(found)
 
 
-def told(document: Document, now: datetime) -> StatusAnswer:
+def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
     """What the holder of a report's receipt may know of it."""
     if "handed_over_at" in document:
         handed = document["handed_over_at"]
@@ -51,7 +65,9 @@ def told(document: Document, now: datetime) -> StatusAnswer:
     return StatusAnswer(
         center=name,
         messages=messages if messages and not standing.limited else None,
-        expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress) if facts else None,
+        expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress, first_on_duty)
+        if facts
+        else None,
         may_hand_over=may_offer or None,
         hand_over_until=handing_over.open_until(offer, now),
         taken_over_at=life.handed_over_at,

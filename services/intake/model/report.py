@@ -45,6 +45,8 @@ class Progress(_Frozen):
     work: Work | None = None
     first_seen_at: datetime | None = None
     """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
+    first_center_id: str | None = None
+    """The first owner of all: what was promised while nobody had seen it stays that centre's."""
     hole: int | None = None
     """The newest version of `routings` that did not follow what is known here: a record before it is missing."""
 
