@@ -7,11 +7,12 @@ from fastapi import Request, Response
 
 from services.intake.model.submission import NARRATIVE_CHARS, PHRASE_CHARS
 from services.intake.policy.promise import Outlook
-from services.intake.rendering import form, notes, outlook_words, steps, summary, wording, words
+from services.intake.rendering import form, notes, outlook_words, safety_texts, steps, summary, wording, words
 from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, LAST, Step
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
+from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 
 BEGIN_AGAIN: Final = "again"
@@ -28,6 +29,8 @@ class FormView:
         self.outlook: Final = outlook
         self.pages: Final = pages
         self._clock = clock
+        # Read once, so that a broken text keeps intake from starting.
+        self._elsewhere = [said for said in safety_texts.load().values() if said.language not in LANGUAGES]
 
     def start(self, request: Request, *, going_on: bool, notice: str = "") -> Response:
         """Before anything is typed: who reads it, what happens, what is not secret."""
@@ -39,6 +42,7 @@ class FormView:
             links=notes.FOR_ALL,
             outlook=self.outlook(),
             when=outlook_words,
+            tongues=[(said.language, said.texts["name"]) for said in self._elsewhere],
         )
 
     def step(

@@ -159,7 +159,6 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     disk = Disk(StoreRoom(database, settings.disk_folder), marks, clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
-    measures.show(aside.ready)
     doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
     reception = Reception(
         group=group,
@@ -188,6 +187,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     duties = Duties(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
     aside.ready["centers"] = duties.check
+    measures.show(aside.ready)  # once all of them are in it: what is added later is never shown
     tell = Teller(duties.first_on_duty, clock)
     status = StatusDesk(holders, tell)
     receipts = ReceiptDesk(changer, keyring, words, linker, tell, clock, eraser.destroy)

@@ -132,6 +132,7 @@ def _intake() -> Asks:
         ("intake", "GET", "/problems"): (ask(200),),
         ("intake", "GET", "/languages"): (ask(200),),
         ("intake", "GET", "/in/{language}"): (ask(200, path={"language": "vi"}),),
+        ("intake", "GET", "/in/{language}/{note}"): (ask(200, path={"language": "vi", "note": "money"}),),
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
