@@ -42,6 +42,7 @@ from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.policy.room import MB, Marks
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
+from services.intake.returning import Returning
 from services.intake.secret_word import Words
 from services.intake.settings import IntakeSettings
 from services.intake.status import StatusDesk, Teller
@@ -203,6 +204,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
+    returning = Returning(holders)
     view = FormView(own_pages, clock, duties.outlook)
     app = create_app(
         service="intake",
@@ -216,8 +218,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
             handing_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
-            pages.router(view, reception, drafts, doorkeeper, clock),
-            step_pages.router(view, drafts, clock),
+            pages.router(view, reception, drafts, doorkeeper, returning, clock),
+            step_pages.router(view, drafts, returning, clock),
             note_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             taking_over_pages.router(view, handing),

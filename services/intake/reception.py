@@ -91,10 +91,11 @@ class Reception:
         front_end: str,
         idempotency_key: str | None,
         suspicion: tuple[Suspicion, ...] = (),
+        known: tuple[str, ...] = (),
     ) -> Lodgement:
-        """Accept a report; when this returns, it is durable. ``suspicion`` is what the way it came says against it.
+        """Accept a report; when this returns, it is durable.
 
-        Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
+        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person. Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
         if not self._disk.takes_reports():
@@ -107,7 +108,7 @@ class Reception:
         )
         digest = lodging.content_digest(submission)
         digests = linking.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
-        if linked := await self._linker.linked(report_id, digests):
+        if linked := linking.newest(known, await self._linker.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)
         document = documents.new_document(

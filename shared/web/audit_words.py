@@ -37,6 +37,7 @@ ACTIONS: Final[dict[str, str]] = {
     "front_end": n("Front end turned away"),
     "keys.rotate": n("Master key replaced"),
     "receipts.read": n("Receipt asked for"),
+    "receipts.link": n("Earlier receipt given with a new report"),
     "receipts.word": n("Own word set"),
     "receipts.message": n("Message left"),
     "receipts.amend": n("Report amended"),

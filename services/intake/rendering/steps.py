@@ -52,6 +52,7 @@ STEPS: Final = (
     Step("other", ("relationship",)),
     Step("names", ("accounts",)),
     Step("told", ("already_told",)),
+    Step("earlier", ("earlier_receipt",)),
     Step("place", ("division",)),
     Step("district", ("district",), _with_districts),
     Step("centres", ("declined_centers",)),
