@@ -108,7 +108,11 @@ class HandingOver:
         now: datetime,
     ) -> Step:
         life, facts = handing_over.handed_over(
-            open_life(document), documents.facts_in(document), asked.contact.channels, now
+            open_life(document),
+            documents.facts_in(document),
+            asked.contact.channels,
+            now,
+            other_centers=asked.consents is not None and asked.consents.other_centers,
         )
         version = document["intake_version"] + 1
         contact = asked.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

@@ -95,8 +95,9 @@ class Reception:
     ) -> Lodgement:
         """Accept a report; when this returns, it is durable.
 
-        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person. Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
-        store did not take it; then nothing was promised and the same request may be sent again.
+        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person. Raises
+        ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the store did
+        not take it; then nothing was promised and the same request may be sent again.
         """
         if not self._disk.takes_reports():
             raise BusyError("the store's disk is full")

@@ -71,6 +71,8 @@ def amended_facts(
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
     after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports}
+    if amendment.consents is None:
+        kept["other_centers"] = before.other_centers
     if amendment.division is None:
         kept["division"] = before.division
         if amendment.district is None:

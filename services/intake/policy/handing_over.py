@@ -88,10 +88,16 @@ def taken(offer: Offer, by: str, now: datetime) -> Offer | None:
 
 
 def handed_over(
-    life: Life, before: ReportFacts, channels: tuple[ContactChannel, ...], now: datetime
+    life: Life,
+    before: ReportFacts,
+    channels: tuple[ContactChannel, ...],
+    now: datetime,
+    *,
+    other_centers: bool = False,
 ) -> tuple[Life, ReportFacts]:
-    """The life and the facts once the person has it: a victim's report, reached only in the ways they chose."""
-    facts = before.model_copy(update={"role": Role.VICTIM, "contact_channels": tuple(dict.fromkeys(channels))})
+    """The life and the facts once the person has it: a victim's report, with only what they chose and agreed to."""
+    chosen = {"contact_channels": tuple(dict.fromkeys(channels)), "other_centers": other_centers}
+    facts = before.model_copy(update={"role": Role.VICTIM, **chosen})
     return erasure.amended(life, before, facts).model_copy(update={"handed_over_at": now}), facts
 
 

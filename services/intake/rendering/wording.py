@@ -46,7 +46,8 @@ _FOR_ALL: Final[Mapping[str, Asked]] = {
     "earlier": Asked(
         n("Have you reported to us before?"),
         n(
-            "With that receipt number, the centre that knows you gets this report too, and you need not tell it all again."
+            "With that receipt number, the centre that knows you gets this report too, and you need not tell it all "
+            "again."
         ),
     ),
     "place": Asked(n("Where should help be near?"), n("Your report goes to the centre of that place.")),

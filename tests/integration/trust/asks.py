@@ -65,7 +65,7 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
     "refer": {"to_center_id": CENTRAL},
     "close": {"outcome": "supported"},
     "reopen": {},
-    "transfer": {"to_center_id": ASKED, "reason": "place"},
+    "transfer": {"to_center_id": ASKED, "reason": "place", "agreed": True},
 }
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 

@@ -118,7 +118,16 @@ class Interleavings(RuleBasedStateMachine):
         org = self.owner(org)
 
         def decide(case: Case) -> Answer | Refusal:
-            return decisions.offer(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
+            return decisions.offer(
+                case,
+                Who("kim", org),
+                own,
+                receiver,
+                TransferReason.PLACE,
+                RULES,
+                self.now,
+                agreed=True,
+            )
 
         self.act(org, own, decide)
         assert before is None or self.known.offer == before, "a second offer took the place of the first"
