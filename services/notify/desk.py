@@ -184,10 +184,9 @@ class Desk:
         audit: Auditing = unaudited,
     ) -> Done | None:
         """Offer a case to another centre; the offer is in the case that comes back. ``agreed``: they were asked."""
-        receiver = await self.centers.get(to_center_id)
+        who, receiver = _who(principal), await self.centers.get(to_center_id)
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            who = _who(principal)
             return decisions.offer(case, who, ownership, receiver, reason, self._rules, now, agreed=agreed)
 
         return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
