@@ -42,7 +42,9 @@ ROUTINGS: Final = Topic(
 )
 CASES: Final = Topic(name="cases", key="report_id", writer="notify", readers=("routing", "analytics", "intake"))
 ALERTS: Final = Topic(name="alerts", key="report_id", writer="notify", readers=("analytics",))
-CENTERS: Final = Topic(name="centers", key="center_id", writer="notify", readers=("routing", "analytics"), partitions=1)
+CENTERS: Final = Topic(
+    name="centers", key="center_id", writer="notify", readers=("routing", "analytics", "intake"), partitions=1
+)
 LOADS: Final = Topic(
     name="loads", key="partition", writer="routing", readers=("routing",), partitions=1, compacted=True
 )

@@ -87,6 +87,15 @@ class Ieum:
         """Undo a withdrawal."""
         return await self._post("/api/v1/receipts/reinstate", _asked(receipt, word))
 
+    async def hand_over(self, receipt: str, *, word: str | None = None) -> dict[str, Any]:
+        """A code with which the person it is about takes a representative's report over."""
+        return await self._post("/api/v1/receipts/hand-over", _asked(receipt, word))
+
+    async def take_over(self, code: str, *, key: str, word: str | None = None, **more: object) -> dict[str, Any]:
+        """Take a report over with a code; only once the person said that it is about them."""
+        asked = {"code": code, "i_am_the_person": True, "word": word, **more}
+        return await self._post("/api/v1/receipts/take-over", asked, key)
+
     async def proof_key(self) -> dict[str, Any]:
         """The public key that proofs are signed with."""
         return await self._answer(await self._http.get("/api/v1/proof-key"))

@@ -157,7 +157,7 @@ class Tour:
         await self._until(case, lambda row: row["ended"] == "withdrawn", "its case ends; the count stays")
 
     async def _offer(self, case: JSON, to: str) -> str:
-        asked = {"to_center_id": to, "ownership": case["ownership"], "reason": "capacity"}
+        asked = {"to_center_id": to, "ownership": case["ownership"], "reason": "capacity", "agreed": True}
         answer = await self._owner.post(f"{_case(case)}/transfer", json=asked)
         return str(answer.raise_for_status().json()["offer_id"])
 

@@ -89,12 +89,17 @@ class Changer:
         admitted = await self.holders.admit(asked, request, action)
         return await self.apply(action, admitted, request, judge)
 
-    async def apply(self, action: str, admitted: Document, request: Request, judge: Judge) -> Changed:
-        """Make one change for somebody who was let in. Raises ``Problem``."""
+    async def apply(
+        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool = False
+    ) -> Changed:
+        """Make one change for somebody who was let in. Raises ``Problem``.
+
+        ``by_code``: not with a receipt, so that it need not be the one it was; the judge sees to the code.
+        """
         report_id: str = admitted["_id"]
         try:
             async with self._turns.of(report_id):
-                return await self._apply(action, admitted, request, judge)
+                return await self._apply(action, admitted, request, judge, by_code=by_code)
         except RefusedError as error:
             REFUSED.labels(error.code).inc()
             self._trail.receipt_refused(request, action, report_id, error.code)
@@ -106,14 +111,16 @@ class Changer:
         except TransientError:
             raise unavailable() from None
 
-    async def _apply(self, action: str, admitted: Document, request: Request, judge: Judge) -> Changed:
+    async def _apply(
+        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool
+    ) -> Changed:
         written_down = False
         for attempt in range(TRIES):
             document = await self._changes.of_report(admitted["_id"])
             if document is None:
                 raise unavailable()  # a report never goes away; the store is being restored
-            if document.get("word") != admitted.get("word") and document.get("word") is not None:
-                raise RefusedError("word_changed")
+            if not by_code:
+                _still_theirs(document, admitted)
             now = whole_milliseconds(self._clock.now())
             step = judge(document, now)
             if step is None:
@@ -141,6 +148,14 @@ class Changer:
             self._keys.mac("request", action, key)[:_KEY_BYTES].hex(),
             self._keys.mac("request content", content).hex(),
         )
+
+
+def _still_theirs(document: Document, admitted: Document) -> None:
+    """Raises ``RefusedError`` where receipt or word are no longer those with which somebody was let in."""
+    if document["receipt_hash"] != admitted["receipt_hash"]:
+        raise RefusedError("handed_over")
+    if document.get("word") != admitted.get("word") and document.get("word") is not None:
+        raise RefusedError("word_changed")
 
 
 def is_repeat(document: Document, mark: Mark | None) -> bool:

@@ -52,6 +52,7 @@ EXAMPLES: Final[dict[str, dict[str, Any]]] = {
 }
 
 _RECEIPT: Final = "1234-5678-9012-3450"
+_CODE: Final = "1234-5678-9018"
 
 RECEIPT_EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "status": {"by receipt": {"value": {"receipt": _RECEIPT}}},
@@ -72,6 +73,18 @@ RECEIPT_EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "for ever": {"value": {"receipt": _RECEIPT, "at_once": True, "understood": True}},
     },
     "reinstate": {"by receipt": {"value": {"receipt": _RECEIPT}}},
+    "hand-over": {"by receipt": {"value": {"receipt": _RECEIPT}}},
+    "hand-over/cancel": {"by receipt": {"value": {"receipt": _RECEIPT}}},
+    "take-over": {
+        "with a word and a way to be reached": {
+            "value": {
+                "code": _CODE,
+                "i_am_the_person": True,
+                "word": "파란 우산",
+                "contact": {"channels": ["text"], "phone": "010-0000-0001"},
+            }
+        }
+    },
     "word": {
         "the first": {"value": {"receipt": _RECEIPT, "word": "파란 우산"}},
         "another": {"value": {"receipt": _RECEIPT, "word": "파란 우산", "new_word": "노란 우산"}},
@@ -106,6 +119,9 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "erase_at": "2026-11-27T12:00:00.000Z",
     },
     "reinstate": _STANDING,
+    "hand-over": {"code": _CODE, "until": "2026-11-27T12:00:00.000Z"},
+    "hand-over/cancel": {**_STANDING, "limited": True, "may_hand_over": True},
+    "take-over": {"receipt": _RECEIPT, "taken_over_at": _AT},
     "word": _STANDING,
 }
 """What those operations answer."""

@@ -1,16 +1,18 @@
 """What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fastapi import Request, Response
 
 from services.intake.model.submission import NARRATIVE_CHARS, PHRASE_CHARS
-from services.intake.rendering import form, notes, steps, summary, wording, words
+from services.intake.policy.promise import Outlook
+from services.intake.rendering import form, notes, outlook_words, safety_texts, steps, summary, wording, words
 from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, LAST, Step
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
+from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 
 BEGIN_AGAIN: Final = "again"
@@ -22,14 +24,26 @@ Options = dict[str, list[tuple[str, ...]]]
 class FormView:
     """Renders the pages of the form."""
 
-    def __init__(self, pages: Pages, clock: Clock) -> None:
-        """``clock`` tells which divisions there are today."""
+    def __init__(self, pages: Pages, clock: Clock, outlook: Callable[[], Outlook]) -> None:
+        """``clock`` tells which divisions there are today, ``outlook`` what can be promised now."""
+        self.outlook: Final = outlook
         self.pages: Final = pages
         self._clock = clock
+        # Read once, so that a broken text keeps intake from starting.
+        self._elsewhere = [said for said in safety_texts.load().values() if said.language not in LANGUAGES]
 
     def start(self, request: Request, *, going_on: bool, notice: str = "") -> Response:
         """Before anything is typed: who reads it, what happens, what is not secret."""
-        return self._render(request, "start.html", going_on=going_on, notice=notice, links=notes.FOR_ALL)
+        return self._render(
+            request,
+            "start.html",
+            going_on=going_on,
+            notice=notice,
+            links=notes.FOR_ALL,
+            outlook=self.outlook(),
+            when=outlook_words,
+            tongues=[(said.language, said.texts["name"]) for said in self._elsewhere],
+        )
 
     def step(
         self,

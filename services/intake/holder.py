@@ -8,13 +8,16 @@ from typing import Final
 from prometheus_client import Counter
 from starlette.requests import Request
 
+from services.intake import refusals
 from services.intake.gate import StatusGate
 from services.intake.model import receipts
 from services.intake.model.asking import ReceiptQuestion
-from services.intake.policy import lodging
+from services.intake.policy import handing_over, lodging
+from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.refusals import RETRY_SECONDS
 from services.intake.secret_word import Words
+from services.intake.store import documents
 from services.intake.store.changes import Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail, client_of
@@ -64,12 +67,14 @@ class Holders:
         guarded: bool = True,
         spoken: Spoken | None = None,
     ) -> Document:
-        """The report. ``guarded``: the word is needed, if one was set.
+        """The report. ``guarded``: the word is needed, if one was set, and the receipt must not be a former one.
 
         ``spoken``: somebody says the word to an operator, so there must be one; where none was set, this says whether
-        it is another that the report knows its person by.
+        it is another that the report knows its person by. Of a report that was handed over, its former receipt opens
+        only ``documents.former``.
 
-        Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503 ``unavailable``.
+        Raises ``Problem``: 404 ``unknown_receipt``, 409 ``handed_over``, 429 ``too_many_requests``, 503
+        ``unavailable``.
         """
         # The machine's own time: how long an answer takes is not a matter of the clock that decisions follow.
         started = time.monotonic()
@@ -86,6 +91,9 @@ class Holders:
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
                 found = await self._changes.of_receipt(name)
+                former = await self._changes.of_former_receipt(name) if found is None else None
+                if former is not None:
+                    return self._of_former(former, request, action, guarded=guarded)
                 if asks_word and (spoken is not None or found is None or found.get("word") is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
                     self._not_too_often(self._gate.wait_for(tried, host, client))
@@ -99,7 +107,7 @@ class Holders:
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
-        await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
+        await self._until_slow(started)
         raise Problem(
             404,
             "unknown_receipt",
@@ -108,6 +116,47 @@ class Holders:
                 "if you set one."
             ),
         )
+
+    async def with_code(self, code: str, request: Request, action: str) -> Document:
+        """The report a code for taking over was made for; whether it still counts is not asked here.
+
+        Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
+        """
+        started = time.monotonic()
+        host, client = request.client.host if request.client else None, client_of(request)
+        name = handing_over.code_hash(self._keys, receipts.read_code(code) or f"none {code.strip()}")
+        if client is None:
+            self._not_too_often(self._gate.wait(host))
+        async with self._turns.of(name):
+            self._not_too_often(self._gate.wait_for(name, host, client))
+            try:
+                found = await self._changes.of_code(name)
+            except TransientError:
+                raise unavailable() from None
+            if found is not None:
+                QUESTIONS.labels("known").inc()
+                return found
+            self._gate.was_wrong(host, name, client)
+        QUESTIONS.labels("unknown").inc()
+        self._trail.receipt_refused(request, action, None, "unknown_code")
+        await self._until_slow(started)
+        raise Problem(
+            404,
+            "unknown_code",
+            gettext_noop(
+                "There is no such code. Please check the 12 digits. A newer code takes the place of an older one."
+            ),
+        )
+
+    def _of_former(self, found: Document, request: Request, action: str, *, guarded: bool) -> Document:
+        QUESTIONS.labels("known").inc()
+        if guarded:
+            self._trail.receipt_refused(request, action, found["_id"], "handed_over")
+            raise refusals.of_step(RefusedError("handed_over"))
+        return documents.former(found)
+
+    async def _until_slow(self, started: float) -> None:
+        await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
 
     async def _right(
         self, found: Document | None, question: ReceiptQuestion, *, asks_word: bool, spoken: Spoken | None

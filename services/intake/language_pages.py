@@ -1,13 +1,25 @@
-"""What to do now, in thirteen languages: one page each, and a page that lists them. The form itself has two."""
+"""The start page and all advice in thirteen languages, and a page that lists them. The form itself has two."""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.rendering import safety_texts
+from services.intake.rendering.safety_texts import SafetyTexts
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop as n
+
+_NOTHING_HERE = n("There is nothing at this address.")
+
+
+def _known(known: Mapping[str, SafetyTexts], language: str) -> SafetyTexts:
+    said = known.get(language)
+    if said is None:
+        raise Problem(404, "not_found", _NOTHING_HERE)
+    return said
 
 
 def router(pages: Pages) -> APIRouter:
@@ -20,12 +32,24 @@ def router(pages: Pages) -> APIRouter:
         return pages.render(request, "languages-list.html", public=True, known=known.values())
 
     @routes.get("/in/{language}")
-    async def one(request: Request, language: str) -> Response:
-        if language not in known:
-            raise Problem(404, "not_found", n("There is nothing at this address."))
+    async def start(request: Request, language: str) -> Response:
+        said = _known(known, language)
         form = language if language in LANGUAGES else "en"
         return pages.render(
-            request, "safety.html", public=True, said=known[language], known=known.values(), form_language=form
+            request,
+            "safety.html",
+            public=True,
+            said=said,
+            page_language=said.language,
+            known=known.values(),
+            form_language=form,
         )
+
+    @routes.get("/in/{language}/{note}")
+    async def advice(request: Request, language: str, note: str) -> Response:
+        said = _known(known, language)
+        if note not in safety_texts.NOTES:
+            raise Problem(404, "not_found", _NOTHING_HERE)
+        return pages.render(request, "safety-note.html", public=True, said=said, page_language=said.language, note=note)
 
     return routes

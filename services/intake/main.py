@@ -12,6 +12,7 @@ from services.intake import (
     clients_pages,
     details_pages,
     erasures_pages,
+    handing_api,
     language_pages,
     note_pages,
     pages,
@@ -19,6 +20,7 @@ from services.intake import (
     receipts_api,
     receipts_pages,
     step_pages,
+    taking_over_pages,
 )
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
@@ -27,9 +29,11 @@ from services.intake.decisions import Decisions
 from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
+from services.intake.duties import Duties
 from services.intake.eraser import Eraser
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
+from services.intake.handing_over import HandingOver
 from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
 from services.intake.linker import Linker
@@ -45,9 +49,10 @@ from services.intake.policy.lodging import LodgingKeys, ProofSigner
 from services.intake.policy.room import MB, Marks
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.reception import Reception
+from services.intake.returning import Returning
 from services.intake.secret_word import Words
 from services.intake.settings import IntakeSettings
-from services.intake.status import StatusDesk
+from services.intake.status import StatusDesk, Teller
 from services.intake.store.calls import CallStore
 from services.intake.store.changes import Changes
 from services.intake.store.clients import Clients
@@ -108,6 +113,7 @@ class Intake:
     drafts: Drafts
     calls: CallStore
     sender: Sender
+    duties: Duties
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -125,6 +131,7 @@ class Intake:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.bus.run_forever(), name="bus")
             tasks.create_task(self.identity.run(), name="identity")
+            tasks.create_task(self.duties.run(), name="duties")
             await self.open()
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
@@ -161,11 +168,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     words = Words(keys)
     links = Links(database)
     linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
-    marks = Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
-    disk = Disk(StoreRoom(database, settings.disk_folder), marks, clock)
+    disk = Disk(StoreRoom(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
-    measures.show(aside.ready)
     doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
     reception = Reception(
         group=group,
@@ -185,13 +190,19 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     aside.ready["identity"] = identity.check
     gate = Gate(identity, settings, refused=written_to(audit))
     clients = ClientGate(Clients(database), keys, audit, clock)
-    office = Desk(clients.clients, keys, clock)
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
+    duties = Duties(bus_settings, clock)
+    # Shown, and no more: without it the longer times are promised.
+    aside.ready["centers"] = duties.check
+    measures.show(aside.ready)  # once all of them are in it: what is added later is never shown
+    tell = Teller(duties.first_on_duty, clock)
+    status = StatusDesk(holders, tell)
+    receipts = ReceiptDesk(changer, keyring, words, linker, tell, clock, eraser.destroy)
+    handing = HandingOver(changer, keys, keyring, words, tell)
     vault = Vault(
         identity=identity,
         changes=changes,
@@ -202,13 +213,12 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         current=following.progress.current,
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
-    calls = CallStore(database)
-    call_drafts = CallDrafts(calls, keys, clock)
-    sender = Sender(call_drafts, reception, changes, keys, clock)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
-    view = FormView(own_pages, clock)
+    returning = Returning(holders)
+    view = FormView(own_pages, clock, duties.outlook)
+    call_drafts = CallDrafts(CallStore(database), keys, clock)
+    sender = Sender(call_drafts, reception, changes, keys, clock)
     call_view, call_desk = CallView(view, call_drafts, clock), CallDesk(call_drafts, trail, clock)
-    one_call = OneCall(call_view, call_desk, sender, linker, disk, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -220,17 +230,25 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            pages.router(view, reception, drafts, doorkeeper, clock),
-            step_pages.router(view, drafts, clock),
+            handing_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
+            pages.router(view, reception, drafts, doorkeeper, returning, clock),
+            step_pages.router(view, drafts, returning, clock),
             note_pages.router(own_pages),
-            receipts_pages.router(view, status, receipts),
+            receipts_pages.router(view, status, receipts, handing),
+            taking_over_pages.router(view, handing),
             client_problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault),
-            call_pages.router(gate, call_view, call_desk, one_call, Appending(receipts, keyring)),
-            clients_pages.router(own_pages, office, gate, audit),
+            call_pages.router(
+                gate,
+                call_view,
+                call_desk,
+                OneCall(call_view, call_desk, sender, linker, disk, clock),
+                Appending(receipts, keyring),
+            ),
+            clients_pages.router(own_pages, Desk(clients.clients, keys, clock), gate, audit),
             audit_router(audit, gate, own_pages),
         ],
         pages=own_pages,
@@ -251,9 +269,14 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         identity=identity,
         vault=vault,
         drafts=drafts,
-        calls=calls,
+        calls=call_drafts.store,
         sender=sender,
+        duties=duties,
     )
+
+
+def _marks(settings: IntakeSettings) -> Marks:
+    return Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
 
 
 async def run() -> None:

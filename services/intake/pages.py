@@ -27,6 +27,7 @@ from services.intake.reception import Lodgement, Reception
 from services.intake.rendering import form, notes, steps
 from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK
+from services.intake.returning import RETURNED, Returning
 from shared.audit.pace import Allowance, Buckets
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -56,10 +57,12 @@ _AWAY: Final = n(
 )
 
 
-def router(view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock) -> APIRouter:
+def router(
+    view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, returning: Returning, clock: Clock
+) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    sending = _Sending(view, reception, kept, doorkeeper, clock)
+    sending = _Sending(view, reception, kept, doorkeeper, returning, clock)
 
     @routes.get("/")
     async def start(request: Request) -> Response:
@@ -88,8 +91,15 @@ class _Sending:
     """Turns a form into a report, or says what keeps it from being one."""
 
     def __init__(
-        self, view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, clock: Clock
+        self,
+        view: FormView,
+        reception: Reception,
+        kept: Drafts,
+        doorkeeper: Doorkeeper,
+        returning: Returning,
+        clock: Clock,
     ) -> None:
+        self._returning = returning
         self._view = view
         self._reception = reception
         self._kept = kept
@@ -125,10 +135,19 @@ class _Sending:
             passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
             if passed.challenge is not None:
                 return passage_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+            earlier = await self._returning.known(request, typed)
+            if earlier.problem is not None and not earlier.later:
+                return await self._again(request, typed, key, problems=[earlier.problem], status=422)
+            # Where the earlier one could not be asked for, this report is not kept waiting for it.
             lodged = await self._reception.lodge(
-                submission, front_end=FORM_FRONT_END, idempotency_key=key, suspicion=passed.suspicion
+                submission,
+                front_end=FORM_FRONT_END,
+                idempotency_key=key,
+                suspicion=passed.suspicion,
+                known=(earlier.report_id,) if earlier.report_id else (),
             )
             if not lodged.repeated:
+                RETURNED.inc(bool(earlier.report_id))
                 self._doorkeeper.lodged(request, challenge)
         except NotAdmittedError as error:
             refusals.counted(error)
@@ -178,6 +197,8 @@ class _Sending:
             receipt=lodged.receipt,
             received_at=lodged.received_at,
             proof=lodged.proof,
+            # Of a repeat too: the longer time then, and never one that has passed without being said so.
+            by=self._view.outlook().by[lodged.urgency] if not lodged.repeated else None,
             reachable=bool(submission.contact.channels),
             links=notes.fitting(typed),
         )

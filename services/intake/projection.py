@@ -51,7 +51,8 @@ def _routed(progress: Progress, event: RoutingEvent) -> Progress:
     if owned is None:
         return progress.model_copy(update={"hole": max(event.version, hole or 0)})
     closed = hole is not None and owned.version >= hole
-    return progress.model_copy(update={"ownership": owned, "hole": None if closed else hole})
+    first = progress.first_center_id or owned.center_id
+    return progress.model_copy(update={"ownership": owned, "first_center_id": first, "hole": None if closed else hole})
 
 
 def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:

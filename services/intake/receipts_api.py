@@ -42,45 +42,45 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     @routes.post(
         "/status",
         summary="Where a report stands",
-        openapi_extra=_body(ReceiptQuestion, "status"),
+        openapi_extra=body(ReceiptQuestion, "status"),
         responses=answered(200, ANSWERS["status"]),
         dependencies=[Depends(read)],
         **told,
     )
     async def ask(request: Request) -> StatusAnswer:
         """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
-        return await status.answer(await _read(request, ReceiptQuestion), request)
+        return await status.answer(await asked_in(request, ReceiptQuestion), request)
 
     @routes.post(
         "/messages",
         status_code=201,
         response_model=Taken,
         summary="Leave a message for the centre",
-        openapi_extra=_body(MessageAsked, "messages"),
+        openapi_extra=body(MessageAsked, "messages"),
         responses=answered(201, ANSWERS["messages"]),
         dependencies=[Depends(write)],
     )
     async def message(request: Request, key: Key = None) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(await _read(request, MessageAsked), request, idempotency_key(key))
+        return await desk.message(await asked_in(request, MessageAsked), request, idempotency_key(key))
 
     @routes.post(
         "/amend",
         status_code=201,
         response_model=Taken,
         summary="Add to a report or correct it",
-        openapi_extra=_body(AmendmentAsked, "amend"),
+        openapi_extra=body(AmendmentAsked, "amend"),
         responses=answered(201, ANSWERS["amend"]),
         dependencies=[Depends(write)],
     )
     async def amend(request: Request, key: Key = None) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(await _read(request, AmendmentAsked), request, idempotency_key(key))
+        return await desk.amend(await asked_in(request, AmendmentAsked), request, idempotency_key(key))
 
     @routes.post(
         "/withdraw",
         summary="Take a report back",
-        openapi_extra=_body(WithdrawalAsked, "withdraw"),
+        openapi_extra=body(WithdrawalAsked, "withdraw"),
         responses=answered(200, ANSWERS["withdraw"]),
         dependencies=[Depends(write)],
         **told,
@@ -93,36 +93,37 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
         refused: 409 `not_with_this_receipt`.
         """
-        return await desk.withdraw(await _read(request, WithdrawalAsked), request)
+        return await desk.withdraw(await asked_in(request, WithdrawalAsked), request)
 
     @routes.post(
         "/reinstate",
         summary="Undo a withdrawal",
-        openapi_extra=_body(ReceiptQuestion, "reinstate"),
+        openapi_extra=body(ReceiptQuestion, "reinstate"),
         responses=answered(200, ANSWERS["reinstate"]),
         dependencies=[Depends(write)],
         **told,
     )
     async def reinstate(request: Request) -> StatusAnswer:
         """Possible until `undo_until`."""
-        return await desk.reinstate(await _read(request, ReceiptQuestion), request)
+        return await desk.reinstate(await asked_in(request, ReceiptQuestion), request)
 
     @routes.post(
         "/word",
         summary="Set a word of one's own",
-        openapi_extra=_body(WordAsked, "word"),
+        openapi_extra=body(WordAsked, "word"),
         responses=answered(200, ANSWERS["word"]),
         dependencies=[Depends(write)],
         **told,
     )
     async def word(request: Request) -> StatusAnswer:
         """From then on messages, additions, withdrawals and a new word need it. It cannot be found again."""
-        return await desk.set_word(await _read(request, WordAsked), request)
+        return await desk.set_word(await asked_in(request, WordAsked), request)
 
     return routes
 
 
-async def _read(request: Request, model: type[M]) -> M:
+async def asked_in(request: Request, model: type[M]) -> M:
+    """The body of a request. Raises ``Problem``."""
     if not is_json(request.headers.get("content-type")):
         raise wrong_content_type()
     try:
@@ -134,6 +135,7 @@ async def _read(request: Request, model: type[M]) -> M:
 _JSON: Final = "application/json"
 
 
-def _body(model: type[BaseModel], operation: str) -> dict[str, Any]:
+def body(model: type[BaseModel], operation: str) -> dict[str, Any]:
+    """A body with its schema and examples, as OpenAPI takes it."""
     content = {"schema": inlined(model.model_json_schema()), "examples": RECEIPT_EXAMPLES[operation]}
     return {"requestBody": {"required": True, "content": {_JSON: content}}}

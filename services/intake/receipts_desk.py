@@ -21,7 +21,7 @@ from services.intake.policy import amending, erasure, linking
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.erasure import RefusedError
 from services.intake.secret_word import Words
-from services.intake.status import told
+from services.intake.status import Teller
 from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared.clock import SEOUL, Clock
@@ -48,13 +48,21 @@ class ReceiptDesk:
     """Changes with a receipt."""
 
     def __init__(
-        self, changer: Changer, keyring: Keyring, words: Words, linker: Linker, clock: Clock, destroy: Destroy
+        self,
+        changer: Changer,
+        keyring: Keyring,
+        words: Words,
+        linker: Linker,
+        tell: Teller,
+        clock: Clock,
+        destroy: Destroy,
     ) -> None:
         """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
         self._changer = changer
         self._keyring = keyring
         self._words = words
         self._linker = linker
+        self._tell = tell
         self._clock = clock
         self._destroy = destroy
 
@@ -67,7 +75,7 @@ class ReceiptDesk:
                 return None
             open_life(document)
             number = len(document.get("messages") or ()) + 1
-            if number > MESSAGES:
+            if amending.by_holder(document, "messages") >= MESSAGES:
                 raise RefusedError("too_many_messages")
             version = document["intake_version"] + 1
             taken = Taken(number=number, at=now)
@@ -104,7 +112,7 @@ class ReceiptDesk:
                 return None
             life = open_life(document)
             number = len(document.get("amendments") or ()) + 1
-            if number > amending.AMENDMENTS:
+            if amending.by_holder(document, "amendments") >= amending.AMENDMENTS:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
@@ -142,7 +150,7 @@ class ReceiptDesk:
             # Where this fails the job does it within the minute, and the answer says that it is planned.
             with contextlib.suppress(TransientError):
                 document = await self._destroy(document["_id"]) or document
-        return told(document)
+        return self._tell(document)
 
     async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
@@ -159,14 +167,14 @@ class ReceiptDesk:
         document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
         if step is not None:
             REINSTATEMENTS.inc()
-        return told(document)
+        return self._tell(document)
 
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
         """Set a word, or replace the one there is. Raises ``Problem``."""
         fresh = asked.new_word or refusals.fit_word(asked.word)
         document = await self._changer.holders.admit(asked, request, "receipts.word")
         if document.get("word") is not None and asked.new_word is None:
-            return told(document)  # it is the word that is set, or nobody would have come this far
+            return self._tell(document)  # it is the word that is set, or nobody would have come this far
         try:
             stored = await self._words.hashed(document["_id"], fresh)
         except TransientError:
@@ -176,7 +184,8 @@ class ReceiptDesk:
             open_life(known)
             return Step(fields={"word": stored}, detail={"replaced": str("word" in known).lower()})
 
-        return told((await self._changer.apply("receipts.word", document, request, judge)).document)
+        changed = await self._changer.apply("receipts.word", document, request, judge)
+        return self._tell(changed.document)
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
         """What an addition can be found by, and the reports that share it."""

@@ -6,16 +6,15 @@ The receipt travels in the body of each form. A button on the status page asks f
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel, ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake import refusals
+from services.intake import receipt_forms, refusals
 from services.intake.form_view import FormView
 from services.intake.forms import typed_of
+from services.intake.handing_over import HandingOver
 from services.intake.model.asking import (
     MESSAGE_CHARS,
     AmendmentAsked,
@@ -28,23 +27,18 @@ from services.intake.model.life import Fate
 from services.intake.model.report import State, StatusAnswer
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.rendering import form, receipt_words, standing
-from services.intake.rendering.form import FieldProblem, Typed
+from services.intake.rendering.form import Typed
 from services.intake.status import StatusDesk
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 
-M = TypeVar("M", bound=BaseModel)
-
-ACTIONS: Final = ("message", "add", "contact", "word", "withdraw", "undo", "destroy")
-_RECEIPT_CHARS: Final = 60
-_WORD_CHARS: Final = 200
-_KEY_LENGTH: Final = 32
+ACTIONS: Final = ("message", "add", "contact", "word", "withdraw", "undo", "destroy", "hand-over", "keep")
 
 
-def router(view: FormView, status: StatusDesk, desk: ReceiptDesk) -> APIRouter:
+def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    doing = _Actions(view, status, desk)
+    doing = _Actions(view, status, desk, handing)
 
     @routes.get("/status")
     async def ask(request: Request) -> Response:
@@ -72,11 +66,12 @@ def router(view: FormView, status: StatusDesk, desk: ReceiptDesk) -> APIRouter:
 
 
 class _Actions:
-    def __init__(self, view: FormView, status: StatusDesk, desk: ReceiptDesk) -> None:
+    def __init__(self, view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> None:
         self._view = view
         self._pages = view.pages
         self._status = status
         self._desk = desk
+        self._handing = handing
         self._do: dict[str, Callable[[Request, Typed], Awaitable[StatusAnswer | None]]] = {
             "message": self._message,
             "add": self._add,
@@ -85,6 +80,7 @@ class _Actions:
             "withdraw": self._withdraw,
             "undo": self._undo,
             "destroy": self._destroy,
+            "keep": self._keep,
         }
 
     def entry(self, request: Request, *, typed: str = "", problem: Problem | None = None) -> Response:
@@ -100,7 +96,7 @@ class _Actions:
         return page
 
     async def status(self, request: Request, typed: Typed, *, said: str = "") -> Response:
-        receipt = typed.one("receipt")[:_RECEIPT_CHARS]
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         try:
             answer = await self._status.answer(ReceiptQuestion(receipt=receipt), request)
         except Problem as problem:
@@ -116,9 +112,9 @@ class _Actions:
             answer=answer,
             said=said,
             title=standing.TITLES[answer.state],
-            next_step=standing.LIMITED if answer.limited and answer.state is State.RECEIVED else _next(answer),
+            next_step=_next(answer),
             steps=standing.steps_of(answer),
-            can_add=answer.state not in {State.WITHDRAWN, State.ERASED},
+            can_add=answer.state not in {State.WITHDRAWN, State.ERASED, State.HANDED_OVER},
             can_undo=answer.undo_until is not None and answer.undo_until > self._pages.clock.now(),
             can_destroy=answer.erasure is Fate.PLANNED and answer.erase_at == answer.undo_until,
         )
@@ -132,79 +128,70 @@ class _Actions:
             public=True,
             action=action,
             words=receipt_words.PAGES[action],
-            idempotency_key=key if len(key) == _KEY_LENGTH else secrets.token_urlsafe(24),
+            idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
             message_chars=MESSAGE_CHARS,
-            **self._view.fields(request, typed, _errors(problem)),
+            **self._view.fields(request, typed, receipt_forms.errors(problem)),
         )
         page.headers.update((problem.headers if problem else None) or {})
         return page
 
     async def do(self, request: Request, action: str, typed: Typed) -> Response:
         try:
+            if action == "hand-over":
+                return await self._hand_over(request, typed)
             answer = await self._do[action](request, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
         said = receipt_words.DONE[action]
         if answer is None:
             return await self.status(request, typed, said=said)
-        return self.standing(request, typed.one("receipt")[:_RECEIPT_CHARS], answer, said=said)
+        return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
 
     async def _message(self, request: Request, typed: Typed) -> None:
-        asked = _asked(MessageAsked, typed, text=typed.one("text"))
-        await self._desk.message(asked, request, _key(typed))
+        asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
+        await self._desk.message(asked, request, receipt_forms.key_of(typed))
 
     async def _add(self, request: Request, typed: Typed) -> None:
-        urls = [line.strip() for line in typed.one("urls").splitlines() if line.strip()]
-        asked = _asked(AmendmentAsked, typed, narrative=typed.one("narrative"), urls=urls)
-        await self._desk.amend(asked, request, _key(typed))
+        more = {"urls": form.lines_of(typed.one("urls")), "offender_handles": form.lines_of(typed.one("accounts"))}
+        asked = receipt_forms.asked(AmendmentAsked, typed, narrative=typed.one("narrative"), **more)
+        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
 
     async def _contact(self, request: Request, typed: Typed) -> None:
-        asked = _asked(AmendmentAsked, typed, contact=form.contact_of(typed))
-        await self._desk.amend(asked, request, _key(typed))
+        asked = receipt_forms.asked(AmendmentAsked, typed, contact=form.contact_of(typed))
+        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
 
     async def _word(self, request: Request, typed: Typed) -> StatusAnswer:
-        asked = _asked(WordAsked, typed, new_word=typed.one("new_word"))
+        asked = receipt_forms.asked(WordAsked, typed, new_word=typed.one("new_word"))
         if asked.new_word is None:
             raise refusals.invalid([refusals.required("new_word")])
         return await self._desk.set_word(asked, request)
 
     async def _withdraw(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._desk.withdraw(_asked(WithdrawalAsked, typed), request)
+        return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), request)
 
     async def _undo(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._desk.reinstate(_asked(ReceiptQuestion, typed), request)
+        return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), request)
+
+    async def _hand_over(self, request: Request, typed: Typed) -> Response:
+        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), request)
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        return self._pages.render(
+            request, "handed.html", public=True, code=offer.code, until=offer.until, receipt=receipt
+        )
+
+    async def _keep(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._handing.cancel(receipt_forms.asked(ReceiptQuestion, typed), request)
 
     async def _destroy(self, request: Request, typed: Typed) -> StatusAnswer:
         understood = typed.one("understood") == "yes"
-        return await self._desk.withdraw(_asked(WithdrawalAsked, typed, at_once=True, understood=understood), request)
+        return await self._desk.withdraw(
+            receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), request
+        )
 
 
 def _next(answer: StatusAnswer) -> str:
+    if answer.limited and answer.state is State.RECEIVED:
+        return standing.TAKEN_OVER if answer.taken_over_at else standing.LIMITED
     if answer.state is State.WITHDRAWN and answer.erasure is not None:
         return standing.FATES[answer.erasure]
     return standing.NEXT[answer.state]
-
-
-def _asked(model: type[M], typed: Typed, **more: object) -> M:
-    raw: dict[str, Any] = {
-        "receipt": typed.one("receipt")[:_RECEIPT_CHARS],
-        "word": typed.one("word")[:_WORD_CHARS],
-        **more,
-    }
-    try:
-        return model.model_validate_json(orjson.dumps(raw))
-    except ValidationError as error:
-        raise refusals.from_errors(error) from None
-
-
-def _key(typed: Typed) -> str | None:
-    key = typed.one("idempotency_key")
-    return key if len(key) == _KEY_LENGTH else None
-
-
-def _errors(problem: Problem | None) -> list[FieldProblem]:
-    if problem is None:
-        return []
-    if problem.errors:
-        return form.problems_of((e.field, e.reason) for e in problem.errors)
-    return [FieldProblem(receipt_words.PLACES.get(problem.code, "receipt"), str(problem.detail))]

@@ -25,7 +25,7 @@ from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
-from shared.events.vocabulary import Channel, Suspicion
+from shared.events.vocabulary import Channel, Suspicion, Urgency
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.sealing import Keyring
@@ -46,6 +46,7 @@ class Lodgement(NamedTuple):
     received_at: datetime
     proof: str
     repeated: bool
+    urgency: Urgency
 
 
 class _Kept(NamedTuple):
@@ -92,9 +93,11 @@ class Reception:
         idempotency_key: str | None,
         suspicion: tuple[Suspicion, ...] = (),
         call: Mapping[str, object] | None = None,
+        known: tuple[str, ...] = (),
     ) -> Lodgement:
-        """Accept a report; when this returns, it is durable. ``suspicion`` is what the way it came says against it.
+        """Accept a report; when this returns, it is durable.
 
+        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
         ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
 
         Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
@@ -110,7 +113,7 @@ class Reception:
         )
         digest = lodging.content_digest(submission)
         digests = linking.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
-        if linked := await self._linker.linked(report_id, digests):
+        if linked := linking.newest(known, await self._linker.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)
         document = documents.new_document(
@@ -138,7 +141,7 @@ class Reception:
             if digests:
                 self._linker.offer()
             self._accepted[submission.channel].inc()
-        return self._answer(report_id, kept, digest)
+        return self._answer(report_id, kept, digest, facts.urgency)
 
     async def _keep(self, document: Document) -> _Kept:
         report_id: str = document["_id"]
@@ -154,7 +157,7 @@ class Reception:
             RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
-    def _answer(self, report_id: str, kept: _Kept, digest: str) -> Lodgement:
+    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> Lodgement:
         receipt = lodging.receipt_for(self._keys, report_id, kept.counter)
         statement = lodging.Lodged(
             receipt_mark=lodging.mark_of(self._keys, receipt),
@@ -167,6 +170,7 @@ class Reception:
             received_at=kept.received_at,
             proof=self._signer.sign(statement),
             repeated=kept.repeated,
+            urgency=urgency,
         )
 
 

@@ -135,6 +135,26 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
             "about can call 1366."
         ),
     ),
+    "not_the_person": (422, gettext_noop("Say that the report is about you, or leave this page.")),
+    "handed_over": (
+        409,
+        gettext_noop(
+            "This report was handed over to the person it is about. This receipt number can no longer change anything."
+        ),
+    ),
+    "nobody_to_hand_over_to": (
+        409,
+        gettext_noop("Only a report that was made for somebody else, by a person close to them, can be handed over."),
+    ),
+    "code_used": (
+        409,
+        gettext_noop(
+            "This code was used already. If that was not you, call 1366 and say so: somebody else may have taken the "
+            "report over. They see no more than before until the centre has spoken with the person it is about."
+        ),
+    ),
+    "code_void": (409, gettext_noop("This code was made void. Ask for a new one, or call 1366.")),
+    "code_expired": (409, gettext_noop("The time of this code has passed. Ask for a new one, or call 1366.")),
     "too_many_messages": (409, gettext_noop("There are 50 messages already. Please call 1366 and talk to someone.")),
     "too_many_amendments": (409, gettext_noop("There are 20 additions already. Please leave a message instead.")),
     "word_changed": (409, gettext_noop("The word was changed a moment ago. Please try again.")),

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake import drafts, refusals
+from services.intake import drafts, refusals, returning
 from services.intake.drafts import Drafts
 from services.intake.form_view import BEGIN_AGAIN, FormView
 from services.intake.forms import typed_of
@@ -20,6 +20,7 @@ from services.intake.policy.admission import NotAdmittedError, place_of
 from services.intake.rendering import form, steps
 from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, Step
+from services.intake.returning import Returning
 from shared.clock import SEOUL, Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
@@ -45,10 +46,10 @@ _NOTHING_HERE: Final = n("There is nothing at this address.")
 _RETRY_S: Final = 10
 
 
-def router(view: FormView, kept: Drafts, clock: Clock) -> APIRouter:
+def router(view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
     """The routes of the steps and of leaving them."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    pages = _Steps(view, kept, clock)
+    pages = _Steps(view, kept, returning, clock)
 
     @routes.get("/form/{slug}")
     async def shown(request: Request, slug: str) -> Response:
@@ -62,7 +63,8 @@ def router(view: FormView, kept: Drafts, clock: Clock) -> APIRouter:
 
 
 class _Steps:
-    def __init__(self, view: FormView, kept: Drafts, clock: Clock) -> None:
+    def __init__(self, view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> None:
+        self._returning = returning
         self._view = view
         self._kept = kept
         self._clock = clock
@@ -90,6 +92,9 @@ class _Steps:
             return self._later(request, one, steps.taken(Typed(), one.slug, sent))
         typed = steps.taken(before or Typed(), one.slug, sent)
         problems = self._problems(request, one, typed)
+        if returning.CONTROL in one.controls and go not in ("stay", "back"):
+            earlier = await self._returning.known(request, typed)
+            problems += [earlier.problem] if earlier.problem else []
         if problems and go == "stay":
             return self._view.step(request, one, typed)
         if problems and go == "back" and before is not None:

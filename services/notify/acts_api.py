@@ -154,7 +154,8 @@ def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> A
         """Offer a case to another of the 16 centres. It stays where it is until they accept."""
         to = checked_center(body.to_center_id)
         audit = audited(request, who)
-        case = await acts.case(request, who, desk.offer(who, report_id, body.ownership, to, body.reason, audit=audit))
+        act = desk.offer(who, report_id, body.ownership, to, body.reason, agreed=body.agreed, audit=audit)
+        case = await acts.case(request, who, act)
         if case.offer is None:
             raise RuntimeError("an offer that was made is not there")
         return Offered(offer_id=case.offer.offer_id, expires_at=case.offer.expires_at)

@@ -230,9 +230,10 @@ def moving_router(parts: CasePages) -> APIRouter:
         ownership: Ownership,
         to_center_id: Annotated[CenterId, Form()],
         reason: Annotated[TransferReason, Form()],
+        agreed: Annotated[bool, Form()] = False,
     ) -> Response:
         to = checked_center(to_center_id)
-        act = desk.offer(who, report_id, ownership, to, reason, audit=audited(request, who))
+        act = desk.offer(who, report_id, ownership, to, reason, agreed=agreed, audit=audited(request, who))
         return await parts.after(request, who, act)
 
     @router.post("/transfer/accept")

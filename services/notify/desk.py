@@ -180,13 +180,14 @@ class Desk:
         to_center_id: str,
         reason: TransferReason,
         *,
+        agreed: bool = False,
         audit: Auditing = unaudited,
     ) -> Done | None:
-        """Offer a case to another centre; the offer is in the case that comes back."""
-        receiver = await self.centers.get(to_center_id)
+        """Offer a case to another centre; the offer is in the case that comes back. ``agreed``: they were asked."""
+        who, receiver = _who(principal), await self.centers.get(to_center_id)
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.offer(case, _who(principal), ownership, receiver, reason, self._rules, now)
+            return decisions.offer(case, who, ownership, receiver, reason, self._rules, now, agreed=agreed)
 
         return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 

@@ -38,6 +38,9 @@ _WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.CENTRAL_OWNS_LAST: n("The central centre takes a case only while every centre is closed. Refer instead."),
     Refusal.CENTER_CLOSED: n("That centre is closed now."),
     Refusal.CENTER_DECLINED: n("The reporter does not want that centre."),
+    Refusal.NOT_AGREED: n(
+        "The person has not agreed that another centre is told. Ask them first, and say here that they agreed."
+    ),
     Refusal.OFFER_OPEN: n("The case is offered to %(other)s until %(until)s. Recall that offer first."),
     Refusal.OFFER_OVER: n("This offer is no longer open."),
 }

@@ -224,6 +224,8 @@ class Case(Model):
     former: tuple[str, ...] = ()
     """Every earlier owner: who comes too late from there is told where the case is."""
     declined_centers: tuple[str, ...] = ()
+    other_centers: bool = False
+    """The person agreed in the report that another centre may be told; else they are asked before an offer."""
     """Centres the reporter does not want."""
     state: CaseState
     unread: bool = False

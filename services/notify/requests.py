@@ -77,10 +77,14 @@ class CloseRequest(OwnedRequest):
 class TransferRequest(OwnedRequest):
     """To which of the 16 centres, and why."""
 
-    model_config = _example({"ownership": 1, "to_center_id": "jeju", "reason": "place"})
+    model_config = _example({"ownership": 1, "to_center_id": "jeju", "reason": "place", "agreed": True})
 
     to_center_id: CenterId = Field(examples=["jeju"])
     reason: TransferReason = Field(examples=["place"])
+    agreed: bool = Field(
+        default=False,
+        description="The person was asked and agreed. Not needed where they agreed in the report (`other_centers`).",
+    )
 
 
 class OfferRequest(_Request):

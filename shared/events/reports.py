@@ -40,6 +40,8 @@ class ReportFacts(Model):
     declined_centers: tuple[CenterId, ...] = ()
     linked_reports: tuple[ReportId, ...] = ()
     """Reports of the same address, file or offender's account: the ten newest at most, newest first."""
+    other_centers: bool = False
+    """The person agreed in the report that another centre may be told without being asked first."""
     contact_channels: tuple[ContactChannel, ...] = ()
     suspicion: tuple[Suspicion, ...] = ()
     """Why it may not be meant, if anything says so; ``urgency`` is then one step lower than its reasons say."""

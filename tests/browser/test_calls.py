@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
 from tests.browser.test_form import shoot
@@ -203,7 +203,7 @@ async def test_every_page_of_calls_is_accessible_and_fits(
         await assert_accessible(page)
         await shoot(page, f"{name}-{language}-360")
         for width in (320, 1280):
-            await page.set_viewport_size({"width": width, "height": 900})
+            await page.set_viewport_size(ViewportSize(width=width, height=900))
             await assert_no_sideways_scrolling(page)
         await assert_accessible(page)
         await shoot(page, f"{name}-{language}-1280")

@@ -198,7 +198,16 @@ async def filled(bench: Bench, sink: Sink) -> None:  # noqa: F811  # the fixture
     await bench.acknowledge(report_id(1), "gwangju", "lee")
     await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
     await bench.acknowledge(report_id(4), "gwangju", "park")
-    await bench.act("transfer", report_id(4), "gwangju", "park", to_center_id="busan", ownership=1, reason="capacity")
+    await bench.act(
+        "transfer",
+        report_id(4),
+        "gwangju",
+        "park",
+        to_center_id="busan",
+        ownership=1,
+        reason="capacity",
+        agreed=True,
+    )
     await bench.routed(event("report.ended", 5, version=2, center="gwangju", reason="withdrawn"))
     await bench.duty("jeju", state="closed", staff_on_duty=0)
 
@@ -251,7 +260,16 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
         await bench.routed(event("report.routed", 2, center="busan"))
         await eventually(lambda: bench.case(report_id(2)))
         await bench.acknowledge(report_id(2), "busan", "lee")
-        await bench.act("transfer", report_id(2), "busan", "lee", to_center_id="gwangju", ownership=1, reason="place")
+        await bench.act(
+            "transfer",
+            report_id(2),
+            "busan",
+            "lee",
+            to_center_id="gwangju",
+            ownership=1,
+            reason="place",
+            agreed=True,
+        )
         await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible(timeout=5000)
         await bench.notify.accounts.sessions.end(issued.principal.subject, Ending.SIGNED_OUT)
         await expect(page).to_have_url(re.compile(r"/session"), timeout=8000)

@@ -105,6 +105,7 @@ async def hand_over(desk: Page, other: Page, whole: Whole, told: Telling, report
     await desk.goto(case)
     await desk.locator("#to_center_id-transfer").select_option(told.there)
     await desk.locator("select[name=reason]").select_option("capacity")
+    await desk.locator("#agreed-transfer").check()
     await press(desk, "/transfer")
     await desk.goto(case)
     stale = desk.locator("form[action$='/contact'] button").first

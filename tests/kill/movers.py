@@ -56,7 +56,7 @@ class Movers:
 
     async def _move(self, case: JSON, here: str, there: str, end: str) -> None:
         path = f"/api/v1/cases/{case['report_id']}/transfer"
-        offered = {"to_center_id": there, "ownership": case["ownership"], "reason": "capacity"}
+        offered = {"to_center_id": there, "ownership": case["ownership"], "reason": "capacity", "agreed": True}
         answer = await self._ask(lambda: self._leads[here].post(path, json=offered))
         if answer is None or not answer.is_success:
             self._note("offer", answer)

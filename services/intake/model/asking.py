@@ -73,6 +73,18 @@ class WordAsked(ReceiptQuestion):
     )
 
 
+class TakeOverAsked(Part):
+    """Somebody takes over the report that was made for them."""
+
+    code: str = Field(max_length=60, description="The code from whoever reported.", examples=["1234-5678-9018"])
+    i_am_the_person: bool = Field(default=False, description="The person was asked whether the report is about them.")
+    word: Annotated[Word | None, BeforeValidator(nothing)] = Field(
+        default=None, description="A word of their own, in place of the one that was set before, if any."
+    )
+    contact: Contact = Field(default=Contact(), description="Left out: nobody is contacted any more.")
+    consents: Consents | None = Field(default=None, description="What was allowed before no longer counts.")
+
+
 class Amendment(Part):
     """What is added or corrected. A field left out stays as it is; role, channel and drill never change."""
 

@@ -115,6 +115,8 @@ class Life(_Frozen):
     confirmed_at: datetime | None = None
     """When the person harmed confirmed a report made by somebody else, by an own channel."""
     confirmed_by: str | None = None
+    handed_over_at: datetime | None = None
+    """When somebody took over, with a code from whoever reported, what was reported for them."""
     withdrawal: Withdrawal | None = None
     reinstated_at: datetime | None = None
     decide_since: datetime | None = None

@@ -45,8 +45,26 @@ def from_number(number: int) -> str:
 
 
 def shown(receipt: str) -> str:
-    """The receipt in fours: ``1234-5678-9012-3456``."""
-    return "-".join(receipt[start : start + 4] for start in range(0, DIGITS, 4))
+    """A receipt or code in fours: ``1234-5678-9012-3456``."""
+    return "-".join(receipt[start : start + 4] for start in range(0, len(receipt), 4))
+
+
+CODE_DIGITS: Final = 12
+"""Of a code for taking a report over: fewer than a receipt has, so that nobody takes one for the other."""
+CODE_SPACE: Final = 10 ** (CODE_DIGITS - 1)
+
+
+def code_from_number(number: int) -> str:
+    """The code of a number below ``CODE_SPACE``, with its check digit: 12 digits without separators."""
+    payload = f"{number:0{CODE_DIGITS - 1}d}"
+    return f"{payload}{check_digit(payload)}"
+
+
+def read_code(typed: str) -> str | None:
+    """The 12 digits of what a person typed, or None where that is no code."""
+    digits = _BETWEEN.sub("", typed.strip())
+    fits = len(digits) == CODE_DIGITS and digits.isascii() and digits.isdigit() and check_digit(digits) == 0
+    return digits if fits else None
 
 
 def read(typed: str) -> str | None:

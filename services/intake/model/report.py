@@ -45,6 +45,8 @@ class Progress(_Frozen):
     work: Work | None = None
     first_seen_at: datetime | None = None
     """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
+    first_center_id: str | None = None
+    """The first owner of all: what was promised while nobody had seen it stays that centre's."""
     hole: int | None = None
     """The newest version of `routings` that did not follow what is known here: a record before it is missing."""
 
@@ -60,6 +62,8 @@ class State(StrEnum):
     CLOSED = "closed"
     WITHDRAWN = "withdrawn"
     ERASED = "erased"
+    HANDED_OVER = "handed_over"
+    """Only for the receipt of whoever reported for somebody who has since taken the report over."""
 
 
 class Standing(_Frozen):
@@ -134,6 +138,31 @@ class StatusAnswer(BaseModel):
         description="True where somebody else made the report and the person harmed has not confirmed it: then only "
         "received and closed are told.",
     )
+    may_hand_over: bool | None = Field(
+        default=None, description="True where the report can be handed over to the person it is about."
+    )
+    hand_over_until: AwareDatetime | None = Field(
+        default=None, description="Until when a code to take the report over is open."
+    )
+    taken_over_at: AwareDatetime | None = Field(
+        default=None, description="When the holder of this receipt took the report over from whoever made it."
+    )
+
+
+class HandOver(BaseModel):
+    """The code with which the person harmed takes a report over. It is told once and not stored."""
+
+    code: str = Field(description="12 digits in fours, for one use.", examples=["1234-5678-9018"])
+    until: AwareDatetime = Field(description="Until when it counts.")
+
+
+class TakenOver(BaseModel):
+    """The answer to who took a report over. Repeated with its key within ten minutes it is the same one."""
+
+    receipt: str = Field(
+        description="The new receipt. From now on it alone belongs to the report.", examples=["1234-5678-9012-3450"]
+    )
+    taken_over_at: AwareDatetime
 
 
 class Taken(BaseModel):

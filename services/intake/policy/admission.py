@@ -45,6 +45,7 @@ def facts_of(report: Submission, triage: Triage, day: date, suspicion: tuple[Sus
         channel=report.channel,
         language=report.language,
         declined_centers=tuple(dict.fromkeys(report.declined_centers)),
+        other_centers=report.consents is not None and report.consents.other_centers,
         contact_channels=tuple(dict.fromkeys(report.contact.channels)),
         suspicion=suspicion,
         synthetic=report.synthetic,

@@ -11,6 +11,7 @@ from services.intake.model.submission import Submission
 from services.intake.policy.admission import facts_of
 from services.intake.policy.triage import triage
 from shared.events.reports import ReportFacts
+from shared.events.vocabulary import Role
 
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
@@ -33,6 +34,15 @@ _KEPT: Final = (
 _NOT_AMENDED: Final = {"receipt", "word"}
 
 
+def by_holder(document: Mapping[str, Any], what: str) -> int:
+    """How many ``messages`` or ``amendments`` the present holder of the receipt made.
+
+    Whoever reported for somebody does not use up what that person may say after taking over.
+    """
+    since = (document.get("life") or {}).get("handed_over_at")
+    return sum(since is None or made["at"] > since for made in document.get(what) or ())
+
+
 def is_empty(amendment: Amendment) -> bool:
     """Whether it says nothing."""
     return not _said(amendment)
@@ -45,7 +55,9 @@ def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) 
     """
     whole = facts.model_dump(mode="json", include=set(_KEPT))
     whole |= latest(opened, "answers") or {}
-    for part in ("contact", "on_behalf"):
+    # What whoever reported said of themselves is no part of it once the person harmed has taken it over.
+    parts = ("contact", "on_behalf") if facts.role is Role.REPRESENTATIVE else ("contact",)
+    for part in parts:
         if known := latest(opened, part):
             whole[part] = known
     if amendment.district is not None and amendment.division is None:
@@ -59,6 +71,8 @@ def amended_facts(
     """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
     after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
     kept: dict[str, object] = {"linked_reports": before.linked_reports}
+    if amendment.consents is None:
+        kept["other_centers"] = before.other_centers
     if amendment.division is None:
         kept["division"] = before.division
         if amendment.district is None:

@@ -30,7 +30,8 @@ class RefusedError(Exception):
     """The step is not possible now.
 
     ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
-    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``, ``not_with_this_receipt``.
+    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``, ``not_with_this_receipt``; and those of
+    ``policy.handing_over``.
     """
 
     def __init__(self, code: str) -> None:
@@ -66,7 +67,16 @@ def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Spec
 def limited(life: Life, role: Role) -> bool:
     """Whether the receipt may say only received and closed: made by somebody else, and not confirmed."""
     by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
-    return by_other and life.confirmed_at is None
+    return by_other and not confirmed_by_holder(life)
+
+
+def confirmed_by_holder(life: Life) -> bool:
+    """Whether the person harmed confirmed it, and since it was handed over, if it was.
+
+    A code proves nobody to be that person: whoever reported knows it too.
+    """
+    since = life.handed_over_at
+    return life.confirmed_at is not None and (since is None or life.confirmed_at >= since)
 
 
 def silent(life: Life) -> bool:
@@ -189,10 +199,16 @@ def confirmed(life: Life, facts: ReportFacts, by: str, now: datetime) -> Life:
     """The life after the person harmed confirmed the report. Raises ``RefusedError``."""
     if access_of(life) is not Access.OPEN:
         raise RefusedError("erased" if life.erased_at is not None else "withdrawn")
-    if BY_OTHERS.isdisjoint(specials(facts, life.special)):
-        raise RefusedError("nothing_to_confirm")
-    if life.confirmed_at is not None:
+    if confirmed_by_holder(life):
         return life
+    found = specials(facts, life.special)
+    if BY_OTHERS.isdisjoint(found):
+        raise RefusedError("nothing_to_confirm")
+    if life.handed_over_at is not None:
+        # Now it is the person's own: they hold its receipt, and are known to.
+        return _changed(
+            life, confirmed_at=now, confirmed_by=by, special=tuple(one for one in found if one not in BY_OTHERS)
+        )
     return _changed(life, confirmed_at=now, confirmed_by=by)
 
 
@@ -238,7 +254,7 @@ def tombstone(life: Life, now: datetime) -> Life:
     by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
     if gone is not None and not by_other:
         gone = Withdrawal(at=gone.at, undo_until=gone.at)
-    return Life(withdrawal=gone, erased_at=now, by_other=by_other)
+    return Life(withdrawal=gone, erased_at=now, by_other=by_other, handed_over_at=life.handed_over_at)
 
 
 def _out_of_time(life: Life, now: datetime) -> bool:

@@ -27,6 +27,7 @@ PROBLEMS: Final = (
     Known("foreign_origin", 403, n("A browser sent this from a page that is not ours.")),
     Known("not_found", 404, n("The address has nothing.")),
     Known("unknown_receipt", 404, n("No report has this receipt, or the word does not fit. Both are answered alike.")),
+    Known("unknown_code", 404, n("There is no such code for taking a report over.")),
     Known("method_not_allowed", 405, n("The address does not answer this method.")),
     Known("not_acceptable", 406, n("An answer of the wanted form is not offered.")),
     Known(
@@ -41,6 +42,13 @@ PROBLEMS: Final = (
         409,
         n("The person harmed stands by the report; whoever reported for them cannot do this."),
     ),
+    Known(
+        "handed_over", 409, n("The report was handed over to the person it is about: this receipt does nothing more.")
+    ),
+    Known("nobody_to_hand_over_to", 409, n("Only a representative's report can be handed over.")),
+    Known("code_used", 409, n("The code for taking a report over was used already.")),
+    Known("code_void", 409, n("The code was made void, or a newer one was made.")),
+    Known("code_expired", 409, n("The time of the code has passed.")),
     Known("too_many_messages", 409, n("There are 50 messages already.")),
     Known("too_many_amendments", 409, n("There are 20 additions already.")),
     Known("word_changed", 409, n("The word was changed a moment ago."), again=True),
@@ -50,6 +58,7 @@ PROBLEMS: Final = (
     Known("invalid", 422, n("Fields have to be corrected: each is named under “errors” with its reason.")),
     Known("empty", 422, n("An addition has nothing in it.")),
     Known("not_understood", 422, n("Destroying at once needs “understood”.")),
+    Known("not_the_person", 422, n("Taking a report over needs “i_am_the_person”.")),
     Known("too_many_requests", 429, n("Too many in a short time. Retry-After says when."), again=True),
     Known("internal_error", 500, n("A defect of ours; the trace id finds it."), again=True),
     Known(

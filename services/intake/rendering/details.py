@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from services.intake.policy import erasure
+from shared.events.vocabulary import Role
+
 _FIRST: Final = 1
 _NO_CONTACT: Final[Mapping[str, Any]] = {
     "channels": (),
@@ -55,6 +58,9 @@ class Details:
     messages: tuple[Said, ...]
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
+    by_other: bool
+    """Made by somebody else, also where it was handed over since."""
+    handed_over_at: datetime | None
     confirmed_at: datetime | None
     threat_deadline: datetime | None
     call: Mapping[str, Any] | None = None
@@ -85,8 +91,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
 
     contact, answers = newest("contact"), newest("answers").value
     deadline = answers.get("threat_deadline")
-    life = document.get("life") or {}
-    by_other = document["facts"]["role"] != "victim"
+    life = erasure.life_of(document)
+    by_other = document["facts"]["role"] != Role.VICTIM or life.handed_over_at is not None
 
     def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:
         found = [Said(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
@@ -104,7 +110,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         contact={**_NO_CONTACT, **contact.value},
         contact_at=contact.at,
         earlier_contacts=(before := earlier("contact", _NO_CONTACT)),
-        contact_changed_at=contact.at if before else None,
+        contact_changed_at=contact.at if before and contact.at != life.handed_over_at else None,
         on_behalf={**_NOT_SAID, **newest("on_behalf").value},
         earlier_on_behalf=earlier("on_behalf", _NOT_SAID),
         answers={name: value for name, value in answers.items() if name != "threat_deadline"},
@@ -116,7 +122,9 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         messages=tuple(sorted(messages, key=lambda message: message.number)),
         facts=document["facts"],
         consents=document.get("consents"),
-        confirmed_at=life.get("confirmed_at"),
+        by_other=by_other,
+        handed_over_at=life.handed_over_at,
+        confirmed_at=life.confirmed_at if erasure.confirmed_by_holder(life) else None,
         threat_deadline=datetime.fromisoformat(deadline) if deadline else None,
         call=(call := parts.get("call")),
         read_aloud_at=datetime.fromisoformat(call["assent"]["at"]) if call and call.get("assent") else None,

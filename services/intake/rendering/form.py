@@ -39,6 +39,7 @@ _CONTROLS: Final = {
     **{f"contact.{inner}": control for control, inner in _CONTACT.items()},
     "fingerprints": "marks",
     "picture_hashes": "marks",
+    "offender_handles": "accounts",
     "on_behalf": "relation",
     "on_behalf.relation": "relation",
 }
@@ -54,6 +55,8 @@ _SENTENCES: Final = {
     ("urls", "not_a_web_address"): n("Each link must start with http:// or https:// and stand on its own line."),
     ("marks", "too_many"): n("Give fingerprints of at most 20 pictures."),
     ("marks", "wrong_form"): n("One of the lines is no fingerprint. Please leave only lines that this page made."),
+    ("accounts", "too_many"): n("Give at most 10 accounts; more can be added later."),
+    ("accounts", "too_long"): n("One of the accounts is longer than 100 characters. One on each line, please."),
     ("search_words", "too_long"): n("Shorten the search words to 300 characters."),
     ("division", "unknown_division"): n("We do not know this place. Choose it from the list, or leave it open."),
     ("division", "ambiguous_division"): n("Several places have this name. Choose the right one."),
@@ -125,13 +128,14 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: list(typed.all(name)) for name in _LISTS if typed.all(name)}
     raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name) in _SURE}
     raw |= {name: typed.one(name) for name in _LINES}
-    raw["urls"] = _lines(typed.one("urls"))
+    raw["urls"] = lines_of(typed.one("urls"))
+    raw["offender_handles"] = lines_of(typed.one("accounts"))
     raw |= _marks(typed.one("marks"))
     raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):
         raw["on_behalf"] = on_behalf
-    if agreed := typed.all("consents"):
-        raw["consents"] = {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)}
+    if agreed := consents_of(typed):
+        raw["consents"] = agreed
     problems = []
     if typed.one("threat_deadline"):
         deadline = _deadline(typed.one("threat_deadline"))
@@ -151,6 +155,12 @@ def contact_of(typed: Typed) -> dict[str, Any]:
     return contact
 
 
+def consents_of(typed: Typed) -> dict[str, Any] | None:
+    """What was agreed to, under the wording shown; None where nothing was."""
+    agreed = typed.all("consents")
+    return {"version": CONSENT_VERSION, **dict.fromkeys(agreed, True)} if agreed else None
+
+
 def _on_behalf(typed: Typed) -> dict[str, Any]:
     relation = typed.one("relation")
     answers: dict[str, Any] = {"relation": relation} if relation not in ("", _UNKNOWN) else {}
@@ -158,12 +168,13 @@ def _on_behalf(typed: Typed) -> dict[str, Any]:
     return answers | {name: typed.one(name) == "yes" for name in known if typed.one(name) in _SURE}
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """The lines of a text with something in them."""
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _marks(text: str) -> dict[str, list[str]]:
-    lines = _lines(text)
+    lines = lines_of(text)
     return {
         "fingerprints": [line for line in lines if not line.startswith(PDQ)],
         "picture_hashes": [line.removeprefix(PDQ) for line in lines if line.startswith(PDQ)],

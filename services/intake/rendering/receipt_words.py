@@ -58,6 +58,19 @@ PAGES: Final[Mapping[str, Words]] = {
         n("Please read this before you decide. You need not do anything: without it the report is destroyed later."),
         n("Destroy it now, for ever"),
     ),
+    "hand-over": Words(
+        n("Hand the report over to the person it is about"),
+        n(
+            "You get a code for one use. With it that person takes the report over, and gets a receipt number that "
+            "only they know."
+        ),
+        n("Make the code"),
+    ),
+    "keep": Words(
+        n("Make the code void"),
+        n("Nobody can take the report over with it any more. You can make a new one at any time."),
+        n("Make it void"),
+    ),
 }
 
 DONE: Final[Mapping[str, str]] = {
@@ -67,6 +80,7 @@ DONE: Final[Mapping[str, str]] = {
     "word": n("Your word is set. Please remember it: we do not know it and cannot find it again."),
     "withdraw": n("Your report was taken back. From now on nobody contacts you and nobody can open it."),
     "undo": n("Your report is open again."),
+    "keep": n("The code no longer counts."),
     "destroy": n("What could be destroyed at once was destroyed."),
 }
 
@@ -76,5 +90,10 @@ PLACES: Final[Mapping[str, str]] = {
     "too_many_messages": "text",
     "too_many_amendments": "narrative",
     "word_changed": "word",
+    "unknown_code": "code",
+    "code_used": "code",
+    "code_void": "code",
+    "code_expired": "code",
+    "not_the_person": "i_am_the_person",
 }
 """Which control a refusal is about; the receipt otherwise."""

@@ -10,6 +10,10 @@ from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).parents[1] / "texts"
 LANGUAGES: Final = ("ko", "en", "vi", "zh", "tl", "mn", "ru", "th", "km", "ja", "uz", "lo", "ne")
+QUESTIONS: Final = ("who", "when", "contact", "limit", "back", "stay")
+"""What is said before anybody begins: each a question (``_q``) and its answer (``_a``)."""
+NOTES: Final[Mapping[str, int]] = {"money": 7, "links": 6, "pictures": 5, "younger": 9, "browser": 7}
+"""The advice by situation: each has a ``_title`` and so many points; addresses are those of ``rendering.notes``."""
 KEYS: Final = (
     "name",
     "title",
@@ -27,6 +31,15 @@ KEYS: Final = (
     "next",
     "start",
     "review",
+    "short",
+    "begin_h",
+    "now_h",
+    "have_receipt",
+    "no_media",
+    "back_to_start",
+    *(f"{question}_{part}" for question in QUESTIONS for part in "qa"),
+    *(f"{note}_title" for note in NOTES),
+    *(f"{note}_{point}" for note, points in NOTES.items() for point in range(1, points + 1)),
 )
 AWAITING: Final = "awaiting native review"
 REVIEWED: Final = "reviewed"
@@ -38,6 +51,20 @@ class SafetyTexts(NamedTuple):
     language: str
     reviewed: bool
     texts: Mapping[str, str]
+
+    def before(self) -> list[tuple[str, str]]:
+        """What is to be known before beginning, as questions and answers."""
+        return [(self.texts[f"{one}_q"], self.texts[f"{one}_a"]) for one in QUESTIONS]
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Address and title of each page of advice."""
+        return [(note, self.texts[f"{note}_title"]) for note in NOTES]
+
+    def points(self, note: str) -> list[str]:
+        """What one page of advice says, in order."""
+        own = [self.texts[f"{note}_{point}"] for point in range(1, NOTES[note] + 1)]
+        # Whoever may be asked for proof is told not to send it, on each page that is about pictures.
+        return [*own, self.texts["no_media"]] if note in ("money", "links", "pictures") else own
 
 
 def load(folder: Path = FOLDER) -> dict[str, SafetyTexts]:

@@ -17,6 +17,7 @@ TITLES: Final = {
     State.CLOSED: n("The report is closed."),
     State.WITHDRAWN: n("The report was withdrawn."),
     State.ERASED: n("The report was erased."),
+    State.HANDED_OVER: n("The report was handed over."),
 }
 NEXT: Final = {
     State.RECEIVED: n("A support centre is being chosen. This usually takes seconds."),
@@ -27,6 +28,10 @@ NEXT: Final = {
     State.CLOSED: n("If it starts again or something is missing, call 1366 or make a new report."),
     State.WITHDRAWN: n("Nobody will contact you about it. You can make a new report at any time."),
     State.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
+    State.HANDED_OVER: n(
+        "The person it is about has it now. This receipt number shows nothing more and changes nothing more. Thank you "
+        "for having been there."
+    ),
 }
 FATES: Final = {
     Fate.PLANNED: n("Nobody contacts you about it, and nobody can open it. It will be destroyed."),
@@ -44,6 +49,10 @@ LIMITED: Final = n(
     "Someone else made this report for a person. To protect that person, no more is shown here until they have "
     "confirmed it themselves."
 )
+TAKEN_OVER: Final = n(
+    "You took this report over. Until the centre has heard from you in a way of your own, and knows that it is you, "
+    "only received and closed are shown here. Say how it may reach you, or leave a message. You can also call 1366."
+)
 STEPS: Final = (
     ("received_at", n("Received")),
     ("assigned_at", n("Given to a centre")),
@@ -55,6 +64,7 @@ STEPS: Final = (
 
 _WITHDRAWN: Final = n("Taken back")
 _ERASED: Final = n("Erased")
+_HANDED_OVER: Final = n("Handed over")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class Step:
 
 def steps_of(answer: StatusAnswer) -> list[Step]:
     """The way of a report so far and what is still ahead."""
+    if answer.state is State.HANDED_OVER:
+        return [Step(STEPS[0][1], answer.received_at), Step(_HANDED_OVER, answer.since)]
     if answer.state in {State.WITHDRAWN, State.ERASED}:
         steps = [Step(STEPS[0][1], answer.received_at), Step(_WITHDRAWN, answer.withdrawn_at)]
         return [*steps, Step(_ERASED, answer.erased_at)]

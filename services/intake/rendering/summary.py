@@ -74,7 +74,9 @@ def _said(typed: Typed, control: str, options: Options) -> tuple[str, ...]:
     given = typed.all(control)
     if control == "threat_deadline":
         return tuple(value.replace("T", " ") for value in given)
-    if control == "marks":
+    if control == "earlier_receipt":
+        return tuple(f"… {value.strip()[-4:]}" for value in given)  # enough to know it again, of no use to others
+    if control in ("marks", "accounts"):
         return tuple(line.strip() for value in given for line in value.splitlines() if line.strip())
     if control in options:
         labels = {option[0]: option[1] for option in options[control]}

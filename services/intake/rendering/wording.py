@@ -38,7 +38,18 @@ _FOR_ALL: Final[Mapping[str, Asked]] = {
     ),
     "words": Asked(n("In your own words"), n("What you write here you need not tell again. You may leave it empty.")),
     "other": Asked(n("Who did it?"), n("It tells the centre what could be dangerous for you, and which help fits.")),
+    "names": Asked(
+        n("Do you know accounts of whoever did it?"),
+        n("With the same account, reports from other places are found to belong together, and more people are helped."),
+    ),
     "told": Asked(n("Who knows about it already?"), n("So that nothing is done twice and you need not tell it again.")),
+    "earlier": Asked(
+        n("Have you reported to us before?"),
+        n(
+            "With that receipt number, the centre that knows you gets this report too, and you need not tell it all "
+            "again."
+        ),
+    ),
     "place": Asked(n("Where should help be near?"), n("Your report goes to the centre of that place.")),
     "district": Asked(
         n("In which district?"), n("There are two centres there; the district tells which one is yours.")
@@ -155,7 +166,9 @@ LABELS: Final[Mapping[str, str]] = {
     "marks": n("Fingerprints"),
     "narrative": n("In your own words"),
     "relationship": n("Who did it?"),
+    "accounts": n("Their accounts"),
     "already_told": n("Who knows about it already?"),
+    "earlier_receipt": n("Earlier receipt number"),
     "division": n("Province or city"),
     "district": n("District"),
     "declined_centers": n("Centres that must not get it"),

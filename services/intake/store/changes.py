@@ -23,6 +23,10 @@ ERASE_AT: Final = "erase_at"
 DECIDE_SINCE: Final = "decide_since"
 KEPT_SINCE: Final = "kept_since"
 ALARM_SINCE: Final = "alarm_since"
+FORMER_RECEIPT: Final = "former_receipt_hash"
+"""Keyed hash of the receipt of whoever reported for somebody who took the report over."""
+CODE: Final = "hand_over_code"
+"""Keyed hash of the newest code for taking a report over."""
 _MARKS: Final = (ERASE_AT, DECIDE_SINCE, KEPT_SINCE, ALARM_SINCE)
 """Times that only few reports have, each with a sparse index: what a page or a job looks for."""
 
@@ -32,12 +36,14 @@ TOMBSTONE: Final[tuple[str, ...]] = (
     "received_at",
     "receipt_hash",
     "receipt_counter",
+    FORMER_RECEIPT,
     PENDING,
     SINCE,
 )
 """What stays of an erased report beside its dates, and nothing else does: the id, so that a repeated request cannot
 lodge it again and late events find it; the versions, so that nothing older counts; the keyed hash of its receipt, so
-that the receipt says "erased" and is given to nobody else; events not yet published, which name nobody."""
+that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; events not yet
+published, which name nobody."""
 
 _OWNER: Final = "progress.ownership.center_id"
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -69,11 +75,23 @@ class Changes:
         with store_errors():
             for mark in _MARKS:
                 await self._reports.create_index(mark, name=mark, sparse=True)
+            for hashed in (FORMER_RECEIPT, CODE):
+                await self._reports.create_index(hashed, name=hashed, sparse=True)
 
     async def of_receipt(self, receipt_hash: str) -> Document | None:
         """The whole report a receipt belongs to."""
         with store_errors():
             return await self._reports.find_one({"receipt_hash": receipt_hash})
+
+    async def of_former_receipt(self, receipt_hash: str) -> Document | None:
+        """The whole report a receipt belonged to before somebody took the report over."""
+        with store_errors():
+            return await self._reports.find_one({FORMER_RECEIPT: receipt_hash})
+
+    async def of_code(self, code_hash: str) -> Document | None:
+        """The whole report a code for taking over was last made for."""
+        with store_errors():
+            return await self._reports.find_one({CODE: code_hash})
 
     async def of_report(self, report_id: str) -> Document | None:
         """The whole report."""

@@ -86,6 +86,11 @@ def with_receipt(document: Document, receipt_hash: str, counter: int) -> Documen
     return {**document, "receipt_hash": receipt_hash, "receipt_counter": counter}
 
 
+def former(document: Document) -> Document:
+    """What the former receipt of a report that was handed over may know: nothing of what came after."""
+    return {"received_at": document["received_at"], "handed_over_at": document["life"]["handed_over_at"]}
+
+
 def personal_parts(submission: Submission) -> dict[str, bytes]:
     """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
     contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

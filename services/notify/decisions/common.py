@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     CENTRAL_OWNS_LAST = "central_owns_last"
     CENTER_CLOSED = "center_closed"
     CENTER_DECLINED = "center_declined"
+    NOT_AGREED = "not_agreed"
     OFFER_OPEN = "offer_open"
     OFFER_OVER = "offer_over"
 

@@ -29,12 +29,25 @@ from shared.events.vocabulary import CenterState
 
 
 def offer(
-    case: Case, who: Who, ownership: int, receiver: Center, reason: TransferReason, rules: Rules, now: datetime
+    case: Case,
+    who: Who,
+    ownership: int,
+    receiver: Center,
+    reason: TransferReason,
+    rules: Rules,
+    now: datetime,
+    *,
+    agreed: bool = False,
 ) -> Answer | Refusal:
-    """Offer a case to another of the 16 centres. One offer at a time."""
+    """Offer a case to another of the 16 centres. One offer at a time, and only with the person's agreement.
+
+    ``agreed``: they were asked now; without it counts what they said in the report.
+    """
     why = not_workable(case, who, ownership) or _unfit(case, receiver)
     if why is not None:
         return why
+    if not (agreed or case.other_centers):
+        return Refusal.NOT_AGREED
     if case.offer is not None:
         return Refusal.OFFER_OPEN
     made = Offer(

@@ -64,6 +64,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         received_at=event.received_at,
         decided_at=event.decided_at,
         declined_centers=facts.declined_centers,
+        other_centers=facts.other_centers,
         state=CaseState.WAITING,
         traceparent=traceparent,
     )
@@ -95,6 +96,7 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "urgency": facts.urgency,
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
+        "other_centers": facts.other_centers,
         "decided_at": event.decided_at,
         "moved_from": before,
         "moved_by": event.cause.kind if came_back is None else None,
@@ -138,6 +140,7 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         "urgency": facts.urgency,
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
+        "other_centers": facts.other_centers,
     }
     if event.kind is UpdateKind.TRANSFER_VOID:
         return _answered(case.model_copy(update=told), event, now)

@@ -177,3 +177,19 @@ async def digests(desk: Desk, reports: list[dict[str, str]]) -> list[str]:
     found: list[str] = stored["links"]
     assert len(found) == 20
     return found
+
+
+async def test_accounts_typed_into_the_form_link_across_provinces_and_leave_intake_nowhere(desk: Desk) -> None:
+    first = await lodged(desk, division="busan", offender_handles=["@bad_guy_form"])
+    form = {
+        "role": "victim",
+        "harm_types": "other",
+        "division": "jeju",
+        "accounts": "텔레그램 bad_guy_form\n@second_one",
+    }
+    sent = await desk.http.post("/?lang=en", data={**form, "idempotency_key": "f" * 32})
+    assert sent.status_code == 200, sent.text
+    stored = await desk.collection.find_one({"facts.channel": "web", "facts.division": "jeju"})
+    assert stored["facts"]["linked_reports"] == [first["report_id"]]
+    await until(lambda: nothing_pending(desk))
+    assert all(b"bad_guy" not in value and b"second_one" not in value for _, value in await log_of(desk.bus_settings))

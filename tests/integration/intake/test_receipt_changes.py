@@ -176,6 +176,7 @@ async def test_a_representatives_receipt_says_only_received_and_closed_until_con
         "since": told["received_at"],
         "received_at": told["received_at"],
         "limited": True,
+        "may_hand_over": True,
     }
 
     ticket = desk.people.ticket(someone.report_id, "busan")

@@ -40,7 +40,16 @@ async def consoles(bench: Bench, *centers: str) -> AsyncIterator[list[Console]]:
 
 
 async def offered(bench: Bench, by: str, to: str, ownership: int, subject: str = "kim") -> dict[str, Any]:
-    answer = await bench.act("transfer", ID, by, subject, to_center_id=to, ownership=ownership, reason="place")
+    answer = await bench.act(
+        "transfer",
+        ID,
+        by,
+        subject,
+        to_center_id=to,
+        ownership=ownership,
+        reason="place",
+        agreed=True,
+    )
     assert answer.status_code == 202, answer.text
     made: dict[str, Any] = answer.json()
     return made
@@ -133,10 +142,28 @@ async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(star
         ("ulsan", 409, "center_declined"),
         ("atlantis", 404, "no_such_center"),
     ):
-        refused = await bench.act("transfer", ID, "gwangju", "kim", to_center_id=to, ownership=1, reason="place")
+        refused = await bench.act(
+            "transfer",
+            ID,
+            "gwangju",
+            "kim",
+            to_center_id=to,
+            ownership=1,
+            reason="place",
+            agreed=True,
+        )
         assert (refused.status_code, refused.json()["code"]) == (status, code)
     made = await offered(bench, "gwangju", "busan", 1)
-    again = await bench.act("transfer", ID, "gwangju", "kim", to_center_id="jeju", ownership=1, reason="other")
+    again = await bench.act(
+        "transfer",
+        ID,
+        "gwangju",
+        "kim",
+        to_center_id="jeju",
+        ownership=1,
+        reason="other",
+        agreed=True,
+    )
     assert (again.status_code, again.json()["code"]) == (409, "offer_open")
     listed = await bench.http.get("/api/v1/transfers", auth=bench.staff("busan", "lead"))
     assert [row["report_id"] for row in listed.json()["offered_to"]] == [ID]
@@ -158,7 +185,7 @@ ACTS: dict[str, dict[str, Any]] = {
     "refer": {"ownership": 1, "to_center_id": "jeju"},
     "close": {"ownership": 1, "outcome": "supported"},
     "reopen": {"ownership": 1},
-    "transfer": {"ownership": 1, "to_center_id": "daegu", "reason": "other"},
+    "transfer": {"ownership": 1, "to_center_id": "daegu", "reason": "other", "agreed": True},
     "transfer/accept": {"offer_id": "offer-0"},
     "transfer/decline": {"offer_id": "offer-0"},
     "transfer/recall": {"offer_id": "offer-0"},

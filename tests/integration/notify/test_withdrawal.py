@@ -40,7 +40,7 @@ async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: 
     del sink
     bench = await start()
     await taken(bench)
-    body = {"to_center_id": "busan", "ownership": 1, "reason": "place"}
+    body = {"to_center_id": "busan", "ownership": 1, "reason": "place", "agreed": True}
     made = (
         await bench.http.post(f"/api/v1/cases/{report_id(1)}/transfer", json=body, auth=bench.staff("gwangju"))
     ).json()

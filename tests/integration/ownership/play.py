@@ -147,7 +147,7 @@ class Play:
 
     async def offer(self, number: int, to: str, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await self.house.desk.offer(who, case.report_id, ownership, to, TransferReason.CAPACITY)
+        done = await self.house.desk.offer(who, case.report_id, ownership, to, TransferReason.CAPACITY, agreed=True)
         self._judged("offer", case, ownership, done)
 
     async def hand_over(self, number: int, to: str, between: str, how: str, *, slow: bool) -> None:

@@ -65,7 +65,7 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
     "refer": {"to_center_id": CENTRAL},
     "close": {"outcome": "supported"},
     "reopen": {},
-    "transfer": {"to_center_id": ASKED, "reason": "place"},
+    "transfer": {"to_center_id": ASKED, "reason": "place", "agreed": True},
 }
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
@@ -102,11 +102,23 @@ def _intake() -> Asks:
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
         **{
             ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
-            for what in ("status", "messages", "amend", "withdraw", "reinstate", "word")
+            for what in (
+                "status",
+                "messages",
+                "amend",
+                "withdraw",
+                "reinstate",
+                "word",
+                "hand-over",
+                "hand-over/cancel",
+                "take-over",
+            )
         },
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
+        ("intake", "GET", "/take-over"): (ask(200),),
+        ("intake", "POST", "/take-over"): (ask(404, body={"code": "0000-0000-0000"}),),
         ("intake", "GET", "/leave"): (ask(303),),
         ("intake", "POST", "/leave"): (ask(204),),
         ("intake", "GET", "/form/{slug}"): (ask(200, path={"slug": "who"}),),
@@ -130,6 +142,7 @@ def _intake() -> Asks:
         **{
             ("intake", "POST", f"/calls/{{call_id}}/{act}"): (ask(404, path=call),) for act in ("recall", "take", "end")
         },
+        ("intake", "GET", "/in/{language}/{note}"): (ask(200, path={"language": "vi", "note": "money"}),),
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),

@@ -154,7 +154,15 @@ async def _seed(town: Town) -> None:
         await eventually(partial(_arrived, town, lodged.report_id, owner), f"a report is {owner}'s")
     report_id = town.reports[OWNER].report_id
     assert (await town.act("acknowledge", report_id, OWNER, ownership=1)).status_code == 200
-    offered = await town.act("transfer", report_id, OWNER, ownership=1, to_center_id=ASKED, reason="capacity")
+    offered = await town.act(
+        "transfer",
+        report_id,
+        OWNER,
+        ownership=1,
+        to_center_id=ASKED,
+        reason="capacity",
+        agreed=True,
+    )
     assert offered.status_code == 202, offered.text
     town.offer_id = offered.json()["offer_id"]
     async with town.http("intake", authorization=f"Bearer {town.front_end}") as http:

@@ -281,7 +281,7 @@ async def worked_on(street: Street, crew: Crew, credential: str) -> None:
             assert page.status_code == 200
             assert narrative.core in page.text, "the details show what was written, or nothing here means anything"
             assert (await http.post("/details", data={"ticket": ticket})).status_code == 410
-        moved = {"ownership": 1, "to_center_id": OTHER, "reason": "conflict_of_interest"}
+        moved = {"ownership": 1, "to_center_id": OTHER, "reason": "conflict_of_interest", "agreed": True}
         offer = (await owner.post(f"{case}/transfer", json=moved)).raise_for_status().json()["offer_id"]
         assert (await other.post(f"{case}/transfer/accept", json={"offer_id": offer})).status_code == 202
 

@@ -9,8 +9,15 @@ import pytest
 from pydantic import BaseModel
 
 from services.intake.examples import ACCEPTED, ANSWERS, EXAMPLES, PROOF_KEY, RECEIPT_EXAMPLES
-from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.model.report import Accepted, ProofKey, StatusAnswer, Taken
+from services.intake.model.asking import (
+    AmendmentAsked,
+    MessageAsked,
+    ReceiptQuestion,
+    TakeOverAsked,
+    WithdrawalAsked,
+    WordAsked,
+)
+from services.intake.model.report import Accepted, HandOver, ProofKey, StatusAnswer, Taken, TakenOver
 from services.intake.model.submission import Submission
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs" / "openapi" / "intake.json").read_text())
@@ -21,7 +28,12 @@ TAKES: dict[str, type[BaseModel]] = {
     "withdraw": WithdrawalAsked,
     "reinstate": ReceiptQuestion,
     "word": WordAsked,
+    "hand-over": ReceiptQuestion,
+    "hand-over/cancel": ReceiptQuestion,
+    "take-over": TakeOverAsked,
 }
+GIVES: dict[str, type[BaseModel]] = {"messages": Taken, "amend": Taken, "hand-over": HandOver, "take-over": TakenOver}
+"""Those whose answer is not a status."""
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:
@@ -46,6 +58,6 @@ def test_the_models_take_and_give_them() -> None:
     for operation, examples in RECEIPT_EXAMPLES.items():
         for example in examples.values():
             TAKES[operation].model_validate_json(json.dumps(example["value"]))
-        (Taken if "number" in ANSWERS[operation] else StatusAnswer).model_validate_json(json.dumps(ANSWERS[operation]))
+        GIVES.get(operation, StatusAnswer).model_validate_json(json.dumps(ANSWERS[operation]))
     Accepted.model_validate(ACCEPTED)
     ProofKey.model_validate(PROOF_KEY)

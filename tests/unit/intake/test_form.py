@@ -3,7 +3,9 @@ from urllib.parse import urlencode
 
 import orjson
 import pytest
+from pydantic import ValidationError
 
+from services.intake import refusals
 from services.intake.model.report import State, StatusAnswer
 from services.intake.model.submission import Submission
 from services.intake.rendering import form, standing, words
@@ -43,6 +45,22 @@ def submission(pairs: list[tuple[str, str]]) -> Submission:
     raw, problems = form.submission_of(form.read(urlencode(pairs).encode()), "ko")
     assert problems == []
     return Submission.model_validate_json(orjson.dumps(raw))
+
+
+def test_accounts_are_read_line_by_line_and_what_is_wrong_is_said_at_their_field() -> None:
+    accounts = "텔레그램 @bad_guy\r\n\r\n  https://x.com/bad_guy \r\n010-0000-0000"
+    report = submission([*FULL, ("accounts", accounts)])
+    assert report.offender_handles == ("텔레그램 @bad_guy", "https://x.com/bad_guy", "010-0000-0000")
+    for typed, said in (
+        ("\n".join(f"@account{n}" for n in range(11)), "Give at most 10 accounts; more can be added later."),
+        ("@" + "a" * 100, "One of the accounts is longer than 100 characters. One on each line, please."),
+        ("Telegram 900101-1234568", form._ANYWHERE["resident_registration_number"]),
+    ):
+        raw, _ = form.submission_of(form.read(urlencode([*FULL, ("accounts", typed)]).encode()), "ko")
+        with pytest.raises(ValidationError) as refused:
+            Submission.model_validate_json(orjson.dumps(raw))
+        errors = refusals.from_errors(refused.value).errors
+        assert form.problems_of((e.field, e.reason) for e in errors) == [form.FieldProblem("accounts", said)]
 
 
 def test_a_filled_form_is_the_submission_it_means() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.rendering import safety_texts
+from services.intake.rendering.notes import NOTES
 from services.intake.rendering.safety_texts import FOLDER, KEYS, LANGUAGES
 
 SCRIPTS = {
@@ -42,6 +43,32 @@ def test_the_numbers_are_right_and_the_script_is_the_languages_own(language: str
         if language in SCRIPTS:
             assert re.search(SCRIPTS[language], texts[key]), (language, key)
         assert not re.search("[\u200b\ufeff]", texts[key])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_advice_says_the_same_things_in_every_language(language: str) -> None:
+    said = safety_texts.load()[language]
+    assert set(safety_texts.NOTES) == set(NOTES), "the same pages as in Korean and English"
+    for number, places in {
+        "1366": ("limit_a", "money_5", "younger_2"),
+        "112": ("money_5", "younger_3"),
+        "1388": ("younger_2",),
+        "117": ("younger_2",),
+        "72": ("when_a",),
+        "24": ("when_a",),
+        "19": ("limit_a",),
+        "30": ("stay_a",),
+        "Shift": ("browser_7",),
+    }.items():
+        for place in places:
+            assert number in said.texts[place], (language, place)
+    assert said.texts["when_a"].index("24") < said.texts["when_a"].index("72")
+    assert [len(said.points(note)) for note in safety_texts.NOTES] == [8, 7, 6, 9, 7]
+    texts = [text for key, text in said.texts.items() if key != "name"]
+    assert len(set(texts)) == len(texts), "no text stands in for another"
+    if language not in ("ko", "en"):
+        english = safety_texts.load()["en"].texts
+        assert [key for key in KEYS if said.texts[key] == english[key]] == []
 
 
 def test_a_missing_or_empty_text_is_named(tmp_path: Path) -> None:

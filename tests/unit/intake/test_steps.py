@@ -9,7 +9,8 @@ from services.intake.rendering.form import Typed
 from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
 
 LEAST = {"role": ("victim",), "harm_types": ("other",)}
-ALWAYS = ["who", "what", "urgent", "seen", "marks", "words", "other", "told", "place", "centres", "about", "language"]
+ALWAYS = ["who", "what", "urgent", "seen", "marks", "words", "other", "names", "told"]
+ALWAYS += ["earlier", "place", "centres", "about", "language"]
 
 
 def typed(**more: str | tuple[str, ...]) -> Typed:
@@ -22,7 +23,7 @@ def typed(**more: str | tuple[str, ...]) -> Typed:
         ({}, [*ALWAYS, "contact"]),
         ({"role": "representative"}, ["who", "relation", *ALWAYS[1:], "contact"]),
         ({"role": "third_party"}, [*ALWAYS, "contact"]),
-        ({"division": "jeonnam-gwangju"}, [*ALWAYS[:9], "district", *ALWAYS[9:], "contact"]),
+        ({"division": "jeonnam-gwangju"}, [*ALWAYS[:11], "district", *ALWAYS[11:], "contact"]),
         ({"division": "busan"}, [*ALWAYS, "contact"]),
         ({"contact_channels": "message_here"}, [*ALWAYS, "contact"]),
         ({"contact_channels": ("message_here", "email")}, [*ALWAYS, "contact", "reach", "safe"]),

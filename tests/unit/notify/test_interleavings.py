@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from hypothesis import note, settings
@@ -20,6 +21,7 @@ from tests.unit.notify.samples import NOW, TRACE, event
 from tests.unit.notify.small_router import CENTRES, SmallRouter
 
 RULES = Rules()
+OFFER = partial(decisions.offer, agreed=True)
 MOMENT = timedelta(milliseconds=1)
 ORGS = st.sampled_from((*CENTRES, "daegu"))
 ACTORS = st.sampled_from(("owner", "owner", "owner", *CENTRES, "daegu"))
@@ -118,7 +120,7 @@ class Interleavings(RuleBasedStateMachine):
         org = self.owner(org)
 
         def decide(case: Case) -> Answer | Refusal:
-            return decisions.offer(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
+            return OFFER(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
 
         self.act(org, own, decide)
         assert before is None or self.known.offer == before, "a second offer took the place of the first"

@@ -1,0 +1,49 @@
+"""Whether another centre may be told leaves intake as one yes or no, and follows the newest word of the person."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.intake.model.asking import Amendment
+from services.intake.model.life import NEW
+from services.intake.model.submission import Consents, Submission
+from services.intake.policy import amending, handing_over
+from services.intake.policy.admission import facts_of
+from services.intake.policy.triage import triage
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import HarmType, Role
+
+NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+YES, NO = Consents(version="2026-11", other_centers=True), Consents(version="2026-11", personal=True)
+
+
+def facts(consents: Consents | None, role: Role = Role.VICTIM) -> ReportFacts:
+    report = Submission(role=role, harm_types=(HarmType.OTHER,), consents=consents)
+    return facts_of(report, triage(report, NOW), NOW.date())
+
+
+@pytest.mark.parametrize(("consents", "agreed"), [(YES, True), (NO, False), (None, False)])
+def test_only_what_was_agreed_to_is_agreed(consents: Consents | None, agreed: bool) -> None:
+    assert facts(consents).other_centers is agreed
+
+
+@pytest.mark.parametrize(
+    ("before", "amendment", "agreed"),
+    [
+        (YES, Amendment(narrative="more"), True),
+        (YES, Amendment(consents=NO), False),
+        (NO, Amendment(consents=YES), True),
+        (None, Amendment(narrative="more"), False),
+    ],
+)
+def test_an_amendment_changes_it_only_by_saying_so(before: Consents | None, amendment: Amendment, agreed: bool) -> None:
+    known = facts(before)
+    whole = amending.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment)
+    assert amending.amended_facts(known, whole, amendment, NOW, NOW.date()).other_centers is agreed
+
+
+def test_who_takes_a_report_over_begins_without_what_was_agreed_for_them() -> None:
+    known = facts(YES, Role.REPRESENTATIVE)
+    for given in (False, True):
+        _, after = handing_over.handed_over(NEW, known, (), NOW, other_centers=given)
+        assert after.other_centers is given
