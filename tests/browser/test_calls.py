@@ -207,7 +207,7 @@ async def test_every_page_of_calls_is_accessible_and_fits(
             await assert_no_sideways_scrolling(page)
         await assert_accessible(page)
         await shoot(page, f"{name}-{language}-1280")
-        await page.set_viewport_size(SMALL)
+        await page.set_viewport_size({"width": 360, "height": 740})
 
     await desk.lodge({"role": "victim", "harm_types": ["other"], "urls": ["https://leak.example/p/1"]})
     other = await operator(chromium, site, desk, "s-operator2")

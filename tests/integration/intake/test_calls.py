@@ -2,25 +2,18 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Any
 
 import bson
 import pytest
 
-from services.intake.policy import calls as policy
-from services.intake.policy.room import Room
-from services.intake.reception import Reception
 from services.intake.rendering import spoken
 from services.intake.store import documents
-from services.intake.store.calls import CallStore
-from shared.audit.reading import Filter, Reader
-from shared.clock import ManualClock, seoul_day
-from shared.errors import TransientError
-from shared.identity.tokens import ACCESS_LASTS, GRACE
+from shared.clock import ManualClock
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from tests.integration.intake.calling import LEAST, READ, Operator, call_of, receipt_on, stored
+from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
 from tests.integration.intake.desk import Desk, log_of, until
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -269,141 +262,3 @@ async def test_answers_of_one_moment_do_not_overwrite_each_other(desk: Desk, ope
     page = (await operator.get(at)).text
     assert [value for value in fields.values() if value not in page] == []
     assert (await call_of(desk, at)).version == 1 + len(fields)
-
-
-async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open_revives_it(
-    desk: Desk, operator: Operator, clock: ManualClock
-) -> None:
-    at = await operator.begin()
-    await operator.answer(at, narrative=STORY)
-    for _ in range(3):
-        await clock.advance(29 * 60)
-        assert STORY in (await operator.signed_in().get(at)).text
-    await clock.advance(30 * 60)
-    assert (await operator.signed_in().get(at)).status_code == 410
-    late = await operator.answer(at, hours="evenings")
-    assert (late.status_code, late.json()["code"]) == (410, "call_ended")
-    before = metric('intake_calls_ended_total{how="abandoned"}')
-    assert await desk.intake.sender.sweep() == 1
-    assert metric('intake_calls_ended_total{how="abandoned"}') == before + 1
-    assert "sealed" not in await stored(desk, at)
-    whole = await operator.page(at, **LEAST, narrative="what was on the page")
-    assert whole.headers["location"] == f"{at}?kept-anew"
-    revived = await operator.get(whole.headers["location"])
-    assert "what was on the page" in revived.text
-    assert "kept anew" in revived.text
-
-
-async def test_what_was_ended_is_not_revived(desk: Desk, operator: Operator) -> None:
-    at = await operator.begin()
-    await operator.answer(at, narrative=STORY)
-    await operator.post(f"{at}/end")
-    assert "sealed" not in await stored(desk, at)
-    assert (await operator.page(at, **LEAST)).status_code == 410
-    assert (await operator.page(at, "send", **LEAST)).status_code == 410
-    assert await desk.collection.count_documents({}) == 0
-
-
-async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_nothing(
-    desk: Desk, operator: Operator, clock: ManualClock
-) -> None:
-    at = await operator.begin()
-    await operator.answer(at, narrative=STORY)
-    await clock.advance(ACCESS_LASTS.total_seconds() + 60)
-    desk.intake.identity.learn(desk.people.document())
-    late = await operator.answer(at, hours="after seven")
-    assert (late.status_code, set(late.json())) == (200, {"saved", "problems"})
-    refused = await operator.page(at, narrative="900101-1234567")
-    assert refused.status_code == 422
-    assert STORY not in refused.text
-    assert "after seven" not in refused.text
-    sent = await operator.page(at, "send", **LEAST, narrative=STORY, hours="after seven")
-    assert sent.headers["location"] == f"{at}?renewed"
-    assert await desk.collection.count_documents({}) == 0
-    assert (await operator.get(at)).status_code in {303, 401}
-    assert (await operator.post(f"{at}/end")).status_code == 401
-    renewed = await operator.signed_in().get(sent.headers["location"])
-    assert "after seven" in renewed.text
-    assert "sign-in was renewed" in renewed.text
-    await operator.sent(at, **LEAST, narrative=STORY)
-
-
-async def test_a_sign_in_that_was_ended_or_is_long_over_keeps_nothing(
-    desk: Desk, operator: Operator, clock: ManualClock
-) -> None:
-    at = await operator.signed_in(session="s" * 20).begin()
-    await clock.advance(ACCESS_LASTS.total_seconds() + 60)
-    desk.people.revoke("s" * 20)
-    desk.intake.identity.learn(desk.people.document())
-    assert (await operator.answer(at, narrative=STORY)).status_code == 401
-    other = Operator(desk).signed_in()
-    await clock.advance((ACCESS_LASTS + GRACE + timedelta(seconds=1)).total_seconds())
-    desk.intake.identity.learn(desk.people.document())
-    assert (await other.answer(at, narrative=STORY)).status_code == 401
-
-
-async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator: Operator, clock: ManualClock) -> None:
-    at = await operator.begin()
-    await operator.page(at, "offer", **LEAST)
-    other = Operator(desk, subject="s-operator2")
-    await other.post(f"{at}/take")
-    await other.sent(at, **LEAST)
-    await other.post(f"{at}/end")
-    await desk.intake.audit.settle()
-    found, _ = await Reader(desk.intake.audit).page(Filter(day=seoul_day(clock.now()), action="calls.take", actor=None))
-    said = {(line.actor, line.reason) for line in found}
-    assert said == {
-        ("s-operator1", "call_begun"),
-        ("s-operator1", "call_offered"),
-        ("s-operator2", "call_taken"),
-        ("s-operator2", "call_sent"),
-        ("s-operator2", "call_ended"),
-    }
-    [report] = await desk.collection.find({}).to_list(None)
-    assert {line.report for line in found} == {desk.intake.audit.keys.reference(report["_id"])}
-    assert policy.KEPT == timedelta(minutes=30)
-
-
-async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(
-    operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(*_: Any) -> NoReturn:
-        raise TransientError("away")
-
-    at = await operator.begin()
-    with monkeypatch.context() as patch:
-        patch.setattr(CallStore, "read", away)
-        for go in ("save", "send", "offer"):
-            page = await operator.page(at, go, **LEAST, narrative=STORY)
-            assert (page.status_code, page.headers["retry-after"]) == (503, "10")
-            assert STORY in page.text
-            assert "could not be kept" in page.text
-        assert (await operator.answer(at, narrative=STORY)).status_code == 503
-    await operator.sent(at, **LEAST, narrative=STORY)
-
-
-async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_by_the_next_try(
-    desk: Desk, operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(*_: Any, **__: Any) -> NoReturn:
-        raise TransientError("away")
-
-    at = await operator.begin()
-    with monkeypatch.context() as patch:
-        patch.setattr(Reception, "lodge", away)
-        page = await operator.page(at, "send", **LEAST, narrative=STORY)
-        assert page.status_code == 503
-        assert "The report was not received yet" in page.text
-        assert (await operator.get(at)).status_code == 503
-    assert await desk.collection.count_documents({}) == 0
-    receipt_on(await operator.get(at))
-    assert await desk.collection.count_documents({}) == 1
-
-
-async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(desk: Desk, operator: Operator) -> None:
-    at = await operator.begin()
-    desk.intake.disk.room = Room.REPORTS
-    refused = await operator.post("/calls")
-    assert refused.status_code == 503
-    assert "on one page" in refused.text
-    await operator.sent(at, **LEAST)

@@ -19,6 +19,7 @@ from shared.identity.roles import StaffRole
 from shared.settings import BusSettings
 from tests.integration.trust import places
 from tests.integration.trust.canaries import Canaries, Finder
+from tests.integration.trust.operators import lodged_by_phone
 from tests.integration.trust.places import Place
 from tests.integration.trust.strangers import asked_wrongly, refused, strangers
 from tests.integration.trust.street import (
@@ -27,7 +28,6 @@ from tests.integration.trust.street import (
     Street,
     duty,
     lodged_by_hand,
-    lodged_by_phone,
     lodged_by_programs,
     lodged_step_by_step,
     worked_on,
