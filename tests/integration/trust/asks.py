@@ -70,6 +70,9 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
 
+_OF_A_RECEIPT: Final = "status messages amend withdraw reinstate word hand-over hand-over/cancel take-over".split()
+
+
 def _open_pages(service: str) -> Asks:
     return {
         (service, "GET", "/health/live"): (ask(200),),
@@ -100,20 +103,7 @@ def _intake() -> Asks:
     return {
         ("intake", "POST", "/api/v1/reports"): (ask(422, body={}),),
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
-        **{
-            ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
-            for what in (
-                "status",
-                "messages",
-                "amend",
-                "withdraw",
-                "reinstate",
-                "word",
-                "hand-over",
-                "hand-over/cancel",
-                "take-over",
-            )
-        },
+        **{("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),) for what in _OF_A_RECEIPT},
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
