@@ -70,7 +70,8 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
 
-_OF_A_RECEIPT: Final = "status messages amend withdraw reinstate word hand-over hand-over/cancel take-over".split()
+_OF_A_RECEIPT: Final = ("status", "messages", "amend", "withdraw", "reinstate", "word")
+_HANDING_OVER: Final = ("hand-over", "hand-over/cancel", "take-over")
 
 
 def _open_pages(service: str) -> Asks:
@@ -103,7 +104,10 @@ def _intake() -> Asks:
     return {
         ("intake", "POST", "/api/v1/reports"): (ask(422, body={}),),
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
-        **{("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),) for what in _OF_A_RECEIPT},
+        **{
+            ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
+            for what in (*_OF_A_RECEIPT, *_HANDING_OVER)
+        },
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
