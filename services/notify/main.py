@@ -22,12 +22,14 @@ from services.notify.doors import auditing
 from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
+from services.notify.ladder.delivery import Delivery
 from services.notify.model import Case
 from services.notify.nudges import Nudges
 from services.notify.people import People
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.store.tallies import TallyStore
 from services.notify.stream import stream_router
 from services.notify.tickets import Tickets
 from shared import log, mongo
@@ -67,7 +69,7 @@ class Notify:
     case_relay: Relay
     center_relay: Relay
     alerter: Alerter
-    channel: MailChannel
+    delivery: Delivery
     nudges: Nudges
     dead: DeadWatch
     gauges: Gauges
@@ -110,7 +112,7 @@ class Notify:
             self.hub.close()
             await self.bus.stop()
             await self.follower.stop()
-            await self.channel.close()
+            await self.delivery.close()
             await self.accounts.close()
 
 
@@ -124,7 +126,8 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
     hub, channel = Hub(), MailChannel(settings, clock)
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}"
-    alerter = Alerter(cases, centers, channel, hub, case_relay, clock, settings, worker)
+    delivery = Delivery(settings, channel, clock)
+    alerter = Alerter(cases, centers, TallyStore(database), delivery, hub, case_relay, clock, settings, worker)
     routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
     bus.subscribe(ROUTINGS, group=SERVICE, handler=routings.handle)
     nudges = Nudges(cases, hub, clock)
@@ -153,7 +156,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         case_relay=case_relay,
         center_relay=center_relay,
         alerter=alerter,
-        channel=channel,
+        delivery=delivery,
         nudges=nudges,
         dead=dead,
         gauges=Gauges(cases, clock),
