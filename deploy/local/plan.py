@@ -83,10 +83,21 @@ def service_environment(
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,
             "NOTIFY_SMTP_PORT": str(settings.smtp_port),
             "NOTIFY_MAIL_VIEW_URL": urls(settings)["mail"],
+            **_webhooks(settings, secrets),
         }
     outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
     return {**processes.base_environment(), **own, **outside, **fixed}
+
+
+def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Alerts go to the mailbox by webhook too: every desk of every centre has one there."""
+    if keys.HOOK_KEY not in secrets:
+        return {}
+    secret = f"whsec_{secrets[keys.HOOK_KEY]}"
+    desks = ("duty", "colleagues", "lead", "central")
+    root = f"{urls(settings)['mail']}/hooks"
+    return {"NOTIFY_WEBHOOKS": json.dumps({f"*/{desk}": {"url": f"{root}/{desk}", "secret": secret} for desk in desks})}
 
 
 def kafka_program(kafka: LocalKafka) -> Program:
@@ -119,13 +130,13 @@ def store_program(store: LocalStore) -> Program:
     )
 
 
-def mailbox_program(settings: LocalSettings) -> Program:
-    """The local mailbox: takes what notify sends and shows it."""
+def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Program:
+    """The local mailbox: takes what notify sends by mail and webhook and shows it."""
     where = ("--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mail_port))
     return Program(
         name="mailbox",
         command=[sys.executable, "-m", "deploy.local.mailbox", *where],
-        env=processes.base_environment(),
+        env={**processes.base_environment(), keys.HOOK_KEY: secrets[keys.HOOK_KEY]},
         stage=MAIL_STAGE,
         ready=lambda: http_ready(settings.mail_port),
         port=settings.mail_port,

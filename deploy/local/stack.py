@@ -170,7 +170,7 @@ class Stack:
         if self.settings.starts_store:
             programs.append(plan.store_program(self._local_store()))
         if self.settings.starts_mailbox:
-            programs.append(plan.mailbox_program(self.settings))
+            programs.append(plan.mailbox_program(self.settings, self.secrets))
         for service in self.services:
             programs += plan.service_programs(service, self.settings, self.environment_of(service))
         return [self._with_overrides(program) for program in programs]
