@@ -143,8 +143,8 @@ def page(mailbox: Mailbox, language: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{words["title"]}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><header><p>{words['hooks']} · {words['other']}</p><h1>{words['title']}</h1><p>{words['intro']}</p></header>"
-        f"<main><p>{count}</p>{articles}</main></body></html>"
+        f"<body><header><p>{words['hooks']} · {words['other']}</p><h1>{words['title']}</h1><p>{words['intro']}</p>"
+        f"</header><main><p>{count}</p>{articles}</main></body></html>"
     )
 
 
