@@ -11,6 +11,7 @@ from deploy.local.settings import SERVICES, LocalSettings, environment
 from deploy.local.store import LocalStore
 from deploy.local.supervisor import Program
 
+AUDITOR = "notify-auditor"
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
     "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
@@ -145,9 +146,23 @@ def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Prog
 
 
 def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
-    """A service's processes: one, and of routing as many as are wanted."""
+    """A service's processes: one, and of routing as many as are wanted. Notify has its auditor beside it."""
     workers = settings.routing_workers if service == "routing" else 1
-    return [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+    programs = [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+    return [*programs, auditor_program(settings, env)] if service == "notify" else programs
+
+
+def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    """The auditor of alerts: a process of its own, which none of notify's takes along when it dies."""
+    port = settings.auditor_port
+    return Program(
+        name=AUDITOR,
+        command=[sys.executable, "-m", "services.notify.auditor"],
+        env={**env, "NOTIFY_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )
 
 
 def _service_program(service: str, worker: int, settings: LocalSettings, env: Mapping[str, str]) -> Program:

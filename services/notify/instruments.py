@@ -11,6 +11,9 @@ ALERTS: Final = Counter(
 )
 ESCALATED: Final = Counter("notify_escalations", "Cases that reached the next rung.", ["step"], registry=REGISTRY)
 NOBODY: Final = Counter("notify_nobody_on_duty", "Alerts that found nobody on duty at the centre.", registry=REGISTRY)
+AUDITOR_SILENT: Final = Gauge(
+    "notify_auditor_silent_seconds", "Since the auditor of alerts last looked; infinite: never.", registry=REGISTRY
+)
 OVERDUE: Final = Counter("notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)
 BUNDLES: Final = Counter("notify_bundles", "Messages that stood for several alerts.", registry=REGISTRY)
 DUE: Final = Gauge("notify_due_alerts", "Cases whose next step is due and not claimed.", registry=REGISTRY)

@@ -12,6 +12,7 @@ from services.notify import pages as console
 from services.notify.accounts import wiring
 from services.notify.accounts.wiring import Accounts
 from services.notify.acts_api import act_router, ticket_router, transfer_router
+from services.notify.alarms import AlarmView
 from services.notify.alerting import Alerter
 from services.notify.api import case_router, center_router
 from services.notify.case_pages import CasePages, moving_router, story_router
@@ -29,6 +30,7 @@ from services.notify.people import People
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.store.findings import FindingStore
 from services.notify.store.tallies import TallyStore
 from services.notify.stream import stream_router
 from services.notify.tickets import Tickets
@@ -137,6 +139,8 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     accounts = wiring.build(settings, database, audit, clock)
     people = People(accounts.store, clock)
     desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)
+    findings = FindingStore(database)
+    alarms = AlarmView(findings, dead_records, clock)
     tickets = Tickets(desk, accounts.signing.signer, clock)
     health.ready.update(
         alerts=lambda: alerter.failing,
@@ -147,7 +151,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         identity=accounts.identity.check,
     )
     return Notify(
-        app=_application(settings, health, desk, tickets, dead_records, hub, accounts, audit, clock),
+        app=_application(settings, health, desk, tickets, alarms, hub, accounts, audit, clock),
         bus=bus,
         follower=follower,
         cases=cases,
@@ -159,7 +163,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         delivery=delivery,
         nudges=nudges,
         dead=dead,
-        gauges=Gauges(cases, clock),
+        gauges=Gauges(cases, findings, clock),
         hub=hub,
         desk=desk,
         tickets=tickets,
@@ -174,7 +178,7 @@ def _application(
     health: Health,
     desk: Desk,
     tickets: Tickets,
-    dead_records: DeadStore,
+    alarms: AlarmView,
     hub: Hub,
     accounts: Accounts,
     audit: AuditLog,
@@ -204,7 +208,7 @@ def _application(
             transfer_router(desk, gate, pages, audited),
             ticket_router(desk, tickets, gate, pages, audited, details),
             center_router(desk, gate, audited),
-            console.page_router(desk, dead_records, pages, settings, gate, audited),
+            console.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
             story_router(parts),
             moving_router(parts),
             audit_router(audit, gate, pages),
