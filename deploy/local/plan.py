@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
-from deploy.local import keys, ports, processes
+from deploy.local import drilling, keys, ports, processes
 from deploy.local.kafka import LocalKafka
 from deploy.local.settings import SERVICES, LocalSettings, environment
 from deploy.local.store import LocalStore
@@ -79,6 +79,11 @@ def service_environment(
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
     if service == "intake" and settings.starts_store:
         own["INTAKE_DISK_FOLDER"] = str(settings.var)
+    if service == "notify":
+        own |= {
+            "NOTIFY_DRILL_CREDENTIAL_FILE": str(drilling.file_of(settings.var)),
+            "NOTIFY_INTAKE_URL": urls(settings)["intake"],
+        }
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,

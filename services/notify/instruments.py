@@ -55,3 +55,11 @@ TO_SHOWN: Final = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
+DRILLS: Final = Counter("notify_drills", "Drills by what came of them.", ["verdict"], registry=REGISTRY)
+DRILL_SECONDS: Final = Histogram(
+    "notify_drill_seconds",
+    "From the beginning of a drill to each stage it reached.",
+    ["stage"],
+    buckets=(*LATENCY_BUCKETS, 60, 300, 900),
+    registry=REGISTRY,
+)

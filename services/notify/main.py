@@ -20,6 +20,8 @@ from services.notify.channels import MailChannel
 from services.notify.dead import DeadWatch
 from services.notify.desk import Auditing, Desk
 from services.notify.doors import auditing
+from services.notify.drill.running import Drills
+from services.notify.drill_pages import drill_router
 from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
@@ -30,6 +32,7 @@ from services.notify.people import People
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.store.drills import DrillStore
 from services.notify.store.findings import FindingStore
 from services.notify.store.tallies import TallyStore
 from services.notify.stream import stream_router
@@ -74,6 +77,8 @@ class Notify:
     delivery: Delivery
     nudges: Nudges
     dead: DeadWatch
+    drills: Drills
+    drill_store: DrillStore
     gauges: Gauges
     hub: Hub
     desk: Desk
@@ -88,6 +93,7 @@ class Notify:
         await mongo.wait_until_ready(self.cases.database, self.clock)
         await self.cases.prepare()
         await self.dead_records.prepare()
+        await self.drill_store.prepare()
         await self.case_relay.ensure_index()
         await self.center_relay.ensure_index()
         await self.accounts.prepare()
@@ -103,6 +109,7 @@ class Notify:
                 for number in range(ALERTERS):
                     tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
                 tasks.create_task(self.gauges.run(), name="gauges")
+                tasks.create_task(self.drills.run(), name="drills")
                 await self.bus.start()
                 tasks.create_task(self.case_relay.run(), name="case-relay")
                 tasks.create_task(self.center_relay.run(), name="center-relay")
@@ -141,6 +148,8 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)
     findings = FindingStore(database)
     alarms = AlarmView(findings, dead_records, clock)
+    drill_store = DrillStore(database)
+    drills = Drills(drill_store, cases, settings, clock)
     tickets = Tickets(desk, accounts.signing.signer, clock)
     health.ready.update(
         alerts=lambda: alerter.failing,
@@ -151,7 +160,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         identity=accounts.identity.check,
     )
     return Notify(
-        app=_application(settings, health, desk, tickets, alarms, hub, accounts, audit, clock),
+        app=_application(settings, health, desk, tickets, (alarms, drills), hub, accounts, audit, clock),
         bus=bus,
         follower=follower,
         cases=cases,
@@ -163,6 +172,8 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         delivery=delivery,
         nudges=nudges,
         dead=dead,
+        drills=drills,
+        drill_store=drill_store,
         gauges=Gauges(cases, findings, clock),
         hub=hub,
         desk=desk,
@@ -178,7 +189,7 @@ def _application(
     health: Health,
     desk: Desk,
     tickets: Tickets,
-    alarms: AlarmView,
+    watch: tuple[AlarmView, Drills],
     hub: Hub,
     accounts: Accounts,
     audit: AuditLog,
@@ -194,6 +205,7 @@ def _application(
     def row(request: Request, principal: Principal, case: Case, center_id: str) -> str:
         return console.row_html(pages, desk, request, principal, case, center_id)
 
+    alarms, drills = watch
     parts = CasePages(desk, pages, settings, gate, tickets, audited)
     return create_app(
         service=SERVICE,
@@ -209,6 +221,7 @@ def _application(
             ticket_router(desk, tickets, gate, pages, audited, details),
             center_router(desk, gate, audited),
             console.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
+            drill_router(drills, pages, gate, audited),
             story_router(parts),
             moving_router(parts),
             audit_router(audit, gate, pages),

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from pathlib import Path
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -62,6 +63,14 @@ class NotifySettings(AccountSettings):
     """Webhooks by desk, ``centre/target``; ``*`` for every centre that has none of its own."""
     apprise_urls: dict[str, SecretStr] = Field(default={}, examples=['{"*/lead": "ntfys://ntfy.example.org/{desk}"}'])
     """Apprise URLs by desk, named alike."""
+    drills: Literal["off", "monthly"] = Field(default="off", examples=["monthly"])
+    """Whether every centre has a drill on the first weekday of each month; the button works either way."""
+    drill_credential: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    """Of a front end of intake that may submit reports; drills come in through it."""
+    drill_credential_file: Path | None = Field(default=None, examples=["/run/secrets/drill"])
+    """Where it stands instead; read at every drill."""
+    intake_url: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["http://intake.internal:8001"])
+    """Where notify reaches intake's API for drills; empty: its public address."""
     quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
     """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
     lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
