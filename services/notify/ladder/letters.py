@@ -117,9 +117,11 @@ def parcels(due: Sequence[Letter], sent: Mapping[str, Sent], now: datetime) -> l
     for key, waiting in places.items():
         before = sent.get(key, Sent())
         later = policy.gathers_until(before, now)
+        # A full bundle need not wait for more: in a surge nobody waits for the sake of fewer messages.
+        held = len(waiting) % policy.BUNDLE_SIZE if later is not None else 0
+        ready = waiting[: len(waiting) - held]
+        made += [Parcel(waiting[0].endpoint, tuple(some)) for some in policy.bundles(ready, before, now)]
         if later is not None:
-            for letter in waiting:
+            for letter in waiting[len(ready) :]:
                 letter.item.wait_until(later)
-            continue
-        made += [Parcel(waiting[0].endpoint, tuple(some)) for some in policy.bundles(waiting, before, now)]
     return made

@@ -104,20 +104,20 @@ def advance(
         return case
     reached = {result.target for result in results if result.ok}
     pending = tuple(target for target in made.targets if target not in reached)
-    # Whoever has no channel at all is not tried again in this round: the step above is what helps.
-    failed = [r for r in results if not r.ok and r.channel is not AlertChannel.NONE]
-    again = tuple(dict.fromkeys(r.endpoint for r in failed if r.endpoint and r.target not in pending))
     same_round = made.step == ladder.step and made.round == ladder.round
     begun = ladder.next_step_at if same_round else None
-    next_step = begun if begun is not None else now + step_of(case.urgency, made.step).wait
+    # A step that was only left for a bundle has not begun: its time runs from the telling.
+    fresh = now + step_of(case.urgency, made.step).wait if results or later is None else None
+    next_step = begun if begun is not None else fresh
+    # Whoever has no channel at all is not tried again in this round: the step above is what helps.
+    failed = [r for r in results if not r.ok and r.channel is not AlertChannel.NONE]
     if results and all(r.channel is AlertChannel.NONE for r in results) and not is_last(case.urgency, made.step):
         next_step = now
+    again = tuple(dict.fromkeys(r.endpoint for r in results if not r.ok and r.endpoint and r.target not in pending))
     tries = ladder.tries + 1 if failed else 0
-    waits = [next_step]
+    waits = [moment for moment in (next_step, later) if moment is not None]
     if failed:
         waits.append(retry_at(case.report_id, tries, now))
-    if later is not None:
-        waits.append(later)
     at = min(waits)
     due = rules.hold(at, case.urgency)
     after = ladder.model_copy(

@@ -99,6 +99,7 @@ def test_what_is_left_for_a_bundle_is_no_failure_and_goes_when_the_bundle_goes()
     assert events == ()
     assert after.ladder is not None
     assert (after.ladder.due_at, after.ladder.tries, after.ladder.pending) == (later, 0, (Target.DUTY,))
+    assert after.ladder.next_step_at is None, "its time runs from the telling"
     again = planned(after, GAP.total_seconds())
     assert (again.attempt, again.targets) == (1, (Target.DUTY,))
     assert record(after, made, (), DAY, NOW, later) == (after, ()), "recorded twice changes nothing"
