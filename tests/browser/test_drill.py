@@ -17,7 +17,7 @@ SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 @pytest.mark.timeout(240)
 async def test_a_drill_goes_the_whole_way_and_its_stages_are_on_the_page(chromium: Browser, tmp_path: Path) -> None:
     with running(tmp_path) as whole:
-        page = await window(chromium, "en", script=False)
+        page = await window(chromium, "en")
         await sign_in(page, whole, "busan-lead")
         await page.goto(whole.url("notify", "/drills"))
         await page.get_by_role("button", name="Begin a drill").click()
@@ -38,6 +38,7 @@ async def test_a_drill_goes_the_whole_way_and_its_stages_are_on_the_page(chromiu
         await page.goto(whole.url("notify", "/"))
         case = page.locator("#cases li").filter(has_text="Drill").first
         await case.locator("form.acknowledge button").click()
+        await expect(page.locator("#cases form.acknowledge")).to_have_count(0, timeout=LIVE_MS)
         await page.goto(whole.url("notify", "/drills"))
         await expect(row).to_contain_text("Passed", timeout=LIVE_MS)
         await assert_accessible(page)
