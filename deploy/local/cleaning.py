@@ -6,7 +6,7 @@ from deploy.local.keys import FILE
 from deploy.local.settings import LocalSettings
 from deploy.local.state import AlreadyRunningError, RunFolder
 
-OURS = ("kafka", "store", "engines", "logs", "run", "identity", "audit", "demo", "bench", "torture", "tests")
+OURS = ("kafka", "store", "engines", "logs", "run", "identity", "audit", "demo", "drill", "bench", "torture", "tests")
 """Folders that launcher, demo, benchmarks and tests make below ``var``."""
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 FILE = "secrets.env"
 _KEY_BYTES = 32
+HOOK_KEY = "IEUM_LOCAL_HOOK_KEY"
+"""Signs webhooks to the mailbox on this machine, which has it too."""
 KEYS = (
     "INTAKE_MASTER_KEY",
     "INTAKE_RECEIPT_KEY",
@@ -17,6 +19,7 @@ KEYS = (
     "NOTIFY_MASTER_KEY",
     "NOTIFY_ACCOUNT_KEY",
     "IEUM_AUDIT_KEY",
+    HOOK_KEY,
 )
 """Made at the first start; one that an older file lacks is added."""
 RETIRED = "INTAKE_RETIRED_MASTER_KEYS"

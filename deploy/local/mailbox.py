@@ -1,4 +1,4 @@
-"""A mailbox for one machine: takes what notify sends by SMTP and shows it on a page. Keeps the last few thousand.
+"""A mailbox for one machine: takes what notify sends by SMTP and by webhook and shows both. Keeps the last thousands.
 
 Run as ``python -m deploy.local.mailbox --smtp-port N --http-port N``. Nothing is delivered anywhere, nothing is stored.
 """
@@ -8,6 +8,7 @@ import asyncio
 import base64
 import hashlib
 import itertools
+import os
 from collections import deque
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,7 +25,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from deploy.local import ports
+from deploy.local import hook_sink, ports
+from deploy.local.hook_sink import HookSink
+from deploy.local.keys import HOOK_KEY
 
 KEPT = 5000
 HOSTS = (ports.LOOPBACK, "localhost")
@@ -39,6 +42,7 @@ _WORDS = {
         "none": "아직 받은 메일이 없습니다.",
         "to": "받는 사람",
         "at": "시각",
+        "hooks": '<a href="/hooks?lang=ko">받은 웹훅</a>',
         "other": '<a href="/?lang=en" lang="en" hreflang="en">English</a>',
     },
     "en": {
@@ -48,6 +52,7 @@ _WORDS = {
         "none": "No mail has come in yet.",
         "to": "To",
         "at": "At",
+        "hooks": '<a href="/hooks?lang=en">Received webhooks</a>',
         "other": '<a href="/?lang=ko" lang="ko" hreflang="ko">한국어</a>',
     },
 }
@@ -80,6 +85,8 @@ class Message:
     recipients: tuple[str, ...]
     subject: str
     message_id: str
+    alert_ids: tuple[str, ...]
+    """Of every alert it stands for."""
     text: str
 
 
@@ -102,6 +109,7 @@ class Mailbox:
             recipients=tuple(recipients),
             subject=str(parsed["Subject"] or ""),
             message_id=str(parsed["Message-ID"] or ""),
+            alert_ids=tuple(str(parsed["X-Ieum-Alert-Ids"] or parsed["X-Ieum-Alert-Id"] or "").split()),
             text=str(body.get_content()) if body is not None else "",
         )
         self.messages.append(message)
@@ -135,13 +143,13 @@ def page(mailbox: Mailbox, language: str) -> str:
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8"><title>{words["title"]}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><header><p>{words['other']}</p><h1>{words['title']}</h1><p>{words['intro']}</p></header>"
-        f"<main><p>{count}</p>{articles}</main></body></html>"
+        f"<body><header><p>{words['hooks']} · {words['other']}</p><h1>{words['title']}</h1><p>{words['intro']}</p>"
+        f"</header><main><p>{count}</p>{articles}</main></body></html>"
     )
 
 
-def create_app(mailbox: Mailbox) -> Starlette:
-    """The pages: ``/``, ``/messages`` (JSON: ``after``, ``to``, ``limit``) and ``/health/ready``."""
+def create_app(mailbox: Mailbox, hooks: HookSink) -> Starlette:
+    """The pages: ``/``, ``/messages`` (JSON: ``after``, ``to``, ``limit``), webhooks below ``/hooks``, health."""
 
     async def show(request: Request) -> Response:
         wanted = request.query_params.get("lang", "") or request.headers.get("accept-language", "ko")[:2].lower()
@@ -160,11 +168,12 @@ def create_app(mailbox: Mailbox) -> Starlette:
         return PlainTextResponse("ok", headers=_HEADERS)
 
     routes = [Route("/", show), Route("/messages", listing), Route("/health/ready", ready)]
+    routes += hook_sink.routes(hooks, _STYLE, _HEADERS)
     # Only under this machine's own names: a foreign page whose name was pointed at us must not read the mail.
     return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))])
 
 
-async def serve(smtp_port: int, http_port: int) -> None:
+async def serve(smtp_port: int, http_port: int, hook_key: str) -> None:
     """Listen on both ports until asked to stop."""
     mailbox = Mailbox()
     loop = asyncio.get_running_loop()
@@ -174,7 +183,7 @@ async def serve(smtp_port: int, http_port: int) -> None:
 
     smtp = await loop.create_server(protocol, ports.LOOPBACK, smtp_port)
     config = uvicorn.Config(
-        create_app(mailbox),
+        create_app(mailbox, HookSink(hook_key)),
         host=ports.LOOPBACK,
         port=http_port,
         log_level="warning",
@@ -191,7 +200,7 @@ def main() -> None:
     parser.add_argument("--smtp-port", type=int, required=True)
     parser.add_argument("--http-port", type=int, required=True)
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.smtp_port, arguments.http_port))
+    asyncio.run(serve(arguments.smtp_port, arguments.http_port, os.environ[HOOK_KEY]))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 
-from deploy.local import keys, ports, processes
+from deploy.local import drilling, keys, ports, processes
 from deploy.local.kafka import LocalKafka
 from deploy.local.settings import SERVICES, LocalSettings, environment
 from deploy.local.store import LocalStore
 from deploy.local.supervisor import Program
 
+AUDITOR = "notify-auditor"
 ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
 SECRETS_OF = {
     "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
@@ -78,15 +79,31 @@ def service_environment(
         own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
     if service == "intake" and settings.starts_store:
         own["INTAKE_DISK_FOLDER"] = str(settings.var)
+    if service == "notify":
+        own |= {
+            "NOTIFY_DRILL_CREDENTIAL_FILE": str(drilling.file_of(settings.var)),
+            "NOTIFY_INTAKE_URL": urls(settings)["intake"],
+        }
     if service == "notify" and settings.starts_mailbox:
         own |= {
             "NOTIFY_SMTP_HOST": ports.LOOPBACK,
             "NOTIFY_SMTP_PORT": str(settings.smtp_port),
             "NOTIFY_MAIL_VIEW_URL": urls(settings)["mail"],
+            **_webhooks(settings, secrets),
         }
     outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
     fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
     return {**processes.base_environment(), **own, **outside, **fixed}
+
+
+def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Alerts go to the mailbox by webhook too: every desk of every centre has one there."""
+    if keys.HOOK_KEY not in secrets:
+        return {}
+    secret = f"whsec_{secrets[keys.HOOK_KEY]}"
+    desks = ("duty", "colleagues", "lead", "central")
+    root = f"{urls(settings)['mail']}/hooks"
+    return {"NOTIFY_WEBHOOKS": json.dumps({f"*/{desk}": {"url": f"{root}/{desk}", "secret": secret} for desk in desks})}
 
 
 def kafka_program(kafka: LocalKafka) -> Program:
@@ -119,13 +136,13 @@ def store_program(store: LocalStore) -> Program:
     )
 
 
-def mailbox_program(settings: LocalSettings) -> Program:
-    """The local mailbox: takes what notify sends and shows it."""
+def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Program:
+    """The local mailbox: takes what notify sends by mail and webhook and shows it."""
     where = ("--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mail_port))
     return Program(
         name="mailbox",
         command=[sys.executable, "-m", "deploy.local.mailbox", *where],
-        env=processes.base_environment(),
+        env={**processes.base_environment(), keys.HOOK_KEY: secrets[keys.HOOK_KEY]},
         stage=MAIL_STAGE,
         ready=lambda: http_ready(settings.mail_port),
         port=settings.mail_port,
@@ -134,9 +151,23 @@ def mailbox_program(settings: LocalSettings) -> Program:
 
 
 def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
-    """A service's processes: one, and of routing as many as are wanted."""
+    """A service's processes: one, and of routing as many as are wanted. Notify has its auditor beside it."""
     workers = settings.routing_workers if service == "routing" else 1
-    return [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+    programs = [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+    return [*programs, auditor_program(settings, env)] if service == "notify" else programs
+
+
+def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    """The auditor of alerts: a process of its own, which none of notify's takes along when it dies."""
+    port = settings.auditor_port
+    return Program(
+        name=AUDITOR,
+        command=[sys.executable, "-m", "services.notify.auditor"],
+        env={**env, "NOTIFY_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )
 
 
 def _service_program(service: str, worker: int, settings: LocalSettings, env: Mapping[str, str]) -> Program:

@@ -31,6 +31,8 @@ class LocalSettings(BaseSettings):
     routing_port: Port = Field(default=8002, validation_alias="ROUTING_PORT", examples=[8002])
     notify_port: Port = Field(default=8003, validation_alias="NOTIFY_PORT", examples=[8003])
     analytics_port: Port = Field(default=8004, validation_alias="ANALYTICS_PORT", examples=[8004])
+    auditor_port: Port = Field(default=8005, validation_alias="NOTIFY_AUDITOR_PORT", examples=[8005])
+    """Health and metrics of notify's auditor."""
     routing_workers: int = Field(default=1, ge=1, le=12, validation_alias="IEUM_ROUTING_WORKERS", examples=[2])
     """Processes of routing; the first serves ``ROUTING_PORT``, each other a free port."""
     kafka_bootstrap_servers: str = Field(
@@ -79,6 +81,7 @@ class LocalSettings(BaseSettings):
     def listening(self) -> dict[str, int]:
         """Every port the local stack will listen on, by the name of its setting."""
         wanted = [f"{service}_port" for service in SERVICES]
+        wanted += ["auditor_port"]
         wanted += ["kafka_port"] if self.starts_kafka else []
         wanted += ["store_port"] if self.starts_store else []
         wanted += ["smtp_port", "mail_port"] if self.starts_mailbox else []

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from deploy.local import jars, keys, plan, ports
+from deploy.local import drilling, jars, keys, plan, ports
 from deploy.local.kafka import LocalKafka
 from deploy.local.settings import SERVICES, LocalSettings, environment
 from deploy.local.state import Entry, RunFolder, State
@@ -88,11 +88,20 @@ class Stack:
             self._supervisor = Supervisor(self._programs(), self.settings.var / "logs", self._say)
             self._reporter.start()
             self._supervisor.start(timeout_s)
+            self._prepare_drills()
             self._phase = "up"
         except BaseException:
             self.stop()
             raise
         return self
+
+    def _prepare_drills(self) -> None:
+        """Without it everything works but the drill's button, so a fault is said and no more."""
+        real = not self._commands.keys() & {"intake", "notify"}
+        if not real or not {"intake", "notify"} <= set(self.services):
+            return
+        if not drilling.ensure(self.settings.var, self.environment_of("intake")):
+            self._say("the front end for drills could not be made; /drills has no button")
 
     def wait_ready(self, timeout_s: float = START_LIMIT_S, *names: str) -> None:
         """Return once all (or the named) processes run and are ready; StartError after ``timeout_s``."""
@@ -170,7 +179,7 @@ class Stack:
         if self.settings.starts_store:
             programs.append(plan.store_program(self._local_store()))
         if self.settings.starts_mailbox:
-            programs.append(plan.mailbox_program(self.settings))
+            programs.append(plan.mailbox_program(self.settings, self.secrets))
         for service in self.services:
             programs += plan.service_programs(service, self.settings, self.environment_of(service))
         return [self._with_overrides(program) for program in programs]

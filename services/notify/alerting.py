@@ -7,16 +7,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.notify import instruments, policy
-from services.notify.channels import NOT_SENT, SPARED, MailChannel
+from services.notify.channels import NOT_SENT, SPARED
 from services.notify.decisions import expire
+from services.notify.directory import Directory
 from services.notify.hub import Hub
-from services.notify.model import Case, Center, Target
+from services.notify.ladder.delivery import Delivery, Outcome
+from services.notify.ladder.last_look import LastLook
+from services.notify.ladder.letters import Letter, Parcel, Work, letters, parcels
+from services.notify.model import Case, Center
 from services.notify.policy import Plan, Result
 from services.notify.projection import record, told
-from services.notify.sending import LastLook, Letter, Work, letters
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore, Change, records_of
 from services.notify.store.centers import CenterStore, nominal
+from services.notify.store.tallies import TallyStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -27,17 +31,17 @@ from shared.outbox import Relay
 _LOG = log.get(__name__)
 _ROUNDS = 20
 _BACKOFF_MAX_S = 10.0
-_CHANNEL = "email"
 
 
 class Alerter:
-    """Claims due cases, mails, records. Doubles happen only if it dies between sending and recording: same alert id."""
+    """Claims due cases, tells, records. Doubles happen only if it dies between sending and recording: same alert id."""
 
     def __init__(
         self,
         cases: CaseStore,
         centers: CenterStore,
-        channel: MailChannel,
+        tallies: TallyStore,
+        delivery: Delivery,
         hub: Hub,
         relay: Relay,
         clock: Clock,
@@ -47,12 +51,14 @@ class Alerter:
         """``worker`` names this process in leases."""
         self._cases = cases
         self._centers = centers
-        self._channel = channel
+        self._tallies = tallies
+        self._delivery = delivery
         self._hub = hub
         self._relay = relay
         self._clock = clock
         self._settings = settings
         self._rules = settings.rules
+        self._directory = Directory(settings)
         self._worker = worker
         self._due = asyncio.Event()
         self.failing: str | None = None
@@ -107,36 +113,63 @@ class Alerter:
         return Work(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
 
     async def _send(self, work: Sequence[Work], until: float) -> None:
-        due = letters(work, self._settings, self._clock)
-        wanted = LastLook(due, self._cases, self._hub, self._clock)
-        reasons = await self._channel.send([letter.mail for letter in due], until, wanted)
-        for letter, reason in zip(due, reasons, strict=True):
-            if reason == SPARED:
-                instruments.SPARED.inc()
-            if reason not in NOT_SENT:
-                self._came_of(letter, reason)
-        self._judge([reason for reason in reasons if reason not in NOT_SENT])
+        due = letters(work, self._directory)
+        for item in work:
+            for result in item.results:
+                self._count(item, result)
+        if not due:
+            return
+        sent = await self._tallies.load(letter.endpoint.key for letter in due)
+        ready = parcels(due, sent, self._clock.now())
+        outcomes = await self._delivery.send(ready, until, LastLook(ready, self._cases, self._hub, self._clock))
+        for parcel, outcome in zip(ready, outcomes, strict=True):
+            self._came_of(parcel, outcome)
+        self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
+        await self._tally([letter.endpoint.key for o in outcomes if o.reason is None for letter in o.told])
 
-    def _came_of(self, letter: Letter, reason: str | None) -> None:
+    async def _tally(self, keys: Sequence[str]) -> None:
+        """What is missing from the tally costs a message that could have been in a bundle, no more."""
+        try:
+            await self._tallies.add(keys, self._clock.now())
+        except TransientError as error:
+            _LOG.warning("alerts.not_tallied", reason=str(error))
+
+    def _came_of(self, parcel: Parcel, outcome: Outcome) -> None:
+        instruments.SPARED.inc(len(parcel.letters) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)
+        if len(outcome.told) > 1 and outcome.reason is None:
+            instruments.BUNDLES.inc()
+        for letter in outcome.told:
+            self._result(letter, outcome.reason)
+
+    def _result(self, letter: Letter, reason: str | None) -> None:
         ok, item = reason is None, letter.item
-        result = Result(letter.target or Target.DUTY, letter.alert_id, ok=ok, reason=reason or "")
+        endpoint = letter.endpoint
+        made = Result(
+            endpoint.target,
+            letter.alert.alert_id,
+            ok=ok,
+            reason=reason or "",
+            channel=endpoint.channel,
+            endpoint=endpoint.key,
+        )
         if letter.target is None:
-            item.noticed = result
+            item.noticed = made
             instruments.OFFER_MAILS.labels("sent" if ok else "failed").inc()
             return
-        item.results.append(result)
-        self._count(item, ok=ok)
+        item.results.append(made)
+        self._count(item, made)
 
     @staticmethod
     def _judge(reasons: Sequence[str | None]) -> None:
-        """Mails not taken are said aloud. Ready stays green: the console is needed all the more."""
+        """Messages not taken are said aloud. Ready stays green: the console is needed all the more."""
         refused = Counter(reason for reason in reasons if reason is not None)
         if refused:
-            _LOG.warning("alerts.mail_failed", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
+            _LOG.warning("alerts.not_taken", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
 
-    def _count(self, item: Work, *, ok: bool) -> None:
-        instruments.ALERTS.labels(_CHANNEL, str(item.planned.step), "sent" if ok else "failed").inc()
-        if ok and item.case.alert_version == 0:
+    def _count(self, item: Work, result: Result) -> None:
+        outcome = "sent" if result.ok else "failed"
+        instruments.ALERTS.labels(result.channel.value, str(item.planned.step), outcome).inc()
+        if result.ok and item.case.alert_version == 0:
             age = (self._clock.now() - item.case.received_at).total_seconds()
             instruments.TO_ALERT.observe(max(age, 0.0))
 
@@ -170,8 +203,8 @@ class Alerter:
         """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
         now = self._clock.now()
         after, events = case, list[Event]()
-        if item.plan is not None and item.results:
-            after, told_of = record(case, item.plan, item.results, self._rules, now)
+        if item.plan is not None and (item.results or item.later is not None):
+            after, told_of = record(case, item.plan, item.results, self._rules, now, item.later)
             events += told_of
         if item.notice is not None and item.noticed is not None:
             after = told(after, item.notice, item.noticed, self._rules, now)
@@ -201,7 +234,11 @@ class Alerter:
     def _measure(change: Change, plan: Plan | None) -> None:
         if any(isinstance(event, CaseTransferExpired) for event in change.events):
             instruments.TRANSFERS.labels("expired").inc()
-        if plan is not None and plan.nobody:
+        if plan is None:
+            return
+        if plan.nobody:
             instruments.NOBODY.inc()
-        if plan is not None and plan.escalated:
+        if plan.overdue:
+            instruments.OVERDUE.inc()
+        if plan.escalated:
             instruments.ESCALATED.labels(str(plan.step)).inc()

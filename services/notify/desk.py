@@ -96,7 +96,7 @@ class Desk:
         """Take a case, or read what is new in it."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.acknowledge(case, _who(principal), ownership, now)
+            return decisions.acknowledge(case, _who(principal), ownership, now, self._rules)
 
         done = await self._act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
         if done is not None:
@@ -128,7 +128,7 @@ class Desk:
         """Note that the reporter was reached, or not."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.contact(case, _who(principal), ownership, reached=reached, now=now)
+            return decisions.contact(case, _who(principal), ownership, reached=reached, now=now, rules=self._rules)
 
         return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
 

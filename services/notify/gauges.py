@@ -1,11 +1,13 @@
 """Looks at the store every few seconds for what only a look can tell: how much is due, how long the oldest waits."""
 
 import asyncio
+import math
 from datetime import timedelta
 from typing import Final
 
 from services.notify import instruments
 from services.notify.store.cases import CaseStore
+from services.notify.store.findings import FindingStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -19,9 +21,10 @@ CONFIRMED_WITHIN: Final = timedelta(seconds=30)
 class Gauges:
     """Keeps the gauges fresh."""
 
-    def __init__(self, cases: CaseStore, clock: Clock) -> None:
+    def __init__(self, cases: CaseStore, findings: FindingStore, clock: Clock) -> None:
         """Reads only."""
         self._cases = cases
+        self._findings = findings
         self._clock = clock
 
     async def run(self) -> None:
@@ -40,6 +43,8 @@ class Gauges:
         oldest = await self._cases.oldest_waiting()
         instruments.OLDEST.set(0.0 if oldest is None else max((now - oldest).total_seconds(), 0.0))
         instruments.OFFERS_OPEN.set(await self._cases.offers_open())
+        looked = await self._findings.last_look()
+        instruments.AUDITOR_SILENT.set((now - looked).total_seconds() if looked is not None else math.inf)
         stuck = await self._cases.unconfirmed(now - CONFIRMED_WITHIN)
         instruments.UNCONFIRMED.set(stuck)
         if stuck:

@@ -11,6 +11,11 @@ ALERTS: Final = Counter(
 )
 ESCALATED: Final = Counter("notify_escalations", "Cases that reached the next rung.", ["step"], registry=REGISTRY)
 NOBODY: Final = Counter("notify_nobody_on_duty", "Alerts that found nobody on duty at the centre.", registry=REGISTRY)
+AUDITOR_SILENT: Final = Gauge(
+    "notify_auditor_silent_seconds", "Since the auditor of alerts last looked; infinite: never.", registry=REGISTRY
+)
+OVERDUE: Final = Counter("notify_overdue_steps", "Steps that began much later than due.", registry=REGISTRY)
+BUNDLES: Final = Counter("notify_bundles", "Messages that stood for several alerts.", registry=REGISTRY)
 DUE: Final = Gauge("notify_due_alerts", "Cases whose next step is due and not claimed.", registry=REGISTRY)
 OLDEST: Final = Gauge(
     "notify_unacknowledged_oldest_age_seconds", "Age of the oldest case nobody has acknowledged.", registry=REGISTRY
@@ -48,5 +53,13 @@ TO_SHOWN: Final = Histogram(
     "notify_accepted_to_shown_seconds",
     "From accepted to the row handed to consoles.",
     buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+DRILLS: Final = Counter("notify_drills", "Drills by what came of them.", ["verdict"], registry=REGISTRY)
+DRILL_SECONDS: Final = Histogram(
+    "notify_drill_seconds",
+    "From the beginning of a drill to each stage it reached.",
+    ["stage"],
+    buckets=(*LATENCY_BUCKETS, 60, 300, 900),
     registry=REGISTRY,
 )

@@ -12,6 +12,7 @@ from services.notify import pages as console
 from services.notify.accounts import wiring
 from services.notify.accounts.wiring import Accounts
 from services.notify.acts_api import act_router, ticket_router, transfer_router
+from services.notify.alarms import AlarmView
 from services.notify.alerting import Alerter
 from services.notify.api import case_router, center_router
 from services.notify.case_pages import CasePages, moving_router, story_router
@@ -19,15 +20,21 @@ from services.notify.channels import MailChannel
 from services.notify.dead import DeadWatch
 from services.notify.desk import Auditing, Desk
 from services.notify.doors import auditing
+from services.notify.drill.running import Drills
+from services.notify.drill_pages import drill_router
 from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
+from services.notify.ladder.delivery import Delivery
 from services.notify.model import Case
 from services.notify.nudges import Nudges
 from services.notify.people import People
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.store.drills import DrillStore
+from services.notify.store.findings import FindingStore
+from services.notify.store.tallies import TallyStore
 from services.notify.stream import stream_router
 from services.notify.tickets import Tickets
 from shared import log, mongo
@@ -67,9 +74,11 @@ class Notify:
     case_relay: Relay
     center_relay: Relay
     alerter: Alerter
-    channel: MailChannel
+    delivery: Delivery
     nudges: Nudges
     dead: DeadWatch
+    drills: Drills
+    drill_store: DrillStore
     gauges: Gauges
     hub: Hub
     desk: Desk
@@ -84,6 +93,7 @@ class Notify:
         await mongo.wait_until_ready(self.cases.database, self.clock)
         await self.cases.prepare()
         await self.dead_records.prepare()
+        await self.drill_store.prepare()
         await self.case_relay.ensure_index()
         await self.center_relay.ensure_index()
         await self.accounts.prepare()
@@ -99,6 +109,7 @@ class Notify:
                 for number in range(ALERTERS):
                     tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
                 tasks.create_task(self.gauges.run(), name="gauges")
+                tasks.create_task(self.drills.run(), name="drills")
                 await self.bus.start()
                 tasks.create_task(self.case_relay.run(), name="case-relay")
                 tasks.create_task(self.center_relay.run(), name="center-relay")
@@ -110,7 +121,7 @@ class Notify:
             self.hub.close()
             await self.bus.stop()
             await self.follower.stop()
-            await self.channel.close()
+            await self.delivery.close()
             await self.accounts.close()
 
 
@@ -124,7 +135,8 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
     hub, channel = Hub(), MailChannel(settings, clock)
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}"
-    alerter = Alerter(cases, centers, channel, hub, case_relay, clock, settings, worker)
+    delivery = Delivery(settings, channel, clock)
+    alerter = Alerter(cases, centers, TallyStore(database), delivery, hub, case_relay, clock, settings, worker)
     routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
     bus.subscribe(ROUTINGS, group=SERVICE, handler=routings.handle)
     nudges = Nudges(cases, hub, clock)
@@ -134,6 +146,10 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     accounts = wiring.build(settings, database, audit, clock)
     people = People(accounts.store, clock)
     desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)
+    findings = FindingStore(database)
+    alarms = AlarmView(findings, dead_records, clock)
+    drill_store = DrillStore(database)
+    drills = Drills(drill_store, cases, settings, clock)
     tickets = Tickets(desk, accounts.signing.signer, clock)
     health.ready.update(
         alerts=lambda: alerter.failing,
@@ -144,7 +160,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         identity=accounts.identity.check,
     )
     return Notify(
-        app=_application(settings, health, desk, tickets, dead_records, hub, accounts, audit, clock),
+        app=_application(settings, health, desk, tickets, (alarms, drills), hub, accounts, audit, clock),
         bus=bus,
         follower=follower,
         cases=cases,
@@ -153,10 +169,12 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
         case_relay=case_relay,
         center_relay=center_relay,
         alerter=alerter,
-        channel=channel,
+        delivery=delivery,
         nudges=nudges,
         dead=dead,
-        gauges=Gauges(cases, clock),
+        drills=drills,
+        drill_store=drill_store,
+        gauges=Gauges(cases, findings, clock),
         hub=hub,
         desk=desk,
         tickets=tickets,
@@ -171,7 +189,7 @@ def _application(
     health: Health,
     desk: Desk,
     tickets: Tickets,
-    dead_records: DeadStore,
+    watch: tuple[AlarmView, Drills],
     hub: Hub,
     accounts: Accounts,
     audit: AuditLog,
@@ -187,6 +205,7 @@ def _application(
     def row(request: Request, principal: Principal, case: Case, center_id: str) -> str:
         return console.row_html(pages, desk, request, principal, case, center_id)
 
+    alarms, drills = watch
     parts = CasePages(desk, pages, settings, gate, tickets, audited)
     return create_app(
         service=SERVICE,
@@ -201,7 +220,8 @@ def _application(
             transfer_router(desk, gate, pages, audited),
             ticket_router(desk, tickets, gate, pages, audited, details),
             center_router(desk, gate, audited),
-            console.page_router(desk, dead_records, pages, settings, gate, audited),
+            console.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
+            drill_router(drills, pages, gate, audited),
             story_router(parts),
             moving_router(parts),
             audit_router(audit, gate, pages),

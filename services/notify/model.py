@@ -1,13 +1,12 @@
 """What notify knows of a case: whose it is, who was told, when the next step is due. Nothing here names a person."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
-from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
+from services.notify.basics import SEOUL, Instant, Ladder, Model, RunCause, Target
 from shared.events.vocabulary import (
+    AlertChannel,
     CauseKind,
     CenterState,
     Channel,
@@ -18,22 +17,29 @@ from shared.events.vocabulary import (
     Urgency,
 )
 
+__all__ = [
+    "CENTRAL_DESK",
+    "SEOUL",
+    "Awaiting",
+    "AwaitingKind",
+    "Case",
+    "CaseState",
+    "Center",
+    "DeadRecord",
+    "Entry",
+    "EntryKind",
+    "Instant",
+    "Ladder",
+    "Model",
+    "Offer",
+    "OfferEnd",
+    "PastOffer",
+    "RunCause",
+    "Target",
+    "TransferReason",
+]
+
 CENTRAL_DESK = "central"
-SEOUL = ZoneInfo("Asia/Seoul")
-
-
-def _in_utc(value: object) -> object:
-    """A store may hand back times without a zone; they were written in UTC."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-Instant = Annotated[datetime, BeforeValidator(_in_utc)]
-
-
-class Model(BaseModel):
-    """A frozen part of what notify stores; fields of other builds and of the outbox are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class CaseState(StrEnum):
@@ -42,14 +48,6 @@ class CaseState(StrEnum):
     WAITING = "waiting"
     ACKNOWLEDGED = "acknowledged"
     ENDED = "ended"
-
-
-class Target(StrEnum):
-    """Whom a step of the ladder reaches."""
-
-    DUTY = "duty"
-    LEAD = "lead"
-    CENTRAL = "central"
 
 
 class EntryKind(StrEnum):
@@ -66,6 +64,8 @@ class EntryKind(StrEnum):
     READ = "read"
     VOID = "void"
     NOBODY_ON_DUTY = "nobody_on_duty"
+    NO_CHANNEL = "no_channel"
+    OVERDUE = "overdue"
     ESCALATED = "escalated"
     SENT = "sent"
     FAILED = "failed"
@@ -128,6 +128,7 @@ class Entry(Model):
     center_id: str
     step: int | None = None
     target: Target | None = None
+    channel: AlertChannel | None = None
     attempt: int | None = None
     reason: str | None = None
     by: str | None = None
@@ -171,28 +172,6 @@ class Awaiting(Model):
     by: str
     to_center_id: str | None = None
     offer_id: str | None = None
-
-
-class Ladder(Model):
-    """A run of the escalation ladder that is still going."""
-
-    run: int
-    step: int
-    """Rung, from 1."""
-    round: int
-    """How often the rung was started; grows only on the last rung."""
-    attempt: int
-    """Sendings tried on this rung so far."""
-    tries: int
-    """Failures in a row, for the back-off."""
-    pending: tuple[Target, ...]
-    """Whom this round has not reached yet."""
-    next_step_at: Instant | None
-    """When the next rung or round begins; none until the rung was tried once."""
-    due_at: Instant
-    """When somebody has to look at this ladder next."""
-    held: bool = False
-    """Quiet hours moved ``due_at``."""
 
 
 class Case(Model):

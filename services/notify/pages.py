@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.notify import lists
+from services.notify.alarms import AlarmView
 from services.notify.api import Audited, demand_agreement, demand_duty
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, guarded, home_of
@@ -43,7 +44,13 @@ def row_html(pages: Pages, desk: Desk, request: Request, principal: Principal, c
 
 
 def page_router(
-    desk: Desk, dead: DeadStore, pages: Pages, settings: NotifySettings, gate: Gate, audited: Audited
+    desk: Desk,
+    dead: DeadStore,
+    alarms: AlarmView,
+    pages: Pages,
+    settings: NotifySettings,
+    gate: Gate,
+    audited: Audited,
 ) -> APIRouter:
     """``/``, and the forms on it that are not about a case."""
     router = APIRouter(include_in_schema=False)
@@ -60,6 +67,7 @@ def page_router(
             request,
             "console.html",
             center_id=center_id,
+            alarms=await guarded(lambda: alarms.of(center_id)),
             center=every[center_id],
             names=center_names(pages, request),
             others=[i for i in (*centers.CENTER_IDS, CENTRAL_DESK) if principal.may(Action.CASES_LIST, i)],

@@ -4,16 +4,17 @@ Every mail has the same size to the byte, so that whoever watches the wire learn
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from types import MappingProxyType
 from typing import Final
 
 from services.notify.model import SEOUL
-from shared.events.vocabulary import Urgency
 
 MAIL_BYTES: Final = 6144
 """Size of every mail; about twice what the longest one needs."""
@@ -51,13 +52,6 @@ class Mail:
     content: bytes
 
 
-_URGENCY: Final = {
-    Urgency.CRITICAL: ("매우 긴급", "critical"),
-    Urgency.HIGH: ("긴급", "high"),
-    Urgency.NORMAL: ("보통", "normal"),
-}
-
-
 def age_words(age: timedelta) -> tuple[str, str]:
     """How long someone has waited, in Korean and English, in one unit."""
     minutes = max(int(age.total_seconds() // 60), 0)
@@ -70,55 +64,6 @@ def age_words(age: timedelta) -> tuple[str, str]:
     return f"{minutes // 1440}일 경과", f"{minutes // 1440} d ago"
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What a mail about a case asks for, in both languages. It says no more of the case than the other kind does."""
-
-    subject: str
-    """Of ``name``, ``ko``, ``age_ko``, ``en`` and ``age_en``."""
-    ko: str
-    en: str
-
-
-_ALERT: Final = _Ask(
-    "[이음] {name} · {ko} · {age_ko} / {en}, {age_en}",
-    "응답을 기다리는 사례가 있습니다. 콘솔에서 확인해 주십시오.",
-    "A case is waiting for an answer. Please open it in the console.",
-)
-_OFFER: Final = _Ask(
-    "[이음] 이관 제안 {name} · {ko} · {age_ko} / transfer offered, {en}, {age_en}",
-    "다른 센터가 사례를 넘기겠다고 제안했습니다. 콘솔에서 수락하거나 거절해 주십시오.",
-    "Another centre offers you a case. Please accept or decline it in the console.",
-)
-
-
-def case_mail(
-    *,
-    alert_id: str,
-    to: str,
-    sender: str,
-    name: str,
-    urgency: Urgency,
-    received_at: datetime,
-    link: str,
-    now: datetime,
-    offered: bool = False,
-) -> Mail:
-    """The mail that asks someone to look at a case, or a centre to answer an offer of it (``offered``).
-
-    ``name`` is the alias; ``link`` leads to the console.
-    """
-    ask = _OFFER if offered else _ALERT
-    ko, en = _URGENCY[urgency]
-    age_ko, age_en = age_words(now - received_at)
-    subject = ask.subject.format(name=name, ko=ko, en=en, age_ko=age_ko, age_en=age_en)
-    body = (
-        f"{ask.ko}\n\n사례: {name}\n긴급도: {ko}\n경과: {age_ko}\n{link}\n\n"
-        f"{ask.en}\n\nCase: {name}\nUrgency: {en}\nAge: {age_en}\n{link}\n"
-    )
-    return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
-
-
 def dead_mail(*, alert_id: str, to: str, sender: str, topic: str, reason: str, link: str, now: datetime) -> Mail:
     """The mail that tells the central desk of a record no service could read."""
     subject = f"[이음] 처리하지 못한 기록 / unreadable record ({topic})"
@@ -128,10 +73,20 @@ def dead_mail(*, alert_id: str, to: str, sender: str, topic: str, reason: str, l
         f"A record could not be read. A report may be waiting behind it; please look at once.\n\n"
         f"Topic: {topic}\nReason: {reason}\n{link}\n"
     )
-    return _mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
+    return sized_mail(alert_id=alert_id, to=to, sender=sender, subject=subject, body=body, now=now)
 
 
-def _mail(*, alert_id: str, to: str, sender: str, subject: str, body: str, now: datetime) -> Mail:
+def sized_mail(
+    *,
+    alert_id: str,
+    to: str,
+    sender: str,
+    subject: str,
+    body: str,
+    now: datetime,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Mail:
+    """A mail of the one size all have. The alert's id is in its Message-ID, so that a double is known as one."""
     message = EmailMessage(policy=SMTP)
     message["From"] = Address("이음", addr_spec=sender)
     message["To"] = to
@@ -140,6 +95,8 @@ def _mail(*, alert_id: str, to: str, sender: str, subject: str, body: str, now: 
     message["Message-ID"] = f"<{alert_id}@{sender.rpartition('@')[2]}>"
     message["X-Ieum-Alert-Id"] = alert_id
     message["Auto-Submitted"] = "auto-generated"
+    for name, value in headers.items():
+        message[name] = value
     message.set_content(body, cte="base64")
     return Mail(to, padded(message.as_bytes(), MAIL_BYTES))
 

@@ -1,12 +1,38 @@
 """Settings of notify; every variable begins with ``NOTIFY_`` unless it is shared."""
 
-from typing import Literal
+import base64
+import re
+from pathlib import Path
+from typing import Final, Literal
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.notify.accounts.settings import AccountSettings
+from services.notify.model import Target
 from services.notify.policy import QuietHours, Rules
+
+_KEY_BYTES: Final = range(24, 65)
+"""Standard Webhooks' own bounds for a secret."""
+_PLACE: Final = re.compile(rf"(\*|[a-z][a-z-]{{1,30}})/({'|'.join(Target)})")
+
+
+class WebhookWithSecret(BaseModel):
+    """Where one desk takes alerts by webhook, and the secret they are signed with."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$", max_length=500)
+    """By https; plain only on this machine."""
+    secret: SecretStr
+
+    @field_validator("secret")
+    @classmethod
+    def _key(cls, value: SecretStr) -> SecretStr:
+        key = base64.b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+        if len(key) not in _KEY_BYTES:
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+        return value
 
 
 class NotifySettings(AccountSettings):
@@ -27,9 +53,24 @@ class NotifySettings(AccountSettings):
     """Where the local mail sink shows what was sent; only the demo has one."""
     duty_address: str = Field(default="{center}@duty.ieum.example", examples=["{center}@duty.ieum.example"])
     lead_address: str = Field(default="{center}@lead.ieum.example", examples=["{center}@lead.ieum.example"])
+    colleagues_address: str = Field(default="{center}@staff.ieum.example", examples=["{center}@staff.ieum.example"])
     central_address: str = Field(
         default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
     )
+    webhooks: dict[str, WebhookWithSecret] = Field(
+        default={}, examples=['{"gwangju/duty": {"url": "https://alerts.example.org/ieum", "secret": "whsec_..."}}']
+    )
+    """Webhooks by desk, ``centre/target``; ``*`` for every centre that has none of its own."""
+    apprise_urls: dict[str, SecretStr] = Field(default={}, examples=['{"*/lead": "ntfys://ntfy.example.org/{desk}"}'])
+    """Apprise URLs by desk, named alike."""
+    drills: Literal["off", "monthly"] = Field(default="off", examples=["monthly"])
+    """Whether every centre has a drill on the first weekday of each month; the button works either way."""
+    drill_credential: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
+    """Of a front end of intake that may submit reports; drills come in through it."""
+    drill_credential_file: Path | None = Field(default=None, examples=["/run/secrets/drill"])
+    """Where it stands instead; read at every drill."""
+    intake_url: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["http://intake.internal:8001"])
+    """Where notify reaches intake's API for drills; empty: its public address."""
     quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
     """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
     lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
@@ -54,11 +95,18 @@ class NotifySettings(AccountSettings):
             raise ValueError("must be at least twice NOTIFY_SMTP_TIMEOUT_S, or nothing could be sent within it")
         return value
 
-    @field_validator("duty_address", "lead_address")
+    @field_validator("duty_address", "colleagues_address", "lead_address")
     @classmethod
     def _address(cls, value: str) -> str:
-        if "{center}" not in value or "@" not in value:
-            raise ValueError("must be an address that contains {center}")
+        if value and ("{center}" not in value or "@" not in value):
+            raise ValueError("must be an address that contains {center}, or empty for none")
+        return value
+
+    @field_validator("webhooks", "apprise_urls")
+    @classmethod
+    def _places(cls, value: dict[str, object]) -> dict[str, object]:
+        if wrong := [name for name in value if not _PLACE.fullmatch(name)]:
+            raise ValueError(f"{wrong[0]!r} is no desk: centre/target, with * for every centre")
         return value
 
     @property

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from shared.events.base import CenterId, Moment, ReportEvent, Version
-from shared.events.vocabulary import AlertChannel
+from shared.events.base import CenterId, Moment, ReportEvent, StaffRef, Version
+from shared.events.vocabulary import AlertChannel, SettledReason
 
 
 class AlertEvent(ReportEvent):
@@ -38,7 +38,10 @@ class AlertSent(AlertEvent):
 
 
 class AlertFailed(AlertEvent):
-    """A channel refused the alert or was away; it is tried again."""
+    """A channel refused the alert or was away; it is tried again.
+
+    Channel ``none``: nobody was on duty, a target has no channel, or the step began late (``AlertTrouble``).
+    """
 
     TYPE: ClassVar[str] = "alert.failed.v1"
 
@@ -51,3 +54,12 @@ class AlertEscalated(AlertEvent):
     """Nobody answered in time: the next rung was reached."""
 
     TYPE: ClassVar[str] = "alert.escalated.v1"
+
+
+class AlertSettled(AlertEvent):
+    """Somebody looked, and no event of the case says so: a message was read, or reaching the reporter was tried."""
+
+    TYPE: ClassVar[str] = "alert.settled.v1"
+
+    reason: SettledReason
+    by: StaffRef

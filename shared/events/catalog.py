@@ -39,6 +39,7 @@ EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
         alerts.AlertSent,
         alerts.AlertFailed,
         alerts.AlertEscalated,
+        alerts.AlertSettled,
     )
 }
 

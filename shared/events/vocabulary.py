@@ -242,3 +242,23 @@ class AlertChannel(StrEnum):
     EMAIL = "email"
     WEBHOOK = "webhook"
     APPRISE = "apprise"
+    NONE = "none"
+    """Nothing was tried: there was nobody, no channel, or the step began too late."""
+
+
+class AlertTrouble(StrEnum):
+    """Why an alert failed without a channel being tried."""
+
+    NOBODY_ON_DUTY = "nobody_on_duty"
+    NO_CHANNEL = "no_channel"
+    OVERDUE = "overdue"
+    """The step began much later than it was due; it was carried out then."""
+
+
+class SettledReason(StrEnum):
+    """What ended a run of the ladder besides the events of a case."""
+
+    READ = "read"
+    """Somebody read what the reporter had left."""
+    TRIED = "tried"
+    """Somebody tried to reach the reporter; the second deadline began again."""

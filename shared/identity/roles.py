@@ -84,6 +84,8 @@ class Action(StrEnum):
     CENTERS_CLOSE = "centers.close"
     DECISIONS_READ = "decisions.read"
     DEAD_READ = "dead.read"
+    DRILLS_RUN = "drills.run"
+    """Begin a drill and see what came of it."""
 
     TABLES_READ = "tables.read"
     OPERATIONS_READ = "operations.read"
@@ -123,6 +125,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CENTERS_CLOSE: {_LEAD: _S},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},
     Action.DEAD_READ: {_COUNSELLOR: _S, _LEAD: _S, _ADMIN: _S},
+    Action.DRILLS_RUN: {_LEAD: _S, _ADMIN: _S},
     Action.TABLES_READ: {_ANALYST: _A, _LEAD: _A, _AUDITOR: _A},
     Action.OPERATIONS_READ: {_LEAD: _S, _ADMIN: _S, _AUDITOR: _A},
     Action.AUDIT_READ: {_AUDITOR: _A},

@@ -48,6 +48,7 @@ LINKS: Final = (
     Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),
     Link("notify", "/accounts", gettext_noop("Accounts"), Action.ACCOUNTS_MANAGE, home=True),
     Link("notify", "/releases", gettext_noop("Account releases"), Action.ACCOUNTS_RELEASE),
+    Link("notify", "/drills", gettext_noop("Drills"), Action.DRILLS_RUN),
     Link("intake", "/clients", gettext_noop("Front ends"), Action.CLIENTS_MANAGE, of=centers.CENTRAL),
 )
 _PUBLIC: Final = ("/",)

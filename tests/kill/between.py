@@ -17,12 +17,18 @@ from services.intake.store.drafts import DraftStore
 from shared import process
 
 
-def deadly_after(effect: Callable[..., Awaitable[Any]], mark: Path) -> Callable[..., Awaitable[Any]]:
-    """The effect, and then the end of the process where the mark is set. The mark goes first: once is enough."""
+def deadly_after(
+    effect: Callable[..., Awaitable[Any]], mark: Path, only_if: Callable[[Any], bool] = lambda _: True
+) -> Callable[..., Awaitable[Any]]:
+    """The effect, and then the end of the process where the mark is set. The mark goes first: once is enough.
+
+    ``only_if`` says of what came of the effect whether the blow would fall at the point it is meant for.
+    """
 
     async def struck(*given: Any, **named: Any) -> Any:
         result = await effect(*given, **named)
-        _strike(mark)
+        if only_if(result):
+            _strike(mark)
         return result
 
     return struck

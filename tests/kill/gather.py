@@ -36,7 +36,7 @@ class Gatherer:
         self._signed_in = auditor
         self._prefix = prefix
         self._auditor = Auditor(stack.kafka)
-        self._mails: dict[int, str] = {}
+        self._mails: dict[int, tuple[str, ...]] = {}
 
     async def start(self) -> None:
         """Connect to the broker."""
@@ -108,8 +108,8 @@ class Gatherer:
         async with httpx.AsyncClient(base_url=self._stack.urls["mail"], trust_env=False, timeout=30) as mail:
             answer = await mail.get("/messages", params={"after": max(self._mails, default=0)})
         for message in answer.raise_for_status().json()["messages"]:
-            self._mails[message["number"]] = message["message_id"].strip("<>").partition("@")[0]
-        return set(self._mails.values())
+            self._mails[message["number"]] = tuple(message["alert_ids"])
+        return {alert_id for ids in self._mails.values() for alert_id in ids}
 
     async def _reconciliation(self) -> int:
         url = self._stack.urls["analytics"]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from deploy.local.plan import AUDITOR
 from deploy.local.stack import Stack
 from tests.kill.plan import Fault
 
@@ -75,7 +76,11 @@ class Striker:
         """A process of the target that runs now. One that is down from an earlier blow is waited for."""
         async with asyncio.timeout(_GONE_LIMIT_S):
             while True:
-                alive = [(n, pid) for n, pid in self._stack.pids.items() if n == target or n.startswith(f"{target}-")]
+                alive = [
+                    (n, pid)
+                    for n, pid in self._stack.pids.items()
+                    if n == target or (n.startswith(f"{target}-") and n != AUDITOR)
+                ]
                 if alive:
                     return self._draw.choice(sorted(alive))
                 await asyncio.sleep(_POLL_S)

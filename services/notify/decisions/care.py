@@ -1,10 +1,22 @@
 """What the owning centre does with a case: take it, give it to somebody, record what was done, close and reopen it."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from services.notify import policy
-from services.notify.decisions.common import Answer, Refusal, Who, awaited, carried, changed, not_owned, not_workable
-from services.notify.model import Awaiting, AwaitingKind, Case, CaseState, Entry, EntryKind
+from services.notify.decisions.common import (
+    Answer,
+    Refusal,
+    Who,
+    awaited,
+    carried,
+    changed,
+    not_owned,
+    not_workable,
+    settled,
+)
+from services.notify.model import Awaiting, AwaitingKind, Case, CaseState, Entry, EntryKind, RunCause
+from services.notify.policy import Rules
 from services.notify.projection import offer_died
 from shared.events.cases import (
     CaseAcknowledged,
@@ -15,11 +27,13 @@ from shared.events.cases import (
     CaseReopened,
     CaseSupported,
 )
-from shared.events.vocabulary import EndReason, Outcome, SupportKind
+from shared.events.vocabulary import EndReason, Outcome, SettledReason, SupportKind
 
 
-def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime) -> Answer | Refusal:
-    """Take a case for its centre, or read what is new in one that was taken.
+def acknowledge(
+    case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules = policy.ALWAYS
+) -> Answer | Refusal:
+    """Take a case for its centre, or read what is new in one that was taken. The second deadline begins to run.
 
     The same person saying it again is told yes again. Somebody else is told who was faster.
     """
@@ -34,10 +48,11 @@ def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime) -> A
             "acknowledged_by": who.subject,
             "assignee": who.subject,
         }
-        return carried(policy.stop(case), CaseAcknowledged, _line(case, who, EntryKind.ACKNOWLEDGED, now), taken, now)
+        made = carried(case, CaseAcknowledged, _line(case, who, EntryKind.ACKNOWLEDGED, now), taken, now)
+        return _watched(made, rules, now)
     if case.unread:
-        read = changed(policy.stop(case), _line(case, who, EntryKind.READ, now), {"unread": False})
-        return Answer(read, None)
+        line = _line(case, who, EntryKind.READ, now)
+        return _watched(settled(case, SettledReason.READ, line, {"unread": False}, now), rules, now)
     if case.state is CaseState.ENDED:
         return Refusal.ENDED
     return Answer(case, None) if case.acknowledged_by == who.subject else Refusal.ALREADY_ACKNOWLEDGED
@@ -54,14 +69,21 @@ def assign(case: Case, who: Who, ownership: int, assignee: str, now: datetime) -
     return carried(case, CaseAssigned, entry, {"assignee": assignee}, now, {"assignee": assignee})
 
 
-def contact(case: Case, who: Who, ownership: int, *, reached: bool, now: datetime) -> Answer | Refusal:
-    """Note that the reporter was reached, or that somebody tried. Trying is in the timeline and nowhere else."""
+def contact(
+    case: Case, who: Who, ownership: int, *, reached: bool, now: datetime, rules: Rules = policy.ALWAYS
+) -> Answer | Refusal:
+    """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
+    waits = case.ladder is not None and case.ladder.cause is RunCause.CONTACT
     if not reached:
-        return Answer(changed(case, _line(case, who, EntryKind.NOT_REACHED, now), {}), None)
-    return carried(case, CaseContacted, _line(case, who, EntryKind.CONTACTED, now), {"contacted_at": now}, now)
+        line = _line(case, who, EntryKind.NOT_REACHED, now)
+        if not waits:
+            return Answer(changed(case, line, {}), None)
+        return _watched(settled(case, SettledReason.TRIED, line, {}, now), rules, now, tried=True)
+    made = carried(case, CaseContacted, _line(case, who, EntryKind.CONTACTED, now), {"contacted_at": now}, now)
+    return _watched(made, rules, now) if waits else made
 
 
 def support(case: Case, who: Who, ownership: int, given: SupportKind, now: datetime) -> Answer | Refusal:
@@ -111,6 +133,11 @@ def reopen(case: Case, who: Who, ownership: int, now: datetime) -> Answer | Refu
         return Refusal.NOT_ENDED
     asked = _asked(case, who, AwaitingKind.REOPENING, now)
     return carried(case, CaseReopened, _line(case, who, EntryKind.REOPENING, now), asked, now)
+
+
+def _watched(made: Answer, rules: Rules, now: datetime, *, tried: bool = False) -> Answer:
+    """The answer, with the second deadline in the place of the run that was going."""
+    return replace(made, case=policy.watch(made.case, rules, now, tried=tried))
 
 
 def _asked(case: Case, who: Who, kind: AwaitingKind, now: datetime) -> dict[str, object]:

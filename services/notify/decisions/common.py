@@ -8,7 +8,9 @@ from typing import Any, Final
 from services.notify import policy
 from services.notify.model import AwaitingKind, Case, CaseState, Entry
 from services.notify.projection import in_order, noted
+from shared.events.alerts import AlertSettled
 from shared.events.cases import CaseEvent
+from shared.events.vocabulary import SettledReason
 
 
 class Refusal(StrEnum):
@@ -50,7 +52,7 @@ class Answer:
     """The case after an act, and the event if the bus must know. The same case: it was so already."""
 
     case: Case
-    event: CaseEvent | None
+    event: CaseEvent | AlertSettled | None
 
 
 _AWAITED: Final = {
@@ -113,3 +115,24 @@ def carried(
         **(told or {}),
     )
     return Answer(changed(case, entry, {**update, "case_version": version}), event)
+
+
+def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Answer:
+    """The case after somebody looked in a way that is no event of the case: whoever audits alerts must hear of it.
+
+    Nothing is told where no ladder runs: there is nothing to settle.
+    """
+    ladder = case.ladder
+    if ladder is None or entry.by is None:
+        return Answer(changed(case, entry, update), None)
+    event = AlertSettled(
+        report_id=case.report_id,
+        alert_version=case.alert_version + 1,
+        ownership=case.ownership,
+        center_id=case.center_id,
+        step=ladder.step,
+        at=now,
+        reason=reason,
+        by=entry.by,
+    )
+    return Answer(changed(case, entry, {**update, "alert_version": event.alert_version}), event)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.notify import policy
-from services.notify.model import AwaitingKind, Case, CaseState, Entry, EntryKind
+from services.notify.model import AwaitingKind, Case, CaseState, Entry, EntryKind, RunCause
 from services.notify.policy import Rules
 from services.notify.projection.timeline import in_order, noted, offer_died
 from services.notify.rendering import alias
@@ -151,9 +151,11 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
     if case.ended is EndReason.WITHDRAWN:
         return case  # All contact has stopped.
     unread = case.model_copy(update={"unread": True})
-    if case.ladder is not None and not more_urgent:
+    running = case.ladder is not None and case.ladder.cause is not RunCause.CONTACT
+    if running and not more_urgent:
         return unread  # The ladder is already running: a second one would only be noise.
-    return policy.begin(unread, rules, now)
+    waits = case.state is CaseState.WAITING
+    return policy.begin(unread, rules, now, RunCause.ANSWER if waits else RunCause.MESSAGE)
 
 
 def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from deploy.local import cli
+from deploy.local.plan import AUDITOR
 from deploy.local.settings import SERVICES, LocalSettings
 from deploy.local.stack import Stack
 
@@ -18,6 +19,7 @@ FAKE = str(Path(__file__).with_name("fake_service.py"))
 def main() -> None:
     settings = LocalSettings.model_validate({"var_dir": sys.argv[1], **json.loads(sys.argv[2])})
     commands = {name: [sys.executable, FAKE, str(settings.service_port(name))] for name in SERVICES}
+    commands[AUDITOR] = [sys.executable, FAKE, str(settings.auditor_port)]
     stack = Stack(settings, say=cli.say, commands=commands)
     cli.stop_on_signals()
     try:

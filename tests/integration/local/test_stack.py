@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from deploy.local import processes
+from deploy.local.plan import AUDITOR
 from deploy.local.ports import PortTakenError
 from deploy.local.settings import SERVICES, LocalSettings
 from deploy.local.stack import Stack
@@ -24,7 +25,7 @@ from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive, until
 
 pytestmark = pytest.mark.engines
-PROCESSES = {"kafka", "store", "mailbox", *SERVICES}
+PROCESSES = {"kafka", "store", "mailbox", *SERVICES, AUDITOR}
 UP_S = 60.0
 
 
@@ -97,6 +98,7 @@ def test_what_is_killed_comes_back_and_data_stays(tmp_path: Path) -> None:
     settings = local(tmp_path)
     said: list[str] = []
     commands = {name: [sys.executable, FAKE, str(settings.service_port(name))] for name in SERVICES}
+    commands[AUDITOR] = [sys.executable, FAKE, str(settings.auditor_port)]
     stack = Stack(settings, say=said.append, commands=commands)
     stack.start()
     try:

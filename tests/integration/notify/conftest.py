@@ -69,7 +69,9 @@ class Sink:
         return "250 OK"
 
     def alert_ids(self) -> list[str]:
-        return [str(mail["X-Ieum-Alert-Id"]) for _, mail in self.mails]
+        """Of every alert that came, alone or in a bundle."""
+        listed = (str(mail["X-Ieum-Alert-Ids"] or mail["X-Ieum-Alert-Id"]) for _, mail in self.mails)
+        return [alert_id for ids in listed for alert_id in ids.split()]
 
 
 @pytest.fixture

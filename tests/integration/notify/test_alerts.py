@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from services.notify.policy import LADDER
+from services.notify.policy import CONTACT_WITHIN, LADDER
+from services.notify.policy.bundling import GAP
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
-from tests.integration.notify.conftest import Sink, Start, eventually, log_of
+from tests.integration.notify.conftest import Bench, Sink, Start, eventually, log_of
 from tests.unit.notify.samples import event, report_id
 
 
@@ -36,32 +38,85 @@ async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: St
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
     await bench.routed(event("report.routed", 1))
-    await eventually(lambda: len(sink.mails) == 1)
-    await eventually(lambda: _step(bench.case(report_id(1)), 1))
-    await clock.advance(LADDER[Urgency.CRITICAL].escalate * 60)
-    await eventually(lambda: len(sink.mails) == 3)
-    assert {to for to, _ in sink.mails[1:]} == {"gwangju@lead.ieum.example", "night-desk@central.ieum.example"}
-    await eventually(lambda: _step(bench.case(report_id(1)), 2))
-    await clock.advance(LADDER[Urgency.CRITICAL].repeat * 60)
-    await eventually(lambda: len(sink.mails) == 5)
+    desks = [
+        ["gwangju@duty.ieum.example"],
+        ["gwangju@staff.ieum.example"],
+        ["gwangju@lead.ieum.example"],
+        ["gwangju@lead.ieum.example", "night-desk@central.ieum.example"],
+        ["gwangju@lead.ieum.example", "night-desk@central.ieum.example"],
+    ]
+    waits = [step.wait for step in LADDER[Urgency.CRITICAL]]
+    told: list[str] = []
+    for number, (desk, wait) in enumerate(zip(desks, [*waits, waits[-1]], strict=True), 1):
+        told += desk
+        await eventually(partial(_came, sink, len(told)))
+        assert sorted(to for to, _ in sink.mails[-len(desk) :]) == desk
+        await eventually(partial(_step, bench, min(number, 4)))
+        await clock.advance(wait.total_seconds() if number < len(desks) else 0)
     assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    assert (await bench.act("contact", report_id(1), "gwangju", "kim", reached=True, ownership=1)).status_code == 200
     await clock.advance(24 * 3600)
     assert await bench.notify.cases.backlog(clock.now()) == 0
 
-    async def types() -> Counter[str]:
-        return Counter(e.TYPE for e in await log_of(bench.bus, ALERTS))
-
     async def all_told() -> bool:
-        return await types() == {"alert.sent.v1": 5, "alert.escalated.v1": 1}
+        types = Counter(e.TYPE for e in await log_of(bench.bus, ALERTS))
+        return types == {"alert.sent.v1": len(told), "alert.escalated.v1": 3}
 
     await eventually(all_told)
     versions = [e.sequence for e in await log_of(bench.bus, ALERTS)]
-    assert versions == [1, 2, 3, 4, 5, 6]
+    assert versions == list(range(1, len(told) + 4))
 
 
-async def _step(coroutine: object, step: int) -> bool:
-    row = await coroutine  # type: ignore[misc]  # handed over un-awaited
+def _came(sink: Sink, mails: int) -> bool:
+    return len(sink.mails) == mails
+
+
+async def _step(bench: Bench, step: int) -> bool:
+    row = await bench.case(report_id(1))
     return row is not None and row["step"] == step and row["next_alert_at"] is not None
+
+
+async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sink: Sink) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    bench = await start(clock)
+    await bench.routed(event("report.routed", 1))
+    await eventually(lambda: len(sink.mails) == 1)
+    assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    await clock.advance(CONTACT_WITHIN[Urgency.CRITICAL].total_seconds())
+    await eventually(lambda: len(sink.mails) == 2)
+    to, mail = sink.mails[1]
+    assert to == "gwangju@duty.ieum.example"
+    assert "첫 연락" in str(mail["Subject"])
+
+
+async def test_more_than_five_within_two_minutes_become_one_message_with_count_and_oldest_age(
+    start: Start, sink: Sink
+) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    bench = await start(clock, gather_s=1.0)
+    old = (clock.now() - timedelta(minutes=20)).isoformat()
+    await bench.routed(*(event("report.routed", n, received_at=old) for n in range(30)))
+    await eventually(lambda: len(set(sink.alert_ids())) == 30)
+    bundles = [mail for _, mail in sink.mails if mail["X-Ieum-Alert-Ids"]]
+    assert bundles
+    assert "20분" in str(bundles[0]["Subject"])
+    listed = str(bundles[0]["X-Ieum-Alert-Ids"]).split()
+    assert f"사례 {len(listed)}건" in str(bundles[0]["Subject"])
+    assert len(sink.mails) <= 5 + len(bundles)
+    assert len(sink.alert_ids()) == 30
+    before = len(sink.mails)
+    await bench.routed(*(event("report.routed", n) for n in range(30, 33)))
+
+    async def gathered() -> bool:
+        later = clock.now() + GAP
+        found = await bench.notify.cases.collection.count_documents({"ladder.attempt": 0, "wake_at": {"$lte": later}})
+        return found == 3
+
+    await eventually(gathered)
+    assert len(sink.mails) == before
+    await clock.advance(GAP.total_seconds())
+    await eventually(lambda: len(set(sink.alert_ids())) == 33)
+    assert len(sink.mails) == before + 1
 
 
 async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: Sink) -> None:
@@ -77,7 +132,11 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     assert {to for to, _ in sink.mails} == {"gwangju@lead.ieum.example", "night-desk@central.ieum.example"}
 
     async def told() -> bool:
-        return [e.TYPE for e in await log_of(bench.bus, ALERTS)][:1] == ["alert.escalated.v1"]
+        first = (await log_of(bench.bus, ALERTS))[:2]
+        return [(e.TYPE, getattr(e, "reason", None)) for e in first] == [
+            ("alert.failed.v1", "nobody_on_duty"),
+            ("alert.escalated.v1", None),
+        ]
 
     await eventually(told)
 
@@ -117,4 +176,4 @@ async def test_two_processes_share_what_is_due_without_doubles(start: Start, sin
         return await one.notify.cases.collection.count_documents({"alert_version": 0}) == 0
 
     await eventually(nothing_left, 60)
-    assert len(sink.mails) == 300
+    assert len(sink.alert_ids()) == 300

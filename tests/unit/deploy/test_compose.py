@@ -34,7 +34,7 @@ def variables(*classes: type[BaseSettings]) -> set[str]:
 
 
 def test_all_four_services_three_brokers_and_a_store() -> None:
-    assert set(COMPOSE["services"]) == {*SERVICES, "kafka-1", "kafka-2", "kafka-3", "mongodb"}
+    assert set(COMPOSE["services"]) == {*SERVICES, "auditor", "kafka-1", "kafka-2", "kafka-3", "mongodb"}
 
 
 @pytest.mark.parametrize("name", COMPOSE["services"])
@@ -52,6 +52,13 @@ def test_variables_are_settings_of_that_service(service: str) -> None:
 def test_required_settings_are_given(service: str) -> None:
     required = {variable_of(SETTINGS[service], n) for n, f in SETTINGS[service].model_fields.items() if f.is_required()}
     assert required <= set(COMPOSE["services"][service]["environment"])
+
+
+def test_the_auditor_has_what_notify_has_but_its_port_and_its_channels() -> None:
+    notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
+    own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS"}
+    assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
+    assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,13 +1,17 @@
 """The mailbox: keeps the last mails, shows them safely in both languages, gives them as JSON."""
 
+import base64
 from datetime import UTC, datetime
 from email.message import EmailMessage
 
+from standardwebhooks import Webhook
 from starlette.testclient import TestClient
 
+from deploy.local.hook_sink import HookSink
 from deploy.local.mailbox import Mailbox, create_app, page
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+KEY = base64.b64encode(b"k" * 32).decode()
 
 
 def mail(subject: str, text: str = "본문") -> bytes:
@@ -25,7 +29,7 @@ def filled(count: int, kept: int = 100) -> Mailbox:
 
 
 def opened(box: Mailbox, host: str = "127.0.0.1:8026") -> TestClient:
-    return TestClient(create_app(box), base_url=f"http://{host}")
+    return TestClient(create_app(box, HookSink(KEY)), base_url=f"http://{host}")
 
 
 def test_it_keeps_the_last_ones_and_counts_all() -> None:
@@ -82,3 +86,26 @@ def test_only_this_machines_own_names_are_answered() -> None:
 def test_garbage_is_kept_without_harm() -> None:
     message = Mailbox().add("", [], b"\xff\x00 no mail at all", NOW)
     assert (message.subject, message.number) == ("", 1)
+
+
+def hook(client: TestClient, body: bytes, key: str = KEY, at: datetime | None = None) -> int:
+    signed = Webhook(f"whsec_{key}").sign("msg-1", at or datetime.now(UTC), body.decode())
+    stamp = str(int((at or datetime.now(UTC)).timestamp()))
+    headers = {"webhook-id": "msg-1", "webhook-timestamp": stamp, "webhook-signature": signed}
+    return int(client.post("/hooks/duty", content=body, headers=headers).status_code)
+
+
+def test_webhooks_are_taken_if_their_signature_fits_and_shown_either_way() -> None:
+    client = opened(Mailbox())
+    other = base64.b64encode(b"o" * 32).decode()
+    assert hook(client, b'{"data": {"alias": "<b>"}, "padding": "xxx"}') == 200
+    assert hook(client, b'{"data": {}}', other) == 401
+    assert hook(client, b'{"data": {}}', at=NOW) == 401, "an old message is a replay"
+    assert hook(client, b"no json") == 400
+    listed = client.get("/hooks.json?after=0").json()
+    assert next((h["verified"], h["data"]) for h in listed["hooks"]) == (True, {"data": {"alias": "<b>"}})
+    assert [h["verified"] for h in listed["hooks"]] == [True, False, False]
+    shown = client.get("/hooks?lang=en").text
+    assert "signature verified" in shown
+    assert "<b>" not in shown
+    assert client.get("/hooks.json?after=x").status_code == 400

@@ -84,7 +84,13 @@ def test_given_engines_and_mail_server_mean_that_no_local_ones_listen(monkeypatc
     monkeypatch.setenv("MONGODB_URI", "mongodb://db")
     monkeypatch.setenv("NOTIFY_SMTP_HOST", "smtp.example")
     settings = LocalSettings()
-    assert set(settings.listening()) == {"INTAKE_PORT", "ROUTING_PORT", "NOTIFY_PORT", "ANALYTICS_PORT"}
+    assert set(settings.listening()) == {
+        "INTAKE_PORT",
+        "ROUTING_PORT",
+        "NOTIFY_PORT",
+        "ANALYTICS_PORT",
+        "NOTIFY_AUDITOR_PORT",
+    }
     assert env_of("notify", settings)["NOTIFY_SMTP_HOST"] == "smtp.example"
     assert "NOTIFY_MAIL_VIEW_URL" not in env_of("notify", settings)
 
@@ -99,5 +105,5 @@ def test_routing_runs_as_often_as_wanted_each_on_a_port_of_its_own() -> None:
 
 def test_several_stacks_have_several_ports() -> None:
     one, other = LocalSettings.on_free_ports(Path("a")), LocalSettings.on_free_ports(Path("b"))
-    assert len(set(one.listening().values())) == len(one.listening()) == 8
+    assert len(set(one.listening().values())) == len(one.listening()) == 9
     assert one.var != other.var

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from services.notify import decisions, policy
 from services.notify.decisions import Answer, Refusal, Who
-from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, TransferReason
+from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, RunCause, TransferReason
 from services.notify.policy import Rules
 from services.notify.projection import added, fold, sort_key
 from shared.events.cases import CaseEvent
@@ -22,8 +22,7 @@ from tests.unit.notify.small_router import CENTRES, SmallRouter
 
 RULES = Rules()
 OFFER = partial(decisions.offer, agreed=True)
-MOMENT = timedelta(milliseconds=1)
-ORGS = st.sampled_from((*CENTRES, "daegu"))
+MOMENT, ORGS = timedelta(milliseconds=1), st.sampled_from((*CENTRES, "daegu"))
 ACTORS = st.sampled_from(("owner", "owner", "owner", *CENTRES, "daegu"))
 """Mostly whoever has the case, or the offer; now and then anybody."""
 BACK = st.sampled_from((0, 0, 0, 1))
@@ -58,7 +57,7 @@ class Interleavings(RuleBasedStateMachine):
         if answer.case is case:
             return
         assert answer.case.rev == case.rev + 1
-        if answer.event is None:
+        if not isinstance(answer.event, CaseEvent):
             assert answer.case.case_version == case.case_version
         else:
             assert org == case.center_id or answer.event.TYPE.startswith("case.transfer_")
@@ -152,7 +151,7 @@ class Interleavings(RuleBasedStateMachine):
         case = self.known
         over = decisions.expire(case, self.now)
         if over is not None:
-            assert over.event is not None
+            assert isinstance(over.event, CaseEvent)
             self.publish(over.event, case)
             self.case = over.case
 
@@ -261,7 +260,10 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def nobody_who_waits_is_without_a_ladder(self) -> None:
         case = self.known
-        assert case.needs_attention == (case.ladder is not None)
+        climbs = case.ladder is not None and case.ladder.cause is not RunCause.CONTACT
+        assert case.needs_attention == climbs
+        owes = case.state is CaseState.ACKNOWLEDGED and not policy.contacted(case) and not case.unread
+        assert owes == (case.ladder is not None and not climbs)
         assert case.needs_attention or not self.unread, "something that was left is read by nobody"
         assert case.wake_at == policy.next_due(case)
         assert case.sort_key == sort_key(case)

@@ -1,5 +1,6 @@
 """The ladder: who is told when, by urgency; quiet hours; failures; nobody on duty."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -37,34 +38,62 @@ def send(case: Case, now: datetime, *, ok: bool = True, center: Center = STAFFED
 
 
 @pytest.mark.parametrize("urgency", list(Urgency))
-def test_the_duty_staff_are_told_at_once_then_lead_and_central_then_again_for_ever(urgency: Urgency) -> None:
+def test_the_ladder_climbs_as_the_table_says_and_its_last_step_repeats_for_ever(urgency: Urgency) -> None:
     case = case_of(urgency)
-    made = policy.plan(case, STAFFED, NOW)
-    assert made is not None
-    assert (made.step, made.targets) == (1, (Target.DUTY,))
     now, seen = NOW, []
-    for _ in range(5):
+    for _ in range(6):
+        made = policy.plan(case, STAFFED, now)
+        assert made is not None
         case = send(case, now)
         assert case.ladder is not None
         assert policy.plan(case, STAFFED, case.ladder.due_at - timedelta(milliseconds=1)) is None
-        seen.append((case.ladder.step, case.ladder.round, case.ladder.due_at - now))
+        seen.append((made.step, made.round, made.targets, made.escalated, case.ladder.due_at - now))
         now = case.ladder.due_at
-    times = LADDER[urgency]
-    repeat = timedelta(minutes=times.repeat)
-    assert seen == [(1, 1, timedelta(minutes=times.escalate)), *[(2, n, repeat) for n in (1, 2, 3, 4)]]
+    one, two, three, last = LADDER[urgency]
+    both = (Target.LEAD, Target.CENTRAL)
+    assert seen == [
+        (1, 1, (Target.DUTY,), False, one.wait),
+        (2, 1, (Target.COLLEAGUES,), True, two.wait),
+        (3, 1, (Target.LEAD,), True, three.wait),
+        (4, 1, both, True, last.wait),
+        (4, 2, both, False, last.wait),
+        (4, 3, both, False, last.wait),
+    ]
 
 
-def test_more_urgent_means_sooner() -> None:
-    times = [LADDER[u] for u in (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)]
-    assert sorted(t.escalate for t in times) == [t.escalate for t in times]
-    assert sorted(t.repeat for t in times) == [t.repeat for t in times]
+def test_more_urgent_means_sooner_at_every_step() -> None:
+    tables = [LADDER[u] for u in (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)]
+    for steps in zip(*tables, strict=True):
+        waits = [step.wait for step in steps]
+        assert waits == sorted(waits)
+        assert len(set(waits)) == len(waits)
+    assert [steps[-1].times for steps in tables] == [None] * 3
+    assert all(timedelta(0) < step.wait for steps in tables for step in steps)
+
+
+def test_the_lead_of_a_critical_case_hears_within_five_minutes_and_central_within_ten() -> None:
+    waits = [step.wait for step in LADDER[Urgency.CRITICAL]]
+    assert sum(waits[:2], timedelta(0)) <= timedelta(minutes=5)
+    assert sum(waits[:3], timedelta(0)) <= timedelta(minutes=10)
+
+
+def test_a_step_with_several_times_is_told_that_often_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, *others = LADDER[Urgency.HIGH]
+    monkeypatch.setitem(LADDER, Urgency.HIGH, (replace(first, times=3), *others))
+    case, now, seen = case_of("high"), NOW, []
+    for _ in range(4):
+        case = send(case, now)
+        assert case.ladder is not None
+        seen.append((case.ladder.step, case.ladder.round))
+        now = case.ladder.due_at
+    assert seen == [(1, 1), (1, 2), (1, 3), (2, 1)]
 
 
 @pytest.mark.parametrize("center", [EMPTY, STAFFED.model_copy(update={"state": CenterState.CLOSED})])
 def test_nobody_on_duty_goes_on_to_the_next_step_at_once(center: Center) -> None:
     made = policy.plan(case_of(), center, NOW)
     assert made is not None
-    assert (made.step, made.nobody, made.escalated) == (2, True, True)
+    assert (made.step, made.nobody, made.escalated) == (3, True, True)
     assert made.targets == (Target.LEAD, Target.CENTRAL)
 
 
@@ -78,7 +107,7 @@ def test_central_is_on_copy_where_the_decision_says_so() -> None:
 def test_failures_back_off_but_never_hold_up_the_next_step() -> None:
     case, now, gaps = case_of("high"), NOW, []
     step_at: datetime | None = None
-    for _ in range(40):
+    for _ in range(60):
         case = send(case, now, ok=False)
         assert case.ladder is not None
         gap = case.ladder.due_at - now
@@ -89,7 +118,7 @@ def test_failures_back_off_but_never_hold_up_the_next_step() -> None:
         now = case.ladder.due_at
     assert gaps[0] < timedelta(seconds=7)
     assert max(gaps) <= timedelta(seconds=policy.RETRY_MAX_S * (1 + policy.JITTER))
-    assert step_at == NOW + timedelta(minutes=LADDER[Urgency.HIGH].escalate)
+    assert step_at == NOW + LADDER[Urgency.HIGH][0].wait
     made = policy.plan(case, STAFFED, now)
     assert made is not None
     assert Target.DUTY in made.targets, "whom the first step never reached is still tried"
@@ -180,3 +209,12 @@ def test_a_held_case_says_so_and_goes_out_when_the_hours_end() -> None:
     assert case.ladder.held
     assert policy.plan(case, STAFFED, evening + timedelta(hours=1)) is None
     assert policy.plan(case, STAFFED, datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) is not None
+
+
+def test_a_step_that_begins_much_too_late_says_so() -> None:
+    case = case_of()
+    on_time = policy.plan(case, STAFFED, NOW + policy.OVERDUE_AFTER)
+    late = policy.plan(case, STAFFED, NOW + policy.OVERDUE_AFTER + timedelta(seconds=1))
+    assert on_time is not None
+    assert late is not None
+    assert (on_time.overdue, late.overdue) == (False, True)

@@ -1,7 +1,7 @@
 """Cases as a fold of routing's records: order, duplicates, holes, owners, what is unread."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from services.notify.model import Case, CaseState, EntryKind
 from services.notify.policy import Result, Rules
 from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
 from shared.errors import FatalError
+from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
 from tests.unit.notify.samples import NOW, TRACE, event, stream
 from tests.unit.notify.test_policy import STAFFED
@@ -25,6 +26,10 @@ def folded(events: list[RoutingEvent], case: Case | None = None) -> Case:
         case = fold(case, one, TRACE, RULES, NOW) or case
     assert case is not None
     return case
+
+
+def second_deadline(case: Case) -> datetime:
+    return NOW + policy.CONTACT_WITHIN[case.urgency]
 
 
 def taken(case: Case, by: str = "kim") -> Case:
@@ -64,7 +69,7 @@ def test_a_new_owner_starts_a_new_ladder_and_must_acknowledge_again() -> None:
     assert (moved.center_id, moved.ownership, moved.state) == ("busan", 2, CaseState.WAITING)
     assert moved.acknowledged_by is None
     assert moved.ladder is not None
-    assert moved.ladder.run == moved.runs == 2
+    assert moved.ladder.run == moved.runs == 3
     assert moved.wake_at == NOW
     assert acknowledge(moved, Who("kim", "gwangju"), None, NOW) is Refusal.OWNER_CHANGED
 
@@ -85,13 +90,13 @@ def test_an_acknowledgement_that_crossed_a_move_is_void_and_says_so() -> None:
 
 def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() -> None:
     case = taken(folded(stream()[:1]))
-    assert case.ladder is None
     after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
     assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
     read = acknowledge(after, Who("lee", after.center_id), None, NOW)
     assert isinstance(read, Answer)
-    assert read.event is None
-    assert (read.case.unread, read.case.wake_at, read.case.acknowledged_by) == (False, None, "kim")
+    assert read.event is not None
+    assert read.event.TYPE == "alert.settled.v1"
+    assert (read.case.unread, read.case.wake_at, read.case.acknowledged_by) == (False, second_deadline(case), "kim")
 
 
 def test_something_new_before_it_does_not_put_off_the_next_step_but_more_urgent_starts_again() -> None:
@@ -162,7 +167,7 @@ def test_a_sending_that_met_an_acknowledgement_is_told_and_starts_nothing() -> N
     after, events = record(taken(case), made, results, RULES, NOW)
     assert events
     assert after.state is CaseState.ACKNOWLEDGED
-    assert after.wake_at is None
+    assert after.wake_at == second_deadline(case)
 
 
 def test_alert_versions_grow_by_one_without_gaps() -> None:
@@ -191,7 +196,7 @@ def test_acknowledging() -> None:
     case = folded(stream()[:1])
     answer = acknowledge(case, Who("kim", "gwangju"), None, NOW)
     assert isinstance(answer, Answer)
-    assert answer.event is not None
+    assert isinstance(answer.event, CaseAcknowledged)
     assert (answer.event.case_version, answer.event.ownership, answer.event.by) == (1, 1, "kim")
     again = acknowledge(answer.case, Who("kim", "gwangju"), None, NOW)
     assert isinstance(again, Answer)

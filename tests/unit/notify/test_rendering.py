@@ -2,29 +2,38 @@
 
 import email
 import email.policy
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.rendering import MAIL_BYTES, alias, case_mail, dead_mail, padded
+from services.notify.ladder.rendering import Alert, Ask, alert_mail
+from services.notify.rendering import MAIL_BYTES, alias, dead_mail, padded
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.samples import NOW, report_id
+
+ROOT = "http://127.0.0.1:8003"
 
 
 def mail(**changes: object) -> bytes:
     values: dict[str, object] = {
         "alert_id": report_id(9),
         "to": "busan@duty.ieum.example",
-        "sender": "alert@ieum.example",
         "name": alias(report_id(1)),
         "urgency": Urgency.CRITICAL,
         "received_at": NOW - timedelta(minutes=3),
-        "link": f"http://127.0.0.1:8003/cases/{report_id(1)}",
-        "now": NOW,
     } | changes
-    return case_mail(**values).content  # type: ignore[arg-type]  # a mapping of keyword arguments
+    alert = Alert(
+        alert_id=str(values["alert_id"]),
+        ask=Ask.ANSWER,
+        alias=str(values["name"]),
+        urgency=Urgency(str(values["urgency"])),
+        received_at=cast("datetime", values["received_at"]),
+        path=f"/cases/{report_id(1)}",
+    )
+    return alert_mail(alert.alert_id, [alert], str(values["to"]), "alert@ieum.example", ROOT, NOW).content
 
 
 @given(

@@ -38,6 +38,7 @@ centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
 decisions.read         - o o -   - a a a -   - a -
 dead.read              - o o o   - a a - a   - - a
+drills.run             - - o o   - - a - a   - - a
 tables.read            - - a -   - - a a -   a a -
 operations.read        - - o o   - - a a a   - a a
 audit.read             - - - -   - - - a -   - a -

@@ -17,7 +17,7 @@ STAFF = TestIdentity(ManualClock(NOW))
             "jeju",
             "lead",
             "http://notify.test/",
-            {"Cases", "Report form", "Decisions", "Statistics", "Erasure", "Account releases"},
+            {"Cases", "Report form", "Decisions", "Statistics", "Erasure", "Account releases", "Drills"},
         ),
         ("jeju", "operator", "http://intake.test/calls", {"Report form", "Calls"}),
         ("ministry", "analyst", "http://analytics.test/", {"Report form", "Statistics"}),
@@ -25,9 +25,14 @@ STAFF = TestIdentity(ManualClock(NOW))
             "central",
             "administrator",
             "http://notify.test/accounts",
-            {"Report form", "Accounts", "Account releases", "Front ends"},
+            {"Report form", "Accounts", "Account releases", "Drills", "Front ends"},
         ),
-        ("jeju", "administrator", "http://notify.test/accounts", {"Report form", "Accounts", "Account releases"}),
+        (
+            "jeju",
+            "administrator",
+            "http://notify.test/accounts",
+            {"Report form", "Accounts", "Account releases", "Drills"},
+        ),
     ],
 )
 def test_everybody_begins_where_they_work_and_sees_what_they_may(

@@ -2,19 +2,16 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import aiosmtplib
 
+from services.notify.channels.reasons import TOO_LATE
 from services.notify.rendering import Mail
 from services.notify.settings import NotifySettings
 from shared.clock import Clock
 
-TOO_LATE: Final = "too_late"
-SPARED: Final = "spared"
-NOT_SENT: Final = frozenset({TOO_LATE, SPARED})
-"""Reasons of mails nobody tried to send: there is nothing to record about them."""
 _IDLE_S: Final = 20.0
 """A connection unused for longer may have been closed by the other side; a new one is safer than a lost alert."""
 
@@ -31,32 +28,20 @@ class MailChannel:
         for connection in self._all:
             self._free.put_nowait(connection)
 
-    async def send(
-        self, mails: Sequence[Mail], deadline: float, wanted: Callable[[int], Awaitable[bool]] | None = None
-    ) -> list[str | None]:
-        """Send all; per mail None, or a short reason why the server did not take it.
+    async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
+        """Send all, several at a time; per mail None, or a short reason why the server did not take it.
 
-        ``deadline`` is on the clock's monotonic scale: a mail not begun by then is not sent (reason ``too_late``), so
-        that a lease never ends while its mail is on the way. ``wanted`` is asked right before each (reason ``spared``).
+        ``deadline`` is on the clock's monotonic scale: a mail not begun by then is not sent (reason ``too_late``).
         """
-        results: list[str | None] = ["not_tried"] * len(mails)
-        work = iter(range(len(mails)))
+        return list(await asyncio.gather(*(self.send_one(mail, deadline) for mail in mails)))
 
-        async def worker() -> None:
-            connection = await self._free.get()
-            try:
-                for index in work:
-                    if wanted is not None and not await wanted(index):
-                        results[index] = SPARED
-                        continue
-                    results[index] = await self._one(connection, mails[index], deadline)
-            finally:
-                self._free.put_nowait(connection)
-
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(self._all), len(mails))):
-                group.create_task(worker())
-        return results
+    async def send_one(self, mail: Mail, deadline: float) -> str | None:
+        """Send one, as soon as a connection is free."""
+        connection = await self._free.get()
+        try:
+            return await self._one(connection, mail, deadline)
+        finally:
+            self._free.put_nowait(connection)
 
     async def _one(self, connection: "_Connection", mail: Mail, deadline: float) -> str | None:
         if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:

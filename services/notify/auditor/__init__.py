@@ -1,0 +1,5 @@
+"""Watches the ladder from outside: recomputes from the topics what should have happened, and alarms where it did not.
+
+Written apart from it: nothing here imports the ladder's rules, state or sending. The same rule stands here a second
+time, in its own words; a test holds the two tables together.
+"""

@@ -1,0 +1,109 @@
+"""Wires the auditor: a process of its own, with its own reader of the topics and its own way to the mail server."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+
+import aiosmtplib
+from fastapi import FastAPI
+
+from services.notify.auditor.policy import Quiet
+from services.notify.auditor.projection import Wrong
+from services.notify.auditor.rendering import alarm_mail
+from services.notify.auditor.watch import Auditor
+from services.notify.settings import NotifySettings
+from services.notify.store.findings import FindingStore
+from shared import log, mongo
+from shared.clock import Clock, SystemClock
+from shared.follow import Follower
+from shared.health import Health
+from shared.settings import BusSettings, StoreSettings, load
+from shared.topics import ALERTS, CASES, ROUTINGS
+from shared.web.app import create_app
+from shared.web.serve import serve
+from shared.web.translations import gettext_noop
+
+_LOG = log.get(__name__)
+SERVICE = "notify"
+
+
+class AuditorProcess:
+    """The auditor's parts; nothing runs or connects until ``work``."""
+
+    def __init__(
+        self,
+        settings: NotifySettings,
+        bus: BusSettings,
+        store: StoreSettings,
+        clock: Clock,
+        health: Health | None = None,
+    ) -> None:
+        """It has notify's settings, the port among them: it runs as a process of its own."""
+        self._settings = settings
+        self._clock = clock
+        findings = FindingStore(mongo.connect(store, SERVICE))
+        quiet = Quiet.read(settings.quiet_hours)
+        # How long the broker is silent is a matter of the machine's clock, whatever clock the judging goes by.
+        self.follower = Follower(bus, (ROUTINGS, CASES, ALERTS), self._note, from_start=True, clock=SystemClock())
+        self.auditor = Auditor(findings, self._mail, self.follower.check, quiet, clock)
+        self.health = health or Health()
+        self.health.ready["auditor"] = lambda: self.auditor.failing
+
+    def _note(self, received: object) -> None:
+        self.auditor.note(received)  # type: ignore[arg-type]  # what a follower applies
+
+    async def work(self) -> None:
+        """Until cancelled. It looks from the start: while the topics are not read to their end, it says so."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.follower.start(), name="follower")
+                tasks.create_task(self.auditor.run(), name="auditor")
+        finally:
+            await self.follower.stop()
+
+    async def _mail(self, found: Sequence[Wrong]) -> bool:
+        settings = self._settings
+        root = settings.public_urls["notify"].rstrip("/")
+        mail = alarm_mail(found, settings.central_address, settings.mail_from, root, self._clock.now())
+        secure = settings.smtp_security
+        try:
+            async with asyncio.timeout(settings.smtp_timeout_s):
+                await aiosmtplib.send(
+                    mail.content,
+                    sender=settings.mail_from,
+                    recipients=[mail.to],
+                    hostname=settings.smtp_host,
+                    port=settings.smtp_port,
+                    use_tls=secure == "tls",
+                    start_tls=secure == "starttls",
+                    tls_context=ssl.create_default_context() if secure != "none" else None,
+                    username=settings.smtp_username,
+                    password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+                )
+        except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
+            _LOG.error("auditor.mail_failed", reason=type(error).__name__)
+            return False
+        return True
+
+
+def application(settings: NotifySettings, health: Health) -> FastAPI:
+    """Health and metrics, nothing else."""
+    return create_app(
+        service=SERVICE,
+        title=gettext_noop("Ieum's auditor of alerts"),
+        description=gettext_noop("Recomputes what should have been alerted, and alarms where it was not."),
+        settings=settings,
+        health=health,
+    )
+
+
+async def run() -> None:
+    """The process."""
+    settings, bus_settings, store_settings = load(NotifySettings), load(BusSettings), load(StoreSettings)
+    log.configure("notify-auditor", settings.log_level)
+    process = AuditorProcess(settings, bus_settings, store_settings, SystemClock())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(process.work(), name="work")
+        tasks.create_task(
+            serve(application(settings, process.health), settings.host, settings.port), name="http-server"
+        )

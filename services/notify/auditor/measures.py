@@ -1,0 +1,25 @@
+"""What the auditor measures. No label names a centre, a person or a report."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+from shared.metrics import REGISTRY
+
+OVERDUE: Final = Gauge(
+    "notify_auditor_overdue",
+    "Reports somebody should have been told of, by what is wrong.",
+    ["fault"],
+    registry=REGISTRY,
+)
+OLDEST: Final = Gauge(
+    "notify_auditor_oldest_overdue_seconds", "How long the longest of them is overdue.", registry=REGISTRY
+)
+WATCHED: Final = Gauge("notify_auditor_watched", "Reports to which something is owed.", registry=REGISTRY)
+LAST_LOOK: Final = Gauge(
+    "notify_auditor_last_look_timestamp_seconds",
+    "When the auditor last looked at everything: the dead-man signal.",
+    registry=REGISTRY,
+)
+FOUND: Final = Counter("notify_auditor_findings", "Reports newly found overdue.", registry=REGISTRY)
+MAILS: Final = Counter("notify_auditor_mails", "Mails to central by outcome.", ["outcome"], registry=REGISTRY)

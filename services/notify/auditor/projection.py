@@ -1,0 +1,233 @@
+"""One report as the topics tell it, and what is owed now. Pure.
+
+The three topics are read side by side, so an acknowledgement may come before the record it answers. Nothing is
+concluded while events come in: what came is kept, and read in the order of ownerships and times when somebody asks.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.notify.auditor.policy import (
+    RANK,
+    Due,
+    Fault,
+    Owed,
+    Promise,
+    Quiet,
+    Told,
+    contact_due,
+    next_due,
+    reading_leaves,
+)
+from shared.events.alerts import AlertEvent, AlertFailed, AlertSent, AlertSettled
+from shared.events.base import ReportEvent
+from shared.events.cases import CaseAcknowledged, CaseContacted, CaseEvent
+from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import AlertTrouble, EndReason, SettledReason, UpdateKind, Urgency
+
+RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
+_ANEW: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+_SKEW: Final = timedelta(seconds=1)
+"""Clocks of two machines may differ so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Something that should have happened and did not."""
+
+    report_id: str
+    center_id: str
+    urgency: Urgency
+    owed: Owed
+    fault: Fault
+    step: int
+    due: datetime
+
+
+@dataclass(slots=True)
+class Watched:
+    """What came about one report."""
+
+    report_id: str
+    version: int = 0
+    alert_version: int = 0
+    case_version: int = 0
+    center_id: str = ""
+    routings: list[RoutingEvent] = field(default_factory=list)
+    acts: list[CaseAcknowledged | CaseContacted | AlertSettled] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    no_channel: list[Told] = field(default_factory=list)
+    changed: bool = True
+    promise: Promise | None = None
+    due: Due | None = None
+
+
+def note(seen: Watched, event: ReportEvent) -> None:
+    """Keep an event; the first record of each version is the truth, later ones are ignored."""
+    if isinstance(event, ReportRouted | ReportRerouted | ReportUpdated | ReportEnded):
+        if event.version <= seen.version:
+            return
+        seen.version = event.version
+        seen.routings.append(event)
+    elif isinstance(event, CaseEvent):
+        if event.case_version <= seen.case_version:
+            return
+        seen.case_version = event.case_version
+        if isinstance(event, CaseAcknowledged | CaseContacted):
+            seen.acts.append(event)
+    elif isinstance(event, AlertEvent):
+        if event.alert_version <= seen.alert_version:
+            return
+        seen.alert_version = event.alert_version
+        _note_alert(seen, event)
+    seen.changed = True
+
+
+def _note_alert(seen: Watched, event: AlertEvent) -> None:
+    if isinstance(event, AlertSettled):
+        seen.acts.append(event)
+    elif isinstance(event, AlertSent):
+        seen.told.append(Told(event.step, event.at, event.ownership))
+    elif isinstance(event, AlertFailed) and event.reason == AlertTrouble.NO_CHANNEL:
+        seen.no_channel.append(Told(event.step, event.at, event.ownership))
+
+
+def conclude(seen: Watched, quiet: Quiet | None) -> None:
+    """What is owed now and what must happen next; what can matter no more is let go."""
+    if not seen.changed:
+        return
+    seen.changed = False
+    seen.promise = _promise(seen)
+    if seen.promise is None:
+        seen.due = None
+        _let_go(seen)
+        return
+    begins, owner = seen.promise.since - _SKEW, seen.routings[-1].ownership
+    seen.told = [one for one in seen.told if one.at >= begins and one.ownership >= owner]
+    seen.no_channel = [one for one in seen.no_channel if one.at >= begins and one.ownership >= owner]
+    seen.due = next_due(seen.promise, seen.told, quiet)
+    if len(seen.told) > _MANY:
+        seen.told = [*{one.step: one for one in reversed(seen.told)}.values(), seen.told[-1]]
+
+
+def _let_go(seen: Watched) -> None:
+    """Nothing is owed. Of a report that ended, how it ended is enough: whatever comes later says the rest itself."""
+    if seen.routings and isinstance(seen.routings[-1], ReportEnded):
+        seen.routings = seen.routings[-1:]
+        seen.acts.clear()
+        seen.told.clear()
+        seen.no_channel.clear()
+
+
+_MANY: Final = 40
+"""The last step repeats for ever; of each step its first telling is needed, and of all the last."""
+
+
+def wrong(seen: Watched, now: datetime) -> Wrong | None:
+    """What is wrong with a report now. ``conclude`` comes first. A report of which no owner is known owes nothing."""
+    if seen.promise is None or seen.due is None:
+        return None
+    late = now > seen.due.at
+    nowhere = bool(seen.no_channel) and not (seen.told and seen.told[-1].at >= seen.no_channel[-1].at)
+    if not late and not nowhere:
+        return None
+    fault = Fault.LATE if late else Fault.NO_CHANNEL
+    step = seen.due.step if late else seen.no_channel[-1].step
+    return Wrong(seen.report_id, seen.center_id, seen.promise.urgency, seen.promise.owed, fault, step, seen.due.at)
+
+
+@dataclass(slots=True)
+class _Life:
+    """Where a report stands while its events are read in order."""
+
+    ownership: int = 0
+    urgency: Urgency = Urgency.NORMAL
+    waiting: bool = False
+    ended: EndReason | None = None
+    acknowledged: datetime | None = None
+    contacted: bool = False
+    unread: bool = False
+    owed: Owed | None = None
+    since: datetime | None = None
+
+    def owe(self, owed: Owed | None, since: datetime | None = None) -> None:
+        self.owed, self.since = owed, since
+
+
+def _promise(seen: Watched) -> Promise | None:
+    events = sorted([*seen.routings, *seen.acts], key=_order)
+    life = _Life()
+    for event in events:
+        if isinstance(event, CaseAcknowledged | CaseContacted | AlertSettled):
+            _act(life, event)
+        else:
+            _routing(life, event, seen)
+    if life.owed is None or life.since is None:
+        return None
+    return Promise(life.owed, life.since, life.urgency)
+
+
+def _order(event: RoutingEvent | CaseAcknowledged | CaseContacted | AlertSettled) -> tuple[int, datetime]:
+    at = event.at if isinstance(event, CaseAcknowledged | CaseContacted | AlertSettled) else event.decided_at
+    return event.ownership, at
+
+
+def _routing(life: _Life, event: RoutingEvent, seen: Watched) -> None:
+    life.ownership = event.ownership
+    if isinstance(event, ReportEnded):
+        seen.center_id = event.center_id
+        life.ended = event.reason
+        if event.reason is EndReason.WITHDRAWN or not life.unread:
+            life.unread = False
+            life.owe(None)
+        return
+    before, life.urgency = life.urgency, event.facts.urgency
+    if isinstance(event, ReportUpdated):
+        seen.center_id = event.center_id
+        _updated(life, event, worse=RANK[life.urgency] < RANK[before])
+        return
+    seen.center_id = event.decision.center_id
+    if life.ended is None:
+        _anew(life, event.decided_at)
+
+
+def _anew(life: _Life, at: datetime) -> None:
+    life.waiting, life.acknowledged, life.contacted, life.unread = True, None, False, False
+    life.owe(Owed.ANSWER, at)
+
+
+def _updated(life: _Life, event: ReportUpdated, *, worse: bool) -> None:
+    if event.kind is UpdateKind.TRANSFER_VOID:
+        return
+    if event.kind in _ANEW:
+        life.ended = None
+        _anew(life, event.decided_at)
+        return
+    if life.ended is EndReason.WITHDRAWN:
+        return
+    climbing = life.owed in (Owed.ANSWER, Owed.MESSAGE)
+    life.unread = True
+    if not climbing or worse:
+        life.owe(Owed.ANSWER if life.waiting else Owed.MESSAGE, event.decided_at)
+
+
+def _act(life: _Life, event: CaseAcknowledged | CaseContacted | AlertSettled) -> None:
+    if event.ownership != life.ownership:
+        return
+    if isinstance(event, CaseAcknowledged):
+        life.waiting, life.unread, life.acknowledged, life.contacted = False, False, event.at, False
+        life.owe(Owed.CONTACT, contact_due(event.at, life.urgency))
+    elif isinstance(event, CaseContacted):
+        life.contacted = True
+        if life.owed is Owed.CONTACT:
+            life.owe(None)
+    elif event.reason is SettledReason.READ:
+        life.unread = False
+        if life.ended is not None or life.contacted or life.acknowledged is None:
+            life.owe(None)
+            return
+        first = contact_due(life.acknowledged, life.urgency)
+        life.owe(Owed.CONTACT, max(first, event.at + reading_leaves(life.urgency)))
+    elif life.owed is Owed.CONTACT:
+        life.owe(Owed.CONTACT, contact_due(event.at, life.urgency))

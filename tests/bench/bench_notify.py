@@ -1,0 +1,151 @@
+"""Due steps told per second with many timers waiting: ``python -m tests.bench.bench_notify``.
+
+100,000 cases wait for a step that is hours away; 5,000 of the 16 centres are due now. The alerter claims, mails (a real
+SMTP sink in a process of its own), records and offers to the outbox, as in production, until nothing is due. Beside it
+a bare loop reads and writes the same number of documents in the same pages, so that the number is worth something on
+another machine. A console's numbers are measured elsewhere.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pydantic import SecretStr
+from pymongo import UpdateOne
+
+from deploy.local import ports
+from deploy.local.engines import Engines
+from deploy.local.keys import HOOK_KEY, new_key
+from services.notify import policy
+from services.notify.main import build
+from services.notify.model import Case
+from services.notify.policy import Rules
+from services.notify.projection import fold
+from services.notify.settings import NotifySettings
+from services.notify.store.cases import CaseStore, Change
+from shared.centers import CENTER_IDS
+from shared.clock import SystemClock
+from shared.settings import BusSettings, StoreSettings
+from tests.unit.notify.samples import TRACE, event
+
+WAITING: Final = 100_000
+DUE: Final = 5_000
+PAGE: Final = 200
+BATCH: Final = 500
+GOAL: Final = 0.15
+"""Steps told per document the bare loop reads and writes: a step is claimed, read, looked at again, and written."""
+
+
+def case_of(number: int, now: datetime, *, due: bool) -> Case:
+    """A case that waits: for its first step, or for the one after it."""
+    routed = event("report.routed", number, urgency="high", center=CENTER_IDS[number % len(CENTER_IDS)])
+    case = fold(None, routed, TRACE, Rules(), now)
+    if case is None or case.ladder is None:
+        raise RuntimeError("a routed case has a ladder")
+    named = case.model_copy(update={"alias": f"bench-{number}"})
+    if due:
+        return named
+    later = case.ladder.model_copy(update={"due_at": now + timedelta(hours=6 + number % 20)})
+    return policy.rescheduled(named.model_copy(update={"ladder": later}))
+
+
+async def fill(store: CaseStore, numbers: range, now: datetime, *, due: bool) -> None:
+    """Write cases."""
+    for start in range(numbers.start, numbers.stop, BATCH):
+        some = range(start, min(start + BATCH, numbers.stop))
+        await store.save([Change(case_of(number, now, due=due), 0) for number in some], now)
+
+
+async def raw(store: CaseStore, count: int) -> float:
+    """Documents a second that are read by id and written back, in pages, with the same durability."""
+    ids = [d["_id"] for d in await store.collection.find({}, {"_id": 1}).limit(count).to_list(None)]
+    began = time.monotonic()
+    for start in range(0, len(ids), PAGE):
+        page = ids[start : start + PAGE]
+        for part in range(0, len(page), 100):
+            await store.collection.find({"_id": {"$in": page[part : part + 100]}}).to_list(None)
+        writes = [UpdateOne({"_id": i}, {"$set": {"touched": start}}) for i in page]
+        await store.collection.bulk_write(writes, ordered=False)
+    return len(ids) / (time.monotonic() - began)
+
+
+async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, rounds: int) -> dict[str, Any]:
+    """Fill once, then tell in rounds."""
+    key = SecretStr(new_key())
+    settings = NotifySettings(
+        smtp_port=smtp_port, master_key=key, account_key=key, IEUM_AUDIT_KEY=key, claim_size=PAGE, poll_s=0.05
+    )
+    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix="bench-notify.", topic_partitions=3)
+    notify = build(settings, bus, StoreSettings(uri=SecretStr(engines.mongodb)), SystemClock())
+    await notify.cases.prepare()
+    now = datetime.now(UTC)
+    await fill(notify.cases, range(waiting), now, due=False)
+    told, bare = [], []
+    for number in range(rounds):
+        first = waiting + number * due
+        await fill(notify.cases, range(first, first + due), datetime.now(UTC), due=True)
+        bare.append(await raw(notify.cases, due))
+        began = time.monotonic()
+        await _until_told(notify, due)
+        told.append(due / (time.monotonic() - began))
+    await notify.delivery.close()
+    return {
+        "bench": "notify",
+        "waiting": waiting,
+        "due_steps_per_s": round(statistics.median(told)),
+        "bare_documents_per_s": round(statistics.median(bare)),
+        "ratio": round(statistics.median(a / b for a, b in zip(told, bare, strict=True)), 2),
+        "goal": GOAL,
+        "goal_is": "at least",
+        "rounds": {"told": [round(rate) for rate in told], "bare": [round(rate) for rate in bare]},
+    }
+
+
+async def _until_told(notify: Any, due: int) -> None:  # notify's own type names all its parts
+    """As in the service: two alerters, one mails while the other writes down."""
+    first = await notify.cases.collection.count_documents({"alert_version": {"$gte": 1}})
+
+    async def work() -> None:
+        while (
+            await notify.cases.backlog(datetime.now(UTC))
+            or await notify.cases.collection.count_documents({"alert_version": {"$gte": 1}}) < first + due
+        ):
+            if not await notify.alerter.pass_once():
+                await asyncio.sleep(0.2)
+
+    await asyncio.gather(work(), work())
+
+
+def main() -> int:
+    """Run, print one JSON line, return 0 if the goal is met."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--waiting", type=int, default=WAITING)
+    parser.add_argument("--due", type=int, default=DUE)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    engines = Engines()
+    smtp_port, http_port = ports.free_ports(2)
+    where = ("--smtp-port", str(smtp_port), "--http-port", str(http_port))
+    command = [sys.executable, "-m", "deploy.local.mailbox", *where]
+    sink = subprocess.Popen(command, env={**os.environ, HOOK_KEY: new_key()})
+    try:
+        engines.start()
+        while not ports.is_open(smtp_port):
+            time.sleep(0.1)  # the poll of a start
+        result = asyncio.run(measure(engines, smtp_port, given.waiting, given.due, given.rounds))
+    finally:
+        sink.terminate()
+        engines.stop()
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0 if result["ratio"] >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The auditor on the real topics: silent while alerts go out, loud within half a minute where they do not."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+from services.notify.auditor.main import AuditorProcess
+from services.notify.auditor.watch import SETTLE_S
+from services.notify.policy import LADDER
+from services.notify.settings import NotifySettings
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.clock import ManualClock
+from shared.events.vocabulary import Urgency
+from shared.settings import BusSettings, StoreSettings
+from tests.integration.notify.conftest import Bench, Sink, Start, as_record, eventually
+from tests.unit.notify.samples import event, report_id
+
+
+@contextlib.asynccontextmanager
+async def auditing(
+    settings: NotifySettings, bus: BusSettings, store: StoreSettings, clock: ManualClock
+) -> AsyncIterator[AuditorProcess]:
+    """An auditor that reads; the test says when it looks."""
+    process = AuditorProcess(settings, bus, store, clock)
+    await process.follower.start()
+    await process.auditor.look()
+    await clock.advance(SETTLE_S)
+    try:
+        yield process
+    finally:
+        await process.follower.stop()
+
+
+async def page(bench: Bench, center: str) -> str:
+    role = "counsellor"
+    answer = await bench.http.get(f"/?center={center}&lang=en", auth=bench.staff(center, role))
+    return answer.text
+
+
+async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
+    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink
+) -> None:
+    """No notify runs at all: the worst failure there is."""
+    await ensure_topics(bus_settings)
+    clock = ManualClock(datetime.now(UTC))
+    async with auditing(settings, bus_settings, store_settings, clock) as process:
+        publisher = Publisher(bus_settings)
+        await publisher.start()
+        routed = event("report.routed", 1, decided_at=clock.now().isoformat())
+        await publisher.publish([as_record(routed, clock.now())])
+        await publisher.stop()
+        await eventually(lambda: process.auditor._watched)
+        await process.auditor.look()
+        assert process.auditor.found == {}
+        await clock.advance(25)
+        await process.auditor.look()
+        assert list(process.auditor.found) == [report_id(1)]
+        assert process.auditor.failing is None
+        await eventually(lambda: sink.mails)
+        to, mail = sink.mails[0]
+        assert to == "night-desk@central.ieum.example"
+        assert "지연된 알림 1건" in str(mail["Subject"])
+        assert report_id(1) not in mail.as_string()
+        await process.auditor.look()
+        assert len(sink.mails) == 1, "once, not at every look"
+
+
+async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_console(
+    start: Start, bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink
+) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    bench = await start(clock)
+    assert "has not looked yet" in await page(bench, "central")
+    async with auditing(bench.settings, bus_settings, store_settings, clock) as process:
+        await bench.routed(event("report.routed", 1, decided_at=clock.now().isoformat()))
+        await eventually(lambda: sink.mails)
+
+        async def heard() -> bool:
+            seen = process.auditor._watched.get(report_id(1))
+            return seen is not None and bool(seen.told)
+
+        await eventually(heard)
+        await clock.advance(30)
+        await process.auditor.look()
+        assert process.auditor.found == {}
+        for center in ("central", "gwangju"):
+            assert "auditor" not in await page(bench, center)
+        # From here on the ladder is dead: the next step is never told.
+        await _stop_alerting(bench)
+        await clock.advance(LADDER[Urgency.CRITICAL][0].wait.total_seconds())
+        await process.auditor.look()
+        assert list(process.auditor.found) == [report_id(1)]
+        for center in ("central", "gwangju"):
+            assert "was not alerted in time" in await page(bench, center)
+        assert "was not alerted in time" not in await page(bench, "busan")
+        assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+
+        async def answered() -> bool:
+            await process.auditor.look()
+            return not process.auditor.found
+
+        await eventually(answered)
+        assert "was not alerted in time" not in await page(bench, "central")
+        await clock.advance(60)
+        assert "Nobody is checking the alerts" in await page(bench, "busan")
+
+
+async def _stop_alerting(bench: Bench) -> None:
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("alerter-"):
+            task.cancel()
+    del bench

@@ -1,0 +1,132 @@
+"""kill -9 at named points while timers run: every case answered or with a next step, no alert lost, no stray double."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from services.notify import policy
+from services.notify.model import Case, RunCause, Target
+from services.notify.policy import LADDER, Plan
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
+from shared.events.alerts import AlertEvent, AlertSent
+from shared.events.vocabulary import Urgency
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import ALERTS
+from tests.integration.notify.conftest import Sink, as_record, eventually, log_of
+from tests.integration.notify.test_crash import environment
+from tests.kill.hasty_notify import POINTS
+from tests.unit.notify.samples import event, report_id
+
+CASES = int(os.environ.get("IEUM_LADDER_CASES", "240"))
+"""5,000 in the long form."""
+ROUNDS = 2 if CASES > 1000 else 1
+CENTERS = ("gwangju", "busan", "jeju", "daegu")
+
+
+@asynccontextmanager
+async def hasty(env: dict[str, str], marks: Path) -> AsyncIterator["asyncio.subprocess.Process"]:
+    command = (sys.executable, "-m", "tests.kill.hasty_notify", str(marks))
+    running = await asyncio.create_subprocess_exec(*command, env=env)
+    try:
+        yield running
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
+
+
+def every_alert(number: int) -> dict[str, int]:
+    """The ids a case's alerts must have, with the step each is of: one run, four steps, each told once."""
+    ids = {}
+    for step, rung in enumerate(LADDER[Urgency.CRITICAL], 1):
+        for target in rung.who:
+            ids[policy.alert_id(report_id(number), _plan(step, target), target)] = step
+    return ids
+
+
+def _plan(step: int, target: Target) -> Plan:
+    return Plan(
+        run=1,
+        cause=RunCause.ANSWER,
+        step=step,
+        round=1,
+        attempt=1,
+        targets=(target,),
+        again=(),
+        channels=(),
+        escalated=False,
+        nobody=False,
+        overdue=False,
+        center_id="gwangju",
+        ownership=1,
+    )
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(480 + CASES // 10)
+async def test_killed_at_each_named_point_while_timers_run(
+    bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink, sink_port: int, tmp_path: Path
+) -> None:
+    await ensure_topics(bus_settings)
+    publisher = Publisher(bus_settings)
+    await publisher.start()
+    routed = [event("report.routed", n, urgency="critical", center=CENTERS[n % 4]) for n in range(CASES)]
+    await publisher.publish([as_record(one, datetime.now(UTC)) for one in routed])
+    await publisher.stop()
+    # Long enough for a pass on a busy machine; so long a killed process keeps what it had claimed.
+    env = environment(bus_settings, store_settings, sink_port) | {"NOTIFY_LEASE_S": "8"}
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+        store_settings.uri.get_secret_value(), tz_aware=True
+    )
+    cases = client[f"{store_settings.database_prefix}notify"]["cases"]
+    for point in POINTS * ROUNDS:
+        mark = tmp_path / point
+        mark.touch()
+        async with hasty(env, tmp_path) as running:
+            await asyncio.wait_for(running.wait(), 90)
+            assert not mark.exists(), f"the process ended before {point}"
+            assert running.returncode == -9
+
+    seen: list[int] = []
+
+    async def climbed() -> bool:
+        """Every case has told its last step, and nothing of it waits to be published."""
+        done = await cases.count_documents({"ladder.step": 4, "ladder.pending": [], "lease_by": None})
+        seen.append(done)
+        return done == CASES
+
+    other = {**env, "NOTIFY_PORT": str(int(env["NOTIFY_PORT"]) + 1)}
+    async with hasty(env, tmp_path), hasty(other, tmp_path):
+        await eventually(climbed, 200 + CASES / 20)
+        await eventually(partial(_published, bus_settings), 60)
+    horizon = datetime.now(UTC) + timedelta(minutes=1)
+    left = [Case.model_validate(document) for document in await cases.find({}).to_list(None)]
+    client.close()
+    assert len(left) == CASES
+    assert all(case.wake_at is not None and case.wake_at > horizon for case in left), "a case without a next step"
+    must = {alert: step for n in range(CASES) for alert, step in every_alert(n).items()}
+    came = Counter(sink.alert_ids())
+    assert set(came) == set(must), "an alert was lost, or one came under an id of its own"
+    doubles = sum(n - 1 for n in came.values())
+    assert doubles <= len(POINTS) * ROUNDS * 2 * 50, "only what a dying process had in its hands may come twice"
+    told = [one for one in await log_of(bus_settings, ALERTS) if isinstance(one, AlertEvent)]
+    for n in range(CASES):
+        versions = sorted({one.sequence for one in told if one.key == report_id(n)})
+        assert all(b - a == 1 for a, b in pairwise([0, *versions])), "a hole in the stream of a report's alerts"
+
+
+async def _published(bus: BusSettings) -> bool:
+    told = [one for one in await log_of(bus, ALERTS) if isinstance(one, AlertSent)]
+    return len({(one.key, one.step) for one in told}) == CASES * 4

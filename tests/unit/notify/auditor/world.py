@@ -1,0 +1,129 @@
+"""A small world on an injected clock: routing, a ladder that works or not, staff, and the auditor who reads along."""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from services.notify import decisions, policy
+from services.notify.auditor.policy import Quiet
+from services.notify.auditor.projection import Watched, Wrong, conclude, note, wrong
+from services.notify.decisions import Answer, Who
+from services.notify.model import Case, Center, Target
+from services.notify.policy import Endpoint, Plan, Result, Rules
+from services.notify.projection import RoutingEvent, fold, record
+from services.notify.store.centers import nominal
+from shared.events.base import ReportEvent
+from shared.events.vocabulary import AlertChannel
+from tests.unit.notify.samples import TRACE
+
+Spoil = Callable[[Plan, Case], bool]
+
+
+def desks(center_id: str) -> list[Endpoint]:
+    return [Endpoint(f"email:{center_id}/{t}", t, AlertChannel.EMAIL, f"{t}@x.example") for t in Target]
+
+
+@dataclass(slots=True)
+class World:
+    """``spoil`` says of a telling that it silently does not happen: the planted failure."""
+
+    now: datetime
+    rules: Rules
+    quiet: Quiet | None
+    cases: dict[str, Case] = field(default_factory=dict)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    centers: dict[str, Center] = field(default_factory=dict)
+    alarms: list[tuple[datetime, Wrong]] = field(default_factory=list)
+    told: list[tuple[datetime, str, int]] = field(default_factory=list)
+    spoil: Spoil = lambda _plan, _case: False
+    working: bool = True
+    todo: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
+    _number: int = 0
+
+    def at(self, moment: datetime, act: Callable[[], None]) -> None:
+        self._number += 1
+        heapq.heappush(self.todo, (moment, self._number, act))
+
+    def routed(self, event: RoutingEvent) -> None:
+        moved = event.model_copy(update={"decided_at": self.now})
+        case = fold(self.cases.get(event.report_id), moved, TRACE, self.rules, self.now)
+        assert case is not None
+        self._heard(moved)
+        self.cases[event.report_id] = case
+
+    def acknowledge(self, report_id: str) -> None:
+        case = self.cases[report_id]
+        self._act(decisions.acknowledge(case, Who("kim", case.center_id), None, self.now, self.rules))
+
+    def contact(self, report_id: str, *, reached: bool) -> None:
+        case = self.cases[report_id]
+        who = Who("kim", case.center_id)
+        self._act(decisions.contact(case, who, case.ownership, reached=reached, now=self.now, rules=self.rules))
+
+    def _act(self, answer: object) -> None:
+        assert isinstance(answer, Answer)
+        self.cases[answer.case.report_id] = answer.case
+        if answer.event is not None:
+            self._heard(answer.event)
+
+    def _heard(self, event: ReportEvent) -> None:
+        note(self.watched.setdefault(event.report_id, Watched(event.report_id)), event)
+
+    def run(self, until: datetime) -> None:
+        """Jump from one thing that happens to the next; the auditor looks after each, and 30 s after each."""
+        while True:
+            moment = self._next(until)
+            if moment is None:
+                break
+            self.now = max(self.now, moment)
+            while self.todo and self.todo[0][0] <= self.now:
+                heapq.heappop(self.todo)[2]()
+            if self.working:
+                self._work()
+            self.look()
+        self.now = until
+        self.look()
+
+    def _next(self, until: datetime) -> datetime | None:
+        moments = [self.todo[0][0]] if self.todo else []
+        if self.working:
+            moments += [case.wake_at for case in self.cases.values() if case.wake_at is not None]
+        # The auditor looks whenever something it waits for has passed.
+        moments += [
+            seen.due.at + timedelta(seconds=5)
+            for seen in self.watched.values()
+            if seen.due is not None and seen.due.at + timedelta(seconds=5) > self.now
+        ]
+        first = min(moments, default=None)
+        return first if first is not None and first < until else None
+
+    def _work(self) -> None:
+        for report_id, case in list(self.cases.items()):
+            center = self.centers.get(case.center_id) or nominal(case.center_id)
+            made = policy.plan(case, center, self.now)
+            if made is None:
+                continue
+            if self.spoil(made, case):
+                ladder = case.ladder
+                assert ladder is not None
+                lost = ladder.model_copy(update={"due_at": self.now + timedelta(hours=3)})
+                self.cases[report_id] = policy.rescheduled(case.model_copy(update={"ladder": lost}))
+                continue
+            chosen, _ = policy.reached_by(made, desks(case.center_id))
+            results = [
+                Result(e.target, policy.alert_id(report_id, made, e.target), ok=True, channel=e.channel, endpoint=e.key)
+                for e in chosen
+            ]
+            self.cases[report_id], events = record(case, made, results, self.rules, self.now)
+            self.told.append((self.now, report_id, made.step))
+            for event in events:
+                assert isinstance(event, ReportEvent)
+                self._heard(event)
+
+    def look(self) -> None:
+        for seen in self.watched.values():
+            conclude(seen, self.quiet)
+            bad = wrong(seen, self.now)
+            if bad is not None:
+                self.alarms.append((self.now, bad))

@@ -1,0 +1,82 @@
+"""Drills: where their reports come from, what came of them, and what the calendar asks for."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from services.intake.model.submission import Submission
+from services.intake.policy.triage import triage
+from services.notify import policy
+from services.notify.decisions import Answer, Who, acknowledge
+from services.notify.drill.policy import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
+from services.notify.model import Case, Target
+from services.notify.policy import Result
+from services.notify.projection import record
+from shared import centers
+from shared.events.vocabulary import AlertChannel
+from tests.unit.notify.samples import NOW
+from tests.unit.notify.test_policy import DAY, STAFFED, case_of
+
+SECOND = timedelta(seconds=1)
+
+
+def drill(**changes: object) -> Drill:
+    begun = {"drill_id": "d", "center_id": "gwangju", "by": "s-1", "started_at": NOW, "tried_at": NOW}
+    return Drill.model_validate(begun | {"accepted_at": NOW + SECOND, "report_id": "r"} | changes)
+
+
+@pytest.mark.parametrize("center_id", centers.CENTER_IDS)
+def test_a_drill_is_a_report_intake_takes_critical_synthetic_and_at_home_at_its_centre(center_id: str) -> None:
+    submission = Submission.model_validate_json(json.dumps(report(center_id, NOW)))
+    assert submission.synthetic
+    division, district = place_of(center_id, date(2026, 11, 25))
+    assert centers.home_center(division, district, date(2026, 11, 25)) == center_id
+    assert triage(submission, NOW).urgency == "critical"
+    assert not submission.narrative
+    assert report(center_id, NOW) == report(center_id, NOW), "the same key has to come with the same body"
+
+
+def told(case: Case, ok: bool = True) -> Case:
+    made = policy.plan(case, STAFFED, NOW)
+    assert made is not None
+    result = Result(Target.DUTY, "a", ok=ok, reason="connect", channel=AlertChannel.EMAIL, endpoint="e")
+    return record(case, made, [result], DAY, NOW + 3 * SECOND)[0]
+
+
+def taken(case: Case, after: timedelta) -> Case:
+    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW + after)
+    assert isinstance(answer, Answer)
+    return answer.case
+
+
+def test_each_stage_is_measured_from_the_beginning() -> None:
+    came = outcome(drill(), taken(told(case_of()), timedelta(seconds=90)), NOW + timedelta(hours=1))
+    assert came.verdict is Verdict.PASSED
+    assert (came.seconds[Stage.ACCEPTED], came.seconds[Stage.TOLD], came.seconds[Stage.TAKEN]) == (1, 3, 90)
+
+
+def test_what_is_missing_is_named_once_the_time_is_up() -> None:
+    early, late = NOW + WINDOW, NOW + WINDOW + SECOND
+    unaccepted = drill(accepted_at=None, report_id=None)
+    assert outcome(unaccepted, None, early).verdict is Verdict.RUNNING
+    assert outcome(unaccepted, None, late).verdict is Verdict.NOT_ACCEPTED
+    assert outcome(drill(), None, late).verdict is Verdict.NOT_ROUTED
+    assert outcome(drill(), case_of(), late).verdict is Verdict.NOT_TOLD
+    assert outcome(drill(), told(case_of(), ok=False), late).verdict is Verdict.NOT_TOLD
+    assert outcome(drill(), told(case_of()), late).verdict is Verdict.UNANSWERED
+    assert outcome(drill(), taken(told(case_of()), WINDOW + SECOND), late).verdict is Verdict.UNANSWERED
+
+
+def test_the_calendar_asks_once_a_month_from_the_first_weekday_ten_minutes_apart() -> None:
+    # 1 August 2026 is a Saturday: the third is the first weekday; ten in Seoul is one in UTC.
+    begins = datetime(2026, 8, 3, 1, 0, tzinfo=UTC)
+    assert scheduled(begins - SECOND) == []
+    assert scheduled(begins) == [(f"2026-08-{centers.CENTER_IDS[0]}", centers.CENTER_IDS[0])]
+    assert len(scheduled(begins + timedelta(minutes=10))) == 2
+    every = scheduled(datetime(2026, 8, 31, 12, 0, tzinfo=UTC))
+    assert [center for _, center in every] == list(centers.CENTER_IDS)
+    assert len({drill_id for drill_id, _ in every}) == len(every)
+    hours = [len(scheduled(begins + timedelta(minutes=5 * n))) for n in range(40)]
+    assert all(b - a in (0, 1) for a, b in pairwise(hours))

@@ -1,0 +1,136 @@
+"""Webhooks as the public library reads them, texts by Apprise, circuits that open and close."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from services.notify.channels import AppriseChannel, Breaker, WebhookChannel
+from services.notify.channels.breaker import FAILURES, OPEN_S
+from services.notify.channels.webhooks import signed
+from services.notify.ladder.rendering import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
+from services.notify.settings import WebhookWithSecret
+from shared.clock import ManualClock, SystemClock
+from shared.events.vocabulary import Urgency
+from tests.unit.notify.samples import report_id
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+ROOT = "https://notify.example"
+
+
+def alerts(count: int, now: datetime, urgency: Urgency = Urgency.HIGH) -> list[Alert]:
+    return [
+        Alert(report_id(n), Ask.ANSWER, f"가람-{n:04d}", urgency, now - timedelta(minutes=n), f"/cases/{report_id(n)}")
+        for n in range(count)
+    ]
+
+
+def test_the_public_library_verifies_what_we_sign_and_nothing_that_was_touched() -> None:
+    now = datetime.now(UTC)
+    body = alert_hook("msg-1", alerts(1, now), ROOT, now)
+    headers = signed(SECRET, "msg-1", int(now.timestamp()), body)
+    assert Webhook(SECRET).verify(body, headers)["data"]["alias"] == "가람-0000"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body.replace(b"high", b"norm"), headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(SECRET).verify(body, headers | {"webhook-id": "msg-2"})
+
+
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_every_webhook_and_every_text_has_one_size_and_says_count_and_oldest_age(count: int) -> None:
+    now = datetime.now(UTC)
+    body = alert_hook("msg", alerts(count, now), ROOT, now)
+    assert len(body) == HOOK_BYTES
+    data = json.loads(body)["data"]
+    assert (data["count"], data["oldest_age_s"], len(data["alert_ids"])) == (count, (count - 1) * 60, count)
+    text = alert_text(alerts(count, now), ROOT, now)
+    assert len(text.subject) + len(text.body) == TEXT_CHARACTERS
+
+
+@asynccontextmanager
+async def receiver(status: int) -> AsyncIterator[tuple[int, list[tuple[dict[str, str], bytes]]]]:
+    """A small HTTP receiver on a free port that answers everything with one status."""
+    came: list[tuple[dict[str, str], bytes]] = []
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:]
+        headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head if line)}
+        came.append((headers, await reader.readexactly(int(headers["content-length"]))))
+        moved = "location: http://127.0.0.1:1/\r\n" if status == 302 else ""
+        writer.write(f"HTTP/1.1 {status} X\r\n{moved}content-length: 0\r\nconnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], came
+
+
+@pytest.mark.parametrize(("status", "said"), [(204, None), (500, "http_500"), (302, "http_302")])
+async def test_a_receiver_gets_a_message_it_can_verify_and_redirects_are_not_followed(
+    status: int, said: str | None
+) -> None:
+    async with receiver(status) as (port, came):
+        hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/in", secret=SecretStr(SECRET))
+        channel = WebhookChannel({"gwangju/duty": hook}, 5, SystemClock())
+        assert await channel.send("gwangju/duty", "msg-7", b'{"a":1}') == said
+        await channel.close()
+    headers, body = came[0]
+    assert Webhook(SECRET).verify(body, headers) == {"a": 1}
+    assert headers["webhook-id"] == "msg-7"
+
+
+async def test_a_receiver_that_is_away_is_a_short_reason() -> None:
+    hook = WebhookWithSecret(url="http://127.0.0.1:1/", secret=SecretStr(SECRET))
+    channel = WebhookChannel({"x": hook}, 5, SystemClock())
+    assert await channel.send("x", "m", b"{}") == "connect"
+    await channel.close()
+
+
+async def test_anything_else_goes_by_apprise_to_a_real_receiver() -> None:
+    async with receiver(200) as (port, came):
+        channel = AppriseChannel({"*/lead": SecretStr(f"json://127.0.0.1:{port}/in")}, 20)
+        assert await channel.send("*/lead", "제목", "https://notify.example/cases/1   ") is None
+    assert json.loads(came[0][1])["title"] == "제목"
+    async with receiver(500) as (port, came):
+        channel = AppriseChannel({"x": SecretStr(f"json://127.0.0.1:{port}/in"), "y": SecretStr("nothing")}, 20)
+        assert await channel.send("x", "a", "b") == "refused"
+        assert await channel.send("y", "a", "b") == "bad_url"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"url": "http://hooks.example/in"}, {"url": "ftp://x"}, {"secret": "whsec_c2hvcnQ="}, {"secret": "no base64!"}],
+)
+def test_a_webhook_over_plain_http_or_with_a_weak_secret_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebhookWithSecret.model_validate({"url": "https://hooks.example/in", "secret": SECRET} | changes)
+
+
+async def test_a_circuit_opens_after_failures_in_a_row_and_lets_one_try_now_and_then() -> None:
+    clock = ManualClock(datetime(2026, 11, 24, tzinfo=UTC))
+    breaker = Breaker(clock)
+    for _ in range(FAILURES - 1):
+        breaker.came_of(ok=False)
+    breaker.came_of(ok=True)
+    assert breaker.may_try()
+    for _ in range(FAILURES):
+        assert breaker.may_try()
+        breaker.came_of(ok=False)
+    assert breaker.open
+    assert not breaker.may_try()
+    await clock.advance(OPEN_S)
+    assert [breaker.may_try(), breaker.may_try()] == [True, False]
+    breaker.came_of(ok=False)
+    assert not breaker.may_try()
+    await clock.advance(OPEN_S)
+    assert breaker.may_try()
+    breaker.came_of(ok=True)
+    assert [breaker.may_try(), breaker.may_try(), breaker.open] == [True, True, False]

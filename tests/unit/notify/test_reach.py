@@ -1,0 +1,105 @@
+"""By which endpoints a step reaches whom: channels of the step, whoever has none, what is tried again, bundles."""
+
+from datetime import timedelta
+
+from services.notify import policy
+from services.notify.model import Case, EntryKind, Target
+from services.notify.policy import Endpoint, Plan, Result, Sent, bundles, gathers_until, reached_by
+from services.notify.policy.bundling import BUNDLE_SIZE, GAP, MOST, WINDOW
+from services.notify.projection import record
+from shared.events.vocabulary import AlertChannel
+from tests.unit.notify.samples import NOW
+from tests.unit.notify.test_policy import DAY, STAFFED, case_of
+
+MAIL = Endpoint("email:gwangju/duty", Target.DUTY, AlertChannel.EMAIL, "a@b.example")
+HOOK = Endpoint("webhook:gwangju/duty", Target.DUTY, AlertChannel.WEBHOOK, "gwangju/duty")
+PUSH = Endpoint("apprise:gwangju/duty", Target.DUTY, AlertChannel.APPRISE, "gwangju/duty")
+
+
+def planned(case: Case, seconds: float = 0) -> Plan:
+    made = policy.plan(case, STAFFED, NOW + timedelta(seconds=seconds))
+    assert made is not None
+    return made
+
+
+def result(made: Plan, endpoint: Endpoint, *, ok: bool) -> Result:
+    alert = policy.alert_id("r", made, endpoint.target)
+    return Result(endpoint.target, alert, ok=ok, reason="x", channel=endpoint.channel, endpoint=endpoint.key)
+
+
+def test_what_is_not_urgent_does_not_ring_a_telephone() -> None:
+    every = (MAIL, HOOK, PUSH)
+    assert reached_by(planned(case_of("critical")), every) == ([MAIL, HOOK, PUSH], [])
+    assert reached_by(planned(case_of("normal")), every) == ([MAIL, HOOK], [])
+    assert reached_by(planned(case_of("normal")), (PUSH,)) == ([PUSH], []), "a wrong channel is better than silence"
+
+
+def test_one_channel_that_works_reaches_and_only_the_other_is_tried_again() -> None:
+    case = case_of()
+    made = planned(case)
+    case = policy.advance(case, made, [result(made, MAIL, ok=False), result(made, HOOK, ok=True)], DAY, NOW)
+    assert case.ladder is not None
+    assert (case.ladder.pending, case.ladder.again) == ((), (MAIL.key,))
+    assert case.ladder.due_at < NOW + timedelta(seconds=7)
+    later = planned(case, 7)
+    assert reached_by(later, (MAIL, HOOK)) == ([MAIL], [])
+    done = policy.advance(case, later, [result(later, MAIL, ok=True)], DAY, NOW + timedelta(seconds=7))
+    assert done.ladder is not None
+    assert (done.ladder.again, done.ladder.due_at) == ((), case.ladder.next_step_at)
+
+
+def test_who_has_no_channel_is_an_event_and_the_next_step_begins_at_once() -> None:
+    case = case_of()
+    made = planned(case)
+    chosen, nowhere = reached_by(made, ())
+    assert (chosen, nowhere) == ([], [Target.DUTY])
+    none = Result(Target.DUTY, "a", ok=False, channel=AlertChannel.NONE)
+    case, events = record(case, made, [none], DAY, NOW)
+    assert [(e.TYPE, getattr(e, "channel", None), getattr(e, "reason", None)) for e in events] == [
+        ("alert.failed.v1", AlertChannel.NONE, "no_channel")
+    ]
+    assert case.entries[-1].kind is EntryKind.NO_CHANNEL
+    assert planned(case).step == 2
+
+
+def test_without_any_channel_the_last_step_still_has_a_time() -> None:
+    case, now, steps = case_of(), NOW, []
+    for _ in range(6):
+        made = policy.plan(case, STAFFED, now)
+        assert made is not None
+        steps.append(made.step)
+        none = [Result(t, f"{made}", ok=False, channel=AlertChannel.NONE) for t in made.targets]
+        case, _ = record(case, made, none, DAY, now)
+        assert case.ladder is not None
+        now = case.ladder.due_at
+    assert steps == [1, 2, 3, 4, 4, 4]
+    assert now > NOW + timedelta(minutes=10)
+
+
+def test_few_alerts_go_singly_many_as_bundles_and_a_place_that_had_many_waits_a_little() -> None:
+    assert bundles([1, 2, 3, 4, 5], Sent(), NOW) == [[1], [2], [3], [4], [5]]
+    assert bundles([1, 2, 3, 4, 5, 6], Sent(), NOW) == [[1, 2, 3, 4, 5, 6]]
+    many = list(range(BUNDLE_SIZE + 1))
+    assert [len(b) for b in bundles(many, Sent(), NOW)] == [BUNDLE_SIZE, 1]
+    few = Sent((NOW - WINDOW + timedelta(seconds=1),) * 4)
+    assert bundles([1], few, NOW) == [[1]]
+    assert bundles([1, 2], few, NOW) == [[1, 2]]
+    assert bundles([1, 2], few, NOW + timedelta(seconds=1)) == [[1], [2]], "the window has passed"
+    full = Sent((NOW,) * (MOST + 1))
+    assert gathers_until(Sent((NOW,) * MOST), NOW) is None
+    assert gathers_until(full, NOW + timedelta(seconds=1)) == NOW + GAP
+    assert gathers_until(full, NOW + GAP) is None
+
+
+def test_what_is_left_for_a_bundle_is_no_failure_and_goes_when_the_bundle_goes() -> None:
+    case = case_of()
+    made = planned(case)
+    later = NOW + GAP
+    after, events = record(case, made, (), DAY, NOW, later)
+    assert events == ()
+    assert after.ladder is not None
+    assert (after.ladder.due_at, after.ladder.tries, after.ladder.pending) == (later, 0, (Target.DUTY,))
+    assert after.ladder.next_step_at is None, "its time runs from the telling"
+    again = planned(after, GAP.total_seconds())
+    assert (again.attempt, again.targets) == (1, (Target.DUTY,))
+    assert record(after, made, (), DAY, NOW, later) == (after, ()), "recorded twice changes nothing"
