@@ -112,7 +112,7 @@ def _intake() -> Asks:
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
         ("intake", "GET", "/all"): (ask(200),),
         ("intake", "GET", "/take-over"): (ask(200),),
-        ("intake", "POST", "/take-over"): (ask(404, body={"code": "0000-0000-0000"}),),
+        ("intake", "POST", "/take-over"): (ask(404, 429, body={"code": "0000-0000-0000"}),),
         ("intake", "GET", "/leave"): (ask(303),),
         ("intake", "POST", "/leave"): (ask(204),),
         ("intake", "GET", "/form/{slug}"): (ask(200, path={"slug": "who"}),),

@@ -19,7 +19,10 @@ NEEDS = {
     "/api/v1/receipts/status": Scope.RECEIPTS_READ,
     **{
         f"/api/v1/receipts/{what}": Scope.RECEIPTS_WRITE
-        for what in ("messages", "amend", "withdraw", "reinstate", "word")
+        for what in (
+            *("messages", "amend", "withdraw", "reinstate", "word"),
+            *("hand-over", "hand-over/cancel", "take-over"),
+        )
     },
 }
 
