@@ -2,7 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 import aiosmtplib
@@ -14,6 +16,9 @@ from shared.clock import Clock
 
 _IDLE_S: Final = 20.0
 """A connection unused for longer may have been closed by the other side; a new one is safer than a lost alert."""
+
+Send = Callable[[Mail, float], Awaitable[str | None]]
+"""Sends one mail before a deadline; None, or why the server did not take it."""
 
 
 class MailChannel:
@@ -37,9 +42,15 @@ class MailChannel:
 
     async def send_one(self, mail: Mail, deadline: float) -> str | None:
         """Send one, as soon as a connection is free."""
+        async with self.turn() as send:
+            return await send(mail, deadline)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Send]:
+        """Wait for a free connection and have it: whatever is decided inside is decided right before the mail goes."""
         connection = await self._free.get()
         try:
-            return await self._one(connection, mail, deadline)
+            yield partial(self._one, connection)
         finally:
             self._free.put_nowait(connection)
 

@@ -4,10 +4,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from services.notify import policy
 from services.notify.channels import SPARED, TOO_LATE, AppriseChannel, Breaker, MailChannel, WebhookChannel
+from services.notify.channels.mail import Send
 from services.notify.channels.reasons import CIRCUIT_OPEN
 from services.notify.ladder.letters import Letter, Parcel
 from services.notify.ladder.rendering import alert_hook, alert_mail, alert_text
@@ -52,15 +54,24 @@ class Delivery:
 
         async def worker() -> None:
             for index in work:
-                letters = await wanted(index)
-                outcomes[index] = await self._one(parcels[index], letters, deadline)
+                outcomes[index] = await self._one(parcels[index], partial(wanted, index), deadline)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(parcels))):
                 group.create_task(worker())
         return outcomes
 
-    async def _one(self, parcel: Parcel, letters: Sequence[Letter], deadline: float) -> Outcome:
+    async def _one(self, parcel: Parcel, wanted: Callable[[], Awaitable[list[Letter]]], deadline: float) -> Outcome:
+        if parcel.endpoint.channel is not AlertChannel.EMAIL:
+            return await self._now(parcel, wanted, deadline, None)
+        async with self._mail.turn() as send:
+            # The look comes after the wait for a connection, or somebody could have answered meanwhile.
+            return await self._now(parcel, wanted, deadline, send)
+
+    async def _now(
+        self, parcel: Parcel, wanted: Callable[[], Awaitable[list[Letter]]], deadline: float, send: Send | None
+    ) -> Outcome:
+        letters = await wanted()
         if not letters:
             return Outcome((), SPARED)
         if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:
@@ -68,9 +79,10 @@ class Delivery:
         breaker = self._breakers[self._circuit(parcel)]
         if not breaker.may_try():
             return Outcome(tuple(letters), CIRCUIT_OPEN)
-        reason = await self._through(parcel, letters, deadline)
-        if reason != TOO_LATE:
-            breaker.came_of(ok=reason is None or reason.startswith("recipient_refused"))
+        reason = await self._through(parcel, letters, deadline, send)
+        if reason == TOO_LATE:
+            return Outcome((), TOO_LATE)
+        breaker.came_of(ok=reason is None or reason.startswith("recipient_refused"))
         return Outcome(tuple(letters), reason)
 
     @staticmethod
@@ -79,7 +91,9 @@ class Delivery:
         channel = parcel.endpoint.channel
         return channel.value if channel is AlertChannel.EMAIL else f"{channel}:{parcel.endpoint.where}"
 
-    async def _through(self, parcel: Parcel, letters: Sequence[Letter], deadline: float) -> str | None:
+    async def _through(
+        self, parcel: Parcel, letters: Sequence[Letter], deadline: float, send: Send | None
+    ) -> str | None:
         alerts = [letter.alert for letter in letters]
         ids = [alert.alert_id for alert in alerts]
         message_id = ids[0] if len(ids) == 1 else policy.bundle_id(ids)
@@ -92,7 +106,7 @@ class Delivery:
                 return await self._texts.send(where, said.subject, said.body)
             case _:
                 mail = alert_mail(message_id, alerts, where, self._settings.mail_from, self._root, now)
-                return await self._mail.send_one(mail, deadline)
+                return await (send or self._mail.send_one)(mail, deadline)
 
     async def close(self) -> None:
         """Close every channel."""

@@ -87,7 +87,7 @@ async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink:
     mails = len(sink.mails)
     await tell(bench, "report.updated", kind="reinstated")
     case = await case_of(bench)
-    assert (case.state, case.runs, case.acknowledged_by, case.ended) == (CaseState.WAITING, 2, None, None)
+    assert (case.state, case.runs, case.acknowledged_by, case.ended) == (CaseState.WAITING, 3, None, None)
     await eventually(lambda: len(sink.mails) == mails + 1)
     assert EntryKind.REINSTATED in [entry.kind for entry in (await case_of(bench)).entries]
     assert (await bench.acknowledge(report_id(1), "gwangju", "lee")).status_code == 200
