@@ -81,10 +81,13 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
+	@IEUM_SCHEMA_TIMES=$${IEUM_SCHEMA_TIMES:-10} $(PY) -m pytest tests/integration/intake/test_schema.py -q --show-capture=no
+	@$(PY) -m tests.integration.intake.torture
 	@$(PY) -m tests.kill.torture
+	@$(PY) -m tests.kill.edges_torture
 	@$(PY) -m tests.mutation
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2)
