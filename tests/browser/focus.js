@@ -8,7 +8,7 @@
     return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   };
   for (const e of document.querySelectorAll(all)) {
-    if (!e.checkVisibility() || e.disabled) continue;
+    if (!e.checkVisibility() || e.disabled || e.tabIndex < 0) continue;
     e.focus({focusVisible: true});
     if (document.activeElement !== e) {
       faults.push(`takes no focus: ${said(e)}`);
