@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-notify bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,10 +81,13 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, routing under fire, long kill tests, mutants of the rule (resumable, var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
+	@IEUM_SCHEMA_TIMES=$${IEUM_SCHEMA_TIMES:-10} $(PY) -m pytest tests/integration/intake/test_schema.py -q --show-capture=no
+	@$(PY) -m tests.integration.intake.torture
 	@$(PY) -m tests.kill.torture
+	@$(PY) -m tests.kill.edges_torture
 	@$(PY) -m tests.mutation
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2 SEEDS=20)
@@ -92,6 +95,9 @@ simulate-surge: venv ## a week of 10 times as many reports from one province, an
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench
+
+bench-intake: venv ## intake beside an endpoint that only validates: rate, slowest answers, memory after N reports (N=100000)
+	@$(PY) -m tests.bench.bench_intake --reports $(or $(N),100000)
 
 bench-routing: venv ## routing beside plain loops: speed, latency, memory, history, restart (H=1000000: with such a history)
 	@$(PY) -m tests.bench.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))

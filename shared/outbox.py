@@ -70,12 +70,20 @@ class Relay:
     """Publishes the events of one collection's documents. One per collection and process; any number of processes."""
 
     def __init__(
-        self, collection: AsyncIOMotorCollection[Document], publisher: Publisher, clock: Clock, *, name: str
+        self,
+        collection: AsyncIOMotorCollection[Document],
+        publisher: Publisher,
+        clock: Clock,
+        *,
+        name: str,
+        pace_s: float = 0.0,
     ) -> None:
+        """For ``pace_s`` after a batch the next gathers: one publish and one mark for many. Idle, it never waits."""
         self._collection = collection
         self._publisher = publisher
         self._clock = clock
         self._name = name
+        self._pace_s = pace_s
         self._queue: asyncio.Queue[Offer] = asyncio.Queue(QUEUE)
         self._failures = 0
         self._swept_at = 0.0
@@ -130,6 +138,8 @@ class Relay:
         if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
             await self._sweep()
             self._swept_at = asyncio.get_running_loop().time()
+        if offers and self._pace_s:
+            await asyncio.sleep(self._pace_s)
 
     async def _offers(self) -> list[Offer]:
         """The offers at hand, waiting for the first no longer than until the next sweep."""

@@ -5,6 +5,7 @@ reports of a network always pass; the next ones need a moment of work or of pati
 accepted all the same, marked, and judged one step less urgent. Nothing is ever dropped.
 """
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -79,19 +80,16 @@ class Doorkeeper:
             while len(self._used) > _USED:
                 self._used.popitem(last=False)
 
-    def of_text(self, submission: Submission) -> tuple[Suspicion, ...]:
-        """Whether the same long text came too often. A channel of its own: front ends send for many networks."""
-        text = _folded(submission.narrative or "")
-        if len(text) < _LONG_TEXT:
-            return ()
-        if self._texts.wait(text):
-            return (Suspicion.REPEATED_TEXT,)
-        return ()
+    def of_text(self, text: str) -> tuple[Suspicion, ...]:
+        """Whether the same long text came too often. A channel of its own: front ends send for many networks.
 
-    def text_lodged(self, submission: Submission) -> None:
+        ``text`` is what ``mark_of_text`` made of it.
+        """
+        return (Suspicion.REPEATED_TEXT,) if text and self._texts.wait(text) else ()
+
+    def text_lodged(self, text: str) -> None:
         """A report with this text was lodged, and not for the second time."""
-        text = _folded(submission.narrative or "")
-        if len(text) >= _LONG_TEXT:
+        if text:
             self._texts.draw(text, 1.0)
 
     def _how(self, network: str, challenge: str, answer: str) -> str | None:
@@ -107,5 +105,7 @@ def _network(request: Request) -> str:
     return network_of(request.client.host if request.client else None)
 
 
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+def mark_of_text(submission: Submission) -> str:
+    """What a report's text is known by, whatever its case and spaces; empty where it may be anybody's."""
+    text = " ".join((submission.narrative or "").casefold().split())
+    return hashlib.sha256(text.encode()).hexdigest() if len(text) >= _LONG_TEXT else ""

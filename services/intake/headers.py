@@ -6,6 +6,7 @@ from typing import Final
 from shared.web.app import FieldError, Problem
 from shared.web.translations import gettext_noop
 
+IDEMPOTENCY_KEY: Final = "idempotency-key"
 _KEY: Final = re.compile(r"^[A-Za-z0-9._:~+/=-]{16,128}$")
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from prometheus_client import Counter
 
 from services.intake.disk import Disk
-from services.intake.doorkeeper import SUSPECTED, Doorkeeper
+from services.intake.doorkeeper import SUSPECTED, Doorkeeper, mark_of_text
 from services.intake.linker import Linker
 from services.intake.model import receipts
 from services.intake.model.submission import Submission
@@ -106,7 +106,8 @@ class Reception:
         if not self._disk.takes_reports():
             raise BusyError("the store's disk is full")
         now = whole_milliseconds(self._clock.now())
-        suspicion = (*suspicion, *self._doorkeeper.of_text(submission))
+        text = mark_of_text(submission)
+        suspicion = (*suspicion, *self._doorkeeper.of_text(text))
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
         report_id = (
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
@@ -135,7 +136,7 @@ class Reception:
             REPEATED.inc()
         else:
             self._relay.offer(report_id, [event])
-            self._doorkeeper.text_lodged(submission)
+            self._doorkeeper.text_lodged(text)
             for why in suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:

@@ -1,7 +1,11 @@
 """Reports accepted per second at intake beside an endpoint that only validates: ``python -m tests.bench.bench_intake``.
 
 Both are real processes under the same server settings, loaded in turns by the same client; what counts is the ratio of
-the medians. Accepting means: validated, judged, sealed, durable in the store, receipt and signed proof given.
+the medians. Accepting means: validated, judged, sealed, durable in the store, receipt and signed proof given. The relay
+publishes what was accepted, and the index of links takes it in, while the load goes on.
+
+    python -m tests.bench.bench_intake                    # the rates and times, a minute
+    python -m tests.bench.bench_intake --reports 100000   # and what intake weighs after so many reports
 """
 
 import argparse
@@ -19,6 +23,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
+import psutil
 import uvloop
 
 from deploy.demo import frontends
@@ -29,8 +34,14 @@ from deploy.local.plan import SECRETS_OF
 from tests.bench.http_load import Tally, load, request_of
 
 CONNECTIONS: Final = 32
-GOAL: Final = 0.3
-"""Accepted per second over validated per second (issue 3)."""
+GOAL: Final = 0.5
+"""Accepted per second over validated per second (issue 6; issue 3 asked for 0.3)."""
+P99_GOAL: Final = 3.0
+"""The slowest hundredth of the answers over that of the bare endpoint's (issue 6)."""
+MEMORY_GOAL_MB: Final = 120
+"""What the process may weigh after 100,000 reports (issue 6)."""
+_LOAD_S: Final = 10.0
+MB: Final = 1024 * 1024
 
 
 def body_of() -> bytes:
@@ -56,12 +67,12 @@ def body_of() -> bytes:
 
 
 @contextmanager
-def server(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
+def server(command: list[str], port: int, environment: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
     """A server process, ready; ended afterwards."""
     process = subprocess.Popen([sys.executable, "-m", *command], env={**os.environ, **environment})
     try:
         _await_ready(port, process)
-        yield port
+        yield process
     finally:
         process.terminate()
         process.wait(20)
@@ -127,9 +138,20 @@ async def measure(
     return accepted, validated
 
 
+async def weighed(port: int, headers: Mapping[str, str], process: psutil.Process, reports: int) -> float:
+    """Megabytes of the process after so many reports more."""
+    request = request_of("intake", "/api/v1/reports", body_of(), headers)
+    accepted = 0
+    while accepted < reports:
+        accepted += (await load(port, request, connections=CONNECTIONS, seconds=_LOAD_S)).statuses.get(202, 0)
+        print(f"{accepted} reports: {process.memory_info().rss / MB:.0f} MB", file=sys.stderr, flush=True)
+    return process.memory_info().rss / MB
+
+
 def main() -> int:
-    """Run, print one JSON line, return 0 if the goal is met."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run, print one JSON line, return 0 if the goals are met."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reports", type=int, default=0, help="accept so many more and weigh the process then")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
     arguments = parser.parse_args()
@@ -137,15 +159,18 @@ def main() -> int:
         port, bare = ports.free_port(), ports.free_port()
         own = {**shared, **intake_environment(port)}
         with (
-            server(["services.intake"], port, own),
+            server(["services.intake"], port, own) as intake,
             server(["tests.bench.validating", str(bare)], bare, {}),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             headers = frontends.create({**os.environ, **own}).headers("api")
             accepted, validated = runner.run(measure(port, bare, headers, arguments.rounds, arguments.seconds))
+            weight = runner.run(weighed(port, headers, psutil.Process(intake.pid), arguments.reports))
     ours = statistics.median(tally.rate(202) for tally in accepted)
     theirs = statistics.median(tally.rate(202) for tally in validated)
     ratio = ours / theirs
+    slowest = statistics.median(t.quantile(0.99) for t in accepted)
+    times = slowest / statistics.median(t.quantile(0.99) for t in validated)
     others = sum(n for t in (*accepted, *validated) for status, n in t.statuses.items() if status != 202)
     result = {
         "bench": "intake",
@@ -156,12 +181,17 @@ def main() -> int:
         "ratio": round(ratio, 3),
         "goal": GOAL,
         "accepted_p50_ms": round(1000 * statistics.median(t.quantile(0.5) for t in accepted), 1),
-        "accepted_p99_ms": round(1000 * statistics.median(t.quantile(0.99) for t in accepted), 1),
+        "accepted_p99_ms": round(1000 * slowest, 1),
+        "p99_times": round(times, 2),
+        "p99_goal": P99_GOAL,
+        "memory_mb": round(weight),
+        "memory_after_reports": arguments.reports,
         "other_answers": others,
         "rounds": [[round(a.rate(202)), round(v.rate(202))] for a, v in zip(accepted, validated, strict=True)],
     }
     print(json.dumps(result))
-    return 0 if ratio >= GOAL and not others else 1
+    met = ratio >= GOAL and times <= P99_GOAL and (not arguments.reports or weight < MEMORY_GOAL_MB)
+    return 0 if met and not others else 1
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class LinkKey:
     def digest(self, kind: str, value: str, *, synthetic: bool) -> str:
         """HMAC-SHA256 of one thing, cut to 128 bits, hex."""
         text = f"ieum intake link {'drill ' if synthetic else ''}{kind}\x00{value}"
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).digest()[:_DIGEST_BYTES].hex()
+        return hmac.digest(self._secret, text.encode(), "sha256")[:_DIGEST_BYTES].hex()
 
 
 def digests_of(key: LinkKey, parts: Mapping[str, Any], *, synthetic: bool) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ NOTES: Final[Mapping[str, Note]] = {
                 n("Quick exit"),
                 (
                     n(
-                        "The red button, or pressing Shift three times, opens the weather page and destroys what you "
+                        "“Quick exit”, or pressing Shift three times, opens the weather page and destroys what you "
                         "have typed here."
                     ),
                     n("It cannot remove the visit from the history."),

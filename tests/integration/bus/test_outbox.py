@@ -93,6 +93,35 @@ async def test_what_is_offered_is_published_and_marked(
     assert all(document == {"_id": key, "name": "kept"} for key, document in documents.items())
 
 
+async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_together(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = publisher.publish
+    sizes: list[int] = []
+    first = asyncio.Event()
+
+    async def counted(records: list[Record]) -> None:
+        sizes.append(len(records))
+        await original(records)
+        first.set()
+
+    monkeypatch.setattr(publisher, "publish", counted)
+    relay = Relay(things, publisher, SystemClock(), name="pace", pace_s=1.0)
+    offers = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
+    soon = datetime.now(UTC) + timedelta(minutes=1)  # so that no sweep takes them for left behind
+    for key, records in offers:
+        await insert(things, key, records, soon)
+    async with relaying(relay):
+        relay.offer(*offers[0])
+        async with asyncio.timeout(10):
+            await first.wait()
+        for key, records in offers[1:]:
+            relay.offer(key, records)
+            await asyncio.sleep(0)
+        await until_clean(things)
+    assert sizes == [1, 19]
+
+
 async def test_what_was_appended_while_publishing_stays_pending_and_follows(
     things: Things, publisher: Publisher, bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

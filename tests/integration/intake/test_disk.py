@@ -65,3 +65,46 @@ async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
         await desk.intake.disk.look()
         assert (await desk.lodge()).status_code == 202
         assert (await desk.http.get("/health/ready")).status_code == 200
+
+
+class Filling:
+    """The room on a disk that somebody else fills: what the watch measures, in place of the disk of this machine."""
+
+    def __init__(self) -> None:
+        self.megabytes = HUGE
+
+    async def free(self) -> int:
+        return self.megabytes * MB
+
+
+async def test_as_a_disk_fills_up_somebody_is_told_then_drafts_stop_and_reports_last(desk: Desk) -> None:
+    filling = Filling()
+    disk = desk.intake.disk
+    disk._store = filling  # type: ignore[assignment]  # what it measures, and nothing else, is not the real one
+    begun = await desk.http.post("/form/who", data={"go": "next", "role": "victim"})
+    kept = {"Cookie": f"notes={begun.cookies['notes']}"}
+    drafts = desk.collection.database["drafts"]
+
+    async def seen(megabytes: int) -> tuple[bool, bool, bool, bool]:
+        """Alarm, a new draft kept, an old one kept on, a report accepted."""
+        filling.megabytes = megabytes
+        await disk.look()
+        before = await drafts.count_documents({})
+        desk.http.cookies.clear()
+        new = await desk.http.post("/form/who", data={"go": "next", "role": "victim"})
+        more = await drafts.count_documents({}) - before
+        assert (new.status_code == 303) is bool(more), "what is not kept is not led on from either"
+        on = await desk.http.post("/form/words", data={"go": "next", "narrative": "still here"}, headers=kept)
+        assert on.status_code == 303 or "still here" in on.text, "nothing that was typed is lost"
+        lodged = await desk.lodge()
+        assert lodged.status_code in {202, 503}
+        alarm = 'ieum_check{check="disk.room"} 0.0' in exposition()[0].decode()
+        return alarm, bool(more), on.status_code == 303, lodged.status_code == 202
+
+    at = [4096, 2049, 2047, 1025, 1023, 201, 199, 0]
+    found = [await seen(megabytes) for megabytes in at]
+    everything, alarmed, no_drafts = (False, True, True, True), (True, True, True, True), (True, False, False, True)
+    nothing = (True, False, False, False)
+    assert found == [everything, everything, alarmed, alarmed, no_drafts, no_drafts, nothing, nothing]
+    assert await seen(4096) == everything, "and all of it comes back"
+    assert await desk.collection.count_documents({}) == 7

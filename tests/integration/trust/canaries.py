@@ -4,7 +4,10 @@ import base64
 import html
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+
+from shared.clock import SEOUL
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"
 _LENGTH = 14
@@ -70,6 +73,17 @@ class Canaries:
         digits = "010" + "".join(self._random.choices("123456789", k=8))
         self._kept(f"{name} without hyphens", digits, digits)
         return self._kept(name, f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", digits[3:])
+
+    def moment(self, name: str) -> str:
+        """A time in Korea, many years ahead, which must not be found there or as the same moment elsewhere."""
+        there = datetime(2061, 1, 1, tzinfo=UTC) + timedelta(seconds=self._random.randrange(10**9))
+        here = there.astimezone(SEOUL)
+        self._kept(f"{name} in UTC", f"{there:%Y-%m-%dT%H:%M:%S}Z", f"{there:%Y-%m-%dT%H:%M:%S}")
+        return self._kept(name, f"{here:%Y-%m-%dT%H:%M:%S}+09:00", f"{here:%Y-%m-%dT%H:%M:%S}")
+
+    def minute(self, name: str) -> str:
+        """The same as a form sends it: to the minute, and without saying where."""
+        return self._kept(name, self.moment(name)[:16], self.all[-1].core[:16])
 
     def digest(self, name: str) -> str:
         """Sixty-four hex digits that cannot be there by chance."""

@@ -77,7 +77,8 @@ def documents(uri: str) -> Iterator[Place]:
             for collection in database.list_collection_names():
                 yield f"collection {name}.{collection}", collection.encode()
                 for document in database[collection].find({}).hint([("$natural", 1)]):
-                    yield f"document of {name}.{collection}", document.raw
+                    # The raw bytes may come as a view of what the driver received.
+                    yield f"document of {name}.{collection}", bytes(document.raw)
 
 
 def logs(stack: Stack) -> Iterator[Place]:

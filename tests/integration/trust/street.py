@@ -11,6 +11,8 @@ import httpx
 
 from deploy.demo.people import Crew
 from deploy.local.stack import Stack
+from services.intake.rendering import steps
+from services.intake.rendering.form import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
 from tests.integration.trust.town import eventually
@@ -42,32 +44,70 @@ class Street:
 
     def report(self, role: str, **more: Any) -> dict[str, Any]:
         """A report with a canary in every personal field."""
-        new = self.canaries
-        contact = {
-            "channels": ["phone", "email"],
-            "name": new.text(f"{role}: name"),
-            "phone": new.phone(f"{role}: phone"),
-            "email": new.email(f"{role}: email"),
-            "hours": new.text(f"{role}: hours"),
-            "not_safe": new.text(f"{role}: not safe"),
-            "center_codeword": new.text(f"{role}: word of the centre"),
-            "person_codeword": new.text(f"{role}: word of the person"),
-        }
         return {
             "role": role,
             "harm_types": ["distribution"],
             "division": "busan",
             "age_band": "30s",
-            "narrative": new.text(f"{role}: narrative"),
-            "urls": [new.url(f"{role}: url")],
-            "fingerprints": [new.digest(f"{role}: fingerprint")],
-            "picture_hashes": [new.digest(f"{role}: picture hash")],
-            "seen_when": new.text(f"{role}: seen when"),
-            "search_words": new.text(f"{role}: search words"),
-            "offender_handles": [new.line(f"{role}: offender's handle")],
-            "contact": contact,
+            **self._personal(role),
             "consents": {"version": "2026-11", "personal": True},
             **more,
+        }
+
+    def amendment(self, role: str) -> dict[str, Any]:
+        """An addition with a canary in every personal field."""
+        return self._personal(f"{role}: added")
+
+    def _personal(self, whose: str) -> dict[str, Any]:
+        new = self.canaries
+        contact = {
+            "channels": ["phone", "email"],
+            "name": new.text(f"{whose}: name"),
+            "phone": new.phone(f"{whose}: phone"),
+            "email": new.email(f"{whose}: email"),
+            "hours": new.text(f"{whose}: hours"),
+            "not_safe": new.text(f"{whose}: not safe"),
+            "center_codeword": new.text(f"{whose}: word of the centre"),
+            "person_codeword": new.text(f"{whose}: word of the person"),
+        }
+        return {
+            "narrative": new.text(f"{whose}: narrative"),
+            "urls": [new.url(f"{whose}: url")],
+            "fingerprints": [new.digest(f"{whose}: fingerprint")],
+            "picture_hashes": [new.digest(f"{whose}: picture hash")],
+            "seen_when": new.text(f"{whose}: seen when"),
+            "search_words": new.text(f"{whose}: search words"),
+            "threat_deadline": new.moment(f"{whose}: deadline"),
+            "offender_handles": [new.line(f"{whose}: offender's handle")],
+            "contact": contact,
+        }
+
+    def form(self, whose: str) -> dict[str, str]:
+        """What a browser sends of the whole form, with a canary in every field that takes what somebody types."""
+        new = self.canaries
+        return {
+            "role": "victim",
+            "harm_types": "other",
+            "division": "busan",
+            "age_band": "30s",
+            "narrative": new.text(f"{whose}: narrative"),
+            "urls": new.url(f"{whose}: url"),
+            "contact_channels": "phone",
+            "contact_name": new.text(f"{whose}: name"),
+            "phone": new.phone(f"{whose}: phone"),
+            "email": new.email(f"{whose}: email"),
+            "hours": new.text(f"{whose}: hours"),
+            "not_safe": new.text(f"{whose}: not safe"),
+            "center_codeword": new.text(f"{whose}: word of the centre"),
+            "person_codeword": new.text(f"{whose}: word of the person"),
+            "marks": f"{new.digest(f'{whose}: fingerprint')}\npdq:{new.digest(f'{whose}: picture hash')}",
+            "search_words": new.text(f"{whose}: search words"),
+            "seen_when": new.text(f"{whose}: seen when"),
+            # A control that comes with the question about accounts; a form that has none of this name ignores it.
+            "accounts": new.line(f"{whose}: offender's account"),
+            "threat_deadline": new.minute(f"{whose}: deadline"),
+            "word": new.line(f"{whose}: word"),
+            "consents": "personal",
         }
 
 
@@ -103,21 +143,7 @@ async def lodged_by_programs(street: Street, credential: str) -> None:
             asked = {"receipt": answer.json()["receipt"], **word}
             for path, said in (
                 ("messages", {"text": new.text(f"{role}: message")}),
-                (
-                    "amend",
-                    {
-                        "narrative": new.text(f"{role}: addition"),
-                        "urls": [new.url(f"{role}: added url")],
-                        "offender_handles": [new.line(f"{role}: added handle")],
-                        "picture_hashes": [new.digest(f"{role}: added picture hash")],
-                        "search_words": new.text(f"{role}: added search words"),
-                        "contact": {
-                            "channels": ["email"],
-                            "email": new.email(f"{role}: added email"),
-                            "center_codeword": new.text(f"{role}: added word of the centre"),
-                        },
-                    },
-                ),
+                ("amend", street.amendment(role)),
                 ("status", {}),
                 ("word", {"new_word": new.line(f"{role}: new word")}),
             ):
@@ -129,28 +155,7 @@ async def lodged_by_programs(street: Street, credential: str) -> None:
 async def lodged_by_hand(street: Street) -> None:
     """By the form, and with its receipt on the pages."""
     new = street.canaries
-    form = {
-        "role": "victim",
-        "harm_types": "other",
-        "division": "busan",
-        "age_band": "30s",
-        "narrative": new.text("form: narrative"),
-        "urls": new.url("form: url"),
-        "contact_channels": "phone",
-        "contact_name": new.text("form: name"),
-        "phone": new.phone("form: phone"),
-        "email": new.email("form: email"),
-        "hours": new.text("form: hours"),
-        "not_safe": new.text("form: not safe"),
-        "center_codeword": new.text("form: word of the centre"),
-        "person_codeword": new.text("form: word of the person"),
-        "marks": f"{new.digest('form: fingerprint')}\npdq:{new.digest('form: picture hash')}",
-        "search_words": new.text("form: search words"),
-        "seen_when": new.text("form: seen when"),
-        "word": new.line("form: word"),
-        "idempotency_key": secrets.token_urlsafe(24),
-        "consents": "personal",
-    }
+    form = {**street.form("form"), "idempotency_key": secrets.token_urlsafe(24)}
     async with street.http("intake", **HERE) as http:
         unsure = await http.post("/", data={**form, "email": new.line("form: wrong email")})
         assert unsure.status_code == 422
@@ -173,19 +178,11 @@ async def lodged_step_by_step(street: Street) -> None:
     new = street.canaries
     for kind in ("sent", "left"):
         async with street.http("intake", **HERE) as http:
-            for slug, said in (
-                ("who", {"role": "victim"}),
-                ("what", {"harm_types": "other"}),
-                ("seen", {"urls": new.url(f"{kind}: url"), "search_words": new.text(f"{kind}: search words")}),
-                ("marks", {"marks": f"pdq:{new.digest(f'{kind}: picture hash')}"}),
-                ("words", {"narrative": new.text(f"{kind}: narrative")}),
-                ("language", {"contact_name": new.text(f"{kind}: name")}),
-                ("contact", {"contact_channels": ["phone", "email"]}),
-                ("reach", {"phone": new.phone(f"{kind}: phone"), "email": new.email(f"{kind}: email")}),
-                ("safe", {"hours": new.text(f"{kind}: hours"), "center_codeword": new.text(f"{kind}: word")}),
-            ):
-                answer = await http.post(f"/form/{slug}", data={"go": "next", **said})
-                assert answer.status_code == 303, (slug, answer.text[:300])
+            typed = street.form(kind)
+            for one in steps.way(Typed({name: (value,) for name, value in typed.items()})):
+                said = {name: typed[name] for name in one.controls if name in typed}
+                answer = await http.post(f"/form/{one.slug}", data={"go": "next", **said})
+                assert answer.status_code == 303, (one.slug, answer.text[:300])
             new.known(f"{kind}: token of the draft", http.cookies["notes"])
             if kind == "sent":
                 page = await http.get("/form/check")

@@ -1,5 +1,9 @@
+import re
+import unicodedata
+from urllib.parse import parse_qsl, urlencode
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.policy.addresses import normal_address
@@ -77,3 +81,30 @@ def test_any_text_is_taken_and_its_form_does_not_change_again(path: str, query: 
     once = normal_address(f"https://example.com/{path}?{query}")
     if once is not None:
         assert normal_address(f"https://{once}") == once
+
+
+WORDS = st.text(alphabet="abAB019_.~-=&%+ ;é/?", max_size=12)
+NAMES = st.one_of(
+    WORDS, st.sampled_from(["utm_x", "UTM_", "fbclid", "si", "oly_a_id", "oly_id", "_hsenc", "ref", "s", "t"])
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(NAMES, st.one_of(st.none(), WORDS)), max_size=5), st.sampled_from(["x.com", "example.com"]))
+def test_the_quick_way_through_a_query_is_the_same_as_the_standard_library_s(
+    given_pairs: list[tuple[str, str | None]], host: str
+) -> None:
+    query = "&".join(name if value is None else f"{name}={value}" for name, value in given_pairs)
+    tracking = re.compile(
+        r"^(?:utm_.*|fbclid|gclid|gclsrc|dclid|wbraid|gbraid|msclkid|yclid|twclid|ttclid|igsh(?:id)?|mibextid|mc_[ce]id"
+        r"|_ga|_gl|_hs.*|vero_id|oly_.*_id|ref|ref_src|ref_url|referrer|spm|si|feature|app|share_id|share|phpsessid"
+        r"|jsessionid|sessionid|sid)$"
+    )
+    dropped = {"s", "t"} if host == "x.com" else set()
+    kept = sorted(
+        (name, unicodedata.normalize("NFC", value))
+        for name, value in parse_qsl(unicodedata.normalize("NFC", query.rstrip()), keep_blank_values=True)
+        if not tracking.match(name.lower()) and name.lower() not in dropped
+    )
+    shown = f"?{urlencode(kept)}" if kept else ""
+    assert normal_address(f"https://{host}/a?{query}") == f"{host}/a{shown}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.doorkeeper import SAME_TEXT, Doorkeeper
+from services.intake.doorkeeper import SAME_TEXT, Doorkeeper, mark_of_text
 from services.intake.model.submission import Submission
 from services.intake.policy import passage
 from services.intake.policy.lodging import LodgingKeys
@@ -145,14 +145,14 @@ def report(**more: Any) -> Submission:
 def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Doorkeeper) -> None:
     text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. " * 5
     for _ in range(SAME_TEXT):
-        assert door.of_text(report(narrative=text)) == ()
-        door.text_lodged(report(narrative=text))
-    assert door.of_text(report(narrative=f"  {text.upper()}\n")) == (Suspicion.REPEATED_TEXT,)
-    assert door.of_text(report(narrative=f"{text}그런데 이건 다릅니다.")) == ()
+        assert door.of_text(mark_of_text(report(narrative=text))) == ()
+        door.text_lodged(mark_of_text(report(narrative=text)))
+    assert door.of_text(mark_of_text(report(narrative=f"  {text.upper()}\n"))) == (Suspicion.REPEATED_TEXT,)
+    assert door.of_text(mark_of_text(report(narrative=f"{text}그런데 이건 다릅니다."))) == ()
     for _ in range(10):
-        door.text_lodged(report(narrative="도와주세요"))
-        door.text_lodged(report())
-    assert door.of_text(report(narrative="도와주세요")) == door.of_text(report()) == ()
+        door.text_lodged(mark_of_text(report(narrative="도와주세요")))
+        door.text_lodged(mark_of_text(report()))
+    assert door.of_text(mark_of_text(report(narrative="도와주세요"))) == door.of_text(mark_of_text(report())) == ()
 
 
 def test_a_marked_report_is_one_step_less_urgent_and_keeps_its_reasons(clock: JumpingClock) -> None:

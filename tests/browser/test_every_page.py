@@ -1,0 +1,115 @@
+"""Every public page of intake, taken from the application's routes: any screen, any zoom, with and without script."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.browser import walking
+from tests.browser.helpers import assert_accessible, serving
+from tests.browser.test_form import shoot
+from tests.browser.walking import CUT_OFF, FOCUS, Seen, Visit
+from tests.integration.intake.desk import Desk
+
+pytestmark = pytest.mark.timeout(300)
+LANGUAGES = ("ko", "en")
+NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 1024}
+ZOOMED = {"width": 320, "height": 256}
+"""What is left of 1280 by 1024 at 400 %, where each pixel of a style sheet is four of the screen."""
+
+
+@pytest.fixture
+async def visits(desk: Desk) -> list[Visit]:
+    return await walking.everything(desk)
+
+
+@pytest.fixture
+async def origin(desk: Desk) -> AsyncIterator[str]:
+    async with serving(desk.intake.app) as address:
+        yield address
+
+
+async def window(chromium: Browser, desk: Desk, site: str, size: dict[str, int], **more: object) -> Page:
+    context = await chromium.new_context(viewport=size, **more)  # type: ignore[arg-type]  # as Playwright has them
+    page = await context.new_page()
+    await walking.prepared(desk, page, site)
+    return page
+
+
+def of(visits: list[Visit], language: str) -> list[Visit]:
+    return [visit for visit in visits if visit.only in {"", language}]
+
+
+def test_every_route_is_walked_and_a_new_one_is_missed(desk: Desk, visits: list[Visit]) -> None:
+    assert walking.not_walked(desk.intake.app, visits) == []
+    fewer = [visit for visit in visits if not visit.path.startswith(("/notes/", "/in/", "/verify"))]
+    missing = ["GET /in/{language}", "GET /notes/{slug}", "GET /verify-proof", "POST /verify-proof"]
+    assert sorted(walking.not_walked(desk.intake.app, fewer)) == missing
+    assert len(visits) > 50
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_with_script_at_both_widths_without_a_fault_of_axe(
+    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+) -> None:
+    page, seen = await window(chromium, desk, origin, NARROW), Seen()
+    for visit in of(visits, language):
+        await walking.go(page, origin, visit, language)
+        for size, name in ((NARROW, "360"), (WIDE, "1280")):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
+            place = f"{visit.name}-{language}-{name}"
+            await shoot(page, f"page-{place}")
+            await seen.look(page, place, CUT_OFF)
+        await page.set_viewport_size(NARROW if language == "ko" else WIDE)  # type: ignore[arg-type]  # as above
+        try:
+            await assert_accessible(page)
+        except AssertionError as error:
+            seen.faults.append(f"{visit.name}-{language}: {error}")
+        assert await page.locator("html").get_attribute("lang") == language
+        if visit.only:  # the text of a page in one of the thirteen languages
+            assert await page.locator(f"main [lang={visit.path[4:]}]").count()
+    assert not seen.faults, "\n".join(seen.faults)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_without_script_nothing_is_cut_off_at_any_width(
+    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+) -> None:
+    page, seen = await window(chromium, desk, origin, NARROW, java_script_enabled=False), Seen()
+    for visit in of(visits, language):
+        await walking.go(page, origin, visit, language)
+        for size in (NARROW, WIDE):
+            await page.set_viewport_size(size)  # type: ignore[arg-type]  # a size as Playwright has it
+            await seen.look(page, f"{visit.name}-{language}-{size['width']}", CUT_OFF)
+    assert not seen.faults, "\n".join(seen.faults)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_and_shows_its_focus(
+    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+) -> None:
+    page = await window(chromium, desk, origin, ZOOMED, device_scale_factor=4, forced_colors="active")
+    seen = Seen()
+    for visit in of(visits, language):
+        await walking.go(page, origin, visit, language)
+        await seen.look(page, f"{visit.name}-{language}-zoomed", CUT_OFF)
+        await seen.look(page, f"{visit.name}-{language}-zoomed", FOCUS)
+    assert not seen.faults, "\n".join(seen.faults)
+
+
+@pytest.mark.parametrize("path", ["/form/who", "/form/what", "/form/urgent", "/all"])
+async def test_in_forced_colours_what_is_chosen_looks_different(
+    chromium: Browser, desk: Desk, origin: str, path: str
+) -> None:
+    page = await window(chromium, desk, origin, NARROW, forced_colors="active", reduced_motion="reduce")
+    await page.goto(f"{origin}{path}?lang=ko")
+    choices = page.locator("main .choice:has(input:not(:checked)):visible")
+    assert await choices.count() > 1
+    for kind in ("radio", "checkbox"):
+        one = page.locator(f"main .choice:has(input[type={kind}]:not(:checked)):visible").first
+        if await one.count():
+            place = await one.element_handle()
+            assert place is not None
+            before = await place.screenshot()
+            await place.evaluate("e => { const i = e.querySelector('input'); i.checked = true; i.blur(); }")
+            assert await place.screenshot() != before, f"{path}: a chosen {kind} looks like any other"

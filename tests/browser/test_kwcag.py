@@ -1,0 +1,205 @@
+"""What of KWCAG 2.2 axe-core does not judge, on every public page; the table is ``docs/kwcag.md``."""
+
+import re
+from html.parser import HTMLParser
+from typing import NamedTuple
+
+import pytest
+from playwright.async_api import Browser, Response
+
+from tests.browser import walking
+from tests.integration.intake.desk import Desk
+
+pytestmark = pytest.mark.timeout(240)
+SIZE = {"width": 360, "height": 740}
+MOVING = """() => [
+  ...document.querySelectorAll("video, audio, object, embed, iframe, marquee, blink, canvas, [autoplay], [http-equiv]"),
+  ...document.getAnimations().map(a => a.effect.target).filter(Boolean)].map(e => e.outerHTML.slice(0, 120))"""
+HEADINGS = "() => [document.querySelectorAll('h1').length, document.title]"
+LINKS = """() => [...document.querySelectorAll("a[href]")].filter(a => a.checkVisibility())
+  .map(a => [(a.ariaLabel || a.innerText).trim(), a.getAttribute("href"), a.target])"""
+HELP = """() => [".top", ".footer"].map(place => [...document.querySelectorAll(`${place} a[href^='tel:']`)])
+  .map(all => all.map(a => a.getAttribute("href")))"""
+NAMES = """() => [...document.querySelectorAll("button, a[href], [aria-label]")].filter(e => e.checkVisibility())
+  .filter(e => e.ariaLabel && e.innerText && !e.matches("nav, ul, section, div, main, form"))
+  .filter(e => !e.ariaLabel.replace(/\\s+/g, " ").includes(e.innerText.replace(/\\s+/g, " ").trim()))
+  .map(e => e.outerHTML.slice(0, 160))"""
+LISTENS = """
+  window.__listens = [];
+  const add = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (kind, ...rest) {
+    window.__listens.push(kind);
+    return add.call(this, kind, ...rest);
+  };
+"""
+EARLY = {"mousedown", "pointerdown", "touchstart", "touchmove", "mousemove", "pointermove", "devicemotion"}
+EARLY |= {"deviceorientation", "dragstart", "wheel"}
+EMPTY_WORDS = {"여기", "클릭", "더보기", "여기를 누르세요", "here", "click here", "more", "link", "read more"}
+BY_COLOUR = re.compile(
+    r"\b(?:red|green|blue|round|left-hand|right-hand)\s+(?:button|link|box|field)\b"
+    r"|(?:빨간|초록|파란|노란|둥근|왼쪽|오른쪽|동그란)\s*(?:색\s*)?(?:버튼|링크|칸|상자)",
+    re.IGNORECASE,
+)
+VOID = {*("area base br col embed hr img input link meta source track wbr".split())}  # noqa: SIM905  # as the standard lists them
+MAY_STAY_OPEN = {"p", "li", "dt", "dd", "option", "tr", "td", "th", "tbody", "thead", "html", "head", "body"}
+
+
+class Markup(HTMLParser):
+    """Faults of the kinds that KWCAG 8.1.1 names: not closed, wrongly nested, twice the same attribute or id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults: list[str] = []
+        self._open: list[str] = []
+        self._ids: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        if len(set(names)) != len(names):
+            self.faults.append(f"<{tag}> has an attribute twice")
+        for name, value in attrs:
+            if name == "id" and value in self._ids:
+                self.faults.append(f"the id {value} is there twice")
+            if name == "id":
+                self._ids.add(value or "")
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()  # a shape of a drawing closes itself
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open[-1] != tag and self._open[-1] in MAY_STAY_OPEN:
+            self._open.pop()
+        if not self._open or self._open.pop() != tag:
+            self.faults.append(f"</{tag}> closes nothing")
+
+    def ended(self) -> list[str]:
+        return [*self.faults, *(f"<{tag}> stays open" for tag in self._open if tag not in MAY_STAY_OPEN)]
+
+
+ALL = f"""() => ({{
+  moving: ({MOVING})(), headings: ({HEADINGS})(), links: ({LINKS})(), help: ({HELP})(), names: ({NAMES})(),
+  listens: window.__listens, text: document.body.innerText }})"""
+
+
+class Page(NamedTuple):
+    """What was found on one page."""
+
+    place: str
+    moving: list[str]
+    headings: tuple[int, str]
+    links: list[tuple[str, str, str]]
+    help: tuple[list[str], list[str]]
+    names: list[str]
+    listens: list[str]
+    text: str
+    markup: list[str]
+
+
+@pytest.fixture(scope="module")
+def walked() -> dict[str, list[Page]]:
+    """Filled by the first test that asks: one walk for all of them."""
+    return {}
+
+
+@pytest.fixture
+async def pages(chromium: Browser, desk: Desk, site: str, walked: dict[str, list[Page]]) -> list[Page]:
+    """Every public page in both languages, as it stands in a browser with script."""
+    if "all" not in walked:
+        walked["all"] = await _walk(chromium, desk, site)
+    return walked["all"]
+
+
+async def _walk(chromium: Browser, desk: Desk, site: str) -> list[Page]:
+    context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
+    page = await context.new_page()
+    await page.add_init_script(LISTENS)
+    await walking.prepared(desk, page, site)
+    sources: list[str] = []
+
+    async def keep(response: Response) -> None:
+        if response.request.is_navigation_request() and response.status not in {303, 307}:
+            sources.append(await response.text())
+
+    page.on("response", keep)
+    found = []
+    for visit in await walking.everything(desk):
+        for language in (visit.only,) if visit.only else ("ko", "en"):
+            await walking.go(page, site, visit, language)
+            await page.wait_for_load_state("load")
+            markup = Markup()
+            markup.feed(sources[-1])
+            seen = await page.evaluate(ALL)
+            found.append(Page(f"{visit.name}-{language}", **seen, markup=markup.ended()))
+    assert len(found) > 100
+    return found
+
+
+def test_no_page_has_film_sound_or_anything_that_moves(pages: list[Page]) -> None:
+    assert [(page.place, page.moving) for page in pages if page.moving] == []
+
+
+def test_each_page_has_one_main_heading_and_a_title_that_gives_nothing_away(pages: list[Page]) -> None:
+    staff = ("docs", "problems")
+    wrong = [(page.place, page.headings) for page in pages if page.headings[0] != 1 or not page.headings[1].strip()]
+    assert wrong == []
+    public = {page.headings[1] for page in pages if not page.place.startswith(staff)}
+    assert public <= {"노트", "Notes", "메모"}, public
+
+
+def test_links_say_where_they_lead(pages: list[Page]) -> None:
+    empty = [(page.place, link) for page in pages for link in page.links if link[0].casefold() in {"", *EMPTY_WORDS}]
+    assert empty == []
+    other = [(page.place, link) for page in pages for link in page.links if link[2]]
+    assert other == [], "no link opens another window"
+
+
+def test_help_is_in_the_same_place_on_each_page(pages: list[Page]) -> None:
+    public = [page for page in pages if not page.place.startswith("docs")]
+    assert len({tuple(map(tuple, page.help)) for page in public}) == 1, {str(page.help): page.place for page in public}
+    top, bottom = public[0].help
+    assert top[:2] == ["tel:112", "tel:1366"]
+    assert {"tel:112", "tel:1366"} <= set(bottom)
+
+
+def test_the_name_of_a_control_contains_what_is_seen_on_it(pages: list[Page]) -> None:
+    assert [(page.place, page.names) for page in pages if page.names] == []
+
+
+def test_nothing_happens_when_a_pointer_goes_down_or_moves(pages: list[Page]) -> None:
+    assert [(page.place, EARLY & set(page.listens)) for page in pages if EARLY & set(page.listens)] == []
+    assert any("keydown" in page.listens or "click" in page.listens for page in pages), "listening was noticed at all"
+
+
+def test_no_instruction_needs_a_colour_or_a_place(pages: list[Page]) -> None:
+    assert [(page.place, found[0]) for page in pages if (found := BY_COLOUR.search(page.text))] == []
+    assert BY_COLOUR.search("빨간 버튼을 누르세요")
+
+
+def test_the_markup_has_no_faults(pages: list[Page]) -> None:
+    assert [(page.place, page.markup) for page in pages if page.markup] == []
+    wrong = Markup()
+    wrong.feed('<main><p id="a" id="b"><b>x</main></b><i id="a">')
+    assert len(wrong.ended()) >= 3
+
+
+async def test_choosing_leads_nowhere_before_a_button_is_pressed(chromium: Browser, desk: Desk, site: str) -> None:
+    context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
+    page = await context.new_page()
+    await page.goto(f"{site}/all?lang=ko")
+    went: list[str] = []
+    page.on("request", lambda request: went.append(request.url))
+    for summary in await page.locator("main details:not([open]) > summary").all():
+        await summary.click()
+    for select in await page.locator("main select").all():
+        await select.select_option(index=1)
+    for box in await page.locator("main input:is([type=radio], [type=checkbox])").all():
+        await box.check()
+    for text in await page.locator("main :is(textarea, input[type=text], input[type=tel])").all():
+        await text.focus()
+    assert went == []
+    assert page.url == f"{site}/all?lang=ko"
+    assert len(context.pages) == 1

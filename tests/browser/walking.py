@@ -1,0 +1,181 @@
+"""Every public page of intake, from the routes of the application, and what a page must be like on any screen."""
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from playwright.async_api import Page
+
+from services.intake import drafts
+from services.intake.receipts_pages import ACTIONS
+from services.intake.rendering import safety_texts, steps
+from services.intake.rendering.form import Typed
+from services.intake.rendering.notes import NOTES
+from shared.identity.roles import Action
+from shared.web import gate
+from tests.integration.intake.desk import Desk
+
+FULLEST: Final = Typed(
+    {
+        "role": ("representative",),
+        "harm_types": ("distribution",),
+        "division": ("jeonnam-gwangju",),
+        "contact_channels": ("text", "email"),
+        "phone": ("010-0000-0000",),
+        "email": ("moon@example.com",),
+        "narrative": ("A story long enough to be wrapped. " * 20,),
+        "urls": ("https://example.com/" + "a" * 200,),
+    }
+)
+"""Answers to which every step applies, with a word that no line holds."""
+NO_PAGES: Final = {
+    "/health/live": "for machines",
+    "/health/ready": "for machines",
+    "/metrics": "for machines",
+    "/openapi.json": "for machines",
+    "/static/{digest}/{name:path}": "style sheets, scripts and pictures",
+    "/favicon.ico": "empty",
+    "/leave": "leads away from here, and answers the script of the quick exit",
+}
+"""Open routes that show no page of their own, and why."""
+REDIRECTS: Final = {"/status/{action}": "only a form leads there; whoever comes otherwise is sent to /status"}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A page in one of its states; with ``fields`` it is what a sent form answers."""
+
+    name: str
+    path: str
+    fields: dict[str, str] | None = None
+    only: str = ""
+    """The one language in which it is looked at; empty: in both."""
+    expect: str = "h1"
+    """What must be on it, so that no other page is looked at in its place."""
+
+
+def routes(app: FastAPI, method: str) -> list[str]:
+    """The paths of pages that anybody may open, as the application has them; never a list of names."""
+    return [
+        entry.path
+        for entry in gate.entries(app)
+        if entry.methods == (method,)
+        and entry.actions == (Action.OPEN,)
+        and not entry.path.startswith("/api/")
+        and entry.path not in NO_PAGES
+    ]
+
+
+def not_walked(app: FastAPI, visits: Iterable[Visit]) -> list[str]:
+    """Pages that no visit comes to: of these somebody must say how they are reached."""
+    seen = {("GET" if visit.fields is None else "POST", visit.path) for visit in visits}
+    missing = []
+    for method in ("GET", "POST"):
+        for route in routes(app, method):
+            pattern = re.compile(re.sub(r"\{[^}]+\}", "[^/]+", route))
+            walked = any(how == method and pattern.fullmatch(path) for how, path in seen)
+            if not walked and not (method == "GET" and route in REDIRECTS):
+                missing.append(f"{method} {route}")
+    return missing
+
+
+def plain(app: FastAPI) -> list[Visit]:
+    """Pages with nothing to fill in in their address, and what an empty form is answered there.
+
+    A new one is walked without anybody naming it.
+    """
+    return [
+        Visit(name.format(path.strip("/").replace("/", "-") or "start"), path, fields)
+        for method, fields, name in (("GET", None, "{}"), ("POST", {}, "{}-empty"))
+        for path in routes(app, method)
+        if "{" not in path
+    ]
+
+
+def parametrised() -> list[Visit]:
+    """Pages of which there are several."""
+    found = [Visit(f"step-{one.slug}", f"/form/{one.slug}", expect="#step") for one in steps.way(FULLEST)]
+    found.append(Visit("check", f"/form/{steps.CHECK}", expect="#send"))
+    found += [Visit(f"note-{slug}", f"/notes/{slug}") for slug in NOTES]
+    # Their text is the same whatever the reader's language; only the frame around them changes.
+    found += [Visit(f"in-{language}", f"/in/{language}", only="ko") for language in safety_texts.load()]
+    return [*found, Visit("nothing-here", "/nothing-here")]
+
+
+def answered(lodged: dict[str, Any]) -> list[Visit]:
+    """What forms answer, good and bad; ``lodged`` is the answer to a report of which the receipt is used."""
+    receipt = {"receipt": str(lodged["receipt"])}
+    least = {"role": "victim", "harm_types": "other", "consents": "personal"}
+    wrong = {"narrative": "900101-1234567", "urls": "no link", "contact_channels": "email", "email": "nobody"}
+    found = [
+        Visit("receipt", "/", {**least, "idempotency_key": secrets.token_urlsafe(24)}, expect=".receipt-code"),
+        Visit("errors", "/", {**least, **wrong}, expect=".error-summary"),
+        Visit("errors-check", "/", {**least, **wrong, "page": "check"}, expect=".error-summary"),
+        Visit("passage", "/", {**least, "go": "stay", "passage": "1"}, expect="[data-passage]"),
+        Visit("step-error", "/form/words", {"go": "next", "narrative": "900101-1234567"}, expect=".error-summary"),
+        Visit("status-error", "/status", {"receipt": "0000 0000 0000 0001"}, expect=".error-summary"),
+        Visit("status-told", "/status", receipt, expect=".way"),
+        Visit("proof-real", "/verify-proof", {**receipt, "proof": str(lodged["proof"])}),
+        Visit("proof-false", "/verify-proof", {"proof": "nothing of ours"}),
+    ]
+    found += [Visit(f"status-{action}", f"/status/{action}", receipt) for action in ACTIONS]
+    return [*found, Visit("status-message-error", "/status/message", {**receipt, "step": "do", "text": ""})]
+
+
+async def everything(desk: Desk) -> list[Visit]:
+    """All of them."""
+    lodged = await desk.lodge({"role": "victim", "harm_types": ["other"], "division": "busan"})
+    return [*plain(desk.intake.app), *parametrised(), *answered(lodged.json())]
+
+
+async def prepared(desk: Desk, page: Page, site: str) -> None:
+    """Give the browser a half-filled form to which every step applies; no page leaves by itself."""
+    token = drafts.new_token()
+    await desk.intake.drafts.save(token, FULLEST)
+    # The page that asks for a moment of work sends itself when the work is done: it is looked at while it waits.
+    await page.context.route("**/passage.js", lambda route: route.abort())
+    await page.context.add_cookies([{"name": drafts.COOKIE, "value": token, "url": site}])
+
+
+async def go(page: Page, site: str, visit: Visit, language: str) -> None:
+    """Be on the page, in the language."""
+    if visit.fields is None:
+        await page.goto(f"{site}{visit.path}?lang={language}")
+    else:
+        await page.goto(f"{site}/status?lang={language}")
+        async with page.expect_navigation():
+            await page.evaluate(_SEND, [f"{visit.path}?lang={language}", visit.fields])
+    await page.locator(visit.expect).first.wait_for()
+
+
+_SEND: Final = """([path, fields]) => {
+  const form = document.createElement("form");
+  Object.assign(form, {method: "post", action: path, hidden: true});
+  for (const [name, value] of Object.entries(fields)) {
+    const one = document.createElement("input");
+    Object.assign(one, {type: "hidden", name, value});
+    form.append(one);
+  }
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is wrong, page by page."""
+
+    faults: list[str] = field(default_factory=list)
+
+    async def look(self, page: Page, place: str, script: str) -> None:
+        """Add what a script finds wrong on the page."""
+        self.faults += [f"{place}: {found}" for found in await page.evaluate(script)]
+
+
+_HERE: Final = Path(__file__).parent
+CUT_OFF: Final = (_HERE / "cut_off.js").read_text(encoding="utf-8")
+FOCUS: Final = (_HERE / "focus.js").read_text(encoding="utf-8")
