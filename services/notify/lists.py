@@ -50,7 +50,9 @@ async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
         if cursor is None:
             break
     if center_id == CENTRAL_DESK:
-        cases.extend(await store.page(CENTRAL_DESK, ("2", "3"), PAGE))
+        # Beside what nobody has answered: its own, what it has on copy, and what was answered and then left.
+        more = [*await store.page(CENTRAL_DESK, ("2", "3"), PAGE), *await store.copied(PAGE), *await store.late(PAGE)]
+        cases = sorted({case.report_id: case for case in (*cases, *more)}.values(), key=lambda case: case.sort_key)
     return cases[:SHOWN], cursor is not None
 
 

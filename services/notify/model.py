@@ -1,16 +1,17 @@
 """What notify knows of a case: whose it is, who was told, when the next step is due. Nothing here names a person."""
 
-from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
+from services.notify.casework import Deletion
+from services.notify.model_base import Instant, Model
 from shared.events.vocabulary import (
     CauseKind,
     CenterState,
     Channel,
+    ContactChannel,
     EndReason,
     HarmType,
     Outcome,
@@ -20,20 +21,6 @@ from shared.events.vocabulary import (
 
 CENTRAL_DESK = "central"
 SEOUL = ZoneInfo("Asia/Seoul")
-
-
-def _in_utc(value: object) -> object:
-    """A store may hand back times without a zone; they were written in UTC."""
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
-
-
-Instant = Annotated[datetime, BeforeValidator(_in_utc)]
-
-
-class Model(BaseModel):
-    """A frozen part of what notify stores; fields of other builds and of the outbox are left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class CaseState(StrEnum):
@@ -90,6 +77,11 @@ class EntryKind(StrEnum):
     """An accepted offer that routing did not carry out: something else came first."""
     CLOSING_VOID = "closing_void"
     REOPENING_VOID = "reopening_void"
+    OPENED = "opened"
+    """Somebody was given a ticket to the details."""
+    DELETION = "deletion"
+    JOINED = "joined"
+    PARTED = "parted"
 
 
 class AwaitingKind(StrEnum):
@@ -227,6 +219,17 @@ class Case(Model):
     state: CaseState
     unread: bool = False
     """Something reached the report after the centre had seen it."""
+    unread_messages: int = 0
+    """How many of the reporter's messages nobody at the centre has read."""
+    linked: tuple[str, ...] = ()
+    """Reports of the same address, file or offender's account, as intake found them."""
+    joined: tuple[str, ...] = ()
+    """Those of them that the same person looks after, as their reporters agreed to."""
+    contact_channels: tuple[ContactChannel, ...] = ()
+    """The only ways the reporter agreed to be reached by."""
+    rules_known_to: tuple[str, ...] = ()
+    """Who had the details, and so the rules of safe contact, since they could last have changed."""
+    deletions: tuple[Deletion, ...] = ()
     acknowledged_at: Instant | None = None
     acknowledged_by: str | None = None
     assignee: str | None = None

@@ -17,7 +17,7 @@ from services.notify.desk import Desk
 from services.notify.doors import checked_center, home_of
 from services.notify.hub import Hub, Listener
 from services.notify.model import Case
-from services.notify.views import stream_rows
+from services.notify.stream_views import stream_rows
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import CenterId

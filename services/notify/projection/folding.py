@@ -11,6 +11,7 @@ from services.notify.rendering import alias
 from shared.errors import FatalError
 from shared.events.cases import CaseTransferAccepted
 from shared.events.envelope import event_id
+from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
 
@@ -64,6 +65,8 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         received_at=event.received_at,
         decided_at=event.decided_at,
         declined_centers=facts.declined_centers,
+        linked=facts.linked_reports,
+        contact_channels=facts.contact_channels,
         state=CaseState.WAITING,
         traceparent=traceparent,
     )
@@ -91,6 +94,10 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "urgency": facts.urgency,
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
+        **_reach(facts),
+        # Whoever has the case now has to read for themselves what is safe, and asks the reporters anew.
+        "rules_known_to": (),
+        "joined": (),
         "decided_at": event.decided_at,
         "moved_from": before,
         "moved_by": event.cause.kind,
@@ -118,6 +125,8 @@ _UPDATES: Final = {
     UpdateKind.REOPENED: EntryKind.REOPENED,
     UpdateKind.REINSTATED: EntryKind.REINSTATED,
 }
+_RULES_CHANGE: Final = frozenset({UpdateKind.AMENDED, UpdateKind.REINSTATED})
+"""After these the rules of safe contact may be others than those somebody has read."""
 _BACK: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 _OPENED: Final[dict[str, Any]] = {
     "state": CaseState.WAITING,
@@ -130,6 +139,10 @@ _OPENED: Final[dict[str, Any]] = {
 }
 
 
+def _reach(facts: ReportFacts) -> dict[str, Any]:
+    return {"linked": facts.linked_reports, "contact_channels": facts.contact_channels}
+
+
 def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:
     facts = event.facts
     more_urgent = policy.RANK[facts.urgency] < policy.RANK[case.urgency]
@@ -137,7 +150,12 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         "urgency": facts.urgency,
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
+        **_reach(facts),
     }
+    if event.kind in _RULES_CHANGE:
+        told["rules_known_to"] = ()
+    if event.kind is UpdateKind.MESSAGE_LEFT:
+        told["unread_messages"] = case.unread_messages + 1
     if event.kind is UpdateKind.TRANSFER_VOID:
         return _answered(case.model_copy(update=told), event, now)
     entry = Entry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
@@ -162,6 +180,7 @@ def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
         "ended_at": event.decided_at,
         # What was left while the case was being closed still has to be read.
         "unread": case.unread and not withdrawn,
+        "unread_messages": 0 if withdrawn else case.unread_messages,
     }
     case = noted(case.model_copy(update=ended), Entry(at=event.decided_at, kind=kind, center_id=case.center_id))
     return case if case.unread else policy.stop(case)

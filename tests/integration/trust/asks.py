@@ -60,7 +60,7 @@ _RECEIPT = {"receipt": "1234"}
 _ACTS: Final[dict[str, dict[str, Any]]] = {
     "acknowledge": {},
     "assign": {"assignee": "s-somebody"},
-    "contact": {"reached": True},
+    "contact": {"reached": True, "way": "phone"},
     "support": {"support": "counselling"},
     "refer": {"to_center_id": CENTRAL},
     "close": {"outcome": "supported"},

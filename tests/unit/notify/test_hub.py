@@ -4,7 +4,7 @@ import contextlib
 
 from services.notify.hub import Hub
 from services.notify.model import OfferEnd, PastOffer
-from services.notify.views import stream_rows
+from services.notify.stream_views import stream_rows
 from shared.centers import CENTER_IDS
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken

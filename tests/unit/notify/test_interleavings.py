@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.notify import decisions, policy
+from services.notify.casework import ContactWay
 from services.notify.decisions import Answer, Refusal, Who
 from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, TransferReason
 from services.notify.policy import Rules
@@ -95,7 +96,9 @@ class Interleavings(RuleBasedStateMachine):
         who = Who("kim", org)
         acts: dict[str, Callable[[Case], Answer | Refusal]] = {
             "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
-            "contact": lambda case: decisions.contact(case, who, own, reached=True, now=self.now),
+            "contact": lambda case: decisions.contact(
+                case, who, own, way=ContactWay.CAME_TO_US, reached=True, now=self.now
+            ),
             "support": lambda case: decisions.support(case, who, own, SupportKind.DELETION, self.now),
             "refer": lambda case: decisions.refer(case, who, own, "central", self.now),
         }
