@@ -19,15 +19,18 @@ from services.intake import (
     receipts_api,
     receipts_pages,
     step_pages,
+    writing_pages,
 )
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
+from services.intake.correspondence import Correspondence
 from services.intake.decisions import Decisions
 from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
 from services.intake.eraser import Eraser
+from services.intake.finding import Finder
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handlers import StatusFollower
@@ -177,7 +180,9 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
-    holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
+    status_gate = StatusGate(settings.status_questions_per_minute, clock)
+    holders = Holders(changes, keys, status_gate, words, trail)
+    correspondence = Correspondence(changes, gate, trail, keyring, keys, clock)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
     status, receipts = StatusDesk(holders), ReceiptDesk(changer, keyring, words, linker, clock, eraser.destroy)
     vault = Vault(
@@ -211,7 +216,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
-            details_pages.router(own_pages, vault),
+            details_pages.router(own_pages, vault, correspondence),
+            writing_pages.router(own_pages, gate, correspondence, Finder(changes, keys, status_gate, trail)),
             clients_pages.router(own_pages, office, gate, audit),
             audit_router(audit, gate, own_pages),
         ],

@@ -35,7 +35,7 @@ from shared.web.gate import OPEN
 
 M = TypeVar("M", bound=BaseModel)
 
-ACTIONS: Final = ("message", "add", "contact", "word", "withdraw", "undo", "destroy")
+ACTIONS: Final = ("answers", "message", "add", "contact", "word", "withdraw", "undo", "destroy")
 _RECEIPT_CHARS: Final = 60
 _WORD_CHARS: Final = 200
 _KEY_LENGTH: Final = 32
@@ -141,6 +141,8 @@ class _Actions:
 
     async def do(self, request: Request, action: str, typed: Typed) -> Response:
         try:
+            if action == "answers":
+                return await self._answers(request, typed)
             answer = await self._do[action](request, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
@@ -148,6 +150,11 @@ class _Actions:
         if answer is None:
             return await self.status(request, typed, said=said)
         return self.standing(request, typed.one("receipt")[:_RECEIPT_CHARS], answer, said=said)
+
+    async def _answers(self, request: Request, typed: Typed) -> Response:
+        found = await self._desk.answers(_asked(ReceiptQuestion, typed), request)
+        receipt = typed.one("receipt")[:_RECEIPT_CHARS]
+        return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
 
     async def _message(self, request: Request, typed: Typed) -> None:
         asked = _asked(MessageAsked, typed, text=typed.one("text"))

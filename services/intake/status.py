@@ -5,6 +5,7 @@ from starlette.requests import Request
 from services.intake import projection
 from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
+from services.intake.model.life import Access
 from services.intake.model.report import CenterName, StatusAnswer
 from services.intake.policy import erasure, promise
 from services.intake.store import documents
@@ -37,7 +38,12 @@ def told(document: Document) -> StatusAnswer:
         owner = center(standing.center_id)
         name = CenterName(id=owner.id, name_ko=owner.name_ko, name_en=owner.name_en)
     messages = len(document.get("messages") or ())
+    replies = 0 if standing.limited else len(document.get("replies") or ())
+    unread = replies - min(replies, document.get("replies_read") or 0)
+    shown = erasure.access_of(life) is Access.OPEN and replies > 0
     return StatusAnswer(
+        answers=replies if shown else None,
+        answers_unread=unread if shown else None,
         center=name,
         messages=messages if messages and not standing.limited else None,
         expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress) if facts else None,

@@ -28,7 +28,9 @@ from services.notify.rows import Rows
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
+from services.notify.store.rotas import RotaStore
 from services.notify.stream import stream_router
+from services.notify.team_pages import TeamPages, team_router
 from services.notify.tickets import Tickets
 from services.notify.work_api import work_router
 from services.notify.work_pages import work_pages_router
@@ -205,6 +207,7 @@ def _application(
             story_router(parts),
             moving_router(parts),
             work_pages_router(parts),
+            team_router(TeamPages(desk, RotaStore(desk.cases.database), pages, gate, audited)),
             audit_router(audit, gate, pages),
             *wiring.routers_of(accounts, settings, pages, gate),
         ],

@@ -22,7 +22,10 @@ export function shortcuts(wishes, list, search) {
     k: () => step(-1),
     a: () => current()?.querySelector("form.acknowledge button")?.click(),
     o: () => current()?.querySelector(".case-alias").click(),
-    "/": () => search.focus(),
+    "/": () => {
+      search.closest("details").open = true;
+      search.focus();
+    },
   };
 
   document.addEventListener("keydown", (event) => {

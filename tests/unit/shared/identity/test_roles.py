@@ -29,12 +29,14 @@ transfers.offer        - o o -   - o o - -   - - -
 transfers.answer       - o o -   - o o - -   - - -
 details.open           - o o -   - o o - -   - - -
 details.confirm        - o o -   - o o - -   - - -
+details.write          - o o -   - o o - -   - - -
 erasures.read          - - o -   - - o a -   - a -
 erasures.decide        - - o -   - - o - -   - - -
 centers.read           a a a -   a a a a -   - a -
 centers.live           - o a -   - a a - -   - - -
 centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
+centers.rota           - - o -   - - o - -   - - -
 decisions.read         - o o -   - a a a -   - a -
 dead.read              - o o o   - a a - a   - - a
 tables.read            - - a -   - - a a -   a a -
