@@ -66,6 +66,10 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
     "close": {"outcome": "supported"},
     "reopen": {},
     "transfer": {"to_center_id": ASKED, "reason": "place"},
+    "deletions": {"platform": "social_media", "addresses": 1},
+    "deletions/{number}": {"state": "removed"},
+    "join": {"other_id": REPORT, "agreed": True},
+    "part": {"other_id": REPORT},
 }
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
@@ -101,7 +105,7 @@ def _intake() -> Asks:
         ("intake", "GET", "/api/v1/proof-key"): (ask(200),),
         **{
             ("intake", "POST", f"/api/v1/receipts/{what}"): (ask(422, body={}),)
-            for what in ("status", "messages", "amend", "withdraw", "reinstate", "word")
+            for what in ("status", "messages", "answers", "amend", "withdraw", "reinstate", "word")
         },
         ("intake", "GET", "/"): (ask(200),),
         ("intake", "POST", "/"): (ask(422, body={"role": ""}),),
@@ -123,6 +127,13 @@ def _intake() -> Asks:
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
+        **{
+            ("intake", "POST", f"/details/{what}"): (
+                ask(409, body={"report_id": REPORT, "leave": "none", "text": "x"}, whose=OWNER),
+            )
+            for what in ("answer", "note")
+        },
+        ("intake", "POST", "/find"): (ask(404, 429, body=_RECEIPT),),
         # The ticket is the proof: without one everybody is refused alike.
         ("intake", "POST", "/details"): (ask(403, body={"ticket": "none"}),),
         ("intake", "GET", "/details"): (ask(405),),
@@ -175,7 +186,7 @@ def _cases() -> Asks:
         ("notify", "GET", "/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
         **{
             ("notify", "POST", f"{start}/cases/{{report_id}}/{act}"): (
-                ask(409, path=_REPORT, whose=OWNER, body={"ownership": STALE, **given}),
+                ask(409, path={**_REPORT, "number": "1"}, whose=OWNER, body={"ownership": STALE, **given}),
             )
             for start in ("/api/v1", "")
             for act, given in (*_ACTS.items(), _details(start))
@@ -208,6 +219,7 @@ def _centers() -> Asks:
     shut = {"state": "closed", "staff_on_duty": STAFF_ON_DUTY}
     own, other = {"center_id": OWNER}, {"center_id": STRANGER}
     closing = Action.CENTERS_CLOSE
+    shift = {"rev": str(STALE), "subject": "s-somebody", "start": "09:00", "end": "18:00"}
     return {
         ("notify", "GET", "/api/v1/centers/{center_id}"): (ask(200, path=own),),
         ("notify", "PUT", "/api/v1/centers/{center_id}/duty"): (
@@ -221,6 +233,13 @@ def _centers() -> Asks:
         ("notify", "GET", "/"): (
             ask(200, 303),
             ask(200, query={"center": OWNER}, whose=OWNER, demands=Action.CASES_LIST),
+        ),
+        ("notify", "POST", "/search"): (ask(404, body={"alias": "nobody"}),),
+        ("notify", "GET", "/team/{center_id}"): (ask(200, path=own, whose=OWNER),),
+        ("notify", "GET", "/team/{center_id}/hand-over"): (ask(200, path=own, whose=OWNER),),
+        ("notify", "POST", "/team/{center_id}/shifts"): (ask(409, path=own, body=shift, whose=OWNER),),
+        ("notify", "POST", "/team/{center_id}/shifts/{index}/remove"): (
+            ask(409, path={**own, "index": "0"}, body=shift, whose=OWNER),
         ),
         ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none"}, whose=CENTRAL),),
     }

@@ -10,18 +10,22 @@ from pydantic import BaseModel
 
 from services.intake.examples import ACCEPTED, ANSWERS, EXAMPLES, PROOF_KEY, RECEIPT_EXAMPLES
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.model.report import Accepted, ProofKey, StatusAnswer, Taken
+from services.intake.model.report import Accepted, AnswersLeft, ProofKey, StatusAnswer, Taken
 from services.intake.model.submission import Submission
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs" / "openapi" / "intake.json").read_text())
 TAKES: dict[str, type[BaseModel]] = {
     "status": ReceiptQuestion,
     "messages": MessageAsked,
+    "answers": ReceiptQuestion,
     "amend": AmendmentAsked,
     "withdraw": WithdrawalAsked,
     "reinstate": ReceiptQuestion,
     "word": WordAsked,
 }
+
+GIVES: dict[str, type[BaseModel]] = {"answers": AnswersLeft}
+"""Where it is not the standing or what was taken."""
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:
@@ -46,6 +50,7 @@ def test_the_models_take_and_give_them() -> None:
     for operation, examples in RECEIPT_EXAMPLES.items():
         for example in examples.values():
             TAKES[operation].model_validate_json(json.dumps(example["value"]))
-        (Taken if "number" in ANSWERS[operation] else StatusAnswer).model_validate_json(json.dumps(ANSWERS[operation]))
+        gives = Taken if "number" in ANSWERS[operation] else GIVES.get(operation, StatusAnswer)
+        gives.model_validate_json(json.dumps(ANSWERS[operation]))
     Accepted.model_validate(ACCEPTED)
     ProofKey.model_validate(PROOF_KEY)
