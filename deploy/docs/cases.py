@@ -7,7 +7,8 @@ _HEAD = """# What may be done with a case, and when
 Written from `services/notify/decisions/table.py` by `make docs`; a test checks every cell against the decisions.
 
 `yes`, or the code of the refusal (409, or 410 for details of a withdrawn report) that staff of the owning centre get
-under the present ownership. Whoever saw an older ownership gets `owner_changed`; whoever's case it never was, `not_allowed`.
+under the present ownership. Whoever saw an older ownership gets `owner_changed`; whoever's case it never was,
+`not_allowed`.
 """
 
 

@@ -28,8 +28,6 @@ from shared.sealing import Keyring
 from shared.web.app import Problem
 from shared.web.gate import Gate
 
-CHARS: Final = 2000
-
 
 class Kind(StrEnum):
     """What is written; the values name sealed parts and lines of the audit."""

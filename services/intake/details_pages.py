@@ -4,8 +4,9 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.correspondence import CHARS, Correspondence
+from services.intake.correspondence import Correspondence
 from services.intake.forms import typed_of
+from services.intake.model.asking import MESSAGE_CHARS
 from services.intake.policy import writing
 from services.intake.refusals import RETRY_SECONDS
 from services.intake.rendering import erasure_words, staff_words
@@ -48,7 +49,7 @@ def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRou
             details=details,
             may_answer=writing.may_answer(details.contact, len(details.messages)),
             leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
-            chars=CHARS,
+            chars=MESSAGE_CHARS,
             place=_places(pages, request),
             words=staff_words,
             ways=erasure_words.WAYS,

@@ -3,12 +3,14 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake.correspondence import CHARS, Correspondence, Kind
+from services.intake.correspondence import Correspondence, Kind
 from services.intake.erasures_pages import checked_id
 from services.intake.finding import Finder
 from services.intake.forms import typed_of
+from services.intake.model.asking import MessageText
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
@@ -16,7 +18,11 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
-_NOTHING: Final = gettext_noop("Write something first, up to 2,000 characters. Nothing was kept.")
+_NOTHING: Final = gettext_noop(
+    "Write something, up to 2,000 characters, without resident registration numbers. Nothing was kept."
+)
+_TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
+"""What staff write follows the rules of what reporters write."""
 
 
 def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: Finder) -> APIRouter:
@@ -25,9 +31,11 @@ def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: Fin
 
     async def write(request: Request, principal: Principal, kind: Kind) -> Response:
         typed = await typed_of(request)
-        report_id, text = checked_id(typed.one("report_id")), typed.one("text").strip()
-        if not text or len(text) > CHARS:
-            raise Problem(422, "invalid", _NOTHING)
+        report_id = checked_id(typed.one("report_id"))
+        try:
+            text = _TEXT.validate_python(typed.one("text"))
+        except ValidationError:
+            raise Problem(422, "invalid", _NOTHING) from None
         await correspondence.write(request, principal, report_id, kind, typed.one("leave"), text)
         return pages.render(request, "written.html", report_id=report_id, answered=kind is Kind.ANSWER)
 

@@ -112,6 +112,7 @@ async def hand_over(desk: Page, other: Page, whole: Whole, told: Telling, report
     await see(other, whole.url("notify", f"/?center={told.there}"), f"#offers #case-{report_id}")
     await press(other, "/transfer/accept")
     await see(other, whole.url("notify", f"/?center={told.there}"), f"#cases #case-{report_id}")
+    await desk.locator("#way").select_option("came_to_us")
     await stale.click()
     await expect(desk.get_by_role("alert")).to_contain_text(told.there_name)
     await desk.goto(case)

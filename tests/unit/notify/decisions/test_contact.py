@@ -70,12 +70,11 @@ def test_messages_are_counted_until_somebody_reads() -> None:
 def test_a_person_has_so_many_severe_cases_and_a_lead_may_say_otherwise() -> None:
     severe = acknowledged(urgency=Urgency.CRITICAL)
     assert is_severe(severe)
-    full = {"severe_open": PER_PERSON}
-    assert decisions.assign(severe, LEE, 1, "lee", NOW, **full) is Refusal.SEVERE_CAP
+    assert decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON) is Refusal.SEVERE_CAP
     assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON - 1), Answer)
-    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, **full, over_cap=True), Answer)
+    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON, over_cap=True), Answer)
     mild = acknowledged(urgency=Urgency.NORMAL, harm_types=(HarmType.OTHER,))
-    assert isinstance(decisions.assign(mild, LEE, 1, "lee", NOW, **full), Answer)
+    assert isinstance(decisions.assign(mild, LEE, 1, "lee", NOW, severe_open=PER_PERSON), Answer)
     drill = severe.model_copy(update={"synthetic": True})
     assert severe_of([severe, drill, mild], KIM) == 1
 
