@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-routing bench-console torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,9 @@ bench: venv ## measure beside plain loops on the same engines, result in var/ben
 
 bench-routing: venv ## routing beside plain loops: speed, latency, memory, history, restart (H=1000000: with such a history)
 	@$(PY) -m tests.bench.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))
+
+bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
+	@$(PY) -m tests.bench.bench_console $(if $(R),--rounds $(R))
 
 ##@ Work on it
 format: venv ## format and fix what can be fixed
