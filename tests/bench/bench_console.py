@@ -1,9 +1,9 @@
 """Routed → shown in an open console: ``python -m tests.bench.bench_console``, or ``make bench-console``.
 
 One notify process with 200 open consoles of 16 centres (rows as the page shows them), records of routing at 50 a
-second. Each is timed from the acknowledgement of the record (it is in the log) to the row at a
-console of its centre; beside it in turns a raw round trip of the same size on the same broker. Memory: what 200 streams add to the process. One client
-that reads nothing sits among them in half of the rounds; what that does to the others is shown.
+second. Each is timed from the acknowledgement of the record (it is in the log) to the row at a console of its centre;
+beside it in turns a raw round trip of the same size on the same broker. Memory: what 200 streams add to the process. In
+half of the rounds one client that reads nothing sits among them; what that does to the others is shown.
 """
 
 import argparse

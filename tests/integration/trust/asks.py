@@ -99,6 +99,7 @@ def _audit(service: str) -> Asks:
 def _intake() -> Asks:
     decided = {"do": "destroy", "reason": "requester_asks"}
     confirmed = {"report_id": REPORT, "way": "phone"}
+    written = {"report_id": REPORT, "leave": "none", "text": "x"}
     client = {"client_id": "nobody-there"}
     return {
         ("intake", "POST", "/api/v1/reports"): (ask(422, body={}),),
@@ -128,9 +129,7 @@ def _intake() -> Asks:
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
         **{
-            ("intake", "POST", f"/details/{what}"): (
-                ask(409, body={"report_id": REPORT, "leave": "none", "text": "x"}, whose=OWNER),
-            )
+            ("intake", "POST", f"/details/{what}"): (ask(409, body=written, whose=OWNER),)
             for what in ("answer", "note")
         },
         ("intake", "POST", "/find"): (ask(404, 429, body=_RECEIPT),),
