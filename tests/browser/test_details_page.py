@@ -1,4 +1,4 @@
-"""The page of details: blurred until somebody means to read, and an answer from there to the person with the receipt."""
+"""The page of details: blurred until somebody means to read; and an answer from there to whoever has the receipt."""
 
 import os
 from pathlib import Path
