@@ -27,6 +27,8 @@ ACTIONS: Final[dict[str, str]] = {
     "erasures.destroy": n("Key destroyed"),
     "centers.read": n("Centres read"),
     "centers.duty": n("Duty changed"),
+    "centers.rota": n("Rota changed"),
+    "details.write": n("Answer or note"),
     "centers.close": n("Centre closed or opened"),
     "decisions.read": n("Decisions read"),
     "dead.read": n("Unreadable records read"),

@@ -43,7 +43,7 @@ function put(entry, asNews) {
   shell.innerHTML = entry.html.trim();
   const row = shell.content.firstElementChild;
   const into = entry.section === "offers" ? offers : list;
-  filter.judge(row);
+  if (into === list) filter.judge(row);
   if (!known || known.parentElement !== into) {
     known?.remove();
     row.classList.add("fresh");
