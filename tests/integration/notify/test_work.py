@@ -36,6 +36,10 @@ async def colleague(bench: Bench, subject: str, organisation: str = "gwangju") -
     )
 
 
+async def _said(bench: Bench, kind: str, times: int) -> bool:
+    return [one.TYPE for one in await told(bench)].count(kind) == times
+
+
 async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_change(start: Start, sink: Sink) -> None:
     del sink
     bench = await start()
@@ -53,7 +57,7 @@ async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_c
     lines = [(entry.kind.value, entry.reason) for entry in (await case_of(bench)).entries]
     assert ("opened", "first_contact") in lines
     assert ("contacted", "text") in lines
-    assert [e.TYPE for e in await told(bench)].count("case.contacted.v1") == 2
+    await eventually(lambda: _said(bench, "case.contacted.v1", 2))
 
 
 async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(start: Start, sink: Sink) -> None:
@@ -69,7 +73,7 @@ async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(st
     assert await act(bench, "deletions/2", state="removed") == (404, "no_such_deletion")
     view = (await bench.http.get(f"/api/v1/cases/{ID}")).json()
     assert [one["addresses"] for one in view["deletions"]] == [3]
-    assert [e.TYPE for e in await told(bench)].count("case.supported.v1") == 1
+    await eventually(lambda: _said(bench, "case.supported.v1", 1))
 
 
 async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start: Start, sink: Sink) -> None:
