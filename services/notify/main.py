@@ -196,7 +196,7 @@ def _application(
         settings=settings,
         health=health,
         routers=[
-            stream_router(desk, hub, clock, gate, settings.stream_clients, Rows(pages, desk.people).html),
+            stream_router(desk, hub, clock, gate, settings.stream_clients, Rows(pages, desk.people)),
             case_router(desk, gate, audited),
             act_router(desk, gate, pages, audited),
             transfer_router(desk, gate, pages, audited),

@@ -1,8 +1,10 @@
 """What the live stream carries: rows to put into a work list, and cases that left it with the reason."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from services.notify.hub import Listener
@@ -11,13 +13,17 @@ from services.notify.views import ROW, CaseRow, row_of
 from shared.events.base import Moment
 from shared.events.vocabulary import EndReason
 
+Section = Literal["cases", "offers"]
+Entry = Callable[[Case, Section], bytes]
+"""A row of the message as JSON. The same for all who may see the same, so that it is made once for them."""
+
 
 class StreamRow(CaseRow):
     """A row and which list of the console it belongs to."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**ROW, "section": "cases"}]})
 
-    section: Literal["cases", "offers"]
+    section: Section
 
 
 class Left(BaseModel):
@@ -36,17 +42,24 @@ class StreamRows(BaseModel):
     sent_at: Moment
 
 
-def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamRows:
-    """The message for one console."""
-    rows: list[StreamRow] = []
-    gone: list[Left] = []
+def entry_of(case: Case, section: Section) -> dict[str, object]:
+    """A row of the message."""
+    return StreamRow(**row_of(case).model_dump(), section=section).model_dump(mode="json")
+
+
+def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]) -> str:
+    """A ``StreamRows`` for one console as JSON, with ``place`` beside it; rows come ready from ``entry``."""
+    rows: list[bytes] = []
+    gone: list[dict[str, str]] = []
     for case in cases:
-        if listener.holds(case) or listener.offered(case):
-            section: Literal["cases", "offers"] = "cases" if listener.holds(case) else "offers"
-            rows.append(StreamRow(**row_of(case).model_dump(), section=section))
+        if listener.holds(case):
+            rows.append(entry(case, "cases"))
+        elif listener.offered(case):
+            rows.append(entry(case, "offers"))
         else:
-            gone.append(Left(report_id=case.report_id, alias=case.alias, why=_why_gone(listener, case)))
-    return StreamRows(rows=rows, gone=gone, sent_at=now)
+            gone.append({"report_id": case.report_id, "alias": case.alias, "why": _why_gone(listener, case)})
+    rest = orjson.dumps({"gone": gone, "sent_at": now, **place}, option=orjson.OPT_UTC_Z)
+    return (b'{"rows":[' + b",".join(rows) + b"]," + rest[1:]).decode()
 
 
 def _why_gone(listener: Listener, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
