@@ -16,6 +16,7 @@ from services.notify import instruments, lists
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, home_of
 from services.notify.hub import Hub, Listener
+from services.notify.lists import Shown, Together
 from services.notify.model import Case
 from services.notify.rows import Rows
 from services.notify.stream_views import Entry, Section, message
@@ -40,6 +41,12 @@ _CHUNK: Final = 100
 def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, rows: Rows) -> APIRouter:
     """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
     router = APIRouter(prefix="/api/v1")
+
+    async def load(center_id: str) -> Shown:
+        cases, more = await lists.whole(desk.cases, center_id)
+        return [*await lists.offers(desk.cases, center_id), *cases], more
+
+    together = Together(load)
 
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
@@ -76,7 +83,7 @@ def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, ro
         def good() -> bool:
             return gate.identity.good(principal)
 
-        source = _Stream(desk, hub, clock, chosen, principal.session, good, entry, names)
+        source = _Stream(hub, clock, chosen, principal.session, good, entry, together, names)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -87,22 +94,22 @@ class _Stream:
 
     def __init__(
         self,
-        desk: Desk,
         hub: Hub,
         clock: Clock,
         center_id: str,
         session: str,
         signed_in: Callable[[], bool],
         entry: Entry,
+        together: Together,
         learn: Callable[[list[Case]], Awaitable[None]] | None,
     ) -> None:
-        self._desk = desk
         self._hub = hub
         self._clock = clock
         self._center_id = center_id
         self._session = session
         self._signed_in = signed_in
         self._entry = entry
+        self._together = together
         self._learn = learn
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
@@ -144,9 +151,7 @@ class _Stream:
 
     async def _whole(self, listener: Listener) -> AsyncIterator[ServerSentEvent]:
         """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""
-        store, center_id = self._desk.cases, self._center_id
-        cases, more = await lists.whole(store, center_id)
-        cases = [*await lists.offers(store, center_id), *cases]
+        cases, more = await self._together.get(self._center_id)
         for start in range(0, max(len(cases), 1), _CHUNK):
             place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
             yield await self._message("list", listener, cases[start : start + _CHUNK], place)
