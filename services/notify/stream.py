@@ -138,6 +138,9 @@ class _Stream:
         """The list, then what changes; None when there was nothing to say for a while."""
         async for part in self._whole(listener):
             yield part
+        # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
+        del part
+        yield ServerSentEvent(comment="listed")
         while not listener.closing:
             changed, notice = await listener.take(CHECK_S)
             if listener.too_slow:
