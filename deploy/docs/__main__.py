@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from deploy.docs import asyncapi, openapi, permissions, schemas
+from deploy.docs import asyncapi, cases, openapi, permissions, schemas
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWNED = ("events", "asyncapi", "openapi")
@@ -12,7 +12,7 @@ OWNED = ("events", "asyncapi", "openapi")
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    return {**schemas.files(), **asyncapi.files(), **openapi.files(), **permissions.files()}
+    return {**schemas.files(), **asyncapi.files(), **openapi.files(), **permissions.files(), **cases.files()}
 
 
 def differences(documents: dict[str, str]) -> list[str]:

@@ -4,7 +4,10 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from services.intake.correspondence import Correspondence
 from services.intake.forms import typed_of
+from services.intake.model.asking import MESSAGE_CHARS
+from services.intake.policy import writing
 from services.intake.refusals import RETRY_SECONDS
 from services.intake.rendering import erasure_words, staff_words
 from services.intake.rendering.details import details_of
@@ -18,7 +21,7 @@ from shared.web.problems import Problem
 _BEHIND_S: Final = 2
 
 
-def router(pages: Pages, vault: Vault) -> APIRouter:
+def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRouter:
     """The route of the details."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
@@ -34,6 +37,8 @@ def router(pages: Pages, vault: Vault) -> APIRouter:
         except TransientError:
             problem = Problem(503, "unavailable", staff_words.AWAY, retry_after=RETRY_SECONDS)
             return _closed(pages, request, problem)
+        ticket = opened.ticket
+        details = details_of(opened.document, opened.parts)
         return pages.render(
             request,
             "details.html",
@@ -41,7 +46,10 @@ def router(pages: Pages, vault: Vault) -> APIRouter:
             owner=center(opened.ticket.organisation),
             purpose=opened.ticket.purpose,
             stale=opened.stale,
-            details=details_of(opened.document, opened.parts),
+            details=details,
+            may_answer=writing.may_answer(details.contact, len(details.messages)),
+            leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
+            chars=MESSAGE_CHARS,
             place=_places(pages, request),
             words=staff_words,
             ways=erasure_words.WAYS,

@@ -62,7 +62,7 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
         await decisions.decide(
             request,
             principal,
-            _id(report_id),
+            checked_id(report_id),
             destroy=destroy,
             reason=Reason(reason),
             category=Category(category) if keeps else None,
@@ -76,13 +76,14 @@ def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
         typed = await typed_of(request)
         if typed.one("way") not in _WAYS:
             raise not_a_choice()
-        await decisions.confirm(request, principal, _id(typed.one("report_id")), typed.one("way"))
+        await decisions.confirm(request, principal, checked_id(typed.one("report_id")), typed.one("way"))
         return pages.render(request, "confirmed.html")
 
     return routes
 
 
-def _id(given: str) -> str:
+def checked_id(given: str) -> str:
+    """The id of a report, if it can be one. Raises ``Problem``."""
     if not _REPORT_ID.fullmatch(given):
         raise Problem(404, "unknown_report", gettext_noop("There is no such report."))
     return given

@@ -57,6 +57,7 @@ _CODE: Final = "1234-5678-9018"
 RECEIPT_EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "status": {"by receipt": {"value": {"receipt": _RECEIPT}}},
     "messages": {"a message": {"value": {"receipt": _RECEIPT, "text": "평일 저녁에는 전화를 받을 수 있어요."}}},
+    "answers": {"by receipt": {"value": {"receipt": _RECEIPT}}},
     "amend": {
         "a new link": {"value": {"receipt": _RECEIPT, "urls": ["https://example.com/post/2"], "still_spreading": True}},
         "another number": {
@@ -109,6 +110,7 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
         "seen_at": "2026-11-24T12:14:00.000Z",
     },
     "messages": {"number": 1, "at": _AT},
+    "answers": {"answers": [{"number": 1, "at": _AT, "text": "오늘 저녁 7시 이후에 문자로 먼저 인사드릴게요."}]},
     "amend": {"number": 1, "at": _AT},
     "withdraw": {
         **_STANDING,

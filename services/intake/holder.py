@@ -52,7 +52,7 @@ class Holders:
         """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly."""
         self._changes = changes
         self._keys = keys
-        self._gate = gate
+        self.gate = gate
         self._words = words
         self._trail = trail
         self._wrong_takes_s = wrong_takes_s
@@ -85,7 +85,7 @@ class Holders:
         tried = name if spoken is None else f"{name} spoken"
         client = client_of(request)
         if client is None:  # A front end's questions its door counts, by its own allowance: all come from one network.
-            self._not_too_often(self._gate.wait(host))
+            self._not_too_often(self.gate.wait(host))
         asks_word = guarded or question.word is not None
         async with self._turns.of(name if asks_word else f"{name} {id(request)}"):
             try:
@@ -96,14 +96,14 @@ class Holders:
                     return self._of_former(former, request, action, guarded=guarded)
                 if asks_word and (spoken is not None or found is None or found.get("word") is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
-                    self._not_too_often(self._gate.wait_for(tried, host, client))
+                    self._not_too_often(self.gate.wait_for(tried, host, client))
                 right = await self._right(found, question, asks_word=asks_word, spoken=spoken)
             except TransientError:
                 raise unavailable() from None
             if right is not None:
                 QUESTIONS.labels("known").inc()
                 return right
-            self._gate.was_wrong(host, tried, client)
+            self.gate.was_wrong(host, tried, client)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
@@ -126,9 +126,9 @@ class Holders:
         host, client = request.client.host if request.client else None, client_of(request)
         name = handing_over.code_hash(self._keys, receipts.read_code(code) or f"none {code.strip()}")
         if client is None:
-            self._not_too_often(self._gate.wait(host))
+            self._not_too_often(self.gate.wait(host))
         async with self._turns.of(name):
-            self._not_too_often(self._gate.wait_for(name, host, client))
+            self._not_too_often(self.gate.wait_for(name, host, client))
             try:
                 found = await self._changes.of_code(name)
             except TransientError:
@@ -136,7 +136,7 @@ class Holders:
             if found is not None:
                 QUESTIONS.labels("known").inc()
                 return found
-            self._gate.was_wrong(host, name, client)
+            self.gate.was_wrong(host, name, client)
         QUESTIONS.labels("unknown").inc()
         self._trail.receipt_refused(request, action, None, "unknown_code")
         await self._until_slow(started)

@@ -21,16 +21,19 @@ from services.intake import (
     receipts_pages,
     step_pages,
     taking_over_pages,
+    writing_pages,
 )
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
+from services.intake.correspondence import Correspondence
 from services.intake.decisions import Decisions
 from services.intake.disk import Disk
 from services.intake.doorkeeper import Doorkeeper
 from services.intake.drafts import Drafts
 from services.intake.duties import Duties
 from services.intake.eraser import Eraser
+from services.intake.finding import Finder
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handing_over import HandingOver
@@ -196,6 +199,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     changes = Changes(reports.collection, database["jobs"])
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
     holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
+    correspondence = Correspondence(changes, gate, trail, keyring, keys, clock)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
     duties = Duties(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
@@ -216,7 +220,6 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
-    returning = Returning(holders)
     view = FormView(own_pages, clock, duties.outlook)
     call_drafts = CallDrafts(CallStore(database), keys, clock)
     sender = Sender(call_drafts, reception, changes, keys, clock)
@@ -233,8 +236,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
             handing_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
-            pages.router(view, reception, drafts, doorkeeper, returning, clock),
-            step_pages.router(view, drafts, returning, clock),
+            pages.router(view, reception, drafts, doorkeeper, Returning(holders), clock),
+            step_pages.router(view, drafts, Returning(holders), clock),
             note_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             taking_over_pages.router(view, handing),
@@ -242,7 +245,8 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
-            details_pages.router(own_pages, vault),
+            details_pages.router(own_pages, vault, correspondence),
+            writing_pages.router(own_pages, gate, correspondence, Finder(changes, keys, holders.gate, trail)),
             call_pages.router(
                 gate,
                 call_view,

@@ -10,7 +10,7 @@ from services.intake import refusals
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.headers import idempotency_key
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.model.report import StatusAnswer, Taken
+from services.intake.model.report import AnswersLeft, StatusAnswer, Taken
 from services.intake.model.schema import inlined
 from services.intake.receipts_desk import ReceiptDesk
 from services.intake.status import StatusDesk
@@ -63,6 +63,18 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     async def message(request: Request, key: Key = None) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
         return await desk.message(await asked_in(request, MessageAsked), request, idempotency_key(key))
+
+    @routes.post(
+        "/answers",
+        response_model=AnswersLeft,
+        summary="Read the centre's answers",
+        openapi_extra=body(ReceiptQuestion, "answers"),
+        responses=answered(200, ANSWERS["answers"]),
+        dependencies=[Depends(write)],
+    )
+    async def answers(request: Request) -> AnswersLeft:
+        """Needs the word, if one was set. The centre learns that they were read."""
+        return await desk.answers(await asked_in(request, ReceiptQuestion), request)
 
     @routes.post(
         "/amend",

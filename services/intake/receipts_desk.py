@@ -16,10 +16,11 @@ from services.intake.holder import Spoken, unavailable
 from services.intake.linker import Linker
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.life import Life
-from services.intake.model.report import StatusAnswer, Taken
+from services.intake.model.report import AnswerLeft, AnswersLeft, StatusAnswer, Taken
 from services.intake.policy import amending, erasure, linking
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.erasure import RefusedError
+from services.intake.rendering.details import written
 from services.intake.secret_word import Words
 from services.intake.status import Teller
 from services.intake.store import documents
@@ -168,6 +169,24 @@ class ReceiptDesk:
         if step is not None:
             REINSTATEMENTS.inc()
         return self._tell(document)
+
+    async def answers(self, asked: ReceiptQuestion, request: Request) -> AnswersLeft:
+        """What the centre has answered; from then on it counts as read. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            del now
+            open_life(document)
+            count = 0 if self._tell(document).limited else len(document.get("replies") or ())
+            if count <= (document.get("replies_read") or 0):
+                return None
+            return Step(fields={"replies_read": count}, detail={"answers": str(count)})
+
+        document, _ = await self._changer.change("receipts.answers", asked, request, judge)
+        if self._tell(document).limited or "sealed" not in document:
+            return AnswersLeft(answers=[])
+        parts = documents.opened(document, self._keyring)
+        found = written(document, parts, "replies", "answer")
+        return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
         """Set a word, or replace the one there is. Raises ``Problem``."""

@@ -32,7 +32,7 @@ from services.intake.status import StatusDesk
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 
-ACTIONS: Final = ("message", "add", "contact", "word", "withdraw", "undo", "destroy", "hand-over", "keep")
+ACTIONS: Final = ("answers", "message", "add", "contact", "word", "withdraw", "undo", "destroy", "hand-over", "keep")
 
 
 def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> APIRouter:
@@ -139,6 +139,8 @@ class _Actions:
         try:
             if action == "hand-over":
                 return await self._hand_over(request, typed)
+            if action == "answers":
+                return await self._answers(request, typed)
             answer = await self._do[action](request, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
@@ -146,6 +148,11 @@ class _Actions:
         if answer is None:
             return await self.status(request, typed, said=said)
         return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
+
+    async def _answers(self, request: Request, typed: Typed) -> Response:
+        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), request)
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
 
     async def _message(self, request: Request, typed: Typed) -> None:
         asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))

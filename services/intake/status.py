@@ -7,6 +7,7 @@ from starlette.requests import Request
 from services.intake import projection
 from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
+from services.intake.model.life import Access
 from services.intake.model.report import CenterName, State, StatusAnswer
 from services.intake.policy import amending, erasure, handing_over, promise
 from services.intake.policy.promise import FirstOnDuty
@@ -62,7 +63,12 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handing_over.may_offer(life, documents.facts_in(document))
     offer = handing_over.offer_of(document) if may_offer else None
+    replies = 0 if standing.limited else len(document.get("replies") or ())
+    unread = replies - min(replies, document.get("replies_read") or 0)
+    shown = erasure.access_of(life) is Access.OPEN and replies > 0
     return StatusAnswer(
+        answers=replies if shown else None,
+        answers_unread=unread if shown else None,
         center=name,
         messages=messages if messages and not standing.limited else None,
         expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress, first_on_duty)

@@ -13,12 +13,9 @@ from services.notify.requests import (
     AcknowledgeRequest,
     AssignRequest,
     CloseRequest,
-    ContactRequest,
     DetailsRequest,
     OfferRequest,
     OwnedRequest,
-    ReferRequest,
-    SupportRequest,
     TransferRequest,
 )
 from services.notify.tickets import Tickets
@@ -32,7 +29,7 @@ from shared.web.pages import Pages
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
 
 
-class _Acts:
+class Acts:
     """What every act does with its outcome."""
 
     def __init__(self, desk: Desk, pages: Pages) -> None:
@@ -58,7 +55,7 @@ class _Acts:
 def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
     """``/api/v1/cases/{report_id}/…`` for the owning centre."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["acts"])
-    acts = _Acts(desk, pages)
+    acts = Acts(desk, pages)
 
     @router.post("/acknowledge")
     async def acknowledge(
@@ -79,41 +76,10 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
         who: Annotated[Principal, Depends(gate(Action.CASES_ASSIGN))],
     ) -> CaseRow:
         """Take a case over, or give it to a colleague of the same centre."""
-        audit = audited(request, who)
-        return await acts.row(request, who, desk.assign(who, report_id, body.ownership, body.assignee, audit=audit))
-
-    @router.post("/contact")
-    async def contact(
-        request: Request,
-        report_id: ReportPath,
-        body: ContactRequest,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-    ) -> CaseRow:
-        """Note that the reporter was reached, or that somebody tried in vain."""
-        act = desk.contact(who, report_id, body.ownership, reached=body.reached, audit=audited(request, who))
+        act = desk.assign(
+            who, report_id, body.ownership, body.assignee, over_cap=body.over_cap, audit=audited(request, who)
+        )
         return await acts.row(request, who, act)
-
-    @router.post("/support")
-    async def support(
-        request: Request,
-        report_id: ReportPath,
-        body: SupportRequest,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-    ) -> CaseRow:
-        """Note support that was issued."""
-        act = desk.support(who, report_id, body.ownership, body.support, audit=audited(request, who))
-        return await acts.row(request, who, act)
-
-    @router.post("/refer")
-    async def refer(
-        request: Request,
-        report_id: ReportPath,
-        body: ReferRequest,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-    ) -> CaseRow:
-        """Note that another organisation helps. The owner stays."""
-        to = checked_center(body.to_center_id)
-        return await acts.row(request, who, desk.refer(who, report_id, body.ownership, to, audit=audited(request, who)))
 
     @router.post("/close")
     async def close(
@@ -142,7 +108,7 @@ def act_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRou
 def transfer_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
     """``/api/v1/cases/{report_id}/transfer…``."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}/transfer", tags=["transfers"])
-    acts = _Acts(desk, pages)
+    acts = Acts(desk, pages)
 
     @router.post("", status_code=202)
     async def offer(

@@ -8,14 +8,16 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.notify.api import Audited
+from services.notify.casework import NEXT_OF
+from services.notify.decisions import ways
 from services.notify.desk import Desk, Done
 from services.notify.doors import absent, checked_center, concerned, guarded, readable, refusal, there
 from services.notify.model import CENTRAL_DESK, Case, TransferReason
-from services.notify.pages import center_names
+from services.notify.rows import center_names
 from services.notify.settings import NotifySettings
 from services.notify.tickets import Tickets
 from shared.events.base import CenterId, ReportId, StaffRef
-from shared.events.vocabulary import CenterState, Outcome, SupportKind
+from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.tokens import Purpose
@@ -54,6 +56,9 @@ class CasePages:
         assigns = own and principal.may(Action.CASES_ASSIGN)
         colleagues = await guarded(lambda: self.desk.people.colleagues(case.center_id)) if assigns else {}
         every = await guarded(self.desk.centers.all)
+        linked = await guarded(lambda: self.desk.cases.load([*case.linked, *case.joined]))
+        # Of a linked report at another centre nobody here learns more than that there is one.
+        here = [one for one in linked.values() if own and one.center_id == case.center_id]
         decides = principal.may(Action.DECISIONS_READ, case.center_id) and bool(routing)
         return self.pages.render(
             request,
@@ -69,7 +74,13 @@ class CasePages:
             empty={i for i, center in every.items() if center.nobody},
             receivers=[i for i, center in every.items() if _may_receive(case, i, center.state)],
             helpers=[i for i in every if i != case.center_id and i not in case.declined_centers],
-            supports=list(SupportKind),
+            ways=ways(case),
+            rules_known=principal.subject in case.rules_known_to,
+            linked_here=sorted(here, key=lambda one: one.sort_key),
+            linked_elsewhere=len(set(case.linked) - {one.report_id for one in here}),
+            platforms=list(PlatformKind),
+            next_of=NEXT_OF,
+            supports=[kind for kind in SupportKind if kind is not SupportKind.DELETION],
             outcomes=list(Outcome),
             reasons=list(TransferReason),
             purposes=list(Purpose),
@@ -157,42 +168,11 @@ def story_router(parts: CasePages) -> APIRouter:
         who: Annotated[Principal, Depends(gate(Action.CASES_ASSIGN))],
         ownership: Ownership,
         assignee: Annotated[StaffRef | None, Form()] = None,
+        over_cap: Annotated[bool, Form()] = False,  # a form's field
     ) -> Response:
-        act = desk.assign(who, report_id, ownership, assignee, audit=audited(request, who))
+        audit = audited(request, who)
+        act = desk.assign(who, report_id, ownership, assignee, over_cap=over_cap, audit=audit)
         return await parts.after(request, who, act)
-
-    @router.post("/contact")
-    async def contact(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-        ownership: Ownership,
-        reached: Annotated[bool, Form()],
-    ) -> Response:
-        act = desk.contact(who, report_id, ownership, reached=reached, audit=audited(request, who))
-        return await parts.after(request, who, act)
-
-    @router.post("/support")
-    async def support(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-        ownership: Ownership,
-        support: Annotated[SupportKind, Form()],
-    ) -> Response:
-        act = desk.support(who, report_id, ownership, support, audit=audited(request, who))
-        return await parts.after(request, who, act)
-
-    @router.post("/refer")
-    async def refer(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_RECORD))],
-        ownership: Ownership,
-        to_center_id: Annotated[CenterId, Form()],
-    ) -> Response:
-        to = checked_center(to_center_id)
-        return await parts.after(request, who, desk.refer(who, report_id, ownership, to, audit=audited(request, who)))
 
     @router.post("/close")
     async def close(

@@ -21,9 +21,9 @@ from shared.events.cases import (
     CaseTransferOffered,
     CaseTransferRecalled,
 )
-from shared.events.vocabulary import CenterState, Outcome, SupportKind
+from shared.events.vocabulary import CenterState, Outcome
 from shared.identity.principal import Principal
-from shared.identity.roles import NOBODY, Action
+from shared.identity.roles import NOBODY, Action, StaffRole
 from shared.outbox import Relay
 
 _LOG = log.get(__name__)
@@ -96,9 +96,9 @@ class Desk:
         """Take a case, or read what is new in it."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.acknowledge(case, _who(principal), ownership, now, self._rules)
+            return decisions.acknowledge(case, acting(principal), ownership, now, self._rules)
 
-        done = await self._act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
+        done = await self.act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
         if done is not None:
             instruments.ACKNOWLEDGED.labels(done.why.value if done.why is not None else "taken").inc()
         return done
@@ -110,47 +110,21 @@ class Desk:
         ownership: int,
         assignee: str | None = None,
         *,
+        over_cap: bool = False,
         audit: Auditing = unaudited,
     ) -> Done | None:
-        """Take a case over, or give it to a colleague."""
+        """Take a case over, or give it to a colleague; past the cap on severe cases only where a lead says so."""
         to = assignee or principal.subject
         colleague = to == principal.subject or to in await self.people.colleagues(principal.organisation)
+        theirs = await self.cases.of_person(principal.organisation, to)
+        severe = decisions.severe_of((one for one in theirs if one.report_id != report_id), to)
+        over = over_cap and StaffRole.LEAD in principal.roles
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            made = decisions.assign(case, _who(principal), ownership, to, now)
+            made = decisions.assign(case, acting(principal), ownership, to, now, severe_open=severe, over_cap=over)
             return made if colleague or isinstance(made, Refusal) else Refusal.UNKNOWN_COLLEAGUE
 
-        return await self._act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
-
-    async def contact(
-        self, principal: Principal, report_id: str, ownership: int, *, reached: bool, audit: Auditing = unaudited
-    ) -> Done | None:
-        """Note that the reporter was reached, or not."""
-
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.contact(case, _who(principal), ownership, reached=reached, now=now, rules=self._rules)
-
-        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def support(
-        self, principal: Principal, report_id: str, ownership: int, given: SupportKind, *, audit: Auditing = unaudited
-    ) -> Done | None:
-        """Note support that was given."""
-
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.support(case, _who(principal), ownership, given, now)
-
-        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def refer(
-        self, principal: Principal, report_id: str, ownership: int, to_center_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
-        """Note that another organisation helps."""
-
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.refer(case, _who(principal), ownership, to_center_id, now)
-
-        return await self._act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
 
     async def close(
         self, principal: Principal, report_id: str, ownership: int, outcome: Outcome, *, audit: Auditing = unaudited
@@ -158,9 +132,9 @@ class Desk:
         """Say that a case is done."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.close(case, _who(principal), ownership, outcome, now)
+            return decisions.close(case, acting(principal), ownership, outcome, now)
 
-        return await self._act(principal, Action.CASES_CLOSE, report_id, decide, audit)
+        return await self.act(principal, Action.CASES_CLOSE, report_id, decide, audit)
 
     async def reopen(
         self, principal: Principal, report_id: str, ownership: int, *, audit: Auditing = unaudited
@@ -168,9 +142,9 @@ class Desk:
         """Say that a closed case is worked on again."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.reopen(case, _who(principal), ownership, now)
+            return decisions.reopen(case, acting(principal), ownership, now)
 
-        return await self._act(principal, Action.CASES_REOPEN, report_id, decide, audit)
+        return await self.act(principal, Action.CASES_REOPEN, report_id, decide, audit)
 
     async def offer(
         self,
@@ -184,12 +158,14 @@ class Desk:
         audit: Auditing = unaudited,
     ) -> Done | None:
         """Offer a case to another centre; the offer is in the case that comes back. ``agreed``: they were asked."""
-        who, receiver = _who(principal), await self.centers.get(to_center_id)
+        receiver = await self.centers.get(to_center_id)
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.offer(case, who, ownership, receiver, reason, self._rules, now, agreed=agreed)
+            return decisions.offer(
+                case, acting(principal), ownership, receiver, reason, self._rules, now, agreed=agreed
+            )
 
-        return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
+        return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 
     async def accept(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
@@ -198,9 +174,9 @@ class Desk:
         receiver = await self.centers.get(principal.organisation)
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.accept(case, _who(principal), offer_id, receiver, now)
+            return decisions.accept(case, acting(principal), offer_id, receiver, now)
 
-        return await self._act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
+        return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
 
     async def decline(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
@@ -208,9 +184,9 @@ class Desk:
         """Leave what was offered."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.decline(case, _who(principal), offer_id, now)
+            return decisions.decline(case, acting(principal), offer_id, now)
 
-        return await self._act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
+        return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
 
     async def recall(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
@@ -218,11 +194,11 @@ class Desk:
         """Take an offer back."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.recall(case, _who(principal), offer_id, now)
+            return decisions.recall(case, acting(principal), offer_id, now)
 
-        return await self._act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
+        return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 
-    async def _act(
+    async def act(
         self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: Auditing
     ) -> Done | None:
         """Decide over the newest state until a write meets it. The audit has its line before anything changes."""
@@ -296,5 +272,6 @@ class Desk:
         raise TransientError("store: a duty change kept losing races")
 
 
-def _who(principal: Principal) -> Who:
+def acting(principal: Principal) -> Who:
+    """Who somebody who is signed in acts as."""
     return Who(principal.subject, principal.organisation)

@@ -19,6 +19,9 @@ STATUS: Final[Mapping[Refusal, int]] = {
     Refusal.UNKNOWN_COLLEAGUE: 422,
     Refusal.SAME_CENTER: 422,
     Refusal.CENTRAL_OWNS_LAST: 422,
+    Refusal.NO_SUCH_DELETION: 404,
+    Refusal.NOT_LINKED: 422,
+    Refusal.AGREEMENT_MISSING: 422,
 }
 """The rest are 409: they do not fit the present state."""
 
@@ -43,6 +46,18 @@ _WORDS: Final[Mapping[Refusal, str]] = {
     ),
     Refusal.OFFER_OPEN: n("The case is offered to %(other)s until %(until)s. Recall that offer first."),
     Refusal.OFFER_OVER: n("This offer is no longer open."),
+    Refusal.WAY_NOT_AGREED: n("The reporter did not agree to be reached that way. Nothing was noted."),
+    Refusal.RULES_NOT_READ: n(
+        "Open the details first: they say how contact is safe. After an addition to the report, open them again."
+    ),
+    Refusal.SEVERE_CAP: n("This person has as many severe cases as one person may have. A lead can decide otherwise."),
+    Refusal.NO_SUCH_DELETION: n("There is no such request to delete in this case."),
+    Refusal.WRONG_STEP: n(
+        "That cannot follow now: somebody noted something else about this request. Load the page again."
+    ),
+    Refusal.NOT_LINKED: n("These two cases are not linked."),
+    Refusal.OTHER_CENTER: n("The linked case is not at this centre, not acknowledged, or on its way."),
+    Refusal.AGREEMENT_MISSING: n("Both reporters have to agree before one person looks after both cases."),
 }
 _OWNED: Final[Mapping[CauseKind | None, str]] = {
     None: n("%(center)s has had this case since %(at)s. Load the page again."),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from services.notify import instruments
+from services.notify.attention import on_list
 from services.notify.model import CENTRAL_DESK, Case
 
 BACKLOG: Final = 5000
@@ -74,9 +75,7 @@ class Listener:
 
     def holds(self, case: Case) -> bool:
         """Whether the case is on this console's list now."""
-        if self.center_id == CENTRAL_DESK:
-            return (case.center_id == CENTRAL_DESK and case.sort_key < "3") or case.needs_attention
-        return case.center_id == self.center_id and case.sort_key < "3"
+        return on_list(case, self.center_id)
 
     def offered(self, case: Case) -> bool:
         """Whether the case is among what other centres offer to this one."""

@@ -1,6 +1,8 @@
 """Work lists: which cases a console shows, page by page."""
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from services.notify.model import CENTRAL_DESK, Case, CaseState
@@ -50,10 +52,48 @@ async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
         if cursor is None:
             break
     if center_id == CENTRAL_DESK:
-        cases.extend(await store.page(CENTRAL_DESK, ("2", "3"), PAGE))
+        # Beside what nobody has answered: its own, what it has on copy, and what was answered and then left.
+        more = [*await store.page(CENTRAL_DESK, ("2", "3"), PAGE), *await store.copied(PAGE), *await store.late(PAGE)]
+        cases = sorted({case.report_id: case for case in (*cases, *more)}.values(), key=lambda case: case.sort_key)
     return cases[:SHOWN], cursor is not None
 
 
 async def offers(store: CaseStore, center_id: str) -> list[Case]:
     """What other centres offer to this one. The central desk is offered nothing."""
     return [] if center_id == CENTRAL_DESK else await store.offers_to(center_id)
+
+
+AT_ONCE: Final = 4
+"""Lists loaded at a time: after a restart every console comes back at once, and each list is hundreds of cases."""
+Shown = tuple[list[Case], bool]
+"""What a console shows, offers first, and whether there is more than that."""
+
+
+class Together:
+    """Loads a list once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
+
+    def __init__(self, load: Callable[[str], Awaitable[Shown]]) -> None:
+        """``load`` gives the list of a centre."""
+        self._load = load
+        self._waiting: dict[str, asyncio.Task[Shown]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def get(self, center_id: str) -> Shown:
+        """A list that was begun after this was asked. Whoever goes away meanwhile takes it from nobody."""
+        task = self._waiting.get(center_id)
+        if task is None:
+            task = self._waiting[center_id] = asyncio.create_task(self._one(center_id))
+            task.add_done_callback(_looked_at)
+        return await asyncio.shield(task)
+
+    async def _one(self, center_id: str) -> Shown:
+        async with self._turns:
+            # From here on whoever comes needs another: what changed before they listened may be missing in this one.
+            del self._waiting[center_id]
+            return await self._load(center_id)
+
+
+def _looked_at(task: "asyncio.Task[Shown]") -> None:
+    """Where all who waited are gone, nobody is left to hear of a failure."""
+    if not task.cancelled():
+        task.exception()

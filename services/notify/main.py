@@ -26,17 +26,21 @@ from services.notify.gauges import Gauges
 from services.notify.handlers import Routings
 from services.notify.hub import Hub
 from services.notify.ladder.delivery import Delivery
-from services.notify.model import Case
 from services.notify.nudges import Nudges
 from services.notify.people import People
+from services.notify.rows import Rows
 from services.notify.settings import NotifySettings
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import CenterStore, DeadStore
 from services.notify.store.drills import DrillStore
 from services.notify.store.findings import FindingStore
+from services.notify.store.rotas import RotaStore
 from services.notify.store.tallies import TallyStore
 from services.notify.stream import stream_router
+from services.notify.team_pages import TeamPages, team_router
 from services.notify.tickets import Tickets
+from services.notify.work_api import work_router
+from services.notify.work_pages import work_pages_router
 from shared import log, mongo
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
@@ -202,9 +206,6 @@ def _application(
     def audited(request: Request, principal: Principal) -> Auditing:
         return auditing(audit.append, request, principal, clock)
 
-    def row(request: Request, principal: Principal, case: Case, center_id: str) -> str:
-        return console.row_html(pages, desk, request, principal, case, center_id)
-
     alarms, drills = watch
     parts = CasePages(desk, pages, settings, gate, tickets, audited)
     return create_app(
@@ -214,16 +215,19 @@ def _application(
         settings=settings,
         health=health,
         routers=[
-            stream_router(desk, hub, clock, gate, settings.stream_clients, row),
+            stream_router(desk, hub, clock, gate, settings.stream_clients, Rows(pages, desk.people)),
             case_router(desk, gate, audited),
             act_router(desk, gate, pages, audited),
             transfer_router(desk, gate, pages, audited),
+            work_router(desk, gate, pages, audited),
             ticket_router(desk, tickets, gate, pages, audited, details),
             center_router(desk, gate, audited),
             console.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
             drill_router(drills, pages, gate, audited),
             story_router(parts),
             moving_router(parts),
+            work_pages_router(parts),
+            team_router(TeamPages(desk, RotaStore(desk.cases.database), pages, gate, audited)),
             audit_router(audit, gate, pages),
             *wiring.routers_of(accounts, settings, pages, gate),
         ],

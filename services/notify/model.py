@@ -5,11 +5,13 @@ from enum import StrEnum
 from pydantic import Field
 
 from services.notify.basics import SEOUL, Instant, Ladder, Model, RunCause, Target
+from services.notify.casework import Deletion
 from shared.events.vocabulary import (
     AlertChannel,
     CauseKind,
     CenterState,
     Channel,
+    ContactChannel,
     EndReason,
     HarmType,
     Outcome,
@@ -90,6 +92,11 @@ class EntryKind(StrEnum):
     """An accepted offer that routing did not carry out: something else came first."""
     CLOSING_VOID = "closing_void"
     REOPENING_VOID = "reopening_void"
+    OPENED = "opened"
+    """Somebody was given a ticket to the details."""
+    DELETION = "deletion"
+    JOINED = "joined"
+    PARTED = "parted"
 
 
 class AwaitingKind(StrEnum):
@@ -209,6 +216,17 @@ class Case(Model):
     state: CaseState
     unread: bool = False
     """Something reached the report after the centre had seen it."""
+    unread_messages: int = 0
+    """How many of the reporter's messages nobody at the centre has read."""
+    linked: tuple[str, ...] = ()
+    """Reports of the same address, file or offender's account, as intake found them."""
+    joined: tuple[str, ...] = ()
+    """Those of them that the same person looks after, as their reporters agreed to."""
+    contact_channels: tuple[ContactChannel, ...] = ()
+    """The only ways the reporter agreed to be reached by."""
+    rules_known_to: tuple[str, ...] = ()
+    """Who had the details, and so the rules of safe contact, since they could last have changed."""
+    deletions: tuple[Deletion, ...] = ()
     acknowledged_at: Instant | None = None
     acknowledged_by: str | None = None
     assignee: str | None = None

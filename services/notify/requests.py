@@ -2,9 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from services.notify.casework import ContactWay, DeletionState
 from services.notify.model import TransferReason
-from shared.events.base import CenterId, StaffRef
-from shared.events.vocabulary import CenterState, Outcome, SupportKind
+from shared.events.base import CenterId, ReportId, StaffRef
+from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
 from shared.identity.tokens import Purpose
 
 _OWNERSHIP = Field(ge=1, description="The ownership as the person saw it; another one by now is a 409.")
@@ -40,14 +41,18 @@ class AssignRequest(OwnedRequest):
     model_config = _example({"ownership": 1, "assignee": "s-7f3a"})
 
     assignee: StaffRef | None = Field(default=None, description="A colleague of the same centre.")
+    over_cap: bool = Field(
+        default=False, description="From a lead: although the person has as many severe cases as one may have."
+    )
 
 
 class ContactRequest(OwnedRequest):
-    """Whether the reporter was reached."""
+    """Whether the reporter was reached, and how: only by a way they agreed to."""
 
-    model_config = _example({"ownership": 1, "reached": True})
+    model_config = _example({"ownership": 1, "reached": True, "way": "phone"})
 
     reached: bool = Field(examples=[True])
+    way: ContactWay = Field(examples=["phone"], description="`came_to_us`: the reporter got in touch by themselves.")
 
 
 class SupportRequest(OwnedRequest):
@@ -56,6 +61,40 @@ class SupportRequest(OwnedRequest):
     model_config = _example({"ownership": 1, "support": "counselling"})
 
     support: SupportKind = Field(examples=["counselling"])
+
+
+class DeletionRequest(OwnedRequest):
+    """A platform was asked to delete. Where it was stays in intake's vault."""
+
+    model_config = _example({"ownership": 1, "platform": "social_media", "addresses": 3})
+
+    platform: PlatformKind = Field(examples=["social_media"])
+    addresses: int = Field(ge=1, le=999, description="How many addresses the request names.")
+
+
+class DeletionStep(OwnedRequest):
+    """What became of a request to delete."""
+
+    model_config = _example({"ownership": 1, "state": "removed"})
+
+    state: DeletionState = Field(examples=["removed"])
+
+
+class JoinRequest(OwnedRequest):
+    """A linked case under the same contact person, as the reporters of both agreed."""
+
+    model_config = _example({"ownership": 1, "other_id": "9d5f7c11-2b64-4a0f-8f52-6f0e4a3b1c29", "agreed": True})
+
+    other_id: ReportId
+    agreed: bool = Field(examples=[True], description="Whether the reporters of both cases agreed.")
+
+
+class PartRequest(OwnedRequest):
+    """The case that is no longer to be under the same person."""
+
+    model_config = _example({"ownership": 1, "other_id": "9d5f7c11-2b64-4a0f-8f52-6f0e4a3b1c29"})
+
+    other_id: ReportId
 
 
 class ReferRequest(OwnedRequest):

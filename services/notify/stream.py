@@ -5,7 +5,7 @@ Whoever is signed in no more gets nothing more: that is asked before every messa
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated, Final
 
 import orjson
@@ -16,8 +16,10 @@ from services.notify import instruments, lists
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, home_of
 from services.notify.hub import Hub, Listener
+from services.notify.lists import Shown, Together
 from services.notify.model import Case
-from services.notify.views import stream_rows
+from services.notify.rows import Rows
+from services.notify.stream_views import Entry, Section, message
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import CenterId
@@ -35,13 +37,16 @@ SEND_TIMEOUT_S: Final = 10.0
 _RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
 
-Render = Callable[[Request, Principal, Case, str], str]
-"""The row of the console page: for whom, which case, on whose list."""
 
-
-def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, render: Render) -> APIRouter:
-    """``GET /api/v1/stream``. ``render`` makes the row of the console page, for those who ask for it."""
+def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, rows: Rows) -> APIRouter:
+    """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
     router = APIRouter(prefix="/api/v1")
+
+    async def load(center_id: str) -> Shown:
+        cases, more = await lists.whole(desk.cases, center_id)
+        return [*await lists.offers(desk.cases, center_id), *cases], more
+
+    together = Together(load)
 
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
@@ -69,8 +74,16 @@ def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, re
             )
         if hub.listening >= limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
-        row = (lambda case: render(request, principal, case, chosen)) if html else None
-        source = _Stream(desk, hub, clock, chosen, principal.session, lambda: gate.identity.good(principal), row)
+
+        def entry(case: Case, section: Section) -> bytes:
+            return rows.entry(request, principal, case, chosen, section, html=html)
+
+        names = desk.people.learn_rows if html else None
+
+        def good() -> bool:
+            return gate.identity.good(principal)
+
+        source = _Stream(hub, clock, chosen, principal.session, good, entry, together, names)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -81,21 +94,23 @@ class _Stream:
 
     def __init__(
         self,
-        desk: Desk,
         hub: Hub,
         clock: Clock,
         center_id: str,
         session: str,
         signed_in: Callable[[], bool],
-        row: Callable[[Case], str] | None,
+        entry: Entry,
+        together: Together,
+        learn: Callable[[list[Case]], Awaitable[None]] | None,
     ) -> None:
-        self._desk = desk
         self._hub = hub
         self._clock = clock
         self._center_id = center_id
         self._session = session
         self._signed_in = signed_in
-        self._row = row
+        self._entry = entry
+        self._together = together
+        self._learn = learn
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
@@ -121,12 +136,11 @@ class _Stream:
 
     async def _messages(self, listener: Listener) -> AsyncIterator[ServerSentEvent | None]:
         """The list, then what changes; None when there was nothing to say for a while."""
-        store, center_id = self._desk.cases, self._center_id
-        cases, more = await lists.whole(store, center_id)
-        cases = [*await lists.offers(store, center_id), *cases]
-        for start in range(0, max(len(cases), 1), _CHUNK):
-            place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
-            yield await self._message("list", listener, cases[start : start + _CHUNK], place)
+        async for part in self._whole(listener):
+            yield part
+        # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
+        del part
+        yield ServerSentEvent(comment="listed")
         while not listener.closing:
             changed, notice = await listener.take(CHECK_S)
             if listener.too_slow:
@@ -138,16 +152,19 @@ class _Stream:
             if notice:
                 yield ServerSentEvent(event="notice", data="{}")
 
+    async def _whole(self, listener: Listener) -> AsyncIterator[ServerSentEvent]:
+        """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""
+        cases, more = await self._together.get(self._center_id)
+        for start in range(0, max(len(cases), 1), _CHUNK):
+            place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
+            yield await self._message("list", listener, cases[start : start + _CHUNK], place)
+
     async def _message(
         self, event: str, listener: Listener, cases: list[Case], place: dict[str, bool]
     ) -> ServerSentEvent:
-        body = stream_rows(listener, cases, self._clock.now()).model_dump(mode="json") | place
-        if self._row is not None:
-            await self._desk.people.learn_rows(cases)
-            by_id = {case.report_id: case for case in cases}
-            for entry in body["rows"]:
-                entry["html"] = self._row(by_id[entry["report_id"]])
-        return ServerSentEvent(event=event, data=orjson.dumps(body).decode())
+        if self._learn is not None:
+            await self._learn(cases)
+        return ServerSentEvent(event=event, data=message(listener, cases, self._clock.now(), self._entry, place))
 
 
 def _reconnect(reason: str) -> ServerSentEvent:

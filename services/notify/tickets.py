@@ -9,6 +9,7 @@ from typing import Final
 from services.notify import instruments
 from services.notify.decisions import Refusal, Who, may_open
 from services.notify.desk import Auditing, Desk, Done, unaudited
+from services.notify.work_desk import WorkDesk
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -33,6 +34,7 @@ class Tickets:
     def __init__(self, desk: Desk, signer: Callable[[], Awaitable[Signer]], clock: Clock) -> None:
         """``signer`` gives the key in use now."""
         self._desk = desk
+        self._work = WorkDesk(desk)
         self._signer = signer
         self._clock = clock
 
@@ -62,6 +64,9 @@ class Tickets:
         if why is not None:
             _LOG.info("tickets.refused", reason=why.value)
             return Done(case, why)
+        noted = await self._work.opened(principal, report_id, ownership, purpose.value)
+        if noted is None or noted.why is not None:
+            return noted  # it moved or was withdrawn while the audit was written
         now = self._clock.now()
         ticket = Ticket(
             ticket_id=secrets.token_urlsafe(_ID_BYTES),

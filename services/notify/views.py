@@ -1,14 +1,22 @@
 """The shapes the API answers with."""
 
-from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.notify.hub import Listener
+from services.notify.casework import DeletionState
 from services.notify.model import AwaitingKind, Case, CaseState, Center, Entry, EntryKind, Target, TransferReason
 from shared.events.base import Moment
-from shared.events.vocabulary import CenterState, Channel, EndReason, HarmType, Outcome, Urgency
+from shared.events.vocabulary import (
+    CenterState,
+    Channel,
+    ContactChannel,
+    EndReason,
+    HarmType,
+    Outcome,
+    PlatformKind,
+    Urgency,
+)
 
 
 class OfferView(BaseModel):
@@ -22,7 +30,7 @@ class OfferView(BaseModel):
     expires_at: Moment
 
 
-_ROW: Final[dict[str, JsonValue]] = {
+ROW: Final[dict[str, JsonValue]] = {
     "report_id": "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41",
     "alias": "가람-4821",
     "center_id": "gwangju",
@@ -33,6 +41,8 @@ _ROW: Final[dict[str, JsonValue]] = {
     "language": "ko",
     "state": "acknowledged",
     "unread": False,
+    "unread_messages": 0,
+    "linked": 1,
     "received_at": "2026-11-24T03:12:07.481Z",
     "owned_since": "2026-11-24T03:12:07.502Z",
     "acknowledged_at": "2026-11-24T03:14:30.000Z",
@@ -63,7 +73,7 @@ _ROW: Final[dict[str, JsonValue]] = {
 class CaseRow(BaseModel):
     """One case on a work list. ``rev`` grows with every change: of two rows the higher one is true."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_ROW]})
+    model_config = ConfigDict(json_schema_extra={"examples": [ROW]})
 
     report_id: str
     alias: str
@@ -75,6 +85,8 @@ class CaseRow(BaseModel):
     language: str
     state: CaseState
     unread: bool
+    unread_messages: int = Field(description="Messages of the reporter that nobody at the centre has read.")
+    linked: int = Field(description="How many other reports share an address, a file or an offender's account.")
     received_at: Moment
     owned_since: Moment
     acknowledged_at: Moment | None
@@ -99,9 +111,10 @@ class CaseRow(BaseModel):
 def row_of(case: Case) -> CaseRow:
     """The row of a case."""
     ladder = case.ladder
-    shared = case.model_dump(include=(CaseRow.model_fields.keys() & Case.model_fields.keys()) - {"awaiting"})
+    shared = case.model_dump(include=(CaseRow.model_fields.keys() & Case.model_fields.keys()) - {"awaiting", "linked"})
     return CaseRow(
         **shared,
+        linked=len(case.linked),
         awaiting=case.awaiting.kind if case.awaiting is not None else None,
         owned_since=case.decided_at,
         step=ladder.step if ladder is not None else None,
@@ -188,13 +201,45 @@ _LINE: Final[dict[str, JsonValue]] = {
 }
 
 
+_WORK: Final[dict[str, JsonValue]] = {
+    "linked_reports": ["9d5f7c11-2b64-4a0f-8f52-6f0e4a3b1c29"],
+    "joined": [],
+    "contact_channels": ["phone", "text"],
+    "deletions": [
+        {
+            "number": 1,
+            "platform": "social_media",
+            "addresses": 3,
+            "state": "requested",
+            "at": "2026-11-24T04:00:00.000Z",
+        }
+    ],
+}
+
+
+class DeletionView(BaseModel):
+    """A request to delete: to which kind of platform, for how many addresses, and how far it is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int
+    platform: PlatformKind
+    addresses: int
+    state: DeletionState
+    at: Moment
+
+
 class CaseView(CaseRow):
     """A case with its timeline, oldest first; a long one keeps its beginning and its end."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{**_ROW, "timeline": [dict(_LINE)], "timeline_dropped": 0}]}
+        json_schema_extra={"examples": [{**ROW, **_WORK, "timeline": [dict(_LINE)], "timeline_dropped": 0}]}
     )
 
+    linked_reports: tuple[str, ...]
+    joined: tuple[str, ...] = Field(description="Linked reports that the same person looks after.")
+    contact_channels: tuple[ContactChannel, ...] = Field(description="The only ways the reporter agreed to.")
+    deletions: tuple[DeletionView, ...]
     timeline: list[EntryView]
     timeline_dropped: int = Field(description="Lines left out between the 20th and the rest.")
 
@@ -203,6 +248,10 @@ def case_view(case: Case) -> CaseView:
     """The whole of a case."""
     return CaseView(
         **row_of(case).model_dump(),
+        linked_reports=case.linked,
+        joined=case.joined,
+        contact_channels=case.contact_channels,
+        deletions=tuple(DeletionView.model_validate(one) for one in case.deletions),
         timeline=[_entry(entry) for entry in case.entries],
         timeline_dropped=case.entries_dropped,
     )
@@ -232,48 +281,3 @@ def center_view(center: Center, counts: dict[CaseState, int]) -> CenterView:
         waiting=counts[CaseState.WAITING],
         acknowledged=counts[CaseState.ACKNOWLEDGED],
     )
-
-
-class StreamRow(CaseRow):
-    """A row and which list of the console it belongs to."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{**_ROW, "section": "cases"}]})
-
-    section: Literal["cases", "offers"]
-
-
-class Left(BaseModel):
-    """A case that left a list, and why: it ended, it moved, or it only needs nobody any more."""
-
-    report_id: str
-    alias: str
-    why: Literal["withdrawn", "closed", "moved", "answered"]
-
-
-class StreamRows(BaseModel):
-    """What one message of the stream carries: rows to put in, cases to take out."""
-
-    rows: list[StreamRow]
-    gone: list[Left] = []
-    sent_at: Moment
-
-
-def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamRows:
-    """The message for one console."""
-    rows: list[StreamRow] = []
-    gone: list[Left] = []
-    for case in cases:
-        if listener.holds(case) or listener.offered(case):
-            section: Literal["cases", "offers"] = "cases" if listener.holds(case) else "offers"
-            rows.append(StreamRow(**row_of(case).model_dump(), section=section))
-        else:
-            gone.append(Left(report_id=case.report_id, alias=case.alias, why=_why_gone(listener, case)))
-    return StreamRows(rows=rows, gone=gone, sent_at=now)
-
-
-def _why_gone(listener: Listener, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
-    if listener.center_id in case.former and listener.center_id != case.center_id:
-        return "moved"
-    if case.ended is not None and not case.needs_attention:
-        return "withdrawn" if case.ended is EndReason.WITHDRAWN else "closed"
-    return "answered"

@@ -73,6 +73,8 @@ class Action(StrEnum):
     DETAILS_OPEN = "details.open"
     DETAILS_CONFIRM = "details.confirm"
     """Record that the person harmed has confirmed a report somebody else made."""
+    DETAILS_WRITE = "details.write"
+    """Answer the reporter's messages and keep notes, both sealed with the report."""
     ERASURES_READ = "erasures.read"
     ERASURES_DECIDE = "erasures.decide"
 
@@ -82,6 +84,8 @@ class Action(StrEnum):
     """Their exact counts. They belong to ``central``: all of them or none."""
     CENTERS_DUTY = "centers.duty"
     CENTERS_CLOSE = "centers.close"
+    CENTERS_ROTA = "centers.rota"
+    """Say who works when."""
     DECISIONS_READ = "decisions.read"
     DEAD_READ = "dead.read"
     DRILLS_RUN = "drills.run"
@@ -116,6 +120,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CALLS_TAKE: {_OPERATOR: _O},
     Action.DETAILS_OPEN: {_COUNSELLOR: _O, _LEAD: _O},
     Action.DETAILS_CONFIRM: {_COUNSELLOR: _O, _LEAD: _O},
+    Action.DETAILS_WRITE: {_COUNSELLOR: _O, _LEAD: _O},
     Action.ERASURES_READ: {_LEAD: _O, _AUDITOR: _A},
     Action.ERASURES_DECIDE: {_LEAD: _O},
     Action.CENTERS_READ: {_OPERATOR: _A, _COUNSELLOR: _A, _LEAD: _A, _AUDITOR: _A},
@@ -123,6 +128,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CENTERS_LIVE: {_COUNSELLOR: _S, _LEAD: _A},
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_CLOSE: {_LEAD: _S},
+    Action.CENTERS_ROTA: {_LEAD: _O},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},
     Action.DEAD_READ: {_COUNSELLOR: _S, _LEAD: _S, _ADMIN: _S},
     Action.DRILLS_RUN: {_LEAD: _S, _ADMIN: _S},

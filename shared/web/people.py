@@ -38,7 +38,7 @@ class Link:
 
 
 LINKS: Final = (
-    Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True, covers=("/cases", "/centers")),
+    Link("notify", "/", gettext_noop("Cases"), Action.CASES_LIST, home=True, covers=("/cases", "/centers", "/team")),
     Link("intake", "/calls", gettext_noop("Calls"), Action.CALLS_TAKE, home=True),
     Link("intake", "/", gettext_noop("Report form"), None),
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),

@@ -234,6 +234,7 @@ async def test_a_transfer_is_offered_and_accepted_by_forms_alone(start: Start, s
         await answer(bench)
         await other.goto(base + path)
         await expect(other.get_by_role("button", name="Acknowledge")).to_be_visible()
+        await owner.get_by_label("How", exact=True).select_option("came_to_us")
         await owner.get_by_role("button", name="I reached the person").click()
         await expect(owner.get_by_role("alert")).to_contain_text("Busan accepted this case at")
 

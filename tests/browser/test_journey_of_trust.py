@@ -99,6 +99,15 @@ async def read_details(desk: Page, whole: Whole, told: Telling, report_id: str) 
     assert told.story not in await again.text()
 
 
+async def find_by_receipt(desk: Page, whole: Whole, told: Telling, receipt: str, report_id: str) -> None:
+    """Somebody on the phone says their number: it leads to the case, and stands in no address."""
+    await desk.goto(whole.url("notify", f"/?center={told.here}"))
+    await desk.locator("#finding summary").click()
+    await desk.locator("#receipt").fill(receipt)
+    await press(desk, whole.url("intake", "/find"))
+    assert desk.url == whole.url("notify", f"/cases/{report_id}")
+
+
 async def hand_over(desk: Page, other: Page, whole: Whole, told: Telling, report_id: str) -> None:
     """Offered, accepted; and what the old centre still tries is explained."""
     case = whole.url("notify", f"/cases/{report_id}")
@@ -113,6 +122,7 @@ async def hand_over(desk: Page, other: Page, whole: Whole, told: Telling, report
     await see(other, whole.url("notify", f"/?center={told.there}"), f"#offers #case-{report_id}")
     await press(other, "/transfer/accept")
     await see(other, whole.url("notify", f"/?center={told.there}"), f"#cases #case-{report_id}")
+    await desk.locator("#way").select_option("came_to_us")
     await stale.click()
     await expect(desk.get_by_role("alert")).to_contain_text(told.there_name)
     await desk.goto(case)
@@ -167,6 +177,7 @@ async def test_from_the_form_over_two_centres_to_the_withdrawal(whole: Whole, ch
     await row.locator(".case-do button").click()
     await see(desk, here, f"#case-{report_id}[data-state=acknowledged]")
 
+    await find_by_receipt(desk, whole, told, receipt, report_id)
     await read_details(desk, whole, told, report_id)
     other = await staff(chromium, whole, told, f"{told.there}-lead")
     await hand_over(desk, other, whole, told, report_id)

@@ -133,6 +133,10 @@ class StatusAnswer(BaseModel):
         description="By when a person should have seen it; missing once somebody has. If past: say so, and 1366.",
     )
     messages: int | None = Field(default=None, description="Messages left with this receipt.")
+    answers: int | None = Field(
+        default=None, description="Answers the centre left; `POST /receipts/answers` reads them."
+    )
+    answers_unread: int | None = Field(default=None, description="How many of them nobody with this receipt has read.")
     limited: bool | None = Field(
         default=None,
         description="True where somebody else made the report and the person harmed has not confirmed it: then only "
@@ -170,6 +174,20 @@ class Taken(BaseModel):
 
     number: int = Field(description="Which of this report's messages or amendments it is, from 1.")
     at: AwareDatetime
+
+
+class AnswerLeft(BaseModel):
+    """One answer of the centre."""
+
+    number: int
+    at: AwareDatetime
+    text: str
+
+
+class AnswersLeft(BaseModel):
+    """The centre's answers, oldest first. Reading them is noted, so that the centre knows."""
+
+    answers: list[AnswerLeft]
 
 
 class ProofKey(BaseModel):

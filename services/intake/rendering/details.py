@@ -35,6 +35,16 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """A text of the staff, when it was written and by whom (an opaque reference)."""
+
+    at: datetime
+    number: int
+    by: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class Details:
     """What the page shows. Of contact, answers and relation only the newest: an older number may be unsafe.
 
@@ -56,6 +66,11 @@ class Details:
     picture_hashes: tuple[Said, ...]
     offender_handles: tuple[Said, ...]
     messages: tuple[Said, ...]
+    replies: tuple[Written, ...]
+    """The centre's answers."""
+    notes: tuple[Written, ...]
+    replies_read: int
+    """Up to which of them the holder of the receipt has read."""
     facts: Mapping[str, Any]
     consents: Mapping[str, Any] | None
     by_other: bool
@@ -120,6 +135,9 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         picture_hashes=tuple(versions("picture_hashes")),
         offender_handles=tuple(versions("offender_handles")),
         messages=tuple(sorted(messages, key=lambda message: message.number)),
+        replies=written(document, parts, "replies", "answer"),
+        notes=written(document, parts, "notes", "note"),
+        replies_read=document.get("replies_read") or 0,
         facts=document["facts"],
         consents=document.get("consents"),
         by_other=by_other,
@@ -129,3 +147,9 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         call=(call := parts.get("call")),
         read_aloud_at=datetime.fromisoformat(call["assent"]["at"]) if call and call.get("assent") else None,
     )
+
+
+def written(document: Mapping[str, Any], parts: Mapping[str, Any], entries: str, part: str) -> tuple[Written, ...]:
+    """What staff wrote of one kind, oldest first."""
+    known = sorted(document.get(entries) or (), key=lambda entry: int(entry["number"]))
+    return tuple(Written(one["at"], one["number"], one["by"], parts[f"{part}:{one['number']}"]) for one in known)

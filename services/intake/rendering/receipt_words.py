@@ -17,6 +17,11 @@ class Words(NamedTuple):
 
 
 PAGES: Final[Mapping[str, Words]] = {
+    "answers": Words(
+        n("Read the centre's answers"),
+        n("Make sure nobody is looking at your screen. The centre sees that you have read them, and no more."),
+        n("Show the answers"),
+    ),
     "message": Words(
         n("Leave a message for the centre"),
         n("Only staff of the centre that has your report can read it. They are told at once that it is there."),

@@ -90,3 +90,14 @@ REFUSALS: Final[dict[str, tuple[int, str]]] = {
 """Status and words of each reason why details stay closed."""
 AGAIN: Final = n("Details are shown once for each ticket. Open them again from the case.")
 AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")
+NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
+    "leave_over": (
+        409,
+        n("Half an hour has passed since you opened the details. Open them again from the case. Nothing was kept."),
+    ),
+    "withdrawn": (410, n("The reporter has withdrawn this report. All contact has stopped. Nothing was kept.")),
+    "erased": (410, n("This report was erased. Nothing was kept.")),
+    "owner_changed": (409, n("Another centre owns this report now. Nothing was kept.")),
+    "not_agreed": (409, n("The reporter did not agree to messages here and left none. Nothing was kept.")),
+    "too_many": (409, n("There are too many already. Nothing was kept.")),
+}

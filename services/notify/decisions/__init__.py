@@ -1,13 +1,19 @@
 """What may happen when staff do something. Pure; ``now`` is an argument.
 
-``care`` is the owning centre's work on a case, ``transfers`` the way to another centre, ``details`` who may open what
-is sealed, ``duty`` who is there; ``common`` says who acts and how an act becomes a state and an event.
+``care`` is who has a case and how its work begins and ends, ``contact`` being in touch with the reporter, ``support``
+what was given, ``joining`` linked cases under one person, ``transfers`` the way to another centre, ``details`` who may
+open what is sealed, ``duty`` who is there, ``severity`` what weighs so much that it is capped; ``common`` says who acts
+and how an act becomes a state and an event. ``table`` is all of it to read at a glance.
 """
 
-from services.notify.decisions.care import acknowledge, assign, close, contact, refer, reopen, support
+from services.notify.decisions.care import acknowledge, assign, close, refer, reopen
 from services.notify.decisions.common import Answer, Refusal, Who
+from services.notify.decisions.contact import contact, opened, ways
 from services.notify.decisions.details import may_open
 from services.notify.decisions.duty import agreed, set_duty
+from services.notify.decisions.joining import join, part
+from services.notify.decisions.severity import is_severe, severe_of
+from services.notify.decisions.support import move_deletion, request_deletion, support
 from services.notify.decisions.transfers import accept, decline, expire, offer, recall
 
 __all__ = [
@@ -22,11 +28,19 @@ __all__ = [
     "contact",
     "decline",
     "expire",
+    "is_severe",
+    "join",
     "may_open",
+    "move_deletion",
     "offer",
+    "opened",
+    "part",
     "recall",
     "refer",
     "reopen",
+    "request_deletion",
     "set_duty",
+    "severe_of",
     "support",
+    "ways",
 ]

@@ -1,12 +1,12 @@
 """What every decision of staff shares: who acts, on whose case, and how an act becomes a state and an event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 from services.notify import policy
-from services.notify.model import AwaitingKind, Case, CaseState, Entry
+from services.notify.model import AwaitingKind, Case, CaseState, Entry, EntryKind
 from services.notify.projection import in_order, noted
 from shared.events.alerts import AlertSettled
 from shared.events.cases import CaseEvent
@@ -35,8 +35,21 @@ class Refusal(StrEnum):
     CENTER_CLOSED = "center_closed"
     CENTER_DECLINED = "center_declined"
     NOT_AGREED = "not_agreed"
+    """The reporter has not agreed that another centre is told."""
     OFFER_OPEN = "offer_open"
     OFFER_OVER = "offer_over"
+    WAY_NOT_AGREED = "way_not_agreed"
+    """The reporter did not agree to be reached that way."""
+    RULES_NOT_READ = "rules_not_read"
+    """Who wants to contact has not had the details since the rules of safe contact could last have changed."""
+    SEVERE_CAP = "severe_cap"
+    NO_SUCH_DELETION = "no_such_deletion"
+    WRONG_STEP = "wrong_step"
+    """Not what can follow in a request to delete."""
+    NOT_LINKED = "not_linked"
+    OTHER_CENTER = "other_center"
+    """The linked case is not at this centre, or not open."""
+    AGREEMENT_MISSING = "agreement_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,11 @@ def not_workable(case: Case, who: Who, ownership: int | None) -> Refusal | None:
 def awaited(case: Case) -> Refusal | None:
     """Why a case that waits for routing has to be left alone."""
     return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
+
+
+def line(case: Case, who: Who, kind: EntryKind, now: datetime, reason: str | None = None) -> Entry:
+    """A line of the timeline about what somebody did."""
+    return Entry(at=now, kind=kind, center_id=case.center_id, by=who.subject, reason=reason)
 
 
 def changed(case: Case, entry: Entry, update: dict[str, Any]) -> Case:
@@ -136,3 +154,8 @@ def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, A
         by=entry.by,
     )
     return Answer(changed(case, entry, {**update, "alert_version": event.alert_version}), event)
+
+
+def watched(made: Answer, rules: policy.Rules, now: datetime, *, tried: bool = False) -> Answer:
+    """The answer, with the second deadline in the place of the run that was going."""
+    return replace(made, case=policy.watch(made.case, rules, now, tried=tried))

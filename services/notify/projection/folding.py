@@ -11,6 +11,7 @@ from services.notify.rendering import alias
 from shared.errors import FatalError
 from shared.events.cases import CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
+from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
 
@@ -65,6 +66,8 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         decided_at=event.decided_at,
         declined_centers=facts.declined_centers,
         other_centers=facts.other_centers,
+        linked=facts.linked_reports,
+        contact_channels=facts.contact_channels,
         state=CaseState.WAITING,
         traceparent=traceparent,
     )
@@ -97,6 +100,10 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
         "other_centers": facts.other_centers,
+        **_reach(facts),
+        # Whoever has the case now has to read for themselves what is safe, and asks the reporters anew.
+        "rules_known_to": (),
+        "joined": (),
         "decided_at": event.decided_at,
         "moved_from": before,
         "moved_by": event.cause.kind if came_back is None else None,
@@ -121,6 +128,8 @@ _UPDATES: Final = {
     UpdateKind.REINSTATED: EntryKind.REINSTATED,
 }
 _CAME_BACK: Final = {EndReason.WITHDRAWN: EntryKind.REINSTATED, EndReason.CLOSED: EntryKind.REOPENED}
+_RULES_CHANGE: Final = frozenset({UpdateKind.AMENDED, UpdateKind.REINSTATED})
+"""After these the rules of safe contact may be others than those somebody has read."""
 _BACK: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 _OPENED: Final[dict[str, Any]] = {
     "state": CaseState.WAITING,
@@ -133,6 +142,10 @@ _OPENED: Final[dict[str, Any]] = {
 }
 
 
+def _reach(facts: ReportFacts) -> dict[str, Any]:
+    return {"linked": facts.linked_reports, "contact_channels": facts.contact_channels}
+
+
 def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:
     facts = event.facts
     more_urgent = policy.RANK[facts.urgency] < policy.RANK[case.urgency]
@@ -141,7 +154,12 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
         "other_centers": facts.other_centers,
+        **_reach(facts),
     }
+    if event.kind in _RULES_CHANGE:
+        told["rules_known_to"] = ()
+    if event.kind is UpdateKind.MESSAGE_LEFT:
+        told["unread_messages"] = case.unread_messages + 1
     if event.kind is UpdateKind.TRANSFER_VOID:
         return _answered(case.model_copy(update=told), event, now)
     entry = Entry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
@@ -168,6 +186,7 @@ def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
         "ended_at": event.decided_at,
         # What was left while the case was being closed still has to be read.
         "unread": case.unread and not withdrawn,
+        "unread_messages": 0 if withdrawn else case.unread_messages,
     }
     case = noted(case.model_copy(update=ended), Entry(at=event.decided_at, kind=kind, center_id=case.center_id))
     return case if case.unread else policy.stop(case)

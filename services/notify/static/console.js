@@ -1,5 +1,12 @@
 // Keeps the work list of the console live and acknowledges without leaving it. The page works without this.
 
+import { choices } from "./choices.js";
+import { count } from "./countdown.js";
+import { filtering } from "./filter.js";
+import { follow } from "./live-stream.js";
+import { shortcuts } from "./shortcuts.js";
+import { signal } from "./signals.js";
+
 const root = document.querySelector(".console");
 const list = document.getElementById("cases");
 const live = document.getElementById("live");
@@ -9,6 +16,8 @@ const listTitle = document.getElementById("list-title");
 const empty = document.getElementById("empty");
 const more = document.getElementById("more");
 const seen = new Map();
+const filter = filtering(root, list);
+const wishes = choices(document.getElementById("settings"));
 let listed = null;
 
 for (const row of [...offers.children, ...list.children]) seen.set(row.id, Number(row.dataset.rev));
@@ -24,7 +33,7 @@ function place(row, into) {
   into.insertBefore(row, after);
 }
 
-function put(entry) {
+function put(entry, asNews) {
   const id = `case-${entry.report_id}`;
   if (listed) listed.add(id);
   const known = document.getElementById(id);
@@ -34,14 +43,17 @@ function put(entry) {
   shell.innerHTML = entry.html.trim();
   const row = shell.content.firstElementChild;
   const into = entry.section === "offers" ? offers : list;
+  if (into === list) filter.judge(row);
   if (!known || known.parentElement !== into) {
     known?.remove();
     row.classList.add("fresh");
     place(row, into);
+    if (asNews) signal(wishes, root);
     return;
   }
   const held = known.contains(document.activeElement);
   // A row keeps its place while someone is about to act on it.
+  if (known.dataset.states !== row.dataset.states && asNews && row.dataset.states.includes("new")) signal(wishes, root);
   known.replaceWith(row);
   if (held) (row.querySelector("button") ?? row.querySelector("a")).focus();
   else place(row, into);
@@ -50,72 +62,42 @@ function put(entry) {
 function take(left) {
   const row = document.getElementById(`case-${left.report_id}`);
   if (!row) return;
+  seen.set(row.id, Number(row.dataset.rev));
   row.remove();
   const why = root.dataset[left.why];
   if (why) live.textContent = `${left.alias}: ${why}`;
 }
 
 function counted() {
-  const states = { waiting: 0, acknowledged: 0 };
-  for (const row of list.children) if (row.dataset.state in states) states[row.dataset.state] += 1;
+  const rows = [...list.children];
   const values = document.querySelectorAll("#counts .stat-value");
   if (more.hidden && root.dataset.center !== "central") {
-    if (values[0]) values[0].textContent = states.waiting;
-    if (values[1]) values[1].textContent = states.acknowledged;
-  } else if (more.hidden && values[0]) {
-    values[0].textContent = states.waiting;
+    ["waiting", "new", "working", "held"].forEach((name, at) => {
+      values[at].textContent = rows.filter((row) => row.dataset.states.split(" ").includes(name)).length;
+    });
   }
-  empty.hidden = list.children.length > 0;
+  empty.hidden = rows.length > 0;
   offered.hidden = offers.children.length === 0;
   listTitle.classList.toggle("visually-hidden", offered.hidden);
+  filter.told();
+  count(root);
 }
 
-function apply(body) {
-  for (const entry of body.rows) put(entry);
+function apply(body, asNews) {
+  for (const entry of body.rows) put(entry, asNews);
   for (const left of body.gone) take(left);
   counted();
 }
 
-function listen() {
-  const source = new EventSource(`/api/v1/stream?center=${encodeURIComponent(root.dataset.center)}&html=true`);
-  source.addEventListener("open", () => { live.textContent = ""; root.dataset.live = "yes"; });
-  source.addEventListener("list", (event) => {
-    const body = JSON.parse(event.data);
-    if (body.first) listed = new Set();
-    more.hidden = !body.more;
-    apply(body);
-    if (!body.last || !listed) return;
-    for (const row of [...offers.children, ...list.children]) if (!listed.has(row.id)) row.remove();
-    listed = null;
-    counted();
-  });
-  source.addEventListener("rows", (event) => apply(JSON.parse(event.data)));
-  source.addEventListener("notice", refreshBanners);
-  source.addEventListener("reconnect", (event) => {
-    if (JSON.parse(event.data).reason !== "signed_out") return;
-    source.close();
-    comeBack();
-  });
-  source.addEventListener("error", () => {
-    root.dataset.live = "no";
-    live.textContent = root.dataset.lost;
-    // A stream that is refused is not tried again by the browser: whether to sign in first, the page itself says.
-    if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 3000);
-  });
-}
-
-// Listens again where the person is still signed in; leads to the sign-in where not.
-async function comeBack() {
-  try {
-    const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
-    if (answer.ok) return void listen();
-    if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return location.reload();
-  } catch {
-    // The service is away: try again.
-  }
-  root.dataset.live = "no";
-  live.textContent = root.dataset.lost;
-  setTimeout(comeBack, 3000);
+function whole(body) {
+  if (body.first) listed = new Set();
+  more.hidden = !body.more;
+  apply(body, root.dataset.live !== undefined && root.dataset.met === "yes");
+  if (!body.last || !listed) return;
+  for (const row of [...offers.children, ...list.children]) if (!listed.has(row.id)) row.remove();
+  listed = null;
+  root.dataset.met = "yes";
+  counted();
 }
 
 async function refreshBanners() {
@@ -147,4 +129,14 @@ list.addEventListener("submit", async (event) => {
   }
 });
 
-listen();
+follow(
+  `/api/v1/stream?center=${encodeURIComponent(root.dataset.center)}&html=true`,
+  { list: whole, rows: (body) => apply(body, true), notice: refreshBanners },
+  {
+    onLive: () => { live.textContent = ""; root.dataset.live = "yes"; },
+    onLost: () => { root.dataset.live = "no"; live.textContent = root.dataset.lost; },
+  },
+);
+shortcuts(wishes, list, document.getElementById("alias"));
+setInterval(() => count(root), 1000);
+count(root);

@@ -64,6 +64,7 @@ class CaseStore:
             await self.collection.create_index([("wake_at", 1)], name="wake_at")
             await self.collection.create_index([("center_id", 1), ("sort_key", 1)], name="center_sort")
             await self.collection.create_index([("sort_key", 1)], name="sort")
+            await self.collection.create_index([("copy_central", 1), ("sort_key", 1)], name="copied_sort")
             await self.collection.create_index([("alias", 1)], name="alias", unique=True)
             await self.collection.create_index([("offered_to", 1)], name="offered_to")
             await self.collection.create_index([("awaiting_since", 1)], name="awaiting_since")
@@ -145,6 +146,49 @@ class CaseStore:
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return [Case.model_validate(document) for document in found]
+
+    async def of_person(self, center_id: str, subject: str) -> list[Case]:
+        """The open cases somebody has at a centre, the most urgent first."""
+        wanted = {"center_id": center_id, "sort_key": {"$gt": "0", "$lt": "3"}, "assignee": subject}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def by_alias(self, alias: str) -> Case | None:
+        """The case with an alias."""
+        with store_errors():
+            found = await self.collection.find_one({"alias": alias})
+        return Case.model_validate(found) if found is not None else None
+
+    async def copied(self, limit: int) -> list[Case]:
+        """Open cases that the central desk has a copy of, in the order of need."""
+        wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def late(self, limit: int) -> list[Case]:
+        """Acknowledged cases whose ladder has climbed again, in the order of need."""
+        wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, "ladder.step": {"$gte": 2}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def held(self, center_id: str | None) -> int:
+        """How many cases of a centre (None: of all) quiet hours hold back."""
+        wanted: dict[str, Any] = {"sort_key": {"$gt": "0", "$lt": "3"}, "ladder.held": True}
+        if center_id is not None:
+            wanted = {"center_id": center_id, **wanted}
+        with store_errors():
+            return await self.collection.count_documents(wanted)
+
+    async def unread(self, center_id: str | None) -> int:
+        """How many acknowledged cases of a centre (None: of all) have something that nobody has read."""
+        wanted: dict[str, Any] = {"sort_key": {"$gte": "1", "$lt": "2"}}
+        if center_id is not None:
+            wanted = {"center_id": center_id, **wanted}
+        with store_errors():
+            return await self.collection.count_documents(wanted)
 
     async def counts(self, center_id: str | None) -> dict[CaseState, int]:
         """How many cases of a centre (None: of all) stand where. Ended ones are not counted: they only grow."""

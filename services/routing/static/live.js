@@ -1,5 +1,7 @@
 // Keeps the live page live: cells and map in place, the order only while nobody is in the table. Works without this.
 
+import { follow } from "./live-stream.js";
+
 const root = document.querySelector(".live");
 const table = document.getElementById("table");
 const rows = document.getElementById("rows");
@@ -76,39 +78,11 @@ function fill(parts) {
   arrange();
 }
 
-function listen() {
-  const source = new EventSource(`/api/v1/centers/live/stream?html=true&sort=${encodeURIComponent(root.dataset.sort)}`);
-  source.addEventListener("open", () => { root.dataset.live = "yes"; say(""); });
-  source.addEventListener("parts", (event) => fill(JSON.parse(event.data)));
-  source.addEventListener("reconnect", (event) => {
-    if (JSON.parse(event.data).reason !== "signed_out") return;
-    source.close();
-    comeBack();
-  });
-  source.addEventListener("error", () => {
-    root.dataset.live = "no";
-    say(root.dataset.lost);
-    // A stream that is refused is not tried again by the browser: whether to sign in first, the page itself says.
-    if (source.readyState === EventSource.CLOSED) setTimeout(comeBack, 3000);
-  });
-}
-
-// Listens again where the person is still signed in; leads to the sign-in where not.
-async function comeBack() {
-  try {
-    const answer = await fetch(location.href, { redirect: "manual", headers: { Accept: "text/html" } });
-    if (answer.ok) return void listen();
-    if (answer.type === "opaqueredirect" || answer.status === 401 || answer.status === 403) return location.reload();
-  } catch {
-    // The service is away: try again.
-  }
-  root.dataset.live = "no";
-  say(root.dataset.lost);
-  setTimeout(comeBack, 3000);
-}
-
 table.addEventListener("pointerleave", arrange);
 table.addEventListener("focusout", () => setTimeout(arrange));
 rows.addEventListener("animationend", (event) => event.target.classList.remove("fresh"));
 
-listen();
+follow(`/api/v1/centers/live/stream?html=true&sort=${encodeURIComponent(root.dataset.sort)}`, { parts: fill }, {
+  onLive: () => { root.dataset.live = "yes"; say(""); },
+  onLost: () => { root.dataset.live = "no"; say(root.dataset.lost); },
+});

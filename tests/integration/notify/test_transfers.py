@@ -71,7 +71,7 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
 
         assert (await bench.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 202
         await eventually(lambda: gwangju.rows[ID]["awaiting"] == "moving")
-        late = await bench.act("contact", ID, "gwangju", "kim", ownership=1, reached=True)
+        late = await bench.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
         assert (late.status_code, late.json()["code"]) == (409, "moving")
         await answer(bench)
         await eventually(lambda: ID not in gwangju.rows and busan.rows[ID]["section"] == "cases")
@@ -181,7 +181,7 @@ async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(star
 ACTS: dict[str, dict[str, Any]] = {
     "acknowledge": {"ownership": 1},
     "assign": {"ownership": 1},
-    "contact": {"ownership": 1, "reached": True},
+    "contact": {"ownership": 1, "reached": True, "way": "came_to_us"},
     "support": {"ownership": 1, "support": "deletion"},
     "refer": {"ownership": 1, "to_center_id": "jeju"},
     "close": {"ownership": 1, "outcome": "supported"},
@@ -250,8 +250,8 @@ async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, s
     bench = await start()
     await taken(bench)
     for what, body in (
-        ("contact", {"reached": False}),
-        ("contact", {"reached": True}),
+        ("contact", {"reached": False, "way": "came_to_us"}),
+        ("contact", {"reached": True, "way": "came_to_us"}),
         ("support", {"support": "counselling"}),
         ("refer", {"to_center_id": "central"}),
     ):
@@ -263,7 +263,7 @@ async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, s
     closing = await bench.act("close", ID, "gwangju", "lee", ownership=1, outcome="supported")
     assert closing.json()["awaiting"] == "closing"
     await answer(bench)
-    done = await bench.act("contact", ID, "gwangju", "lee", ownership=1, reached=True)
+    done = await bench.act("contact", ID, "gwangju", "lee", ownership=1, reached=True, way="came_to_us")
     assert (done.status_code, done.json()["code"]) == (409, "ended")
     assert (await bench.act("reopen", ID, "gwangju", "lee", ownership=1)).status_code == 403
     assert (await bench.act("reopen", ID, "gwangju", "choi", "lead", ownership=1)).status_code == 200

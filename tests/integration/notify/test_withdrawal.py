@@ -52,7 +52,7 @@ async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: 
     assert (late.status_code, late.json()["code"]) == (409, "offer_over")
     refused = await bench.act("details-ticket", report_id(1), "gwangju", "kim", ownership=1, purpose="message")
     assert (refused.status_code, refused.json()["code"]) == (410, "withdrawn")
-    ended = await bench.act("contact", report_id(1), "gwangju", "kim", ownership=1, reached=True)
+    ended = await bench.act("contact", report_id(1), "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
     assert (ended.status_code, ended.json()["code"]) == (409, "ended")
     assert "철회했습니다" in ended.json()["detail"]
 

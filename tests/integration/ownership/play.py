@@ -9,8 +9,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from services.notify.casework import ContactWay
 from services.notify.desk import Done
 from services.notify.model import Case, TransferReason
+from services.notify.work_desk import WorkDesk
 from shared.centers import CENTER_IDS
 from shared.events.base import Event
 from shared.events.reports import (
@@ -133,7 +135,9 @@ class Play:
 
     async def contact(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await self.house.desk.contact(who, case.report_id, ownership, reached=True)
+        done = await WorkDesk(self.house.desk).contact(
+            who, case.report_id, ownership, way=ContactWay.CAME_TO_US, reached=True
+        )
         self._judged("contact", case, ownership, done)
 
     async def close(self, number: int, *, late: bool = False) -> None:

@@ -5,54 +5,12 @@ nobody made, wrong choices), so that an allowed caller is answered and changes n
 the test.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, Action
+from tests.integration.trust.asking import ACCOUNT, OFFER, OLD, REPORT, STALE, Asks, ask
 from tests.integration.trust.town import ASKED, OWNER, STAFF_ON_DUTY, STRANGER
-
-REPORT, OFFER, ACCOUNT = "{report}", "{offer}", "{account}"
-"""Stand for the open report, the offer that waits, and an account of the owning centre."""
-STALE: Final = 999
-ANYBODY: Final[frozenset[str]] = frozenset()
-"""The thing is nobody's: what the door says is all."""
-OLD = "offer-nobody-made"
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """One request."""
-
-    gives: frozenset[int]
-    """Statuses for whoever may."""
-    path: Mapping[str, str]
-    query: Mapping[str, str]
-    body: Mapping[str, Any] | None
-    """JSON to the API, a form to a page."""
-    whose: frozenset[str]
-    demands: Action | None
-    """What the handler asks for, where that is not what the door names."""
-    only: frozenset[str] | None
-    """Organisations that ask so; None: all."""
-
-
-def ask(
-    *gives: int,
-    path: Mapping[str, str] | None = None,
-    query: Mapping[str, str] | None = None,
-    body: Mapping[str, Any] | None = None,
-    whose: str | frozenset[str] = ANYBODY,
-    demands: Action | None = None,
-    only: frozenset[str] | None = None,
-) -> Ask:
-    owners = frozenset({whose}) if isinstance(whose, str) else whose
-    return Ask(frozenset(gives), path or {}, query or {}, body, owners, demands, only)
-
-
-Key = tuple[str, str, str]
-Asks = dict[Key, tuple[Ask, ...]]
 
 _REPORT = {"report_id": REPORT}
 _NOT_ASKED = frozenset({OWNER, STRANGER, CENTRAL, MINISTRY})
@@ -60,17 +18,21 @@ _RECEIPT = {"receipt": "1234"}
 _ACTS: Final[dict[str, dict[str, Any]]] = {
     "acknowledge": {},
     "assign": {"assignee": "s-somebody"},
-    "contact": {"reached": True},
+    "contact": {"reached": True, "way": "phone"},
     "support": {"support": "counselling"},
     "refer": {"to_center_id": CENTRAL},
     "close": {"outcome": "supported"},
     "reopen": {},
     "transfer": {"to_center_id": ASKED, "reason": "place", "agreed": True},
+    "deletions": {"platform": "social_media", "addresses": 1},
+    "deletions/{number}": {"state": "removed"},
+    "join": {"other_id": REPORT, "agreed": True},
+    "part": {"other_id": REPORT},
 }
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
 
-_OF_A_RECEIPT: Final = ("status", "messages", "amend", "withdraw", "reinstate", "word")
+_OF_A_RECEIPT: Final = ("status", "messages", "answers", "amend", "withdraw", "reinstate", "word")
 _HANDING_OVER: Final = ("hand-over", "hand-over/cancel", "take-over")
 
 
@@ -99,6 +61,7 @@ def _audit(service: str) -> Asks:
 def _intake() -> Asks:
     decided = {"do": "destroy", "reason": "requester_asks"}
     confirmed = {"report_id": REPORT, "way": "phone"}
+    written = {"report_id": REPORT, "leave": "none", "text": "x"}
     client = {"client_id": "nobody-there"}
     call = {"call_id": "no-such-call"}
     return {
@@ -140,6 +103,11 @@ def _intake() -> Asks:
         ("intake", "GET", "/erasures"): (ask(200),),
         ("intake", "POST", "/erasures/{report_id}"): (ask(409, path=_REPORT, body=decided, whose=OWNER),),
         ("intake", "POST", "/details/confirm"): (ask(409, body=confirmed, whose=OWNER),),
+        **{
+            ("intake", "POST", f"/details/{what}"): (ask(409, body=written, whose=OWNER),)
+            for what in ("answer", "note")
+        },
+        ("intake", "POST", "/find"): (ask(404, 429, body=_RECEIPT),),
         # The ticket is the proof: without one everybody is refused alike.
         ("intake", "POST", "/details"): (ask(403, body={"ticket": "none"}),),
         ("intake", "GET", "/details"): (ask(405),),
@@ -192,7 +160,7 @@ def _cases() -> Asks:
         ("notify", "GET", "/cases/{report_id}"): (ask(200, path=_REPORT, whose=readers),),
         **{
             ("notify", "POST", f"{start}/cases/{{report_id}}/{act}"): (
-                ask(409, path=_REPORT, whose=OWNER, body={"ownership": STALE, **given}),
+                ask(409, path={**_REPORT, "number": "1"}, whose=OWNER, body={"ownership": STALE, **given}),
             )
             for start in ("/api/v1", "")
             for act, given in (*_ACTS.items(), _details(start))
@@ -225,6 +193,7 @@ def _centers() -> Asks:
     shut = {"state": "closed", "staff_on_duty": STAFF_ON_DUTY}
     own, other = {"center_id": OWNER}, {"center_id": STRANGER}
     closing = Action.CENTERS_CLOSE
+    shift = {"rev": str(STALE), "subject": "s-somebody", "start": "09:00", "end": "18:00"}
     return {
         ("notify", "GET", "/api/v1/centers/{center_id}"): (ask(200, path=own),),
         ("notify", "PUT", "/api/v1/centers/{center_id}/duty"): (
@@ -238,6 +207,13 @@ def _centers() -> Asks:
         ("notify", "GET", "/"): (
             ask(200, 303),
             ask(200, query={"center": OWNER}, whose=OWNER, demands=Action.CASES_LIST),
+        ),
+        ("notify", "POST", "/search"): (ask(404, body={"alias": "nobody"}),),
+        ("notify", "GET", "/team/{center_id}"): (ask(200, path=own, whose=OWNER),),
+        ("notify", "GET", "/team/{center_id}/hand-over"): (ask(200, path=own, whose=OWNER),),
+        ("notify", "POST", "/team/{center_id}/shifts"): (ask(409, path=own, body=shift, whose=OWNER),),
+        ("notify", "POST", "/team/{center_id}/shifts/{index}/remove"): (
+            ask(409, path={**own, "index": "0"}, body=shift, whose=OWNER),
         ),
         ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none"}, whose=CENTRAL),),
     }

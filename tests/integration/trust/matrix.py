@@ -10,7 +10,8 @@ import httpx
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, Action, StaffRole, allowed, roles_at
 from shared.web.gate import Entry, entries
-from tests.integration.trust.asks import ACCOUNT, ANYBODY, ASKS, OFFER, REPORT, Ask, Key
+from tests.integration.trust.asking import ACCOUNT, ANYBODY, OFFER, REPORT, Ask, Key
+from tests.integration.trust.asks import ASKS
 from tests.integration.trust.town import ASKED, OWNER, STRANGER, URLS, Town
 
 PLACES: Final = (OWNER, ASKED, STRANGER, CENTRAL, MINISTRY)

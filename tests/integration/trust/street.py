@@ -235,7 +235,7 @@ async def worked_on(street: Street, crew: Crew, credential: str) -> None:
             return bool((await other.get(case)).json().get("center_id") == OTHER)
 
         await eventually(theirs, "the case has moved")
-        late = await owner.post(f"{case}/contact", json={"ownership": 1, "reached": True})
+        late = await owner.post(f"{case}/contact", json={"ownership": 1, "reached": True, "way": "phone"})
         assert late.status_code == 409
         for service in ("intake", "notify"):
             client = crew.client("ministry-auditor", service)

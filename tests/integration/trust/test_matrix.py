@@ -8,7 +8,8 @@ import pytest
 from shared.identity.roles import Action, StaffRole, allowed
 from shared.web.docs import openapi_of
 from shared.web.gate import unnamed
-from tests.integration.trust.asks import ASKS, REPORT
+from tests.integration.trust.asking import REPORT
+from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
 from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town, state
 

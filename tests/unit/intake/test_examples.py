@@ -17,13 +17,14 @@ from services.intake.model.asking import (
     WithdrawalAsked,
     WordAsked,
 )
-from services.intake.model.report import Accepted, HandOver, ProofKey, StatusAnswer, Taken, TakenOver
+from services.intake.model.report import Accepted, AnswersLeft, HandOver, ProofKey, StatusAnswer, Taken, TakenOver
 from services.intake.model.submission import Submission
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs" / "openapi" / "intake.json").read_text())
 TAKES: dict[str, type[BaseModel]] = {
     "status": ReceiptQuestion,
     "messages": MessageAsked,
+    "answers": ReceiptQuestion,
     "amend": AmendmentAsked,
     "withdraw": WithdrawalAsked,
     "reinstate": ReceiptQuestion,
@@ -32,8 +33,8 @@ TAKES: dict[str, type[BaseModel]] = {
     "hand-over/cancel": ReceiptQuestion,
     "take-over": TakeOverAsked,
 }
-GIVES: dict[str, type[BaseModel]] = {"messages": Taken, "amend": Taken, "hand-over": HandOver, "take-over": TakenOver}
-"""Those whose answer is not a status."""
+GIVES: dict[str, type[BaseModel]] = {"answers": AnswersLeft, "hand-over": HandOver, "take-over": TakenOver}
+"""Where it is not the standing or what was taken."""
 
 
 def operations() -> list[tuple[str, dict[str, Any]]]:
@@ -58,6 +59,7 @@ def test_the_models_take_and_give_them() -> None:
     for operation, examples in RECEIPT_EXAMPLES.items():
         for example in examples.values():
             TAKES[operation].model_validate_json(json.dumps(example["value"]))
-        GIVES.get(operation, StatusAnswer).model_validate_json(json.dumps(ANSWERS[operation]))
+        gives = Taken if "number" in ANSWERS[operation] else GIVES.get(operation, StatusAnswer)
+        gives.model_validate_json(json.dumps(ANSWERS[operation]))
     Accepted.model_validate(ACCEPTED)
     ProofKey.model_validate(PROOF_KEY)

@@ -58,7 +58,7 @@ async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere()
 
 async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
     door = holders()
-    gate = door._gate
+    gate = door.gate
     name = lodging.receipt_hash(KEYS, RECEIPT)
     for n in range(100):
         gate.was_wrong(f"10.0.{n}.1", name)

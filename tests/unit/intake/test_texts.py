@@ -9,7 +9,19 @@ from jinja2 import Environment
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
-STAFF = ("call", "erasure", "confirm", "decisions", "details", "client", "staff_words", "vault")
+STAFF = (
+    "call",
+    "erasure",
+    "confirm",
+    "decisions",
+    "details",
+    "client",
+    "staff_words",
+    "vault",
+    "writ",
+    "finding",
+    "correspondence",
+)
 """How the names of those files begin that only staff read from; they are addressed in another tone."""
 
 
@@ -43,7 +55,13 @@ def of_sources(*, staff: bool = True) -> set[str]:
 
 
 def korean(folder: Path) -> dict[str, str]:
-    return {str(m.id): str(m.string) for m in translations.read_catalog(folder) if m.id and m.string}
+    found = [m for m in translations.read_catalog(folder) if m.id and m.string]
+    return {_first(m.id): _first(m.string) for m in found}
+
+
+def _first(text: object) -> str:
+    """The text itself; of one that depends on a number the first, which the templates' side has as well."""
+    return str(text[0] if isinstance(text, (tuple, list)) else text)
 
 
 def test_every_text_has_its_korean() -> None:

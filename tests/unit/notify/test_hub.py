@@ -1,13 +1,23 @@
 """Live rows: newest wins, slow listeners are sent away, whoever held a case sees it leave."""
 
 import contextlib
+from datetime import datetime
 
-from services.notify.hub import Hub
-from services.notify.model import OfferEnd, PastOffer
-from services.notify.views import stream_rows
+import orjson
+
+from services.notify.hub import Hub, Listener
+from services.notify.model import Case, OfferEnd, PastOffer
+from services.notify.stream_views import StreamRows, entry_of, message
 from shared.centers import CENTER_IDS
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken
+
+
+def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamRows:
+    """The message as a client reads it."""
+    told = message(listener, cases, now, lambda case, section: orjson.dumps(entry_of(case, section)), {"last": True})
+    assert orjson.loads(told)["last"] is True
+    return StreamRows.model_validate_json(told)
 
 
 async def test_only_newer_rows_are_given_and_a_burst_becomes_one() -> None:

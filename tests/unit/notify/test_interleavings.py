@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.notify import decisions, policy
+from services.notify.casework import ContactWay
 from services.notify.decisions import Answer, Refusal, Who
 from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, RunCause, TransferReason
 from services.notify.policy import Rules
@@ -38,13 +39,10 @@ class Interleavings(RuleBasedStateMachine):
         self.router = SmallRouter()
         self.now = NOW
         self.told: list[CaseEvent] = []
-        self.read = 0
-        self.folded = 0
+        self.read = self.folded = 0
         self.case: Case | None = None
         self.unread = False
         self.deliver()
-
-    # What staff do.
 
     def act(self, org: str, ownership: int | None, decide: Callable[[Case], Answer | Refusal]) -> None:
         self.now += MOMENT
@@ -52,8 +50,7 @@ class Interleavings(RuleBasedStateMachine):
         answer = decide(case)
         if isinstance(answer, Refusal):
             return
-        stale = ownership is not None and ownership != case.ownership
-        assert not stale, "an act on an ownership that is over"
+        assert ownership in {None, case.ownership}, "an act on an ownership that is over"
         if answer.case is case:
             return
         assert answer.case.rev == case.rev + 1
@@ -96,7 +93,9 @@ class Interleavings(RuleBasedStateMachine):
         who = Who("kim", org)
         acts: dict[str, Callable[[Case], Answer | Refusal]] = {
             "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
-            "contact": lambda case: decisions.contact(case, who, own, reached=True, now=self.now),
+            "contact": lambda case: decisions.contact(
+                case, who, own, way=ContactWay.CAME_TO_US, reached=True, now=self.now
+            ),
             "support": lambda case: decisions.support(case, who, own, SupportKind.DELETION, self.now),
             "refer": lambda case: decisions.refer(case, who, own, "central", self.now),
         }

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from services.notify import policy
+from services.notify.casework import ContactWay
 from services.notify.decisions import Answer, Who, acknowledge, close, contact
 from services.notify.model import Case, EntryKind, RunCause
 from services.notify.policy import CONTACT_WITHIN, LADDER, QuietHours, Rules
@@ -53,7 +54,7 @@ def test_without_first_contact_the_ladder_climbs_again_from_its_first_step(urgen
 
 
 def test_who_is_reached_ends_it_and_the_next_owner_begins_anew() -> None:
-    case = done(contact(taken(), KIM, 1, reached=True, now=NOW + MINUTE))
+    case = done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE))
     assert (case.ladder, case.wake_at) == (None, None)
     moved = fold(case, event("report.rerouted", version=2, ownership=2, center="busan"), TRACE, DAY, NOW + 2 * MINUTE)
     assert moved is not None
@@ -64,7 +65,7 @@ def test_who_is_reached_ends_it_and_the_next_owner_begins_anew() -> None:
 
 def test_trying_in_vain_gives_the_whole_time_again_and_is_told() -> None:
     late = NOW + CONTACT_WITHIN[Urgency.CRITICAL] + MINUTE
-    answer = contact(taken(), KIM, 1, reached=False, now=late)
+    answer = contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=False, now=late)
     assert isinstance(answer, Answer)
     assert isinstance(answer.event, AlertSettled)
     assert (answer.event.reason, answer.event.alert_version) == (SettledReason.TRIED, answer.case.alert_version)
@@ -99,9 +100,9 @@ def test_reading_a_message_is_told_and_brings_the_second_deadline_back() -> None
 
 
 def test_reading_where_the_reporter_was_reached_ends_everything() -> None:
-    case = message(done(contact(taken(), KIM, 1, reached=True, now=NOW)), NOW + MINUTE)
+    case = message(done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW)), NOW + MINUTE)
     assert case.ladder is not None
-    reached = done(contact(case, KIM, 1, reached=True, now=NOW + MINUTE))
+    reached = done(contact(case, KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE))
     assert reached.ladder == case.ladder, "reaching somebody does not read what they left"
     assert done(acknowledge(case, KIM, None, NOW + 2 * MINUTE)).wake_at is None
 

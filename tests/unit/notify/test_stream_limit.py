@@ -40,8 +40,8 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
     hub, clock = Hub(), ManualClock(NOW)
     staff = TestIdentity(clock)
     settings, desk = ServiceSettings(), Empty()
-    some: Any = (desk, Gate(staff.identity, settings))
-    router = stream_router(some[0], hub, clock, some[1], 500, lambda *_: "")
+    some: Any = (desk, Gate(staff.identity, settings), None)
+    router = stream_router(some[0], hub, clock, some[1], 500, some[2])
     app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=10) as http:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from services.notify import decisions, policy
 from services.notify.auditor.policy import Quiet
 from services.notify.auditor.projection import Watched, Wrong, conclude, note, wrong
+from services.notify.casework import ContactWay
 from services.notify.decisions import Answer, Who
 from services.notify.model import Case, Center, Target
 from services.notify.policy import Endpoint, Plan, Result, Rules
@@ -59,7 +60,11 @@ class World:
     def contact(self, report_id: str, *, reached: bool) -> None:
         case = self.cases[report_id]
         who = Who("kim", case.center_id)
-        self._act(decisions.contact(case, who, case.ownership, reached=reached, now=self.now, rules=self.rules))
+        self._act(
+            decisions.contact(
+                case, who, case.ownership, way=ContactWay.CAME_TO_US, reached=reached, now=self.now, rules=self.rules
+            )
+        )
 
     def _act(self, answer: object) -> None:
         assert isinstance(answer, Answer)

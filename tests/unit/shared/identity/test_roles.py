@@ -30,12 +30,14 @@ transfers.answer       - o o -   - o o - -   - - -
 calls.take             o - - -   o - - - -   - - -
 details.open           - o o -   - o o - -   - - -
 details.confirm        - o o -   - o o - -   - - -
+details.write          - o o -   - o o - -   - - -
 erasures.read          - - o -   - - o a -   - a -
 erasures.decide        - - o -   - - o - -   - - -
 centers.read           a a a -   a a a a -   - a -
 centers.live           - o a -   - a a - -   - - -
 centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
+centers.rota           - - o -   - - o - -   - - -
 decisions.read         - o o -   - a a a -   - a -
 dead.read              - o o o   - a a - a   - - a
 drills.run             - - o o   - - a - a   - - a

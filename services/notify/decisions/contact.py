@@ -1,0 +1,68 @@
+"""Being in touch with whoever reported: only by a way they agreed to, and by somebody who has read what is safe."""
+
+from datetime import datetime
+
+from services.notify import policy
+from services.notify.casework import CHANNEL_OF, ContactWay
+from services.notify.decisions.common import (
+    Answer,
+    Refusal,
+    Who,
+    carried,
+    changed,
+    line,
+    not_owned,
+    not_workable,
+    settled,
+    watched,
+)
+from services.notify.model import Case, EntryKind, RunCause
+from services.notify.policy import Rules
+from shared.events.cases import CaseContacted
+from shared.events.vocabulary import SettledReason
+
+
+def ways(case: Case) -> tuple[ContactWay, ...]:
+    """How somebody may be in touch with the reporter. What they do themselves needs nobody's agreement."""
+    return tuple(w for w in ContactWay if w not in CHANNEL_OF or CHANNEL_OF[w] in case.contact_channels)
+
+
+def contact(
+    case: Case,
+    who: Who,
+    ownership: int,
+    *,
+    way: ContactWay,
+    reached: bool,
+    now: datetime,
+    rules: Rules = policy.ALWAYS,
+) -> Answer | Refusal:
+    """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
+    why = not_workable(case, who, ownership) or _unsafe(case, who, way)
+    if why is not None:
+        return why
+    waits = case.ladder is not None and case.ladder.cause is RunCause.CONTACT
+    if not reached:
+        entry = line(case, who, EntryKind.NOT_REACHED, now, way)
+        if not waits:
+            return Answer(changed(case, entry, {}), None)
+        return watched(settled(case, SettledReason.TRIED, entry, {}, now), rules, now, tried=True)
+    made = carried(case, CaseContacted, line(case, who, EntryKind.CONTACTED, now, way), {"contacted_at": now}, now)
+    return watched(made, rules, now) if waits else made
+
+
+def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime) -> Answer | Refusal:
+    """Note that somebody was given a ticket to the details, and with them to the rules of safe contact."""
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    known = {"rules_known_to": tuple(sorted({*case.rules_known_to, who.subject}))}
+    return Answer(changed(case, line(case, who, EntryKind.OPENED, now, purpose), known), None)
+
+
+def _unsafe(case: Case, who: Who, way: ContactWay) -> Refusal | None:
+    if way not in ways(case):
+        return Refusal.WAY_NOT_AGREED
+    if way in CHANNEL_OF and who.subject not in case.rules_known_to:
+        return Refusal.RULES_NOT_READ
+    return None

@@ -1,0 +1,78 @@
+"""A notify process for measuring: the real parts, and tokens for so many people. Prints one JSON line once it answers.
+
+``python -m tests.bench.console_process PORT SMTP_PORT PEOPLE``; bus and store by their usual variables.
+"""
+
+import asyncio
+import base64
+import json
+import secrets
+import sys
+
+import httpx
+from pydantic import SecretStr
+
+from services.notify.main import Notify, build
+from services.notify.settings import NotifySettings
+from shared import log
+from shared.centers import CENTER_IDS
+from shared.clock import SystemClock
+from shared.identity.principal import Principal
+from shared.identity.roles import StaffRole
+from shared.identity.tokens import ACCESS_LASTS
+from shared.settings import BusSettings, StoreSettings, load
+from shared.web.serve import serve
+
+
+async def run(port: int, smtp_port: int, people: int) -> None:
+    """Serve until killed."""
+    key = SecretStr(base64.b64encode(b"k" * 32).decode())
+    settings = NotifySettings(
+        port=port,
+        smtp_port=smtp_port,
+        master_key=key,
+        account_key=key,
+        IEUM_AUDIT_KEY=key,
+        stream_clients=2 * people,
+    )
+    log.configure("notify", "ERROR")
+    notify = build(settings, load(BusSettings), load(StoreSettings), SystemClock())
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(notify.work())
+        tasks.create_task(serve(notify.app, "127.0.0.1", port))
+        await _ready(port)
+        tokens = [[center, await _token(notify, center)] for center in _places(people)]
+        sys.stdout.write(json.dumps(tokens) + "\n")
+        sys.stdout.flush()
+
+
+def _places(people: int) -> list[str]:
+    return [CENTER_IDS[number % len(CENTER_IDS)] for number in range(people)]
+
+
+async def _token(notify: Notify, center_id: str) -> str:
+    now = SystemClock().now()
+    who = Principal(
+        subject=f"s-{secrets.token_hex(4)}",
+        organisation=center_id,
+        roles=frozenset({StaffRole.COUNSELLOR}),
+        session=secrets.token_urlsafe(24),
+        issued_at=now,
+        expires_at=now + ACCESS_LASTS,
+    )
+    return (await notify.accounts.signing.signer()).access(who)
+
+
+async def _ready(port: int) -> None:
+    async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(60):
+        while True:
+            try:
+                if (await http.get(f"http://127.0.0.1:{port}/health/ready")).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.2)
+
+
+if __name__ == "__main__":
+    asyncio.run(run(*(int(argument) for argument in sys.argv[1:4])))

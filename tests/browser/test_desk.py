@@ -1,0 +1,240 @@
+"""Two centres, two browsers: what appears, who acts, what moves and what is taken back, without anybody reloading."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from deploy.local.chromium import find
+from tests.browser.helpers import FLAGS
+from tests.browser.test_console import clean, signed_in
+from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
+    Bench,
+    Sink,
+    Start,
+    eventually,
+    settings,
+    sink,
+    sink_port,
+    start,
+)
+from tests.integration.notify.moves import answer, taken, tell
+from tests.integration.notify.test_desk import listening
+from tests.integration.notify.test_work import colleague
+from tests.unit.notify.samples import event, report_id
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+SHOTS = os.environ.get("IEUM_SCREENSHOTS")
+WITHIN_S = 1.0
+"""From routing's record to the row in an open console."""
+HEADERS = {
+    "content-security-policy": ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"),
+    "cache-control": ("no-store",),
+    "x-content-type-options": ("nosniff",),
+}
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    path = find()
+    if path is None:
+        pytest.skip("no Chromium on this machine")
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield opened
+        await opened.close()
+
+
+async def console(browser: Browser, bench: Bench, base: str, center: str, **more: object) -> Page:
+    """An open console that is live."""
+    page = await signed_in(browser, bench, base, center, **more)  # type: ignore[arg-type]  # passed on as given
+    await page.goto(f"{base}/?center={center}")
+    await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+    return page
+
+
+async def shown_within(page: Page, bench: Bench, number: int) -> float:
+    """Seconds from routing's record to its row. The machine of a test is not idle: the best of several counts."""
+    began = time.monotonic()
+    await bench.routed(event("report.routed", number))
+    await page.locator(f"#case-{report_id(number)}").wait_for(timeout=5000)
+    return time.monotonic() - began
+
+
+async def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+async def test_two_centres_at_once(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+    bench = await start()
+    async with listening(bench) as base:
+        here, twin = [await console(browser, bench, base, "gwangju") for _ in range(2)]
+        there = await console(browser, bench, base, "busan")
+        row = f"#case-{report_id(1)}"
+        # The first record of a process waits for the group to form; the second is what staff see every day.
+        await bench.routed(event("report.routed", 9))
+        await expect(here.locator(f"#case-{report_id(9)}")).to_be_visible(timeout=5000)
+        took = [await shown_within(here, bench, number) for number in (11, 12, 1)]
+        assert min(took) < WITHIN_S, took
+        await expect(there.locator(row)).to_have_count(0)
+        await eventually(lambda: len(sink.mails) >= 4)
+        await here.locator(row).get_by_role("button").click()
+        await expect(twin.locator(row)).to_contain_text("확인함")
+        for origin, target, number in ((here, there, "busan"), (there, here, "gwangju")):
+            owner = "gwangju" if number == "busan" else "busan"
+            offered = await bench.act(
+                "transfer",
+                report_id(1),
+                owner,
+                f"s-{owner}",
+                ownership=1 if owner == "gwangju" else 2,
+                to_center_id=number,
+                reason="capacity",
+            )
+            assert offered.status_code == 202, offered.text
+            await target.locator(f"#offers {row}").get_by_role("button").first.click()
+            await answer(bench)
+            await target.goto(f"{base}/?center={number}")
+            await target.locator(f"#cases {row}").get_by_role("button").click()
+            await expect(target.locator(row)).to_contain_text("확인함")
+            await expect(origin.locator(f"#cases {row}")).to_have_count(0)
+            await expect(origin.locator("#live")).to_contain_text("다른 센터로 옮겨졌습니다")
+        await tell(bench, "report.ended", reason="withdrawn")
+        await expect(here.locator(row)).to_have_count(0)
+        await expect(here.locator("#live")).to_contain_text("철회")
+
+
+async def test_a_restart_loses_no_row(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+    del sink
+    bench = await start()
+    async with listening(bench) as base:
+        page = await console(browser, bench, base, "gwangju")
+        await bench.routed(event("report.routed", 1))
+        await expect(page.locator("#cases > li")).to_have_count(1)
+    await expect(page.locator(".console[data-live=no]")).to_be_attached(timeout=10_000)
+    await expect(page.locator("#live")).to_contain_text("연결")
+    await bench.routed(*(event("report.routed", number) for number in (2, 3)))
+    await eventually(lambda: bench.case(report_id(3)))
+    await bench.acknowledge(report_id(1), "gwangju", "kim")
+    async with listening(bench):
+        await expect(page.locator("#cases > li")).to_have_count(3, timeout=20_000)
+        await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+
+
+async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_off(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+) -> None:
+    bench = await start()
+    await bench.routed(event("report.routed", 1, urgency="critical"), event("report.routed", 2, urgency="normal"))
+    await eventually(lambda: len(sink.mails) >= 2)
+    async with listening(bench) as base:
+        page = await console(browser, bench, base, "gwangju")
+        await page.keyboard.press("j")
+        await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
+        await page.keyboard.press("j")
+        await expect(page.locator(f"#case-{report_id(2)} .case-alias")).to_be_focused()
+        await page.keyboard.press("k")
+        await page.keyboard.press("a")
+        await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
+        await page.keyboard.press("/")
+        await expect(page.locator("#alias")).to_be_focused()
+        await page.keyboard.type("ja")
+        await expect(page.locator("#alias")).to_have_value("ja")
+        await page.locator("#alias").fill("")
+        await page.locator("#settings summary").click()
+        await page.locator("#s-keys").uncheck()
+        await page.reload()
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await page.keyboard.press("j")
+        assert await page.evaluate("document.activeElement === document.body")
+        await page.locator("#finding summary").click()
+        await page.locator("#f-state").select_option("waiting")
+        await expect(page.locator("#cases > li:visible")).to_have_count(1)
+        assert "state=waiting" in page.url
+        await bench.routed(event("report.routed", 3))
+        await expect(page.locator("#cases > li:visible")).to_have_count(2)
+        await page.locator("#f-urgency").select_option("normal")
+        await expect(page.locator("#cases > li:visible")).to_have_count(1)
+        plain = await signed_in(browser, bench, base, script=False)
+        await plain.goto(f"{base}/?center=gwangju&state=waiting&urgency=normal")
+        await expect(plain.locator("#cases > li:visible")).to_have_count(1)
+
+
+async def test_contact_opens_only_after_the_details_and_without_script(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base, script=False, lang="en")
+        await page.goto(f"{base}/cases/{report_id(1)}")
+        await expect(page.locator(".safe")).to_contain_text("Open them first")
+        assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
+        await page.locator("#purpose").select_option("first_contact")
+        await page.locator("form[action$='/details'] button").click()
+        await page.goto(f"{base}/cases/{report_id(1)}")
+        assert "Text message" in await page.locator("#way option").all_text_contents()
+        assert "Phone call" not in await page.locator("#way option").all_text_contents()
+        await page.locator("#way").select_option("text")
+        await page.get_by_role("button", name="I reached the person").click()
+        await expect(page.locator(".timeline")).to_contain_text("reached the reporter (Text message)")
+        await expect(page.locator(".timeline")).to_contain_text("was given a ticket to the details: First contact")
+        await page.locator("#platform").select_option("messenger")
+        await page.locator("#addresses").fill("4")
+        await page.locator("form[action$='/deletions'] button").click()
+        await page.get_by_role("button", name="No. 1: Removed").click()
+        await expect(page.locator("section:has(#deletions-title)")).to_contain_text("Messenger · 4 addresses · Removed")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("wide", [360, 1280])
+async def test_the_new_pages_are_clean_and_carry_their_headers(
+    start: Start,  # noqa: F811  # the fixture imported above
+    sink: Sink,  # noqa: F811  # as above
+    browser: Browser,
+    lang: str,
+    wide: int,
+) -> None:
+    del sink
+    bench = await start()
+    await colleague(bench, "lee")
+    facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [report_id(2)]}
+    await taken(bench, 1, urgency="critical", facts=facts)
+    await taken(bench, 2)
+    for number in (1, 2):
+        await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+    await bench.act("deletions", report_id(1), "gwangju", "kim", ownership=1, platform="messenger", addresses=2)
+    await bench.act("join", report_id(1), "gwangju", "kim", ownership=1, other_id=report_id(2), agreed=True)
+    lead = bench.staff("gwangju", "lead")
+    shift = {"subject": "lee", "day": [str(n) for n in range(7)], "holidays": "true", "start": "00:00", "end": "00:00"}
+    added = await bench.http.post("/team/gwangju/shifts", data={**shift, "rev": "0"}, auth=lead)
+    assert added.status_code == 303
+    async with listening(bench) as base:
+        for name, path, place in (
+            ("team", "/team/gwangju", "gwangju"),
+            ("hand-over", "/team/gwangju/hand-over", "gwangju"),
+            ("team-central", "/team/central", "central"),
+            ("case-worked", f"/cases/{report_id(1)}", "gwangju"),
+            ("console-filtered", "/?center=gwangju&state=working&urgency=critical", "gwangju"),
+        ):
+            page = await signed_in(browser, bench, base, place, "lead", lang=lang, wide=wide)
+            came = await page.goto(base + path)
+            assert came is not None
+            assert came.status == 200
+            said = await came.all_headers()
+            for header, parts in HEADERS.items():
+                assert all(part in said[header] for part in parts), (name, header, said.get(header))
+            assert "unsafe-inline" not in said["content-security-policy"]
+            await clean(page)
+            await shot(page, f"{name}-{lang}-{wide}")
+            await page.context.close()

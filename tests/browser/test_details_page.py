@@ -1,0 +1,105 @@
+"""The page of details: blurred until somebody means to read; and an answer from there to whoever has the receipt."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from shared.identity.source import TOKEN_COOKIE
+from tests.browser.helpers import assert_accessible
+from tests.integration.intake.desk import Desk
+from tests.integration.intake.holding import Holder, holder, owned
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+SHOTS = os.environ.get("IEUM_SCREENSHOTS")
+SESSION = "S" * 24
+POST = """ticket => {
+  const form = document.createElement("form");
+  form.method = "post"; form.action = "/details";
+  const field = document.createElement("input");
+  field.name = "ticket"; field.value = ticket;
+  form.append(field); document.body.append(form); form.submit();
+}"""
+
+
+async def window(chromium: Browser, lang: str, wide: int, *, script: bool = True) -> BrowserContext:
+    return await chromium.new_context(
+        locale="ko-KR" if lang == "ko" else "en-GB",
+        viewport={"width": wide, "height": 900},
+        java_script_enabled=script,
+    )
+
+
+async def opened(context: BrowserContext, desk: Desk, site: str, report_id: str) -> Page:
+    """The page of details, as a counsellor of the owning centre gets it."""
+    token = desk.people.token("busan", "counsellor", subject="s-1", session=SESSION)
+    await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site}])
+    page = await context.new_page()
+    await page.goto(f"{site}/languages")
+    ticket = desk.people.ticket(report_id, "busan", subject="s-1", session=SESSION)
+    async with page.expect_navigation():
+        await page.evaluate(POST, ticket)
+    await expect(page.locator("#unveil")).to_be_attached()
+    return page
+
+
+async def shot(page: Page, name: str) -> None:
+    if SHOTS:
+        await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+async def blurred(page: Page, what: str) -> bool:
+    found = await page.locator(what).first.evaluate("element => getComputedStyle(element).filter")
+    return bool(found != "none")
+
+
+async def lodged(desk: Desk) -> Holder:
+    someone = await holder(desk)
+    await owned(someone, "busan", seen=True)
+    await someone.done("messages", text="언제 전화하세요?")
+    return someone
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("wide", [360, 1280])
+async def test_details_are_blurred_and_clean(chromium: Browser, desk: Desk, site: str, lang: str, wide: int) -> None:
+    someone = await lodged(desk)
+    page = await opened(await window(chromium, lang, wide), desk, site, someone.report_id)
+    veils = "p.veil, .copy.veil"
+    assert await blurred(page, veils)
+    assert not await blurred(page, ".avoid"), "what is not safe is never hidden"
+    await shot(page, f"details-blurred-{lang}-{wide}")
+    await page.locator("p.veil").first.focus()
+    assert not await blurred(page, "p.veil")
+    await page.locator("#unveil").check()
+    for veil in await page.locator(".veil").all():
+        assert await veil.evaluate("element => getComputedStyle(element).filter") == "none"
+    await assert_accessible(page)
+    sideways = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert sideways <= 0
+    await shot(page, f"details-{lang}-{wide}")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_an_answer_goes_to_whoever_holds_the_receipt_without_script(
+    chromium: Browser, desk: Desk, site: str, lang: str
+) -> None:
+    someone = await lodged(desk)
+    page = await opened(await window(chromium, lang, 1280), desk, site, someone.report_id)
+    await page.locator("#answer").fill("토요일 저녁에 여기로 다시 볼게요.")
+    await page.locator("form[action='/details/answer'] button").click()
+    await expect(page.locator("h1")).to_have_text("답장을 남겼습니다." if lang == "ko" else "The answer was left.")
+    person = await (await window(chromium, lang, 360, script=False)).new_page()
+    await person.goto(f"{site}/status?lang={lang}")
+    await person.locator("#receipt").fill(someone.receipt)
+    await person.locator("main form button[type=submit]").click()
+    await shot(person, f"standing-answered-{lang}-360")
+    await person.locator("form[action*='/status/answers'] button").click()
+    await person.locator("main form[action*='/status/answers'] button").click()
+    await expect(person.locator("main")).to_contain_text("토요일 저녁에 여기로 다시 볼게요.")
+    await shot(person, f"answers-{lang}-360")
+    again = await opened(await window(chromium, lang, 1280), desk, site, someone.report_id)
+    words = {"ko": ("읽음", "아직 읽지 않음"), "en": ("read", "not read yet")}[lang]
+    await expect(again.locator("section:has(#messages-title)")).to_contain_text(words[0])
+    await expect(again.locator("section:has(#messages-title)")).not_to_contain_text(words[1])

@@ -1,0 +1,173 @@
+"""What a centre notes about its work, by the API: contact only as agreed, deletions, joined cases, caps, the rota."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.notify.accounts.model import Account, AccountState
+from services.notify.decisions.severity import PER_PERSON
+from shared.identity.roles import StaffRole
+from tests.integration.notify.conftest import Bench, Sink, Start, eventually
+from tests.integration.notify.moves import answer, case_of, taken, tell, told
+from tests.unit.notify.samples import event, report_id
+
+ID, OTHER = report_id(1), report_id(2)
+
+
+async def act(bench: Bench, what: str, by: str = "kim", role: str = "counsellor", **body: Any) -> tuple[int, str]:
+    came = await bench.act(what, ID, "gwangju", by, role, **{"ownership": 1, **body})
+    return came.status_code, str(came.json().get("code", ""))
+
+
+async def colleague(bench: Bench, subject: str, organisation: str = "gwangju") -> None:
+    now = bench.clock.now()
+    await bench.notify.accounts.store.add(
+        Account(
+            subject=subject,
+            name=f"{subject}-name",
+            display=subject.title(),
+            organisation=organisation,
+            roles=(StaffRole.COUNSELLOR,),
+            state=AccountState.ACTIVE,
+            created_at=now,
+            changed_at=now,
+        )
+    )
+
+
+async def _said(bench: Bench, kind: str, times: int) -> bool:
+    return [one.TYPE for one in await told(bench)].count(kind) == times
+
+
+async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_change(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    assert (await case_of(bench)).contact_channels == ("text", "message_here")
+    assert await act(bench, "contact", way="phone", reached=True) == (409, "way_not_agreed")
+    assert await act(bench, "contact", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(bench, "contact", reached=True) == (422, "invalid")
+    assert await act(bench, "details-ticket", purpose="first_contact") == (200, "")
+    assert await act(bench, "contact", by="lee", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(bench, "contact", way="text", reached=True) == (200, "")
+    await tell(bench, "report.updated", kind="amended")
+    assert await act(bench, "contact", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(bench, "contact", way="came_to_us", reached=True) == (200, "")
+    lines = [(entry.kind.value, entry.reason) for entry in (await case_of(bench)).entries]
+    assert ("opened", "first_contact") in lines
+    assert ("contacted", "text") in lines
+    await eventually(lambda: _said(bench, "case.contacted.v1", 2))
+
+
+async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    assert await act(bench, "deletions", platform="social_media", addresses=3) == (200, "")
+    assert await act(bench, "deletions", platform="social_media", addresses=0) == (422, "invalid")
+    came = await asyncio.gather(*(act(bench, "deletions/1", state=state) for state in ("removed", "refused")))
+    assert sorted(status for status, _ in came) in ([200, 200], [200, 409])
+    stands = (await case_of(bench)).deletions[0].state
+    assert await act(bench, "deletions/1", state=stands) == (200, "")
+    assert await act(bench, "deletions/2", state="removed") == (404, "no_such_deletion")
+    view = (await bench.http.get(f"/api/v1/cases/{ID}")).json()
+    assert [one["addresses"] for one in view["deletions"]] == [3]
+    await eventually(lambda: _said(bench, "case.supported.v1", 1))
+
+
+async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [OTHER]}
+    await taken(bench, 1, facts=facts)
+    await taken(bench, 2, center="gwangju")
+    assert (await bench.act("assign", OTHER, "gwangju", "lee", ownership=1)).status_code == 200
+    assert await act(bench, "join", other_id=OTHER, agreed=False) == (422, "agreement_missing")
+    assert await act(bench, "join", other_id=report_id(7), agreed=True) == (422, "not_linked")
+    assert await act(bench, "join", other_id=OTHER, agreed=True) == (200, "")
+    one, two = await case_of(bench, 1), await case_of(bench, 2)
+    assert (one.joined, two.joined) == ((OTHER,), (ID,))
+    assert {one.assignee, two.assignee} == {"kim"}
+    revs = (one.rev, two.rev)
+    assert await act(bench, "join", other_id=OTHER, agreed=True) == (200, "")
+    assert ((await case_of(bench, 1)).rev, (await case_of(bench, 2)).rev) == revs
+    offer = await bench.act("transfer", OTHER, "gwangju", "kim", ownership=1, to_center_id="busan", reason="place")
+    accepted = await bench.act("transfer/accept", OTHER, "busan", "park", offer_id=offer.json()["offer_id"])
+    assert accepted.status_code == 202
+    await answer(bench, 2)
+    assert (await case_of(bench, 2)).joined == ()
+    assert await act(bench, "part", other_id=OTHER) == (200, "")
+    assert (await case_of(bench, 1)).joined == ()
+
+
+async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await colleague(bench, "lee")
+    for number in range(2, 2 + PER_PERSON):
+        await taken(bench, number, urgency="critical")
+        given = await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+        assert given.status_code == 200, given.text
+    await taken(bench, 1, urgency="critical")
+    assert await act(bench, "assign", assignee="lee") == (409, "severe_cap")
+    assert await act(bench, "assign", assignee="lee", over_cap=True) == (409, "severe_cap")
+    assert await act(bench, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
+
+
+async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await colleague(bench, "lee")
+    lead, counsellor = bench.staff("gwangju", "lead"), bench.staff("gwangju", "counsellor")
+    shift = {"rev": "0", "subject": "lee", "day": ["0", "1"], "start": "09:00", "end": "18:00"}
+    path = "/team/gwangju/shifts"
+    assert (await bench.http.post(path, data=shift, auth=counsellor)).status_code == 403
+    assert (await bench.http.post(path, data=shift, auth=bench.staff("busan", "lead"))).status_code == 403
+    came = await asyncio.gather(*(bench.http.post(path, data=shift, auth=lead) for _ in range(3)))
+    assert sorted(one.status_code for one in came) == [303, 409, 409]
+    wrongs: list[dict[str, Any]] = [{"subject": "nobody"}, {"start": "25:00"}, {"day": []}]
+    for wrong in wrongs:
+        answered = await bench.http.post(path, data={**shift, "rev": "1", **wrong}, auth=lead)
+        assert answered.status_code == 422, wrong
+    page = await bench.http.get("/team/gwangju", auth=counsellor, headers={"Accept-Language": "en"})
+    assert "Lee" in page.text
+    assert "Add the shift" not in page.text
+    assert (await bench.http.post(f"{path}/0/remove", data={"rev": "1"}, auth=lead)).status_code == 303
+    assert (await bench.http.post(f"{path}/0/remove", data={"rev": "2"}, auth=lead)).status_code == 409
+
+
+@pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
+async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
+    start: Start, sink: Sink, organisation: str, status: int
+) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(event("report.routed", 1))
+    await eventually(lambda: bench.case(ID))
+    alias = (await case_of(bench)).alias
+    came = await bench.http.post("/search", data={"alias": f" {alias} "}, auth=bench.staff(organisation))
+    assert came.status_code == status
+    receipt = await bench.http.post(
+        "/search",
+        data={"alias": "1234 5678 9012 3450"},
+        auth=bench.staff(organisation),
+        headers={"Accept-Language": "en"},
+    )
+    assert receipt.status_code == 404
+    assert "receipt number" in receipt.text
+    assert "5678" not in receipt.text
+
+
+async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await taken(bench, 1, copy_central=True)
+    await taken(bench, 2)
+    page = await bench.http.get("/?center=central")
+    assert f"case-{ID}" in page.text
+    assert f"case-{OTHER}" not in page.text
+    ticket = await bench.http.post(
+        f"/api/v1/cases/{ID}/details-ticket", json={"ownership": 1, "purpose": "first_contact"}
+    )
+    assert ticket.status_code == 403

@@ -1,0 +1,121 @@
+"""Contact only by agreed ways, and only after the rules were read; severe cases per person; deletions; joined cases."""
+
+import pytest
+
+from services.notify import decisions
+from services.notify.casework import NEXT_OF, ContactWay, DeletionState
+from services.notify.decisions import Answer, Refusal, Who
+from services.notify.decisions.severity import PER_PERSON, is_severe, severe_of
+from services.notify.model import Case, EntryKind
+from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
+from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged
+from tests.unit.notify.samples import NOW, event, report_id
+from tests.unit.notify.test_projection import folded, taken
+
+ALL = tuple(ContactChannel)
+
+
+def _contact(case: Case, way: ContactWay, who: Who = LEE) -> Answer | Refusal:
+    return decisions.contact(case, who, 1, way=way, reached=True, now=NOW)
+
+
+@pytest.mark.parametrize("way", list(ContactWay))
+@pytest.mark.parametrize("agreed", [(), (ContactChannel.PHONE,), (ContactChannel.MESSAGE_HERE,), ALL])
+def test_no_way_that_was_not_agreed_to(way: ContactWay, agreed: tuple[ContactChannel, ...]) -> None:
+    came = _contact(acknowledged(contact_channels=agreed), way)
+    fine = way is ContactWay.CAME_TO_US or way.value in [one.value for one in agreed]
+    assert isinstance(came, Answer) if fine else came is Refusal.WAY_NOT_AGREED
+    assert (way in decisions.ways(acknowledged(contact_channels=agreed))) is fine
+
+
+@pytest.mark.parametrize("reached", [True, False])
+def test_nobody_contacts_without_the_rules_and_who_is_called_by_the_reporter_may_note_it(*, reached: bool) -> None:
+    case = acknowledged(contact_channels=ALL, rules_known_to=("somebody-else",))
+    asked = decisions.contact(case, LEE, 1, way=ContactWay.PHONE, reached=reached, now=NOW)
+    assert asked is Refusal.RULES_NOT_READ
+    assert isinstance(_contact(case, ContactWay.CAME_TO_US), Answer)
+    opened = decisions.opened(case, LEE, 1, "first_contact", NOW)
+    assert isinstance(opened, Answer)
+    assert opened.event is None
+    assert opened.case.entries[-1].kind is EntryKind.OPENED
+    assert isinstance(_contact(opened.case, ContactWay.PHONE), Answer)
+
+
+@pytest.mark.parametrize("kind", ["amended", "reinstated", "message_left"])
+def test_the_rules_have_to_be_read_again_after_they_may_have_changed(kind: str) -> None:
+    case = taken(folded([event("report.routed", 1)]))
+    opened = decisions.opened(case, Who(KIM, "gwangju"), 1, "first_contact", NOW)
+    assert isinstance(opened, Answer)
+    after = folded([event("report.updated", 1, version=2, kind=kind)], opened.case)
+    assert after.rules_known_to == ((KIM,) if kind == "message_left" else ())
+    assert after.unread_messages == (1 if kind == "message_left" else 0)
+
+
+def test_a_new_owner_has_read_no_rules_and_joined_nothing() -> None:
+    case = acknowledged(joined=(OTHER,))
+    moved = folded([event("report.rerouted", 1, version=2, ownership=2, center="busan")], case)
+    assert (moved.rules_known_to, moved.joined) == ((), ())
+
+
+def test_messages_are_counted_until_somebody_reads() -> None:
+    case = taken(folded([event("report.routed", 1)]))
+    news = [event("report.updated", 1, version=n, kind="message_left") for n in (2, 3)]
+    case = folded(list(news), case)
+    assert case.unread_messages == 2
+    read = decisions.acknowledge(case, LEE, 1, NOW)
+    assert isinstance(read, Answer)
+    assert read.case.unread_messages == 0
+
+
+def test_a_person_has_so_many_severe_cases_and_a_lead_may_say_otherwise() -> None:
+    severe = acknowledged(urgency=Urgency.CRITICAL)
+    assert is_severe(severe)
+    assert decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON) is Refusal.SEVERE_CAP
+    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON - 1), Answer)
+    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON, over_cap=True), Answer)
+    mild = acknowledged(urgency=Urgency.NORMAL, harm_types=(HarmType.OTHER,))
+    assert isinstance(decisions.assign(mild, LEE, 1, "lee", NOW, severe_open=PER_PERSON), Answer)
+    drill = severe.model_copy(update={"synthetic": True})
+    assert severe_of([severe, drill, mild], KIM) == 1
+
+
+def test_a_request_to_delete_goes_only_where_it_can() -> None:
+    made = decisions.request_deletion(acknowledged(deletions=()), LEE, 1, PlatformKind.MESSENGER, 3, NOW)
+    assert isinstance(made, Answer)
+    case = made.case
+    assert [(one.number, one.addresses, one.state) for one in case.deletions] == [(1, 3, DeletionState.REQUESTED)]
+    for state, nexts in NEXT_OF.items():
+        stands = case.model_copy(update={"deletions": (case.deletions[0].model_copy(update={"state": state}),)})
+        for wanted in DeletionState:
+            came = decisions.move_deletion(stands, LEE, 1, 1, wanted, NOW)
+            if wanted in nexts:
+                assert isinstance(came, Answer)
+                assert came.event is None
+                assert came.case.deletions[0].state is wanted
+            elif wanted is state:
+                assert came == Answer(stands, None)
+            else:
+                assert came is Refusal.WRONG_STEP
+    assert decisions.move_deletion(case, LEE, 1, 2, DeletionState.REMOVED, NOW) is Refusal.NO_SUCH_DELETION
+
+
+def test_linked_cases_come_under_one_person_only_as_both_agreed_and_only_at_one_centre() -> None:
+    here = acknowledged()
+    there = acknowledged().model_copy(update={"report_id": OTHER, "assignee": "lee", "linked": ()})
+
+    def join(other: Case | None, *, agreed: bool = True) -> Answer | Refusal:
+        return decisions.join(here, other, LEE, 1, "lee", agreed=agreed, now=NOW)
+
+    assert join(there, agreed=False) is Refusal.AGREEMENT_MISSING
+    assert join(None) is Refusal.NOT_LINKED
+    assert join(there.model_copy(update={"report_id": report_id(9)})) is Refusal.NOT_LINKED
+    assert join(there.model_copy(update={"center_id": "busan"})) is Refusal.OTHER_CENTER
+    came = join(there)
+    assert isinstance(came, Answer)
+    assert came.event is not None
+    assert (came.case.assignee, came.case.joined) == ("lee", (OTHER,))
+    again = decisions.join(came.case, there, LEE, 1, "lee", agreed=True, now=NOW)
+    assert again == Answer(came.case, None)
+    parted = decisions.part(came.case, OTHER, there.alias, LEE, 1, NOW)
+    assert isinstance(parted, Answer)
+    assert (parted.case.joined, parted.case.assignee) == ((), "lee")

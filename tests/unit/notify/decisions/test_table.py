@@ -1,0 +1,79 @@
+"""Every cell of the table against the decisions themselves, and what holds for every act."""
+
+from collections.abc import Callable
+
+import pytest
+
+from services.notify import decisions
+from services.notify.casework import ContactWay, DeletionState
+from services.notify.decisions import Answer, Refusal, Who
+from services.notify.decisions.table import EVENTS, TABLE, Situation
+from services.notify.model import Case, TransferReason
+from services.notify.policy import Rules
+from services.notify.store.centers import nominal
+from shared.events.cases import CaseEvent
+from shared.events.vocabulary import Outcome, PlatformKind, SupportKind
+from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, SITUATIONS, acknowledged
+from tests.unit.notify.samples import NOW, report_id
+
+BESIDE = acknowledged().model_copy(update={"report_id": OTHER})
+Act = Callable[[Case, Who, int], Answer | Refusal]
+
+
+def _opened(case: Case, who: Who, own: int) -> Answer | Refusal:
+    why = decisions.may_open(case, who, own)
+    return why if why is not None else decisions.opened(case, who, own, "first_contact", NOW)
+
+
+ACTS: dict[str, Act] = {
+    "acknowledge": lambda case, who, own: decisions.acknowledge(case, who, own, NOW),
+    "assign": lambda case, who, own: decisions.assign(case, who, own, "lee", NOW),
+    "contact": lambda case, who, own: decisions.contact(case, who, own, way=ContactWay.TEXT, reached=True, now=NOW),
+    "support": lambda case, who, own: decisions.support(case, who, own, SupportKind.LEGAL, NOW),
+    "request_deletion": lambda case, who, own: decisions.request_deletion(case, who, own, PlatformKind.OTHER, 1, NOW),
+    "move_deletion": lambda case, who, own: decisions.move_deletion(case, who, own, 1, DeletionState.REMOVED, NOW),
+    "refer": lambda case, who, own: decisions.refer(case, who, own, "central", NOW),
+    "join": lambda case, who, own: decisions.join(case, BESIDE, who, own, "lee", agreed=True, now=NOW),
+    "part": lambda case, who, own: decisions.part(case, OTHER, "다른-0001", who, own, NOW),
+    "offer": lambda case, who, own: decisions.offer(
+        case, who, own, nominal("busan"), TransferReason.PLACE, Rules(), NOW, agreed=True
+    ),
+    "close": lambda case, who, own: decisions.close(case, who, own, Outcome.SUPPORTED, NOW),
+    "reopen": lambda case, who, own: decisions.reopen(case, who, own, NOW),
+    "open_details": _opened,
+}
+CELLS = [(act, situation) for act in TABLE for situation in Situation]
+
+
+def test_the_table_names_every_act_and_every_event() -> None:
+    assert TABLE.keys() == ACTS.keys()
+    assert EVENTS.keys() <= TABLE.keys()
+
+
+@pytest.mark.parametrize(("act", "situation"), CELLS)
+def test_a_cell_is_what_the_decision_says(act: str, situation: Situation) -> None:
+    came = ACTS[act](SITUATIONS[situation], LEE, 1)
+    assert (came.value if isinstance(came, Refusal) else "yes") == TABLE[act][situation]
+    if isinstance(came, Answer) and came.event is not None:
+        assert came.event.TYPE == f"{EVENTS[act]}.v1"
+        assert came.event.ownership == 1
+
+
+@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("situation", list(Situation))
+def test_an_older_ownership_and_another_centre_are_refused_whatever_the_state(act: str, situation: Situation) -> None:
+    case = SITUATIONS[situation].model_copy(update={"ownership": 2, "former": ("daegu",)})
+    assert ACTS[act](case, LEE, 1) is Refusal.OWNER_CHANGED
+    assert ACTS[act](case, Who("park", "busan"), 2) is Refusal.NOT_ALLOWED
+    assert ACTS[act](case, Who("choi", "daegu"), 2) is Refusal.OWNER_CHANGED
+
+
+@pytest.mark.parametrize("act", EVENTS)
+def test_what_counts_tells_the_bus(act: str) -> None:
+    situation = next(one for one in Situation if TABLE[act][one] == "yes")
+    came = ACTS[act](SITUATIONS[situation], LEE, 1)
+    assert isinstance(came, Answer)
+    assert isinstance(came.event, CaseEvent)
+    assert came.event.report_id == report_id(1)
+    assert came.case.case_version == came.event.case_version
+    assert KIM != LEE.subject

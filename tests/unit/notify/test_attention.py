@@ -1,0 +1,66 @@
+"""Which cases a list holds, which of them somebody looks for, and that a row is made once for all who see the same."""
+
+import pytest
+
+from services.notify.attention import STATES, Wanted, on_list, overdue, states_of, wants
+from services.notify.basics import RunCause
+from services.notify.model import Case
+from services.notify.tallies import wanted_of
+from shared.events.vocabulary import HarmType, Urgency
+from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
+from tests.unit.notify.samples import NOW
+
+LADDER = waiting().ladder
+CLIMBED = LADDER.model_copy(update={"step": 2, "cause": RunCause.CONTACT}) if LADDER is not None else None
+
+
+def test_first_contact_is_late_only_while_nobody_was_reached() -> None:
+    late = acknowledged(ladder=CLIMBED, sort_key="20")
+    assert overdue(late)
+    assert not overdue(late.model_copy(update={"contacted_at": NOW}))
+    assert not overdue(acknowledged())
+    assert not overdue(waiting(ladder=CLIMBED))
+
+
+@pytest.mark.parametrize(
+    ("case", "of_central"),
+    [
+        (waiting(), True),
+        (acknowledged(sort_key="20"), False),
+        (acknowledged(unread=True, sort_key="10"), True),
+        (acknowledged(copy_central=True, sort_key="20"), True),
+        (acknowledged(copy_central=True, sort_key="30"), False),
+        (acknowledged(ladder=CLIMBED, sort_key="20"), True),
+    ],
+)
+def test_central_sees_what_is_unanswered_late_or_on_copy(case: Case, *, of_central: bool) -> None:
+    assert on_list(case, "central") is of_central
+    assert on_list(case, "gwangju") is (case.sort_key < "3")
+    assert not on_list(case, "busan")
+
+
+def test_each_case_is_found_under_one_state_and_a_held_one_under_that_too() -> None:
+    assert states_of(waiting()) == ("waiting",)
+    assert states_of(acknowledged(unread=True)) == ("new",)
+    assert states_of(acknowledged()) == ("working",)
+    held = LADDER.model_copy(update={"held": True}) if LADDER is not None else None
+    assert states_of(waiting(ladder=held)) == ("waiting", "held")
+    assert {state for case in (waiting(ladder=held), acknowledged(ladder=CLIMBED)) for state in states_of(case)} <= set(
+        STATES
+    )
+
+
+def test_a_filter_leaves_out_what_does_not_fit_and_unknown_words_ask_for_nothing() -> None:
+    case = acknowledged(urgency=Urgency.HIGH, harm_types=(HarmType.SYNTHESIS,))
+    assert wants(Wanted(), case, "lee")
+    assert wants(Wanted(state="working", urgency=Urgency.HIGH, harm=HarmType.SYNTHESIS, mine=True), case, KIM)
+    for other in (
+        Wanted(state="waiting"),
+        Wanted(urgency=Urgency.NORMAL),
+        Wanted(harm=HarmType.OTHER),
+        Wanted(mine=True),
+    ):
+        assert not wants(other, case, "lee")
+        assert not other.everything
+    assert wanted_of("<script>", "very", "none", "no").everything
+    assert wanted_of("held", "high", "synthesis", "yes") == Wanted("held", Urgency.HIGH, HarmType.SYNTHESIS, mine=True)
