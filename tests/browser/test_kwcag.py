@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 import pytest
-from playwright.async_api import Browser, Response
+from playwright.async_api import Browser
 
 from tests.browser import walking
 from tests.integration.intake.desk import Desk
@@ -118,20 +118,13 @@ async def _walk(chromium: Browser, desk: Desk, site: str) -> list[Page]:
     page = await context.new_page()
     await page.add_init_script(LISTENS)
     await walking.prepared(desk, page, site)
-    sources: list[str] = []
-
-    async def keep(response: Response) -> None:
-        if response.request.is_navigation_request() and response.status not in {303, 307}:
-            sources.append(await response.text())
-
-    page.on("response", keep)
     found = []
     for visit in await walking.everything(desk):
         for language in (visit.only,) if visit.only else ("ko", "en"):
-            await walking.go(page, site, visit, language)
+            answer = await walking.go(page, site, visit, language)
             await page.wait_for_load_state("load")
             markup = Markup()
-            markup.feed(sources[-1])
+            markup.feed(await answer.text())
             seen = await page.evaluate(ALL)
             found.append(Page(f"{visit.name}-{language}", **seen, markup=markup.ended()))
     assert len(found) > 100

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
-from playwright.async_api import Page
+from playwright.async_api import Page, Response
 
 from services.intake import drafts
 from services.intake.receipts_pages import ACTIONS
@@ -109,7 +109,7 @@ def parametrised() -> list[Visit]:
 def answered(lodged: dict[str, Any]) -> list[Visit]:
     """What forms answer, good and bad; ``lodged`` is the answer to a report of which the receipt is used."""
     receipt = {"receipt": str(lodged["receipt"])}
-    least = {"role": "victim", "harm_types": "other", "consents": "personal"}
+    least = {"role": "victim", "harm_types": "other", "consents": "personal", "language": "ko"}
     wrong = {"narrative": "900101-1234567", "urls": "no link", "contact_channels": "email", "email": "nobody"}
     found = [
         Visit("receipt", "/", {**least, "idempotency_key": secrets.token_urlsafe(24)}, expect=".receipt-code"),
@@ -141,15 +141,18 @@ async def prepared(desk: Desk, page: Page, site: str) -> None:
     await page.context.add_cookies([{"name": drafts.COOKIE, "value": token, "url": site}])
 
 
-async def go(page: Page, site: str, visit: Visit, language: str) -> None:
-    """Be on the page, in the language."""
+async def go(page: Page, site: str, visit: Visit, language: str) -> Response:
+    """Be on the page, in the language; its answer."""
     if visit.fields is None:
-        await page.goto(f"{site}{visit.path}?lang={language}")
+        answer = await page.goto(f"{site}{visit.path}?lang={language}")
     else:
         await page.goto(f"{site}/status?lang={language}")
-        async with page.expect_navigation():
+        async with page.expect_navigation() as navigation:
             await page.evaluate(_SEND, [f"{visit.path}?lang={language}", visit.fields])
+        answer = await navigation.value
     await page.locator(visit.expect).first.wait_for()
+    assert answer is not None
+    return answer
 
 
 _SEND: Final = """([path, fields]) => {
