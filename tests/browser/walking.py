@@ -103,6 +103,8 @@ def parametrised() -> list[Visit]:
     found += [Visit(f"note-{slug}", f"/notes/{slug}") for slug in NOTES]
     # Their text is the same whatever the reader's language; only the frame around them changes.
     found += [Visit(f"in-{language}", f"/in/{language}", only="ko") for language in safety_texts.load()]
+    # The frame is one page for all languages and notes; a missing text of any of them fails `make check`.
+    found += [Visit(f"in-vi-{note}", f"/in/vi/{note}", only="ko") for note in safety_texts.NOTES]
     return [*found, Visit("nothing-here", "/nothing-here")]
 
 
