@@ -16,6 +16,7 @@ from shared.events.vocabulary import (
     HarmType,
     Outcome,
     RoutingReason,
+    Suspicion,
     Urgency,
 )
 
@@ -224,6 +225,8 @@ class Case(Model):
     """Those of them that the same person looks after, as their reporters agreed to."""
     contact_channels: tuple[ContactChannel, ...] = ()
     """The only ways the reporter agreed to be reached by."""
+    suspicion: tuple[Suspicion, ...] = ()
+    """Why intake took it for possibly not meant, and for one step less urgent; a person decides what it is."""
     rules_known_to: tuple[str, ...] = ()
     """Who had the details, and so the rules of safe contact, since they could last have changed."""
     deletions: tuple[Deletion, ...] = ()

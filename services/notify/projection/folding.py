@@ -68,6 +68,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         other_centers=facts.other_centers,
         linked=facts.linked_reports,
         contact_channels=facts.contact_channels,
+        suspicion=facts.suspicion,
         state=CaseState.WAITING,
         traceparent=traceparent,
     )
@@ -143,7 +144,11 @@ _OPENED: Final[dict[str, Any]] = {
 
 
 def _reach(facts: ReportFacts) -> dict[str, Any]:
-    return {"linked": facts.linked_reports, "contact_channels": facts.contact_channels}
+    return {
+        "linked": facts.linked_reports,
+        "contact_channels": facts.contact_channels,
+        "suspicion": facts.suspicion,
+    }
 
 
 def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:

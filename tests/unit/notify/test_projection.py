@@ -15,6 +15,7 @@ from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
+from shared.events.vocabulary import Suspicion
 from tests.unit.notify.samples import NOW, TRACE, event, stream
 from tests.unit.notify.test_policy import STAFFED
 
@@ -215,3 +216,11 @@ def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> No
     over = folded(stream(6))
     cases = [done, over, old, unread, urgent, older_urgent]
     assert sorted(cases, key=lambda c: c.sort_key) == [older_urgent, urgent, old, unread, done, over]
+
+
+def test_what_speaks_against_a_report_is_shown_and_changes_nothing_else() -> None:
+    doubted = folded([event("report.routed", suspicion=["burst"]), *stream()[1:]])
+    assert doubted == folded(stream()), "the newest facts count"
+    first = folded([event("report.routed", suspicion=["burst"])])
+    assert first.suspicion == (Suspicion.BURST,)
+    assert first.model_copy(update={"suspicion": ()}) == folded([event("report.routed")])
