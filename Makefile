@@ -78,7 +78,7 @@ conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:80
 unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q
 
-test: venv ## every test but the long ones: unit, integration, kill, browser (nine minutes)
+test: venv ## every test but the long ones: unit, integration, kill, browser (half an hour on two cores)
 	@deploy/local/test.sh
 
 torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, mutants of the rule (resumable, var/torture)
