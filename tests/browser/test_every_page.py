@@ -43,7 +43,8 @@ def of(visits: list[Visit], language: str) -> list[Visit]:
 def test_every_route_is_walked_and_a_new_one_is_missed(desk: Desk, visits: list[Visit]) -> None:
     assert walking.not_walked(desk.intake.app, visits) == []
     fewer = [visit for visit in visits if not visit.path.startswith(("/notes/", "/in/", "/verify"))]
-    missing = ["GET /in/{language}", "GET /notes/{slug}", "GET /verify-proof", "POST /verify-proof"]
+    missing = ["GET /in/{language}", "GET /in/{language}/{note}", "GET /notes/{slug}"]
+    missing += ["GET /verify-proof", "POST /verify-proof"]
     assert sorted(walking.not_walked(desk.intake.app, fewer)) == missing
     assert len(visits) > 50
 
