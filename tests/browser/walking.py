@@ -54,6 +54,8 @@ class Visit:
     fields: dict[str, str] | None = None
     only: str = ""
     """The one language in which it is looked at; empty: in both."""
+    written_in: str = ""
+    """The language of the page where that is not the reader's."""
     expect: str = "h1"
     """What must be on it, so that no other page is looked at in its place."""
 
@@ -102,9 +104,11 @@ def parametrised() -> list[Visit]:
     found.append(Visit("check", f"/form/{steps.CHECK}", expect="#send"))
     found += [Visit(f"note-{slug}", f"/notes/{slug}") for slug in NOTES]
     # Their text is the same whatever the reader's language; only the frame around them changes.
-    found += [Visit(f"in-{language}", f"/in/{language}", only="ko") for language in safety_texts.load()]
+    found += [
+        Visit(f"in-{language}", f"/in/{language}", only="ko", written_in=language) for language in safety_texts.load()
+    ]
     # The frame is one page for all languages and notes; a missing text of any of them fails `make check`.
-    found += [Visit(f"in-vi-{note}", f"/in/vi/{note}", only="ko") for note in safety_texts.NOTES]
+    found += [Visit(f"in-vi-{note}", f"/in/vi/{note}", only="ko", written_in="vi") for note in safety_texts.NOTES]
     return [*found, Visit("nothing-here", "/nothing-here")]
 
 
