@@ -54,7 +54,9 @@ async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: St
         await eventually(partial(_step, bench, min(number, 4)))
         await clock.advance(wait.total_seconds() if number < len(desks) else 0)
     assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
-    assert (await bench.act("contact", report_id(1), "gwangju", "kim", reached=True, ownership=1)).status_code == 200
+    assert (
+        await bench.act("contact", report_id(1), "gwangju", "kim", reached=True, ownership=1, way="came_to_us")
+    ).status_code == 200
     await clock.advance(24 * 3600)
     assert await bench.notify.cases.backlog(clock.now()) == 0
 
