@@ -20,7 +20,6 @@ class Duties:
     def __init__(self, settings: BusSettings, clock: Clock) -> None:
         """``settings`` say where Kafka is."""
         self._shifts: dict[str, duty.Shifts] = {}
-        self._clock = clock
         self._follower = Follower(settings, (CENTERS,), self.apply, from_start=True, clock=clock)
         self.check = self._follower.check
 
@@ -42,7 +41,7 @@ class Duties:
         """See ``policy.promise.FirstOnDuty``."""
         return duty.first_on_duty(self._shifts.get(center_id, ()), moment)
 
-    def outlook(self) -> Outlook:
-        """What can be promised to somebody who has typed nothing yet."""
-        now = self._clock.now()
-        return promise.outlook([self.first_on_duty(center_id, now) == now for center_id in CENTER_IDS], now)
+    def outlook(self, moment: datetime) -> Outlook:
+        """What can be promised, or could be at an earlier moment, to somebody whose centre is not known."""
+        staffed = [self.first_on_duty(center_id, moment) == moment for center_id in CENTER_IDS]
+        return promise.outlook(staffed, moment)

@@ -1,6 +1,7 @@
 """What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -12,6 +13,7 @@ from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, LAST, Step
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
+from shared.events.vocabulary import Urgency
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 
@@ -24,13 +26,21 @@ Options = dict[str, list[tuple[str, ...]]]
 class FormView:
     """Renders the pages of the form."""
 
-    def __init__(self, pages: Pages, clock: Clock, outlook: Callable[[], Outlook]) -> None:
-        """``clock`` tells which divisions there are today, ``outlook`` what can be promised now."""
-        self.outlook: Final = outlook
+    def __init__(self, pages: Pages, clock: Clock, outlook: Callable[[datetime], Outlook]) -> None:
+        """``clock`` tells which divisions there are today, ``outlook`` what can be promised at a moment."""
+        self._outlook = outlook
         self.pages: Final = pages
         self._clock = clock
         # Read once, so that a broken text keeps intake from starting.
         self._elsewhere = [said for said in safety_texts.load().values() if said.language not in LANGUAGES]
+
+    def promised(self, urgency: Urgency, received_at: datetime) -> datetime | None:
+        """Until when somebody should see what was received then, and the same whenever it is asked.
+
+        None where that has passed: the status page says so, with what to do.
+        """
+        by = self._outlook(received_at).by[urgency]
+        return by if by > self._clock.now() else None
 
     def start(self, request: Request, *, going_on: bool, notice: str = "") -> Response:
         """Before anything is typed: who reads it, what happens, what is not secret."""
@@ -40,7 +50,7 @@ class FormView:
             going_on=going_on,
             notice=notice,
             links=notes.FOR_ALL,
-            outlook=self.outlook(),
+            outlook=self._outlook(self._clock.now()),
             when=outlook_words,
             tongues=[(said.language, said.texts["name"]) for said in self._elsewhere],
         )

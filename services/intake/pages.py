@@ -7,7 +7,6 @@ gone still sends all of it, and loading the receipt's page again gives the same 
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 import orjson
@@ -24,7 +23,6 @@ from services.intake.forms import typed_of
 from services.intake.model.submission import Submission
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.lodging import ConflictError
-from services.intake.policy.promise import Duty, promised
 from services.intake.reception import Lodgement, Reception
 from services.intake.rendering import form, notes, steps
 from services.intake.rendering.form import FieldProblem, Typed
@@ -199,22 +197,12 @@ class _Sending:
             receipt=lodged.receipt,
             received_at=lodged.received_at,
             proof=lodged.proof,
-            by=self._by(lodged),
+            by=self._view.promised(lodged.urgency, lodged.received_at),
             reachable=bool(submission.contact.channels),
             links=notes.fitting(typed),
         )
         drafts.take_token(page, secure=self._view.pages.secure(request))
         return page
-
-    def _by(self, lodged: Lodgement) -> datetime | None:
-        """Until when somebody should have seen it, from its receipt on; of a repeat the time that holds in any case.
-
-        None where that has passed: the status page says so, with what to do.
-        """
-        outlook = self._view.outlook()
-        at_once = outlook.duty is Duty.EVERYWHERE and not lodged.repeated
-        by = promised(lodged.urgency, lodged.received_at, lodged.received_at if at_once else None)
-        return by if by > outlook.now else None
 
     def _not_too_many(self, request: Request) -> None:
         network = network_of(request.client.host if request.client else None)

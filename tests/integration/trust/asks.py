@@ -215,6 +215,9 @@ def _centers() -> Asks:
         ("notify", "POST", "/team/{center_id}/shifts/{index}/remove"): (
             ask(409, path={**own, "index": "0"}, body=shift, whose=OWNER),
         ),
+        ("notify", "GET", "/drills"): (ask(200),),
+        # No front end's credential for drills is set there, so that none begins.
+        ("notify", "POST", "/drills"): (ask(409, body={"center_id": OWNER}, whose=OWNER),),
         ("notify", "POST", "/dead/read"): (ask(303, body={"origin": "none"}, whose=CENTRAL),),
     }
 
