@@ -203,8 +203,8 @@ class Alerter:
         """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
         now = self._clock.now()
         after, events = case, list[Event]()
-        if item.plan is not None and (item.results or item.later is not None):
-            after, told_of = record(case, item.plan, item.results, self._rules, now, item.later)
+        if item.plan is not None and item.settles:
+            after, told_of = record(case, item.plan, item.results, self._rules, now, item.left)
             events += told_of
         if item.notice is not None and item.noticed is not None:
             after = told(after, item.notice, item.noticed, self._rules, now)

@@ -123,7 +123,7 @@ async def test_the_console_works_without_script(start: Start, sink: Sink, browse
         await expect(row).to_contain_text("Acknowledged")
         await row.locator("a").click()
         await expect(page.locator(".timeline")).to_contain_text("s-gwangju acknowledged the case")
-        await expect(page.locator(".timeline")).to_contain_text("Mail sent to the staff on duty")
+        await expect(page.locator(".timeline")).to_contain_text("Alert sent to the staff on duty by mail")
         await page.go_back()
         await page.locator("#staff_on_duty").fill("0")
         await page.locator(".duty button").click()

@@ -87,7 +87,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     for slug in ("seen", "marks", "words"):
         await go_on(person, slug)
     await person.locator("textarea[name=narrative]").fill("Someone says they will post pictures of me.")
-    for slug in ("other", "told", "place"):
+    for slug in ("other", "names", "told", "earlier", "place"):
         await go_on(person, slug)
     await person.locator("select[name=division]").select_option("jeju")
     await go_on(person, "check", by="check")

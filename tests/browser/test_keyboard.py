@@ -20,6 +20,8 @@ TYPED: Final = {
 }
 CHOSEN: Final = {"role": "representative", "contact_channels": "text"}
 """Where it matters which; elsewhere the first is taken."""
+LEFT_EMPTY: Final = {"marks", "word", "earlier_receipt"}
+"""Fingerprints come from a script, a word would have to be said again, and there is no earlier receipt."""
 MOST_TABS: Final = 150
 HERE: Final = """() => {
   const e = document.activeElement;
@@ -46,7 +48,7 @@ async def answer(page: Page) -> bool:
         await page.keyboard.press("Space")
     elif here["tag"] == "SELECT":
         await _select(page, TYPED.get(name))
-    elif (here["tag"] == "TEXTAREA" or kind in {"text", "tel", "email"}) and name not in {"marks", "word"}:
+    elif (here["tag"] == "TEXTAREA" or kind in {"text", "tel", "email"}) and name not in LEFT_EMPTY:
         await page.keyboard.type(TYPED.get(name, "words"))
     return False
 

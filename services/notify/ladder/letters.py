@@ -9,7 +9,7 @@ from services.notify import policy
 from services.notify.directory import Directory
 from services.notify.ladder.rendering import ASK_OF, Alert, Ask
 from services.notify.model import Case, Target
-from services.notify.policy import Endpoint, Notice, Plan, Result, Sent
+from services.notify.policy import Endpoint, Left, Notice, Plan, Result, Sent
 from shared.events.vocabulary import AlertChannel
 
 
@@ -22,6 +22,8 @@ class Work:
     notice: Notice | None = None
     results: list[Result] = field(default_factory=list)
     noticed: Result | None = None
+    wanted: list[Endpoint] = field(default_factory=list)
+    """Where the ladder's rung is to be told now."""
     later: datetime | None = None
     """When what was left for a bundle goes."""
 
@@ -31,6 +33,20 @@ class Work:
         if self.plan is None:
             raise RuntimeError("nothing was planned for this case")
         return self.plan
+
+    @property
+    def left(self) -> Left:
+        """What was wanted and came to nothing yet: left for a bundle, too late, or no store to look at before."""
+        tried = {result.endpoint for result in self.results}
+        return Left(tuple((e.target, e.key) for e in self.wanted if e.key not in tried), self.later)
+
+    @property
+    def settles(self) -> bool:
+        """Whether there is something to write down: something came of it, waits for a bundle, or nothing was wanted.
+
+        Nothing is wanted where an endpoint that was to be tried again is there no more.
+        """
+        return bool(self.results) or self.later is not None or not self.wanted
 
     def wait_until(self, later: datetime) -> None:
         """Something of it is left for a bundle that goes then."""
@@ -71,6 +87,7 @@ def _of_ladder(item: Work, made: Plan, directory: Directory) -> list[Letter]:
     for target in nowhere:
         alert_id = policy.alert_id(item.case.report_id, made, target)
         item.results.append(Result(target, alert_id, ok=False, channel=AlertChannel.NONE))
+    item.wanted = chosen
     return [
         Letter(
             item,

@@ -6,7 +6,7 @@
 """
 
 from services.notify.policy.bundling import BUNDLE_SIZE, Sent, bundles, gathers_until
-from services.notify.policy.climbing import Plan, Result, advance, alert_id, plan
+from services.notify.policy.climbing import NOTHING_LEFT, Left, Plan, Result, advance, alert_id, plan
 from services.notify.policy.ids import JITTER, RETRY_MAX_S, bundle_id, retry_at
 from services.notify.policy.offers import OFFER_LASTS, Notice, notice, offer_id
 from services.notify.policy.quiet import QuietHours, Rules
@@ -29,12 +29,14 @@ __all__ = [
     "CONTACT_WITHIN",
     "JITTER",
     "LADDER",
+    "NOTHING_LEFT",
     "OFFER_LASTS",
     "OVERDUE_AFTER",
     "RANK",
     "RETRY_MAX_S",
     "TABLE_VERSION",
     "Endpoint",
+    "Left",
     "Notice",
     "Plan",
     "QuietHours",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from services.notify.model import Case, Center, Ladder, RunCause, Target
 from services.notify.policy.ids import retry_at, uuid_like
@@ -52,6 +53,19 @@ class Result:
     """Which of the target's endpoints it was (``Endpoint.key``); empty where it has none at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of a telling has not gone yet and is still wanted."""
+
+    endpoints: tuple[tuple[Target, str], ...] = ()
+    """Whom it is for, and which endpoint (``Endpoint.key``)."""
+    later: datetime | None = None
+    """When what was left for a bundle may go; None where nothing was left for one."""
+
+
+NOTHING_LEFT: Final = Left()
+
+
 def plan(case: Case, center: Center, now: datetime) -> Plan | None:
     """What is due for a case now; None where nothing is (somebody was faster)."""
     ladder = case.ladder
@@ -93,11 +107,12 @@ def _next(case: Case, ladder: Ladder, *, nobody: bool) -> tuple[int, int]:
 
 
 def advance(
-    case: Case, made: Plan, results: Sequence[Result], rules: Rules, now: datetime, later: datetime | None = None
+    case: Case, made: Plan, results: Sequence[Result], rules: Rules, now: datetime, left: Left = NOTHING_LEFT
 ) -> Case:
     """The ladder after a telling. A ladder that was started anew or stopped meanwhile stays as it is.
 
-    ``later`` is when what was left for a bundle may go: that is no failure and nothing is tried in between.
+    What was ``left`` for a bundle is no failure, and nothing is tried in between. A target that one channel has reached
+    is still told by the others.
     """
     ladder = case.ladder
     if ladder is None or ladder.run != made.run:
@@ -107,17 +122,18 @@ def advance(
     same_round = made.step == ladder.step and made.round == ladder.round
     begun = ladder.next_step_at if same_round else None
     # A step that was only left for a bundle has not begun: its time runs from the telling.
-    fresh = now + step_of(case.urgency, made.step).wait if results or later is None else None
+    fresh = now + step_of(case.urgency, made.step).wait if results or left.later is None else None
     next_step = begun if begun is not None else fresh
     # Whoever has no channel at all is not tried again in this round: the step above is what helps.
     failed = [r for r in results if not r.ok and r.channel is not AlertChannel.NONE]
     if results and all(r.channel is AlertChannel.NONE for r in results) and not is_last(case.urgency, made.step):
         next_step = now
-    again = tuple(dict.fromkeys(r.endpoint for r in results if not r.ok and r.endpoint and r.target not in pending))
+    undone = [(r.target, r.endpoint) for r in results if not r.ok and r.endpoint]
+    again = tuple(dict.fromkeys(key for target, key in (*undone, *left.endpoints) if target not in pending))
     tries = ladder.tries + 1 if failed else 0
-    waits = [moment for moment in (next_step, later) if moment is not None]
-    if failed:
-        waits.append(retry_at(case.report_id, tries, now))
+    waits = [moment for moment in (next_step, left.later) if moment is not None]
+    if failed or (left.endpoints and left.later is None):
+        waits.append(retry_at(case.report_id, max(tries, 1), now))
     at = min(waits)
     due = rules.hold(at, case.urgency)
     after = ladder.model_copy(

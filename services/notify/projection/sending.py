@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from services.notify import policy
 from services.notify.model import CENTRAL_DESK, Case, Entry, EntryKind, Target
-from services.notify.policy import Notice, Plan, Result, Rules
+from services.notify.policy import Left, Notice, Plan, Result, Rules
 from services.notify.projection.timeline import in_order, noted
 from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertSent
 from shared.events.base import Event
@@ -19,9 +19,9 @@ def record(
     results: Sequence[Result],
     rules: Rules,
     now: datetime,
-    later: datetime | None = None,
+    left: Left = policy.NOTHING_LEFT,
 ) -> tuple[Case, tuple[Event, ...]]:
-    """The case after a telling, and the events that say so. ``later``: what was left for a bundle goes then.
+    """The case after a telling, and the events that say so. ``left``: what has not gone yet.
 
     Recording the same telling twice changes nothing: a write whose answer was lost may be repeated.
     """
@@ -42,7 +42,7 @@ def record(
         story.result(result)
     told = {"alert_version": story.version, "rev": case.rev + 1}
     case = noted(case.model_copy(update=told), *story.entries)
-    return in_order(policy.advance(case, made, tuple(results), rules, now, later)), tuple(story.events)
+    return in_order(policy.advance(case, made, tuple(results), rules, now, left)), tuple(story.events)
 
 
 _TROUBLE: Final = {

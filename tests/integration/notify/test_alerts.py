@@ -1,17 +1,23 @@
 """From a routing record to a mail in a real sink, over crashes, refusals and shared work."""
 
 import asyncio
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from pydantic import SecretStr
+
 from services.notify.policy import CONTACT_WITHIN, LADDER
 from services.notify.policy.bundling import GAP
+from services.notify.settings import WebhookWithSecret
+from services.notify.store.tallies import TallyStore
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
 from tests.integration.notify.conftest import Bench, Sink, Start, eventually, log_of
 from tests.unit.notify.samples import event, report_id
+from tests.unit.notify.test_channels import SECRET, receiver
 
 
 async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, sink: Sink) -> None:
@@ -119,6 +125,38 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     await clock.advance(GAP.total_seconds())
     await eventually(lambda: len(set(sink.alert_ids())) == 33)
     assert len(sink.mails) == before + 1
+
+
+async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for_nothing(
+    start: Start, sink: Sink
+) -> None:
+    clock = ManualClock(datetime.now(UTC))
+    async with receiver(204) as (port, came):
+        hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/", secret=SecretStr(SECRET))
+        # Mail has had many already: of the two channels one sends now, the other gathers for a bundle.
+        bench = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
+        await TallyStore(bench.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
+        await bench.routed(*(event("report.routed", n) for n in range(4)))
+
+        def by_hook() -> list[str]:
+            return [alert_id for _, body in came for alert_id in json.loads(body)["data"]["alert_ids"]]
+
+        await eventually(lambda: len(set(by_hook())) == 4)
+        assert sink.mails == []
+        await clock.advance(GAP.total_seconds())
+        await eventually(lambda: len(set(sink.alert_ids())) == 4)
+        assert set(sink.alert_ids()) == set(by_hook()), "one id whatever the channel"
+
+        async def at_rest() -> bool:
+            held = await bench.notify.cases.collection.count_documents({"lease_by": {"$ne": None}})
+            return held + await bench.notify.cases.backlog(clock.now()) == 0
+
+        await eventually(at_rest)
+        before = [case.rev for case in (await bench.notify.cases.load([report_id(n) for n in range(4)])).values()]
+        await asyncio.sleep(1)
+        after = [case.rev for case in (await bench.notify.cases.load([report_id(n) for n in range(4)])).values()]
+        assert after == before
+        assert len(by_hook()) == len(sink.alert_ids()) == 4
 
 
 async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: Sink) -> None:

@@ -2,11 +2,17 @@
 
 from datetime import timedelta
 
+from pydantic import SecretStr
+
+from deploy.local.keys import new_key
 from services.notify import policy
+from services.notify.directory import Directory
+from services.notify.ladder.letters import Work, letters
 from services.notify.model import Case, EntryKind, Target
-from services.notify.policy import Endpoint, Plan, Result, Sent, bundles, gathers_until, reached_by
+from services.notify.policy import Endpoint, Left, Plan, Result, Sent, bundles, gathers_until, reached_by
 from services.notify.policy.bundling import BUNDLE_SIZE, GAP, MOST, WINDOW
 from services.notify.projection import record
+from services.notify.settings import NotifySettings
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW
 from tests.unit.notify.test_policy import DAY, STAFFED, case_of
@@ -95,11 +101,59 @@ def test_what_is_left_for_a_bundle_is_no_failure_and_goes_when_the_bundle_goes()
     case = case_of()
     made = planned(case)
     later = NOW + GAP
-    after, events = record(case, made, (), DAY, NOW, later)
+    left = Left(((Target.DUTY, MAIL.key),), later)
+    after, events = record(case, made, (), DAY, NOW, left)
     assert events == ()
     assert after.ladder is not None
     assert (after.ladder.due_at, after.ladder.tries, after.ladder.pending) == (later, 0, (Target.DUTY,))
     assert after.ladder.next_step_at is None, "its time runs from the telling"
     again = planned(after, GAP.total_seconds())
     assert (again.attempt, again.targets) == (1, (Target.DUTY,))
-    assert record(after, made, (), DAY, NOW, later) == (after, ()), "recorded twice changes nothing"
+    assert record(after, made, (), DAY, NOW, left) == (after, ()), "recorded twice changes nothing"
+
+
+def test_a_channel_left_for_a_bundle_is_told_although_another_one_has_reached() -> None:
+    case = case_of()
+    made = planned(case)
+    left = Left(((Target.DUTY, MAIL.key),), NOW + GAP)
+    case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, left)
+    assert case.ladder is not None
+    assert (case.ladder.pending, case.ladder.again) == ((), (MAIL.key,))
+    assert (case.ladder.due_at, case.ladder.tries) == (NOW + GAP, 0)
+    assert case.ladder.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
+    then = planned(case, GAP.total_seconds())
+    assert reached_by(then, (MAIL, HOOK)) == ([MAIL], [])
+    assert then.attempt == 2
+
+
+def test_what_could_not_go_in_time_goes_soon() -> None:
+    case = case_of()
+    made = planned(case)
+    left = Left(((Target.DUTY, MAIL.key),))
+    case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, left)
+    assert case.ladder is not None
+    assert (case.ladder.again, case.ladder.tries) == ((MAIL.key,), 0)
+    assert NOW < case.ladder.due_at < NOW + timedelta(seconds=7)
+
+
+def test_where_nothing_is_left_to_tell_nobody_looks_before_the_next_step() -> None:
+    case = case_of()
+    made = planned(case)
+    case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, Left(((Target.DUTY, MAIL.key),), NOW + GAP))
+    made = planned(case, GAP.total_seconds())
+    work = Work(case, made)
+    key = SecretStr(new_key())
+    settings = NotifySettings(duty_address="", master_key=key, account_key=key, IEUM_AUDIT_KEY=key)
+    assert letters([work], Directory(settings)) == []
+    assert work.settles, "its endpoint is there no more"
+    case, events = record(case, made, work.results, DAY, NOW + GAP, work.left)
+    assert events == ()
+    assert case.ladder is not None
+    assert case.ladder.due_at == case.ladder.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
+
+
+def test_a_letter_that_was_neither_told_nor_refused_is_left() -> None:
+    made = planned(case_of())
+    work = Work(case_of(), made, wanted=[MAIL, HOOK], results=[result(made, HOOK, ok=True)])
+    assert work.left == Left(((Target.DUTY, MAIL.key),))
+    assert not Work(case_of(), made, wanted=[MAIL]).settles, "the claim ends and it comes again"
