@@ -119,7 +119,7 @@ class Tour:
         await self._until(
             case, lambda row: row["center_id"] == _OTHER, "an accepted transfer moves the case", who=self._other
         )
-        said = {"ownership": case["ownership"], "reached": True}
+        said = {"ownership": case["ownership"], "reached": True, "way": "came_to_us"}
         late = await self._owner.post(f"{_case(case)}/contact", json=said, headers={"Accept-Language": "en"})
         explained = late.status_code == httpx.codes.CONFLICT and bool(late.json().get("detail"))
         self._say(f"the old centre's act no longer counts: “{late.json().get('detail', '')}”", fine=explained)
