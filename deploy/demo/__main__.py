@@ -49,7 +49,7 @@ def main() -> int:
         stack.start()
         console.print(f"everything is ready after {time.monotonic() - began:.1f} s", highlight=False)
         staff = _staff(stack)
-        summary = _demonstrate(stack, demo, console, staff)
+        summary = demonstrate(stack, demo, console, staff)
         _write(stack, summary)
         final(console, summary, where_to_look(stack))
         console.print(card(staff, local.var))
@@ -67,7 +67,8 @@ def main() -> int:
     return 1 if summary.problems else 0
 
 
-def _demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[str, Person]) -> Summary:
+def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[str, Person]) -> Summary:
+    """The week and the walk against a running stack."""
     front_ends = frontends.create(stack.environment_of("intake"))
     place = Place(urls=stack.urls, kafka=stack.kafka, crew=Crew(stack.urls, staff), front_ends=front_ends)
     with View(console) as view:

@@ -1,0 +1,29 @@
+"""The demonstration itself, smaller: the walk at its end asks every service what the design promises."""
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from deploy.demo import people
+from deploy.demo.__main__ import demonstrate
+from deploy.demo.settings import DemoSettings
+from deploy.local.settings import LocalSettings
+from deploy.local.stack import Stack
+
+REPORTS = 80
+
+
+@pytest.mark.timeout(240)
+def test_a_small_week_is_counted_and_the_walk_finds_nothing_wrong(tmp_path: Path) -> None:
+    settings = LocalSettings.on_free_ports(tmp_path)
+    stack = Stack(settings, say=lambda _: None, extra_env={"notify": {"NOTIFY_QUIET_HOURS": "off"}})
+    try:
+        stack.start()
+        staff = people.create(stack.environment_of("notify"))
+        demo = DemoSettings(reports=REPORTS, rate=40, settle_s=60, topic_prefix="")
+        summary = demonstrate(stack, demo, Console(quiet=True), staff)
+    finally:
+        stack.stop()
+    assert summary.problems == []
+    assert (summary.accepted, summary.lost) == (REPORTS, 0)
