@@ -9,9 +9,9 @@ from time import perf_counter
 from typing import Final
 
 from services.analytics import measures
-from services.analytics.model import CenterFact
-from services.analytics.projection import fold, newer_center
-from services.analytics.store.folding import Batch, Database, Position, batch, stored_offsets
+from services.analytics.projection import fold, fold_centers
+from services.analytics.store.folding import Batch, Position, batch, stored_offsets
+from services.analytics.store.generations import Database
 from shared.bus.records import Received
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
@@ -75,21 +75,11 @@ async def _fold(open_batch: Batch, records: Sequence[Received]) -> tuple[int, in
     events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
     known = await open_batch.facts(event.report_id for _, event in events)
     changes = fold(known, events)
-    centers = await _newest_centers(open_batch, [r.event for r in fresh if isinstance(r.event, CenterChanged)])
+    news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
+    centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
+    changes.months.update(on_duty)
     await open_batch.save(changes, centers, next_offsets(fresh))
     return len(fresh), changes.folded + len(centers)
-
-
-async def _newest_centers(open_batch: Batch, events: Sequence[CenterChanged]) -> list[CenterFact]:
-    if not events:
-        return []
-    known = await open_batch.centers()
-    changed: dict[str, CenterFact] = {}
-    for event in events:
-        newer = newer_center(known.get(event.center_id), event)
-        if newer is not None:
-            known[event.center_id] = changed[event.center_id] = newer
-    return list(changed.values())
 
 
 def next_offsets(records: Iterable[Received]) -> dict[Position, int]:

@@ -2,15 +2,21 @@
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deploy.local.engines import Running
+from services.analytics.cubes import Histogram
 from services.analytics.handlers import Folder
+from services.analytics.policy.periods import Period, parse
 from services.analytics.projection import Changes, fold
-from services.analytics.store.folding import Database, batch, prepare
+from services.analytics.store.folding import batch, prepare
+from services.analytics.store.generations import Database
+from services.analytics.store.reading import Reader
 from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
 from shared.bus.publisher import Message, Publisher, partition_of
@@ -20,7 +26,7 @@ from shared.events.base import Record
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.integration.analytics.recount import recount
+from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, waves
 from tests.integration.analytics.worker import Numbers, Worker, until
 from tests.unit.analytics import events as make
@@ -59,11 +65,15 @@ async def settled(numbers: Numbers, topics: dict[str, list[Record]]) -> None:
     assert await numbers.next_offsets() == published
 
 
-async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> None:
-    cells, stages = await recount(engines.kafka, bus_settings.topic_prefix)
-    assert sum(cells.values()) > 500
-    assert await numbers.cells() == cells
-    assert await numbers.stages() == stages
+async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> Recounted:
+    """Every cell of every day and month, and every sum, as counted apart from the service."""
+    again = await recount(engines.kafka, bus_settings.topic_prefix)
+    assert again.days.total() > 500
+    assert again.months.total() > 500
+    assert await numbers.cells() == again.days
+    assert await numbers.months() == again.months
+    assert await numbers.stages() == again.stages
+    return again
 
 
 async def test_awkward_order_and_repeats_end_in_exact_numbers(
@@ -78,12 +88,81 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     await publish(publisher, topics)
     numbers = Numbers(store_settings)
     await settled(numbers, topics)
-    await compare(numbers, engines, bus_settings)
+    again = await compare(numbers, engines, bus_settings)
+    await answers_are(Reader(numbers.database), again)
     await workers[0].ready()
     answer = (await workers[0].get("/api/v1/reconciliation")).json()
     stages = await numbers.stages()
     assert {stage: answer[stage] for stage in stages} == dict(stages)
     assert (answer["difference"], answer["in_flight"], answer["ahead"], answer["dead"]) == (0, 0, 0, 0)
+
+
+async def answers_are(reader: Reader, again: Recounted) -> None:
+    """What the reading side says of periods is what the recount's cells add up to."""
+    year = period("2026")
+    assert await reader.counts(year, ("harm", "center")) == summed_up(again, "2026", "center+harm", (1, 0), "all")
+    assert await reader.counts(year, ("gender",)) == summed_up(again, "2026", "age_band+gender", (1,))
+    assert await reader.counts(year, ("support",)) == summed_up(again, "2026", "support", (0,))
+    quarter: Counter[tuple[str, ...]] = Counter()
+    for month in ("2026-10", "2026-11", "2026-12"):
+        quarter.update(summed_up(again, month, "home+center", (0, 1)))
+    assert await reader.counts(period("2026-Q4"), ("home", "center")) == quarter
+    week = {
+        (day,): n
+        for (day, cell), n in again.days.items()
+        if "2026-10-05" <= day <= "2026-10-11" and cell == "stage|counted"
+    }
+    assert week
+    assert await reader.counts(period("2026-W41"), ("day",)) == week
+    assert await reader.counts(period("2026-W41"), ()) == {(): sum(week.values())}
+    waited = await reader.times(year, "waiting", by="center")
+    assert sum(one.total for one in waited.values()) == sum(
+        n for (month, cell), n in again.months.items() if month[:4] == "2026" and cell.startswith("time|waiting|")
+    )
+    assert (await reader.times(year, "waiting"))["all"] == sum(waited.values(), Histogram())
+    assert set(await reader.times(year, "closing", by="urgency")) == {"critical", "high", "normal"}
+    figures, reasons = await reader.figures(year), await reader.reasons(year)
+    assert figures["transfers"] == reasons["later", "transfer_accepted"] > 0
+    now = make.START - timedelta(days=make.DAYS)
+    on_duty = await reader.hours_on_duty(year, now)
+    assert on_duty == {
+        cell.removeprefix("staff|"): n / 3_600_000
+        for cell, n in months_of(again, "2026").items()
+        if cell.startswith("staff|")
+    }
+    async with reader.snapshot() as view:
+        assert await view.offsets() == await reader.offsets()
+        assert await view.counts(year, ()) == await reader.counts(year, ())
+    with pytest.raises(ValueError, match="counted are"):
+        await reader.counts(year, ("center", "gender"))
+    with pytest.raises(ValueError, match="kept by month"):
+        await reader.times(period("2026-W41"), "waiting")
+
+
+def months_of(again: Recounted, start: str) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for (month, cell), n in again.months.items():
+        if month.startswith(start):
+            found[cell] += n
+    return found
+
+
+def summed_up(
+    again: Recounted, start: str, cube: str, places: tuple[int, ...], left_out: str = ""
+) -> dict[tuple[str, ...], int]:
+    """The cells of one cube in the months that start so, by the values at these places."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for cell, n in months_of(again, start).items():
+        name, *values = cell.split("|")
+        if name == cube and values[-1] != left_out:
+            found[tuple(values[place] for place in places)] += n
+    return dict(found)
+
+
+def period(name: str) -> Period:
+    found = parse(name)
+    assert found is not None
+    return found
 
 
 async def test_kill_9_again_and_again_changes_no_number(

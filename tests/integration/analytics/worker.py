@@ -14,6 +14,7 @@ import httpx
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local import ports, processes
+from services.analytics.store.generations import serving
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
 from tests.support.staff import TestIdentity
@@ -108,7 +109,7 @@ class Numbers:
     """What lies in the store of analytics."""
 
     def __init__(self, store: StoreSettings) -> None:
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value())
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value(), tz_aware=True)
         self.database = client[f"{store.database_prefix}analytics"]
 
     async def undo_transactions_of_the_dead(self) -> None:
@@ -117,18 +118,25 @@ class Numbers:
 
     async def next_offsets(self) -> int:
         """All stored offsets added up: how many records were folded or skipped so far."""
-        return sum([sum(d["next"].values()) async for d in self.database.offsets.find({})])
+        return sum([sum(d["next"].values()) async for d in (await serving(self.database)).offsets.find({})])
 
     async def cells(self) -> Counter[tuple[str, str]]:
         """By (day, cell), summed over source partitions, without zeros."""
+        return await self._summed("day")
+
+    async def months(self) -> Counter[tuple[str, str]]:
+        """By (month, cell), the same."""
+        return await self._summed("month")
+
+    async def _summed(self, span: str) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
-        async for document in self.database.days.find({}):
+        async for document in (await serving(self.database)).part(f"{span}s").find({}):
             for cell, n in document["n"].items():
-                found[document["day"], cell] += n
+                found[document[span], cell] += n
         return Counter({key: n for key, n in found.items() if n})
 
     async def stages(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        async for document in self.database.totals.find({}):
+        async for document in (await serving(self.database)).totals.find({}):
             found.update(document["n"])
         return Counter({stage: n for stage, n in found.items() if n})

@@ -3,20 +3,30 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
 
 from shared.events.alerts import AlertEscalated, AlertFailed, AlertSent
 from shared.events.base import ReportEvent
-from shared.events.cases import CaseAcknowledged, CaseContacted
+from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted, CaseEvent, CaseReopened, CaseSupported
+from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import (
+    AgeBand,
     AlertChannel,
     CauseKind,
+    CenterState,
     Channel,
     EndReason,
+    Gender,
     HarmType,
+    Outcome,
+    PlatformKind,
+    Relationship,
     Role,
     RoutingReason,
+    SupportKind,
     UpdateKind,
     Urgency,
     UrgencyReason,
@@ -44,6 +54,25 @@ def facts(harms: Sequence[HarmType] = (HarmType.SYNTHESIS,), *, synthetic: bool 
     )
 
 
+def varied(seed: int, harms: Sequence[HarmType], *, synthetic: bool = False) -> ReportFacts:
+    """Facts in which every coded word comes up for some seed."""
+
+    def one(words: type[StrEnum], step: int = 1) -> str:
+        return list(words)[seed // step % len(words)].value
+
+    changes = {
+        "role": one(Role),
+        "channel": one(Channel, 2),
+        "age_band": one(AgeBand),
+        "gender": one(Gender, 3),
+        "relationship": one(Relationship),
+        "platform_kind": one(PlatformKind),
+        "urgency": one(Urgency, 2),
+        "division": ("busan", "daegu", "seoul", "unknown")[seed % 4],
+    }
+    return ReportFacts.model_validate({**facts(harms, synthetic=synthetic).model_dump(), **changes})
+
+
 def received(rid: str, body: ReportFacts | None = None, at: datetime = START) -> ReportReceived:
     return ReportReceived(report_id=rid, intake_version=1, received_at=at, facts=body or facts())
 
@@ -60,11 +89,13 @@ def reinstated(rid: str, version: int = 3) -> ReportReinstated:
     return ReportReinstated(report_id=rid, intake_version=version, reinstated_at=START)
 
 
-def decision(center: str) -> Decision:
+def decision(
+    center: str, home: str | None = None, reason: RoutingReason = RoutingReason.HOME, *, homeless: bool = False
+) -> Decision:
     return Decision(
         center_id=center,
-        home_center_id=center,
-        reason=RoutingReason.HOME,
+        home_center_id=None if homeless else home or center,
+        reason=reason,
         candidates=(),
         rule_version=1,
         table_version="2026-07-01",
@@ -93,6 +124,8 @@ def rerouted(
     ownership: int = 2,
     at: datetime = START,
     body: ReportFacts | None = None,
+    reason: RoutingReason = RoutingReason.TRANSFER_ACCEPTED,
+    home: str = "busan",
 ) -> ReportRerouted:
     return ReportRerouted(
         report_id=rid,
@@ -103,7 +136,7 @@ def rerouted(
         decided_at=at + timedelta(seconds=60),
         received_at=at,
         previous_center_id="busan",
-        decision=decision(center),
+        decision=decision(center, home, reason),
         facts=body or facts(),
     )
 
@@ -140,8 +173,39 @@ def acknowledged(rid: str, version: int = 1, ownership: int = 1, seconds: float 
     return CaseAcknowledged(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at)
 
 
-def contacted(rid: str, version: int = 2, ownership: int = 1) -> CaseContacted:
-    return CaseContacted(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START)
+def contacted(rid: str, version: int = 2, ownership: int = 1, seconds: float = 0) -> CaseContacted:
+    at = START + timedelta(seconds=seconds)
+    return CaseContacted(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at)
+
+
+def supported(rid: str, support: SupportKind, version: int, ownership: int = 1) -> CaseSupported:
+    return CaseSupported(
+        report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START, support=support
+    )
+
+
+def closed(
+    rid: str, version: int, ownership: int = 1, outcome: Outcome = Outcome.SUPPORTED, seconds: float = 90_000
+) -> CaseClosed:
+    at = START + timedelta(seconds=seconds)
+    return CaseClosed(
+        report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at, outcome=outcome
+    )
+
+
+def reopened(rid: str, version: int, ownership: int = 1) -> CaseReopened:
+    return CaseReopened(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START)
+
+
+def center_changed(center: str, version: int, staff: int, at: datetime = START) -> CenterChanged:
+    return CenterChanged(
+        center_id=center,
+        center_version=version,
+        state=CenterState.OPEN,
+        staff_on_duty=staff,
+        cases_per_person=10,
+        changed_at=at,
+    )
 
 
 def alert_sent(rid: str, version: int = 1, ownership: int = 1) -> AlertSent:
@@ -177,28 +241,37 @@ def escalated(rid: str, version: int, ownership: int = 1) -> AlertEscalated:
     )
 
 
+DAYS = 365
+
+
 def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
-    """All four topics of one report; ``seed`` picks how much happens to it."""
+    """All four topics of one report; ``seed`` picks how much happens to it. Its day is anywhere in a year."""
     rid = report_id(number)
-    at = START + timedelta(hours=7 * (seed % 5))
-    body = facts((HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2], synthetic=seed % 11 == 10)
+    at = START + timedelta(hours=7 * (seed % 5), days=-((number * 37) % DAYS))
+    harms = (HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2]
+    body = varied(seed + number, harms, synthetic=seed % 11 == 10)
+    first = routed(rid, ("busan", "daegu")[seed % 2], body, at)
+    if seed % 6 == 1:  # home was full, or there is none
+        reason = RoutingReason.NO_HOME_SEOUL if seed % 4 == 1 else RoutingReason.HOME_FULL_NEIGHBOUR
+        chosen = decision("daegu", "busan", reason, homeless=seed % 4 == 1)
+        first = first.model_copy(update={"decision": chosen})
     topics: dict[str, list[ReportEvent]] = {
         "reports": [received(rid, body, at)],
-        "routings": [routed(rid, ("busan", "daegu")[seed % 2], body, at)],
-        "cases": [acknowledged(rid, 1, 1, 30 + 100 * seed)],
+        "routings": [first],
+        "cases": [_later(acknowledged(rid, 1, 1, 30 + 100 * seed), at)],
         "alerts": [alert_failed(rid, 1), alert_sent(rid, 2), escalated(rid, 3)],
     }
     if seed % 3 == 0:
-        topics["reports"].append(amended(rid, facts((HarmType.DISTRIBUTION,), synthetic=body.synthetic)))
+        amendment = varied(seed + number + 1, (HarmType.DISTRIBUTION,), synthetic=body.synthetic)
+        topics["reports"].append(amended(rid, amendment))
         topics["routings"].append(updated(rid, 2))
     if seed % 4 == 0:
         version = len(topics["routings"]) + 1
         topics["routings"].append(rerouted(rid, "ulsan", version=version, at=at, body=body))
-        topics["cases"] += [contacted(rid, 2, 1), acknowledged(rid, 3, 2, 500)]
+        topics["cases"] += [_later(contacted(rid, 2, 1, 4000), at), _later(acknowledged(rid, 3, 2, 500), at)]
         topics["alerts"].append(alert_sent(rid, 4, 2))
     ownership = 1 + (seed % 4 == 0)
-    if seed % 5 == 0:
-        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership))
+    _work(topics, rid, at, seed, ownership)
     if seed % 7 == 0:
         topics["reports"].append(withdrawn(rid, len(topics["reports"]) + 1))
         topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership, EndReason.WITHDRAWN))
@@ -206,3 +279,28 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
         topics["reports"].append(reinstated(rid, len(topics["reports"]) + 1))
         topics["routings"].append(updated(rid, len(topics["routings"]) + 1, ownership, UpdateKind.REINSTATED))
     return topics
+
+
+def _work(topics: dict[str, list[ReportEvent]], rid: str, at: datetime, seed: int, ownership: int) -> None:
+    """Support, closing and reopening by the owner; now and then what a former owner says too late."""
+    cases, routings = topics["cases"], topics["routings"]
+    kinds = list(SupportKind)
+    for kind in kinds[seed % 8 : seed % 8 + seed % 3]:
+        cases.append(supported(rid, kind, len(cases) + 1, ownership))
+    if seed % 5 in {0, 3}:
+        outcome = list(Outcome)[seed // 5 % 5]
+        cases.append(_later(closed(rid, len(cases) + 1, ownership, outcome, 3600 * (1 + seed) ** 2), at))
+        routings.append(ended(rid, len(routings) + 1, ownership))
+    if seed % 5 == 3:
+        cases.append(reopened(rid, len(cases) + 1, ownership))
+        routings.append(updated(rid, len(routings) + 1, ownership, UpdateKind.REOPENED))
+    if seed % 9 == 4:  # void: nobody owned it under that number when it was read
+        cases.append(closed(rid, len(cases) + 1, ownership - 1 or 1, Outcome.NO_CONTACT))
+
+
+CaseKind = TypeVar("CaseKind", bound=CaseEvent)
+
+
+def _later(event: CaseKind, at: datetime) -> CaseKind:
+    """The same, as long after the report's own acceptance."""
+    return event.model_copy(update={"at": event.at + (at - START)})

@@ -2,19 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.model import ACK_BOUNDS, CenterFact, Fact, ack_bucket
-from services.analytics.projection import CellKey, apply, contributions, fold, newer_center
+from services.analytics.contributions import daily, monthly
+from services.analytics.cubes import ACK_BOUNDS, ack_bucket, time_bucket
+from services.analytics.model import CenterFact, Fact
+from services.analytics.projection import OF_CENTERS, CellKey, apply, fold, fold_centers, newer_center, time_on_duty
 from shared.errors import FatalError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.loads import LoadSummarized
-from shared.events.vocabulary import CenterState, EndReason, HarmType, UpdateKind
+from shared.events.vocabulary import CenterState, EndReason, HarmType, Outcome, SupportKind, UpdateKind
 from tests.unit.analytics import events as make
 
 R = make.report_id(7)
@@ -28,7 +31,7 @@ def folded(*events: ReportEvent) -> Fact:
 
 
 def cells(fact: Fact) -> set[str]:
-    return {cell for _, cell in contributions(fact)}
+    return {cell for _, cell in daily(fact)}
 
 
 def test_a_report_is_counted_once_in_each_harm_type_and_once_in_all() -> None:
@@ -46,7 +49,7 @@ def test_a_report_is_counted_once_in_each_harm_type_and_once_in_all() -> None:
 
 def test_the_day_is_the_day_in_seoul() -> None:
     at = make.START.replace(hour=15, minute=0)
-    assert {day for day, _ in contributions(folded(make.received(R, at=at)))} == {"2026-11-25"}
+    assert {day for day, _ in daily(folded(make.received(R, at=at)))} == {"2026-11-25"}
 
 
 def test_routed_before_received_counts_as_routed_and_in_no_centre_yet() -> None:
@@ -69,7 +72,7 @@ def test_an_acknowledgement_before_anything_else_is_kept() -> None:
 def test_an_acknowledgement_under_a_superseded_ownership_is_void_in_both_orders() -> None:
     late = folded(make.received(R), make.routed(R), make.rerouted(R, "daegu"), make.acknowledged(R))
     early = folded(make.acknowledged(R), make.received(R), make.routed(R), make.rerouted(R, "daegu"))
-    assert contributions(late) == contributions(early)
+    assert daily(late) == daily(early)
     assert "stage|acknowledged" not in cells(late)
 
 
@@ -102,7 +105,7 @@ def test_an_event_of_no_report_topic_is_fatal() -> None:
 def test_a_drill_is_counted_nowhere_and_is_not_in_flight() -> None:
     drill = make.facts(synthetic=True)
     fact = folded(make.received(R, drill), make.routed(R, body=drill), make.alert_sent(R), make.acknowledged(R))
-    assert contributions(fact) == frozenset()
+    assert daily(fact) == {}
     assert folded(make.received(R, drill)).standing is None
 
 
@@ -119,7 +122,7 @@ def test_ended_is_kept_and_reopening_lifts_it() -> None:
 
 
 def cells_of(*events: ReportEvent) -> set[str]:
-    return {cell for _, cell in contributions(folded(*events))}
+    return {cell for _, cell in daily(folded(*events))}
 
 
 def test_a_withdrawn_report_stays_counted_as_withdrawn_wherever_it_counted() -> None:
@@ -151,8 +154,13 @@ def test_a_transferred_report_counts_at_its_new_owner_and_what_the_old_one_says_
 
 
 def test_the_document_form_loses_nothing() -> None:
-    fact = folded(make.received(R), make.routed(R), make.acknowledged(R), make.alert_sent(R), make.escalated(R, 2))
-    assert Fact.from_document(fact.to_document()) == fact
+    for seed in range(60):
+        fact = Fact(R, 0)
+        for sequence in make.history(7, seed).values():
+            for event in sequence:
+                assert Fact.from_document(fact.to_document()) == fact
+                fact = apply(fact, event)
+        assert Fact.from_document(fact.to_document()) == fact
 
 
 @pytest.mark.parametrize(("seconds", "bucket"), [(-5, 0), (1, 0), (1.001, 1), (300, 8), (604800, 20), (604801, 21)])
@@ -163,19 +171,151 @@ def test_buckets_include_their_upper_bound(seconds: float, bucket: int) -> None:
 
 def test_a_centre_keeps_its_newest_state() -> None:
     def changed(version: int, state: CenterState) -> CenterChanged:
-        return CenterChanged(
-            center_id="busan",
-            center_version=version,
-            state=state,
-            staff_on_duty=2,
-            cases_per_person=10,
-            changed_at=make.START,
-        )
+        return make.center_changed("busan", version, 2).model_copy(update={"state": state})
 
     known = newer_center(None, changed(3, CenterState.CLOSED))
-    assert known == CenterFact("busan", 3, "closed", 2)
+    assert known == CenterFact("busan", 3, "closed", 2, make.START)
     assert newer_center(known, changed(3, CenterState.OPEN)) is None
-    assert newer_center(known, changed(4, CenterState.OPEN)) == CenterFact("busan", 4, "open", 2)
+    assert newer_center(known, changed(4, CenterState.OPEN)) == CenterFact("busan", 4, "open", 2, make.START)
+
+
+def test_time_on_duty_is_split_at_the_month_in_seoul_and_counted_once_however_often_it_is_read() -> None:
+    turn = datetime(2026, 11, 30, 15, tzinfo=UTC)  # midnight in Seoul
+    events = [
+        make.center_changed("busan", 1, 2, turn - timedelta(hours=3)),
+        make.center_changed("busan", 2, 0, turn + timedelta(hours=1)),
+        make.center_changed("busan", 3, 1, turn + timedelta(hours=9)),
+        make.center_changed("busan", 4, 3, turn + timedelta(hours=8)),  # a clock that went back
+    ]
+    hour = 3_600_000
+    cells = {(OF_CENTERS, "2026-11", "staff|busan"): 6 * hour, (OF_CENTERS, "2026-12", "staff|busan"): 2 * hour}
+    centers, once = fold_centers({}, events)
+    assert {key: n for key, n in once.items() if n} == cells
+    known = {center.center_id: center for center in centers}
+    assert fold_centers(known, events) == ([], Counter())
+    for cut in range(5):
+        first, before = fold_centers({}, events[:cut])
+        _, after = fold_centers({center.center_id: center for center in first}, events)
+        before.update(after)
+        assert {key: n for key, n in before.items() if n} == cells
+    lasting = time_on_duty(known["busan"], turn + timedelta(hours=10))
+    assert lasting == {("2026-12", "staff|busan"): 3 * hour}
+    assert time_on_duty(known["busan"], turn) == {}
+
+
+# --- by month ---------------------------------------------------------------------------------------------------
+
+
+def by_month(*events: ReportEvent) -> dict[str, int]:
+    found = monthly(folded(*events))
+    assert {month for month, _ in found} <= {"2026-11"}
+    return {cell: n for (_, cell), n in found.items()}
+
+
+def test_a_report_is_in_every_cube_of_its_month_once_and_in_harm_types_once_each() -> None:
+    body = make.facts((HarmType.SYNTHESIS, HarmType.OTHER))
+    assert by_month(make.received(R, body), make.routed(R)) == {
+        "center+harm|busan|all": 1,
+        "center+harm|busan|synthesis": 1,
+        "center+harm|busan|other": 1,
+        "home+center|busan|busan": 1,
+        "age_band+gender|unknown|unknown": 1,
+        "role+channel|victim|web": 1,
+        "relationship|unknown": 1,
+        "platform|unknown": 1,
+        "division|busan": 1,
+        "urgency|normal": 1,
+        "outcome|in_care": 1,
+        "support|none": 1,
+        "reason|first|home": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (make.received(R),),
+        (make.routed(R),),
+        (make.received(R, make.facts(synthetic=True)), make.routed(R, body=make.facts(synthetic=True))),
+    ],
+)
+def test_without_acceptance_or_owner_or_as_a_drill_no_month_counts_it(events: tuple[ReportEvent, ...]) -> None:
+    assert by_month(*events) == {}
+
+
+def test_a_transferred_report_keeps_its_home_and_both_reasons() -> None:
+    cells = by_month(make.received(R), make.routed(R), make.rerouted(R, "ulsan"))
+    assert {"home+center|busan|ulsan", "reason|first|home", "reason|later|transfer_accepted"} <= set(cells)
+    assert cells["figure|transfers"] == 1
+    assert "center+harm|busan|all" not in cells
+
+
+def test_support_counts_each_kind_once_and_stays_when_the_report_moves() -> None:
+    given_ = [make.supported(R, SupportKind.DELETION, n) for n in (1, 2)]
+    cells = by_month(make.received(R), make.routed(R), *given_, make.rerouted(R, "ulsan"))
+    assert {cell: n for cell, n in cells.items() if cell.startswith("support|")} == {"support|deletion": 1}
+
+
+def outcomes(*events: ReportEvent) -> set[str]:
+    return {cell for cell in by_month(make.received(R), make.routed(R), *events) if cell.startswith("outcome|")}
+
+
+def test_the_outcome_is_that_of_the_closing_under_the_present_ownership() -> None:
+    shut, end = make.closed(R, 1, outcome=Outcome.REFERRED), make.ended(R, 2)
+    assert outcomes(shut, end) == outcomes(end, shut) == {"outcome|referred"}
+    assert outcomes(end) == {"outcome|unknown"}
+    assert outcomes(shut) == {"outcome|in_care"}
+    assert outcomes(shut, end, make.rerouted(R, "ulsan", version=3)) == {"outcome|in_care"}
+    again = (make.rerouted(R, "ulsan", version=3), make.ended(R, 4, ownership=2))
+    assert outcomes(shut, end, *again) == {"outcome|unknown"}
+    assert outcomes(shut, make.reopened(R, 2), end, make.updated(R, 3, kind=UpdateKind.REOPENED)) == {"outcome|in_care"}
+    assert outcomes(shut, end, make.ended(R, 3, reason=EndReason.WITHDRAWN)) == {"outcome|withdrawn"}
+
+
+def test_a_case_is_what_its_owner_acknowledged_and_no_duplicate() -> None:
+    answered = (make.received(R), make.routed(R), make.acknowledged(R))
+    assert by_month(*answered)["figure|cases"] == 1
+    assert "figure|cases" not in by_month(*answered[:2])
+    assert "figure|cases" not in by_month(*answered, make.rerouted(R, "ulsan"))
+    double = make.closed(R, 2, outcome=Outcome.DUPLICATE)
+    assert "figure|cases" not in by_month(*answered, double, make.ended(R, 2))
+
+
+def test_each_time_runs_from_where_it_says() -> None:
+    moved = make.rerouted(R, "ulsan").model_copy(update={"decided_at": make.START + timedelta(seconds=1000)})
+    cells = by_month(
+        make.received(R),
+        make.routed(R),
+        make.acknowledged(R, 1, 1, 100),
+        make.contacted(R, 2, 1, 400),
+        moved,
+        make.acknowledged(R, 3, 2, 1020),
+        make.closed(R, 4, 2, seconds=90_000),
+        make.ended(R, 3, 2),
+    )
+    assert {cell for cell in cells if cell.startswith("time|")} == {
+        f"time|waiting|ulsan|normal|{time_bucket(100)}",
+        f"time|acknowledgement|ulsan|normal|{time_bucket(20)}",
+        f"time|first_contact|ulsan|normal|{time_bucket(400)}",
+        f"time|closing|ulsan|normal|{time_bucket(90_000)}",
+    }
+
+
+def test_alerts_are_counted_each() -> None:
+    cells = by_month(
+        make.received(R), make.routed(R), make.alert_failed(R, 1), make.alert_failed(R, 2), make.alert_sent(R, 3),
+        make.escalated(R, 4), make.alert_sent(R, 3),
+    )  # fmt: skip
+    figures = {cell: n for cell, n in cells.items() if cell.startswith("figure|")}
+    assert figures == {"figure|alerts_failed": 2, "figure|alerts_sent": 1, "figure|escalations": 1}
+
+
+def test_a_time_finer_than_the_store_keeps_counts_as_the_store_keeps_it() -> None:
+    late = make.acknowledged(R, 1, 1, 300.0009)
+    fact = folded(make.received(R), make.routed(R), late)
+    stored = Fact.from_document(fact.to_document())
+    assert monthly(fact) == monthly(stored)
+    assert fact.seen == make.START + timedelta(seconds=300)
 
 
 # --- any order of reading, any repeats ---------------------------------------------------------------------------
@@ -204,14 +344,19 @@ def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]
     return straight, [reading[a:b] for a, b in pairwise(edges)]
 
 
-def result(batches: Sequence[Sequence[ReportEvent]]) -> tuple[dict[str, Fact], dict[CellKey, int]]:
+Result = tuple[dict[str, Fact], dict[CellKey, int]]
+
+
+def result(batches: Sequence[Sequence[ReportEvent]], partition: int = 0) -> Result:
+    """Facts and cells after these batches, each fact read back from its stored form in between."""
     known: dict[str, Fact] = {}
     total: Counter[CellKey] = Counter()
     for batch in batches:
-        changes = fold(known, [(0, event) for event in batch])
-        known |= changes.facts
-        for key, by in changes.cells.items():
-            total[key] += by
+        changes = fold(known, [(partition, event) for event in batch])
+        known |= {rid: Fact.from_document(fact.to_document()) for rid, fact in changes.facts.items()}
+        for cells in (changes.cells, changes.months):
+            for key, by in cells.items():
+                total[key] += by
     return known, {key: n for key, n in total.items() if n}
 
 
@@ -221,5 +366,22 @@ def test_every_reading_ends_in_the_same_numbers(case: tuple[list[ReportEvent], l
     straight, batches = case
     facts, total = result(batches)
     assert (facts, total) == result([straight])
-    recount: Counter[CellKey] = Counter((0, day, cell) for fact in facts.values() for day, cell in contributions(fact))
+    recount: Counter[CellKey] = Counter()
+    for fact in facts.values():
+        for counted in (daily(fact), monthly(fact)):
+            recount.update({(0, span, cell): n for (span, cell), n in counted.items()})
     assert total == dict(recount)
+
+
+@settings(max_examples=100, deadline=None)
+@given(readings(), st.data())
+def test_partitions_merge_to_the_same_numbers_wherever_reports_lie(
+    case: tuple[list[ReportEvent], list[list[ReportEvent]]], data: st.DataObject
+) -> None:
+    straight, batches = case
+    place = {event.report_id: data.draw(st.integers(0, 2)) for event in straight}
+    merged: Counter[tuple[str, str]] = Counter()
+    for partition in data.draw(st.permutations(range(3))):
+        own = [[event for event in batch if place[event.report_id] == partition] for batch in batches]
+        merged.update({(span, cell): n for (_, span, cell), n in result(own, partition)[1].items()})
+    assert merged == Counter({(span, cell): n for (_, span, cell), n in result([straight])[1].items()})
