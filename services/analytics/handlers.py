@@ -11,7 +11,7 @@ from typing import Final
 from services.analytics import measures
 from services.analytics.projection import fold, fold_centers
 from services.analytics.store.folding import Batch, Position, batch, stored_offsets
-from services.analytics.store.generations import Database
+from services.analytics.store.generations import Database, Generation
 from shared.bus.records import Received
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
@@ -25,8 +25,10 @@ REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CAS
 class Folder:
     """The consumer side of one worker."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, generation: Generation | None = None) -> None:
+        """Into the generation that serves, unless another is to be brought up to date."""
         self._database = database
+        self._generation = generation
 
     async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
         """Where to start: after what the store holds. Raises ``FatalError`` where the topics come apart."""
@@ -38,7 +40,7 @@ class Folder:
         """Fold one batch. ``TransientError`` leaves no trace of it, and the same batch may come again."""
         started = perf_counter()
         try:
-            async with batch(self._database) as open_batch:
+            async with batch(self._database, self._generation) as open_batch:
                 fresh, folded = await _fold(open_batch, records)
         except TransientError:
             measures.CONFLICTS.inc()

@@ -21,6 +21,7 @@ from services.analytics.store.renewing import WRITE_CONFLICT, renew
 from shared.errors import FatalError, TransientError
 from shared.mongo import SLICE, store_errors
 
+Write = InsertOne[dict[str, Any]] | ReplaceOne[dict[str, Any]] | UpdateOne
 Position = tuple[str, int]
 """Bare topic name and partition."""
 
@@ -107,22 +108,27 @@ class Batch:
 
     async def save(self, changes: Changes, centers: Iterable[CenterFact], offsets: Mapping[Position, int]) -> None:
         """Write what a batch changed and how far it was read."""
-        session = self._session
-        facts = [
+        for part, operations in self.operations(changes, centers, offsets):
+            if operations:
+                collection = self._generation.part(part)
+                await collection.bulk_write(operations, ordered=False, session=self._session)
+
+    def operations(
+        self, changes: Changes, centers: Iterable[CenterFact], offsets: Mapping[Position, int]
+    ) -> list[tuple[str, list[Write]]]:
+        """What is written, by collection of the generation."""
+        facts: list[Write] = [
             ReplaceOne({"_id": rid}, fact.to_document()) if rid in self._stored else InsertOne(fact.to_document())
             for rid, fact in changes.facts.items()
         ]
-        into = self._generation
-        for collection, operations in (
-            (into.facts, facts),
-            (into.days, _increments(changes.cells, "day")),
-            (into.months, _increments(changes.months, "month")),
-            (into.totals, _total_increments(changes.cells)),
-            (into.centers, [_center_replacement(center) for center in centers]),
-            (into.offsets, _offset_updates(offsets)),
-        ):
-            if operations:
-                await collection.bulk_write(operations, ordered=False, session=session)
+        return [
+            ("facts", facts),
+            ("days", _increments(changes.cells, "day")),
+            ("months", _increments(changes.months, "month")),
+            ("totals", _total_increments(changes.cells)),
+            ("centers", [_center_replacement(center) for center in centers]),
+            ("offsets", _offset_updates(offsets)),
+        ]
 
 
 @asynccontextmanager
@@ -145,7 +151,7 @@ async def batch(database: Database, generation: Generation | None = None) -> Asy
         raise
 
 
-def _increments(cells: Mapping[CellKey, int], span: str) -> list[UpdateOne]:
+def _increments(cells: Mapping[CellKey, int], span: str) -> list[Write]:
     by_document: dict[tuple[int, str], dict[str, int]] = {}
     for (partition, name, cell), by in cells.items():
         if by:
@@ -160,7 +166,7 @@ def _increments(cells: Mapping[CellKey, int], span: str) -> list[UpdateOne]:
     ]
 
 
-def _total_increments(cells: Mapping[CellKey, int]) -> list[UpdateOne]:
+def _total_increments(cells: Mapping[CellKey, int]) -> list[Write]:
     by_partition: dict[int, dict[str, int]] = {}
     for (partition, _, cell), by in cells.items():
         if cell.startswith(_STAGE):
@@ -172,7 +178,7 @@ def _total_increments(cells: Mapping[CellKey, int]) -> list[UpdateOne]:
     ]
 
 
-def _center_replacement(center: CenterFact) -> ReplaceOne[dict[str, Any]]:
+def _center_replacement(center: CenterFact) -> Write:
     return ReplaceOne({"_id": center.center_id}, center_document(center), upsert=True)
 
 
@@ -191,7 +197,7 @@ def center_of(document: Mapping[str, Any]) -> CenterFact:
     return CenterFact(document["_id"], document["version"], document["state"], document["staff"], document.get("since"))
 
 
-def _offset_updates(offsets: Mapping[Position, int]) -> list[UpdateOne]:
+def _offset_updates(offsets: Mapping[Position, int]) -> list[Write]:
     by_document: dict[str, dict[str, int]] = {}
     for (topic, partition), offset in offsets.items():
         document = CENTERS if topic == CENTERS else str(partition)

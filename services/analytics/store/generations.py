@@ -85,6 +85,16 @@ class Generation:
                 await self.part(name).drop()
 
 
+async def drop_others(database: Database, kept: set[int]) -> None:
+    """Remove all generations but these."""
+    names = {Generation(database, number).part(name).name for number in kept for name in PARTS}
+    with store_errors():
+        for name in await database.list_collection_names():
+            plain, _, number = name.partition("_")
+            if plain in PARTS and name not in names and (number.isdecimal() or not number):
+                await database[name].drop()
+
+
 async def create(database: Database, name: str) -> None:
     """Create a collection, unless another worker was faster."""
     try:

@@ -18,7 +18,7 @@ from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import DuplicateKeyError
 
 from services.analytics.model import CELLS_VERSION
-from services.analytics.store.generations import CELLS_MARK, PARTS, Collection, Database, Generation
+from services.analytics.store.generations import CELLS_MARK, PARTS, Collection, Database, Generation, drop_others
 from shared import log
 from shared.errors import FatalError, TransientError
 from shared.mongo import SLICE, store_errors
@@ -56,7 +56,7 @@ async def renew(database: Database) -> bool:
         for name in PARTS:
             while await clear_slice(database, current.part(name)):
                 pass
-        await _drop_others(current)
+        await drop_others(database, {current.number})  # today's code cannot bring them up to date
         done = {"$set": {"version": CELLS_VERSION}, "$unset": {"clearing": "", "before": "", "building": ""}}
         await database.cells.update_one({"_id": CELLS_MARK, "clearing": CELLS_VERSION}, done)
     _log.warning("analytics.emptied", version=CELLS_VERSION)
@@ -72,15 +72,6 @@ async def _first_mark(database: Database) -> dict[str, Any]:
     except DuplicateKeyError:  # another worker looked first
         return await database.cells.find_one({"_id": CELLS_MARK}) or mark
     return mark
-
-
-async def _drop_others(current: Generation) -> None:
-    """Generations that today's code cannot bring up to date."""
-    kept = {current.part(name).name for name in PARTS}
-    for name in await current.database.list_collection_names():
-        plain, _, number = name.partition("_")
-        if plain in PARTS and name not in kept and (number.isdecimal() or not number):
-            await current.database[name].drop()
 
 
 async def clear_slice(database: Database, collection: Collection) -> bool:

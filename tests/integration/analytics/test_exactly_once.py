@@ -2,17 +2,14 @@
 
 import asyncio
 import random
-from collections import Counter
+import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from deploy.local.engines import Running
-from services.analytics.cubes import Histogram
 from services.analytics.handlers import Folder
-from services.analytics.policy.periods import Period, parse
 from services.analytics.projection import Changes, fold
 from services.analytics.store.folding import batch, prepare
 from services.analytics.store.generations import Database
@@ -26,6 +23,8 @@ from shared.events.base import Record
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
+from tests.integration.analytics.answers import answers_are
+from tests.integration.analytics.dying import COUNTING_POINTS
 from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, waves
 from tests.integration.analytics.worker import Numbers, Worker, until
@@ -97,74 +96,6 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     assert (answer["difference"], answer["in_flight"], answer["ahead"], answer["dead"]) == (0, 0, 0, 0)
 
 
-async def answers_are(reader: Reader, again: Recounted) -> None:
-    """What the reading side says of periods is what the recount's cells add up to."""
-    year = period("2026")
-    assert await reader.counts(year, ("harm", "center")) == summed_up(again, "2026", "center+harm", (1, 0), "all")
-    assert await reader.counts(year, ("gender",)) == summed_up(again, "2026", "age_band+gender", (1,))
-    assert await reader.counts(year, ("support",)) == summed_up(again, "2026", "support", (0,))
-    quarter: Counter[tuple[str, ...]] = Counter()
-    for month in ("2026-10", "2026-11", "2026-12"):
-        quarter.update(summed_up(again, month, "home+center", (0, 1)))
-    assert await reader.counts(period("2026-Q4"), ("home", "center")) == quarter
-    week = {
-        (day,): n
-        for (day, cell), n in again.days.items()
-        if "2026-10-05" <= day <= "2026-10-11" and cell == "stage|counted"
-    }
-    assert week
-    assert await reader.counts(period("2026-W41"), ("day",)) == week
-    assert await reader.counts(period("2026-W41"), ()) == {(): sum(week.values())}
-    waited = await reader.times(year, "waiting", by="center")
-    assert sum(one.total for one in waited.values()) == sum(
-        n for (month, cell), n in again.months.items() if month[:4] == "2026" and cell.startswith("time|waiting|")
-    )
-    assert (await reader.times(year, "waiting"))["all"] == sum(waited.values(), Histogram())
-    assert set(await reader.times(year, "closing", by="urgency")) == {"critical", "high", "normal"}
-    figures, reasons = await reader.figures(year), await reader.reasons(year)
-    assert figures["transfers"] == reasons["later", "transfer_accepted"] > 0
-    now = make.START - timedelta(days=make.DAYS)
-    on_duty = await reader.hours_on_duty(year, now)
-    assert on_duty == {
-        cell.removeprefix("staff|"): n / 3_600_000
-        for cell, n in months_of(again, "2026").items()
-        if cell.startswith("staff|")
-    }
-    async with reader.snapshot() as view:
-        assert await view.offsets() == await reader.offsets()
-        assert await view.counts(year, ()) == await reader.counts(year, ())
-    with pytest.raises(ValueError, match="counted are"):
-        await reader.counts(year, ("center", "gender"))
-    with pytest.raises(ValueError, match="kept by month"):
-        await reader.times(period("2026-W41"), "waiting")
-
-
-def months_of(again: Recounted, start: str) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for (month, cell), n in again.months.items():
-        if month.startswith(start):
-            found[cell] += n
-    return found
-
-
-def summed_up(
-    again: Recounted, start: str, cube: str, places: tuple[int, ...], left_out: str = ""
-) -> dict[tuple[str, ...], int]:
-    """The cells of one cube in the months that start so, by the values at these places."""
-    found: Counter[tuple[str, ...]] = Counter()
-    for cell, n in months_of(again, start).items():
-        name, *values = cell.split("|")
-        if name == cube and values[-1] != left_out:
-            found[tuple(values[place] for place in places)] += n
-    return dict(found)
-
-
-def period(name: str) -> Period:
-    found = parse(name)
-    assert found is not None
-    return found
-
-
 async def test_kill_9_again_and_again_changes_no_number(
     engines: Running,
     bus_settings: BusSettings,
@@ -195,6 +126,65 @@ async def test_kill_9_again_and_again_changes_no_number(
     await settled(numbers, topics)
     await compare(numbers, engines, bus_settings)
     assert deaths == 3
+
+
+async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+    tmp_path: Path,
+) -> None:
+    topics = awkward(range(400), random.Random(6))
+    worker, numbers = workers[0], Numbers(store_settings)
+    worker.batch = 50
+    worker.command = ("tests.integration.analytics.dying", "counting", str(tmp_path))
+    worker.start()
+    parts = list(waves(topics, len(COUNTING_POINTS)))
+    for number, point in enumerate(COUNTING_POINTS):
+        (tmp_path / point).touch()
+        for _, records in parts[number * len(topics) : (number + 1) * len(topics)]:
+            await publisher.publish(records)
+
+        async def died() -> bool:
+            return worker.child is not None and worker.child.poll() is not None
+
+        await until(died, f"death at the point {point!r}")
+        assert worker.child is not None
+        assert (worker.child.poll(), (tmp_path / point).exists()) == (-9, False)
+        await numbers.undo_transactions_of_the_dead()
+        worker.start()
+    await settled(numbers, topics)
+    await compare(numbers, engines, bus_settings)
+
+
+async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+) -> None:
+    """10,305 reports a year are 200 a week; here are ten times as many, and all that happened to them."""
+    before, week = awkward(range(200), random.Random(7)), awkward(range(200, 2200), random.Random(8))
+    worker, numbers = workers[0], Numbers(store_settings)
+    worker.batch = 2000
+    worker.start()
+    await publish(publisher, before)
+    await settled(numbers, before)
+    worker.kill()
+    await numbers.undo_transactions_of_the_dead()
+    await publish(publisher, week)
+    assert await numbers.next_offsets() == sum(map(len, before.values())), "nobody counts"
+    started = time.monotonic()
+    worker.start()
+    both = {topic: [*before[topic], *week[topic]] for topic in week}
+    await settled(numbers, both)
+    events = sum(map(len, week.values()))
+    took = time.monotonic() - started
+    print(f"caught up with {events} events in {took:.1f} s, the start of the process included")
+    await compare(numbers, engines, bus_settings)
 
 
 async def test_two_workers_coming_and_going_count_the_same(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, STDOUT, Popen
 from typing import Any
 
 import httpx
@@ -25,6 +25,38 @@ NOBODY_THERE = "http://127.0.0.1:9"
 _LIMIT_S = 60.0
 
 
+def environment(bus: BusSettings, store: StoreSettings) -> dict[str, str]:
+    """What a process needs to find this test's topics and databases."""
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
+        "KAFKA_TOPIC_PARTITIONS": str(bus.topic_partitions),
+        "KAFKA_SESSION_TIMEOUT_MS": str(bus.session_timeout_ms),
+        "MONGODB_URI": store.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store.database_prefix,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended: its status (-9: it was killed) and what it printed."""
+
+    status: int
+    said: str
+
+
+async def command(bus: BusSettings, store: StoreSettings, *arguments: str) -> Ended:
+    """Run a module of the project to its end, as an operator would."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
+    )
+    async with asyncio.timeout(2 * _LIMIT_S):
+        said, _ = await child.communicate()
+    assert child.returncode is not None
+    return Ended(child.returncode, said.decode())
+
+
 @dataclass
 class Worker:
     """One analytics process; ``kill`` is SIGKILL."""
@@ -35,6 +67,8 @@ class Worker:
     batch: int = 200
     port: int = field(default_factory=ports.free_port)
     child: Popen[bytes] | None = None
+    command: tuple[str, ...] = ("services.analytics",)
+    """The module that is run, and its arguments."""
 
     @property
     def url(self) -> str:
@@ -48,13 +82,7 @@ class Worker:
         keys = self.folder / "identity-keys.json"
         keys.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
         env = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": self.bus.bootstrap_servers,
-            "KAFKA_TOPIC_PREFIX": self.bus.topic_prefix,
-            "KAFKA_TOPIC_PARTITIONS": str(self.bus.topic_partitions),
-            "KAFKA_SESSION_TIMEOUT_MS": str(self.bus.session_timeout_ms),
-            "MONGODB_URI": self.store.uri.get_secret_value(),
-            "MONGODB_DATABASE_PREFIX": self.store.database_prefix,
+            **environment(self.bus, self.store),
             "ANALYTICS_PORT": str(self.port),
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
             "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
@@ -62,7 +90,7 @@ class Worker:
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys),
         }
-        self.child = processes.start([sys.executable, "-m", "services.analytics"], log=self.log, env=env)
+        self.child = processes.start([sys.executable, "-m", *self.command], log=self.log, env=env)
         return self
 
     def kill(self) -> None:
