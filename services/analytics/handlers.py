@@ -5,11 +5,14 @@ skipped, so each record changes the numbers exactly once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from services.analytics import measures
+from services.analytics.model import Fact
 from services.analytics.projection import fold, fold_centers
+from services.analytics.recent import Recent
 from services.analytics.store.folding import Batch, Position, batch, stored_offsets
 from services.analytics.store.generations import Database, Generation
 from shared.bus.records import Received
@@ -29,6 +32,7 @@ class Folder:
         """Into the generation that serves, unless another is to be brought up to date."""
         self._database = database
         self._generation = generation
+        self._recent = Recent()
 
     async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
         """Where to start: after what the store holds. Raises ``FatalError`` where the topics come apart."""
@@ -41,14 +45,17 @@ class Folder:
         started = perf_counter()
         try:
             async with batch(self._database, self._generation) as open_batch:
-                fresh, folded = await _fold(open_batch, records)
-        except TransientError:
-            measures.CONFLICTS.inc()
+                done = await _fold(open_batch, records, self._recent)
+        except BaseException as error:
+            self._recent.forget()
+            if isinstance(error, TransientError):
+                measures.CONFLICTS.inc()
             raise
+        self._recent.remember(done.facts, done.offsets, done.partitions)
         measures.TRANSACTION.observe(perf_counter() - started)
-        measures.EVENTS.labels("folded").inc(folded)
-        measures.EVENTS.labels("ignored").inc(fresh - folded)
-        measures.EVENTS.labels("repeated").inc(len(records) - fresh)
+        measures.EVENTS.labels("folded").inc(done.folded)
+        measures.EVENTS.labels("ignored").inc(done.fresh - done.folded)
+        measures.EVENTS.labels("repeated").inc(len(records) - done.fresh)
 
 
 def together_or_fatal(places: Iterable[Position]) -> set[int]:
@@ -68,20 +75,37 @@ def together_or_fatal(places: Iterable[Position]) -> set[int]:
     return sets[0]
 
 
-async def _fold(open_batch: Batch, records: Sequence[Received]) -> tuple[int, int]:
-    """(fresh records, events that changed something)."""
-    stored = await open_batch.offsets({r.partition for r in records if r.topic in REPORT_TOPICS})
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a batch wrote."""
+
+    facts: Mapping[str, Fact]
+    offsets: Mapping[Position, int]
+    """Of its partitions, as they are after it."""
+    partitions: set[int]
+    fresh: int = 0
+    """Records not folded before."""
+    folded: int = 0
+    """Events that changed something."""
+
+
+async def _fold(open_batch: Batch, records: Sequence[Received], recent: Recent) -> _Done:
+    partitions = {r.partition for r in records if r.topic in REPORT_TOPICS}
+    stored = await open_batch.offsets(partitions)
+    trusted = recent.known(open_batch.generation, stored, partitions)
     fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
     if not fresh:
-        return 0, 0
+        return _Done({}, stored, partitions)
     events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
-    known = await open_batch.facts(event.report_id for _, event in events)
+    known = await open_batch.facts((event.report_id for _, event in events), trusted)
     changes = fold(known, events)
     news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
     centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
     changes.months.update(on_duty)
-    await open_batch.save(changes, centers, next_offsets(fresh))
-    return len(fresh), changes.folded + len(centers)
+    following = next_offsets(fresh)
+    await open_batch.save(changes, centers, following)
+    now = {**stored, **following}
+    return _Done(changes.facts, now, partitions, len(fresh), changes.folded + len(centers))
 
 
 def next_offsets(records: Iterable[Received]) -> dict[Position, int]:

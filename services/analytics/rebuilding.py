@@ -48,6 +48,9 @@ _TRIES: Final = 200
 class Log(Protocol):
     """Bounded reads of one topic: the part of ``PartitionReader`` used here."""
 
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """First free offset of each partition."""
+
     def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
         """The records from start to end, end excluded."""
 
@@ -71,8 +74,8 @@ class Rebuild:
 
     def __init__(self, database: Database, logs: Mapping[Topic, Log], partitions: int) -> None:
         self._database = database
-        self._logs = logs
         self._partitions = partitions
+        self.logs = logs
 
     async def run(self, *, accept: bool = False) -> Rebuilt:
         """Rebuild, compare, swap. With differences the old generation goes on serving unless they are accepted.
@@ -140,7 +143,7 @@ class Rebuild:
         """What can be read of a stretch. Records nobody can read lie in the dead topic too, and count nowhere."""
         if start >= end:
             return
-        async with aclosing(self._logs[topic].read({partition: (start, end)})) as records:
+        async with aclosing(self.logs[topic].read({partition: (start, end)})) as records:
             async for record in records:
                 try:
                     yield receive(record, topic.name)

@@ -90,12 +90,18 @@ class Batch:
             raise FatalError(f"the store is not folded by cells version {CELLS_VERSION}: start again")
         return await offsets_of(self._generation, self._session, partitions)
 
-    async def facts(self, report_ids: Iterable[str]) -> dict[str, Fact]:
-        """The known ones of these reports."""
-        wanted = sorted(set(report_ids))
-        found: dict[str, Fact] = {}
-        for start in range(0, len(wanted), SLICE):
-            query = {"_id": {"$in": wanted[start : start + SLICE]}}
+    @property
+    def generation(self) -> int:
+        """The number of the generation it writes to."""
+        return self._generation.number
+
+    async def facts(self, report_ids: Iterable[str], trusted: Mapping[str, Fact]) -> dict[str, Fact]:
+        """The known ones of these reports. ``trusted`` are facts known to be as the store holds them."""
+        wanted = set(report_ids)
+        found = {rid: trusted[rid] for rid in wanted & trusted.keys()}
+        asked = sorted(wanted - found.keys())
+        for start in range(0, len(asked), SLICE):
+            query = {"_id": {"$in": asked[start : start + SLICE]}}
             documents = await self._generation.facts.find(query, session=self._session).to_list(None)
             found |= {document["_id"]: Fact.from_document(document) for document in documents}
         self._stored = frozenset(found)

@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 
 from deploy.local.engines import Running
-from services.analytics.handlers import Folder
-from services.analytics.projection import Changes, fold
-from services.analytics.store.folding import batch, prepare
-from services.analytics.store.generations import Database
 from services.analytics.store.reading import Reader
 from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
 from shared.bus.publisher import Message, Publisher, partition_of
-from shared.bus.records import RawRecord, Received, receive
-from shared.errors import TransientError
 from shared.events.base import Record
-from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.answers import answers_are
@@ -212,62 +205,6 @@ async def test_two_workers_coming_and_going_count_the_same(
         await publisher.publish(records)
     await settled(numbers, topics)
     await compare(numbers, engines, bus_settings)
-
-
-# --- one store, two workers that both believe the partition is theirs ---------------------------------------------
-
-
-def as_received(records: list[Record], partition: int) -> list[Received]:
-    return [
-        receive(RawRecord(r.topic, partition, offset, 0, r.key.encode(), r.value, r.headers), r.topic)
-        for offset, r in enumerate(records)
-    ]
-
-
-async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreSettings) -> None:
-    database = connect(store_settings, "analytics")
-    await prepare(database)
-    records = as_received([record(make.received(make.report_id(n))) for n in range(300)], 0)
-    one, two = Folder(database), Folder(database)
-
-    async def stubborn(folder: Folder) -> None:
-        while True:
-            try:
-                return await folder.handle(records)
-            except TransientError:
-                await asyncio.sleep(0.01)  # as the bus does: the same batch again
-
-    await asyncio.gather(stubborn(one), stubborn(two), stubborn(one), stubborn(two))
-    assert await Numbers(store_settings).stages() == {"accepted": 300}
-    assert await one.assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
-        ("reports", 0): 300,
-        ("routings", 0): 0,
-        ("cases", 0): 0,
-        ("alerts", 0): 0,
-    }
-
-
-class DiedError(Exception):
-    """In place of a process's death between the writes and the commit."""
-
-
-async def write_and_die(database: Database, changes: Changes) -> None:
-    async with batch(database) as open_batch:
-        await open_batch.save(changes, [], {("reports", 1): 50})
-        raise DiedError
-
-
-async def test_a_batch_that_dies_before_its_commit_leaves_nothing(store_settings: StoreSettings) -> None:
-    database = connect(store_settings, "analytics")
-    await prepare(database)
-    numbers, folder = Numbers(store_settings), Folder(database)
-    records = as_received([record(make.received(make.report_id(n))) for n in range(50)], 1)
-    changes = fold({}, [(1, make.received(make.report_id(n))) for n in range(50)])
-    with pytest.raises(DiedError):
-        await write_and_die(database, changes)
-    assert (await numbers.cells(), await numbers.stages(), await numbers.next_offsets()) == ({}, {}, 0)
-    await folder.handle(records)
-    assert (await numbers.stages(), await numbers.next_offsets()) == ({"accepted": 50}, 50)
 
 
 async def test_in_flight_and_dead_are_seen(

@@ -21,8 +21,8 @@ from tests.support.staff import TestIdentity
 
 STAFF = TestIdentity(SystemClock())
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
-NOBODY_THERE = "http://127.0.0.1:9"
 _LIMIT_S = 60.0
+NOBODY_THERE = "http://127.0.0.1:9"
 
 
 def environment(bus: BusSettings, store: StoreSettings) -> dict[str, str]:
@@ -46,12 +46,12 @@ class Ended:
     said: str
 
 
-async def command(bus: BusSettings, store: StoreSettings, *arguments: str) -> Ended:
+async def command(bus: BusSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * _LIMIT_S) -> Ended:
     """Run a module of the project to its end, as an operator would."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
     )
-    async with asyncio.timeout(2 * _LIMIT_S):
+    async with asyncio.timeout(limit_s):
         said, _ = await child.communicate()
     assert child.returncode is not None
     return Ended(child.returncode, said.decode())
