@@ -9,7 +9,7 @@ LOCAL := $(PY) -m deploy.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ bench-routing: venv ## routing beside plain loops: speed, latency, memory, histo
 
 bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
 	@$(PY) -m tests.bench.bench_notify
+
+bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory (N=1000000)
+	@$(PY) -m tests.bench.bench_analytics --rebuild $(or $(N),1000000)
 
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
 	@$(PY) -m tests.bench.bench_console $(if $(R),--rounds $(R))

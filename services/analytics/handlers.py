@@ -53,6 +53,7 @@ class Folder:
             raise
         self._recent.remember(done.facts, done.offsets, done.partitions)
         measures.TRANSACTION.observe(perf_counter() - started)
+        measures.GENERATION.set(done.generation)
         measures.EVENTS.labels("folded").inc(done.folded)
         measures.EVENTS.labels("ignored").inc(done.fresh - done.folded)
         measures.EVENTS.labels("repeated").inc(len(records) - done.fresh)
@@ -79,6 +80,7 @@ def together_or_fatal(places: Iterable[Position]) -> set[int]:
 class _Done:
     """What a batch wrote."""
 
+    generation: int
     facts: Mapping[str, Fact]
     offsets: Mapping[Position, int]
     """Of its partitions, as they are after it."""
@@ -95,9 +97,10 @@ async def _fold(open_batch: Batch, records: Sequence[Received], recent: Recent) 
     trusted = recent.known(open_batch.generation, stored, partitions)
     fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
     if not fresh:
-        return _Done({}, stored, partitions)
+        return _Done(open_batch.generation, {}, stored, partitions)
     events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
     known = await open_batch.facts((event.report_id for _, event in events), trusted)
+    _measure(known, trusted, {event.report_id for _, event in events})
     changes = fold(known, events)
     news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
     centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
@@ -105,7 +108,14 @@ async def _fold(open_batch: Batch, records: Sequence[Received], recent: Recent) 
     following = next_offsets(fresh)
     await open_batch.save(changes, centers, following)
     now = {**stored, **following}
-    return _Done(changes.facts, now, partitions, len(fresh), changes.folded + len(centers))
+    return _Done(open_batch.generation, changes.facts, now, partitions, len(fresh), changes.folded + len(centers))
+
+
+def _measure(known: Mapping[str, Fact], trusted: Mapping[str, Fact], wanted: set[str]) -> None:
+    remembered = len(wanted & trusted.keys())
+    measures.FACTS.labels("remembered").inc(remembered)
+    measures.FACTS.labels("store").inc(len(known) - remembered)
+    measures.FACTS.labels("new").inc(len(wanted) - len(known))
 
 
 def next_offsets(records: Iterable[Received]) -> dict[Position, int]:

@@ -31,3 +31,14 @@ BEHIND = Gauge(
     "How long ago everything written by then had been counted.",
     registry=REGISTRY,
 )
+FACTS = Counter(
+    "ieum_analytics_facts_total",
+    "Reports a batch was folded onto: remembered from the last write, asked of the store, or not known before.",
+    ["source"],
+    registry=REGISTRY,
+)
+GENERATION = Gauge(
+    "ieum_analytics_generation",
+    "Number of the generation that serves; a rebuild or going back changes it.",
+    registry=REGISTRY,
+)

@@ -16,6 +16,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
 
@@ -25,10 +26,13 @@ from pydantic import SecretStr
 
 from deploy.local.engines import Engines
 from deploy.local.settings import LocalSettings
+from services.analytics.cubes import CUBES
 from services.analytics.handlers import Folder
+from services.analytics.policy.periods import parse
 from services.analytics.rebuild import rebuild_of
 from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
 from services.analytics.store.generations import CELLS_MARK, Generation
+from services.analytics.store.reading import Reader
 from shared import log
 from shared.bus.admin import ensure_topics
 from shared.bus.bus import Bus
@@ -37,6 +41,7 @@ from shared.bus.publisher import Publisher
 from shared.bus.records import Received, receive
 from shared.clock import SystemClock
 from shared.events.base import Event
+from shared.events.vocabulary import HarmType
 from shared.health import Health
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
@@ -49,19 +54,25 @@ TOPICS = (REPORTS, ROUTINGS, CASES, ALERTS)
 ROUNDS: Final = 3
 BATCH: Final = 2000
 GOAL: Final = 0.7
+SMALL_HISTORY: Final = 10_000
+"""Events of the history that reading is compared with."""
 REBUILD_MB: Final = 250
+TEN_YEARS: Final = timedelta(days=3650)
+HARMS: Final = tuple(HarmType)
 Writes = list[list[tuple[str, list[Write]]]]
 CENTERS_USED = ("busan", "daegu", "gyeonggi", "incheon", "jeju")
 
 
 def stories(reports: int) -> Iterator[Event]:
-    """Four events per report: received, routed, alerted, acknowledged."""
+    """Four events per report, one after the other over ten years: received, routed, alerted, acknowledged."""
     for number in range(reports):
         rid = make.report_id(number)
-        yield make.received(rid)
-        yield make.routed(rid, CENTERS_USED[number % len(CENTERS_USED)])
+        at = make.START - TEN_YEARS * (reports - number) / reports
+        body = make.varied(number, (HARMS[number % len(HARMS)],))
+        yield make.received(rid, body, at)
+        yield make.routed(rid, CENTERS_USED[number % len(CENTERS_USED)], body, at)
         yield make.alert_sent(rid)
-        yield make.acknowledged(rid, seconds=number % 4000)
+        yield make.acknowledged(rid).model_copy(update={"at": at + timedelta(seconds=number % 4000)})
 
 
 async def fill(settings: BusSettings, reports: int) -> int:
@@ -194,14 +205,32 @@ async def rebuilding(settings: BusSettings, store: StoreSettings, events: int) -
     said = re.search(r"([\d,]+) events counted anew in ([\d.]+) s .*?(\d+) MB at most", ended.said)
     if ended.status or said is None or "\n0 cells differ" not in ended.said:
         raise SystemExit(f"the rebuild failed: {ended.said[-2000:]}")
+    read = await reading(store)
     await database.client.drop_database(database.name)
     return {
+        "history_events": total,
+        "read_year_p50_ms": round(read["p50"], 1),
+        "read_year_p95_ms": round(read["p95"], 1),
         "rebuilt_events": int(said[1].replace(",", "")),
         "rebuilt_per_s": round(total / float(said[2])),
         "rebuild_with_compare_and_swap_s": round(whole, 1),
         "rebuild_mb": int(said[3]),
         "rebuild_mb_goal": REBUILD_MB,
     }
+
+
+async def reading(store: StoreSettings) -> dict[str, float]:
+    """Milliseconds that 95 of 100 questions take at most: a year by each cube that is kept, and its times."""
+    reader = Reader(connect(store, "analytics"))
+    found: list[float] = []
+    for year in (parse(str(number)) for number in range(2017, 2027)):
+        if year is None:
+            continue
+        for question in (*(reader.counts(year, cube) for cube in CUBES), reader.times(year, "waiting", by="center")):
+            started = time.perf_counter()
+            await question
+            found.append(1000 * (time.perf_counter() - started))
+    return {"p50": statistics.median(found), "p95": statistics.quantiles(found, n=20)[18]}
 
 
 async def remove(settings: BusSettings) -> None:
@@ -215,16 +244,20 @@ async def remove(settings: BusSettings) -> None:
 async def measure(kafka: str, mongodb: str, reports: int, events: int) -> dict[str, Any]:
     """Both parts, each with topics and databases of its own."""
     found: dict[str, Any] = {}
-    for size, part in ((reports, compare), (events, rebuilding)):
+    for size, part in ((reports, compare), (SMALL_HISTORY if events else 0, rebuilding), (events, rebuilding)):
         if not size:
             continue
         name = f"bench{uuid.uuid4().hex[:8]}"
         settings = BusSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", call_timeout_s=60)
         store = StoreSettings(uri=SecretStr(mongodb), database_prefix=f"{name}_", call_timeout_s=60)
         try:
-            found |= await part(settings, store, size)
+            measured = await part(settings, store, size)
         finally:
             await remove(settings)
+        if part is rebuilding and size == SMALL_HISTORY:
+            found["read_year_p95_ms_small_history"] = measured["read_year_p95_ms"]
+        else:
+            found |= measured
     return found
 
 

@@ -13,6 +13,7 @@ from services.analytics.cubes import ALL, DAILY, MEASURES, NOT_ROUTED, Histogram
 from services.analytics.model import CenterFact
 from services.analytics.policy.disclosure import Figure, Release
 from services.analytics.policy.periods import Period
+from services.analytics.policy.rates import seen_within_target
 from services.analytics.policy.reconciliation import Tally
 from services.analytics.projection import time_on_duty
 from services.analytics.store.folding import center_of, positions
@@ -64,15 +65,29 @@ class Reader:
 
         Raises ``ValueError`` for an unknown measure, and for a week: times are kept by month.
         """
-        if measure not in MEASURES:
-            raise ValueError(f"{measure} is not measured; measured are {', '.join(MEASURES)}")
         if by not in {None, "center", "urgency"}:
             raise ValueError(f"times are not kept by {by}; they are by center, by urgency, or by None for all")
-        found: dict[str, Counter[int]] = {}
+        found: dict[str, Histogram] = {}
+        for (center, urgency), histogram in (await self._times(period, measure)).items():
+            key = {"center": center, "urgency": urgency}.get(by or "", ALL)
+            found[key] = found.get(key, Histogram()) + histogram
+        return found
+
+    async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
+        """By the owning centre: (reports seen within the target of their urgency, reports)."""
+        waited: dict[str, dict[str, Histogram]] = {}
+        for (center, urgency), histogram in (await self._times(period, "waiting")).items():
+            waited.setdefault(center, {})[urgency] = histogram
+        reports = await self.counts(period, ("center",))
+        return {center: (seen_within_target(waited.get(center, {})), n) for (center,), n in reports.items()}
+
+    async def _times(self, period: Period, measure: Measure) -> dict[tuple[str, str], Histogram]:
+        if measure not in MEASURES:
+            raise ValueError(f"{measure} is not measured; measured are {', '.join(MEASURES)}")
+        found: dict[tuple[str, str], Counter[int]] = {}
         for name, *values, n in await self._month_cells(period):
             if name == "time" and values[0] == measure:
-                key = {"center": values[1], "urgency": values[2]}.get(by or "", ALL)
-                found.setdefault(key, Counter())[int(values[3])] += n
+                found.setdefault((values[1], values[2]), Counter())[int(values[3])] += n
         return {key: Histogram.of(buckets) for key, buckets in found.items()}
 
     async def figures(self, period: Period) -> dict[str, int]:

@@ -12,6 +12,9 @@ from tests.integration.analytics.recount import Recounted
 from tests.unit.analytics import events as make
 from tests.unit.analytics.histories import DAYS
 
+BUCKET_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 172800]
+BUCKET_BOUNDS += [259200, 604800, 1209600, 2592000, 5184000, 7776000, 15552000, 31536000, 10**12]
+
 
 async def answers_are(reader: Reader, again: Recounted) -> None:
     """What the reading side says of periods is what the recount's cells add up to."""
@@ -37,6 +40,16 @@ async def answers_are(reader: Reader, again: Recounted) -> None:
     )
     assert (await reader.times(year, "waiting"))["all"] == sum(waited.values(), Histogram())
     assert set(await reader.times(year, "closing", by="urgency")) == {"critical", "high", "normal"}
+    targets = {"critical": 3600, "high": 86400, "normal": 259200}
+    within: Counter[str] = Counter()
+    for cell, n in months_of(again, "2026").items():
+        kind, *values = cell.split("|")
+        if kind == "time" and values[0] == "waiting" and BUCKET_BOUNDS[int(values[3])] <= targets[values[2]]:
+            within[values[1]] += n
+    reports = summed_up(again, "2026", "center+harm", (0, 1))
+    assert await reader.seen_within_target(year) == {
+        center: (within[center], n) for (center, harm), n in reports.items() if harm == "all"
+    }
     figures, reasons = await reader.figures(year), await reader.reasons(year)
     assert figures["transfers"] == reasons["later", "transfer_accepted"] > 0
     now = make.START - timedelta(days=DAYS)

@@ -2,15 +2,17 @@
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
 from services.analytics.handlers import Folder
 from services.analytics.projection import Changes, fold
 from services.analytics.store.folding import Batch, batch, prepare
-from services.analytics.store.generations import Database
+from services.analytics.store.generations import Database, Generation, serving
+from services.analytics.store.rebuilding import begin, differences, swap
 from shared.bus.records import RawRecord, Received, receive
-from shared.errors import TransientError
+from shared.errors import FatalError, TransientError
 from shared.events.base import Record
 from shared.mongo import connect
 from shared.settings import StoreSettings
@@ -114,3 +116,73 @@ async def test_two_workers_taking_turns_trust_nothing_the_other_has_changed(
         theirs = sorted(await alone[name].find({}).to_list(None), key=lambda each: str(each["_id"]))
         ours = sorted(await database[name].find({}).to_list(None), key=lambda each: str(each["_id"]))
         assert ours == theirs, name
+
+
+# --- two generations ----------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_compared_or_swapped_while_one_generation_is_ahead(store_settings: StoreSettings) -> None:
+    database = connect(store_settings, "analytics")
+    await prepare(database)
+    old, folder = Generation(database), Folder(database)
+    records = as_received([record(make.received(make.report_id(n))) for n in range(60)], 0)
+    await folder.handle(records[:40])
+    new = await begin(database, range(3))
+    other = Folder(database, new)
+    await other.handle(records[:30])
+    assert await differences(old, new) is None
+    assert not await swap(old, new, made=True)
+    assert (await serving(database)).number == old.number
+    await other.handle(records[:40])
+    await database.days.update_one({}, {"$inc": {"n.stage|accepted": 1}})
+    found = await differences(old, new)
+    assert [(each.cell, each.old, each.new) for each in found or ()] == [("stage|accepted", 41, 40)]
+    assert await swap(old, new, made=True)
+    await folder.handle(records)
+    assert (await serving(database)).number == new.number
+    assert await Numbers(store_settings).stages() == {"accepted": 60}
+    assert await old.facts.count_documents({}) == 40, "what was served before is folded no further"
+    with pytest.raises(FatalError, match="another rebuild was faster"):
+        await swap(old, new, made=True)
+
+
+async def test_a_batch_that_is_open_during_the_swap_is_counted_where_it_serves_then(
+    store_settings: StoreSettings,
+) -> None:
+    database = connect(store_settings, "analytics")
+    await prepare(database)
+    folder = Folder(database)
+    records = as_received([record(make.received(make.report_id(n))) for n in range(60)], 0)
+    await folder.handle(records[:30])
+    old, new = Generation(database), await begin(database, range(3))
+    await Folder(database, new).handle(records[:30])
+    swapped: list[bool] = []
+    real = Batch.save
+
+    async def swapped_before_the_save(self: Batch, *arguments: Any) -> None:
+        if not swapped:
+            swapped.append(await swap(old, new, made=True))
+        await real(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Batch, "save", swapped_before_the_save)
+        with pytest.raises(TransientError):
+            await folder.handle(records)
+        await folder.handle(records)  # as the bus does
+    assert swapped == [True]
+    assert (await serving(database)).number == new.number
+    assert await Numbers(store_settings).stages() == {"accepted": 60}
+
+
+async def test_of_two_rebuilds_the_later_goes_on(store_settings: StoreSettings) -> None:
+    database = connect(store_settings, "analytics")
+    await prepare(database)
+    await Folder(database).handle(as_received([record(make.received(make.report_id(1)))], 0))
+    old, first = Generation(database), await begin(database, range(3))
+    second = await begin(database, range(3))
+    await Folder(database, second).handle(as_received([record(make.received(make.report_id(1)))], 0))
+    with pytest.raises(FatalError, match="another rebuild was faster"):
+        await swap(old, first, made=True)
+    assert await swap(old, second, made=True)
+    kept = {name for name in await database.list_collection_names() if name.startswith("facts")}
+    assert kept == {"facts", second.facts.name}

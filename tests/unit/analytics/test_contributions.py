@@ -72,6 +72,7 @@ def test_the_outcome_is_that_of_the_closing_under_the_present_ownership() -> Non
     assert outcomes(shut, end) == outcomes(end, shut) == {"outcome|referred"}
     assert outcomes(end) == {"outcome|unknown"}
     assert outcomes(shut) == {"outcome|in_care"}
+    assert outcomes(shut, make.reopened(R, 2), end) == {"outcome|unknown"}, "the reopening is read before routing's"
     assert outcomes(shut, end, make.rerouted(R, "ulsan", version=3)) == {"outcome|in_care"}
     again = (make.rerouted(R, "ulsan", version=3), make.ended(R, 4, ownership=2))
     assert outcomes(shut, end, *again) == {"outcome|unknown"}

@@ -1,5 +1,6 @@
 """Histograms that add up, and which crossings of dimensions can be asked for."""
 
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -17,6 +18,9 @@ from services.analytics.cubes import (
     summed,
     time_bucket,
 )
+from services.analytics.policy.rates import SEEN_WITHIN_S, per_100_000, seen_within_target, unknown_share
+from services.intake.policy.promise import AT_THE_LATEST
+from shared.events.vocabulary import Urgency
 
 SECONDS = st.lists(st.floats(0, 10**8, allow_nan=False), max_size=30)
 
@@ -97,3 +101,12 @@ def test_a_report_of_two_harm_types_is_one_report_where_harm_is_not_asked_for() 
 
 def test_support_is_never_summed_to_reports() -> None:
     assert combinations_of(("support",)) == [("support",)]
+
+
+def test_shares_and_rates() -> None:
+    assert {Urgency(urgency): timedelta(seconds=s) for urgency, s in SEEN_WITHIN_S.items()} == dict(AT_THE_LATEST)
+    waited = {"critical": histogram([3600, 3601]), "normal": histogram([90_000, 259_201])}
+    assert seen_within_target(waited) == 2
+    assert unknown_share({("female", "unknown"): 1, ("male", "30s"): 3}, 1) == 0.25
+    assert unknown_share({}) is None
+    assert per_100_000({("sejong",): 8, ("overseas",): 3}, {"sejong": 400_000, "busan": 3}) == {"sejong": 2.0}
