@@ -21,6 +21,7 @@ from services.analytics.store.folding import Position
 from services.analytics.store.generations import Database, Generation
 from services.analytics.store.rebuilding import (
     Difference,
+    Stretch,
     abandon,
     begin,
     differences,
@@ -28,6 +29,7 @@ from services.analytics.store.rebuilding import (
     insert_centers,
     insert_partition,
     known_generations,
+    stretches,
     swap,
 )
 from shared import log
@@ -105,9 +107,11 @@ class Rebuild:
         return generation
 
     async def _made(self, upto: Mapping[Position, int]) -> tuple[Generation, int, float]:
-        generation = await begin(self._database, range(self._partitions))
+        used = {partition for topic, partition in upto if topic != CENTERS.name}
+        partitions = sorted(used | set(range(self._partitions)))
+        generation = await begin(self._database, partitions)
         started, events = perf_counter(), 0
-        for partition in range(self._partitions):
+        for partition in partitions:
             events += await self._partition(generation, partition, upto)
         events += await self._centers(generation, upto.get((CENTERS.name, 0), 0))
         return generation, events, perf_counter() - started
@@ -153,11 +157,15 @@ class Rebuild:
                     raise FatalError(f"{error}: rebuild with the build that wrote it") from error
 
     async def _compared(self, old: Generation, new: Generation) -> list[Difference]:
+        await self._follow(new, await folded_to(old))
+        return [each for stretch in await stretches(old, new) for each in await self._compare(old, new, stretch)]
+
+    async def _compare(self, old: Generation, new: Generation, stretch: Stretch) -> list[Difference]:
         for _ in range(_TRIES):
-            await self._follow(new, await folded_to(old))
-            found = await differences(old, new)
+            found = await differences(old, new, stretch)
             if found is not None:
                 return found
+            await self._follow(new, await folded_to(old))
         raise TransientError("events come too fast to compare two generations: try again when it is calmer")
 
     async def _swapped(self, old: Generation, new: Generation, *, made: bool) -> None:

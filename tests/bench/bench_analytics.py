@@ -31,7 +31,7 @@ from services.analytics.handlers import Folder
 from services.analytics.policy.periods import parse
 from services.analytics.rebuild import rebuild_of
 from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
-from services.analytics.store.generations import CELLS_MARK, Generation
+from services.analytics.store.generations import CELLS_MARK, Database, Generation, drop_others
 from services.analytics.store.reading import Reader
 from shared import log
 from shared.bus.admin import ensure_topics
@@ -75,6 +75,12 @@ def stories(reports: int) -> Iterator[Event]:
         yield make.acknowledged(rid).model_copy(update={"at": at + timedelta(seconds=number % 4000)})
 
 
+async def cleared(database: Database) -> None:
+    """Remove the database; what is filled is emptied first, as to drop it would stop the embedded store."""
+    await drop_others(database, set())
+    await database.client.drop_database(database.name)
+
+
 async def fill(settings: BusSettings, reports: int) -> int:
     await ensure_topics(settings)
     publisher = Publisher(settings)
@@ -108,7 +114,7 @@ async def raw(settings: BusSettings, total: int) -> float:
 async def folding(settings: BusSettings, store: StoreSettings, total: int) -> tuple[float, Writes]:
     """Events per second through the service's own bus, handler and store, and what was written; from an empty store."""
     database = connect(store, "analytics")
-    await database.client.drop_database(database.name)
+    await cleared(database)
     await prepare(database)
     folder, done = Folder(database), asyncio.Event()
     first: list[float] = []
@@ -140,14 +146,14 @@ async def folding(settings: BusSettings, store: StoreSettings, total: int) -> tu
         await bus.stop()
     finally:
         place.operations = real
-    await database.client.drop_database(database.name)
+    await cleared(database)
     return total / seconds, written
 
 
 async def writing(store: StoreSettings, total: int, batches: Writes) -> float:
     """Events per second of the store alone: the same documents in the same transactions, ready made."""
     database = connect(store, "analytics")
-    await database.client.drop_database(database.name)
+    await cleared(database)
     await prepare(database)
     generation = Generation(database)
     started = time.perf_counter()
@@ -157,7 +163,7 @@ async def writing(store: StoreSettings, total: int, batches: Writes) -> float:
                 if operations:
                     await generation.part(part).bulk_write(operations, ordered=False, session=session)
     seconds = time.perf_counter() - started
-    await database.client.drop_database(database.name)
+    await cleared(database)
     return total / seconds
 
 
@@ -206,7 +212,7 @@ async def rebuilding(settings: BusSettings, store: StoreSettings, events: int) -
     if ended.status or said is None or "\n0 cells differ" not in ended.said:
         raise SystemExit(f"the rebuild failed: {ended.said[-2000:]}")
     read = await reading(store)
-    await database.client.drop_database(database.name)
+    await cleared(database)
     return {
         "history_events": total,
         "read_year_p50_ms": round(read["p50"], 1),

@@ -10,7 +10,11 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from shared import log
+from shared.errors import TransientError
 from shared.mongo import store_errors
+
+_log = log.get(__name__)
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 Collection = AsyncIOMotorCollection[dict[str, Any]]
@@ -21,6 +25,8 @@ CELLS_MARK: Final = "cells"
 PARTS: Final = ("offsets", "facts", "days", "months", "totals", "centers")
 """The collections of a generation, in the order in which they are emptied: without offsets no other worker's open batch
 can still commit into what is being emptied."""
+_PARTITION_IN: Final = {"facts": "p", "days": "partition", "months": "partition"}
+_NONE: Final = -1
 _NAMESPACE_EXISTS: Final = 48
 """MongoDB's error code for a collection that exists."""
 
@@ -79,20 +85,40 @@ class Generation:
             await self.months.create_index("month")
 
     async def drop(self) -> None:
-        """Remove it whole."""
+        """Remove it whole. Raises ``TransientError`` where that takes too long; calling again goes on.
+
+        Emptied first, a partition at a time: to drop a filled collection stops the embedded store for everybody for 0.7
+        ms a document, to delete takes 0.1 and stops nobody (measured).
+        """
         with store_errors():
-            for name in PARTS:
-                await self.part(name).drop()
+            known = [document["_id"] for document in await self.offsets.find({}, {"_id": 1}).to_list(None)]
+            partitions = [int(_id) for _id in known if _id.isdecimal()]
+            for name in reversed(PARTS):
+                collection = self.part(name)
+                if (field := _PARTITION_IN.get(name)) is not None:
+                    for partition in partitions:
+                        await collection.delete_many({field: partition})
+                await collection.delete_many({})
+                await collection.drop()
 
 
 async def drop_others(database: Database, kept: set[int]) -> None:
-    """Remove all generations but these."""
-    names = {Generation(database, number).part(name).name for number in kept for name in PARTS}
-    with store_errors():
-        for name in await database.list_collection_names():
-            plain, _, number = name.partition("_")
-            if plain in PARTS and name not in names and (number.isdecimal() or not number):
-                await database[name].drop()
+    """Remove all generations but these. What does not go in time is left to the next rebuild: it is read by nobody."""
+    try:
+        with store_errors():
+            names = await database.list_collection_names()
+        for number in sorted({_number(name) for name in names} - kept - {_NONE}):
+            await Generation(database, number).drop()
+    except TransientError as error:
+        _log.warning("analytics.generation_left", error=str(error), said="the next rebuild clears it away")
+
+
+def _number(name: str) -> int:
+    """The generation a collection belongs to."""
+    plain, _, number = name.partition("_")
+    if plain not in PARTS or not (number.isdecimal() or not number):
+        return _NONE
+    return int(number or 0)
 
 
 async def create(database: Database, name: str) -> None:

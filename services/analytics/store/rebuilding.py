@@ -29,7 +29,6 @@ from shared.mongo import store_errors
 _AT_ONCE: Final = 1000
 """Documents per insert: the embedded store's best (STACK, section 0)."""
 _STAGE: Final = stage_cell("")
-_COMPARED: Final = ("days", "months", "totals")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -84,10 +83,11 @@ async def _touch(generation: Generation, _id: str) -> None:
 
 async def abandon(generation: Generation) -> None:
     """Remove a generation that was made and is not wanted."""
-    await generation.drop()
+    current, before = await known_generations(generation.database)
     with store_errors():
         guard = {"_id": CELLS_MARK, "building": generation.number}
         await generation.database.cells.update_one(guard, {"$unset": {"building": ""}})
+    await drop_others(generation.database, {current.number, before.number if before else current.number})
 
 
 async def insert_partition(
@@ -134,46 +134,55 @@ async def folded_to(generation: Generation, session: AsyncIOMotorClientSession |
     return {place: offset for place, offset in positions(documents).items() if offset}
 
 
-async def differences(old: Generation, new: Generation) -> list[Difference] | None:
-    """Every cell in which the two differ, or None while they are not folded exactly as far."""
-    found: list[Difference] = []
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the cells, small enough to be held in memory at once and read in one short transaction."""
+
+    part: str
+    field: str = ""
+    """What cells are named by there: ``day``, ``month`` or nothing."""
+    start: str = ""
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """Its documents."""
+        return {self.field: {"$gte": self.start, "$lte": f"{self.start}-99"}} if self.field else {}
+
+
+async def stretches(old: Generation, new: Generation) -> list[Stretch]:
+    """All cells of two generations: months of days, years of months, the sums."""
+    found = [Stretch("totals")]
+    for part, field, length in (("days", "day", 7), ("months", "month", 4)):
+        starts: set[str] = set()
+        for generation in (old, new):
+            with store_errors():
+                async for document in generation.part(part).find({}, {field: 1}):
+                    starts.add(document[field][:length])
+        found += [Stretch(part, field, start) for start in sorted(starts)]
+    return found
+
+
+async def differences(old: Generation, new: Generation, stretch: Stretch) -> list[Difference] | None:
+    """Every cell of a stretch in which the two differ, or None while they are not folded exactly as far."""
     async with _transaction(old.database) as session:
         if await folded_to(old, session) != await folded_to(new, session):
             return None
-        for name in _COMPARED:
-            for spans in await _spans(old.part(name), new.part(name), session):
-                theirs = await _cells(old.part(name), spans, session)
-                ours = await _cells(new.part(name), spans, session)
-                found += [
-                    Difference(f"{name} {where}".strip(), cell, theirs[where, cell], ours[where, cell])
-                    for where, cell in {*theirs, *ours}
-                    if theirs[where, cell] != ours[where, cell]
-                ]
-    return sorted(found)
-
-
-async def _spans(
-    old: Collection, new: Collection, session: AsyncIOMotorClientSession
-) -> list[tuple[str, dict[str, Any]]]:
-    """Stretches small enough to be held in memory at once: months of days, all months of a year."""
-    field, length = {"days": ("day", 7), "months": ("month", 4)}.get(old.name.partition("_")[0], ("", 0))
-    if not field:
-        return [("", {})]
-    starts: set[str] = set()
-    for collection in (old, new):
-        async for document in collection.find({}, {field: 1}, session=session):
-            starts.add(document[field][:length])
-    return [(field, {field: {"$gte": start, "$lte": f"{start}-99"}}) for start in sorted(starts)]
+        theirs = await _cells(old, stretch, session)
+        ours = await _cells(new, stretch, session)
+    return sorted(
+        Difference(f"{stretch.part} {where}".strip(), cell, theirs[where, cell], ours[where, cell])
+        for where, cell in {*theirs, *ours}
+        if theirs[where, cell] != ours[where, cell]
+    )
 
 
 async def _cells(
-    collection: Collection, stretch: tuple[str, dict[str, Any]], session: AsyncIOMotorClientSession
+    generation: Generation, stretch: Stretch, session: AsyncIOMotorClientSession
 ) -> Counter[tuple[str, str]]:
-    field, query = stretch
     found: Counter[tuple[str, str]] = Counter()
-    async for document in collection.find(query, session=session):
+    async for document in generation.part(stretch.part).find(stretch.query, session=session):
         for cell, n in document.get("n", {}).items():
-            found[document.get(field, ""), cell] += n
+            found[document.get(stretch.field, ""), cell] += n
     return found
 
 

@@ -10,7 +10,7 @@ from services.analytics.handlers import Folder
 from services.analytics.projection import Changes, fold
 from services.analytics.store.folding import Batch, batch, prepare
 from services.analytics.store.generations import Database, Generation, serving
-from services.analytics.store.rebuilding import begin, differences, swap
+from services.analytics.store.rebuilding import Stretch, begin, differences, swap
 from shared.bus.records import RawRecord, Received, receive
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
@@ -130,12 +130,13 @@ async def test_nothing_is_compared_or_swapped_while_one_generation_is_ahead(stor
     new = await begin(database, range(3))
     other = Folder(database, new)
     await other.handle(records[:30])
-    assert await differences(old, new) is None
+    all_days = Stretch("days")
+    assert await differences(old, new, all_days) is None
     assert not await swap(old, new, made=True)
     assert (await serving(database)).number == old.number
     await other.handle(records[:40])
     await database.days.update_one({}, {"$inc": {"n.stage|accepted": 1}})
-    found = await differences(old, new)
+    found = await differences(old, new, all_days)
     assert [(each.cell, each.old, each.new) for each in found or ()] == [("stage|accepted", 41, 40)]
     assert await swap(old, new, made=True)
     await folder.handle(records)

@@ -165,6 +165,8 @@ async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground
     await abandon(generation)
     ended = await ground.rebuild("--as-of", "2026-10")
     assert (ended.status, f"counted {reports}" in ended.said) == (0, True), ended.said
+    ended = await ground.rebuild("--back")
+    assert (ended.status, "there is no generation to go back to" in ended.said) == (2, True), ended.said
     ended = await ground.rebuild("--as-of", "2026-09")
     assert (ended.status, "there are: 2026-10" in ended.said) == (2, True), ended.said
     with pytest.raises(FatalError, match="there are: 2026-10"):
