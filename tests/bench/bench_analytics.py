@@ -212,7 +212,6 @@ async def rebuilding(settings: BusSettings, store: StoreSettings, events: int) -
     if ended.status or said is None or "\n0 cells differ" not in ended.said:
         raise SystemExit(f"the rebuild failed: {ended.said[-2000:]}")
     read = await reading(store)
-    await cleared(database)
     return {
         "history_events": total,
         "read_year_p50_ms": round(read["p50"], 1),
@@ -247,8 +246,8 @@ async def remove(settings: BusSettings) -> None:
     await admin.close()
 
 
-async def measure(kafka: str, mongodb: str, reports: int, events: int) -> dict[str, Any]:
-    """Both parts, each with topics and databases of its own."""
+async def measure(kafka: str, mongodb: str, reports: int, events: int, *, tidy: bool) -> dict[str, Any]:
+    """Both parts, each with topics and databases of its own, which are removed unless the engines are."""
     found: dict[str, Any] = {}
     for size, part in ((reports, compare), (SMALL_HISTORY if events else 0, rebuilding), (events, rebuilding)):
         if not size:
@@ -259,7 +258,10 @@ async def measure(kafka: str, mongodb: str, reports: int, events: int) -> dict[s
         try:
             measured = await part(settings, store, size)
         finally:
-            await remove(settings)
+            if tidy:
+                await remove(settings)
+                await cleared(connect(store, "analytics"))
+        print(json.dumps(measured), flush=True)  # as above
         if part is rebuilding and size == SMALL_HISTORY:
             found["read_year_p95_ms_small_history"] = measured["read_year_p95_ms"]
         else:
@@ -281,7 +283,7 @@ def main() -> int:
         running = own.start()
         kafka, mongodb = running.kafka, running.mongodb
     try:
-        found = asyncio.run(measure(kafka, mongodb, chosen.reports, chosen.rebuild))
+        found = asyncio.run(measure(kafka, mongodb, chosen.reports, chosen.rebuild, tidy=own is None))
     finally:
         if own is not None:
             own.stop()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import DeleteOne
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from shared import log
@@ -25,7 +26,7 @@ CELLS_MARK: Final = "cells"
 PARTS: Final = ("offsets", "facts", "days", "months", "totals", "centers")
 """The collections of a generation, in the order in which they are emptied: without offsets no other worker's open batch
 can still commit into what is being emptied."""
-_PARTITION_IN: Final = {"facts": "p", "days": "partition", "months": "partition"}
+_AT_ONCE: Final = 1000
 _NONE: Final = -1
 _NAMESPACE_EXISTS: Final = 48
 """MongoDB's error code for a collection that exists."""
@@ -87,19 +88,22 @@ class Generation:
     async def drop(self) -> None:
         """Remove it whole. Raises ``TransientError`` where that takes too long; calling again goes on.
 
-        Emptied first, a partition at a time: to drop a filled collection stops the embedded store for everybody for 0.7
-        ms a document, to delete takes 0.1 and stops nobody (measured).
+        Emptied first, a thousand documents at a time: to drop a filled collection stops the embedded store for all who
+        use it, 0.7 ms a document, and one deletion of all costs the square of what it removes (both measured).
         """
         with store_errors():
-            known = [document["_id"] for document in await self.offsets.find({}, {"_id": 1}).to_list(None)]
-            partitions = [int(_id) for _id in known if _id.isdecimal()]
             for name in reversed(PARTS):
                 collection = self.part(name)
-                if (field := _PARTITION_IN.get(name)) is not None:
-                    for partition in partitions:
-                        await collection.delete_many({field: partition})
-                await collection.delete_many({})
+                while ids := await _some_ids(collection):
+                    for start in range(0, len(ids), _AT_ONCE):
+                        gone = [DeleteOne({"_id": _id}) for _id in ids[start : start + _AT_ONCE]]
+                        await collection.bulk_write(gone, ordered=False)
                 await collection.drop()
+
+
+async def _some_ids(collection: Collection) -> list[Any]:
+    found = collection.find({}, {"_id": 1}).hint([("$natural", 1)]).limit(5 * _AT_ONCE)
+    return [document["_id"] async for document in found]
 
 
 async def drop_others(database: Database, kept: set[int]) -> None:
@@ -108,6 +112,7 @@ async def drop_others(database: Database, kept: set[int]) -> None:
         with store_errors():
             names = await database.list_collection_names()
         for number in sorted({_number(name) for name in names} - kept - {_NONE}):
+            _log.info("analytics.generation_cleared_away", generation=number)
             await Generation(database, number).drop()
     except TransientError as error:
         _log.warning("analytics.generation_left", error=str(error), said="the next rebuild clears it away")
