@@ -1,6 +1,6 @@
 """Histograms that add up, and which crossings of dimensions can be asked for."""
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -18,7 +18,8 @@ from services.analytics.cubes import (
     summed,
     time_bucket,
 )
-from services.analytics.policy.rates import SEEN_WITHIN_S, per_100_000, seen_within_target, unknown_share
+from services.analytics.policy.periods import between, parse
+from services.analytics.policy.rates import SEEN_WITHIN_S, seen_within_target
 from services.intake.policy.promise import AT_THE_LATEST
 from shared.events.vocabulary import Urgency
 
@@ -103,10 +104,17 @@ def test_support_is_never_summed_to_reports() -> None:
     assert combinations_of(("support",)) == [("support",)]
 
 
-def test_shares_and_rates() -> None:
+def test_the_target_is_what_intake_promises() -> None:
     assert {Urgency(urgency): timedelta(seconds=s) for urgency, s in SEEN_WITHIN_S.items()} == dict(AT_THE_LATEST)
     waited = {"critical": histogram([3600, 3601]), "normal": histogram([90_000, 259_201])}
     assert seen_within_target(waited) == 2
-    assert unknown_share({("female", "unknown"): 1, ("male", "30s"): 3}, 1) == 0.25
-    assert unknown_share({}) is None
-    assert per_100_000({("sejong",): 8, ("overseas",): 3}, {"sejong": 400_000, "busan": 3}) == {"sejong": 2.0}
+
+
+def test_years_are_periods_of_whole_months_and_weeks_are_not() -> None:
+    names = ("2026", "2026-Q4", "2026-11", "2026-W44")
+    periods = [period for period in map(parse, names) if period is not None]
+    assert [period.whole_months for period in periods] == [True, True, True, False]
+    assert [len(period.months) for period in periods] == [12, 3, 1, 2]
+    assert (periods[0].first, periods[0].last) == (date(2026, 1, 1), date(2026, 12, 31))
+    now = datetime(2026, 12, 31, 16, tzinfo=UTC)  # New Year in Seoul
+    assert between(date(2025, 12, 31), now, "year") == ["2027", "2026", "2025"]

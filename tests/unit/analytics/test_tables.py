@@ -9,7 +9,7 @@ import pytest
 
 from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
 from services.analytics.policy.disclosure import HIDDEN, Figure, MonthCounts, Release, close, picture
-from services.analytics.policy.periods import Kind, Period, between, closes_at, days_of_month, parse, running
+from services.analytics.policy.periods import Period, between, closes_at, days_of_month, parse, running
 from services.analytics.policy.tables import DEFINITIONS, answered_within, build
 from services.analytics.rendering.charts import Bar, bar_chart, level
 from services.analytics.rendering.files import as_csv, as_json
@@ -201,14 +201,10 @@ def test_periods_have_whole_days_and_months() -> None:
     assert period("2026-Q4").months == ("2026-10", "2026-11", "2026-12")
     assert (period("2028-02").first, period("2028-02").last) == (date(2028, 2, 1), date(2028, 2, 29))
     assert period("2026-W53").last == date(2027, 1, 3)
-    assert len(period("2026").months) == 12
-    assert (period("2026").first, period("2026").last) == (date(2026, 1, 1), date(2026, 12, 31))
-    assert [period(name).whole_months for name in ("2026", "2026-Q4", "2026-11", "2026-W44")] == [True] * 3 + [False]
 
 
 def test_the_running_period_follows_seouls_calendar() -> None:
-    kinds: list[Kind] = ["month", "quarter", "week", "year"]
-    assert [running(NOW, kind).name for kind in kinds] == ["2026-11", "2026-Q4", "2026-W44", "2026"]
+    assert [running(NOW, kind).name for kind in ("month", "quarter", "week")] == ["2026-11", "2026-Q4", "2026-W44"]
     assert days_of_month("2026-11", NOW) == ["2026-11-01"]
     assert days_of_month("2026-12", NOW) == []
 
@@ -216,7 +212,6 @@ def test_the_running_period_follows_seouls_calendar() -> None:
 def test_periods_since_the_first_day() -> None:
     assert between(date(2026, 8, 31), NOW, "month") == ["2026-11", "2026-10", "2026-09", "2026-08"]
     assert between(date(2026, 8, 31), NOW, "quarter") == ["2026-Q4", "2026-Q3"]
-    assert between(date(2024, 12, 31), NOW, "year") == ["2026", "2025", "2024"]
 
 
 def test_a_month_closes_three_days_after_its_end_in_seoul() -> None:
