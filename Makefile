@@ -8,8 +8,8 @@ LOCAL := $(PY) -m deploy.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: help venv demo demo-code up down status logs redrive replay-decisions check-tables admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
+.PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables admin client rotate-key rotate-signing-key \
+	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,12 @@ redrive: venv ## return dead records of a topic to it (T=reports)
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30; RULE=1: what would differ)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(RULE),--rule '$(RULE)') $(if $(TABLES),--tables '$(TABLES)')
+
+rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
+	@$(LOCAL) in analytics services.analytics.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
+
+load-history: venv ## take published yearly figures into analytics, all or nothing (FILE=services/analytics/data/published-figures.csv)
+	@$(LOCAL) in analytics services.analytics.load_history '$(or $(FILE),$(error say which: make load-history FILE=services/analytics/data/published-figures.csv))'
 
 check-tables: venv ## whether a folder of divisions, centres and catchments would be taken (DIR=…), and every fault if not
 	@$(PY) -m shared.centers $(or $(DIR),$(error say which: make check-tables DIR=folder))
@@ -104,6 +110,9 @@ bench-routing: venv ## routing beside plain loops: speed, latency, memory, histo
 
 bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
 	@$(PY) -m tests.bench.bench_notify
+
+bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory (N=1000000)
+	@$(PY) -m tests.bench.bench_analytics --rebuild $(or $(N),1000000)
 
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
 	@$(PY) -m tests.bench.bench_console $(if $(R),--rounds $(R))

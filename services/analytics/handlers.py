@@ -5,13 +5,16 @@ skipped, so each record changes the numbers exactly once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from services.analytics import measures
-from services.analytics.model import CenterFact
-from services.analytics.projection import fold, newer_center
-from services.analytics.store.folding import Batch, Database, Position, batch, stored_offsets
+from services.analytics.model import Fact
+from services.analytics.projection import fold, fold_centers
+from services.analytics.recent import Recent
+from services.analytics.store.folding import Batch, Position, batch, stored_offsets
+from services.analytics.store.generations import Database, Generation
 from shared.bus.records import Received
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
@@ -25,8 +28,11 @@ REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CAS
 class Folder:
     """The consumer side of one worker."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, generation: Generation | None = None) -> None:
+        """Into the generation that serves, unless another is to be brought up to date."""
         self._database = database
+        self._generation = generation
+        self._recent = Recent()
 
     async def assigned(self, places: frozenset[Position]) -> Mapping[Position, int]:
         """Where to start: after what the store holds. Raises ``FatalError`` where the topics come apart."""
@@ -38,15 +44,19 @@ class Folder:
         """Fold one batch. ``TransientError`` leaves no trace of it, and the same batch may come again."""
         started = perf_counter()
         try:
-            async with batch(self._database) as open_batch:
-                fresh, folded = await _fold(open_batch, records)
-        except TransientError:
-            measures.CONFLICTS.inc()
+            async with batch(self._database, self._generation) as open_batch:
+                done = await _fold(open_batch, records, self._recent)
+        except BaseException as error:
+            self._recent.forget()
+            if isinstance(error, TransientError):
+                measures.CONFLICTS.inc()
             raise
+        self._recent.remember(done.facts, done.offsets, done.partitions)
         measures.TRANSACTION.observe(perf_counter() - started)
-        measures.EVENTS.labels("folded").inc(folded)
-        measures.EVENTS.labels("ignored").inc(fresh - folded)
-        measures.EVENTS.labels("repeated").inc(len(records) - fresh)
+        measures.GENERATION.set(done.generation)
+        measures.EVENTS.labels("folded").inc(done.folded)
+        measures.EVENTS.labels("ignored").inc(done.fresh - done.folded)
+        measures.EVENTS.labels("repeated").inc(len(records) - done.fresh)
 
 
 def together_or_fatal(places: Iterable[Position]) -> set[int]:
@@ -66,30 +76,46 @@ def together_or_fatal(places: Iterable[Position]) -> set[int]:
     return sets[0]
 
 
-async def _fold(open_batch: Batch, records: Sequence[Received]) -> tuple[int, int]:
-    """(fresh records, events that changed something)."""
-    stored = await open_batch.offsets({r.partition for r in records if r.topic in REPORT_TOPICS})
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a batch wrote."""
+
+    generation: int
+    facts: Mapping[str, Fact]
+    offsets: Mapping[Position, int]
+    """Of its partitions, as they are after it."""
+    partitions: set[int]
+    fresh: int = 0
+    """Records not folded before."""
+    folded: int = 0
+    """Events that changed something."""
+
+
+async def _fold(open_batch: Batch, records: Sequence[Received], recent: Recent) -> _Done:
+    partitions = {r.partition for r in records if r.topic in REPORT_TOPICS}
+    stored = await open_batch.offsets(partitions)
+    trusted = recent.known(open_batch.generation, stored, partitions)
     fresh = [r for r in records if r.offset >= stored.get((r.topic, r.partition), 0)]
     if not fresh:
-        return 0, 0
+        return _Done(open_batch.generation, {}, stored, partitions)
     events = [(r.partition, r.event) for r in fresh if isinstance(r.event, ReportEvent)]
-    known = await open_batch.facts(event.report_id for _, event in events)
+    known = await open_batch.facts((event.report_id for _, event in events), trusted)
+    _measure(known, trusted, {event.report_id for _, event in events})
     changes = fold(known, events)
-    centers = await _newest_centers(open_batch, [r.event for r in fresh if isinstance(r.event, CenterChanged)])
-    await open_batch.save(changes, centers, next_offsets(fresh))
-    return len(fresh), changes.folded + len(centers)
+    news = [r.event for r in fresh if isinstance(r.event, CenterChanged)]
+    centers, on_duty = fold_centers(await open_batch.centers() if news else {}, news)
+    changes.months.update(on_duty)
+    following = next_offsets(fresh)
+    await open_batch.save(changes, centers, following)
+    now = {**stored, **following}
+    return _Done(open_batch.generation, changes.facts, now, partitions, len(fresh), changes.folded + len(centers))
 
 
-async def _newest_centers(open_batch: Batch, events: Sequence[CenterChanged]) -> list[CenterFact]:
-    if not events:
-        return []
-    known = await open_batch.centers()
-    changed: dict[str, CenterFact] = {}
-    for event in events:
-        newer = newer_center(known.get(event.center_id), event)
-        if newer is not None:
-            known[event.center_id] = changed[event.center_id] = newer
-    return list(changed.values())
+def _measure(known: Mapping[str, Fact], trusted: Mapping[str, Fact], wanted: set[str]) -> None:
+    remembered = len(wanted & trusted.keys())
+    measures.FACTS.labels("remembered").inc(remembered)
+    measures.FACTS.labels("store").inc(len(known) - remembered)
+    measures.FACTS.labels("new").inc(len(wanted) - len(known))
 
 
 def next_offsets(records: Iterable[Received]) -> dict[Position, int]:

@@ -16,6 +16,17 @@ CONFLICTS = Counter(
     "Transactions undone by a conflict or an absent store and tried again.",
     registry=REGISTRY,
 )
+FACTS = Counter(
+    "ieum_analytics_facts_total",
+    "Reports a batch was folded onto: remembered from the last write, asked of the store, or not known before.",
+    ["source"],
+    registry=REGISTRY,
+)
+GENERATION = Gauge(
+    "ieum_analytics_generation",
+    "Number of the generation that serves; a rebuild or going back changes it.",
+    registry=REGISTRY,
+)
 DIFFERENCE = Gauge(
     "ieum_reconciliation_difference",
     "accepted - routed - in flight - dead, counted from both ends; must be 0.",

@@ -1,34 +1,48 @@
-"""What analytics keeps: one fact per report, and the cells that facts add up to.
+"""What analytics keeps: one fact per report, and one per centre.
 
 A fact is the union of what four topics say about one report. The topics are not ordered among each other, so a fact
-keeps enough of each to come out the same whichever is read first: what is counted is a function of the fact alone.
+keeps enough of each to come out the same whichever is read first: what is counted is a function of the fact alone
+(``cubes`` names what facts add up to).
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-NOT_ROUTED: Final = "none"
-"""In place of a centre while a report has no owner."""
-ALL: Final = "all"
-"""In place of a harm type: the report itself, once, however many harm types it has."""
-
-CELLS_VERSION: Final = 2
+CELLS_VERSION: Final = 3
 """Of what a fact adds to the cells. Raise it with every change of a fact's stored form or of its contributions: stores
-folded before are then emptied and folded again. 2: cells of how reports ended."""
-
-ACK_BOUNDS: Final = (
-    *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800),
-    *(3600, 7200, 14400, 28800, 43200, 86400, 172800, 259200, 604800),
-)
-"""Upper bounds in seconds, included, of the buckets of the time to acknowledgement; one more bucket is above the last.
-Never change them: histograms made with the same bounds can be added up, others cannot."""
+folded before are then emptied and folded again. 2: cells of how reports ended. 3: cubes by month, times, staff."""
 
 
-@dataclass(frozen=True, slots=True)
+class Traits(NamedTuple):
+    """What intake says a report is about, in coded words only. Nothing of it names a person or a place of living."""
+
+    role: str
+    channel: str
+    division: str
+    age_band: str
+    gender: str
+    relationship: str
+    platform: str
+    urgency: str
+    harms: tuple[str, ...]
+    """Sorted, without repeats."""
+
+
+class Closure(NamedTuple):
+    """The newest closing of a case that was not undone."""
+
+    ownership: int
+    at: datetime
+    outcome: str
+
+
+@dataclass(slots=True)
 class Fact:
-    """One report as far as it is known. Times are UTC. Versions are the highest read of each stream, 0 for none."""
+    """One report as far as it is known. Times are UTC, whole milliseconds. Versions are the highest read, 0 for none.
+
+    Only the fold changes a fact, and only a copy of its own.
+    """
 
     report_id: str
     partition: int
@@ -36,20 +50,39 @@ class Fact:
     accepted: bool = False
     """`report.received` was read. Before that the time may already be known from routing."""
     intake_version: int = 0
-    harm_types: tuple[str, ...] = ()
+    traits: Traits | None = None
     synthetic: bool | None = None
     """A drill; None while unknown. A drill is kept here and counted nowhere."""
     routing_version: int = 0
     ownership: int = 0
     owner: str | None = None
+    home: str | None = None
+    since: datetime | None = None
+    """When the present ownership was decided."""
+    reasons: tuple[str, ...] = ()
+    """Why each ownership came about, oldest first."""
     ended: str | None = None
     case_version: int = 0
     acknowledged: dict[int, datetime] = field(default_factory=dict)
     """First acknowledgement under each ownership that is not superseded yet."""
+    seen: datetime | None = None
+    """First acknowledgement by anybody, whoever owned it then."""
+    contacted: datetime | None = None
+    """First time the reporter was reached."""
+    support: tuple[str, ...] = ()
+    """Kinds of support given so far, sorted, each once."""
+    closure: Closure | None = None
     alert_version: int = 0
     alerted: dict[int, datetime] = field(default_factory=dict)
     """First alert that a channel took, under each ownership that is not superseded yet."""
+    sent: int = 0
+    failed: int = 0
     escalations: int = 0
+
+    @property
+    def harm_types(self) -> tuple[str, ...]:
+        """The report's harm types; none before it was accepted."""
+        return self.traits.harms if self.traits is not None else ()
 
     @property
     def standing(self) -> str | None:
@@ -62,50 +95,104 @@ class Fact:
             return "ahead"
         return None
 
+    def copy(self) -> "Fact":
+        """The same fact, to be changed."""
+        return Fact(
+            self.report_id,
+            self.partition,
+            self.received_at,
+            self.accepted,
+            self.intake_version,
+            self.traits,
+            self.synthetic,
+            self.routing_version,
+            self.ownership,
+            self.owner,
+            self.home,
+            self.since,
+            self.reasons,
+            self.ended,
+            self.case_version,
+            dict(self.acknowledged),
+            self.seen,
+            self.contacted,
+            self.support,
+            self.closure,
+            self.alert_version,
+            dict(self.alerted),
+            self.sent,
+            self.failed,
+            self.escalations,
+        )
+
     def to_document(self) -> dict[str, Any]:
-        """The stored form. ``standing`` is stored only where there is one, so that its index stays tiny."""
-        document: dict[str, Any] = {
-            "_id": self.report_id,
-            "p": self.partition,
+        """The stored form. ``standing`` is stored only where there is one, so that its index stays tiny.
+
+        What is nothing is left out: most reports have neither moved nor ended.
+        """
+        whole: dict[str, Any] = {
             "at": self.received_at,
             "acc": self.accepted,
             "iv": self.intake_version,
-            "harms": list(self.harm_types),
+            "tr": self.traits,
             "syn": self.synthetic,
             "rv": self.routing_version,
             "own": self.ownership,
             "owner": self.owner,
+            "home": self.home,
+            "since": self.since,
+            "why": self.reasons,
             "ended": self.ended,
             "cv": self.case_version,
-            "ack": {str(k): v for k, v in self.acknowledged.items()},
+            "seen": self.seen,
+            "met": self.contacted,
+            "sup": self.support,
+            "shut": self.closure,
             "av": self.alert_version,
-            "alert": {str(k): v for k, v in self.alerted.items()},
+            "sent": self.sent,
+            "fail": self.failed,
             "esc": self.escalations,
+            "standing": self.standing,
         }
-        if (standing := self.standing) is not None:
-            document["standing"] = standing
+        document = {name: value for name, value in whole.items() if value or value is False}
+        document |= {"_id": self.report_id, "p": self.partition}
+        if self.acknowledged:
+            document["ack"] = {str(k): v for k, v in self.acknowledged.items()}
+        if self.alerted:
+            document["alert"] = {str(k): v for k, v in self.alerted.items()}
         return document
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Fact":
         """The fact of a stored document (times must come timezone-aware)."""
+        get = document.get
+        traits, closure = get("tr"), get("shut")
         return cls(
             report_id=document["_id"],
             partition=document["p"],
-            received_at=document["at"],
-            accepted=document["acc"],
-            intake_version=document["iv"],
-            harm_types=tuple(document["harms"]),
-            synthetic=document["syn"],
-            routing_version=document["rv"],
-            ownership=document["own"],
-            owner=document["owner"],
-            ended=document["ended"],
-            case_version=document["cv"],
-            acknowledged={int(k): v for k, v in document["ack"].items()},
-            alert_version=document["av"],
-            alerted={int(k): v for k, v in document["alert"].items()},
-            escalations=document["esc"],
+            received_at=get("at"),
+            accepted=get("acc", False),
+            intake_version=get("iv", 0),
+            traits=Traits._make((*traits[:-1], tuple(traits[-1]))) if traits else None,
+            synthetic=get("syn"),
+            routing_version=get("rv", 0),
+            ownership=get("own", 0),
+            owner=get("owner"),
+            home=get("home"),
+            since=get("since"),
+            reasons=tuple(get("why", ())),
+            ended=get("ended"),
+            case_version=get("cv", 0),
+            acknowledged={int(k): v for k, v in get("ack", {}).items()},
+            seen=get("seen"),
+            contacted=get("met"),
+            support=tuple(get("sup", ())),
+            closure=Closure(*closure) if closure else None,
+            alert_version=get("av", 0),
+            alerted={int(k): v for k, v in get("alert", {}).items()},
+            sent=get("sent", 0),
+            failed=get("fail", 0),
+            escalations=get("esc", 0),
         )
 
 
@@ -117,28 +204,5 @@ class CenterFact:
     version: int
     state: str
     staff_on_duty: int
-
-
-def ack_bucket(seconds: float) -> int:
-    """The bucket a time to acknowledgement falls into, from 0; a negative time (clocks apart) counts as 0 seconds."""
-    return bisect_left(ACK_BOUNDS, max(0.0, seconds))
-
-
-def report_cell(center: str, harm: str) -> str:
-    """Name of the cell of the day's reports of one centre and harm type (or `ALL`)."""
-    return f"reports|{center}|{harm}"
-
-
-def stage_cell(stage: str) -> str:
-    """Name of the cell of the day's reports that reached a stage."""
-    return f"stage|{stage}"
-
-
-def end_cell(reason: str) -> str:
-    """Name of the cell of the day's reports that ended for a reason and stayed ended."""
-    return f"end|{reason}"
-
-
-def ack_cell(bucket: int) -> str:
-    """Name of the cell of the day's reports acknowledged within one bucket."""
-    return f"ack|{bucket}"
+    since: datetime | None = None
+    """When that became so."""

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from services.analytics.model import ACK_BOUNDS, ALL, NOT_ROUTED, ack_cell, end_cell
+from services.analytics.cubes import ACK_BOUNDS, ALL, IN_CARE, NOT_ROUTED, ack_cell, end_cell
 from services.analytics.policy.disclosure import MonthCounts
 from shared.events.vocabulary import EndReason
 
 LONGER: Final = "longer"
 UNANSWERED: Final = "unanswered"
-IN_CARE: Final = "in_care"
 ENDS: Final = (IN_CARE, *(reason.value for reason in EndReason))
 """What may have become of a report: a centre looks after it, or it ended for one of the reasons there are."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.analytics.policy.counts import IN_CARE, LONGER, UNANSWERED
+from services.analytics.cubes import IN_CARE
+from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import TOTAL
 from shared.events.vocabulary import EndReason, HarmType

@@ -6,32 +6,29 @@ older one is emptied, and as the offsets lie in the store too, all topics (kept 
 
 Order: the mark that clearing has begun, the offsets, everything folded, and last the new version in the mark's place.
 Killed anywhere, the next start goes on. Every step also writes to the mark, so that a slower worker cannot go on
-clearing what a faster one already folds anew. Publications, centres and the list of the dead stay.
+clearing what a faster one already folds anew. Publications, remembered positions and the list of the dead stay; of
+generations only the one that serves is left.
 """
 
 import asyncio
 import random
 from typing import Any, Final
 
-from motor.motor_asyncio import AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import DuplicateKeyError
 
 from services.analytics.model import CELLS_VERSION
+from services.analytics.store.generations import CELLS_MARK, PARTS, Collection, Database, Generation, drop_others
 from shared import log
 from shared.errors import FatalError, TransientError
 from shared.mongo import SLICE, store_errors
 
 _log = log.get(__name__)
 
-Database = AsyncIOMotorDatabase[dict[str, Any]]
-CELLS_MARK: Final = "cells"
-"""The one document of the collection ``cells``: by which version of the cells this store is folded."""
 WRITE_CONFLICT: Final = 112
 """MongoDB's error code."""
 FIRST_VERSION: Final = 1
 """Of stores from before the version was written down."""
-FOLDED: Final = ("offsets", "facts", "days", "totals")
-"""In this order: without offsets no other worker's open batch can still commit into what is being emptied."""
 
 
 async def renew(database: Database) -> bool:
@@ -55,10 +52,12 @@ async def renew(database: Database) -> bool:
     )
     with store_errors():
         await database.cells.update_one({"_id": CELLS_MARK, "version": version}, {"$set": {"clearing": CELLS_VERSION}})
-        for name in FOLDED:
-            while await clear_slice(database, name):
+        current = Generation(database, mark.get("generation", 0))
+        for name in PARTS:
+            while await clear_slice(database, current.part(name)):
                 pass
-        done = {"$set": {"version": CELLS_VERSION}, "$unset": {"clearing": ""}}
+        await drop_others(database, {current.number})  # today's code cannot bring them up to date
+        done = {"$set": {"version": CELLS_VERSION}, "$unset": {"clearing": "", "before": "", "building": ""}}
         await database.cells.update_one({"_id": CELLS_MARK, "clearing": CELLS_VERSION}, done)
     _log.warning("analytics.emptied", version=CELLS_VERSION)
     return True
@@ -66,7 +65,7 @@ async def renew(database: Database) -> bool:
 
 async def _first_mark(database: Database) -> dict[str, Any]:
     """Of a store without one: nothing was ever folded, or before versions were written down."""
-    used = [name for name in FOLDED if await database[name].find_one({}) is not None]
+    used = [name for name in PARTS if await database[name].find_one({}) is not None]
     mark = {"_id": CELLS_MARK, "version": FIRST_VERSION if used else CELLS_VERSION}
     try:
         await database.cells.insert_one(mark)
@@ -75,29 +74,29 @@ async def _first_mark(database: Database) -> dict[str, Any]:
     return mark
 
 
-async def clear_slice(database: Database, name: str) -> bool:
+async def clear_slice(database: Database, collection: Collection) -> bool:
     """Remove some documents while the mark says that clearing goes on; False when there is nothing (more) to do."""
     while True:
         try:
             with store_errors():
                 async with await database.client.start_session() as session, session.start_transaction():
-                    return await _clear_slice(database, name, session)
+                    return await _clear_slice(database, collection, session)
         except TransientError as error:
             if not _lost(error):
                 raise
         await asyncio.sleep(random.uniform(0.02, 0.1))  # noqa: S311  # spreads workers, hides nothing
 
 
-async def _clear_slice(database: Database, name: str, session: AsyncIOMotorClientSession) -> bool:
+async def _clear_slice(database: Database, collection: Collection, session: AsyncIOMotorClientSession) -> bool:
     step = await database.cells.update_one(
         {"_id": CELLS_MARK, "clearing": CELLS_VERSION}, {"$inc": {"steps": 1}}, session=session
     )
     if step.matched_count == 0:
         return False
-    found = await database[name].find({}, {"_id": 1}, session=session).limit(SLICE).to_list(None)
+    found = await collection.find({}, {"_id": 1}, session=session).limit(SLICE).to_list(None)
     if not found:
         return False
-    await database[name].delete_many({"_id": {"$in": [one["_id"] for one in found]}}, session=session)
+    await collection.delete_many({"_id": {"$in": [one["_id"] for one in found]}}, session=session)
     return True
 
 

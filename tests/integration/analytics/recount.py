@@ -1,44 +1,71 @@
-"""The same numbers, counted a second way: from the raw records, after the fact, without a line of the service's code.
-
-It reads the four topics from their beginning, takes of each report and topic the first record of every version, and
-then looks at each report once.
-"""
+"""The same numbers, counted a second way: DuckDB over an export of the topics, after the fact, by ``recount.sql``."""
 
 import asyncio
-from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-TOPICS = ("reports", "routings", "cases", "alerts")
-VERSION = {"reports": "intake_version", "routings": "version", "cases": "case_version", "alerts": "alert_version"}
-BUCKET_BOUNDS = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400]
-BUCKET_BOUNDS += [28800, 43200, 86400, 172800, 259200, 604800]
+TOPICS = ("reports", "routings", "cases", "alerts", "centers")
+_SQL = Path(__file__).with_name("recount.sql")
+_COLUMNS = "columns = {topic: 'VARCHAR', partition: 'BIGINT', 'offset': 'BIGINT', kind: 'VARCHAR', body: 'JSON'}"
 
 
-async def read_all(bootstrap: str, prefix: str, topic: str) -> list[tuple[str, dict[str, Any]]]:
-    """(event type, body) of all records of a topic, in order within each partition."""
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """Every cell that is not 0, by (day or month, cell), and the sums by stage."""
+
+    days: Counter[tuple[str, str]] = field(default_factory=Counter)
+    months: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def stages(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (_, cell), n in self.days.items():
+            if cell.startswith("stage|"):
+                found[cell.removeprefix("stage|")] += n
+        return found
+
+
+async def export(bootstrap: str, prefix: str, file: Path) -> int:
+    """Write every record of the topics as a line of JSON; how many there were."""
+    lines = 0
+    with file.open("wb") as into:
+        for topic in TOPICS:
+            for record in await read_all(bootstrap, prefix + topic):
+                line = {
+                    "topic": topic,
+                    "partition": record.partition,
+                    "offset": record.offset,
+                    "kind": dict(record.headers)["ce_type"].decode(),
+                    "body": orjson.loads(record.value),
+                }
+                into.write(orjson.dumps(line) + b"\n")
+                lines += 1
+    return lines
+
+
+async def read_all(bootstrap: str, topic: str) -> list[Any]:
+    """All records of a topic, in order within each partition."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
-        partitions = [TopicPartition(prefix + topic, p) for p in consumer.partitions_for_topic(prefix + topic) or ()]
-        if not partitions:
-            await consumer._client.force_metadata_update()
-            numbers = await consumer._client.fetch_all_metadata()
-            partitions = [TopicPartition(prefix + topic, p) for p in numbers.partitions_for_topic(prefix + topic) or ()]
+        numbers = await consumer._client._wait_on_metadata(topic)
+        partitions = [TopicPartition(topic, p) for p in sorted(numbers)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
-        found: list[tuple[str, dict[str, Any]]] = []
+        found: list[Any] = []
         left = {place for place, end in ends.items() if end}
         async with asyncio.timeout(60):
             while left:
                 for place, records in (await consumer.getmany(timeout_ms=500)).items():
-                    for record in records:
-                        kind = dict(record.headers)["ce_type"].decode()
-                        found.append((kind, orjson.loads(record.value)))
+                    found += records
                     if records and records[-1].offset + 1 >= ends[place]:
                         left.discard(place)
         return found
@@ -46,70 +73,24 @@ async def read_all(bootstrap: str, prefix: str, topic: str) -> list[tuple[str, d
         await consumer.stop()
 
 
-async def recount(bootstrap: str, prefix: str) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Counts by (day, cell) and by stage, from all records there are."""
-    stories: dict[str, dict[str, dict[int, tuple[str, dict[str, Any]]]]] = defaultdict(lambda: defaultdict(dict))
-    for topic in TOPICS:
-        for kind, body in await read_all(bootstrap, prefix, topic):
-            stories[body["report_id"]][topic].setdefault(body[VERSION[topic]], (kind, body))
-    cells: Counter[tuple[str, str]] = Counter()
-    stages: Counter[str] = Counter()
-    for story in stories.values():
-        for day, cell in one(story):
-            cells[day, cell] += 1
-            if cell.startswith("stage|"):
-                stages[cell.removeprefix("stage|")] += 1
-    return cells, stages
+def counted(file: Path) -> Recounted:
+    """The cells of an export."""
+    with duckdb.connect() as database:
+        database.execute("set threads = 1")
+        database.execute(
+            f"create table log as from read_json(?, format = 'newline_delimited', {_COLUMNS})", [str(file)]
+        )
+        database.execute(_SQL.read_text())
+        days, months = (
+            Counter({(span, cell): int(n) for span, cell, n in database.execute(f"from {name}").fetchall() if n})
+            for name in ("days", "months")
+        )
+    return Recounted(days, months)
 
 
-def one(story: dict[str, dict[int, tuple[str, dict[str, Any]]]]) -> list[tuple[str, str]]:
-    """Where one report counts."""
-    intake = [body for _, body in sorted_versions(story["reports"]) if "facts" in body]
-    routing = sorted_versions(story["routings"])
-    if not intake and not routing:
-        return []
-    first = intake[0] if intake else routing[0][1]
-    if first["facts"].get("synthetic"):
-        return []
-    received = moment(first["received_at"])
-    day = (received + timedelta(hours=9)).date().isoformat()
-    found = []
-    owner = None
-    if routing:
-        owner = next(body["decision"]["center_id"] for _, body in reversed(routing) if "decision" in body)
-        ownership = routing[-1][1]["ownership"]
-        found.append("stage|routed")
-        if any(k == "alert.sent.v1" and b["ownership"] == ownership for k, b in sorted_versions(story["alerts"])):
-            found.append("stage|alerted")
-        answers = [
-            body
-            for kind, body in sorted_versions(story["cases"])
-            if kind == "case.acknowledged.v1" and body["ownership"] == ownership
-        ]
-        if answers:
-            seconds = (moment(answers[0]["at"]) - received).total_seconds()
-            found += ["stage|acknowledged", f"ack|{sum(seconds > bound for bound in BUCKET_BOUNDS)}"]
-    if intake:
-        harms = ["all", *set(intake[-1]["facts"]["harm_types"])]
-        found += ["stage|accepted", *(f"reports|{owner or 'none'}|{harm}" for harm in harms)]
-        found += ["stage|counted"] if owner else []
-        found += [f"end|{end}"] if (end := how_it_ended(routing)) else []
-    return [(day, cell) for cell in found]
-
-
-def how_it_ended(routing: list[tuple[str, dict[str, Any]]]) -> str | None:
-    """The reason of the last end, unless something later brought the report back."""
-    for kind, body in reversed(routing):
-        if kind == "report.ended.v1":
-            return str(body["reason"])
-        if kind == "report.rerouted.v1" or body.get("kind") in {"reopened", "reinstated"}:
-            return None
-    return None
-
-
-def sorted_versions(versions: dict[int, tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
-    return [versions[number] for number in sorted(versions)]
-
-
-def moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+async def recount(bootstrap: str, prefix: str) -> Recounted:
+    """Export and count."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "log.ndjson"
+        assert await export(bootstrap, prefix, file) > 0
+        return await asyncio.to_thread(counted, file)

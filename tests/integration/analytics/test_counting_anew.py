@@ -9,7 +9,8 @@ import pytest
 from services.analytics.handlers import Folder
 from services.analytics.model import CELLS_VERSION
 from services.analytics.store import renewing
-from services.analytics.store.folding import Database, prepare
+from services.analytics.store.folding import prepare
+from services.analytics.store.generations import Database
 from shared.bus.records import RawRecord, Received, receive
 from shared.errors import FatalError
 from shared.events.base import Event
@@ -114,7 +115,7 @@ async def test_who_was_slow_clears_nothing_of_what_is_folded_anew(store_settings
     database = await old_store(store_settings)
     await prepare(database)
     await folded(Folder(database), topics())
-    assert not await renewing.clear_slice(database, "facts")
+    assert not await renewing.clear_slice(database, database.facts)
     assert await database.facts.count_documents({}) == REPORTS
 
 

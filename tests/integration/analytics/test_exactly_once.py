@@ -2,25 +2,23 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local.engines import Running
-from services.analytics.handlers import Folder
-from services.analytics.projection import Changes, fold
-from services.analytics.store.folding import Database, batch, prepare
+from services.analytics.store.reading import Reader
 from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
 from shared.bus.publisher import Message, Publisher, partition_of
-from shared.bus.records import RawRecord, Received, receive
-from shared.errors import TransientError
 from shared.events.base import Record
-from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.integration.analytics.recount import recount
+from tests.integration.analytics.answers import answers_are
+from tests.integration.analytics.dying import COUNTING_POINTS
+from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, waves
 from tests.integration.analytics.worker import Numbers, Worker, until
 from tests.unit.analytics import events as make
@@ -59,11 +57,15 @@ async def settled(numbers: Numbers, topics: dict[str, list[Record]]) -> None:
     assert await numbers.next_offsets() == published
 
 
-async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> None:
-    cells, stages = await recount(engines.kafka, bus_settings.topic_prefix)
-    assert sum(cells.values()) > 500
-    assert await numbers.cells() == cells
-    assert await numbers.stages() == stages
+async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> Recounted:
+    """Every cell of every day and month, and every sum, as counted apart from the service."""
+    again = await recount(engines.kafka, bus_settings.topic_prefix)
+    assert again.days.total() > 500
+    assert again.months.total() > 500
+    assert await numbers.cells() == again.days
+    assert await numbers.months() == again.months
+    assert await numbers.stages() == again.stages
+    return again
 
 
 async def test_awkward_order_and_repeats_end_in_exact_numbers(
@@ -78,7 +80,8 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
     await publish(publisher, topics)
     numbers = Numbers(store_settings)
     await settled(numbers, topics)
-    await compare(numbers, engines, bus_settings)
+    again = await compare(numbers, engines, bus_settings)
+    await answers_are(Reader(numbers.database), again)
     await workers[0].ready()
     answer = (await workers[0].get("/api/v1/reconciliation")).json()
     stages = await numbers.stages()
@@ -118,6 +121,65 @@ async def test_kill_9_again_and_again_changes_no_number(
     assert deaths == 3
 
 
+async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+    tmp_path: Path,
+) -> None:
+    topics = awkward(range(400), random.Random(6))
+    worker, numbers = workers[0], Numbers(store_settings)
+    worker.batch = 50
+    worker.command = ("tests.integration.analytics.dying", "counting", str(tmp_path))
+    worker.start()
+    parts = list(waves(topics, len(COUNTING_POINTS)))
+    for number, point in enumerate(COUNTING_POINTS):
+        (tmp_path / point).touch()
+        for _, records in parts[number * len(topics) : (number + 1) * len(topics)]:
+            await publisher.publish(records)
+
+        async def died() -> bool:
+            return worker.child is not None and worker.child.poll() is not None
+
+        await until(died, f"death at the point {point!r}")
+        assert worker.child is not None
+        assert (worker.child.poll(), (tmp_path / point).exists()) == (-9, False)
+        await numbers.undo_transactions_of_the_dead()
+        worker.start()
+    await settled(numbers, topics)
+    await compare(numbers, engines, bus_settings)
+
+
+async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
+    engines: Running,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    publisher: Publisher,
+    workers: list[Worker],
+) -> None:
+    """10,305 reports a year are 200 a week; here are ten times as many, and all that happened to them."""
+    before, week = awkward(range(200), random.Random(7)), awkward(range(200, 2200), random.Random(8))
+    worker, numbers = workers[0], Numbers(store_settings)
+    worker.batch = 2000
+    worker.start()
+    await publish(publisher, before)
+    await settled(numbers, before)
+    worker.kill()
+    await numbers.undo_transactions_of_the_dead()
+    await publish(publisher, week)
+    assert await numbers.next_offsets() == sum(map(len, before.values())), "nobody counts"
+    started = time.monotonic()
+    worker.start()
+    both = {topic: [*before[topic], *week[topic]] for topic in week}
+    await settled(numbers, both)
+    events = sum(map(len, week.values()))
+    took = time.monotonic() - started
+    print(f"caught up with {events} events in {took:.1f} s, the start of the process included")
+    await compare(numbers, engines, bus_settings)
+
+
 async def test_two_workers_coming_and_going_count_the_same(
     engines: Running,
     bus_settings: BusSettings,
@@ -143,62 +205,6 @@ async def test_two_workers_coming_and_going_count_the_same(
         await publisher.publish(records)
     await settled(numbers, topics)
     await compare(numbers, engines, bus_settings)
-
-
-# --- one store, two workers that both believe the partition is theirs ---------------------------------------------
-
-
-def as_received(records: list[Record], partition: int) -> list[Received]:
-    return [
-        receive(RawRecord(r.topic, partition, offset, 0, r.key.encode(), r.value, r.headers), r.topic)
-        for offset, r in enumerate(records)
-    ]
-
-
-async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreSettings) -> None:
-    database = connect(store_settings, "analytics")
-    await prepare(database)
-    records = as_received([record(make.received(make.report_id(n))) for n in range(300)], 0)
-    one, two = Folder(database), Folder(database)
-
-    async def stubborn(folder: Folder) -> None:
-        while True:
-            try:
-                return await folder.handle(records)
-            except TransientError:
-                await asyncio.sleep(0.01)  # as the bus does: the same batch again
-
-    await asyncio.gather(stubborn(one), stubborn(two), stubborn(one), stubborn(two))
-    assert await Numbers(store_settings).stages() == {"accepted": 300}
-    assert await one.assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
-        ("reports", 0): 300,
-        ("routings", 0): 0,
-        ("cases", 0): 0,
-        ("alerts", 0): 0,
-    }
-
-
-class DiedError(Exception):
-    """In place of a process's death between the writes and the commit."""
-
-
-async def write_and_die(database: Database, changes: Changes) -> None:
-    async with batch(database) as open_batch:
-        await open_batch.save(changes, [], {("reports", 1): 50})
-        raise DiedError
-
-
-async def test_a_batch_that_dies_before_its_commit_leaves_nothing(store_settings: StoreSettings) -> None:
-    database = connect(store_settings, "analytics")
-    await prepare(database)
-    numbers, folder = Numbers(store_settings), Folder(database)
-    records = as_received([record(make.received(make.report_id(n))) for n in range(50)], 1)
-    changes = fold({}, [(1, make.received(make.report_id(n))) for n in range(50)])
-    with pytest.raises(DiedError):
-        await write_and_die(database, changes)
-    assert (await numbers.cells(), await numbers.stages(), await numbers.next_offsets()) == ({}, {}, 0)
-    await folder.handle(records)
-    assert (await numbers.stages(), await numbers.next_offsets()) == ({"accepted": 50}, 50)
 
 
 async def test_in_flight_and_dead_are_seen(

@@ -2,10 +2,12 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from shared.bus.publisher import Publisher
 from shared.events.base import Event, Record, encode
 from tests.unit.analytics import events as make
+from tests.unit.analytics.histories import DAYS, history
 
 WRITERS = {"reports": "intake", "routings": "routing", "cases": "notify", "alerts": "notify", "centers": "notify"}
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -20,13 +22,23 @@ def awkward(numbers: Sequence[int], chance: random.Random) -> dict[str, list[Rec
     """All records by topic, each report's in order, with repeats of older ones in between (last topic first)."""
     topics: dict[str, list[Record]] = {"alerts": [], "cases": [], "routings": [], "reports": []}
     for number in numbers:
-        for topic, sequence in make.history(number, chance.randrange(60)).items():
+        for topic, sequence in history(number, chance.randrange(60)).items():
             topics[topic] += [record(event) for event in sequence]
+    topics["centers"] = [record(event) for event in duty(chance)]
     for records in topics.values():
         for at in sorted(chance.sample(range(len(records)), int(len(records) * _AGAIN)), reverse=True):
             again = records[max(0, at - chance.randrange(1, 30)) : at]
             records[at:at] = again
     return topics
+
+
+def duty(chance: random.Random) -> Iterator[Event]:
+    """Three centres whose staff come and go for a year; one clock goes back now and then."""
+    for center in ("busan", "daegu", "ulsan"):
+        at = make.START - timedelta(days=DAYS)
+        for version in range(1, 40):
+            at += timedelta(hours=chance.randrange(-20, 400))
+            yield make.center_changed(center, version, chance.randrange(5), at)
 
 
 def waves(topics: dict[str, list[Record]], count: int) -> Iterator[tuple[str, list[Record]]]:

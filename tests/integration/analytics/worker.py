@@ -7,21 +7,54 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, STDOUT, Popen
 from typing import Any
 
 import httpx
 from motor.motor_asyncio import AsyncIOMotorClient
 
 from deploy.local import ports, processes
+from services.analytics.store.generations import serving
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
 from tests.support.staff import TestIdentity
 
 STAFF = TestIdentity(SystemClock())
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
-NOBODY_THERE = "http://127.0.0.1:9"
 _LIMIT_S = 60.0
+NOBODY_THERE = "http://127.0.0.1:9"
+
+
+def environment(bus: BusSettings, store: StoreSettings) -> dict[str, str]:
+    """What a process needs to find this test's topics and databases."""
+    return {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
+        "KAFKA_TOPIC_PARTITIONS": str(bus.topic_partitions),
+        "KAFKA_SESSION_TIMEOUT_MS": str(bus.session_timeout_ms),
+        "MONGODB_URI": store.uri.get_secret_value(),
+        "MONGODB_DATABASE_PREFIX": store.database_prefix,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended: its status (-9: it was killed) and what it printed."""
+
+    status: int
+    said: str
+
+
+async def command(bus: BusSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * _LIMIT_S) -> Ended:
+    """Run a module of the project to its end, as an operator would."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
+    )
+    async with asyncio.timeout(limit_s):
+        said, _ = await child.communicate()
+    assert child.returncode is not None
+    return Ended(child.returncode, said.decode())
 
 
 @dataclass
@@ -34,6 +67,8 @@ class Worker:
     batch: int = 200
     port: int = field(default_factory=ports.free_port)
     child: Popen[bytes] | None = None
+    command: tuple[str, ...] = ("services.analytics",)
+    """The module that is run, and its arguments."""
 
     @property
     def url(self) -> str:
@@ -47,13 +82,7 @@ class Worker:
         keys = self.folder / "identity-keys.json"
         keys.write_text(STAFF.document().model_dump_json(), encoding="utf-8")
         env = {
-            **os.environ,
-            "KAFKA_BOOTSTRAP_SERVERS": self.bus.bootstrap_servers,
-            "KAFKA_TOPIC_PREFIX": self.bus.topic_prefix,
-            "KAFKA_TOPIC_PARTITIONS": str(self.bus.topic_partitions),
-            "KAFKA_SESSION_TIMEOUT_MS": str(self.bus.session_timeout_ms),
-            "MONGODB_URI": self.store.uri.get_secret_value(),
-            "MONGODB_DATABASE_PREFIX": self.store.database_prefix,
+            **environment(self.bus, self.store),
             "ANALYTICS_PORT": str(self.port),
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
             "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
@@ -61,7 +90,7 @@ class Worker:
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys),
         }
-        self.child = processes.start([sys.executable, "-m", "services.analytics"], log=self.log, env=env)
+        self.child = processes.start([sys.executable, "-m", *self.command], log=self.log, env=env)
         return self
 
     def kill(self) -> None:
@@ -108,7 +137,7 @@ class Numbers:
     """What lies in the store of analytics."""
 
     def __init__(self, store: StoreSettings) -> None:
-        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value())
+        client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(store.uri.get_secret_value(), tz_aware=True)
         self.database = client[f"{store.database_prefix}analytics"]
 
     async def undo_transactions_of_the_dead(self) -> None:
@@ -117,18 +146,25 @@ class Numbers:
 
     async def next_offsets(self) -> int:
         """All stored offsets added up: how many records were folded or skipped so far."""
-        return sum([sum(d["next"].values()) async for d in self.database.offsets.find({})])
+        return sum([sum(d["next"].values()) async for d in (await serving(self.database)).offsets.find({})])
 
     async def cells(self) -> Counter[tuple[str, str]]:
         """By (day, cell), summed over source partitions, without zeros."""
+        return await self._summed("day")
+
+    async def months(self) -> Counter[tuple[str, str]]:
+        """By (month, cell), the same."""
+        return await self._summed("month")
+
+    async def _summed(self, span: str) -> Counter[tuple[str, str]]:
         found: Counter[tuple[str, str]] = Counter()
-        async for document in self.database.days.find({}):
+        async for document in (await serving(self.database)).part(f"{span}s").find({}):
             for cell, n in document["n"].items():
-                found[document["day"], cell] += n
+                found[document[span], cell] += n
         return Counter({key: n for key, n in found.items() if n})
 
     async def stages(self) -> Counter[str]:
         found: Counter[str] = Counter()
-        async for document in self.database.totals.find({}):
+        async for document in (await serving(self.database)).totals.find({}):
             found.update(document["n"])
         return Counter({stage: n for stage, n in found.items() if n})

@@ -3,20 +3,28 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from shared.events.alerts import AlertEscalated, AlertFailed, AlertSent
-from shared.events.base import ReportEvent
-from shared.events.cases import CaseAcknowledged, CaseContacted
+from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted, CaseReopened, CaseSupported
+from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import (
+    AgeBand,
     AlertChannel,
     CauseKind,
+    CenterState,
     Channel,
     EndReason,
+    Gender,
     HarmType,
+    Outcome,
+    PlatformKind,
+    Relationship,
     Role,
     RoutingReason,
+    SupportKind,
     UpdateKind,
     Urgency,
     UrgencyReason,
@@ -44,6 +52,25 @@ def facts(harms: Sequence[HarmType] = (HarmType.SYNTHESIS,), *, synthetic: bool 
     )
 
 
+def varied(seed: int, harms: Sequence[HarmType], *, synthetic: bool = False) -> ReportFacts:
+    """Facts in which every coded word comes up for some seed."""
+
+    def one(words: type[StrEnum], step: int = 1) -> str:
+        return list(words)[seed // step % len(words)].value
+
+    changes = {
+        "role": one(Role),
+        "channel": one(Channel, 2),
+        "age_band": one(AgeBand),
+        "gender": one(Gender, 3),
+        "relationship": one(Relationship),
+        "platform_kind": one(PlatformKind),
+        "urgency": one(Urgency, 2),
+        "division": ("busan", "daegu", "seoul", "unknown")[seed % 4],
+    }
+    return ReportFacts.model_validate({**facts(harms, synthetic=synthetic).model_dump(), **changes})
+
+
 def received(rid: str, body: ReportFacts | None = None, at: datetime = START) -> ReportReceived:
     return ReportReceived(report_id=rid, intake_version=1, received_at=at, facts=body or facts())
 
@@ -60,11 +87,13 @@ def reinstated(rid: str, version: int = 3) -> ReportReinstated:
     return ReportReinstated(report_id=rid, intake_version=version, reinstated_at=START)
 
 
-def decision(center: str) -> Decision:
+def decision(
+    center: str, home: str | None = None, reason: RoutingReason = RoutingReason.HOME, *, homeless: bool = False
+) -> Decision:
     return Decision(
         center_id=center,
-        home_center_id=center,
-        reason=RoutingReason.HOME,
+        home_center_id=None if homeless else home or center,
+        reason=reason,
         candidates=(),
         rule_version=1,
         table_version="2026-07-01",
@@ -93,6 +122,8 @@ def rerouted(
     ownership: int = 2,
     at: datetime = START,
     body: ReportFacts | None = None,
+    reason: RoutingReason = RoutingReason.TRANSFER_ACCEPTED,
+    home: str = "busan",
 ) -> ReportRerouted:
     return ReportRerouted(
         report_id=rid,
@@ -103,7 +134,7 @@ def rerouted(
         decided_at=at + timedelta(seconds=60),
         received_at=at,
         previous_center_id="busan",
-        decision=decision(center),
+        decision=decision(center, home, reason),
         facts=body or facts(),
     )
 
@@ -140,8 +171,39 @@ def acknowledged(rid: str, version: int = 1, ownership: int = 1, seconds: float 
     return CaseAcknowledged(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at)
 
 
-def contacted(rid: str, version: int = 2, ownership: int = 1) -> CaseContacted:
-    return CaseContacted(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START)
+def contacted(rid: str, version: int = 2, ownership: int = 1, seconds: float = 0) -> CaseContacted:
+    at = START + timedelta(seconds=seconds)
+    return CaseContacted(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at)
+
+
+def supported(rid: str, support: SupportKind, version: int, ownership: int = 1) -> CaseSupported:
+    return CaseSupported(
+        report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START, support=support
+    )
+
+
+def closed(
+    rid: str, version: int, ownership: int = 1, outcome: Outcome = Outcome.SUPPORTED, seconds: float = 90_000
+) -> CaseClosed:
+    at = START + timedelta(seconds=seconds)
+    return CaseClosed(
+        report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=at, outcome=outcome
+    )
+
+
+def reopened(rid: str, version: int, ownership: int = 1) -> CaseReopened:
+    return CaseReopened(report_id=rid, case_version=version, ownership=ownership, center_id="busan", at=START)
+
+
+def center_changed(center: str, version: int, staff: int, at: datetime = START) -> CenterChanged:
+    return CenterChanged(
+        center_id=center,
+        center_version=version,
+        state=CenterState.OPEN,
+        staff_on_duty=staff,
+        cases_per_person=10,
+        changed_at=at,
+    )
 
 
 def alert_sent(rid: str, version: int = 1, ownership: int = 1) -> AlertSent:
@@ -175,34 +237,3 @@ def escalated(rid: str, version: int, ownership: int = 1) -> AlertEscalated:
     return AlertEscalated(
         report_id=rid, alert_version=version, ownership=ownership, center_id="busan", step=2, at=START
     )
-
-
-def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
-    """All four topics of one report; ``seed`` picks how much happens to it."""
-    rid = report_id(number)
-    at = START + timedelta(hours=7 * (seed % 5))
-    body = facts((HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2], synthetic=seed % 11 == 10)
-    topics: dict[str, list[ReportEvent]] = {
-        "reports": [received(rid, body, at)],
-        "routings": [routed(rid, ("busan", "daegu")[seed % 2], body, at)],
-        "cases": [acknowledged(rid, 1, 1, 30 + 100 * seed)],
-        "alerts": [alert_failed(rid, 1), alert_sent(rid, 2), escalated(rid, 3)],
-    }
-    if seed % 3 == 0:
-        topics["reports"].append(amended(rid, facts((HarmType.DISTRIBUTION,), synthetic=body.synthetic)))
-        topics["routings"].append(updated(rid, 2))
-    if seed % 4 == 0:
-        version = len(topics["routings"]) + 1
-        topics["routings"].append(rerouted(rid, "ulsan", version=version, at=at, body=body))
-        topics["cases"] += [contacted(rid, 2, 1), acknowledged(rid, 3, 2, 500)]
-        topics["alerts"].append(alert_sent(rid, 4, 2))
-    ownership = 1 + (seed % 4 == 0)
-    if seed % 5 == 0:
-        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership))
-    if seed % 7 == 0:
-        topics["reports"].append(withdrawn(rid, len(topics["reports"]) + 1))
-        topics["routings"].append(ended(rid, len(topics["routings"]) + 1, ownership, EndReason.WITHDRAWN))
-    if seed % 14 == 0:
-        topics["reports"].append(reinstated(rid, len(topics["reports"]) + 1))
-        topics["routings"].append(updated(rid, len(topics["routings"]) + 1, ownership, UpdateKind.REINSTATED))
-    return topics

@@ -2,20 +2,24 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analytics.model import ACK_BOUNDS, CenterFact, Fact, ack_bucket
-from services.analytics.projection import CellKey, apply, contributions, fold, newer_center
+from services.analytics.contributions import daily, monthly
+from services.analytics.cubes import ACK_BOUNDS, ack_bucket
+from services.analytics.model import CenterFact, Fact
+from services.analytics.projection import OF_CENTERS, CellKey, apply, fold, fold_centers, newer_center, time_on_duty
 from shared.errors import FatalError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
 from shared.events.loads import LoadSummarized
 from shared.events.vocabulary import CenterState, EndReason, HarmType, UpdateKind
 from tests.unit.analytics import events as make
+from tests.unit.analytics.histories import history
 
 R = make.report_id(7)
 
@@ -28,7 +32,7 @@ def folded(*events: ReportEvent) -> Fact:
 
 
 def cells(fact: Fact) -> set[str]:
-    return {cell for _, cell in contributions(fact)}
+    return {cell for _, cell in daily(fact)}
 
 
 def test_a_report_is_counted_once_in_each_harm_type_and_once_in_all() -> None:
@@ -46,7 +50,7 @@ def test_a_report_is_counted_once_in_each_harm_type_and_once_in_all() -> None:
 
 def test_the_day_is_the_day_in_seoul() -> None:
     at = make.START.replace(hour=15, minute=0)
-    assert {day for day, _ in contributions(folded(make.received(R, at=at)))} == {"2026-11-25"}
+    assert {day for day, _ in daily(folded(make.received(R, at=at)))} == {"2026-11-25"}
 
 
 def test_routed_before_received_counts_as_routed_and_in_no_centre_yet() -> None:
@@ -69,7 +73,7 @@ def test_an_acknowledgement_before_anything_else_is_kept() -> None:
 def test_an_acknowledgement_under_a_superseded_ownership_is_void_in_both_orders() -> None:
     late = folded(make.received(R), make.routed(R), make.rerouted(R, "daegu"), make.acknowledged(R))
     early = folded(make.acknowledged(R), make.received(R), make.routed(R), make.rerouted(R, "daegu"))
-    assert contributions(late) == contributions(early)
+    assert daily(late) == daily(early)
     assert "stage|acknowledged" not in cells(late)
 
 
@@ -102,7 +106,7 @@ def test_an_event_of_no_report_topic_is_fatal() -> None:
 def test_a_drill_is_counted_nowhere_and_is_not_in_flight() -> None:
     drill = make.facts(synthetic=True)
     fact = folded(make.received(R, drill), make.routed(R, body=drill), make.alert_sent(R), make.acknowledged(R))
-    assert contributions(fact) == frozenset()
+    assert daily(fact) == {}
     assert folded(make.received(R, drill)).standing is None
 
 
@@ -119,7 +123,7 @@ def test_ended_is_kept_and_reopening_lifts_it() -> None:
 
 
 def cells_of(*events: ReportEvent) -> set[str]:
-    return {cell for _, cell in contributions(folded(*events))}
+    return {cell for _, cell in daily(folded(*events))}
 
 
 def test_a_withdrawn_report_stays_counted_as_withdrawn_wherever_it_counted() -> None:
@@ -151,8 +155,13 @@ def test_a_transferred_report_counts_at_its_new_owner_and_what_the_old_one_says_
 
 
 def test_the_document_form_loses_nothing() -> None:
-    fact = folded(make.received(R), make.routed(R), make.acknowledged(R), make.alert_sent(R), make.escalated(R, 2))
-    assert Fact.from_document(fact.to_document()) == fact
+    for seed in range(60):
+        fact = Fact(R, 0)
+        for sequence in history(7, seed).values():
+            for event in sequence:
+                assert Fact.from_document(fact.to_document()) == fact
+                fact = apply(fact, event)
+        assert Fact.from_document(fact.to_document()) == fact
 
 
 @pytest.mark.parametrize(("seconds", "bucket"), [(-5, 0), (1, 0), (1.001, 1), (300, 8), (604800, 20), (604801, 21)])
@@ -163,19 +172,36 @@ def test_buckets_include_their_upper_bound(seconds: float, bucket: int) -> None:
 
 def test_a_centre_keeps_its_newest_state() -> None:
     def changed(version: int, state: CenterState) -> CenterChanged:
-        return CenterChanged(
-            center_id="busan",
-            center_version=version,
-            state=state,
-            staff_on_duty=2,
-            cases_per_person=10,
-            changed_at=make.START,
-        )
+        return make.center_changed("busan", version, 2).model_copy(update={"state": state})
 
     known = newer_center(None, changed(3, CenterState.CLOSED))
-    assert known == CenterFact("busan", 3, "closed", 2)
+    assert known == CenterFact("busan", 3, "closed", 2, make.START)
     assert newer_center(known, changed(3, CenterState.OPEN)) is None
-    assert newer_center(known, changed(4, CenterState.OPEN)) == CenterFact("busan", 4, "open", 2)
+    assert newer_center(known, changed(4, CenterState.OPEN)) == CenterFact("busan", 4, "open", 2, make.START)
+
+
+def test_time_on_duty_is_split_at_the_month_in_seoul_and_counted_once_however_often_it_is_read() -> None:
+    turn = datetime(2026, 11, 30, 15, tzinfo=UTC)  # midnight in Seoul
+    events = [
+        make.center_changed("busan", 1, 2, turn - timedelta(hours=3)),
+        make.center_changed("busan", 2, 0, turn + timedelta(hours=1)),
+        make.center_changed("busan", 3, 1, turn + timedelta(hours=9)),
+        make.center_changed("busan", 4, 3, turn + timedelta(hours=8)),  # a clock that went back
+    ]
+    hour = 3_600_000
+    cells = {(OF_CENTERS, "2026-11", "staff|busan"): 6 * hour, (OF_CENTERS, "2026-12", "staff|busan"): 2 * hour}
+    centers, once = fold_centers({}, events)
+    assert {key: n for key, n in once.items() if n} == cells
+    known = {center.center_id: center for center in centers}
+    assert fold_centers(known, events) == ([], Counter())
+    for cut in range(5):
+        first, before = fold_centers({}, events[:cut])
+        _, after = fold_centers({center.center_id: center for center in first}, events)
+        before.update(after)
+        assert {key: n for key, n in before.items() if n} == cells
+    lasting = time_on_duty(known["busan"], turn + timedelta(hours=10))
+    assert lasting == {("2026-12", "staff|busan"): 3 * hour}
+    assert time_on_duty(known["busan"], turn) == {}
 
 
 # --- any order of reading, any repeats ---------------------------------------------------------------------------
@@ -187,7 +213,7 @@ def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]
     seeds = draw(st.lists(st.integers(0, 59), min_size=1, max_size=4))
     topics: dict[str, list[ReportEvent]] = {"reports": [], "routings": [], "cases": [], "alerts": []}
     for number, seed in enumerate(seeds):
-        for name, sequence in make.history(number, seed).items():
+        for name, sequence in history(number, seed).items():
             topics[name] += sequence
     straight = [event for sequence in topics.values() for event in sequence]
     position = dict.fromkeys(topics, 0)
@@ -204,14 +230,19 @@ def readings(draw: st.DrawFn) -> tuple[list[ReportEvent], list[list[ReportEvent]
     return straight, [reading[a:b] for a, b in pairwise(edges)]
 
 
-def result(batches: Sequence[Sequence[ReportEvent]]) -> tuple[dict[str, Fact], dict[CellKey, int]]:
+Result = tuple[dict[str, Fact], dict[CellKey, int]]
+
+
+def result(batches: Sequence[Sequence[ReportEvent]], partition: int = 0) -> Result:
+    """Facts and cells after these batches, each fact read back from its stored form in between."""
     known: dict[str, Fact] = {}
     total: Counter[CellKey] = Counter()
     for batch in batches:
-        changes = fold(known, [(0, event) for event in batch])
-        known |= changes.facts
-        for key, by in changes.cells.items():
-            total[key] += by
+        changes = fold(known, [(partition, event) for event in batch])
+        known |= {rid: Fact.from_document(fact.to_document()) for rid, fact in changes.facts.items()}
+        for cells in (changes.cells, changes.months):
+            for key, by in cells.items():
+                total[key] += by
     return known, {key: n for key, n in total.items() if n}
 
 
@@ -221,5 +252,22 @@ def test_every_reading_ends_in_the_same_numbers(case: tuple[list[ReportEvent], l
     straight, batches = case
     facts, total = result(batches)
     assert (facts, total) == result([straight])
-    recount: Counter[CellKey] = Counter((0, day, cell) for fact in facts.values() for day, cell in contributions(fact))
+    recount: Counter[CellKey] = Counter()
+    for fact in facts.values():
+        for counted in (daily(fact), monthly(fact)):
+            recount.update({(0, span, cell): n for (span, cell), n in counted.items()})
     assert total == dict(recount)
+
+
+@settings(max_examples=100, deadline=None)
+@given(readings(), st.data())
+def test_partitions_merge_to_the_same_numbers_wherever_reports_lie(
+    case: tuple[list[ReportEvent], list[list[ReportEvent]]], data: st.DataObject
+) -> None:
+    straight, batches = case
+    place = {event.report_id: data.draw(st.integers(0, 2)) for event in straight}
+    merged: Counter[tuple[str, str]] = Counter()
+    for partition in data.draw(st.permutations(range(3))):
+        own = [[event for event in batch if place[event.report_id] == partition] for batch in batches]
+        merged.update({(span, cell): n for (_, span, cell), n in result(own, partition)[1].items()})
+    assert merged == Counter({(span, cell): n for (_, span, cell), n in result([straight])[1].items()})

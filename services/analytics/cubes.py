@@ -1,0 +1,209 @@
+"""What facts add up to: names of cells, which crossings are kept, and histograms that can be added up.
+
+Few crossings are kept, those of the fixed tables: a crossing that is not kept can neither be asked for nor leak. Cells
+of a day are for weeks and the national trend; everything else is kept by month and summed to quarters and years. The
+day is the day of acceptance in Korea. Cells count **reports** that a centre owns, unless their name says otherwise.
+Persons are not counted: no event says which reports are of one person.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final, Literal
+
+NOT_ROUTED: Final = "none"
+"""In place of a centre while a report has no owner, and of a home where it has none."""
+ALL: Final = "all"
+"""In place of a harm type: the report itself, once, however many harm types it has."""
+NO_SUPPORT: Final = "none"
+"""In place of a kind of support where none was given yet."""
+IN_CARE: Final = "in_care"
+"""The outcome of a report that has not ended."""
+UNKNOWN: Final = "unknown"
+"""The outcome of a report that was closed while the closing itself was not read yet."""
+
+ACK_BOUNDS: Final = (
+    *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1800),
+    *(3600, 7200, 14400, 28800, 43200, 86400, 172800, 259200, 604800),
+)
+"""Upper bounds in seconds, included, of the buckets of the time to acknowledgement; one more bucket is above the last.
+Never change them: histograms made with the same bounds can be added up, others cannot."""
+TIME_BOUNDS: Final = (*ACK_BOUNDS, 1209600, 2592000, 5184000, 7776000, 15552000, 31536000)
+"""The same for all times by month, with two weeks to a year on top: closing takes long. Never change them either."""
+
+CUBES: Final[tuple[tuple[str, ...], ...]] = (
+    ("center", "harm"),
+    ("home", "center"),
+    ("age_band", "gender"),
+    ("role", "channel"),
+    ("relationship",),
+    ("platform",),
+    ("division",),
+    ("urgency",),
+    ("outcome",),
+    ("support",),
+)
+"""Kept by month. ``harm`` holds `ALL` too; ``harm`` and ``support`` may hold one report several times."""
+DAILY: Final = ("day", "center", "harm")
+"""Kept by day."""
+
+Measure = Literal["waiting", "acknowledgement", "first_contact", "closing"]
+MEASURES: Final[Mapping[Measure, str]] = {
+    "waiting": "from acceptance to the first acknowledgement by anybody",
+    "acknowledgement": "from the present owner's decision to its first acknowledgement under that ownership",
+    "first_contact": "from acceptance to the first time the reporter was reached",
+    "closing": "from acceptance to the closing, of reports that are closed now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many times lie in each bucket of `TIME_BOUNDS`. Histograms are added up with ``+``."""
+
+    counts: tuple[int, ...] = (0,) * (len(TIME_BOUNDS) + 1)
+
+    def __add__(self, other: "Histogram") -> "Histogram":
+        return Histogram(tuple(a + b for a, b in zip(self.counts, other.counts, strict=True)))
+
+    @classmethod
+    def of(cls, by_bucket: Mapping[int, int]) -> "Histogram":
+        """From counts by the bucket's number."""
+        return cls(tuple(by_bucket.get(number, 0) for number in range(len(TIME_BOUNDS) + 1)))
+
+    @property
+    def total(self) -> int:
+        """How many times there are."""
+        return sum(self.counts)
+
+    def within(self, seconds: int) -> int:
+        """How many are no longer than this; raises ``ValueError`` where it is not a bucket's bound."""
+        if seconds not in TIME_BOUNDS:
+            raise ValueError(f"{seconds} s is no bucket's bound; bounds are {', '.join(map(str, TIME_BOUNDS))}")
+        return sum(self.counts[: TIME_BOUNDS.index(seconds) + 1])
+
+    def quantile(self, share: float) -> tuple[int, int | None] | None:
+        """The bounds in seconds between which the share's time lies; no upper one above the last; None if empty.
+
+        ``share`` is above 0 and at most 1: of 10 times the 0.5-quantile is the fifth.
+        """
+        if not 0 < share <= 1:
+            raise ValueError(f"a share is above 0 and at most 1, not {share}")
+        seen = 0
+        for number, n in enumerate(self.counts):
+            seen += n
+            if n and seen >= share * self.total:
+                low = TIME_BOUNDS[number - 1] if number else 0
+                return low, TIME_BOUNDS[number] if number < len(TIME_BOUNDS) else None
+        return None
+
+
+def ack_bucket(seconds: float) -> int:
+    """The bucket of `ACK_BOUNDS` a time falls into, from 0; a negative time (clocks apart) counts as 0 seconds."""
+    return bisect_left(ACK_BOUNDS, max(0.0, seconds))
+
+
+def time_bucket(seconds: float) -> int:
+    """The same for `TIME_BOUNDS`."""
+    return bisect_left(TIME_BOUNDS, max(0.0, seconds))
+
+
+# --- cells of a day
+
+
+def report_cell(center: str, harm: str) -> str:
+    """Name of the cell of the day's reports of one centre and harm type (or `ALL`)."""
+    return f"reports|{center}|{harm}"
+
+
+def stage_cell(stage: str) -> str:
+    """Name of the cell of the day's reports that reached a stage."""
+    return f"stage|{stage}"
+
+
+def end_cell(reason: str) -> str:
+    """Name of the cell of the day's reports that ended for a reason and stayed ended."""
+    return f"end|{reason}"
+
+
+def ack_cell(bucket: int) -> str:
+    """Name of the cell of the day's reports acknowledged within one bucket."""
+    return f"ack|{bucket}"
+
+
+# --- cells of a month
+
+_NAMES: Final = {cube: "+".join(cube) for cube in CUBES}
+
+
+def cube_cell(cube: tuple[str, ...], *values: str) -> str:
+    """Name of a cell of one of `CUBES`."""
+    return f"{_NAMES[cube]}|{'|'.join(values)}"
+
+
+def figure_cell(figure: str) -> str:
+    """Name of the month's cell of one national figure: cases, transfers, alerts_sent, alerts_failed, escalations."""
+    return f"figure|{figure}"
+
+
+def time_cell(measure: Measure, center: str, urgency: str, bucket: int) -> str:
+    """Name of the cell of the month's times of one measure, centre, urgency and bucket."""
+    return f"time|{measure}|{center}|{urgency}|{bucket}"
+
+
+def reason_cell(number: int, reason: str) -> str:
+    """Name of the cell of the month's routing decisions with this reason: first ones, and later ones (moves)."""
+    return f"reason|{'first' if number == 0 else 'later'}|{reason}"
+
+
+def staff_cell(center: str) -> str:
+    """Name of the cell of the month's time on duty at a centre, in person-milliseconds."""
+    return f"staff|{center}"
+
+
+# --- which questions the cells can answer
+
+
+def combinations_of(dimensions: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The combinations one cube answers: those that sum over no dimension holding a report several times.
+
+    ``harm`` may be left out, because its cube also holds `ALL`; ``support`` may not.
+    """
+    found = [kept for size in range(len(dimensions) + 1) for kept in combinations(dimensions, size)]
+    return [kept for kept in found if "support" not in dimensions or "support" in kept]
+
+
+MONTHLY_COMBINATIONS: Final = tuple(dict.fromkeys(c for cube in CUBES for c in combinations_of(cube)))
+"""What can be asked of months, quarters and years."""
+DAILY_COMBINATIONS: Final = tuple(combinations_of(DAILY))
+"""What can be asked of any stretch of days."""
+
+
+def source_of(dimensions: tuple[str, ...], *, whole_months: bool) -> tuple[str, ...]:
+    """The cube that answers for these dimensions, in whatever order; raises ``ValueError`` naming what can be asked."""
+    wanted = frozenset(dimensions)
+    valid = dict.fromkeys([*(MONTHLY_COMBINATIONS if whole_months else ()), *DAILY_COMBINATIONS])
+    if len(wanted) == len(dimensions) and wanted in {frozenset(one) for one in valid}:
+        sources = [*(CUBES if whole_months else ()), DAILY]
+        return next(cube for cube in sources if wanted in map(frozenset, combinations_of(cube)))
+    shown = "; ".join(" × ".join(one) or "(none: the total)" for one in valid)
+    kind = "whole months" if whole_months else "days and weeks"
+    raise ValueError(f"{' × '.join(dimensions) or 'nothing'} is not counted for {kind}; counted are {shown}")
+
+
+def summed(
+    cube: tuple[str, ...], dimensions: tuple[str, ...], cells: Iterable[tuple[tuple[str, ...], int]]
+) -> dict[tuple[str, ...], int]:
+    """The cells of one cube summed to the dimensions asked for, without zeros.
+
+    Where ``harm`` is not asked for its `ALL` is taken, where it is asked for `ALL` is left out.
+    """
+    places = [cube.index(name) for name in dimensions]
+    harm = cube.index("harm") if "harm" in cube else None
+    found: dict[tuple[str, ...], int] = {}
+    for values, n in cells:
+        if harm is not None and (values[harm] == ALL) == ("harm" in dimensions):
+            continue
+        key = tuple(values[place] for place in places)
+        found[key] = found.get(key, 0) + n
+    return {key: n for key, n in found.items() if n}

@@ -1,0 +1,46 @@
+"""Where published yearly figures are kept: one document per printed figure, replaced whole or not at all."""
+
+from collections.abc import Iterable
+
+from services.analytics.policy.history import Point, Published, series
+from services.analytics.store.generations import Database
+from shared.mongo import store_errors
+
+NATIONAL = "national (D4U central)"
+"""The scope of the figures for the whole country."""
+
+
+async def replace_history(database: Database, rows: Iterable[Published]) -> int:
+    """Put these figures in place of those that are there, in one transaction; how many there were before."""
+    documents = [{"_id": row.line, **row.to_document()} for row in rows]
+    with store_errors():
+        async with await database.client.start_session() as session, session.start_transaction():
+            removed = await database.history.delete_many({}, session=session)
+            await database.history.insert_many(documents, session=session)
+    return removed.deleted_count
+
+
+async def history(database: Database) -> list[Published]:
+    """All figures, in the order of their file."""
+    with store_errors():
+        documents = await database.history.find({}, {"_id": 0}).to_list(None)
+    return sorted((Published(**document) for document in documents), key=lambda row: row.line)
+
+
+async def trend(
+    database: Database, metric: str, unit: str, *, until: int, dimension: str = "total", scope: str = NATIONAL
+) -> dict[str, list[Point]]:
+    """By category (in Korean, as printed), the yearly series of a metric in one unit.
+
+    Raises ``ValueError`` naming what there is where nothing was published so.
+    """
+    rows = await history(database)
+    wanted = (scope, metric, dimension, unit)
+    found = [row for row in rows if (row.scope, row.metric, row.dimension, row.unit) == wanted]
+    if not found:
+        there = sorted({f"{row.metric} by {row.dimension} in {row.unit}" for row in rows if row.scope == scope})
+        raise ValueError(
+            f"{metric} by {dimension} in {unit} was not published for {scope}; there are: {there or 'none'}"
+        )
+    categories = dict.fromkeys(row.category_ko for row in found if row.category_ko != "-")
+    return {name: series((row for row in found if row.category_ko in {name, "-"}), until) for name in categories}

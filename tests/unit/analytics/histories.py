@@ -1,0 +1,73 @@
+"""Histories of reports over a year: everything that can happen to one, in some order, of some report."""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from shared.events.base import ReportEvent
+from shared.events.cases import CaseEvent
+from shared.events.vocabulary import EndReason, HarmType, Outcome, RoutingReason, SupportKind, UpdateKind
+from tests.unit.analytics import events as make
+
+DAYS = 365
+
+
+def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
+    """All four topics of one report; ``seed`` picks how much happens to it. Its day is anywhere in a year."""
+    rid = make.report_id(number)
+    at = make.START + timedelta(hours=7 * (seed % 5), days=-((number * 37) % DAYS))
+    harms = (HarmType.SYNTHESIS, HarmType.OTHER)[: 1 + seed % 2]
+    body = make.varied(seed + number, harms, synthetic=seed % 11 == 10)
+    first = make.routed(rid, ("busan", "daegu")[seed % 2], body, at)
+    if seed % 6 == 1:  # home was full, or there is none
+        reason = RoutingReason.NO_HOME_SEOUL if seed % 4 == 1 else RoutingReason.HOME_FULL_NEIGHBOUR
+        chosen = make.decision("daegu", "busan", reason, homeless=seed % 4 == 1)
+        first = first.model_copy(update={"decision": chosen})
+    topics: dict[str, list[ReportEvent]] = {
+        "reports": [make.received(rid, body, at)],
+        "routings": [first],
+        "cases": [_later(make.acknowledged(rid, 1, 1, 30 + 100 * seed), at)],
+        "alerts": [make.alert_failed(rid, 1), make.alert_sent(rid, 2), make.escalated(rid, 3)],
+    }
+    if seed % 3 == 0:
+        amendment = make.varied(seed + number + 1, (HarmType.DISTRIBUTION,), synthetic=body.synthetic)
+        topics["reports"].append(make.amended(rid, amendment))
+        topics["routings"].append(make.updated(rid, 2))
+    if seed % 4 == 0:
+        version = len(topics["routings"]) + 1
+        topics["routings"].append(make.rerouted(rid, "ulsan", version=version, at=at, body=body))
+        topics["cases"] += [_later(make.contacted(rid, 2, 1, 4000), at), _later(make.acknowledged(rid, 3, 2, 500), at)]
+        topics["alerts"].append(make.alert_sent(rid, 4, 2))
+    ownership = 1 + (seed % 4 == 0)
+    _work(topics, rid, at, seed, ownership)
+    if seed % 7 == 0:
+        topics["reports"].append(make.withdrawn(rid, len(topics["reports"]) + 1))
+        topics["routings"].append(make.ended(rid, len(topics["routings"]) + 1, ownership, EndReason.WITHDRAWN))
+    if seed % 14 == 0:
+        topics["reports"].append(make.reinstated(rid, len(topics["reports"]) + 1))
+        topics["routings"].append(make.updated(rid, len(topics["routings"]) + 1, ownership, UpdateKind.REINSTATED))
+    return topics
+
+
+def _work(topics: dict[str, list[ReportEvent]], rid: str, at: datetime, seed: int, ownership: int) -> None:
+    """Support, closing and reopening by the owner; now and then what a former owner says too late."""
+    cases, routings = topics["cases"], topics["routings"]
+    kinds = list(SupportKind)
+    for kind in kinds[seed % 8 : seed % 8 + seed % 3]:
+        cases.append(make.supported(rid, kind, len(cases) + 1, ownership))
+    if seed % 5 in {0, 3}:
+        outcome = list(Outcome)[seed // 5 % 5]
+        cases.append(_later(make.closed(rid, len(cases) + 1, ownership, outcome, 3600 * (1 + seed) ** 2), at))
+        routings.append(make.ended(rid, len(routings) + 1, ownership))
+    if seed % 5 == 3:
+        cases.append(make.reopened(rid, len(cases) + 1, ownership))
+        routings.append(make.updated(rid, len(routings) + 1, ownership, UpdateKind.REOPENED))
+    if seed % 9 == 4:  # void: nobody owned it under that number when it was read
+        cases.append(make.closed(rid, len(cases) + 1, ownership - 1 or 1, Outcome.NO_CONTACT))
+
+
+CaseKind = TypeVar("CaseKind", bound=CaseEvent)
+
+
+def _later(event: CaseKind, at: datetime) -> CaseKind:
+    """The same, as long after the report's own acceptance."""
+    return event.model_copy(update={"at": event.at + (at - make.START)})
