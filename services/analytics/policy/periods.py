@@ -1,4 +1,4 @@
-"""Fixed calendar periods: months, quarters and ISO weeks, in Seoul's calendar.
+"""Fixed calendar periods: months, quarters, years and ISO weeks, in Seoul's calendar.
 
 Free date ranges do not exist, because two overlapping ranges give away what lies between them.
 """
@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from shared.clock import SEOUL
 
-Kind = Literal["month", "quarter", "week"]
+Kind = Literal["month", "quarter", "year", "week"]
 
 SETTLE: Final = timedelta(days=3)
 """After a month's end, before it closes: acknowledgements and corrections of its last days still come in."""
@@ -19,9 +19,13 @@ SETTLE: Final = timedelta(days=3)
 _FORMS: Final[dict[Kind, re.Pattern[str]]] = {
     "month": re.compile(r"(20\d\d)-(0[1-9]|1[0-2])"),
     "quarter": re.compile(r"(20\d\d)-Q([1-4])"),
+    "year": re.compile(r"(20\d\d)"),
     "week": re.compile(r"(20\d\d)-W(0[1-9]|[1-4]\d|5[0-3])"),
 }
-EXAMPLES: Final[dict[Kind, str]] = {"month": "2026-11", "quarter": "2026-Q4", "week": "2026-W47"}
+EXAMPLES: Final[dict[Kind, str]] = {"month": "2026-11", "quarter": "2026-Q4", "year": "2026", "week": "2026-W47"}
+
+
+_MONTHS: Final[dict[Kind, int]] = {"month": 1, "quarter": 3, "year": 12}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def parse(text: str) -> Period | None:
     """The period a text names, or None where it names none."""
     for kind, form in _FORMS.items():
         if (match := form.fullmatch(text)) is not None:
-            return _make(text, kind, int(match[1]), int(match[2]))
+            return _make(text, kind, int(match[1]), int(match[2]) if kind != "year" else 1)
     return None
 
 
@@ -55,8 +59,8 @@ def _make(text: str, kind: Kind, year: int, number: int) -> Period | None:
         except ValueError:  # a year of 52 weeks has no week 53
             return None
         return Period(text, kind, first, first + timedelta(days=6))
-    first_month = number if kind == "month" else 3 * number - 2
-    last_month = number if kind == "month" else 3 * number
+    length = _MONTHS[kind]
+    first_month, last_month = length * (number - 1) + 1, length * number
     return Period(text, kind, date(year, first_month, 1), date(year, last_month, monthrange(year, last_month)[1]))
 
 
@@ -66,7 +70,8 @@ def running(now: datetime, kind: Kind) -> Period:
     if kind == "week":
         year, week, _ = day.isocalendar()
         return _made(f"{year}-W{week:02d}")
-    return _made(f"{day:%Y-%m}" if kind == "month" else f"{day.year}-Q{(day.month + 2) // 3}")
+    names = {"month": f"{day:%Y-%m}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}", "year": f"{day.year}"}
+    return _made(names[kind])
 
 
 def _made(name: str) -> Period:
