@@ -107,17 +107,15 @@ def _marks(
             cell = f"{prefix}/{center}{BETWEEN}{name}"
             found.add(cell, tops[center])
             found.rows.append(Row({cell: 1, **dict.fromkeys(_of_center(center, months), -1)}, None, 0))
-        if (step := coarser.get(name, STEPS[0])) == WITHHELD:
-            continue
-        shape = places(CENTERS, reports, depth=DEPTHS[step])
-        for place in shape.nodes():
+        for place in places(CENTERS, reports).nodes():  # each is a row of the table, whatever the step
             cells = _cells(prefix, place, name)
             value = table.get(f"{place.key}{BETWEEN}{name}")
             if value is not None:
                 found.rows.append(Row(cells, value, value))
             elif len(cells) > 1:
                 found.sums[f"{prefix}/{place.key}{BETWEEN}{name}"] = cells
-        _closed(found, prefix, shape, reports, table, name)
+        if (step := coarser.get(name, STEPS[0])) != WITHHELD:
+            _closed(found, prefix, places(CENTERS, reports, depth=DEPTHS[step]), reports, table, name)
 
 
 def _closed(found: System, prefix: str, place: Tree, reports: Shown, table: Shown, name: str) -> None:
