@@ -8,7 +8,7 @@ LOCAL := $(PY) -m deploy.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables admin client rotate-key rotate-signing-key \
+.PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
@@ -87,14 +87,19 @@ unit: venv ## unit tests alone
 test: venv ## every test but the long ones: unit, integration, kill, browser (half an hour on two cores)
 	@deploy/local/test.sh
 
-torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, mutants of the rule (resumable, var/torture)
+torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, ten years of releases under attack, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
 	@$(PY) -m tests.integration.routing.torture
 	@IEUM_SCHEMA_TIMES=$${IEUM_SCHEMA_TIMES:-10} $(PY) -m pytest tests/integration/intake/test_schema.py -q --show-capture=no
 	@$(PY) -m tests.integration.intake.torture
 	@$(PY) -m tests.kill.torture
 	@$(PY) -m tests.kill.edges_torture
+	@$(PY) -m tests.disclosure.decade --years $${IEUM_ATTACK_YEARS:-10} --per-day 28
+	@$(PY) -m tests.disclosure.decade --years 1 --per-day 6
 	@$(PY) -m tests.mutation
+
+attack: venv ## try to undo what is published: ten made-up years, or everything a running service has (URL=http://127.0.0.1:8004 TOKEN=file)
+	@$(if $(URL),$(PY) -m deploy.attack var/attack/published --from $(URL) $(if $(TOKEN),--token-file '$(TOKEN)'),$(PY) -m tests.disclosure.decade --years $(or $(YEARS),10) --per-day $(or $(PER_DAY),28))
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2 SEEDS=20)
 	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')

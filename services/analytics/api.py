@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.analytics.catalogue import center_names, published
-from services.analytics.policy.periods import EXAMPLES, Kind
-from services.analytics.policy.tables import DEFINITIONS, GENERAL, Definition, Table
+from services.analytics.catalogue import center_names, periods_of, published
+from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
+from services.analytics.policy.releasing import period_of
+from services.analytics.policy.tables import Table, build
 from services.analytics.rendering.files import CSV_LEGEND, as_csv, as_json
 from services.analytics.rendering.words import word
 from services.analytics.store.publications import Publications
@@ -53,12 +54,20 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
     @routes.get("/tables", summary="All tables, what they mean, and the periods they exist for", dependencies=readers)
     async def tables(request: Request) -> dict[str, Any]:
         text = pages.gettext(request)
-        periods: dict[Kind, list[str]] = {kind: await publications.periods(kind) for kind in EXAMPLES}
+        periods = {name: await periods_of(publications, d) for name, d in DEFINITIONS.items()}
         return {
             "rules": [text(rule) for rule in GENERAL],
             "formats": FORMATS,
-            "tables": [_described(d, text, periods) for d in DEFINITIONS.values()],
+            "next_release_from": publications.next_release().isoformat(),
+            "tables": [_described(d, text, periods[name]) for name, d in DEFINITIONS.items()],
         }
+
+    @routes.get(
+        "/protection", summary="What protection cost each table: cells hidden, information lost", dependencies=readers
+    )
+    async def protection() -> dict[str, Any]:
+        """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
+        return {"tables": [await _cost(publications, definition) for definition in DEFINITIONS.values()]}
 
     @routes.get(
         "/tables/{name}",
@@ -69,7 +78,9 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
     async def table(
         request: Request,
         name: str,
-        period: Annotated[str, Query(description="`2026-11`, `2026-Q4` or `2026-W47`", max_length=20)] = "",
+        period: Annotated[
+            str, Query(description="`2026-11`, `2026-Q4` or `2026`; otherwise the newest", max_length=20)
+        ] = "",
         format: Annotated[str, Query(description="`json` or `csv`; otherwise by `Accept`", max_length=20)] = "",  # noqa: A002  # the parameter's name in the address
     ) -> Response:
         form = wanted_format(format, request.headers.get("accept"))
@@ -139,12 +150,29 @@ def _answer(
     return Response(body, headers=headers, media_type=_MEDIA[form])
 
 
-def _described(definition: Definition, text: Callable[[str], str], periods: dict[Kind, list[str]]) -> dict[str, Any]:
+async def _cost(publications: Publications, definition: Definition) -> dict[str, Any]:
+    periods = await periods_of(publications, definition)
+    costs = {name: build(definition, period_of(name), publications.entries).cost for name in periods}
+    cells, hidden = sum(c.cells for c in costs.values()), sum(c.hidden for c in costs.values())
+    return {
+        "name": definition.name,
+        "cells": cells,
+        "hidden": hidden,
+        "share_hidden": round(hidden / cells, 4) if cells else None,
+        "periods": [
+            {"period": name, "share_hidden": round(cost.share, 4), "share_lost": cost.lost}
+            for name, cost in costs.items()
+        ],
+    }
+
+
+def _described(definition: Definition, text: Callable[[str], str], periods: list[str]) -> dict[str, Any]:
     return {
         "name": definition.name,
         "title": text(definition.title),
         "question": text(definition.question),
         "definition": text(definition.definition),
-        "periods": [name for kind in definition.kinds for name in periods[kind]],
+        "periods": periods,
+        "dimensions": definition.dimensions,
         "url": f"/api/v1/tables/{definition.name}",
     }

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from services.analytics.policy.periods import parse
-from services.analytics.policy.tables import DEFINITIONS, Table, build
+from services.analytics.policy.definitions import DEFINITIONS, Definition
+from services.analytics.policy.releasing import period_of
+from services.analytics.policy.tables import Table, build, exists
 from services.analytics.store.publications import Publications
 from shared.centers import TABLES
 from shared.web.app import Problem
@@ -19,7 +20,7 @@ def center_names(language: Language) -> dict[str, str]:
 
 
 async def published(publications: Publications, name: str, period: str) -> Table:
-    """The table, or a problem that names what there is. Without a period: the running one."""
+    """The table, or a problem that names what there is. Without a period: the newest."""
     definition = DEFINITIONS.get(name)
     if definition is None:
         raise Problem(
@@ -28,16 +29,23 @@ async def published(publications: Publications, name: str, period: str) -> Table
             gettext_noop("There is no such table. There are: %(tables)s."),
             values={"tables": ", ".join(DEFINITIONS)},
         )
-    valid = [p for kind in definition.kinds for p in await publications.periods(kind)]
-    wanted = parse(period or valid[0])
-    if wanted is None or wanted.kind not in definition.kinds or wanted.name not in valid:
+    valid = await periods_of(publications, definition)
+    wanted = period or (valid[0] if valid else "")
+    if wanted not in valid:
         raise Problem(
             404,
             "unknown_period",
             gettext_noop("This table does not exist for that period. It exists for: %(periods)s."),
-            values={"periods": _some(valid)},
+            values={"periods": _some(valid) or "–"},
         )
-    return build(definition, wanted, await publications.releases(wanted))
+    return build(definition, period_of(wanted), publications.entries)
+
+
+async def periods_of(publications: Publications, definition: Definition) -> list[str]:
+    """The released periods a table exists for, months first, newest first."""
+    released = {kind: await publications.periods(kind) for kind in definition.kinds}
+    by_period = {entry.period: entry for entry in publications.entries}
+    return [name for kind in definition.kinds for name in released[kind] if exists(definition, by_period[name])]
 
 
 def _some(periods: list[str]) -> str:

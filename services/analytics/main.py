@@ -14,6 +14,7 @@ from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.folding import prepare
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
+from services.analytics.store.register import Register
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
 from shared.bus.bus import Bus
@@ -36,7 +37,7 @@ _log = log.get(__name__)
 _HERE = Path(__file__).parent
 _TITLE = gettext_noop("Ieum analytics")
 _DESCRIPTION = gettext_noop(
-    "Counts of reports that give nobody away. Counts from 1 to 4 are hidden; the running month is rounded."
+    "Counts of reports that give nobody away. Counts from 0 to 4 are hidden; months are released once and never change."
 )
 
 
@@ -77,6 +78,8 @@ class Analytics:
     bus: Bus
     logs: tuple[PartitionReader, ...]
     watch: Watch
+    publications: Publications
+    release_every_s: float
 
     async def work(self) -> None:
         """Count, and watch that nothing is missing, until cancelled."""
@@ -87,7 +90,9 @@ class Analytics:
             for log_reader in self.logs:
                 stack.push_async_callback(log_reader.stop)
                 await log_reader.start()
-            await self.watch.run()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.watch.run(), name="watch")
+                tasks.create_task(self.publications.run(self.release_every_s), name="releases")
 
 
 def build(
@@ -113,8 +118,10 @@ def build(
     partitions = bus_settings.topic_partitions
     watch = Watch(reader, logs, clock, partitions=partitions, every_s=settings.reconcile_every_s)
     health.ready["watch"] = watch.check
+    harms = [harm.value for harm in HarmType]
+    register = Register(database)
     publications = Publications(
-        reader, clock, centers=CENTER_IDS, harms=[harm.value for harm in HarmType], caught_up=watch.caught_up
+        reader, register, clock, centers=CENTER_IDS, harms=harms, caught_up=watch.caught_up, limit_s=settings.proof_s
     )
 
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
@@ -125,7 +132,7 @@ def build(
         await wait_until_ready(database, clock)
         await prepare(database)
 
-    return Analytics(app, identity, prepared, bus, tuple(logs.values()), watch)
+    return Analytics(app, identity, prepared, bus, tuple(logs.values()), watch, publications, settings.release_every_s)
 
 
 async def run() -> None:

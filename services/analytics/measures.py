@@ -42,3 +42,20 @@ BEHIND = Gauge(
     "How long ago everything written by then had been counted.",
     registry=REGISTRY,
 )
+RELEASES = Counter(
+    "ieum_analytics_releases_total",
+    "Periods by what became of their release: released, coarsened, withheld, out_of_time, contradiction, broken.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+RELEASE_LATE = Gauge(
+    "ieum_analytics_release_late_seconds",
+    "How long the next month has been due and is not released; 0 while nothing is due.",
+    registry=REGISTRY,
+)
+RELEASE_SECONDS = Histogram(
+    "ieum_analytics_release_proof_seconds",
+    "The solver's time for one release.",
+    buckets=(0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60),
+    registry=REGISTRY,
+)

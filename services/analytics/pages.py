@@ -1,15 +1,18 @@
 """The dashboard for analysts and the operators' page. Server-made, without script."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.analytics.catalogue import published
-from services.analytics.policy.counts import UNANSWERED
-from services.analytics.policy.disclosure import REFRESH_EVERY, SMALL, Figure
-from services.analytics.policy.tables import DEFINITIONS, GENERAL, Row, Table, answered_within
+from services.analytics.catalogue import periods_of, published
+from services.analytics.policy.definitions import DEFINITIONS, GENERAL
+from services.analytics.policy.derived import per_100000, percentile, within_target
+from services.analytics.policy.disclosure import Figure
+from services.analytics.policy.periods import Period
+from services.analytics.policy.releasing import HARM_TABLE, period_of
+from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import LEVELS, bar_chart, level
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
@@ -39,31 +42,42 @@ def router(
         request: Request, principal: Annotated[Principal, Depends(gate(Action.TABLES_READ))], period: str = ""
     ) -> HTMLResponse:
         words = Wording(pages, request)
-        wanted = period[:20]
-        by_harm = await published(publications, "reports-by-center-and-harm", wanted)
-        times = await published(publications, "acknowledgement-times", wanted)
-        days = await published(publications, "reports-by-day", by_harm.period.months[-1])
+        operations = principal.may(Action.OPERATIONS_READ, MINISTRY)
+        general: dict[str, Any] = {
+            "words": words,
+            "general": GENERAL,
+            "next_release": publications.next_release(),
+            "operations": operations,
+        }
+        periods = await periods_of(publications, DEFINITIONS["reports-by-center"])
+        if not periods:
+            return pages.render(request, "nothing_yet.html", **general)
+        centers = await published(publications, "reports-by-center", period[:20])
+        times = await published(publications, "acknowledgement-times", centers.period.name)
+        weeks = await published(publications, "reports-by-week", centers.period.name)
+        harms = await _harms(publications, centers.period)
         return pages.render(
             request,
             "dashboard.html",
-            words=words,
-            periods=[*await publications.periods("month"), *await publications.periods("quarter")],
-            table=by_harm,
+            **general,
+            periods=periods,
+            table=centers,
             times=times,
-            days=days,
-            total=by_harm.rows[-1].figures[0],
-            answered=_answered(times),
-            half=answered_within(times),
-            map_cells=_map_cells(by_harm, words),
+            harms=harms,
+            tables=[table for table in (centers, harms, times, weeks) if table],
+            total=centers.rows[-1].figures[0],
+            rate=per_100000(centers),
+            half=percentile(times, 0.5),
+            nine_of_ten=percentile(times, 0.9),
+            within=within_target(times),
+            map_cells=_map_cells(centers, words),
             bands=list(enumerate(_BAND_WORDS)),
-            harm_rows=_harm_rows(by_harm),
-            harm_chart=_harm_chart(by_harm, words),
+            harm_rows=_harm_rows(harms) if harms else [],
+            harm_chart=_harm_chart(harms, words) if harms else "",
             time_chart=_time_chart(times, words),
+            week_chart=_week_chart(weeks, words),
             definitions=DEFINITIONS,
-            general=GENERAL,
-            refresh_every=REFRESH_EVERY,
-            small=SMALL,
-            operations=principal.may(Action.OPERATIONS_READ, MINISTRY),
+            yearly=[d for d in DEFINITIONS.values() if d.kinds == ("year",)],
         )
 
     @routes.get("/operations")
@@ -80,22 +94,24 @@ def router(
             closed=sum(center.state == "closed" for center in centers),
             known=len(centers),
             looked_at=clock.now(),
+            next_release=publications.next_release(),
+            release_trouble=publications.check(),
         )
 
     return routes
 
 
-def _answered(times: Table) -> Figure:
-    """Reports answered by a person: all but those not answered, from published figures."""
-    total, waiting = times.rows[-1].figures[0], next(r.figures[0] for r in times.rows if r.key == UNANSWERED)
-    if total.low is None or total.high is None or waiting.low is None or waiting.high is None:
-        return Figure(None, None)
-    return Figure(max(0, total.low - waiting.high), total.high - waiting.low)
+async def _harms(publications: Publications, period: Period) -> Table | None:
+    """The table by harm type of the quarter a period lies in or ends with; None before that was released."""
+    definition = DEFINITIONS[HARM_TABLE]
+    last = period.months[-1]
+    fitting = [name for name in await periods_of(publications, definition) if last in period_of(name).months]
+    return await published(publications, definition.name, fitting[0]) if fitting else None
 
 
 def _map_cells(table: Table, words: Wording) -> dict[str, MapCell]:
     cells: dict[str, MapCell] = {}
-    for row in table.rows[:-1]:
+    for row in (row for row in table.rows[:-1] if not row.of):
         band = level(row.figures[0])
         css = "hidden" if band is None else "none" if row.figures[0].high == 0 else f"level-{band}"
         cells[row.key] = MapCell(css, words.figure(row.figures[0]))
@@ -123,4 +139,13 @@ def _time_chart(table: Table, words: Wording) -> str:
         chart_id="times",
         title=words.text(gettext_noop("Reports by time to acknowledgement, nationwide")),
         description=words.text(gettext_noop("Bars, shortest time first; the same numbers stand in the table beside.")),
+    )
+
+
+def _week_chart(table: Table, words: Wording) -> str:
+    return bar_chart(
+        words.bars([(row.key, row.figures[0]) for row in table.rows[:-1]]),
+        chart_id="weeks",
+        title=words.text(gettext_noop("Reports by week, nationwide")),
+        description=words.text(gettext_noop("Bars, earliest week first; the same numbers stand in the file.")),
     )

@@ -18,3 +18,7 @@ class AnalyticsSettings(ServiceSettings):
     """Seconds between two batches: numbers may be so late, and one record costs the store as much as many."""
     reconcile_every_s: float = Field(default=2.0, gt=0, le=60, examples=[2])
     """How often accepted, routed, in flight and dead are compared and the log's ends are looked at."""
+    release_every_s: float = Field(default=5.0, gt=0, le=3600, examples=[5])
+    """How often to look whether a period is due for release."""
+    proof_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
+    """Most seconds the solver may take for one release; out of time is not released."""

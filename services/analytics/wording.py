@@ -40,8 +40,9 @@ class Wording:
 
     def where(self, table: Table) -> str:
         """The map in one sentence."""
-        seen = [(row.figures[0].low or 0, row.key) for row in table.rows[:-1] if row.figures[0].low]
-        hidden = sum(row.figures[0].hidden for row in table.rows[:-1])
+        own = [row for row in table.rows[:-1] if not row.of]
+        seen = [(row.figures[0].low or 0, row.key) for row in own if row.figures[0].low]
+        hidden = sum(row.figures[0].hidden for row in own)
         if not seen:
             return self.text(gettext_noop("No centre has enough reports to be shown yet."))
         most = max(seen)[1]
@@ -64,7 +65,24 @@ class Wording:
         """The chart of times in one sentence."""
         if half is None:
             return self.text(gettext_noop("Too few reports have been answered to be shown yet."))
-        return self.text(gettext_noop("Half of the answered reports: %(time)s.")) % {"time": self.name(half).lower()}
+        return self.text(gettext_noop("Half of the reports: %(time)s.")) % {"time": self.name(half).lower()}
+
+    def percent(self, share: float | None) -> str:
+        """A share for people; the word for hidden where there is none."""
+        if share is None:
+            return self.text(gettext_noop("hidden"))
+        return f"{formats.number(round(100 * share, 1), self.language)}%"
+
+    def cost(self, table: Table) -> str:
+        """What protection cost a table, in one sentence."""
+        cost = table.cost
+        sentence = self.text(
+            gettext_noop(
+                "%(hidden)s of %(cells)s numbers are hidden (%(share)s); %(lost)s of what is counted stands there."
+            )
+        )
+        numbers = {"hidden": cost.hidden, "cells": cost.cells}
+        return sentence % {**numbers, "share": self.percent(cost.share), "lost": self.percent(cost.lost)}
 
     def bars(self, rows: list[tuple[str, Figure]]) -> list[Bar]:
         """Bars with their words."""

@@ -1,111 +1,40 @@
-"""The published tables: which there are, what they mean, and how they are put together from months' publications."""
+"""The published tables, put together from releases alone: numbers of longer periods are sums of published numbers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED
-from services.analytics.policy.disclosure import HIDDEN, Figure, Release, together
-from services.analytics.policy.periods import Kind, Period
-from shared.web.translations import gettext_noop
+from services.analytics.policy.definitions import Definition
+from services.analytics.policy.disclosure import HIDDEN, Figure, Shown, figure, joined
+from services.analytics.policy.periods import Period
+from services.analytics.policy.releasing import BETWEEN, CROSSINGS, FROM_ELSEWHERE, HARM_TABLE, HARMS, Release
+from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
 
-TOTAL: Final = "total"
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One table: what it is called, which question it answers, and what exactly is counted."""
-
-    name: str
-    title: str
-    question: str
-    definition: str
-    row_key: str
-    kinds: tuple[Kind, ...]
-
-
-_OWNED: Final = gettext_noop(
-    "Counted are accepted reports that a centre owns, by the day of acceptance in Korea. Drills are left out."
-)
-
-DEFINITIONS: Final = {
-    d.name: d
-    for d in (
-        Definition(
-            "reports-by-center",
-            gettext_noop("Reports by centre"),
-            gettext_noop("Where do reports end up?"),
-            gettext_noop("Each report counts once, at the centre that owns it now."),
-            "center",
-            ("month", "quarter"),
-        ),
-        Definition(
-            "reports-by-center-and-harm",
-            gettext_noop("Reports by centre and harm type"),
-            gettext_noop("What happened to people, and where are they helped?"),
-            gettext_noop(
-                "A report counts once in each of its harm types, so harm types add up to more than the reports. "
-                "National numbers per harm type are worked out from the published cells and are ranges where cells "
-                "are hidden."
-            ),
-            "center",
-            ("month", "quarter"),
-        ),
-        Definition(
-            "reports-by-day",
-            gettext_noop("Reports by day"),
-            gettext_noop("How do reports come in over time?"),
-            gettext_noop("National. A day is a day in Korea (UTC+9)."),
-            "day",
-            ("month", "week"),
-        ),
-        Definition(
-            "acknowledgement-times",
-            gettext_noop("Time to acknowledgement"),
-            gettext_noop("How long until a person answers?"),
-            gettext_noop(
-                "From acceptance to the first acknowledgement by the centre that owns the report now. An "
-                "acknowledgement by a centre that has handed the report on since does not count. Each group begins "
-                "where the one before it ends."
-            ),
-            "time",
-            ("month", "quarter"),
-        ),
-        Definition(
-            "reports-by-outcome",
-            gettext_noop("Reports by what became of them"),
-            gettext_noop("What became of the reports?"),
-            gettext_noop(
-                "Withdrawn means that the reporter took the report back and has not changed their mind since. What the "
-                "report said is destroyed; that there was one stays counted here and in every other table. A closed "
-                "month shows what had become of its reports when it closed."
-            ),
-            "outcome",
-            ("month", "quarter"),
-        ),
-    )
-}
-
-GENERAL: Final = (
-    _OWNED,
-    gettext_noop("Counts from 1 to 4 are hidden, and others with them where they would give a hidden count away."),
-    gettext_noop(
-        "A closed month is exact and never changes. It closes three days after its end, once everything has been read."
-    ),
-    gettext_noop(
-        "The running month is provisional: rounded down to steps of 5 and renewed only after 25 more reports or "
-        "acknowledgements nationwide."
-    ),
-)
-"""What holds for every table."""
+SUPPORT: Final = "support-given"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table."""
+    """One line of a table. ``of`` names the rows it is the sum of, where it stands for hidden ones together."""
 
     key: str
     figures: tuple[Figure, ...]
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What protection cost a table, worked out from what is published."""
+
+    cells: int
+    hidden: int
+    lost: float | None
+    """Of the table's total, the share that stands in hidden cells; None where the total itself is hidden."""
+
+    @property
+    def share(self) -> float:
+        """Of the cells, the share that is hidden."""
+        return self.hidden / self.cells if self.cells else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,90 +43,121 @@ class Table:
 
     definition: Definition
     period: Period
-    provisional: bool
     as_of: str
+    months: tuple[str, ...]
+    """The months it covers."""
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    coarser: Mapping[str, str] = field(default_factory=dict)
+    """What was coarsened to be safe, and how."""
+
+    @property
+    def cost(self) -> Cost:
+        """Cells are those of rows that stand for themselves; of marks, each mark counts with its own total."""
+        own = [row for row in self.rows[:-1] if not row.of]
+        cells = [figure for row in own for figure in row.figures]
+        totals = self.rows[-1].figures
+        known = [column for column, total in enumerate(totals) if total.low is not None]
+        whole = sum(totals[column].low or 0 for column in known)
+        seen = sum(row.figures[column].low or 0 for row in own for column in known)
+        hidden = sum(figure.hidden for figure in cells)
+        return Cost(len(cells), hidden, round(1 - seen / whole, 4) if whole else None)
 
 
 def build(definition: Definition, period: Period, releases: Sequence[Release]) -> Table:
-    """The table of a period from the publications of its months (those that have begun), oldest first."""
-    columns, rows = _MAKERS[definition.name](period, releases)
-    return Table(
-        definition=definition,
-        period=period,
-        provisional=not all(release.closed for release in releases) or len(releases) < len(period.months),
-        as_of=max(release.as_of for release in releases),
-        columns=columns,
-        rows=tuple(rows),
-    )
+    """The table of a released period. ``releases``: the register's entries, at least those of the period's year."""
+    by_period = {release.period: release for release in releases}
+    own = by_period[period.name]
+    months = [by_period[month] for month in own.months]
+    columns, rows = _rows(definition.name, own, months)
+    step = {} if own.kind != "month" or own.step == "full" else {"center": own.step}
+    return Table(definition, period, own.as_of, own.months, columns, tuple(rows), {**step, **own.coarser})
 
 
-def _total(releases: Sequence[Release]) -> Figure:
-    return together(release.total for release in releases)
+def exists(definition: Definition, release: Release) -> bool:
+    """Whether a released period has this table."""
+    if release.kind not in definition.kinds or not release.months:
+        return False
+    return definition.name in (*_BASE, "reports-by-week") or definition.name in release.tables
 
 
-def _by_center(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    rows = [
-        Row(center, (together(r.centers.get(center, HIDDEN) for r in releases),)) for center in releases[-1].centers
-    ]
-    return ("reports",), [*rows, Row(TOTAL, (_total(releases),))]
-
-
-def _by_center_and_harm(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    harms = tuple(releases[-1].harm_totals)
-    rows = [
-        Row(
-            center,
-            (
-                together(r.centers.get(center, HIDDEN) for r in releases),
-                *(together(r.harms.get(center, {}).get(harm, HIDDEN) for r in releases) for harm in harms),
-            ),
-        )
-        for center in releases[-1].centers
-    ]
-    totals = (_total(releases), *(together(r.harm_totals.get(harm, HIDDEN) for r in releases) for harm in harms))
-    return ("reports", *harms), [*rows, Row(TOTAL, totals)]
-
-
-def _by_day(period: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    first, last = period.first.isoformat(), period.last.isoformat()
-    rows = [Row(day, (figure,)) for r in releases for day, figure in sorted(r.days.items()) if first <= day <= last]
-    whole = period.kind == "month"
-    total = _total(releases) if whole else together(row.figures[0] for row in rows)
-    return ("reports",), [*rows, Row(TOTAL, (total,))]
-
-
-def _by_time(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    groups = (*TIME_GROUPS, UNANSWERED)
-    rows = [Row(group, (together(r.times.get(group, HIDDEN) for r in releases),)) for group in groups]
-    return ("reports",), [*rows, Row(TOTAL, (_total(releases),))]
-
-
-def _by_outcome(_: Period, releases: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    rows = [Row(end, (together(r.ends.get(end, HIDDEN) for r in releases),)) for end in ENDS]
-    return ("reports",), [*rows, Row(TOTAL, (_total(releases),))]
-
-
-_MAKERS: Final = {
-    "reports-by-center": _by_center,
-    "reports-by-center-and-harm": _by_center_and_harm,
-    "reports-by-day": _by_day,
-    "acknowledgement-times": _by_time,
-    "reports-by-outcome": _by_outcome,
+_BASE: Final[Mapping[str, Tree]] = {
+    "reports-by-center": CENTERS,
+    "acknowledgement-times": TIMES,
+    "reports-by-outcome": ENDS,
 }
 
 
-def answered_within(table: Table) -> str | None:
-    """The time group by which half of the answered reports were answered, from the published table alone.
+_MARKED: Final[Mapping[str, tuple[str, ...]]] = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,)}
 
-    None while fewer than half of the groups' reports can be seen.
-    """
-    lows = [(row.key, row.figures[0].low or 0) for row in table.rows if row.key in TIME_GROUPS]
-    seen = 0
-    half = sum(low for _, low in lows) / 2
-    for key, low in lows:
-        seen += low
-        if low and seen >= half:
-            return key
-    return None
+
+def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
+    if name in _BASE:
+        return ("reports",), _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
+    if name == "reports-by-week":
+        return ("reports",), _weeks(months)
+    shown = own.tables[name]
+    if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
+        return ("reports",), _of_tree(CROSSINGS[name].tree, shown)
+    reports = joined([month.tables["reports-by-center"] for month in months])
+    if name in _MARKED:
+        return ("reports", *_MARKED[name]), _of_marks(shown, reports, _MARKED[name])
+    return ("reports",), _kinds(shown, reports) if name == SUPPORT else _bulletin(shown)
+
+
+def _bulletin(shown: Shown) -> list[Row]:
+    return [*(Row(key, (figure(shown, key),)) for key in ("reports", "moved")), Row(TOTAL, (HIDDEN,))]
+
+
+def _of_tree(tree: Tree, shown: Shown) -> list[Row]:
+    """The leaves, what is shown of them together only, and the total."""
+    rows = [Row(key, (figure(shown, key),)) for key in tree.leaves()]
+    rows += [Row(node.key, (figure(shown, node.key),), node.leaves()) for node in _unsplit(tree, shown)]
+    return [*rows, Row(TOTAL, (figure(shown, TOTAL),))]
+
+
+def _unsplit(tree: Tree, shown: Shown) -> list[Tree]:
+    return [
+        node
+        for node in tree.nodes()
+        if node.parts and node.key != TOTAL and node.key in shown and node.parts[0].key not in shown
+    ]
+
+
+def _weeks(months: Sequence[Release]) -> list[Row]:
+    """A week is shown where it is shown in each of the months it lies in."""
+    tables = [month.tables["reports-by-week"] for month in months]
+    names = sorted({week for month in months for week in month.weeks()})
+    total = joined(tables).get(TOTAL)
+    rows = []
+    for week in names:
+        parts = [figure(month.tables["reports-by-week"], week) for month in months if week in month.weeks()]
+        lows = [part.low for part in parts]
+        value = None if None in lows else sum(low or 0 for low in lows)
+        rows.append(Row(week, (Figure(value, value),)))
+    return [*rows, Row(TOTAL, (Figure(total, total),))]
+
+
+def _of_marks(table: Shown, reports: Shown, marks: Sequence[str]) -> list[Row]:
+    def row(node: Tree) -> Row:
+        numbers = (figure(table, f"{node.key}{BETWEEN}{name}") for name in marks)
+        return Row(node.key, (figure(reports, node.key), *numbers), node.leaves() if node.parts else ())
+
+    regions = [part for part in CENTERS.parts if part.key in reports]
+    blocks = [node for node in _unsplit(CENTERS, reports) if node.key not in {region.key for region in regions}]
+    rows = [row(leaf(key)) for key in CENTERS.leaves()]
+    rows += [row(node) for node in (*blocks, *regions)]
+    return [*rows, row(Tree(TOTAL))]
+
+
+def _kinds(table: Shown, reports: Shown) -> list[Row]:
+    rows = [Row(key.partition(BETWEEN)[2], (figure(table, key),)) for key in sorted(table)]
+    return [*rows, Row(TOTAL, (figure(reports, TOTAL),))]
+
+
+def finest(table: Table) -> list[tuple[str, int]]:
+    """A table that splits, as the finest shown parts in the order of its shape: they add up to the total."""
+    found = {row.key: row.figures[0].low for row in table.rows[:-1] if row.figures[0].low is not None}
+    order = [row.key for row in table.rows[:-1] if not row.of]
+    parts = sorted(found, key=lambda key: order.index(members(key)[0]))
+    return [(key, found[key] or 0) for key in parts]

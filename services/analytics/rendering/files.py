@@ -1,12 +1,14 @@
-"""Tables as JSON and CSV. Both say the same: an exact number, a range, or one mark for every hidden cell."""
+"""Tables as JSON and CSV. Both say the same: a number, or one mark for every hidden cell."""
 
 import csv
 import io
 from collections.abc import Callable
 from typing import Any
 
+from services.analytics.policy.definitions import GENERAL
+from services.analytics.policy.derived import derived
 from services.analytics.policy.disclosure import Figure
-from services.analytics.policy.tables import GENERAL, Table
+from services.analytics.policy.tables import Table
 from services.analytics.rendering.words import HIDDEN_MARK, plain
 
 Name = Callable[[str], str]
@@ -31,29 +33,41 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
         "period": table.period.name,
         "first_day": table.period.first.isoformat(),
         "last_day": table.period.last.isoformat(),
-        "provisional": table.provisional,
+        "months": table.months,
         "as_of": table.as_of,
         "columns": [{"key": column, "label": name(column)} for column in table.columns],
         "rows": [
-            {"key": row.key, "label": name(row.key), "figures": [figure_json(figure) for figure in row.figures]}
+            {
+                "key": row.key,
+                "label": name(row.key),
+                **({"together": row.of} if row.of else {}),
+                "figures": [figure_json(figure) for figure in row.figures],
+            }
             for row in table.rows
         ],
+        "derived": derived(table),
+        "protection": {
+            "cells": table.cost.cells,
+            "hidden": table.cost.hidden,
+            "share_hidden": round(table.cost.share, 4),
+            "share_lost": table.cost.lost,
+            "coarser": dict(table.coarser),
+        },
     }
 
 
 def as_csv(table: Table, name: Name) -> str:
     """The table as RFC 4180 text with a byte order mark, without which spreadsheets misread Korean.
 
-    Hidden cells hold ``*``, ranges ``low..high``. The last column tells provisional rows from final ones.
+    Hidden cells hold ``*``. A key with ``+`` in it stands for those rows together.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([table.definition.row_key, "label", *table.columns, "period", "status", "as_of"])
-    status = "provisional" if table.provisional else "final"
+    writer.writerow([table.definition.row_key, "label", *table.columns, "period", "as_of"])
     for row in table.rows:
-        writer.writerow([row.key, name(row.key), *map(plain, row.figures), table.period.name, status, table.as_of])
+        writer.writerow([row.key, name(row.key), *map(plain, row.figures), table.period.name, table.as_of])
     return f"\ufeff{text.getvalue()}"
 
 
-CSV_LEGEND = f"{HIDDEN_MARK} hidden; a..b from a to b"
+CSV_LEGEND = f"{HIDDEN_MARK} hidden; a+b a and b together"
 """Sent as a header with every CSV file."""

@@ -6,8 +6,8 @@ from typing import Final
 from services.analytics.cubes import IN_CARE
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
-from services.analytics.policy.tables import TOTAL
-from shared.events.vocabulary import EndReason, HarmType
+from services.analytics.policy.shapes import TOTAL, members
+from shared.events.vocabulary import AgeBand, Channel, EndReason, Gender, HarmType, PlatformKind, Relationship, Role
 from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
@@ -22,7 +22,7 @@ HARM_WORDS: Final[Mapping[str, str]] = {
     HarmType.ONLINE_GROOMING: gettext_noop("Online grooming"),
     HarmType.BODY_CAM_PHISHING: gettext_noop("Body-cam phishing"),
     HarmType.CHILD_MATERIAL: gettext_noop("Child sexual exploitation material"),
-    HarmType.OTHER: gettext_noop("Other harm"),
+    HarmType.OTHER: gettext_noop("Other"),
 }
 
 TIME_WORDS: Final[Mapping[str, str]] = {
@@ -47,17 +47,63 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     TOTAL: gettext_noop("Nationwide"),
     "reports": gettext_noop("Reports"),
     "center": gettext_noop("Centre"),
-    "day": gettext_noop("Day"),
+    "week": gettext_noop("Week"),
+    "age_gender": gettext_noop("Age and gender"),
+    "role_channel": gettext_noop("Role and channel"),
+    "relationship": gettext_noop("Relationship"),
+    "platform": gettext_noop("Platform"),
+    "support": gettext_noop("Support"),
+    "correction": gettext_noop("Correction"),
+    "moved": gettext_noop("At another centre"),
+    "from_elsewhere": gettext_noop("From elsewhere"),
     "time": gettext_noop("Time"),
     "outcome": gettext_noop("Outcome"),
 }
 
 
+PEOPLE_WORDS: Final[Mapping[str, str]] = {
+    AgeBand.UNDER_14: gettext_noop("Under 14"),
+    AgeBand.FROM_14_TO_18: gettext_noop("14 to 18"),
+    AgeBand.FROM_19_TO_24: gettext_noop("19 to 24"),
+    AgeBand.FROM_25_TO_29: gettext_noop("25 to 29"),
+    AgeBand.THIRTIES: gettext_noop("30 to 39"),
+    AgeBand.FORTIES: gettext_noop("40 to 49"),
+    AgeBand.FIFTIES_UP: gettext_noop("50 and over"),
+    Gender.FEMALE: gettext_noop("Female"),
+    Gender.MALE: gettext_noop("Male"),
+    AgeBand.UNKNOWN: gettext_noop("Not known"),
+    Role.VICTIM: gettext_noop("The person harmed"),
+    Role.REPRESENTATIVE: gettext_noop("Somebody for them"),
+    Role.THIRD_PARTY: gettext_noop("Somebody who saw it"),
+    Channel.WEB: gettext_noop("Web form"),
+    Channel.PHONE: gettext_noop("Phone"),
+    Channel.API: gettext_noop("Another front end"),
+    Relationship.TEMPORARY: gettext_noop("Met once or online"),
+    Relationship.STRANGER: gettext_noop("Stranger"),
+    Relationship.INTIMATE: gettext_noop("Partner, present or former"),
+    Relationship.SOCIAL: gettext_noop("Somebody known"),
+    Relationship.FAMILY: gettext_noop("Family"),
+    PlatformKind.SOCIAL_MEDIA: gettext_noop("Social media"),
+    PlatformKind.MESSENGER: gettext_noop("Messenger"),
+    PlatformKind.ADULT_SITE: gettext_noop("Adult site"),
+    PlatformKind.SEARCH_ENGINE: gettext_noop("Search engine"),
+    PlatformKind.COMMUNITY: gettext_noop("Community"),
+    PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
+}
+
+
 def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
-    """The word for a row, column or heading. ``centers`` are the centres' short names in the reader's language."""
+    """The word for a row, column or heading. ``centers`` are the centres' short names in the reader's language.
+
+    Keys of several leaves, and of crossed dimensions, are put together from their words.
+    """
+    if len(parts := members(key)) > 1:
+        return " + ".join(word(part, centers, _) for part in parts)
+    if "/" in key:
+        return ", ".join(word(part, centers, _) for part in key.split("/"))
     if key in centers:
         return centers[key]
-    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, OTHER_WORDS):
+    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key

@@ -1,106 +1,236 @@
-"""Publications of months: made from true counts once, kept, and read from then on.
+"""The release job: closes periods in order, proves each release against all earlier ones, and keeps what left.
 
-The keeping is part of disclosure control: a closed month must not change with late events, and the running month's
-picture must not move with every report.
+A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
+the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
+not released, and an operator is told.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
-from services.analytics.policy.counts import UNANSWERED, month_counts
-from services.analytics.policy.disclosure import REFRESH_EVERY, MonthCounts, Release, close, picture
-from services.analytics.policy.periods import Kind, Period, between, closes_at, days_of_month
+from services.analytics import measures
+from services.analytics.policy.counts import month_counts
+from services.analytics.policy.disclosure import MonthCounts
+from services.analytics.policy.knowledge import system
+from services.analytics.policy.periods import Kind, Period, closes_at, days_of_month
+from services.analytics.policy.proving import LIMIT_S, Proof, prove
+from services.analytics.policy.releasing import (
+    CROSSINGS,
+    STEPS,
+    WITHHELD,
+    Release,
+    corrections,
+    lower,
+    of_month,
+    of_quarter,
+    of_year,
+    period_of,
+)
 from services.analytics.store.reading import Reader
-from shared.clock import Clock, seoul_day
+from services.analytics.store.register import BrokenRegisterError, Register
+from shared import log
+from shared.clock import SEOUL, Clock
+from shared.errors import TransientError
 
-Basis = tuple[int, int]
-"""True numbers of reports and of acknowledgements a publication was made from."""
+_log = log.get(__name__)
 
-_LOOK_EVERY_S: Final = 2.0
+_TRY_AGAIN_AFTER_S: Final = 600.0
+"""After a release that could not be proven in time."""
+_LONGER: Final[tuple[tuple[Kind, int], ...]] = (("quarter", 3), ("year", 12))
+
+
+class Counts(Protocol):
+    """What the cubes offer: counts of reports by dimensions of the catalogue."""
+
+    async def counts(self, period: Period, dimensions: tuple[str, ...]) -> dict[tuple[str, ...], int]:
+        """By the dimensions' values."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A release and how it was proven."""
+
+    release: Release
+    proof: Proof
+    refused: tuple[str, ...]
+    """What was tried before and not proven."""
 
 
 class Publications:
-    """Serves the publication of a month, making or renewing it where the rules allow."""
+    """Makes what is due and serves what was released."""
 
     def __init__(
         self,
         reader: Reader,
+        register: Register,
         clock: Clock,
         *,
         centers: Sequence[str],
         harms: Sequence[str],
         caught_up: Callable[[], datetime | None],
-        look_every_s: float = _LOOK_EVERY_S,
+        counts: Counts | None = None,
+        limit_s: float = LIMIT_S,
     ) -> None:
         """``caught_up`` tells up to which moment everything written to the topics has been counted."""
         self._reader = reader
+        self._register = register
         self._clock = clock
         self._centers = centers
         self._harms = harms
         self._caught_up = caught_up
-        self._look_every_s = look_every_s
-        self._looked: dict[str, float] = {}
+        self._counts = counts
+        self._limit_s = limit_s
+        self._failed_at = float("-inf")
+        self._trouble: str | None = None
+        self._entries: list[Release] = []
 
-    async def releases(self, period: Period) -> list[Release]:
-        """The publications of a period's months that have begun, oldest first."""
-        now = self._clock.now()
-        return [await self.release(month) for month in period.months if days_of_month(month, now)]
+    @property
+    def entries(self) -> Sequence[Release]:
+        """The register as last read."""
+        return self._entries
+
+    def check(self) -> str | None:
+        """For health: None while releases go out."""
+        return self._trouble
+
+    async def run(self, every_s: float) -> None:
+        """Release what is due, again and again until cancelled."""
+        while True:
+            try:
+                await self.release_due()
+            except TransientError as error:
+                _log.warning("analytics.release_waits", error=str(error))
+            except BrokenRegisterError as error:
+                self._refused("register", "broken", (str(error),))
+            await self._clock.sleep(every_s)
+
+    async def release_due(self) -> None:
+        """Everything that may be closed by now, oldest first; stops at the first that cannot."""
+        self._entries = await self._register.entries()
+        if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
+            return
+        while (period := await self._due()) is not None:
+            made = await self._make(period)
+            if made.proof.verdict != "open":
+                self._failed_at = self._clock.monotonic()
+                self._refused(period, made.proof.verdict, made.proof.cells)
+                return
+            self._trouble = None
+            if await self._register.append(made.release, self._entries):
+                self._told(made)
+            self._entries = await self._register.entries()
 
     async def periods(self, kind: Kind) -> list[str]:
-        """The periods of a kind that have anything to show, newest first."""
-        first = await self._reader.first_day()
-        now = self._clock.now()
-        return between(first or date.fromisoformat(seoul_day(now)), now, kind)
+        """Released periods of a kind that have anything to show, newest first."""
+        if not self._entries:
+            self._entries = await self._register.entries()
+        return [entry.period for entry in reversed(self._entries) if entry.kind == kind and entry.months]
 
-    async def release(self, month: str) -> Release:
-        """The publication of one month that has begun."""
-        known = await self._reader.release(month)
-        if known is not None and (known[0].closed or self._looked_just_now(month)):
-            return known[0]
-        counts = await self._counts(month)
-        basis = (counts.total, counts.total - counts.times[UNANSWERED])
-        made = self._next(counts, known, basis)
-        if made is None:
-            return known[0] if known is not None else picture(_emptied(counts), self._as_of())
-        if await self._reader.publish(made, basis, after=known[1] if known is not None else None):
-            return made
-        theirs = await self._reader.release(month)
-        return theirs[0] if theirs is not None else made
+    def next_release(self) -> datetime:
+        """When the next month is due at the earliest."""
+        return closes_at(self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}")
 
-    def _next(self, counts: MonthCounts, known: tuple[Release, Basis] | None, basis: Basis) -> Release | None:
-        caught_up = self._caught_up()
-        if caught_up is not None and caught_up >= closes_at(counts.month):
-            return close(counts, self._as_of())
-        before = known[1] if known is not None else (0, 0)
-        if basis[0] < before[0]:  # reports do not get fewer: they are being counted anew
+    def _next_month(self) -> str | None:
+        months = [entry.period for entry in self._entries if entry.kind == "month"]
+        return _after(months[-1]) if months else None
+
+    async def _due(self) -> str | None:
+        """The next period to be released, or None while it is not its time."""
+        done = {entry.period for entry in self._entries}
+        months = [entry.period for entry in self._entries if entry.kind == "month"]
+        for kind, length in _LONGER:
+            if months and int(months[-1][5:]) % length == 0 and (name := _longer(months[-1], kind)) not in done:
+                return name
+        month = self._next_month()
+        if month is None:
+            first = await self._reader.first_day()
+            month = f"{first:%Y-%m}" if first is not None else None
+        if month is None:
             return None
-        moved = max(abs(now - then) for now, then in zip(basis, before, strict=True))
-        return picture(counts, self._as_of()) if moved >= REFRESH_EVERY else None
+        due, caught_up = closes_at(month), self._caught_up()
+        measures.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
+        return month if caught_up is not None and caught_up >= due else None
 
-    async def _counts(self, month: str) -> MonthCounts:
+    async def _make(self, period: str) -> _Made:
+        kind = period_of(period).kind
+        if kind == "month":
+            counts = await self._register.frozen(period) or await self._register.freeze(await self._true(period))
+            return await asyncio.to_thread(self._month, counts)
+        months = [e for e in self._entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
+        counts_of = [await self._register.frozen(month.period) for month in months]
+        frozen = [counts for counts in counts_of if counts is not None]
+        now = [await self._true(month.period) for month in months] if kind == "year" else []
+        return await asyncio.to_thread(self._marked, period, months, frozen, now)
+
+    def _month(self, counts: MonthCounts) -> _Made:
+        refused: tuple[str, ...] = ()
+        for step in STEPS[:-1]:
+            release = of_month(counts, self._as_of(), step)
+            proof = self._prove(release)
+            if proof.verdict != "narrow":
+                return _Made(release, proof, refused)
+            refused = (*refused, *proof.cells)
+        return _Made(Release(counts.month, self._as_of(), WITHHELD), Proof("open"), refused)
+
+    def _marked(
+        self, period: str, months: Sequence[Release], counts: Sequence[MonthCounts], now: Sequence[MonthCounts]
+    ) -> _Made:
+        refused: tuple[str, ...] = ()
+        coarser: dict[str, str] | None = {}
+        while coarser is not None:
+            if period_of(period).kind == "year":
+                release = of_year(period, months, counts, self._as_of(), coarser, corrections(counts, now))
+            else:
+                release = of_quarter(period, months, counts, self._as_of(), coarser)
+            proof = self._prove(release)
+            if proof.verdict != "narrow":
+                return _Made(release, proof, refused)
+            refused = (*refused, *proof.cells)
+            coarser = lower(coarser, proof.cells)
+        covered = tuple(month.period for month in months)
+        return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
+
+    def _prove(self, release: Release) -> Proof:
+        year = [entry for entry in self._entries if entry.period[:4] == release.period[:4]]
+        return prove(system([*year, release]), self._limit_s, of=[release.period])
+
+    async def _true(self, month: str) -> MonthCounts:
         cells = await self._reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())
-        return month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
+        counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
+        if self._counts is None:
+            return counts
+        crossings = {}
+        for name, crossing in CROSSINGS.items():
+            found = await self._counts.counts(period_of(month), crossing.dimensions)
+            crossings[name] = {"/".join(values): n for values, n in found.items()}
+        return MonthCounts(month, counts.days, counts.centers, counts.harms, counts.times, counts.ends, crossings)
 
-    def _looked_just_now(self, month: str) -> bool:
-        now = self._clock.monotonic()
-        if now - self._looked.get(month, float("-inf")) < self._look_every_s:
-            return True
-        self._looked[month] = now
-        return False
+    def _told(self, made: _Made) -> None:
+        release, proof = made.release, made.proof
+        measures.RELEASES.labels("withheld" if release.step == WITHHELD else "released").inc()
+        measures.RELEASE_SECONDS.observe(proof.seconds)
+        steps = dict(release.coarser) or release.step
+        _log.info("analytics.released", period=release.period, step=steps, checked=proof.checked, took_s=proof.seconds)
+        if made.refused:
+            measures.RELEASES.labels("coarsened").inc()
+            _log.warning("analytics.release_coarsened", period=release.period, step=steps, narrow=made.refused[:20])
+
+    def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
+        self._trouble = f"{period} not released: {verdict}"
+        measures.RELEASES.labels(verdict).inc()
+        _log.error("analytics.release_refused", period=period, verdict=verdict, cells=list(cells[:20]))
 
     def _as_of(self) -> str:
         return self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _emptied(counts: MonthCounts) -> MonthCounts:
-    """The same lines without a single report: what is shown before the first picture may be made."""
-    return MonthCounts(
-        month=counts.month,
-        days=dict.fromkeys(counts.days, 0),
-        centers=dict.fromkeys(counts.centers, 0),
-        harms={center: dict.fromkeys(row, 0) for center, row in counts.harms.items()},
-        times=dict.fromkeys(counts.times, 0),
-        ends=dict.fromkeys(counts.ends, 0),
-    )
+def _after(month: str) -> str:
+    return f"{period_of(month).last + timedelta(days=1):%Y-%m}"
+
+
+def _longer(month: str, kind: Kind) -> str:
+    return month[:4] if kind == "year" else f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"

@@ -1,4 +1,4 @@
-"""The reading side of the store: sums over the partitions' cells, the tally, publications, the dead."""
+"""The reading side of the store: sums over the partitions' cells, the tally, the dead."""
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -6,12 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import date, datetime
 from typing import Any, Literal
 
-from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from services.analytics.cubes import ALL, DAILY, MEASURES, NOT_ROUTED, Histogram, Measure, source_of, summed
 from services.analytics.model import CenterFact
-from services.analytics.policy.disclosure import Figure, Release
 from services.analytics.policy.periods import Period
 from services.analytics.policy.rates import seen_within_target
 from services.analytics.policy.reconciliation import Tally
@@ -198,28 +196,6 @@ class Reader:
             documents = await (await self._serving()).centers.find({}, session=self._session).to_list(None)
         return [center_of(document) for document in documents]
 
-    async def release(self, month: str) -> tuple[Release, tuple[int, int]] | None:
-        """What was published of a month, and the true (reports, acknowledgements) it was made from."""
-        with store_errors():
-            document = await self._database.releases.find_one({"_id": month})
-        return (_release(document), (document["reports"], document["acknowledged"])) if document else None
-
-    async def publish(self, release: Release, basis: tuple[int, int], *, after: tuple[int, int] | None) -> bool:
-        """Publish a month for the first time (``after`` None) or in place of an earlier picture of it.
-
-        False where somebody else published in between: theirs is the publication. A closed month is never replaced.
-        """
-        document = {"_id": release.month, "reports": basis[0], "acknowledged": basis[1], **_document(release)}
-        with store_errors():
-            try:
-                if after is None:
-                    await self._database.releases.insert_one(document)
-                    return True
-                guard = {"_id": release.month, "closed": False, "reports": after[0], "acknowledged": after[1]}
-                return (await self._database.releases.replace_one(guard, document)).matched_count == 1
-            except DuplicateKeyError:
-                return False
-
     async def ping(self) -> datetime:
         """The store's own time; raises ``TransientError`` where it is away."""
         with store_errors():
@@ -231,48 +207,3 @@ class Reader:
 def _daily(cells: Mapping[str, Mapping[str, int]]) -> list[tuple[tuple[str, ...], int]]:
     split = ((day, name.split("|"), n) for day, of_day in cells.items() for name, n in of_day.items())
     return [((day, *values), n) for day, (kind, *values), n in split if kind == "reports" and values[0] != NOT_ROUTED]
-
-
-def _pair(figure: Figure) -> list[int] | None:
-    return None if figure.low is None or figure.high is None else [figure.low, figure.high]
-
-
-def _figure(pair: list[int] | None) -> Figure:
-    return Figure(*pair) if pair else Figure(None, None)
-
-
-def _pairs(line: Mapping[str, Figure]) -> dict[str, list[int] | None]:
-    return {key: _pair(figure) for key, figure in line.items()}
-
-
-def _figures(line: Mapping[str, list[int] | None]) -> dict[str, Figure]:
-    return {key: _figure(pair) for key, pair in line.items()}
-
-
-def _document(release: Release) -> dict[str, Any]:
-    return {
-        "closed": release.closed,
-        "as_of": release.as_of,
-        "total": _pair(release.total),
-        "days": _pairs(release.days),
-        "centers": _pairs(release.centers),
-        "harms": {center: _pairs(row) for center, row in release.harms.items()},
-        "harm_totals": _pairs(release.harm_totals),
-        "times": _pairs(release.times),
-        "ends": _pairs(release.ends),
-    }
-
-
-def _release(document: Mapping[str, Any]) -> Release:
-    return Release(
-        month=document["_id"],
-        closed=document["closed"],
-        as_of=document["as_of"],
-        total=_figure(document["total"]),
-        days=_figures(document["days"]),
-        centers=_figures(document["centers"]),
-        harms={center: _figures(row) for center, row in document["harms"].items()},
-        harm_totals=_figures(document["harm_totals"]),
-        times=_figures(document["times"]),
-        ends=_figures(document.get("ends", {})),  # a publication from before this line existed says nothing of it
-    )

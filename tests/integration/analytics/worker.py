@@ -87,6 +87,7 @@ class Worker:
             "ANALYTICS_BATCH_RECORDS": str(self.batch),
             "ANALYTICS_PACE_S": "0",  # small batches, so that deaths fall inside many of them; not half a second each
             "ANALYTICS_RECONCILE_EVERY_S": "0.3",
+            "ANALYTICS_RELEASE_EVERY_S": "0.5",
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys),
         }

@@ -141,7 +141,8 @@ def _routing() -> Asks:
 def _analytics() -> Asks:
     return {
         ("analytics", "GET", "/api/v1/tables"): (ask(200),),
-        ("analytics", "GET", "/api/v1/tables/{name}"): (ask(200, path={"name": "reports-by-center"}),),
+        ("analytics", "GET", "/api/v1/tables/{name}"): (ask(404, path={"name": "reports-by-center"}),),  # not released
+        ("analytics", "GET", "/api/v1/protection"): (ask(200),),
         ("analytics", "GET", "/api/v1/reconciliation"): (ask(200, whose=MINISTRY),),
         ("analytics", "GET", "/"): (ask(200),),
         ("analytics", "GET", "/operations"): (ask(200, whose=MINISTRY),),

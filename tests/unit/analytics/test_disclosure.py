@@ -1,185 +1,158 @@
-"""Publications are tried against who knows the rules: whole families of true tables are enumerated, those that give the
-same publication are put together, and no hidden count from 1 to 4 may be the same in all of them.
+"""The two rules are tried against who knows them: whole families of true tables are enumerated and those that give the
+same publication put together. Every hidden number must be able to be 0 and to be 5 or more, or be known to be large.
 """
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from itertools import product
 
 import pytest
 
-from services.analytics.policy.disclosure import (
-    HIDDEN,
-    SMALL,
-    Figure,
-    MonthCounts,
-    Release,
-    close,
-    picture,
-    suppress,
-    together,
-)
+from services.analytics.policy.disclosure import LEAST, SMALL, Shown, fits, joined, mark, places, split, summed
+from services.analytics.policy.shapes import CENTERS, TOTAL, Tree, group, whole
 
-Cells = tuple[int, ...]
+Worlds = dict[Hashable, dict[str, set[int]]]
 
 
-def given_away(tables: Iterable[tuple[Hashable, Cells]]) -> list[tuple[Hashable, int, int]]:
-    """(publication, cell, value) wherever the publication leaves exactly one value for a cell, and that is 1 to 4."""
-    alike: dict[Hashable, list[set[int]]] = {}
+def seen(tables: Iterable[tuple[Hashable, Mapping[str, int]]]) -> Worlds:
+    """By publication, the values each cell has in the worlds that give it."""
+    found: Worlds = {}
     for publication, cells in tables:
-        sets = alike.setdefault(publication, [set() for _ in cells])
-        for values, value in zip(sets, cells, strict=True):
-            values.add(value)
+        values = found.setdefault(publication, {key: set() for key in cells})
+        for key, value in cells.items():
+            values[key].add(value)
+    return found
+
+
+def too_narrow(worlds: Worlds) -> list[tuple[Hashable, str, set[int]]]:
+    """Hidden cells that can be below 5 and cannot be both 0 and 5 or more."""
     return [
-        (publication, index, next(iter(values)))
-        for publication, sets in alike.items()
-        for index, values in enumerate(sets)
-        if len(values) == 1 and 0 < next(iter(values)) < SMALL
+        (publication, key, values)
+        for publication, cells in worlds.items()
+        for key, values in cells.items()
+        if any(value < SMALL for value in values) and not (0 in values and max(values) >= SMALL)
     ]
 
 
-def named(cells: Cells) -> dict[str, int]:
-    return {str(index): value for index, value in enumerate(cells)}
+TREES = (
+    whole("a", "b"),
+    whole("a", "b", "c"),
+    whole(group("a", "b"), "c"),
+    whole(group("a", "b"), group("c", "d")),
+    whole("a", group("b", group("c", "d"))),
+)
 
 
-def line_publication(cells: Cells) -> Hashable:
-    hidden = suppress(named(cells))
-    return sum(cells), tuple(None if str(index) in hidden else value for index, value in enumerate(cells))
+def every_split(tree: Tree, top: int) -> Iterable[tuple[Hashable, dict[str, int]]]:
+    for values in product(range(top + 1), repeat=len(tree.leaves())):
+        if sum(values) > top:  # then worlds with one larger cell would be missing
+            continue
+        counts = dict(zip(tree.leaves(), values, strict=True))
+        yield (
+            frozenset(split(tree, counts).items()),
+            {node.key: summed(tree=node, counts=counts) for node in tree.nodes()},
+        )
 
 
-@pytest.mark.parametrize(("length", "top"), [(3, 16), (4, 10), (5, 6)])
-def test_no_line_gives_a_small_count_away(length: int, top: int) -> None:
-    """Full enumeration. Excused: a line whose total itself is 1 to 4 (hidden), or where every cell is 4."""
-    lines = (cells for cells in product(range(top + 1), repeat=length) if sum(cells) >= SMALL)
-    found = given_away((line_publication(cells), cells) for cells in lines)
-    full = {length * (SMALL - 1)}
-    assert [hit for hit in found if hit[0][0] not in full] == []  # type: ignore[index]  # a publication is (total, cells)
+@pytest.mark.parametrize(("tree", "top"), [(tree, 24) for tree in TREES])
+def test_no_split_gives_a_small_count_away(tree: Tree, top: int) -> None:
+    worlds = seen(every_split(tree, top))
+    assert len(worlds) > top
+    assert too_narrow(worlds) == []
 
 
-def test_the_line_of_what_became_of_reports_is_published_like_the_others() -> None:
-    """Whatever became of a month's reports: what is published of it gives no small number away."""
+def test_the_enumeration_sees_a_rule_that_hides_the_small_ones_alone() -> None:
+    tree = whole("a", "b", "c")
     tables = []
-    for cells in product(range(17), repeat=3):
-        if sum(cells) >= SMALL:
-            counts = MonthCounts("2026-10", {}, {"c": sum(cells)}, {"c": {}}, {}, dict(zip("iwc", cells, strict=True)))
-            release = close(counts, "t")
-            tables.append(((release.total, tuple(release.ends.items())), cells))
-    assert [hit for hit in given_away(tables) if hit[0][0] != Figure(12, 12)] == []  # type: ignore[index]  # as above
+    for publication, cells in every_split(tree, 9):
+        del publication
+        bad = tuple((key, value) for key, value in cells.items() if value >= SMALL)
+        tables.append((bad, cells))
+    assert too_narrow(seen(tables))
 
 
-def test_the_enumeration_sees_a_bad_rule() -> None:
-    """Primary suppression alone beside a known total is found out."""
-    lines = product(range(9), repeat=3)
-    bad = ((sum(c), tuple(None if 0 < v < SMALL else v for v in c)) for c in lines)
-    assert given_away(zip(bad, product(range(9), repeat=3), strict=True))
+def test_a_root_that_is_not_shown_may_be_nothing_and_may_be_five() -> None:
+    tree = whole("a", "b")
+    assert {LEAST - 1, 0, SMALL} <= seen(every_split(tree, 12))[frozenset()][TOTAL]
+    assert split(tree, {"a": LEAST}) == {TOTAL: LEAST}
 
 
 @pytest.mark.parametrize(
-    ("values", "hidden"),
+    ("counts", "shown"),
     [
-        ({"a": 0, "b": 7, "c": 12}, set()),
-        ({"a": 3, "b": 7, "c": 12}, {"a", "b"}),
-        ({"a": 3, "b": 7, "c": 7, "d": 12, "z": 0}, {"a", "b", "c"}),
-        ({"a": 1, "b": 5, "c": 9, "d": 30}, {"a", "b", "c"}),
-        ({"a": 4, "b": 4, "z": 0}, {"a", "b", "z"}),
+        ({"a": 5, "b": 5, "c": 9, "d": 8}, {"total": 27, "a+b": 10, "c+d": 17, "a": 5, "b": 5, "c": 9, "d": 8}),
+        ({"a": 4, "b": 30, "c": 9, "d": 8}, {"total": 51, "a+b": 34, "c+d": 17, "c": 9, "d": 8}),
+        ({"a": 2, "b": 2, "c": 9, "d": 8}, {"total": 21}),
+        ({"a": 0, "b": 9, "c": 0, "d": 0}, {}),
     ],
 )
-def test_what_is_hidden_beside_a_known_total(values: dict[str, int], hidden: set[str]) -> None:
-    assert suppress(values) == hidden
+def test_what_is_shown(counts: dict[str, int], shown: dict[str, int]) -> None:
+    assert split(TREES[3], counts) == shown
 
 
-# --- centre by harm type, with the numbers of reports per centre and in all ---------------------------------------
+# --- marks
 
 
-def counts(rows: tuple[tuple[int, ...], ...], reports: tuple[int, ...]) -> MonthCounts:
-    return MonthCounts(
-        month="2026-10",
-        days={},
-        centers={f"c{n}": value for n, value in enumerate(reports)},
-        harms={f"c{n}": {f"h{m}": value for m, value in enumerate(row)} for n, row in enumerate(rows)},
-        times={},
-    )
+def every_mark(place: Tree, reports: Shown) -> Iterable[tuple[Hashable, dict[str, int]]]:
+    leaves = place.leaves()
+    for values in product(*(range(reports[key] + 1) for key in leaves)):
+        found = dict(zip(leaves, values, strict=True))
+        counts = {node.key: summed(node, found) for node in place.nodes()}
+        yield frozenset(mark(place, reports, counts).items()), counts
 
 
-def everything(release: Release) -> Hashable:
-    """All that a release says about centres and harm types."""
-    return (
-        release.total,
-        tuple(release.centers.items()),
-        tuple((center, tuple(row.items())) for center, row in release.harms.items()),
-        tuple(release.harm_totals.items()),
-    )
+PLACES = (
+    (whole("a", "b"), {"total": 24, "a": 12, "b": 12}),
+    (whole("a", "b"), {"total": 31, "a": 25, "b": 6}),
+    (whole("a", "b", "c"), {"total": 34, "a": 16, "b": 11, "c": 7}),
+    (whole(group("a", "b"), "c"), {"total": 33, "a+b": 21, "a": 14, "b": 7, "c": 12}),
+    (whole(group("a", "b"), group("c", "d")), {"total": 38, "a+b": 22, "a": 12, "b": 10, "c+d": 16, "c": 11, "d": 5}),
+)
 
 
-def possible(cells: tuple[int, ...], reports: int) -> bool:
-    """Whether so many reports, each of at least one harm type, can add up to these cells."""
-    return max(cells) <= reports <= sum(cells)
+@pytest.mark.parametrize(("place", "reports"), PLACES)
+def test_no_mark_gives_a_small_count_away_neither_of_those_with_it_nor_of_those_without(
+    place: Tree, reports: dict[str, int]
+) -> None:
+    worlds = seen(every_mark(place, reports))
+    assert len(worlds) >= 3
+    assert too_narrow(worlds) == []
+    for cells in worlds.values():
+        for key, values in cells.items():
+            assert not {reports[key] - n for n in values} <= {1, 2, 3, 4}
 
 
-def two_by_two(top: int) -> Iterable[tuple[MonthCounts, Cells]]:
-    rows = [
-        (cells, reports)
-        for cells in product(range(top + 1), repeat=2)
-        for reports in range(2 * top + 1)
-        if possible(cells, reports)
-    ]
-    for (first, a), (second, b) in product(rows, repeat=2):
-        yield counts((first, second), (a, b)), (*first, *second, a, b)
+def test_the_enumeration_sees_a_mark_whose_number_does_not_fit_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without that part of the rule, 13 of 31 reports with 6 in the smaller place leave 7 at least for the larger."""
+    place, reports = whole("a", "b"), {"total": 20, "a": 12, "b": 8}
+    monkeypatch.setattr("services.analytics.policy.disclosure.fits", lambda *_: 99)
+    assert too_narrow(seen(every_mark(place, reports)))
 
 
-def test_no_centre_by_harm_table_gives_a_small_count_away() -> None:
-    """Two centres, two harm types, everything published: the table, its totals, the centres' and the national number.
-
-    Excused: both centres with four reports each (total 8), where no larger cell exists to hide behind.
-    """
-    tables = [(everything(close(c, "t")), cells, c.total) for c, cells in two_by_two(7)]
-    found = given_away((publication, cells) for publication, cells, total in tables if total != 8)
-    assert found == []
+def test_what_fits_into_the_others() -> None:
+    assert fits(PLACES[2][0], PLACES[2][1]) == 34 - 16
 
 
-def test_no_running_picture_gives_a_small_count_away() -> None:
-    tables = [(everything(picture(c, "t")), cells) for c, cells in two_by_two(9)]
-    assert given_away(tables) == []
+# --- periods and places
 
 
-@pytest.mark.parametrize("step", range(1, 26))
-def test_the_way_from_one_picture_to_the_next_or_to_the_closed_month_stays_open(step: int) -> None:
-    """How many came in between cannot be worked out from a cell of the picture and the later cell."""
-    differences: dict[Hashable, set[int]] = defaultdict(set)
-    for before in range(60):
-        for after in range(before, before + 40):
-            one = picture(counts(((before,),), (before,)), "t").centers["c0"]
-            later = picture(counts(((after,),), (after,)), "t").centers["c0"]
-            final = Figure(after, after) if after == 0 or after >= SMALL else HIDDEN
-            differences["picture", one, later].add(after - before)
-            differences["closed", one, final].add(after - before)
-    assert [k for k, v in differences.items() if v == {step} and step < SMALL] == []
+def test_a_longer_period_shows_only_what_all_its_months_show() -> None:
+    """Sejong with 3 reports in each of three months is not 9 in the quarter: that would say 1 to 4 of each."""
+    counts = dict.fromkeys(CENTERS.leaves(), 20)
+    small = {**counts, "sejong": 3, "central": 0}
+    months = [split(CENTERS, small), split(CENTERS, {**small, "sejong": 9}), split(CENTERS, small)]
+    quarter = joined(months)
+    assert "sejong+central" in months[1]
+    assert not {"sejong", "sejong+central", "daejeon"} & set(quarter)
+    assert quarter["daejeon+sejong+central"] == 23 + 29 + 23
+    assert quarter[TOTAL] == sum(month[TOTAL] for month in months)
+    assert joined([]) == {}
 
 
-def test_a_centre_whose_number_binds_its_hidden_cells_is_withheld() -> None:
-    """Eight reports and two hidden harm types: both would be four."""
-    release = close(counts(((4, 4), (20, 9)), (8, 25)), "t")
-    assert set(release.harms["c0"].values()) == {HIDDEN}
-    assert release.centers["c0"] == Figure(8, 8)
-    assert release.harm_totals["h0"] == Figure(20, 28)
-
-
-def test_a_national_number_of_one_to_four_hides_everything() -> None:
-    release = close(counts(((2, 0), (0, 0)), (2, 0)), "t")
-    assert release.total == HIDDEN
-    assert set(release.centers.values()) == {HIDDEN}
-    assert set(release.harm_totals.values()) == {HIDDEN}
-
-
-def test_totals_hold_the_truth() -> None:
-    for c, cells in two_by_two(6):
-        for release in (close(c, "t"), picture(c, "t")):
-            for harm, truth in (("h0", cells[0] + cells[2]), ("h1", cells[1] + cells[3])):
-                figure = release.harm_totals[harm]
-                assert figure.low is None or figure.high is None or figure.low <= truth <= figure.high
-
-
-def test_sums_of_published_figures() -> None:
-    assert together([Figure(5, 9), Figure(10, 10)]) == Figure(15, 19)
-    assert together([Figure(5, 9), HIDDEN]) == HIDDEN
-    assert together([]).exact
+def test_places_of_marks_are_what_is_shown() -> None:
+    counts = {**dict.fromkeys(CENTERS.leaves(), 20), "sejong": 3, "central": 0}
+    shown = split(CENTERS, counts)
+    shape = places(CENTERS, shown)
+    assert set(shape.leaves()) == {*CENTERS.leaves()} - {"daejeon", "sejong", "central"} | {"daejeon+sejong+central"}
+    assert all(node.key in shown for node in shape.nodes())
+    assert [len(places(CENTERS, shown, depth=depth).leaves()) for depth in (0, 1)] == [1, 4]
+    assert places(CENTERS, {TOTAL: 12}) == Tree(TOTAL)

@@ -1,5 +1,6 @@
 """Who may open which page: tables for analysts, exact national totals only for those who run the service."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,17 @@ from shared.health import Health
 from shared.web.app import create_app
 from shared.web.gate import unnamed
 from tests.support.staff import TestIdentity
-from tests.unit.analytics.test_service import Cells
+from tests.unit.analytics.test_release_job import Store
+from tests.unit.analytics.test_tables import some_releases
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
-TABLES = ("/", "/api/v1/tables", "/api/v1/tables/reports-by-outcome", "/api/v1/tables/reports-by-center")
+TABLES = (
+    "/",
+    "/api/v1/tables",
+    "/api/v1/tables/reports-by-outcome",
+    "/api/v1/tables/reports-by-center",
+    "/api/v1/protection",
+)
 TOTALS = ("/operations", "/api/v1/reconciliation")
 WHO = [
     ("ministry", "analyst", True, False),
@@ -47,11 +55,15 @@ class Watching:
 
 
 class House:
-    def __init__(self) -> None:
+    def __init__(self, *, released: bool = True) -> None:
         clock = ManualClock(NOW)
         self.staff = TestIdentity(clock)
-        parts: Any = (Cells(), Watching())
-        publications = Publications(parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None)
+        store = Store()
+        store.released = some_releases() if released else []
+        parts: Any = (store, Watching())
+        publications = Publications(
+            parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None
+        )
         settings = AnalyticsSettings()
         self.app = application(settings, Health(), publications, parts[1], parts[1], self.staff.identity, clock)
 
@@ -75,7 +87,7 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
 
 async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
     house = House()
-    assert [await house.status(path, {}) for path in (*TABLES, *TOTALS)] == [303, 401, 401, 401, 303, 401]
+    assert [await house.status(path, {}) for path in (*TABLES, *TOTALS)] == [303, 401, 401, 401, 401, 303, 401]
     expired = {"Authorization": "Bearer nonsense"}
     assert await house.status("/api/v1/tables", expired) == 401
 
@@ -83,3 +95,48 @@ async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
 def test_every_route_of_the_service_has_its_door() -> None:
     bare = create_app(service="analytics", title="t", description="d", settings=AnalyticsSettings(), health=Health())
     assert set(unnamed(House().app)) <= set(unnamed(bare))
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_before_the_first_release_the_page_says_when_it_comes(lang: str) -> None:
+    house = House(released=False)
+    who = house.staff.bearer("ministry", "auditor")
+    page = (await house.get(f"/?lang={lang}", who)).text
+    assert {"ko": "아직 공개한 통계가 없습니다", "en": "Nothing has been released yet"}[lang] in page
+    assert 'datetime="2026-12-04T00:00:00+09:00"' in page  # three days after November's end in Seoul
+    answer = await house.get("/api/v1/tables/reports-by-center", who)
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_period")
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_the_page_and_the_interface_say_what_protection_costs(lang: str) -> None:
+    house = House()
+    who = house.staff.bearer("ministry", "analyst")
+    page = (await house.get(f"/?period=2026-10&lang={lang}", who)).text
+    assert {"ko": "수치 17개 가운데 3개가 비공개", "en": "3 of 17 numbers are hidden"}[lang] in page
+    costs = {each["name"]: each for each in (await house.get("/api/v1/protection", who)).json()["tables"]}
+    month = next(each for each in costs["reports-by-center"]["periods"] if each["period"] == "2026-10")
+    assert month == {"period": "2026-10", "share_hidden": round(3 / 17, 4), "share_lost": round(16 / 372, 4)}
+    assert costs["reports-by-platform"] == {
+        "name": "reports-by-platform",
+        "cells": 0,
+        "hidden": 0,
+        "share_hidden": None,
+        "periods": [],
+    }
+
+
+async def test_no_hidden_number_stands_in_a_page_or_a_file() -> None:
+    """Sejong's 3 and Daejeon's 13 of every month; 13 stands nowhere else as a number of its own."""
+    house = House()
+    who = house.staff.bearer("ministry", "analyst")
+    for period in ("2026-10", "2026-Q4"):
+        page = (await house.get(f"/?period={period}&lang=en", who)).text
+        numbers = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", page)
+        assert "372" in numbers or "1,116" in numbers
+        assert not {"1", "2", "3", "4", "13", "39"} & set(numbers)
+        assert re.search(r"(Sejong|Daejeon)[^<+]{0,3}:\s*\d", page) is None
+        body = (await house.get(f"/api/v1/tables/reports-by-center?period={period}", who)).json()
+        values = [figure["value"] for row in body["rows"] for figure in row["figures"] if "value" in figure]
+        assert min(values) >= 5
+        assert not {13, 39} & set(values)

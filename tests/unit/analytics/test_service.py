@@ -1,25 +1,20 @@
-"""The parts between fold and page: reconciliation, publications over time, formats, texts, belonging partitions."""
+"""The parts between fold and page: reconciliation, formats, texts, belonging partitions."""
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import services.analytics
 from services.analytics.api import wanted_format
 from services.analytics.handlers import next_offsets, together_or_fatal
-from services.analytics.policy.disclosure import Figure, Release
 from services.analytics.policy.reconciliation import Tally, reconcile
 from services.analytics.settings import AnalyticsSettings
-from services.analytics.store.publications import Basis, Publications
 from shared.bus.records import Received
-from shared.clock import ManualClock
 from shared.errors import FatalError
 from shared.events.envelope import Envelope
 from shared.web.app import Problem
@@ -56,115 +51,6 @@ def test_a_report_that_only_lies_in_the_dead_topic_does_not_wait() -> None:
     only_dead = replace(TALLY, without_owner=1, sums={"accepted": 8, "routed": 8})
     result = reconcile(only_dead, NOW)
     assert (result.in_flight, result.oldest_in_flight_seconds, result.difference) == (0, None, 0)
-
-
-# --- publications
-
-
-class Cells:
-    """The part of the store that publications use, in memory."""
-
-    def __init__(self) -> None:
-        self.reports = 0
-        self.answered = 0
-        self.kept: dict[str, tuple[Release, Basis]] = {}
-
-    async def cells(self, first: str, last: str) -> dict[str, Counter[str]]:
-        del last
-        return {first: Counter({"reports|busan|all": self.reports, "ack|0": self.answered})} if self.reports else {}
-
-    async def first_day(self) -> date | None:
-        return date(2026, 10, 5)
-
-    async def release(self, month: str) -> tuple[Release, Basis] | None:
-        return self.kept.get(month)
-
-    async def publish(self, release: Release, basis: Basis, *, after: Basis | None) -> bool:
-        current = self.kept.get(release.month)
-        if (current[1] if current else None) != after or (current and current[0].closed):
-            return False
-        self.kept[release.month] = (release, basis)
-        return True
-
-
-class Office:
-    def __init__(self) -> None:
-        self.cells = Cells()
-        self.clock = ManualClock(NOW)
-        self.caught_up: datetime | None = None
-        store: Any = self.cells
-        self.publications = Publications(
-            store,
-            self.clock,
-            centers=["busan", "daegu"],
-            harms=["other"],
-            caught_up=lambda: self.caught_up,
-            look_every_s=0,
-        )
-
-    async def busan(self, month: str = "2026-11") -> Figure:
-        return (await self.publications.release(month)).centers["busan"]
-
-
-async def test_the_first_picture_waits_for_twenty_five_reports() -> None:
-    office = Office()
-    office.cells.reports = 24
-    assert (await office.busan()).hidden
-    office.cells.reports = 25
-    assert await office.busan() == Figure(25, 29)
-
-
-async def test_the_picture_moves_only_after_twenty_five_more_reports_or_answers() -> None:
-    office = Office()
-    office.cells.reports = 30
-    assert await office.busan() == Figure(30, 34)
-    office.cells.reports = 54
-    assert await office.busan() == Figure(30, 34)
-    office.cells.answered = 25
-    assert await office.busan() == Figure(50, 54)
-
-
-async def test_while_reports_are_counted_anew_what_is_published_stays() -> None:
-    office = Office()
-    office.cells.reports = 60
-    assert await office.busan() == Figure(60, 64)
-    office.cells.reports = 30
-    assert await office.busan() == Figure(60, 64)
-    office.cells.reports = 90
-    assert await office.busan() == Figure(90, 94)
-
-
-async def test_a_month_closes_once_everything_up_to_its_closing_is_counted_and_stays() -> None:
-    office = Office()
-    office.cells.reports = 31
-    office.caught_up = datetime(2026, 11, 3, 14, 59, tzinfo=UTC)
-    assert await office.busan("2026-10") == Figure(30, 34)
-    office.caught_up = datetime(2026, 11, 3, 15, 0, tzinfo=UTC)
-    assert await office.busan("2026-10") == Figure(31, 31)
-    office.cells.reports = 99
-    assert await office.busan("2026-10") == Figure(31, 31)
-
-
-async def test_who_publishes_second_shows_what_was_published_first() -> None:
-    office = Office()
-    office.cells.reports = 30
-    first = await office.publications.release("2026-11")
-    real = office.cells.release
-    answers = [None, (first, (30, 0))]
-
-    async def late(month: str) -> tuple[Release, Basis] | None:
-        del month
-        return answers.pop(0)
-
-    office.cells.release = late  # type: ignore[method-assign]  # another worker gets in between the two reads
-    office.cells.reports = 80
-    assert await office.busan() == Figure(30, 34)
-    office.cells.release = real  # type: ignore[method-assign]  # back to normal
-
-
-async def test_which_periods_there_are() -> None:
-    office = Office()
-    assert await office.publications.periods("month") == ["2026-11", "2026-10"]
 
 
 # --- formats

@@ -3,14 +3,17 @@
 import csv
 import io
 from collections import Counter
-from datetime import UTC, date, datetime
-
-import pytest
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from services.analytics.policy.counts import ENDS, TIME_GROUPS, UNANSWERED, month_counts
-from services.analytics.policy.disclosure import HIDDEN, Figure, MonthCounts, Release, close, picture
-from services.analytics.policy.periods import Period, between, closes_at, days_of_month, parse, running
-from services.analytics.policy.tables import DEFINITIONS, answered_within, build
+from services.analytics.policy.definitions import DEFINITIONS
+from services.analytics.policy.derived import per_100000, percentile, unknown_share, within_target
+from services.analytics.policy.disclosure import HIDDEN, Figure, MonthCounts
+from services.analytics.policy.periods import Period, days_of_month, parse
+from services.analytics.policy.releasing import CROSSINGS, HARMS, Release, of_month, of_quarter, of_year
+from services.analytics.policy.shapes import CENTERS, TIMES
+from services.analytics.policy.tables import Row, Table, build, exists, finest
 from services.analytics.rendering.charts import Bar, bar_chart, level
 from services.analytics.rendering.files import as_csv, as_json
 from services.analytics.rendering.words import END_WORDS, HARM_WORDS, TIME_WORDS, shown, word
@@ -29,24 +32,51 @@ def plain(text: str) -> str:
     return text
 
 
-def some_counts(month: str = "2026-10") -> MonthCounts:
+CENTER_COUNTS = {
+    **dict.fromkeys((c for c in CENTERS.leaves() if c not in {"sejong", "central"}), 21),
+    "busan": 82,
+    "daejeon": 13,
+    "ulsan": 22,
+    "sejong": 3,
+    "central": 0,
+}
+
+
+def some_counts(month: str) -> MonthCounts:
+    days = days_of_month(month, datetime(2027, 6, 1, tzinfo=UTC))
+    rest = sum(CENTER_COUNTS.values()) - 12 * len(days)
     return MonthCounts(
         month=month,
-        days={f"{month}-01": 20, f"{month}-02": 13},
-        centers={"busan": 20, "daegu": 10, "sejong": 3},
+        days={day: 12 + (rest if day.endswith("-10") else 0) for day in days},
+        centers=CENTER_COUNTS,
         harms={
-            "busan": {"synthesis": 17, "other": 9},
-            "daegu": {"synthesis": 8, "other": 2},
-            "sejong": {"synthesis": 3, "other": 0},
+            center: {**dict.fromkeys(HARMS, 0), "synthesis": n // 3, "other": n // 2}
+            for center, n in CENTER_COUNTS.items()
         },
-        times={**dict.fromkeys(TIME_GROUPS, 0), "within_5_min": 20, "within_1_hour": 8, UNANSWERED: 5},
-        ends={"in_care": 21, "closed": 9, "withdrawn": 3},
+        times={
+            **dict.fromkeys(TIMES.leaves(), 5),
+            "within_5_min": 290,
+            "within_4_hours": 45,
+            "within_12_hours": 15,
+            "longer": 1,
+            "unanswered": 1,
+        },
+        ends={"in_care": 340, "closed": 29, "withdrawn": 3},
     )
 
 
-def table_of(name: str, when: str, *releases: Release) -> list[tuple[str, tuple[Figure, ...]]]:
-    table = build(DEFINITIONS[name], period(when), releases)
-    return [(row.key, row.figures) for row in table.rows]
+def some_releases() -> list[Release]:
+    counts = [some_counts("2026-10"), some_counts("2026-11"), some_counts("2026-12")]
+    months = [of_month(each, AS_OF, "full") for each in counts]
+    return [*months, of_quarter("2026-Q4", months, counts, AS_OF, {"other": "regions"})]
+
+
+def made(name: str, when: str) -> Table:
+    return build(DEFINITIONS[name], period(when), some_releases())
+
+
+def rows_of(name: str, when: str) -> dict[str, tuple[int | None, ...]]:
+    return {row.key: tuple(figure.low for figure in row.figures) for row in made(name, when).rows}
 
 
 def test_cells_become_counts_of_owned_reports() -> None:
@@ -73,89 +103,131 @@ def test_cells_become_counts_of_owned_reports() -> None:
     assert (counts.times["within_5_min"], counts.times["longer"], counts.times[UNANSWERED]) == (3, 1, 3)
 
 
-def test_a_closed_month_by_centre_hides_the_small_one_and_one_more() -> None:
-    rows = dict(table_of("reports-by-center", "2026-10", close(some_counts(), AS_OF)))
-    assert rows == {
-        "busan": (Figure(20, 20),),
-        "daegu": (HIDDEN,),
-        "sejong": (HIDDEN,),
-        "total": (Figure(33, 33),),
+def test_a_month_by_centre_hides_the_small_one_and_what_would_give_it_away() -> None:
+    rows = rows_of("reports-by-center", "2026-10")
+    assert rows["sejong"] == rows["central"] == rows["daejeon"] == (None,)
+    assert rows["daejeon+sejong+central"] == (16,)
+    assert rows["busan"] == (82,)
+    assert rows["total"] == (sum(CENTER_COUNTS.values()),)
+    assert "chungnam+chungbuk" not in rows  # both are shown
+
+
+def test_a_quarter_is_the_sum_of_published_months() -> None:
+    rows = rows_of("reports-by-center", "2026-Q4")
+    assert (rows["busan"], rows["daejeon+sejong+central"], rows["sejong"]) == ((246,), (48,), (None,))
+
+
+def test_harm_types_of_a_quarter_stand_beside_the_reports_of_the_same_place() -> None:
+    rows = rows_of("reports-by-center-and-harm", "2026-Q4")
+    synthesis, other = 1 + HARMS.index("synthesis"), 1 + HARMS.index("other")
+    assert rows["busan"][0] == 246
+    assert rows["busan"][synthesis] == 3 * 27
+    assert rows["sejong"][synthesis] is None
+    assert rows["daejeon+sejong+central"][synthesis] == 3 * 5
+    assert rows["busan"][other] is None  # coarsened to regions
+    assert rows["busan+gyeongnam+daegu+gyeongbuk+ulsan"][other] is not None
+    assert made("reports-by-center-and-harm", "2026-Q4").coarser == {"other": "regions"}
+
+
+def test_weeks_are_cut_at_the_ends_of_a_period_and_whole_inside() -> None:
+    assert rows_of("reports-by-week", "2026-10")["2026-W44"] == (6 * 12,)  # 26 to 31 October
+    quarter = rows_of("reports-by-week", "2026-Q4")
+    assert quarter["2026-W44"] == (7 * 12,)
+    assert quarter["total"] == (3 * sum(CENTER_COUNTS.values()),)
+
+
+def test_what_became_of_them_and_how_fast() -> None:
+    assert rows_of("reports-by-outcome", "2026-10") == {
+        "in_care": (340,),
+        "closed": (None,),
+        "withdrawn": (None,),
+        "closed+withdrawn": (32,),
+        "total": (372,),
     }
+    times = made("acknowledgement-times", "2026-10")
+    assert finest(times)[-1] == ("within_3_days+longer+unanswered", 7)
+    assert sum(n for _, n in finest(times)) == 372
 
 
-def test_a_closed_month_by_harm_type_withholds_rows_of_hidden_centres() -> None:
-    rows = dict(table_of("reports-by-center-and-harm", "2026-10", close(some_counts(), AS_OF)))
-    assert rows["busan"] == (Figure(20, 20), Figure(17, 17), Figure(9, 9))
-    assert rows["sejong"] == (HIDDEN, HIDDEN, HIDDEN)
-    assert rows["total"] == (Figure(33, 33), Figure(17, 30), Figure(9, 22))
+def test_the_yearly_tables_are_named_and_exist_only_where_they_were_released() -> None:
+    releases = some_releases()
+    assert [d.name for d in DEFINITIONS.values() if exists(d, releases[-1])] == [
+        "reports-by-center",
+        "reports-by-center-and-harm",
+        "reports-by-week",
+        "acknowledgement-times",
+        "reports-by-outcome",
+    ]
+    assert DEFINITIONS["reports-by-age-and-gender"].dimensions == ("age_band", "gender")
+    counts = some_counts("2026-10")
+    ages = {"19_24/female": 200, "25_29/male": 100, "14_18/female": 50, "under_14/female": 10, "30s/female": 12}
+    crossings = {"reports-by-age-and-gender": ages, "support-given": {"deletion": 90, "legal": 2}}
+    year = of_year("2026", releases[:1], [replace(counts, crossings=crossings)], AS_OF, {}, {"moved": 12})
+    table = build(DEFINITIONS["reports-by-age-and-gender"], period("2026"), [*releases, year])
+    rows = {row.key: row.figures[0].low for row in table.rows}
+    assert (rows["19_24"], rows["19_24/female"], rows["total"]) == (200, None, 372)
+    support = build(DEFINITIONS["support-given"], period("2026"), [*releases, year])
+    assert [(row.key, row.figures[0].low) for row in support.rows] == [("deletion", 90), ("total", 372)]
+    bulletin = build(DEFINITIONS["corrections"], period("2026"), [*releases, year])
+    assert [row.figures[0].low for row in bulletin.rows] == [None, 12, None]
 
 
-def test_a_running_month_shows_steps_of_five() -> None:
-    rows = dict(table_of("reports-by-center", "2026-10", picture(some_counts(), AS_OF)))
-    assert rows["daegu"] == (Figure(10, 14),)
-    assert rows["sejong"] == (HIDDEN,)
-    assert rows["total"] == (Figure(30, 34),)
+def test_what_protection_costs_is_worked_out_from_what_is_published() -> None:
+    cost = made("reports-by-center", "2026-10").cost
+    assert (cost.cells, cost.hidden) == (17, 3)
+    assert cost.lost == round(16 / 372, 4)
+    assert cost.share == 3 / 17
 
 
-def test_a_few_withdrawals_hide_with_another_line_so_that_the_total_gives_nothing_away() -> None:
-    rows = dict(table_of("reports-by-outcome", "2026-10", close(some_counts(), AS_OF)))
-    assert rows == {
-        "in_care": (Figure(21, 21),),
-        "closed": (HIDDEN,),
-        "withdrawn": (HIDDEN,),
-        "total": (Figure(33, 33),),
-    }
-    running_month = dict(table_of("reports-by-outcome", "2026-10", picture(some_counts(), AS_OF)))
-    assert running_month["withdrawn"] == (HIDDEN,)
-    assert running_month["in_care"] == (Figure(20, 24),)
+# --- shares, percentiles, rates
 
 
-def test_a_publication_from_before_a_line_existed_says_nothing_of_it() -> None:
-    old = MonthCounts("2026-10", {}, {"busan": 9}, {"busan": {}}, {})
-    rows = dict(table_of("reports-by-outcome", "2026-10", close(old, AS_OF)))
-    assert {rows[end] for end in ENDS} == {(HIDDEN,)}
+def test_percentiles_and_shares_come_from_published_groups() -> None:
+    times = made("acknowledgement-times", "2026-10")
+    assert (percentile(times, 0.5), percentile(times, 0.9)) == ("within_5_min", "within_4_hours")
+    assert percentile(times, 0.99) is None  # it lies in the group that reaches to the unanswered
+    assert within_target(times) == round(300 / 372, 4)
+    assert per_100000(made("reports-by-center", "2026-10")) == round(372 * 100_000 / 51_084_159, 3)
 
 
-def test_a_quarter_is_made_of_its_months_and_hidden_where_one_is() -> None:
-    october, november = close(some_counts(), AS_OF), close(some_counts("2026-11"), AS_OF)
-    table = build(DEFINITIONS["reports-by-center"], period("2026-Q4"), [october, november])
-    rows = {row.key: row.figures[0] for row in table.rows}
-    assert rows == {"busan": Figure(40, 40), "daegu": HIDDEN, "sejong": HIDDEN, "total": Figure(66, 66)}
-    assert table.provisional  # December has not been published
+def test_of_fewer_than_ten_there_is_no_percentile() -> None:
+    times = made("acknowledgement-times", "2026-10")
+    few = replace(times, rows=(Row("within_5_min", (Figure(9, 9),)), Row("total", (Figure(9, 9),))))
+    assert percentile(few, 0.5) is None
+    assert percentile(replace(times, rows=(*times.rows[:-1], Row("total", (HIDDEN,)))), 0.5) is None
 
 
-def test_a_week_takes_its_days_from_both_months() -> None:
-    october = close(MonthCounts("2026-09", {"2026-09-29": 9, "2026-09-30": 8}, {"busan": 17}, {"busan": {}}, {}), AS_OF)
-    november = close(some_counts(), AS_OF)
-    rows = table_of("reports-by-day", "2026-W40", october, november)
-    assert [key for key, _ in rows] == ["2026-09-29", "2026-09-30", "2026-10-01", "2026-10-02", "total"]
-    assert rows[-1][1] == (Figure(50, 50),)
+def test_a_group_that_reaches_across_the_target_leaves_no_share() -> None:
+    times = made("acknowledgement-times", "2026-10")
+    across = Row("within_1_hour+within_4_hours", (Figure(12, 12),), ("within_1_hour", "within_4_hours"))
+    own = tuple(Row(row.key, (HIDDEN,)) for row in times.rows[:-1] if not row.of)
+    assert within_target(replace(times, rows=(*own, across, times.rows[-1]))) is None
 
 
-def test_half_of_the_answered_is_found_from_what_is_published() -> None:
-    table = build(DEFINITIONS["acknowledgement-times"], period("2026-10"), [close(some_counts(), AS_OF)])
-    assert answered_within(table) == "within_5_min"
-    empty = MonthCounts("2026-10", {}, {"busan": 0}, {"busan": {}}, dict.fromkeys((*TIME_GROUPS, UNANSWERED), 0))
-    assert (
-        answered_within(build(DEFINITIONS["acknowledgement-times"], period("2026-10"), [close(empty, AS_OF)])) is None
-    )
+def test_the_share_that_is_not_known_needs_every_part_of_it() -> None:
+    table = made("reports-by-center", "2026-10")
+    rows = (Row("unknown", (Figure(12, 12),)), Row("x", (Figure(48, 48),)), Row("total", (Figure(60, 60),)))
+    assert unknown_share(replace(table, rows=rows)) == 0.2
+    assert unknown_share(replace(table, rows=(Row("unknown", (HIDDEN,)), *rows[1:]))) is None
+
+
+# --- files
 
 
 def test_json_and_csv_say_the_same() -> None:
-    table = build(DEFINITIONS["reports-by-center-and-harm"], period("2026-10"), [close(some_counts(), AS_OF)])
+    table = made("reports-by-center-and-harm", "2026-Q4")
     body = as_json(table, plain, plain)
     text = as_csv(table, plain)
     assert text.startswith("\ufeff")
     lines = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
     assert [line["center"] for line in lines] == [row["key"] for row in body["rows"]]
-    assert {line["status"] for line in lines} == {"final"}
     for line, row in zip(lines, body["rows"], strict=True):
         for column, figure in zip(body["columns"], row["figures"], strict=True):
-            expected = (
-                "*" if figure.get("hidden") else figure.get("value", f"{figure.get('low')}..{figure.get('high')}")
-            )
-            assert line[column["key"]] == str(expected)
-    assert body["provisional"] is False
+            assert line[column["key"]] == ("*" if figure.get("hidden") else str(figure["value"]))
+    together = next(row for row in body["rows"] if row["key"] == "daejeon+sejong+central")
+    assert together["together"] == ("daejeon", "sejong", "central")
+    assert body["protection"]["hidden"] > 0
+    assert body["protection"]["coarser"] == {"other": "regions"}
 
 
 def test_every_harm_type_and_time_group_has_a_word() -> None:
@@ -163,7 +235,18 @@ def test_every_harm_type_and_time_group_has_a_word() -> None:
     assert set(TIME_WORDS) == {*TIME_GROUPS, UNANSWERED}
     assert set(END_WORDS) == set(ENDS)
     assert word("busan", {"busan": "Busan"}, plain) == "Busan"
-    assert word("2026-10-01", {}, plain) == "2026-10-01"
+    assert word("2026-W40", {}, plain) == "2026-W40"
+    assert word("busan+ulsan", {"busan": "Busan", "ulsan": "Ulsan"}, plain) == "Busan + Ulsan"
+    assert word("19_24/female", {}, plain) == "19 to 24, Female"
+
+
+def test_every_value_of_a_yearly_table_has_a_word() -> None:
+    keys = {
+        key
+        for name in ("age-and-gender", "role-and-channel", "relationship", "platform")
+        for key in CROSSINGS[f"reports-by-{name}"].tree.leaves()
+    }
+    assert {key for key in keys if "_" in word(key, {}, plain) or word(key, {}, plain).islower()} == set()
 
 
 def test_figures_in_words() -> None:
@@ -185,34 +268,3 @@ def test_charts_escape_words_and_hatch_what_is_not_exact() -> None:
 def test_bands_of_the_map() -> None:
     assert [level(Figure(n, n)) for n in (0, 1, 9, 10, 25, 50, 100, 999)] == [0, 0, 0, 1, 2, 3, 4, 4]
     assert level(HIDDEN) is None
-
-
-# --- periods ----------------------------------------------------------------------------------------------------
-
-NOW = datetime(2026, 10, 31, 16, 0, tzinfo=UTC)  # 1 November, 01:00 in Seoul
-
-
-@pytest.mark.parametrize("text", ["", "20266", "2026-13", "2026-Q5", "2026-W54", "2027-W53", "2026-11-01", "26-11"])
-def test_what_is_no_period(text: str) -> None:
-    assert parse(text) is None
-
-
-def test_periods_have_whole_days_and_months() -> None:
-    assert period("2026-Q4").months == ("2026-10", "2026-11", "2026-12")
-    assert (period("2028-02").first, period("2028-02").last) == (date(2028, 2, 1), date(2028, 2, 29))
-    assert period("2026-W53").last == date(2027, 1, 3)
-
-
-def test_the_running_period_follows_seouls_calendar() -> None:
-    assert [running(NOW, kind).name for kind in ("month", "quarter", "week")] == ["2026-11", "2026-Q4", "2026-W44"]
-    assert days_of_month("2026-11", NOW) == ["2026-11-01"]
-    assert days_of_month("2026-12", NOW) == []
-
-
-def test_periods_since_the_first_day() -> None:
-    assert between(date(2026, 8, 31), NOW, "month") == ["2026-11", "2026-10", "2026-09", "2026-08"]
-    assert between(date(2026, 8, 31), NOW, "quarter") == ["2026-Q4", "2026-Q3"]
-
-
-def test_a_month_closes_three_days_after_its_end_in_seoul() -> None:
-    assert closes_at("2026-10") == datetime(2026, 11, 3, 15, 0, tzinfo=UTC)

@@ -1,0 +1,49 @@
+"""Made-up years, released and then fetched as an analyst fetches them: from the interface and the pages."""
+
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from deploy.attack.gathering import collect
+from services.analytics.main import application
+from services.analytics.policy.disclosure import MonthCounts
+from services.analytics.policy.proving import Proof
+from services.analytics.policy.releasing import Release
+from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.publications import Publications
+from shared.clock import SystemClock
+from shared.health import Health
+from tests.support.staff import TestIdentity
+from tests.unit.analytics.test_release_job import Store
+from tests.unit.analytics.worlds import year_of
+
+
+def released(
+    years: Iterable[int], per_day: float, seed: int, *, crossings: bool = True
+) -> Iterator[tuple[Release, Proof, dict[str, MonthCounts]]]:
+    """Everything that leaves in these years, in order, each with its proof and the true counts of its year so far."""
+    rnd = random.Random(seed)
+    for year in years:
+        yield from year_of(year, per_day, rnd, crossings=crossings)
+
+
+async def fetched(entries: Iterable[Release], folder: Path) -> int:
+    """Serve releases and fetch all of them into a folder; the number of files."""
+    clock = SystemClock()
+    staff = TestIdentity(clock)
+    store = Store()
+    store.released = list(entries)
+    nothing: Any = None
+    register: Any = store
+    publications = Publications(register, register, clock, centers=(), harms=(), caught_up=lambda: None)
+    app = application(AnalyticsSettings(), Health(), publications, nothing, nothing, staff.identity, clock)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://127.0.0.1",
+        headers=staff.bearer("ministry", "analyst"),
+        timeout=60,
+    ) as client:
+        return await collect(client, folder)

@@ -1,0 +1,66 @@
+"""A made-up year, released, fetched from the interface and the pages, and attacked; the same with a bug planted."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from deploy.attack.__main__ import Result, attack
+from services.analytics.policy import tables
+from services.analytics.policy.disclosure import MonthCounts, joined
+from services.analytics.policy.releasing import Release
+from services.analytics.policy.shapes import CENTERS, TOTAL
+from tests.disclosure.publishing import fetched, released
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def year() -> tuple[list[Release], dict[str, MonthCounts]]:
+    entries: list[Release] = []
+    counts: dict[str, MonthCounts] = {}
+    for release, proof, so_far in released([2026], 28.0, seed=3):
+        assert proof.verdict == "open"
+        entries.append(release)
+        counts = so_far
+    return entries, counts
+
+
+async def attacked(entries: Sequence[Release], folder: Path, *, exact: bool = True) -> Result:
+    files = await fetched(entries, folder)
+    assert files > 300
+    return attack(folder, exact=exact)
+
+
+async def test_nothing_that_was_released_is_undone(
+    year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path
+) -> None:
+    result = await attacked(year[0], tmp_path)
+    assert result.failed, (result.leaked, result.strays)
+    assert (result.narrowed, result.unsure) == ((), 0)
+    assert result.cells > 300
+    small = [n for month in year[1].values() for n in month.centers.values() if 0 < n < 5]
+    assert len(small) >= 5, "nothing was there to be found"
+
+
+async def test_totals_computed_before_hiding_are_undone(
+    year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The planted bug: quarters and years by centre are summed from true counts and hidden afterwards."""
+    entries, counts = year
+
+    def before_hiding(publications: Sequence[Mapping[str, int]]) -> dict[str, int]:
+        shown = joined(publications)
+        months = [entry for entry in entries if entry.tables.get("reports-by-center") in publications]
+        if len(months) < len(publications) or len(months) == 1:
+            return shown
+        centers = {key: sum(counts[m.period].centers[key] for m in months) for key in CENTERS.leaves()}
+        return {**shown, **{key: n for key, n in centers.items() if n >= 5 and TOTAL in shown}}
+
+    monkeypatch.setattr(tables, "joined", before_hiding)
+    result = await attacked(entries, tmp_path, exact=False)
+    leaked = {(bound.cell.period, bound.cell.row) for bound in result.leaked}
+    assert leaked
+    assert {row for _, row in leaked} <= set(CENTERS.leaves())
+    for period, row in leaked & {(month, row) for month in counts for row in CENTERS.leaves()}:
+        assert 0 < counts[period].centers[row] < 5, "what it says it found is true"

@@ -1,0 +1,75 @@
+"""The register of releases on the real store: appended once, bound to what went before, never quietly changed."""
+
+import asyncio
+
+import pytest
+
+from services.analytics.policy.disclosure import MonthCounts
+from services.analytics.policy.releasing import Release
+from services.analytics.store.register import BrokenRegisterError, Register
+from shared.mongo import connect
+from shared.settings import StoreSettings
+
+pytestmark = pytest.mark.engines
+
+
+def release(period: str, total: int = 20) -> Release:
+    tables = {"reports-by-center": {"total": total, "gyeonggi+incheon+gangwon": 12}}
+    return Release(period, "2026-11-04T00:00:00Z", "full", tables, (period,), {"other": "regions"})
+
+
+async def filled(store_settings: StoreSettings) -> tuple[Register, list[Release]]:
+    register = Register(connect(store_settings, "analytics"))
+    entries: list[Release] = []
+    for period in ("2026-08", "2026-09", "2026-Q3"):
+        assert await register.append(release(period), entries)
+        entries = await register.entries()
+    return register, entries
+
+
+async def test_what_was_released_is_read_as_it_was_written(store_settings: StoreSettings) -> None:
+    register, entries = await filled(store_settings)
+    assert entries == [release("2026-08"), release("2026-09"), release("2026-Q3")]
+    assert await register.entries() == entries
+
+
+async def test_of_two_who_release_at_once_one_is_told_to_look_again(store_settings: StoreSettings) -> None:
+    register, entries = await filled(store_settings)
+    other = Register(connect(store_settings, "analytics"))
+    done = await asyncio.gather(
+        register.append(release("2026-10"), entries), other.append(release("2026-10", total=33), entries)
+    )
+    assert sorted(done) == [False, True]
+    assert len(await register.entries()) == 4
+
+
+@pytest.mark.parametrize("damage", ["changed", "removed", "put in"])
+async def test_a_register_that_was_tampered_with_is_not_read(store_settings: StoreSettings, damage: str) -> None:
+    register, _ = await filled(store_settings)
+    collection = connect(store_settings, "analytics").register
+    if damage == "changed":
+        await collection.update_one({"_id": 1}, {"$set": {"tables.reports-by-center.total": 21}})
+    elif damage == "removed":
+        await collection.delete_one({"_id": 0})
+    else:
+        await collection.insert_one({**(await collection.find_one({"_id": 2}) or {}), "_id": 3})
+    with pytest.raises(BrokenRegisterError, match="broken at entry"):
+        await register.entries()
+
+
+async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) -> None:
+    register = Register(connect(store_settings, "analytics"))
+    assert await register.frozen("2026-08") is None
+    first = MonthCounts(
+        "2026-08",
+        {"2026-08-01": 3},
+        {"busan": 3},
+        {"busan": {"other": 2}},
+        {"longer": 3},
+        {"closed": 3},
+        {"x": {"a/b": 3}},
+    )
+    later = MonthCounts("2026-08", {}, {"busan": 4}, {}, {}, {})
+    assert await register.freeze(first) == first
+    assert await register.freeze(later) == first
+    assert await register.frozen("2026-08") == first
