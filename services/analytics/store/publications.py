@@ -7,15 +7,15 @@ not released, and an operator is told.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from services.analytics import measures
 from services.analytics.policy.counts import month_counts
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.knowledge import system
-from services.analytics.policy.periods import Kind, Period, closes_at, days_of_month
+from services.analytics.policy.periods import Kind, closes_at, days_of_month
 from services.analytics.policy.proving import LIMIT_S, Proof, prove
 from services.analytics.policy.releasing import (
     CROSSINGS,
@@ -42,13 +42,6 @@ _TRY_AGAIN_AFTER_S: Final = 600.0
 _LONGER: Final[tuple[tuple[Kind, int], ...]] = (("quarter", 3), ("year", 12))
 
 
-class Counts(Protocol):
-    """What the cubes offer: counts of reports by dimensions of the catalogue."""
-
-    async def counts(self, period: Period, dimensions: tuple[str, ...]) -> dict[tuple[str, ...], int]:
-        """By the dimensions' values."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Made:
     """A release and how it was proven."""
@@ -71,7 +64,6 @@ class Publications:
         centers: Sequence[str],
         harms: Sequence[str],
         caught_up: Callable[[], datetime | None],
-        counts: Counts | None = None,
         limit_s: float = LIMIT_S,
     ) -> None:
         """``caught_up`` tells up to which moment everything written to the topics has been counted."""
@@ -81,7 +73,6 @@ class Publications:
         self._centers = centers
         self._harms = harms
         self._caught_up = caught_up
-        self._counts = counts
         self._limit_s = limit_s
         self._failed_at = float("-inf")
         self._trouble: str | None = None
@@ -157,12 +148,12 @@ class Publications:
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
         if kind == "month":
-            counts = await self._register.frozen(period) or await self._register.freeze(await self._true(period))
+            counts = await self._register.frozen(period) or await self._freeze(period)
             return await asyncio.to_thread(self._month, counts)
         months = [e for e in self._entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
         counts_of = [await self._register.frozen(month.period) for month in months]
         frozen = [counts for counts in counts_of if counts is not None]
-        now = [await self._true(month.period) for month in months] if kind == "year" else []
+        now = await self._all_now([month.period for month in months]) if kind == "year" else []
         return await asyncio.to_thread(self._marked, period, months, frozen, now)
 
     def _month(self, counts: MonthCounts) -> _Made:
@@ -197,17 +188,26 @@ class Publications:
         year = [entry for entry in self._entries if entry.period[:4] == release.period[:4]]
         return prove(system([*year, release]), self._limit_s, of=[release.period])
 
-    async def _true(self, month: str) -> MonthCounts:
-        cells = await self._reader.cells(f"{month}-01", f"{month}-31")
+    async def _freeze(self, month: str) -> MonthCounts:
+        """Keep a month's counts, and from how much of the topics they were made, both of one moment."""
+        async with self._reader.snapshot() as reader:
+            counts = await self._true(reader, month)
+            offsets = await reader.offsets()
+        return await self._register.freeze(counts, offsets, self._clock.now())
+
+    async def _all_now(self, months: Sequence[str]) -> list[MonthCounts]:
+        async with self._reader.snapshot() as reader:
+            return [await self._true(reader, month) for month in months]
+
+    async def _true(self, reader: Reader, month: str) -> MonthCounts:
+        cells = await reader.cells(f"{month}-01", f"{month}-31")
         days = days_of_month(month, self._clock.now())
         counts = month_counts(month, cells, days=days, centers=self._centers, harms=self._harms)
-        if self._counts is None:
-            return counts
         crossings = {}
         for name, crossing in CROSSINGS.items():
-            found = await self._counts.counts(period_of(month), crossing.dimensions)
+            found = await reader.counts(period_of(month), crossing.dimensions)
             crossings[name] = {"/".join(values): n for values, n in found.items()}
-        return MonthCounts(month, counts.days, counts.centers, counts.harms, counts.times, counts.ends, crossings)
+        return replace(counts, crossings=crossings)
 
     def _told(self, made: _Made) -> None:
         release, proof = made.release, made.proof

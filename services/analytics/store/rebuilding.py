@@ -21,7 +21,15 @@ from services.analytics.cubes import stage_cell
 from services.analytics.model import CELLS_VERSION, CenterFact, Fact
 from services.analytics.projection import Cells
 from services.analytics.store.folding import CENTERS, Position, center_document, positions
-from services.analytics.store.generations import CELLS_MARK, Collection, Database, Generation, drop_others, read_mark
+from services.analytics.store.generations import (
+    CELLS_MARK,
+    Collection,
+    Database,
+    Generation,
+    Session,
+    drop_others,
+    read_mark,
+)
 from services.analytics.store.renewing import WRITE_CONFLICT
 from shared.errors import FatalError, TransientError
 from shared.mongo import store_errors
@@ -127,7 +135,7 @@ def _documents(cells: Cells, span: str) -> Iterable[dict[str, Any]]:
     return found.values()
 
 
-async def folded_to(generation: Generation, session: AsyncIOMotorClientSession | None = None) -> dict[Position, int]:
+async def folded_to(generation: Generation, session: Session | None = None) -> dict[Position, int]:
     """How far a generation is folded."""
     with store_errors():
         documents = await generation.offsets.find({}, session=session).to_list(None)
@@ -230,13 +238,15 @@ async def _transaction(database: Database) -> AsyncIterator[AsyncIOMotorClientSe
             yield session
 
 
-async def remember(database: Database, name: str, offsets: Mapping[Position, int], now: datetime) -> None:
+async def remember(
+    database: Database, name: str, offsets: Mapping[Position, int], now: datetime, session: Session | None = None
+) -> None:
     """Keep from how much of the topics the numbers of a release were made; the first word about a name stays."""
     by_place = {f"{topic}/{partition}": offset for (topic, partition), offset in offsets.items()}
     document = {"_id": name, "version": CELLS_VERSION, "at": now, "offsets": by_place}
     with store_errors():
         try:
-            await database.positions.insert_one(document)
+            await database.positions.insert_one(document, session=session)
         except DuplicateKeyError:
             return
 

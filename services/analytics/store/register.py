@@ -8,6 +8,7 @@ never leave the service.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -15,7 +16,9 @@ from pymongo.errors import DuplicateKeyError
 
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.releasing import Release
-from services.analytics.store.folding import Database
+from services.analytics.store.folding import Position
+from services.analytics.store.generations import Database
+from services.analytics.store.rebuilding import remember
 from shared.errors import PermanentError
 from shared.mongo import store_errors
 
@@ -67,12 +70,17 @@ class Register:
             document = await self._database.frozen.find_one({"_id": month})
         return MonthCounts(**{**document["counts"], "month": month}) if document else None
 
-    async def freeze(self, counts: MonthCounts) -> MonthCounts:
-        """Keep a month's counts, unless they are kept already: those that are kept."""
+    async def freeze(self, counts: MonthCounts, offsets: Mapping[Position, int], now: datetime) -> MonthCounts:
+        """Keep a month's counts, unless they are kept already: those that are kept.
+
+        With them stays from how much of the topics they were made, so that they can be counted again.
+        """
         kept = {key: value for key, value in asdict(counts).items() if key != "month"}
         with store_errors():
             try:
-                await self._database.frozen.insert_one({"_id": counts.month, "counts": kept})
+                async with await self._database.client.start_session() as session, session.start_transaction():
+                    await self._database.frozen.insert_one({"_id": counts.month, "counts": kept}, session=session)
+                    await remember(self._database, counts.month, offsets, now, session)
             except DuplicateKeyError:
                 pass
             else:

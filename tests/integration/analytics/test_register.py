@@ -1,11 +1,13 @@
 """The register of releases on the real store: appended once, bound to what went before, never quietly changed."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.releasing import Release
+from services.analytics.store.rebuilding import remembered
 from services.analytics.store.register import BrokenRegisterError, Register
 from shared.mongo import connect
 from shared.settings import StoreSettings
@@ -70,6 +72,9 @@ async def test_a_months_counts_are_frozen_once(store_settings: StoreSettings) ->
         {"x": {"a/b": 3}},
     )
     later = MonthCounts("2026-08", {}, {"busan": 4}, {}, {}, {})
-    assert await register.freeze(first) == first
-    assert await register.freeze(later) == first
+    database = connect(store_settings, "analytics")
+    now = datetime(2026, 9, 4, tzinfo=UTC)
+    assert await register.freeze(first, {("reports", 0): 7}, now) == first
+    assert await register.freeze(later, {("reports", 0): 9}, now) == first
     assert await register.frozen("2026-08") == first
+    assert await remembered(database, "2026-08") == {("reports", 0): 7}, "of the counts that are kept"
