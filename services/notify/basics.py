@@ -61,10 +61,12 @@ class Ladder(Model):
     pending: tuple[Target, ...]
     """Whom this round has not reached yet by any channel."""
     again: tuple[str, ...] = ()
-    """Endpoints that failed of those whom another channel has reached."""
+    """Endpoints that failed, or were left for a bundle, of those whom another channel has reached."""
     next_step_at: Instant | None
     """When the next rung or round begins; none until the rung was tried once."""
     due_at: Instant
     """When somebody has to look at this ladder next."""
     held: bool = False
     """Quiet hours moved ``due_at``."""
+    gathered: bool = False
+    """What is due was left for a bundle once: now it goes, whatever else its place has got meanwhile."""

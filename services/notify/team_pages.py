@@ -16,6 +16,7 @@ from services.notify.model import CENTRAL_DESK, SEOUL, Case
 from services.notify.rows import center_names
 from services.notify.store.rotas import RotaStore
 from services.notify.tallies import Tally, tally
+from services.notify.team import numbers
 from services.notify.team import rota as rotas
 from services.notify.team.calendar import holiday
 from services.notify.team.load import loads, to_hand_over
@@ -106,6 +107,20 @@ class TeamPages:
             may=principal.may,
         )
 
+    async def numbers(self, request: Request, center_id: str) -> Response:
+        """The page of a centre's own counts."""
+        now = self.pages.clock.now()
+        since = numbers.first_month(now)
+        months = numbers.by_month(await guarded(lambda: self.desk.cases.counted(center_id, since, now)), now)
+        return self.pages.render(
+            request,
+            "team/numbers.html",
+            center_id=center_id,
+            names=center_names(self.pages, request),
+            months=months,
+            kinds=numbers.kinds(months),
+        )
+
     async def change(self, request: Request, principal: Principal, before: Rota, after: Rota, said: str) -> Response:
         """Write a rota, or say that somebody was faster."""
         center_id = before.center_id
@@ -134,6 +149,13 @@ def team_router(parts: TeamPages) -> APIRouter:
     ) -> Response:
         gate.demand(request, who, Action.CENTERS_DUTY, checked_center(center_id))
         return await parts.hand_over(request, who, center_id)
+
+    @router.get("/numbers")
+    async def own_numbers(
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))]
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_DUTY, checked_center(center_id))
+        return await parts.numbers(request, center_id)
 
     @router.post("/shifts")
     async def add(

@@ -223,6 +223,7 @@ async def test_the_new_pages_are_clean_and_carry_their_headers(
         for name, path, place in (
             ("team", "/team/gwangju", "gwangju"),
             ("hand-over", "/team/gwangju/hand-over", "gwangju"),
+            ("numbers", "/team/gwangju/numbers", "gwangju"),
             ("team-central", "/team/central", "central"),
             ("case-worked", f"/cases/{report_id(1)}", "gwangju"),
             ("console-filtered", "/?center=gwangju&state=working&urgency=critical", "gwangju"),

@@ -124,7 +124,8 @@ def _alert(case: Case, alert_id: str, ask: Ask) -> Alert:
 def parcels(due: Sequence[Letter], sent: Mapping[str, Sent], now: datetime) -> list[Parcel]:
     """The messages to send now. What a place that had many is to get later is noted in the work.
 
-    An offer always goes alone: it asks for something else, and there are few.
+    An offer always goes alone: it asks for something else, and there are few. Nothing is left twice: in a surge more
+    cases than one pass takes wait at a place, and each pass would close it for the next one.
     """
     made = [Parcel(letter.endpoint, (letter,)) for letter in due if letter.target is None]
     places: dict[str, list[Letter]] = defaultdict(list)
@@ -133,7 +134,8 @@ def parcels(due: Sequence[Letter], sent: Mapping[str, Sent], now: datetime) -> l
             places[letter.endpoint.key].append(letter)
     for key, waiting in places.items():
         before = sent.get(key, Sent())
-        later = policy.gathers_until(before, now)
+        waited = any(_gathered(letter) for letter in waiting)
+        later = None if waited else policy.gathers_until(before, now)
         # A full bundle need not wait for more: in a surge nobody waits for the sake of fewer messages.
         held = len(waiting) % policy.BUNDLE_SIZE if later is not None else 0
         ready = waiting[: len(waiting) - held]
@@ -142,3 +144,8 @@ def parcels(due: Sequence[Letter], sent: Mapping[str, Sent], now: datetime) -> l
             for letter in waiting[len(ready) :]:
                 letter.item.wait_until(later)
     return made
+
+
+def _gathered(letter: Letter) -> bool:
+    ladder = letter.item.case.ladder
+    return ladder is not None and ladder.gathered

@@ -147,6 +147,7 @@ def advance(
             "next_step_at": next_step,
             "due_at": due,
             "held": due != at,
+            "gathered": left.later is not None,
         }
     )
     return rescheduled(case.model_copy(update={"ladder": after}))

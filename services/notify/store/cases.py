@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -11,9 +11,11 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.notify.model import Case, CaseState
+from services.notify.team.numbers import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
+from shared.events.vocabulary import EndReason, HarmType
 from shared.mongo import by_ids, store_errors
 
 SOURCE: Final = "notify"
@@ -64,6 +66,7 @@ class CaseStore:
             await self.collection.create_index([("wake_at", 1)], name="wake_at")
             await self.collection.create_index([("center_id", 1), ("sort_key", 1)], name="center_sort")
             await self.collection.create_index([("sort_key", 1)], name="sort")
+            await self.collection.create_index([("center_id", 1), ("received_at", 1)], name="center_received")
             await self.collection.create_index([("copy_central", 1), ("sort_key", 1)], name="copied_sort")
             await self.collection.create_index([("alias", 1)], name="alias", unique=True)
             await self.collection.create_index([("offered_to", 1)], name="offered_to")
@@ -166,6 +169,23 @@ class CaseStore:
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
         return [Case.model_validate(document) for document in found]
+
+    async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
+        """What of a centre's cases is counted, of those received in a span; no drills."""
+        wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}, "synthetic": False}
+        names = [one.name for one in fields(Counted)]
+        with store_errors():
+            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).to_list(None)
+        return [
+            Counted(
+                received_at=document["received_at"],
+                harm_types=tuple(HarmType(harm) for harm in document["harm_types"]),
+                acknowledged_at=document.get("acknowledged_at"),
+                contacted_at=document.get("contacted_at"),
+                ended=EndReason(document["ended"]) if document.get("ended") else None,
+            )
+            for document in found
+        ]
 
     async def late(self, limit: int) -> list[Case]:
         """Acknowledged cases whose ladder has climbed again, in the order of need."""

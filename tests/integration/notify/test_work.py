@@ -1,6 +1,7 @@
 """What a centre notes about its work, by the API: contact only as agreed, deletions, joined cases, caps, the rota."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -171,3 +172,25 @@ async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: 
         f"/api/v1/cases/{ID}/details-ticket", json={"ownership": 1, "purpose": "first_contact"}
     )
     assert ticket.status_code == 403
+
+
+async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    now = bench.clock.now().isoformat()
+    await bench.routed(
+        event("report.routed", 1, received_at=now, decided_at=now),
+        event("report.routed", 2, received_at=now, decided_at=now),
+        event("report.routed", 3, received_at=now, decided_at=now, synthetic=True),
+        event("report.routed", 4, received_at=now, decided_at=now, center="busan"),
+    )
+    await eventually(lambda: bench.case(report_id(4)))
+    assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    who, english = bench.staff("gwangju"), {"Accept-Language": "en"}
+    page = (await bench.http.get("/team/gwangju/numbers", auth=who, headers=english)).text
+    cells = re.findall(r"<td class=\"num\">([^<]*)</td>", page.partition("<tbody>")[2].partition("</tr>")[0])
+    assert (cells[:2], cells[3:]) == (["2", "1"], ["0", "0", "0"])
+    assert "Synthesis" in page or "Distribution" in page
+    other = await bench.http.get("/team/busan/numbers", auth=who, headers=english)
+    assert other.status_code == 403
+    assert (await bench.http.get("/team/nowhere/numbers", auth=who)).status_code in {403, 404, 422}

@@ -212,6 +212,7 @@ def _centers() -> Asks:
         ("notify", "POST", "/search"): (ask(404, body={"alias": "nobody"}),),
         ("notify", "GET", "/team/{center_id}"): (ask(200, path=own, whose=OWNER),),
         ("notify", "GET", "/team/{center_id}/hand-over"): (ask(200, path=own, whose=OWNER),),
+        ("notify", "GET", "/team/{center_id}/numbers"): (ask(200, path=own, whose=OWNER),),
         ("notify", "POST", "/team/{center_id}/shifts"): (ask(409, path=own, body=shift, whose=OWNER),),
         ("notify", "POST", "/team/{center_id}/shifts/{index}/remove"): (
             ask(409, path={**own, "index": "0"}, body=shift, whose=OWNER),

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from deploy.local.keys import new_key
 from services.notify import policy
 from services.notify.directory import Directory
-from services.notify.ladder.letters import Work, letters
+from services.notify.ladder.letters import Work, letters, parcels
 from services.notify.model import Case, EntryKind, Target
 from services.notify.policy import Endpoint, Left, Plan, Result, Sent, bundles, gathers_until, reached_by
 from services.notify.policy.bundling import BUNDLE_SIZE, GAP, MOST, WINDOW
@@ -142,9 +142,7 @@ def test_where_nothing_is_left_to_tell_nobody_looks_before_the_next_step() -> No
     case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, Left(((Target.DUTY, MAIL.key),), NOW + GAP))
     made = planned(case, GAP.total_seconds())
     work = Work(case, made)
-    key = SecretStr(new_key())
-    settings = NotifySettings(duty_address="", master_key=key, account_key=key, IEUM_AUDIT_KEY=key)
-    assert letters([work], Directory(settings)) == []
+    assert letters([work], directory(duty_address="")) == []
     assert work.settles, "its endpoint is there no more"
     case, events = record(case, made, work.results, DAY, NOW + GAP, work.left)
     assert events == ()
@@ -157,3 +155,27 @@ def test_a_letter_that_was_neither_told_nor_refused_is_left() -> None:
     work = Work(case_of(), made, wanted=[MAIL, HOOK], results=[result(made, HOOK, ok=True)])
     assert work.left == Left(((Target.DUTY, MAIL.key),))
     assert not Work(case_of(), made, wanted=[MAIL]).settles, "the claim ends and it comes again"
+
+
+def test_what_waited_for_a_bundle_once_goes_whatever_its_place_has_got_meanwhile() -> None:
+    full = {MAIL.key: Sent((NOW,) * (MOST + 1))}
+    fresh = Work(case_of(), planned(case_of()))
+    settings = directory()
+    assert parcels(letters([fresh], settings), full, NOW) == []
+    assert fresh.later == NOW + GAP
+    case, _ = record(fresh.case, fresh.planned, (), DAY, NOW, fresh.left)
+    then = NOW + GAP
+    told_just_now = {MAIL.key: Sent((then,) * (MOST + 1))}
+    waited, late = Work(case, planned(case, GAP.total_seconds())), Work(case_of(), planned(case_of()))
+    made = parcels(letters([waited, late], settings), told_just_now, then)
+    assert [len(parcel.letters) for parcel in made] == [2], "whoever came meanwhile goes along"
+    assert (waited.later, late.later) == (None, None)
+    told = Result(Target.DUTY, "a", ok=True, endpoint=MAIL.key)
+    after = policy.advance(case, waited.planned, [told], DAY, then, waited.left)
+    assert after.ladder is not None
+    assert not after.ladder.gathered
+
+
+def directory(**changes: str) -> Directory:
+    key = SecretStr(new_key())
+    return Directory(NotifySettings(master_key=key, account_key=key, IEUM_AUDIT_KEY=key, **changes))  # type: ignore[arg-type]  # settings by name
