@@ -46,10 +46,8 @@ class Folder:
         try:
             async with batch(self._database, self._generation) as open_batch:
                 done = await _fold(open_batch, records, self._recent)
-        except BaseException as error:
-            self._recent.forget()
-            if isinstance(error, TransientError):
-                measures.CONFLICTS.inc()
+        except TransientError:
+            measures.CONFLICTS.inc()
             raise
         self._recent.remember(done.facts, done.offsets, done.partitions)
         measures.TRANSACTION.observe(perf_counter() - started)

@@ -150,11 +150,12 @@ class Rebuild:
         async with aclosing(self.logs[topic].read({partition: (start, end)})) as records:
             async for record in records:
                 try:
-                    yield receive(record, topic.name)
+                    received = receive(record, topic.name)
                 except PermanentError:
                     continue
                 except UnknownTypeError as error:
                     raise FatalError(f"{error}: rebuild with the build that wrote it") from error
+                yield received
 
     async def _compared(self, old: Generation, new: Generation) -> list[Difference]:
         await self._follow(new, await folded_to(old))

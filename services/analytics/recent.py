@@ -2,7 +2,7 @@
 
 A fact changes only in a transaction that also moves its partition's offsets. So what is remembered of a partition is
 what the store holds exactly as long as the offsets read in the same transaction are those that were written last, in
-the same generation. Anything else, also a commit of unknown end, and all of it is forgotten.
+the same generation. Anything else, also a commit that took effect and was not told, shows in the offsets.
 """
 
 from collections.abc import Mapping
@@ -27,8 +27,7 @@ class Recent:
     def known(self, generation: int, stored: Mapping[Position, int], partitions: set[int]) -> dict[str, Fact]:
         """What may be trusted in a transaction that has read these offsets of these partitions."""
         if generation != self._generation:
-            self.forget()
-            self._generation = generation
+            self._facts, self._at, self._generation = {}, {}, generation
         moved = {p for p in partitions & self._at.keys() if self._at[p] != _of(stored, p)}
         if moved:
             self._facts = {rid: fact for rid, fact in self._facts.items() if fact.partition not in moved}
@@ -45,11 +44,6 @@ class Recent:
             self._facts[report_id] = fact
         for report_id in list(self._facts)[: max(0, len(self._facts) - self._limit)]:
             del self._facts[report_id]
-
-    def forget(self) -> None:
-        """Everything: nobody knows any more what the store holds."""
-        self._facts = {}
-        self._at = {}
 
 
 def _of(offsets: Mapping[Position, int], partition: int) -> dict[str, int]:

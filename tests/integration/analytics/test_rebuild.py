@@ -13,10 +13,12 @@ from services.analytics.store.generations import read_mark, serving
 from services.analytics.store.reading import Reader
 from services.analytics.store.rebuilding import abandon, remember, remembered
 from shared.bus.admin import ensure_topics
+from shared.bus.connection import topic_name
 from shared.bus.publisher import Publisher
 from shared.errors import FatalError
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS
 from tests.integration.analytics.answers import period
 from tests.integration.analytics.dying import REBUILD_POINTS
 from tests.integration.analytics.recount import recount
@@ -47,6 +49,12 @@ class Ground:
         await publish(self.publisher, topics)
         self.published += sum(map(len, topics.values()))
 
+    async def publish_garbage(self) -> None:
+        """One record in every partition that nobody can read; the service sends it to the dead topic."""
+        for partition in range(self.bus.topic_partitions):
+            await self.publisher.send(topic_name(self.bus, REPORTS), partition, [(b"x", b"not JSON", [])])
+            self.published += 1
+
     async def settled(self) -> None:
         async def all_folded() -> bool:
             return await self.numbers.next_offsets() >= self.published
@@ -73,6 +81,7 @@ async def ground(
     ground = Ground(bus_settings, store_settings, engines, tmp_path)
     ground.worker.start()
     await ground.publisher.start()
+    await ground.publish_garbage()
     await ground.publish(range(300), 1)
     await ground.settled()
     yield ground
@@ -167,6 +176,9 @@ async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground
     assert (ended.status, f"counted {reports}" in ended.said) == (0, True), ended.said
     ended = await ground.rebuild("--back")
     assert (ended.status, "there is no generation to go back to" in ended.said) == (2, True), ended.said
+    nowhere = ground.bus.model_copy(update={"bootstrap_servers": "127.0.0.1:9"})
+    ended = await command(nowhere, ground.store, REBUILD)
+    assert (ended.status, "connecting a reader" in ended.said) == (2, True), ended.said
     ended = await ground.rebuild("--as-of", "2026-09")
     assert (ended.status, "there are: 2026-10" in ended.said) == (2, True), ended.said
     with pytest.raises(FatalError, match="there are: 2026-10"):

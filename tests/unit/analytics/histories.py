@@ -34,7 +34,8 @@ def history(number: int, seed: int) -> dict[str, list[ReportEvent]]:
         topics["routings"].append(make.updated(rid, 2))
     if seed % 4 == 0:
         version = len(topics["routings"]) + 1
-        topics["routings"].append(make.rerouted(rid, "ulsan", version=version, at=at, body=body))
+        moved = make.rerouted(rid, "ulsan", version=version, at=at, body=body)
+        topics["routings"].append(moved.model_copy(update={"decided_at": at + timedelta(seconds=450)}))
         topics["cases"] += [_later(make.contacted(rid, 2, 1, 4000), at), _later(make.acknowledged(rid, 3, 2, 500), at)]
         topics["alerts"].append(make.alert_sent(rid, 4, 2))
     ownership = 1 + (seed % 4 == 0)

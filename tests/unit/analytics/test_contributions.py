@@ -43,6 +43,7 @@ def test_a_report_is_in_every_cube_of_its_month_once_and_in_harm_types_once_each
     [
         (make.received(R),),
         (make.routed(R),),
+        (make.amended(R, make.facts()), make.routed(R)),
         (make.received(R, make.facts(synthetic=True)), make.routed(R, body=make.facts(synthetic=True))),
     ],
 )
