@@ -41,6 +41,8 @@ HARM_TABLE: Final = "reports-by-center-and-harm"
 HARMS: Final = tuple(harm.value for harm in HarmType)
 FROM_ELSEWHERE: Final = "from_elsewhere"
 SUPPORTS: Final = "support_given"
+NO_SUPPORT: Final = "none"
+"""In place of a kind where none was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,12 +231,11 @@ def _added(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _support(months: Sequence[Release], counts: Mapping[str, int], coarser: Mapping[str, str]) -> dict[str, int]:
+    """Kinds of support, nationwide only. That none was given is left out: it would bound the sum of the kinds."""
     del coarser  # there is only the whole
     reports = joined([month.tables["reports-by-center"] for month in months])
-    place = Tree(TOTAL)
-    return {
-        f"{TOTAL}{BETWEEN}{kind}": n for kind in counts for n in mark(place, reports, {TOTAL: counts[kind]}).values()
-    }
+    shown = {kind: mark(Tree(TOTAL), reports, {TOTAL: n}) for kind, n in counts.items() if kind != NO_SUPPORT}
+    return {f"{TOTAL}{BETWEEN}{kind}": n for kind, of in shown.items() for n in of.values()}
 
 
 def _elsewhere(months: Sequence[Release], counts: Mapping[str, int], coarser: Mapping[str, str]) -> dict[str, int]:
