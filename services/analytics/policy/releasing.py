@@ -41,6 +41,8 @@ HARM_TABLE: Final = "reports-by-center-and-harm"
 HARMS: Final = tuple(harm.value for harm in HarmType)
 FROM_ELSEWHERE: Final = "from_elsewhere"
 SUPPORTS: Final = "support_given"
+NO_SUPPORT: Final = "none"
+"""In place of a kind where none was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,10 @@ def center_counts(centers: Mapping[str, int]) -> dict[str, int]:
 
 
 def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
-    """A month: by week, by centre, by time to acknowledgement, by what became of the reports. All share the total."""
+    """A month: by week, by centre, by time to acknowledgement, by what became of the reports.
+
+    All share the total: a table that comes to another one would publish the difference, so it is left out.
+    """
     period = period_of(counts.month)
     centers = split(CENTERS, center_counts(counts.centers))
     kept = {node.key for node in CENTERS.down_to(DEPTHS[step]).nodes()}
@@ -147,9 +152,11 @@ def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
         "acknowledgement-times": split(TIMES, counts.times),
         "reports-by-outcome": split(ENDS, counts.ends),
     }
-    if TOTAL not in tables["reports-by-center"]:
+    total = tables["reports-by-center"].get(TOTAL)
+    if total is None:
         return Release(counts.month, as_of, WITHHELD)
-    return Release(counts.month, as_of, step, tables, (counts.month,))
+    same = {name: shown if shown.get(TOTAL) == total else {} for name, shown in tables.items()}
+    return Release(counts.month, as_of, step, same, (counts.month,))
 
 
 def of_quarter(
@@ -205,11 +212,12 @@ def of_year(
         if months and all(name in month.crossings for month in counts)
     }
     tables: dict[str, Shown] = {CORRECTIONS: bulletin} if months else {}
+    total = sum(month.tables["reports-by-center"][TOTAL] for month in months)
     for name, found in offered.items():
         if maker := _MARK_TABLES.get(name):
             tables[name] = maker(months, found, coarser)
-        else:
-            tables[name] = split(CROSSINGS[name].tree, found)
+        elif (shown := split(CROSSINGS[name].tree, found)).get(TOTAL) == total:  # as in a month
+            tables[name] = shown
     covered = tuple(month.period for month in months)
     return Release(period, as_of, STEPS[0] if tables else WITHHELD, tables, covered, dict(coarser))
 
@@ -223,12 +231,11 @@ def _added(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _support(months: Sequence[Release], counts: Mapping[str, int], coarser: Mapping[str, str]) -> dict[str, int]:
+    """Kinds of support, nationwide only. That none was given is left out: it would bound the sum of the kinds."""
     del coarser  # there is only the whole
     reports = joined([month.tables["reports-by-center"] for month in months])
-    place = Tree(TOTAL)
-    return {
-        f"{TOTAL}{BETWEEN}{kind}": n for kind in counts for n in mark(place, reports, {TOTAL: counts[kind]}).values()
-    }
+    shown = {kind: mark(Tree(TOTAL), reports, {TOTAL: n}) for kind, n in counts.items() if kind != NO_SUPPORT}
+    return {f"{TOTAL}{BETWEEN}{kind}": n for kind, of in shown.items() for n in of.values()}
 
 
 def _elsewhere(months: Sequence[Release], counts: Mapping[str, int], coarser: Mapping[str, str]) -> dict[str, int]:

@@ -61,7 +61,7 @@ class System:
         return {
             next(iter(row.of)): row.low
             for row in self.rows
-            if len(row.of) == 1 and row.low is not None and row.low == row.high
+            if list(row.of.values()) == [1] and row.low is not None and row.low == row.high
         }
 
     def blocks(self) -> list["System"]:

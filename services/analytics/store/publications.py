@@ -2,7 +2,7 @@
 
 A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
 the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
-not released, and an operator is told.
+not released, and an operator is told; a quarter or a year then goes down the ladder and holds up no later month.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from services.analytics.policy.knowledge import system
 from services.analytics.policy.periods import Kind, closes_at, days_of_month
 from services.analytics.policy.proving import LIMIT_S, Proof, prove
 from services.analytics.policy.releasing import (
+    CORRECTIONS,
     CROSSINGS,
     STEPS,
     WITHHELD,
@@ -177,10 +178,11 @@ class Publications:
             else:
                 release = of_quarter(period, months, counts, self._as_of(), coarser)
             proof = self._prove(release)
-            if proof.verdict != "narrow":
+            if proof.verdict not in ("narrow", "out_of_time"):
                 return _Made(release, proof, refused)
-            refused = (*refused, *proof.cells)
-            coarser = lower(coarser, proof.cells)
+            narrow = proof.cells if proof.verdict == "narrow" else ()
+            refused = (*refused, *(narrow or ("out_of_time",)))
+            coarser = lower(coarser, narrow)
         covered = tuple(month.period for month in months)
         return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
 
@@ -218,6 +220,8 @@ class Publications:
         if made.refused:
             measures.RELEASES.labels("coarsened").inc()
             _log.warning("analytics.release_coarsened", period=release.period, step=steps, narrow=made.refused[:20])
+        if left_out := sorted(name for name, shown in release.tables.items() if not shown and name != CORRECTIONS):
+            _log.error("analytics.table_left_out", period=release.period, tables=left_out)
 
     def _refused(self, period: str, verdict: str, cells: Sequence[str]) -> None:
         self._trouble = f"{period} not released: {verdict}"

@@ -8,9 +8,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
+
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.periods import Period, closes_at
+from services.analytics.policy.proving import Proof, prove
 from services.analytics.policy.releasing import WITHHELD, Release
+from services.analytics.policy.system import System
 from services.analytics.store.publications import Publications
 from services.analytics.store.register import BrokenRegisterError, digest
 from shared.centers import CENTER_IDS
@@ -177,6 +181,28 @@ async def test_out_of_time_is_not_released_told_and_tried_again_later() -> None:
     await office.clock.advance(601)
     await office.released()
     assert outcomes("out_of_time") == before + 2
+
+
+async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def slow(found: System, limit_s: float, *, of: list[str]) -> Proof:
+        if of == ["2026-Q3"]:
+            asked.append(tuple(of))
+        fine = of != ["2026-Q3"] or not any(choice for choice in found.choices if "harms" in str(choice))
+        return prove(found, limit_s, of=of) if fine else Proof("out_of_time")
+
+    office = Office()
+    office.store.reports = 11
+    monkeypatch.setattr("services.analytics.store.publications.prove", slow)
+    before = outcomes("coarsened")
+    assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
+    quarter = office.store.released[2]
+    assert set(quarter.coarser.values()) == {WITHHELD}
+    assert len(asked) == 4  # full, regions, whole, withheld
+    assert outcomes("coarsened") == before + 1
 
 
 async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:

@@ -161,7 +161,7 @@ def test_the_yearly_tables_are_named_and_exist_only_where_they_were_released() -
     assert DEFINITIONS["reports-by-age-and-gender"].dimensions == ("age_band", "gender")
     counts = some_counts("2026-10")
     ages = {"19_24/female": 200, "25_29/male": 100, "14_18/female": 50, "under_14/female": 10, "30s/female": 12}
-    crossings = {"reports-by-age-and-gender": ages, "support-given": {"deletion": 90, "legal": 2}}
+    crossings = {"reports-by-age-and-gender": ages, "support-given": {"deletion": 90, "legal": 2, "none": 200}}
     year = of_year("2026", releases[:1], [replace(counts, crossings=crossings)], AS_OF, {}, {"moved": 12})
     table = build(DEFINITIONS["reports-by-age-and-gender"], period("2026"), [*releases, year])
     rows = {row.key: row.figures[0].low for row in table.rows}
