@@ -243,12 +243,9 @@ async def remember(
 ) -> None:
     """Keep from how much of the topics the numbers of a release were made; the first word about a name stays."""
     by_place = {f"{topic}/{partition}": offset for (topic, partition), offset in offsets.items()}
-    document = {"_id": name, "version": CELLS_VERSION, "at": now, "offsets": by_place}
+    document = {"version": CELLS_VERSION, "at": now, "offsets": by_place}
     with store_errors():
-        try:
-            await database.positions.insert_one(document, session=session)
-        except DuplicateKeyError:
-            return
+        await database.positions.update_one({"_id": name}, {"$setOnInsert": document}, upsert=True, session=session)
 
 
 async def remembered(database: Database, name: str) -> dict[Position, int]:

@@ -156,15 +156,15 @@ async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground
     database = connect(ground.store, "analytics")
     year = period("2026")
     async with Reader(database).snapshot() as view:
-        await remember(database, "2026-10", await view.offsets(), make.START)
+        await remember(database, "an audit", await view.offsets(), make.START)
         then = await view.counts(year, ("center", "harm"))
     months, reports = await ground.numbers.months(), (await ground.numbers.stages())["counted"]
     await ground.publish(range(300, 400), 5)
     await ground.settled()
-    await remember(database, "2026-10", {}, make.START)
+    await remember(database, "an audit", {}, make.START)
     assert await Reader(database).counts(year, ("center", "harm")) != then
     async with rebuild_of(ground.bus, database) as rebuild:
-        generation = await rebuild.as_of(await remembered(database, "2026-10"))
+        generation = await rebuild.as_of(await remembered(database, "an audit"))
     past = Reader(database, generation)
     assert await past.counts(year, ("center", "harm")) == then
     found: Counter[tuple[str, str]] = Counter()
@@ -172,15 +172,15 @@ async def test_the_numbers_of_a_past_release_can_be_counted_again(ground: Ground
         found.update({(document["month"], cell): n for cell, n in document["n"].items()})
     assert found == months
     await abandon(generation)
-    ended = await ground.rebuild("--as-of", "2026-10")
+    ended = await ground.rebuild("--as-of", "an audit")
     assert (ended.status, f"counted {reports}" in ended.said) == (0, True), ended.said
     ended = await ground.rebuild("--back")
     assert (ended.status, "there is no generation to go back to" in ended.said) == (2, True), ended.said
     nowhere = ground.bus.model_copy(update={"bootstrap_servers": "127.0.0.1:9"})
     ended = await command(nowhere, ground.store, REBUILD)
     assert (ended.status, "connecting a reader" in ended.said) == (2, True), ended.said
-    ended = await ground.rebuild("--as-of", "2026-09")
-    assert (ended.status, "there are: 2026-10" in ended.said) == (2, True), ended.said
-    with pytest.raises(FatalError, match="there are: 2026-10"):
+    ended = await ground.rebuild("--as-of", "no audit")
+    assert (ended.status, "there are: " in ended.said) == (2, True), ended.said
+    with pytest.raises(FatalError, match=r"there are: .*an audit"):
         await remembered(database, "2025")
     await ground.right()
