@@ -167,7 +167,7 @@ async def test_no_hidden_number_stands_in_a_page_or_a_file() -> None:
 
 
 async def test_what_cannot_be_asked_is_said_to_be_unknown_and_the_rest_is_shown() -> None:
-    """Kafka is away: numbers and waiting come from the store; flow, lag and dead letters say that they are not known."""
+    """Kafka is away: numbers and waiting come from the store; flow, lag and dead letters are said to be unknown."""
     house = House()
     page = (await house.get("/operations?lang=en", house.staff.bearer("ministry", "administrator"))).text
     assert "Yes. Accepted = routed + in flight + dead." in page
