@@ -12,6 +12,9 @@ from typing import Any, Final
 
 import httpx
 
+from deploy.attack import documents
+from deploy.attack.documents import unpacked
+
 LANGUAGES: Final = ("ko", "en")
 _HIDDEN: Final = "*"
 
@@ -68,11 +71,27 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
     files |= {
         f"pages/{period}.{lang}.html": f"/?period={period}&lang={lang}" for period in periods for lang in LANGUAGES
     }
+    files |= {
+        f"tables/{table['name']}/{period}.{lang}.csvw": f"{table['url']}/{period}.csv-metadata.json?lang={lang}"
+        for table in listed["tables"]
+        for period in table["periods"]
+        for lang in LANGUAGES
+    }
+    files |= {f"pages/dictionary.{lang}.html": f"/dictionary?lang={lang}" for lang in LANGUAGES}
+    centers = next(table for table in listed["tables"] if table["name"] == "reports-by-center")
+    months = [period for period in centers["periods"] if re.fullmatch(r"\d{4}-\d\d", period)]
+    files |= {f"monthly/{month}.ko.pdf": f"/api/v1/monthly/{month}.pdf" for month in months}
+    files |= {
+        "all/cells.ndjson": "/api/v1/export?format=ndjson",
+        "all/dictionary.csvw": "/api/v1/dictionary",
+        "all/releases.json": "/api/v1/releases?limit=1000",
+    }
     for name, url in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text((await _get(client, url)).text, encoding="utf-8")
-    return len(files)
+        path.write_bytes((await _get(client, url)).content)
+    packed = await _get(client, f"/api/v1/export?format=zip&lang={LANGUAGES[0]}")
+    return len(files) + unpacked(packed.content, folder / "zip")
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> httpx.Response:
@@ -88,9 +107,22 @@ def read(folder: Path) -> tuple[list[Published], list[Said]]:
         table = _table(body)
         tables[table.table, table.period] = table
         said += _of_json(body, path.name)
-    for path in sorted(folder.glob("tables/**/*.csv")):
+    for path in sorted((*folder.glob("tables/**/*.csv"), *folder.glob("zip/**/*.csv"))):
         said += _of_csv(path)
+    for path in sorted(folder.glob("zip/**/*.json")):
+        body = json.loads(path.read_text(encoding="utf-8"))
+        said += _of_json(body, path.name) if "rows" in body else ()
+    for path, rows in _cell_by_cell(folder):
+        cells = ((Cell(table, period, row, column), value) for table, period, row, column, value in rows)
+        said += [Said(cell, value, value, path.name) for cell, value in cells if cell.row != documents.NOWHERE]
     return list(tables.values()), said
+
+
+def _cell_by_cell(folder: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str, str, str, int]]]]:
+    for path in sorted((*folder.glob("tables/**/*.parquet"), *folder.glob("zip/**/*.parquet"))):
+        yield path, documents.of_parquet(path)
+    for path in sorted(folder.glob("all/*.ndjson")):
+        yield path, documents.of_ndjson(path)
 
 
 def _table(body: Mapping[str, Any]) -> Published:
@@ -222,4 +254,33 @@ def every_stray(folder: Path) -> list[Stray]:
         said = [one for body in bodies for one in _of_json(body, "")]
         for path in sorted(folder.glob(f"pages/*.{language}.html")):
             found += strays(path, tables, said)
+        for path in sorted(folder.glob(f"monthly/*.{language}.pdf")):
+            found += _pdf_strays(path, tables, said)
+    found += _file_strays(folder)
     return found
+
+
+def _pdf_strays(path: Path, tables: list[Published], said: list[Said]) -> Iterator[Stray]:
+    """Numbers beside a label that no table says of it; months stand as rows of their own, with the total."""
+    values: dict[str, set[int]] = {}
+    labels = {key: label for table in tables for key, label in table.labels.items()}
+    for one in said:
+        for key in (one.cell.row, one.cell.column, one.cell.period if one.cell.row == "total" else one.cell.row):
+            values.setdefault(labels.get(key, key), set()).update((one.low, one.high))
+    for label, number in documents.beside(path, {*values, *labels.values()}):
+        if number not in values.get(label, set()):
+            yield Stray(path.name, label, str(number))
+
+
+def _file_strays(folder: Path) -> Iterator[Stray]:
+    """What stands in files beside the cells: numbers in descriptions, bounds nobody published, kinds of hidden."""
+    for path in sorted((*folder.glob("**/*.csvw"), *folder.glob("zip/**/*-metadata.json"))):
+        numbers = list(documents.numbers_in(json.loads(path.read_text(encoding="utf-8"))))
+        yield from (Stray(path.name, "description", str(number)) for number in numbers)
+    for path in sorted((*folder.glob("tables/**/*.parquet"), *folder.glob("zip/**/*.parquet"))):
+        cells = list(documents.of_parquet(path))
+        shown = {value for *_, row, _, value in cells if row != documents.NOWHERE}
+        bounds = {value for *_, row, _, value in cells if row == documents.NOWHERE}
+        yield from (Stray(path.name, "statistics", str(bound)) for bound in sorted(bounds - shown))
+        if len(words := documents.hidden_apart(path)) > 1:
+            yield Stray(path.name, "hidden", ", ".join(sorted(words)))

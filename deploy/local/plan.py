@@ -17,9 +17,9 @@ SECRETS_OF = {
     "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
     "routing": (),
     "notify": ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"),
-    "analytics": (),
+    "analytics": ("IEUM_AUDIT_KEY",),
 }
-"""Which secrets each service is given; no other. Routing and analytics verify with public keys and need none."""
+"""Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
 _SHARED_PREFIXES = (
     "KAFKA_",
     "MONGODB_",

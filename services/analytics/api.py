@@ -1,34 +1,27 @@
 """The HTTP interface for analysts: published tables, and the national reconciliation."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.analytics.catalogue import center_names, periods_of, published
+from services.analytics.answers import NOT_CHANGED, as_json
+from services.analytics.catalogue import periods_of, published
+from services.analytics.exporting import Languages
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
 from services.analytics.policy.releasing import period_of
-from services.analytics.policy.tables import Table, build
-from services.analytics.rendering.files import CSV_LEGEND, as_csv, as_json
-from services.analytics.rendering.words import word
+from services.analytics.policy.tables import build
 from services.analytics.store.publications import Publications
+from services.analytics.table_files import FILE_ANSWERS, FORMATS, file_answer, wanted_format
 from services.analytics.watch import Watch
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
-from shared.web.app import Problem
 from shared.web.gate import Gate
-from shared.web.language import Language
 from shared.web.pages import Pages
-from shared.web.translations import gettext_noop
-
-FORMATS: Final = ("json", "csv")
-_MEDIA: Final = {"json": "application/json", "csv": "text/csv; charset=utf-8"}
 
 
 class ReconciliationAnswer(BaseModel):
@@ -50,30 +43,45 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
     """Routes under ``/api/v1``; all for staff."""
     routes = APIRouter(prefix="/api/v1", tags=["statistics"])
     readers = [Depends(gate(Action.TABLES_READ))]
+    texts = Languages(pages)
 
-    @routes.get("/tables", summary="All tables, what they mean, and the periods they exist for", dependencies=readers)
-    async def tables(request: Request) -> dict[str, Any]:
+    @routes.get(
+        "/tables",
+        summary="All tables, what they mean, and the periods they exist for",
+        dependencies=readers,
+        responses=NOT_CHANGED,
+    )
+    async def tables(request: Request) -> Response:
         text = pages.gettext(request)
         periods = {name: await periods_of(publications, d) for name, d in DEFINITIONS.items()}
-        return {
+        body = {
             "rules": [text(rule) for rule in GENERAL],
             "formats": FORMATS,
             "next_release_from": publications.next_release().isoformat(),
             "tables": [_described(d, text, periods[name]) for name, d in DEFINITIONS.items()],
+            "dictionary": "/api/v1/dictionary",
+            "releases": "/api/v1/releases",
+            "observations": "/api/v1/observations",
+            "export": "/api/v1/export",
         }
+        return as_json(request, body, pages.language(request))
 
     @routes.get(
-        "/protection", summary="What protection cost each table: cells hidden, information lost", dependencies=readers
+        "/protection",
+        summary="What protection cost each table: cells hidden, information lost",
+        dependencies=readers,
+        responses=NOT_CHANGED,
     )
-    async def protection() -> dict[str, Any]:
+    async def protection(request: Request) -> Response:
         """Worked out from what is published. ``share_lost``: of a table's total, what stands in hidden cells."""
-        return {"tables": [await _cost(publications, definition) for definition in DEFINITIONS.values()]}
+        costs = [await _cost(publications, definition) for definition in DEFINITIONS.values()]
+        return as_json(request, {"tables": costs}, pages.language(request))
 
     @routes.get(
         "/tables/{name}",
-        summary="One table of one period, as JSON or CSV",
+        summary="One table of one period, as JSON, CSV or Parquet",
         dependencies=readers,
-        responses={200: {"content": {"text/csv": {}}}, 304: {"description": "Not changed since the given ETag"}},
+        responses=FILE_ANSWERS,
     )
     async def table(
         request: Request,
@@ -81,12 +89,12 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
         period: Annotated[
             str, Query(description="`2026-11`, `2026-Q4` or `2026`; otherwise the newest", max_length=20)
         ] = "",
-        format: Annotated[str, Query(description="`json` or `csv`; otherwise by `Accept`", max_length=20)] = "",  # noqa: A002  # the parameter's name in the address
+        format: Annotated[  # noqa: A002  # the parameter's name in the address
+            str, Query(description="`json`, `csv` or `parquet`; otherwise by `Accept`", max_length=20)
+        ] = "",  # the parameter's name in the address
     ) -> Response:
         form = wanted_format(format, request.headers.get("accept"))
-        found = await published(publications, name, period)
-        language = pages.language(request)
-        return _answer(request, found, form, language, pages.gettext(request))
+        return await file_answer(request, await published(publications, name, period), form, texts)
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
     async def reconciliation(
@@ -97,57 +105,6 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
         return ReconciliationAnswer(**asdict(await watch.reconcile()))
 
     return routes
-
-
-def wanted_format(asked: str, accept: str | None) -> Literal["json", "csv"]:
-    """``?format=`` first, then the ``Accept`` header; JSON where anything will do."""
-    if asked == "csv":
-        return "csv"
-    if asked == "json":
-        return "json"
-    if asked:
-        raise Problem(
-            406,
-            "unknown_format",
-            gettext_noop("This format is not offered. There are: %(formats)s."),
-            values={"formats": ", ".join(FORMATS)},
-        )
-    types = [part.split(";")[0].strip().lower() for part in (accept or "*/*").split(",")]
-    if "text/csv" in types and "application/json" not in types:
-        return "csv"
-    if {"*/*", "application/*", "application/json"} & set(types):
-        return "json"
-    raise Problem(
-        406,
-        "unknown_format",
-        gettext_noop("This format is not offered. There are: %(formats)s."),
-        values={"formats": ", ".join(FORMATS)},
-    )
-
-
-def _answer(
-    request: Request, table: Table, form: Literal["json", "csv"], language: Language, text: Callable[[str], str]
-) -> Response:
-    names = center_names(language)
-
-    def name(key: str) -> str:
-        return word(key, names, text)
-
-    body = orjson.dumps(as_json(table, name, text)) if form == "json" else as_csv(table, name).encode()
-    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {
-        "ETag": tag,
-        "Cache-Control": "private, no-cache",
-        "Content-Language": language,
-        "Vary": "Accept, Accept-Language, Cookie, Authorization",
-    }
-    if form == "csv":
-        headers["Content-Disposition"] = f'attachment; filename="{table.definition.name}-{table.period.name}.csv"'
-        headers["X-Legend"] = CSV_LEGEND
-    given = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    if tag in given:
-        return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=_MEDIA[form])
 
 
 async def _cost(publications: Publications, definition: Definition) -> dict[str, Any]:

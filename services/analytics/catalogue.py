@@ -23,12 +23,7 @@ async def published(publications: Publications, name: str, period: str) -> Table
     """The table, or a problem that names what there is. Without a period: the newest."""
     definition = DEFINITIONS.get(name)
     if definition is None:
-        raise Problem(
-            404,
-            "unknown_table",
-            gettext_noop("There is no such table. There are: %(tables)s."),
-            values={"tables": ", ".join(DEFINITIONS)},
-        )
+        raise unknown_table()
     valid = await periods_of(publications, definition)
     wanted = period or (valid[0] if valid else "")
     if wanted not in valid:
@@ -39,6 +34,16 @@ async def published(publications: Publications, name: str, period: str) -> Table
             values={"periods": _some(valid) or "–"},
         )
     return build(definition, period_of(wanted), publications.entries)
+
+
+def unknown_table() -> Problem:
+    """The 404 that names the tables there are."""
+    return Problem(
+        404,
+        "unknown_table",
+        gettext_noop("There is no such table. There are: %(tables)s."),
+        values={"tables": ", ".join(DEFINITIONS)},
+    )
 
 
 async def periods_of(publications: Publications, definition: Definition) -> list[str]:

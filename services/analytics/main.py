@@ -8,15 +8,21 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.analytics import api, pages
+from services.analytics import api, data_pages, exports_api, operations_pages, pages
 from services.analytics.handlers import Folder
+from services.analytics.operating import Operations
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.folding import prepare
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
+from services.analytics.store.redrives import Redrives
 from services.analytics.store.register import Register
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
+from shared.audit.beginning import begin
+from shared.audit.pages import audit_router
+from shared.audit.refusals import written_to
+from shared.audit.store import AuditLog
 from shared.bus.bus import Bus
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
@@ -49,10 +55,13 @@ def application(
     watch: Watch,
     identity: Identity,
     clock: Clock,
+    operations: Operations,
+    audit: AuditLog | None,
 ) -> FastAPI:
-    """The HTTP side: API and pages."""
+    """The HTTP side: API and pages. Without an audit nothing can be sent back, and there are no pages about it."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
-    gate = Gate(identity, settings, refused=logged(_log, "analytics"))
+    gate = Gate(identity, settings, refused=written_to(audit) if audit else logged(_log, "analytics"))
+    audits = [audit_router(audit, gate, own_pages)] if audit else []
     return create_app(
         service="analytics",
         title=_TITLE,
@@ -62,7 +71,11 @@ def application(
         pages=own_pages,
         routers=[
             api.router(publications, watch, own_pages, gate),
-            pages.router(publications, reader, watch, own_pages, gate, clock),
+            exports_api.router(publications, own_pages, gate),
+            pages.router(publications, own_pages, gate),
+            data_pages.router(publications, own_pages, gate),
+            operations_pages.router(operations, publications, reader, watch, own_pages, gate, audit, clock),
+            *audits,
         ],
     )
 
@@ -80,6 +93,7 @@ class Analytics:
     watch: Watch
     publications: Publications
     release_every_s: float
+    audit: AuditLog | None
 
     async def work(self) -> None:
         """Count, and watch that nothing is missing, until cancelled."""
@@ -93,6 +107,8 @@ class Analytics:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.watch.run(), name="watch")
                 tasks.create_task(self.publications.run(self.release_every_s), name="releases")
+                if self.audit is not None:
+                    tasks.create_task(self.audit.run(), name="audit")
 
 
 def build(
@@ -126,13 +142,20 @@ def build(
 
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
-    app = application(settings, health, publications, reader, watch, identity, clock)
+    operations = Operations(bus_settings, reader, watch, Redrives(database), clock)
+    keys = settings.audit_keys()
+    audit = AuditLog(database, keys, clock, "analytics", settings.audit_heads) if keys else None
+    app = application(settings, health, publications, reader, watch, identity, clock, operations, audit)
 
     async def prepared() -> None:
         await wait_until_ready(database, clock)
+        if audit is not None:
+            await begin(audit)
         await prepare(database)
 
-    return Analytics(app, identity, prepared, bus, tuple(logs.values()), watch, publications, settings.release_every_s)
+    return Analytics(
+        app, identity, prepared, bus, tuple(logs.values()), watch, publications, settings.release_every_s, audit
+    )
 
 
 async def run() -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-CELLS_VERSION: Final = 3
+CELLS_VERSION: Final = 4
 """Of what a fact adds to the cells. Raise it with every change of a fact's stored form or of its contributions: stores
-folded before are then emptied and folded again. 2: cells of how reports ended. 3: cubes by month, times, staff."""
+folded before are then emptied and folded again. 2: cells of how reports ended. 3: cubes by month, times, staff.
+4: what nobody has seen is found by an index."""
 
 
 class Traits(NamedTuple):
@@ -95,6 +96,12 @@ class Fact:
             return "ahead"
         return None
 
+    @property
+    def unseen_at(self) -> str | None:
+        """The centre that owns it and has not acknowledged it, while it is neither withdrawn nor closed; else None."""
+        open_ = self.owner is not None and self.ended is None and not self.synthetic
+        return self.owner if open_ and self.ownership not in self.acknowledged else None
+
     def copy(self) -> "Fact":
         """The same fact, to be changed."""
         return Fact(
@@ -126,7 +133,7 @@ class Fact:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The stored form. ``standing`` is stored only where there is one, so that its index stays tiny.
+        """The stored form. ``standing`` and ``unseen`` are stored only where they say something, for tiny indexes.
 
         What is nothing is left out: most reports have neither moved nor ended.
         """
@@ -153,6 +160,7 @@ class Fact:
             "fail": self.failed,
             "esc": self.escalations,
             "standing": self.standing,
+            "unseen": self.unseen_at,
         }
         document = {name: value for name, value in whole.items() if value or value is False}
         document |= {"_id": self.report_id, "p": self.partition}

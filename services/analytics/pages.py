@@ -1,4 +1,4 @@
-"""The dashboard for analysts and the operators' page. Server-made, without script."""
+"""The dashboard for analysts. Server-made, without script."""
 
 from typing import Annotated, Any, Final
 
@@ -15,10 +15,7 @@ from services.analytics.policy.releasing import HARM_TABLE, period_of
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import LEVELS, bar_chart, level
 from services.analytics.store.publications import Publications
-from services.analytics.store.reading import Reader
-from services.analytics.watch import Watch
 from services.analytics.wording import Wording
-from shared.clock import Clock
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
 from shared.web.gate import Gate
@@ -31,10 +28,8 @@ _BAND_WORDS: Final = tuple(
 )
 
 
-def router(
-    publications: Publications, reader: Reader, watch: Watch, pages: Pages, gate: Gate, clock: Clock
-) -> APIRouter:
-    """``/`` and ``/operations``."""
+def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
+    """``/``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/")
@@ -78,24 +73,6 @@ def router(
             week_chart=_week_chart(weeks, words),
             definitions=DEFINITIONS,
             yearly=[d for d in DEFINITIONS.values() if d.kinds == ("year",)],
-        )
-
-    @routes.get("/operations")
-    async def operations(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.OPERATIONS_READ))]
-    ) -> HTMLResponse:
-        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
-        centers = await reader.centers()
-        return pages.render(
-            request,
-            "operations.html",
-            numbers=await watch.reconcile(),
-            caught_up=watch.caught_up(),
-            closed=sum(center.state == "closed" for center in centers),
-            known=len(centers),
-            looked_at=clock.now(),
-            next_release=publications.next_release(),
-            release_trouble=publications.check(),
         )
 
     return routes

@@ -1,8 +1,12 @@
 """Settings of analytics; every variable begins with ``ANALYTICS_`` unless it is shared."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from shared.audit.chain import AuditKeys
+from shared.key_setting import EXAMPLE, Key, key_bytes
 from shared.settings import ServiceSettings
 
 
@@ -22,3 +26,14 @@ class AnalyticsSettings(ServiceSettings):
     """How often to look whether a period is due for release."""
     proof_s: float = Field(default=60.0, gt=0, le=3600, examples=[60])
     """Most seconds the solver may take for one release; out of time is not released."""
+
+    audit_key: Key | None = Field(default=None, validation_alias="IEUM_AUDIT_KEY", examples=[EXAMPLE])
+    """For the audit of what operators do here, as in the other services. Unset: nothing can be sent back from here."""
+    audit_heads: Path | None = Field(
+        default=None, validation_alias="IEUM_AUDIT_HEADS", examples=["/var/lib/ieum/audit"]
+    )
+    """A folder that the store's administrator cannot write to: the last signed heads are kept there as well."""
+
+    def audit_keys(self) -> AuditKeys | None:
+        """The keys of the audit, where there is one."""
+        return AuditKeys(key_bytes(self.audit_key)) if self.audit_key is not None else None

@@ -9,7 +9,7 @@ is passed over, and the place of the original said.
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -62,10 +62,17 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 
 async def redrive(
-    settings: BusSettings, topic: Topic, *, start: int | None = None, limit: int | None = None, dry_run: bool = False
+    settings: BusSettings,
+    topic: Topic,
+    *,
+    start: int | None = None,
+    limit: int | None = None,
+    dry_run: bool = False,
+    until: Mapping[int, int] | None = None,
 ) -> int:
     """Send dead letters that are whole back and return how many. ``start`` None: where the last run stopped.
 
+    ``until`` ends each partition earlier than it does: what somebody has seen goes back, not what died since.
     Published first, committed afterwards: a run that dies in between sends some twice. Raises ``TransientError``.
     """
     publisher = Publisher(settings)
@@ -73,7 +80,7 @@ async def redrive(
     count = 0
     try:
         async with _Letters(settings, topic) as letters:
-            async for batch in letters.read(start, limit):
+            async for batch in letters.read(start, limit, until):
                 whole = [record for record in batch if is_whole(record.headers)]
                 for record in batch:
                     if not is_whole(record.headers):
@@ -130,7 +137,9 @@ class _Letters:
     async def __aexit__(self, *_: object) -> None:
         await bounded(self._consumer.stop(), self._limit, "disconnecting")
 
-    async def read(self, start: int | None, limit: int | None) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
+    async def read(
+        self, start: int | None, limit: int | None, until: Mapping[int, int] | None = None
+    ) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
         consumer = self._consumer
         numbers = await bounded(consumer._client._wait_on_metadata(self._name), self._limit, "looking for the topic")
         places = [TopicPartition(self._name, number) for number in sorted(numbers)]
@@ -141,6 +150,8 @@ class _Letters:
             positions[place] = start if start is not None else committed or 0
             consumer.seek(place, positions[place])
         ends = await bounded(consumer.end_offsets(places), self._limit, "asking for the ends")
+        if until is not None:
+            ends = {place: min(end, until.get(place.partition, 0)) for place, end in ends.items()}
         left = limit
         while any(positions[place] < ends[place] for place in places) and left != 0:
             polled = consumer.getmany(timeout_ms=500, max_records=min(_BATCH, left or _BATCH))

@@ -88,6 +88,8 @@ class Action(StrEnum):
     """Say who works when."""
     DECISIONS_READ = "decisions.read"
     DEAD_READ = "dead.read"
+    DEAD_REDRIVE = "dead.redrive"
+    """Send records that nobody could read back to where they came from."""
     DRILLS_RUN = "drills.run"
     """Begin a drill and see what came of it."""
 
@@ -131,6 +133,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CENTERS_ROTA: {_LEAD: _O},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},
     Action.DEAD_READ: {_COUNSELLOR: _S, _LEAD: _S, _ADMIN: _S},
+    Action.DEAD_REDRIVE: {_LEAD: _S, _ADMIN: _S},
     Action.DRILLS_RUN: {_LEAD: _S, _ADMIN: _S},
     Action.TABLES_READ: {_ANALYST: _A, _LEAD: _A, _AUDITOR: _A},
     Action.OPERATIONS_READ: {_LEAD: _S, _ADMIN: _S, _AUDITOR: _A},

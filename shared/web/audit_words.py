@@ -33,6 +33,7 @@ ACTIONS: Final[dict[str, str]] = {
     "centers.close": n("Centre closed or opened"),
     "decisions.read": n("Decisions read"),
     "dead.read": n("Unreadable records read"),
+    "dead.redrive": n("Unreadable records sent back"),
     "tables.read": n("Tables read"),
     "operations.read": n("Operations read"),
     "audit.read": n("Audit read"),

@@ -43,6 +43,7 @@ LINKS: Final = (
     Link("intake", "/", gettext_noop("Report form"), None),
     Link("routing", "/", gettext_noop("Decisions"), Action.DECISIONS_READ),
     Link("analytics", "/", gettext_noop("Statistics"), Action.TABLES_READ, home=True),
+    Link("analytics", "/operations", gettext_noop("Operations"), Action.OPERATIONS_READ, of=MINISTRY),
     Link("notify", "/audit", gettext_noop("Audit"), Action.AUDIT_READ, home=True),
     Link("intake", "/audit", gettext_noop("Audit of details"), Action.AUDIT_READ),
     Link("intake", "/erasures", gettext_noop("Erasure"), Action.ERASURES_READ),

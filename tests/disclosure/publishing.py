@@ -39,7 +39,9 @@ async def fetched(entries: Iterable[Release], folder: Path) -> int:
     nothing: Any = None
     register: Any = store
     publications = Publications(register, register, clock, centers=(), harms=(), caught_up=lambda: None)
-    app = application(AnalyticsSettings(), Health(), publications, nothing, nothing, staff.identity, clock)
+    app = application(
+        AnalyticsSettings(), Health(), publications, nothing, nothing, staff.identity, clock, nothing, None
+    )
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),
         base_url="http://127.0.0.1",

@@ -1,15 +1,20 @@
 """A made-up year, released, fetched from the interface and the pages, and attacked; the same with a bug planted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.attack.__main__ import Result, attack
+from services.analytics import table_files
 from services.analytics.policy import tables
 from services.analytics.policy.disclosure import MonthCounts, joined
 from services.analytics.policy.releasing import Release
 from services.analytics.policy.shapes import CENTERS, TOTAL
+from services.analytics.rendering import monthly, parquet
+from services.analytics.rendering.observations import Observation
 from tests.disclosure.publishing import fetched, released
 
 pytestmark = pytest.mark.timeout(300)
@@ -64,3 +69,56 @@ async def test_totals_computed_before_hiding_are_undone(
     assert {row for _, row in leaked} <= set(CENTERS.leaves())
     for period, row in leaked & {(month, row) for month in counts for row in CENTERS.leaves()}:
         assert 0 < counts[period].centers[row] < 5, "what it says it found is true"
+
+
+def leaking_parquet(monkeypatch: pytest.MonkeyPatch) -> str:
+    real = parquet.observations
+
+    def leaky(table: tables.Table) -> Iterator[Observation]:
+        return (replace(cell, value=3) if cell.row == "sejong" and cell.value is None else cell for cell in real(table))
+
+    monkeypatch.setattr(parquet, "observations", leaky)
+    return "reports-by-center central"  # in what both have together, which is shown
+
+
+def two_kinds_of_hidden(monkeypatch: pytest.MonkeyPatch) -> str:
+    def told_apart(cell: Observation) -> str:
+        return "shown" if cell.value is not None else "primary" if cell.row == "sejong" else "complementary"
+
+    monkeypatch.setattr(Observation, "status", property(told_apart))
+    return "hidden: complementary, primary"
+
+
+def a_number_in_a_description(monkeypatch: pytest.MonkeyPatch) -> str:
+    real = table_files.as_csvw
+
+    def counted(*given: Any) -> dict[str, Any]:
+        return {**real(*given), "dc:extent": {"hidden rows": 3}}
+
+    monkeypatch.setattr(table_files, "as_csvw", counted)
+    return "description: 3"
+
+
+def true_counts_in_the_report(monkeypatch: pytest.MonkeyPatch) -> str:
+    real = monthly._rows
+
+    def filled(*given: Any) -> list[dict[str, Any]]:
+        return [{**row, "value": 4 if row["value"] is None else row["value"]} for row in real(*given)]
+
+    monkeypatch.setattr(monthly, "_rows", filled)
+    return "세종: 4"
+
+
+@pytest.mark.parametrize(
+    "plant", [leaking_parquet, two_kinds_of_hidden, a_number_in_a_description, true_counts_in_the_report]
+)
+async def test_a_leak_in_any_form_of_file_is_found(
+    plant: Any, year: tuple[list[Release], dict[str, MonthCounts]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = plant(monkeypatch)
+    await fetched(year[0][:3], tmp_path)
+    result = attack(tmp_path, exact=False)
+    found = {f"{bound.cell.table} {bound.cell.row}" for bound in result.leaked}
+    found |= {f"{stray.label}: {stray.text}" for stray in result.strays}
+    assert not result.failed
+    assert expected in found

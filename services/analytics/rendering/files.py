@@ -13,6 +13,8 @@ from services.analytics.rendering.words import HIDDEN_MARK, plain
 
 Name = Callable[[str], str]
 """Key to word, in the reader's language."""
+Text = Callable[[str], str]
+"""English text to the reader's language."""
 
 
 def figure_json(figure: Figure) -> dict[str, Any]:

@@ -7,7 +7,17 @@ from services.analytics.cubes import IN_CARE
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import TOTAL, members
-from shared.events.vocabulary import AgeBand, Channel, EndReason, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.events.vocabulary import (
+    AgeBand,
+    Channel,
+    EndReason,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    SupportKind,
+)
 from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
@@ -58,6 +68,9 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "from_elsewhere": gettext_noop("From elsewhere"),
     "time": gettext_noop("Time"),
     "outcome": gettext_noop("Outcome"),
+    "label": gettext_noop("Label"),
+    "period": gettext_noop("Period"),
+    "as_of": gettext_noop("Released on"),
 }
 
 
@@ -91,6 +104,17 @@ PEOPLE_WORDS: Final[Mapping[str, str]] = {
     PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
 }
 
+SUPPORT_WORDS: Final[Mapping[str, str]] = {
+    SupportKind.COUNSELLING: gettext_noop("Counselling"),
+    SupportKind.DELETION: gettext_noop("Deletion support"),
+    SupportKind.MONITORING: gettext_noop("Monitoring"),
+    SupportKind.INVESTIGATION: gettext_noop("Help with the investigation"),
+    SupportKind.LEGAL: gettext_noop("Legal support"),
+    SupportKind.MEDICAL: gettext_noop("Medical support"),
+    SupportKind.PSYCHOLOGICAL: gettext_noop("Psychological support"),
+    SupportKind.ACCOMPANIMENT: gettext_noop("Accompaniment"),
+}
+
 
 def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
     """The word for a row, column or heading. ``centers`` are the centres' short names in the reader's language.
@@ -103,7 +127,7 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
         return ", ".join(word(part, centers, _) for part in key.split("/"))
     if key in centers:
         return centers[key]
-    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
+    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, SUPPORT_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key

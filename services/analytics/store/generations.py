@@ -82,6 +82,8 @@ class Generation:
                     await create(self.database, self.part(name).name)
             standing = {"standing": {"$exists": True}}
             await self.facts.create_index([("standing", 1), ("at", 1)], partialFilterExpression=standing)
+            unseen = {"unseen": {"$exists": True}}
+            await self.facts.create_index([("unseen", 1), ("since", 1)], partialFilterExpression=unseen)
             await self.days.create_index("day")
             await self.months.create_index("month")
 

@@ -115,11 +115,15 @@ class Publications:
                 self._told(made)
             self._entries = await self._register.entries()
 
-    async def periods(self, kind: Kind) -> list[str]:
-        """Released periods of a kind that have anything to show, newest first."""
+    async def released(self) -> list[Release]:
+        """The whole register as last read, oldest first; read now where it never was."""
         if not self._entries:
             self._entries = await self._register.entries()
-        return [entry.period for entry in reversed(self._entries) if entry.kind == kind and entry.months]
+        return list(self._entries)
+
+    async def periods(self, kind: Kind) -> list[str]:
+        """Released periods of a kind that have anything to show, newest first."""
+        return [entry.period for entry in reversed(await self.released()) if entry.kind == kind and entry.months]
 
     def next_release(self) -> datetime:
         """When the next month is due at the earliest."""

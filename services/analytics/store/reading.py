@@ -178,6 +178,15 @@ class Reader:
             found += len(await generation.facts.find(query, {"_id": 1}, session=session).to_list(None))
         return found
 
+    async def oldest_unseen(self) -> dict[str, datetime]:
+        """By centre, since when the report that waits longest for its acknowledgement has been there."""
+        grouped = {"_id": "$unseen", "since": {"$min": "$since"}}
+        pipeline: list[dict[str, Any]] = [{"$match": {"unseen": {"$exists": True}}}, {"$group": grouped}]
+        with store_errors():
+            facts = (await self._serving()).facts
+            groups = await facts.aggregate(pipeline, session=self._session).to_list(None)
+        return {group["_id"]: group["since"] for group in groups if group["since"] is not None}
+
     async def add_dead(self, report_ids: Iterable[str]) -> None:
         """Remember that these reports' own records lie in the dead topic; harmless to repeat."""
         with store_errors():

@@ -142,10 +142,24 @@ def _analytics() -> Asks:
     return {
         ("analytics", "GET", "/api/v1/tables"): (ask(200),),
         ("analytics", "GET", "/api/v1/tables/{name}"): (ask(404, path={"name": "reports-by-center"}),),  # not released
+        ("analytics", "GET", "/api/v1/tables/{name}/{file}"): (
+            ask(404, path={"name": "reports-by-center", "file": "2026-11.csv"}),
+        ),
+        ("analytics", "GET", "/api/v1/dictionary"): (ask(200),),
+        ("analytics", "GET", "/api/v1/releases"): (ask(200),),
+        ("analytics", "GET", "/api/v1/observations"): (ask(200),),
+        ("analytics", "GET", "/api/v1/export"): (ask(200),),
+        ("analytics", "GET", "/api/v1/monthly/{file}"): (ask(404, path={"file": "2026-11.pdf"}),),
         ("analytics", "GET", "/api/v1/protection"): (ask(200),),
         ("analytics", "GET", "/api/v1/reconciliation"): (ask(200, whose=MINISTRY),),
         ("analytics", "GET", "/"): (ask(200),),
+        ("analytics", "GET", "/dictionary"): (ask(200),),
         ("analytics", "GET", "/operations"): (ask(200, whose=MINISTRY),),
+        ("analytics", "GET", "/operations/dead/{name}"): (ask(200, path={"name": "reports"}, whose=MINISTRY),),
+        ("analytics", "POST", "/operations/dead/{name}/redrive"): (
+            ask(422, path={"name": "reports"}, body={"until": "0:0"}, whose=MINISTRY),  # not confirmed
+        ),
+        **_audit("analytics"),
     }
 
 

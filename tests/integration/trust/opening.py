@@ -80,7 +80,9 @@ async def _open(town: Town, stack: contextlib.AsyncExitStack, smtp_port: int) ->
     town.intake = intake_main.build(_intake_settings(), town.bus, town.store, town.clock)
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1})
     town.routing = routing_main.build(routing, town.bus, town.store, town.clock)
-    counting = AnalyticsSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "reconcile_every_s": 0.5})
+    counting = AnalyticsSettings.model_validate(
+        {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5}
+    )
     analytics = analytics_main.build(counting, town.bus, town.store, town.clock)
     town.apps |= {"notify": town.notify.app, "intake": town.intake.app}
     town.apps |= {"routing": town.routing.app, "analytics": analytics.app}

@@ -1,18 +1,21 @@
 """Who may open which page: tables for analysts, exact national totals only for those who run the service."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 
 from services.analytics.main import application
+from services.analytics.operating import Operations
 from services.analytics.policy.reconciliation import Tally, reconcile
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.publications import Publications
+from services.analytics.store.redrives import Redrives
 from shared.clock import ManualClock
 from shared.health import Health
+from shared.settings import BusSettings
 from shared.web.app import create_app
 from shared.web.gate import unnamed
 from tests.support.staff import TestIdentity
@@ -26,8 +29,17 @@ TABLES = (
     "/api/v1/tables/reports-by-outcome",
     "/api/v1/tables/reports-by-center",
     "/api/v1/protection",
+    "/api/v1/tables/reports-by-center/2026-10.csv",
+    "/api/v1/tables/reports-by-center/2026-10.csv-metadata.json",
+    "/api/v1/tables/reports-by-center/2026-10.parquet",
+    "/api/v1/dictionary",
+    "/api/v1/releases",
+    "/api/v1/observations",
+    "/api/v1/export",
+    "/api/v1/monthly/2026-10.pdf",
+    "/dictionary",
 )
-TOTALS = ("/operations", "/api/v1/reconciliation")
+TOTALS = ("/operations", "/operations/dead/reports", "/api/v1/reconciliation")
 WHO = [
     ("ministry", "analyst", True, False),
     ("ministry", "auditor", True, True),
@@ -53,6 +65,16 @@ class Watching:
     async def centers(self) -> list[Any]:
         return []
 
+    async def oldest_unseen(self) -> dict[str, datetime]:
+        return {"busan": NOW - timedelta(minutes=50)}
+
+
+def nowhere(clock: ManualClock) -> Operations:
+    """Operations without a cluster and without a store for what was sent back."""
+    parts: Any = Watching()
+    unreachable = BusSettings(bootstrap_servers="127.0.0.1:9", call_timeout_s=1)
+    return Operations(unreachable, parts, parts, Redrives(parts), clock)
+
 
 class House:
     def __init__(self, *, released: bool = True) -> None:
@@ -65,7 +87,8 @@ class House:
             parts[0], parts[0], clock, centers=["busan"], harms=["other"], caught_up=lambda: None
         )
         settings = AnalyticsSettings()
-        self.app = application(settings, Health(), publications, parts[1], parts[1], self.staff.identity, clock)
+        who, operations = self.staff.identity, nowhere(clock)
+        self.app = application(settings, Health(), publications, parts[1], parts[1], who, clock, operations, None)
 
     async def get(self, path: str, who: dict[str, str]) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:
@@ -87,7 +110,8 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
 
 async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
     house = House()
-    assert [await house.status(path, {}) for path in (*TABLES, *TOTALS)] == [303, 401, 401, 401, 401, 303, 401]
+    for path in (*TABLES, *TOTALS):
+        assert await house.status(path, {}) == (401 if path.startswith("/api/") else 303), path
     expired = {"Authorization": "Bearer nonsense"}
     assert await house.status("/api/v1/tables", expired) == 401
 
@@ -140,3 +164,34 @@ async def test_no_hidden_number_stands_in_a_page_or_a_file() -> None:
         values = [figure["value"] for row in body["rows"] for figure in row["figures"] if "value" in figure]
         assert min(values) >= 5
         assert not {13, 39} & set(values)
+
+
+async def test_what_cannot_be_asked_is_said_to_be_unknown_and_the_rest_is_shown() -> None:
+    """Kafka is away: numbers and waiting come from the store; flow, lag and dead letters are said to be unknown."""
+    house = House()
+    page = (await house.get("/operations?lang=en", house.staff.bearer("ministry", "administrator"))).text
+    assert "Yes. Accepted = routed + in flight + dead." in page
+    assert re.search(r"Busan</th><td>50 min", page)
+    assert page.count("Not known now.") == 3
+    assert 'href="/audit"' not in page
+
+
+async def test_nothing_is_sent_back_where_nobody_could_find_out_who_did_it() -> None:
+    """No audit is kept here, which is said before anything is asked of Kafka."""
+    house = House()
+    path, form = "/operations/dead/reports/redrive", {"until": "0:5,1:7", "confirmed": "yes"}
+    asked = [
+        ("administrator", form, 503, "no_audit"),
+        ("administrator", {**form, "confirmed": ""}, 422, "not_confirmed"),
+        ("administrator", {**form, "until": "0:x"}, 422, "invalid"),
+        ("auditor", form, 403, "not_allowed"),
+        ("analyst", form, 403, "not_allowed"),
+    ]
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url="http://127.0.0.1") as client:
+        for role, given, status, code in asked:
+            answer = await client.post(path, headers=house.staff.bearer("ministry", role), data=given)
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+        who = house.staff.bearer("ministry", "administrator")
+        unknown = await client.post("/operations/dead/nothing/redrive", headers=who, data=form)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_topic")
+    assert "reports, routings" in unknown.json()["detail"]

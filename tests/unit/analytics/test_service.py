@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 import services.analytics
-from services.analytics.api import wanted_format
 from services.analytics.handlers import next_offsets, together_or_fatal
 from services.analytics.policy.reconciliation import Tally, reconcile
 from services.analytics.settings import AnalyticsSettings
+from services.analytics.table_files import wanted_format
 from shared.bus.records import Received
 from shared.errors import FatalError
 from shared.events.envelope import Envelope
@@ -65,6 +65,8 @@ def test_a_report_that_only_lies_in_the_dead_topic_does_not_wait() -> None:
         ("", None, "json"),
         ("", "text/html, */*;q=0.8", "json"),
         ("", "text/csv, application/json", "json"),
+        ("parquet", None, "parquet"),
+        ("", "application/vnd.apache.parquet", "parquet"),
     ],
 )
 def test_the_format_is_what_was_asked_for(asked: str, accept: str | None, form: str) -> None:
@@ -76,7 +78,7 @@ def test_another_format_is_refused_with_the_ones_there_are(asked: str, accept: s
     with pytest.raises(Problem) as refused:
         wanted_format(asked, accept)
     assert refused.value.status_code == 406
-    assert refused.value.values == {"formats": "json, csv"}
+    assert refused.value.values == {"formats": "json, csv, parquet"}
 
 
 # --- partitions and offsets

@@ -32,7 +32,8 @@ def test_each_service_gets_its_own_secrets_and_nobody_elses(service: str) -> Non
 def test_only_intake_can_open_reports_and_who_verifies_only_needs_no_secret() -> None:
     master = {service for service in SERVICES if "INTAKE_MASTER_KEY" in plan.secrets_of(service)}
     assert master == {"intake"}
-    assert plan.secrets_of("routing") == plan.secrets_of("analytics") == ()
+    assert plan.secrets_of("routing") == ()
+    assert plan.secrets_of("analytics") == ("IEUM_AUDIT_KEY",)
     assert all(name in keys.KEYS for names in plan.SECRETS_OF.values() for name in names)
 
 
@@ -53,7 +54,7 @@ def test_heads_of_the_audit_are_kept_outside_the_store_by_those_who_have_one() -
         service: env_of(service, LocalSettings(var_dir=Path("elsewhere"))).get("IEUM_AUDIT_HEADS")
         for service in SERVICES
     }
-    assert {service for service, folder in found.items() if folder} == {"intake", "notify"}
+    assert {service for service, folder in found.items() if folder} == {"intake", "notify", "analytics"}
     assert str(found["intake"]).endswith("/elsewhere/audit")
 
 

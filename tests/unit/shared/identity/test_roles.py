@@ -40,6 +40,7 @@ centers.close          - - o -   - - a - -   - - -
 centers.rota           - - o -   - - o - -   - - -
 decisions.read         - o o -   - a a a -   - a -
 dead.read              - o o o   - a a - a   - - a
+dead.redrive           - - o o   - - a - a   - - a
 drills.run             - - o o   - - a - a   - - a
 tables.read            - - a -   - - a a -   a a -
 operations.read        - - o o   - - a a a   - a a

@@ -25,7 +25,7 @@ STAFF = TestIdentity(ManualClock(NOW))
             "central",
             "administrator",
             "http://notify.test/accounts",
-            {"Report form", "Accounts", "Account releases", "Drills", "Front ends"},
+            {"Report form", "Operations", "Accounts", "Account releases", "Drills", "Front ends"},
         ),
         (
             "jeju",

@@ -1,0 +1,48 @@
+"""What a CSV file holds, for machines: metadata of W3C's "CSV on the Web" (tabular metadata, 2015)."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from services.analytics.policy.definitions import GENERAL
+from services.analytics.policy.tables import Table
+from services.analytics.rendering import meanings
+from services.analytics.rendering.dictionary import meaning_of_column
+from services.analytics.rendering.words import HIDDEN_MARK
+
+MEDIA_TYPE: Final = "application/csvm+json"
+SUFFIX: Final = "-metadata.json"
+"""Appended to a CSV file's address it is where the standard looks for its metadata."""
+
+
+def as_csvw(
+    table: Table, url: str, language: str, name: Callable[[str], str], text: Callable[[str], str]
+) -> dict[str, Any]:
+    """The metadata of one CSV file. ``url``: the file's, relative to the metadata."""
+    definition = table.definition
+
+    def column(key: str) -> dict[str, Any]:
+        kind, meaning = meaning_of_column(definition, key)
+        described = {
+            "name": key,
+            "titles": key,
+            "dc:title": name(key),
+            "dc:description": text(meaning),
+            "datatype": kind,
+        }
+        return {**described, "null": HIDDEN_MARK} if kind == "integer" else {**described, "required": True}
+
+    return {
+        "@context": ["http://www.w3.org/ns/csvw", {"@language": language}],
+        "url": url,
+        "dc:title": text(definition.title),
+        "dc:description": text(definition.definition),
+        "dc:language": language,
+        "dc:issued": {"@value": table.as_of, "@type": "xsd:dateTime"},
+        "dc:temporal": f"{table.period.first.isoformat()}/{table.period.last.isoformat()}",
+        "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.TOGETHER)), *map(text, GENERAL)],
+        "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
+        "tableSchema": {
+            "columns": [column(key) for key in (definition.row_key, "label", *table.columns, "period", "as_of")],
+            "primaryKey": [definition.row_key],
+        },
+    }

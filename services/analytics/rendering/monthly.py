@@ -1,0 +1,111 @@
+"""What the monthly report says, from published tables alone. How it looks stands in ``typst/monthly.typ``.
+
+It is Korean, for the ministry's own readers. A hidden figure is null and nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from services.analytics.policy.definitions import GENERAL
+from services.analytics.policy.derived import percentile, within_target
+from services.analytics.policy.disclosure import Figure
+from services.analytics.policy.tables import Row, Table
+from services.analytics.rendering.charts import LEVELS, level
+from shared.clock import SEOUL
+from shared.web.korea import centers_map
+
+Name = Callable[[str], str]
+_COLOURS: Final = ("#e6f0f2", "#b9d6db", "#7fb3bd", "#3d8593", "#0b5a6b")
+"""Of the map's bands, as on the dashboard; the darkest carry white letters."""
+_DARK: Final = 3
+_HATCH: Final = "url(#hidden)"
+
+
+def report(
+    tables: Mapping[str, Table], earlier: Sequence[Table], harms: Table | None, name: Name, text: Callable[[str], str]
+) -> dict[str, Any]:
+    """``tables``: the month's by name; ``earlier``: of months before, oldest first; ``harms``: of the last quarter."""
+    centers, times = tables["reports-by-center"], tables["acknowledgement-times"]
+    before = earlier[-1] if earlier else None
+    year, month = centers.period.name.split("-")
+    return {
+        "title": f"{year}년 {int(month)}월",
+        "released": datetime.fromisoformat(centers.as_of).astimezone(SEOUL).strftime("%Y년 %-m월 %-d일"),
+        "total": total(centers),
+        "before": total(before) if before else None,
+        "within": within_target(times),
+        "half": _named(percentile(times, 0.5), name),
+        "most": _named(percentile(times, 0.9), name),
+        "centers": sorted(_rows(centers.rows[:-1], name), key=lambda row: -(row["value"] or 0)),
+        "map": map_svg(centers),
+        "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
+        "weeks": _rows(tables["reports-by-week"].rows[:-1], name),
+        "times": _rows(times.rows[:-1], name),
+        "outcomes": _rows(tables["reports-by-outcome"].rows[:-1], name),
+        "months": [{"label": each.period.name, "value": total(each)} for each in (*earlier, centers)],
+        "harms": _harms(harms, name) if harms else [],
+        "quarter": harms.period.name if harms else None,
+        "hidden": centers.cost.hidden,
+        "cells": centers.cost.cells,
+        "rules": [text(rule) for rule in GENERAL],
+    }
+
+
+def total(table: Table) -> int | None:
+    """The whole country's number."""
+    return table.rows[-1].figures[0].low
+
+
+def _named(key: str | None, name: Name) -> str | None:
+    return name(key) if key else None
+
+
+def _rows(rows: Sequence[Row], name: Name) -> list[dict[str, Any]]:
+    return [{"label": name(row.key), "value": row.figures[0].low, "together": bool(row.of)} for row in rows]
+
+
+def _harms(table: Table, name: Name) -> list[dict[str, Any]]:
+    pairs: list[tuple[str, Figure]] = list(zip(table.columns[1:], table.rows[-1].figures[1:], strict=True))
+    found = [{"label": name(key), "value": figure.low, "together": False} for key, figure in pairs]
+    return sorted(found, key=lambda row: -(row["value"] or 0))
+
+
+def map_svg(table: Table) -> str:
+    """The map of the centres' areas. Hidden is hatched; Seoul, which has no centre, is left white."""
+    shape = centers_map()
+    own = {row.key: row.figures[0] for row in table.rows[:-1] if not row.of}
+    parts = [
+        Markup('<svg xmlns="http://www.w3.org/2000/svg" viewBox="{}">').format(shape.view_box),
+        Markup(
+            '<defs><pattern id="hidden" width="7" height="7" patternUnits="userSpaceOnUse" '
+            'patternTransform="rotate(45)"><rect width="7" height="7" fill="#ffffff"/>'
+            '<rect width="3" height="7" fill="#6f7783"/></pattern></defs>'
+        ),
+    ]
+    path = Markup('<path d="{}" fill="{}" stroke="#6f7783" stroke-width="0.8"/>')
+    parts += [path.format(place.path, _fill(own.get(place.slug))) for place in shape.shapes]
+    for place in shape.shapes:
+        band = level(own[place.slug]) if place.slug in own else None
+        dark = band is not None and band >= _DARK and place.anchor == "middle"
+        ink, edge = ("#ffffff", "#0b5a6b") if dark else ("#1d2530", "#ffffff")
+        letters = Markup(
+            'x="{}" y="{}" text-anchor="{}" font-family="Noto Sans CJK KR" font-size="17" font-weight="700"'
+        )
+        at = letters.format(place.x, place.y + 6, place.anchor)
+        parts.append(
+            Markup(
+                '<text {at} stroke="{edge}" stroke-width="4" stroke-linejoin="round">{name}</text>'
+                '<text {at} fill="{ink}">{name}</text>'
+            ).format(at=at, edge=edge, ink=ink, name=place.name_ko)
+        )
+    return "".join(map(str, (*parts, "</svg>")))
+
+
+def _fill(figure: Figure | None) -> str:
+    if figure is None:
+        return "#ffffff"
+    band = level(figure)
+    return _HATCH if band is None else _COLOURS[band]

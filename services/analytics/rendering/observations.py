@@ -1,0 +1,49 @@
+"""Tables cell by cell, as data sets want them: one record for each published or hidden number."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from services.analytics.policy.tables import Table
+
+Status = Literal["shown", "hidden"]
+STATUSES: Final[tuple[Status, ...]] = ("shown", "hidden")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One cell. ``value`` is None exactly where ``status`` is ``hidden``: one mark, whatever hides it."""
+
+    table: str
+    period: str
+    as_of: str
+    row: str
+    together: tuple[str, ...]
+    column: str
+    value: int | None
+
+    @property
+    def status(self) -> Status:
+        """Whether there is a number."""
+        return "hidden" if self.value is None else "shown"
+
+    def as_json(self) -> dict[str, Any]:
+        """By the names of the fields."""
+        return {
+            "table": self.table,
+            "period": self.period,
+            "as_of": self.as_of,
+            "row": self.row,
+            **({"together": self.together} if self.together else {}),
+            "column": self.column,
+            "value": self.value,
+            "status": self.status,
+        }
+
+
+def observations(table: Table) -> Iterator[Observation]:
+    """Row by row, column by column, as the table has them; the total last."""
+    for row in table.rows:
+        for column, figure in zip(table.columns, row.figures, strict=True):
+            value = figure.low if figure.exact else None
+            yield Observation(table.definition.name, table.period.name, table.as_of, row.key, row.of, column, value)

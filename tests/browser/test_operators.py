@@ -1,0 +1,151 @@
+"""The operators' view and the data dictionary in a real browser: ko/en, 360 and 1280 px, no script, keyboard, axe."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+from pydantic import SecretStr
+
+from deploy.local.engines import Running
+from services.analytics.policy.periods import running
+from shared.bus.admin import ensure_topics
+from shared.bus.connection import dead_topic_name
+from shared.bus.publisher import Publisher
+from shared.identity.source import TOKEN_COOKIE
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS
+from tests.browser.test_dashboard import browser, fill
+from tests.browser.two_months import middle_of
+from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONAL, letter
+from tests.integration.analytics.worker import STAFF, Worker
+
+__all__ = ["browser"]
+pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
+
+
+async def prepare(bus: BusSettings, worker: Worker) -> None:
+    await ensure_topics(bus)
+    publisher = Publisher(bus)
+    await publisher.start()
+    try:
+        await publisher.send(dead_topic_name(bus, REPORTS), 0, [letter(LOST), GARBAGE])
+    finally:
+        await publisher.stop()
+    await fill(bus, worker)
+
+
+@pytest.fixture(scope="module")
+def url(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:10]}"
+    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
+    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    worker = Worker(bus, store, tmp_path_factory.mktemp("operators"), batch=1000)
+    try:
+        with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
+            apart.submit(asyncio.run, prepare(bus, worker)).result()
+        yield worker.url
+    finally:
+        worker.kill()
+
+
+def opened(
+    browser: Browser, url: str, path: str, *, role: str, width: int = 1280, script: bool = False, lang: str = "ko"
+) -> Page:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=url
+    )
+    context.add_cookies([{"name": TOKEN_COOKIE, "value": STAFF.token("ministry", role), "url": url}])
+    page = context.new_page()
+    page.goto(f"{path}?lang={lang}")
+    return page
+
+
+QUESTIONS = {
+    "ko": ("모두 흐르고", "빠짐없이", "뒤처진 곳이 있습니까?", "읽지 못한 기록이 있습니까?", "가장 오래 기다리는"),
+    "en": (
+        "Does everything flow?",
+        "accounted for?",
+        "Is anybody behind?",
+        "What could nobody read?",
+        "Who waits longest",
+    ),
+}
+PAGES = [("/operations", "administrator"), ("/operations/dead/reports", "administrator"), ("/dictionary", "analyst")]
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("path", "role"), PAGES)
+def test_the_pages_fit_and_are_whole_without_script(
+    browser: Browser, url: str, path: str, role: str, width: int, lang: str, tmp_path: Path
+) -> None:
+    page = opened(browser, url, path, role=role, width=width, lang=lang)
+    assert page.locator("html").get_attribute("lang") == lang
+    text = page.locator("main").inner_text()
+    if path == "/operations":
+        for question in QUESTIONS[lang][1:]:
+            assert question in text
+    if "dead" in path or path == "/operations":
+        assert LOST in text
+        assert PERSONAL not in page.content()
+    if path == "/dictionary":
+        assert {"ko": "비공개: 수치가 있으나", "en": "Hidden: the number is known"}[lang] in text
+        assert page.locator("#dimension-harm_type").count() == 1
+        assert page.locator('a[href^="/api/v1/monthly/"]').count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert "%(" not in page.content()
+    page.screenshot(path=tmp_path / f"{path.rpartition('/')[2]}-{lang}-{width}.png", full_page=True)
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize(("path", "role"), PAGES)
+def test_axe_finds_nothing(browser: Browser, url: str, path: str, role: str, lang: str) -> None:
+    page = opened(browser, url, path, role=role, script=True, lang=lang)
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_every_file_the_dictionary_links_to_is_there(browser: Browser, url: str) -> None:
+    page = opened(browser, url, "/dictionary", role="analyst")
+    links = {link.get_attribute("href") for link in page.locator('main a[href^="/api/"]').all()}
+    assert len(links) > 10
+    for link in sorted(filter(None, links)):
+        answer = httpx.get(f"{url}{link}", headers=STAFF.bearer("ministry", "analyst"), timeout=60)
+        assert answer.status_code == 200, link
+        assert answer.headers["etag"]
+
+
+def test_on_paper_the_dashboard_has_its_numbers_and_nothing_to_press(
+    browser: Browser, url: str, tmp_path: Path
+) -> None:
+    page = opened(browser, url, "/", role="analyst", width=794)
+    page.goto(f"/?period={running(middle_of(2), 'month').name}")
+    page.emulate_media(media="print")
+    assert page.locator("h1").is_visible()
+    assert page.locator("table").first.is_visible()
+    for gone in (".top", "form.period", ".downloads"):
+        assert not any(each.is_visible() for each in page.locator(gone).all()), gone
+    assert all(each.is_visible() for each in page.locator("details table").all()), "what is folded on screen is printed"
+    page.pdf(path=tmp_path / "dashboard.pdf")
+
+
+def test_by_keyboard_a_record_is_sent_back_once(browser: Browser, url: str) -> None:
+    """Last in this file: what is sent back is gone from the others' pages."""
+    page = opened(browser, url, "/operations/dead/reports", role="administrator", lang="en")
+    page.locator("#confirmed").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip() == "Send back"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/operations#dead")
+    assert "2 sent back to reports" in page.locator("main").inner_text()
+    page.goto("/operations/dead/reports?lang=en")
+    assert "sent back" in page.locator("main").inner_text()
+    watcher = opened(browser, url, "/operations/dead/reports", role="auditor", lang="en")
+    assert watcher.locator("form[method=post]").count() == 0
