@@ -7,7 +7,19 @@ from typing import Final
 from services.analytics.policy.definitions import Definition
 from services.analytics.policy.disclosure import HIDDEN, Figure, Shown, figure, joined
 from services.analytics.policy.periods import Period
-from services.analytics.policy.releasing import BETWEEN, CROSSINGS, FROM_ELSEWHERE, HARM_TABLE, HARMS, Release
+from services.analytics.policy.releasing import (
+    ALERT_FIGURES,
+    ALERT_TABLE,
+    BETWEEN,
+    CROSSINGS,
+    FROM_ELSEWHERE,
+    HARM_TABLE,
+    HARMS,
+    SEEN,
+    SEEN_TABLE,
+    STAFF_TABLE,
+    Release,
+)
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
 
 SUPPORT: Final = "support-given"
@@ -88,7 +100,11 @@ _BASE: Final[Mapping[str, Tree]] = {
 }
 
 
-_MARKED: Final[Mapping[str, tuple[str, ...]]] = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,)}
+_MARKED: Final[Mapping[str, tuple[str, ...]]] = {
+    HARM_TABLE: HARMS,
+    SEEN_TABLE: (SEEN,),
+    "reports-from-elsewhere": (FROM_ELSEWHERE,),
+}
 
 
 def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
@@ -97,16 +113,26 @@ def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str
     if name == "reports-by-week":
         return ("reports",), _weeks(months)
     shown = own.tables[name]
+    if name == ALERT_TABLE:
+        return ("alerts",), _apart(shown, ALERT_FIGURES)
+    if name == STAFF_TABLE:
+        return ("hours",), _hours(shown)
     if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
         return ("reports",), _of_tree(CROSSINGS[name].tree, shown)
     reports = joined([month.tables["reports-by-center"] for month in months])
     if name in _MARKED:
         return ("reports", *_MARKED[name]), _of_marks(shown, reports, _MARKED[name])
-    return ("reports",), _kinds(shown, reports) if name == SUPPORT else _bulletin(shown)
+    return ("reports",), _kinds(shown, reports) if name == SUPPORT else _apart(shown, ("reports", "moved"))
 
 
-def _bulletin(shown: Shown) -> list[Row]:
-    return [*(Row(key, (figure(shown, key),)) for key in ("reports", "moved")), Row(TOTAL, (HIDDEN,))]
+def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
+    """Figures that do not add up to anything."""
+    return [*(Row(key, (figure(shown, key),)) for key in keys), Row(TOTAL, (HIDDEN,))]
+
+
+def _hours(shown: Shown) -> list[Row]:
+    total = sum(shown.values())
+    return [*(Row(key, (figure(shown, key),)) for key in CENTERS.leaves()), Row(TOTAL, (Figure(total, total),))]
 
 
 def _of_tree(tree: Tree, shown: Shown) -> list[Row]:
