@@ -13,6 +13,7 @@ from typing import Any, Final
 import httpx
 
 LANGUAGES: Final = ("ko", "en")
+PAGES: Final = ("", "centers", "people", "trends")
 _HIDDEN: Final = "*"
 
 
@@ -66,7 +67,10 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
     }
     periods = {period for table in listed["tables"] for period in table["periods"]}
     files |= {
-        f"pages/{period}.{lang}.html": f"/?period={period}&lang={lang}" for period in periods for lang in LANGUAGES
+        f"pages/{page or 'overview'}-{period}.{lang}.html": f"/{page}?period={period}&lang={lang}"
+        for page in PAGES
+        for period in periods
+        for lang in LANGUAGES
     }
     for name, url in files.items():
         path = folder / name

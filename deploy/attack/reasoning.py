@@ -15,14 +15,14 @@ from deploy.attack.gathering import Cell, Published, Said
 SMALL: Final = 5
 APART: Final = ("corrections", "alert-outcomes", "staff-on-duty")
 """Tables that count something else than the month's reports; their rows need not add up."""
-SEEN: Final = "reports-seen-in-time"
-BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", SEEN)
+LATE: Final = "reports-seen-late"
+BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
 """Tables of what reports of a place have in common."""
 MARKS: Final = (*BY_PLACE, "support-given", *APART)
 """Tables in which a report may stand in several rows or columns."""
 TIMES: Final = "acknowledgement-times"
 QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
-"""Who was acknowledged in one of these was seen in time, whatever the urgency."""
+"""Who was acknowledged in one of these was not seen late, whatever the urgency."""
 MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
 """Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
 BY_CENTER: Final = "reports-by-center"
@@ -139,9 +139,10 @@ def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str
         for row in table.rows:
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
     times = by_name.get((TIMES, table.period))
-    if table.table == SEEN and times is not None:
-        quick = {_cell(times, row): -1 for row in times.rows if row in QUICK}
-        found.relate({_cell(table, table.total, table.columns[1]): 1, **quick}, 0, MOST)
+    if table.table == LATE and times is not None:
+        in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
+        late = _cell(table, table.total, table.columns[1])
+        found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
 
 
 def _hidden_together(found: Problem, table: Published) -> None:

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.analytics import api, pages
+from services.analytics import api, dashboard, pages
 from services.analytics.handlers import Folder
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.folding import prepare
+from services.analytics.store.history import history as read_history
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
 from services.analytics.store.register import Register
@@ -49,6 +51,7 @@ def application(
     watch: Watch,
     identity: Identity,
     clock: Clock,
+    history: dashboard.History = dashboard.nothing_loaded,
 ) -> FastAPI:
     """The HTTP side: API and pages."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
@@ -62,6 +65,7 @@ def application(
         pages=own_pages,
         routers=[
             api.router(publications, watch, own_pages, gate),
+            dashboard.router(publications, watch, own_pages, gate, history),
             pages.router(publications, reader, watch, own_pages, gate, clock),
         ],
     )
@@ -126,7 +130,7 @@ def build(
 
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
-    app = application(settings, health, publications, reader, watch, identity, clock)
+    app = application(settings, health, publications, reader, watch, identity, clock, partial(read_history, database))
 
     async def prepared() -> None:
         await wait_until_ready(database, clock)

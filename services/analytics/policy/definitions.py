@@ -88,13 +88,13 @@ DEFINITIONS: Final = {
             _ALL,
         ),
         Definition(
-            "reports-seen-in-time",
-            gettext_noop("Reports seen in time"),
+            "reports-seen-late",
+            gettext_noop("Reports seen late"),
             gettext_noop("Where are people seen in time?"),
             gettext_noop(
-                "Reports that somebody acknowledged within the target of their urgency, whichever centre it was: an "
+                "Reports that nobody acknowledged within the target of their urgency, whichever centre it was: an "
                 "hour if critical, a day if high, three days if normal. Shown by the centre that owned the report "
-                "when the month closed, where at least 5 reports were seen in time and at least 5 were not."
+                "when the month closed, where at least 5 reports were seen late and at least 5 in time."
             ),
             "center",
             ("quarter",),

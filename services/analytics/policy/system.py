@@ -59,9 +59,10 @@ class System:
     def known(self) -> dict[str, int]:
         """Variables that a row states outright."""
         return {
-            next(iter(row.of)): row.low
+            name: row.low // k
             for row in self.rows
             if len(row.of) == 1 and row.low is not None and row.low == row.high
+            for name, k in row.of.items()
         }
 
     def blocks(self) -> list["System"]:

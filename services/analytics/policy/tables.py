@@ -15,8 +15,8 @@ from services.analytics.policy.releasing import (
     FROM_ELSEWHERE,
     HARM_TABLE,
     HARMS,
-    SEEN,
-    SEEN_TABLE,
+    LATE,
+    LATE_TABLE,
     STAFF_TABLE,
     Release,
 )
@@ -102,19 +102,25 @@ _BASE: Final[Mapping[str, Tree]] = {
 
 _MARKED: Final[Mapping[str, tuple[str, ...]]] = {
     HARM_TABLE: HARMS,
-    SEEN_TABLE: (SEEN,),
+    LATE_TABLE: (LATE,),
     "reports-from-elsewhere": (FROM_ELSEWHERE,),
 }
 
 
+_FIGURES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    ALERT_TABLE: ("alerts", ALERT_FIGURES),
+    "corrections": ("reports", ("reports", "moved")),
+}
+"""Tables of figures that do not add up: what they count, and which there are."""
+
+
 def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    if name in _BASE:
-        return ("reports",), _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
-    if name == "reports-by-week":
-        return ("reports",), _weeks(months)
+    if name in _BASE or name == "reports-by-week":
+        return ("reports",), _summed(name, months)
     shown = own.tables[name]
-    if name == ALERT_TABLE:
-        return ("alerts",), _apart(shown, ALERT_FIGURES)
+    if name in _FIGURES:
+        column, keys = _FIGURES[name]
+        return (column,), _apart(shown, keys)
     if name == STAFF_TABLE:
         return ("hours",), _hours(shown)
     if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
@@ -122,7 +128,14 @@ def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str
     reports = joined([month.tables["reports-by-center"] for month in months])
     if name in _MARKED:
         return ("reports", *_MARKED[name]), _of_marks(shown, reports, _MARKED[name])
-    return ("reports",), _kinds(shown, reports) if name == SUPPORT else _apart(shown, ("reports", "moved"))
+    return ("reports",), _kinds(shown, reports)
+
+
+def _summed(name: str, months: Sequence[Release]) -> list[Row]:
+    """A table of which longer periods are sums of what their months show."""
+    if name in _BASE:
+        return _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
+    return _weeks(months)
 
 
 def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:

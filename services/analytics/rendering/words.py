@@ -3,11 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.analytics.cubes import IN_CARE
+from services.analytics.cubes import IN_CARE, NO_SUPPORT
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import TOTAL, members
-from shared.events.vocabulary import AgeBand, Channel, EndReason, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.events.vocabulary import (
+    AgeBand,
+    Channel,
+    EndReason,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    SupportKind,
+)
 from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
@@ -58,6 +68,13 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "from_elsewhere": gettext_noop("From elsewhere"),
     "time": gettext_noop("Time"),
     "outcome": gettext_noop("Outcome"),
+    "seen_late": gettext_noop("Seen late"),
+    "alert": gettext_noop("Alert"),
+    "alerts": gettext_noop("Alerts"),
+    "alerts_sent": gettext_noop("Taken by a channel"),
+    "alerts_failed": gettext_noop("Failed"),
+    "escalations": gettext_noop("Raised to the next person"),
+    "hours": gettext_noop("Hours on duty"),
 }
 
 
@@ -89,6 +106,15 @@ PEOPLE_WORDS: Final[Mapping[str, str]] = {
     PlatformKind.SEARCH_ENGINE: gettext_noop("Search engine"),
     PlatformKind.COMMUNITY: gettext_noop("Community"),
     PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
+    SupportKind.COUNSELLING: gettext_noop("Counselling"),
+    SupportKind.DELETION: gettext_noop("Deletion"),
+    SupportKind.MONITORING: gettext_noop("Monitoring"),
+    SupportKind.INVESTIGATION: gettext_noop("Link to investigators"),
+    SupportKind.LEGAL: gettext_noop("Legal help"),
+    SupportKind.MEDICAL: gettext_noop("Medical help"),
+    SupportKind.PSYCHOLOGICAL: gettext_noop("Psychological help"),
+    SupportKind.ACCOMPANIMENT: gettext_noop("Accompaniment"),
+    NO_SUPPORT: gettext_noop("None yet"),
 }
 
 

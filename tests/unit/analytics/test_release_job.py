@@ -80,7 +80,7 @@ class Store:
 
     async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
         del period
-        return {center: (self.reports - 5, self.reports) for center in CENTER_IDS}
+        return dict.fromkeys(CENTER_IDS, (self.reports - 5, self.reports))
 
     async def figures(self, period: Period) -> dict[str, int]:
         del period
