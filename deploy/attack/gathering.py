@@ -16,6 +16,7 @@ from deploy.attack import documents
 from deploy.attack.documents import unpacked
 
 LANGUAGES: Final = ("ko", "en")
+PAGES: Final = ("", "centers", "people", "trends")
 _HIDDEN: Final = "*"
 
 
@@ -69,7 +70,10 @@ async def collect(client: httpx.AsyncClient, folder: Path) -> int:
     }
     periods = {period for table in listed["tables"] for period in table["periods"]}
     files |= {
-        f"pages/{period}.{lang}.html": f"/?period={period}&lang={lang}" for period in periods for lang in LANGUAGES
+        f"pages/{page or 'overview'}-{period}.{lang}.html": f"/{page}?period={period}&lang={lang}"
+        for page in PAGES
+        for period in periods
+        for lang in LANGUAGES
     }
     files |= {
         f"tables/{table['name']}/{period}.{lang}.csvw": f"{table['url']}/{period}.csv-metadata.json?lang={lang}"

@@ -13,8 +13,16 @@ from typing import Final
 from deploy.attack.gathering import Cell, Published, Said
 
 SMALL: Final = 5
-MARKS: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", "support-given", "corrections")
+APART: Final = ("corrections", "alert-outcomes", "staff-on-duty")
+"""Tables that count something else than the month's reports; their rows need not add up."""
+LATE: Final = "reports-seen-late"
+BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
+"""Tables of what reports of a place have in common."""
+MARKS: Final = (*BY_PLACE, "support-given", *APART)
 """Tables in which a report may stand in several rows or columns."""
+TIMES: Final = "acknowledgement-times"
+QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
+"""Who was acknowledged in one of these was not seen late, whatever the urgency."""
 MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
 """Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
 BY_CENTER: Final = "reports-by-center"
@@ -92,7 +100,7 @@ def _cell(table: Published, row: str, column: str = "reports") -> Cell:
 
 def _inside(found: Problem, table: Published) -> None:
     """Sums within a table, and what marks and their reports have to do with each other."""
-    by_place = table.table in MARKS[:2]
+    by_place = table.table in BY_PLACE
     for column in table.columns:
         if table.table not in MARKS or by_place:
             parts = {_cell(table, row, column): 1 for row in table.rows}
@@ -105,7 +113,7 @@ def _inside(found: Problem, table: Published) -> None:
     for row in (*table.rows, *table.together, table.total):
         for mark in marks:
             found.relate({_cell(table, row): 1, _cell(table, row, mark): -1}, 0, MOST)
-        if table.table == MARKS[0]:
+        if table.table == BY_PLACE[0]:
             found.relate({**{_cell(table, row, mark): 1 for mark in marks}, _cell(table, row): -1}, 0, 10 * MOST)
 
 
@@ -124,12 +132,17 @@ def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str
 def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
     """Tables of the same months have the same total; those by centre the same reports of each centre."""
     same = by_name.get((BY_CENTER, table.period))
-    if same is None or same is table or table.table == "corrections" or same.months != table.months:
+    if same is None or same is table or table.table in APART or same.months != table.months:
         return
     found.relate({_cell(table, table.total): 1, _cell(same, same.total): -1})
-    if table.table in MARKS[:2]:
+    if table.table in BY_PLACE:
         for row in table.rows:
             found.relate({_cell(table, row): 1, _cell(same, row): -1})
+    times = by_name.get((TIMES, table.period))
+    if table.table == LATE and times is not None:
+        in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
+        late = _cell(table, table.total, table.columns[1])
+        found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
 
 
 def _hidden_together(found: Problem, table: Published) -> None:

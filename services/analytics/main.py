@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.analytics import api, data_pages, exports_api, operations_pages, pages
+from services.analytics import api, dashboard, data_pages, exports_api, operations_pages
 from services.analytics.handlers import Folder
 from services.analytics.operating import Operations
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.folding import prepare
+from services.analytics.store.history import history as read_history
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
 from services.analytics.store.redrives import Redrives
@@ -57,6 +59,8 @@ def application(
     clock: Clock,
     operations: Operations,
     audit: AuditLog | None,
+    *,
+    history: dashboard.History = dashboard.nothing_loaded,
 ) -> FastAPI:
     """The HTTP side: API and pages. Without an audit nothing can be sent back, and there are no pages about it."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
@@ -72,7 +76,7 @@ def application(
         routers=[
             api.router(publications, watch, own_pages, gate),
             exports_api.router(publications, own_pages, gate),
-            pages.router(publications, own_pages, gate),
+            dashboard.router(publications, watch, own_pages, gate, history),
             data_pages.router(publications, own_pages, gate),
             operations_pages.router(operations, publications, reader, watch, own_pages, gate, audit, clock),
             *audits,
@@ -145,7 +149,10 @@ def build(
     operations = Operations(bus_settings, reader, watch, Redrives(database), clock)
     keys = settings.audit_keys()
     audit = AuditLog(database, keys, clock, "analytics", settings.audit_heads) if keys else None
-    app = application(settings, health, publications, reader, watch, identity, clock, operations, audit)
+    history = partial(read_history, database)
+    app = application(
+        settings, health, publications, reader, watch, identity, clock, operations, audit, history=history
+    )
 
     async def prepared() -> None:
         await wait_until_ready(database, clock)

@@ -1,10 +1,13 @@
 """Words, numbers and sentences in the language of one request; every sentence is made from published figures."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from starlette.requests import Request
 
 from services.analytics.catalogue import center_names
+from services.analytics.policy.derived import LOAD_BANDS, Change
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.charts import Bar
@@ -12,6 +15,18 @@ from services.analytics.rendering.words import shown, word
 from shared.web import formats
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
+
+LOAD_WORDS: Final = (
+    gettext_noop("light"),
+    gettext_noop("usual"),
+    gettext_noop("heavy"),
+    gettext_noop("overloaded"),
+)
+STATE_WORDS: Final = {
+    "known": gettext_noop("one number"),
+    "conflict": gettext_noop("sources disagree"),
+    "unknown": gettext_noop("not found"),
+}
 
 
 class Wording:
@@ -30,16 +45,91 @@ class Wording:
         """A figure for people."""
         return shown(figure, self.text, lambda value: formats.number(value, self.language))
 
+    def number(self, value: float) -> str:
+        """A number that is no published figure."""
+        return formats.number(value, self.language)
+
+    def all(self, *texts: str) -> tuple[str, ...]:
+        """Several texts in the reader's language."""
+        return tuple(self.text(text) for text in texts)
+
+    @property
+    def hidden(self) -> str:
+        """The mark, in words."""
+        return self.text(gettext_noop("hidden"))
+
     def moment(self, as_of: str) -> str:
         """A publication's time of counting, to the minute."""
         return formats.exact(datetime.fromisoformat(as_of), self.language).rsplit(":", 1)[0]
 
-    def first_figures(self, table: Table) -> list[tuple[str, Figure]]:
-        """Rows and the first column of a table."""
-        return [(row.key, row.figures[0]) for row in table.rows]
+    def percent(self, share: float | None) -> str:
+        """A share for people, always with its tenth; the word for hidden where there is none."""
+        return self.hidden if share is None else f"{100 * share:.1f}%"
+
+    def change(self, change: Change | None, before: Table | None) -> str:
+        """Against the period before, in one sentence; nothing where there is none before."""
+        if before is None:
+            return ""
+        period = before.period.name
+        if change is None:
+            return self.text(gettext_noop("No comparison with %(period)s: a number is hidden.")) % {"period": period}
+        if not change.difference:
+            return self.text(gettext_noop("The same as in %(period)s.")) % {"period": period}
+        up = change.difference > 0
+        if change.of_shares:
+            more = gettext_noop("▲ %(number)s points more than in %(period)s")
+            less = gettext_noop("▼ %(number)s points less than in %(period)s")
+            number = f"{abs(100 * change.difference):.1f}"
+        else:
+            more = gettext_noop("▲ %(number)s more than in %(period)s")
+            less = gettext_noop("▼ %(number)s fewer than in %(period)s")
+            number = self.number(abs(change.difference))
+        said = self.text(more if up else less) % {"number": number, "period": period}
+        return said if change.share is None else f"{said} ({100 * change.share:+.1f}%)"
+
+    # --- notes below a figure
+
+    def per_100000(self, rate: float | None) -> str:
+        """How many reports that is for the residents there are."""
+        if rate is None:
+            return self.text(gettext_noop("Reports that a centre owns, nationwide"))
+        sentence = self.text(gettext_noop("Reports that a centre owns; %(rate)s per 100,000 residents"))
+        return sentence % {"rate": self.number(rate)}
+
+    def part(self, figure: Figure, share: float | None) -> str:
+        """A number and its share of all."""
+        sentence = self.text(gettext_noop("%(number)s reports, %(share)s of all"))
+        return sentence % {"number": self.figure(figure), "share": self.percent(share)}
+
+    def halves(self, half: str | None, nine_of_ten: str | None) -> str:
+        """By when half and nine of ten are answered."""
+        if half is None:
+            return self.text(gettext_noop("Of all reports, acknowledged by the centre that owns the report"))
+        if nine_of_ten is None:
+            return self.text(gettext_noop("Half: %(half)s")) % {"half": self.name(half)}
+        sentence = self.text(gettext_noop("Half: %(half)s · Nine of ten: %(nine)s"))
+        return sentence % {"half": self.name(half), "nine": self.name(nine_of_ten)}
+
+    def who_is_overloaded(self, bands: list[tuple[str, int | None]]) -> tuple[str, str]:
+        """The centres in the highest band, and of how many the load is known."""
+        names = [self.name(key) for key, band in bands if band == len(LOAD_WORDS) - 1]
+        single = [band for key, band in bands if "+" not in key]
+        numbers = {"known": sum(band is not None for band in single), "all": len(single)}
+        note = self.text(gettext_noop("Known of %(known)s of %(all)s desks")) % numbers
+        return ", ".join(names) or self.text(gettext_noop("Nobody")), note
+
+    def band(self, band: int | None) -> str:
+        """A band of load: its word, then its limits."""
+        if band is None:
+            return self.text(gettext_noop("not known"))
+        upper = LOAD_BANDS[band + 1] - 1 if band + 1 < len(LOAD_BANDS) else None
+        limits = f"{LOAD_BANDS[band]}–{upper}" if upper is not None else f"≥ {LOAD_BANDS[band]}"
+        return f"{self.text(LOAD_WORDS[band])} ({limits})"
+
+    # --- a panel in one sentence
 
     def where(self, table: Table) -> str:
-        """The map in one sentence."""
+        """The map."""
         own = [row for row in table.rows[:-1] if not row.of]
         seen = [(row.figures[0].low or 0, row.key) for row in own if row.figures[0].low]
         hidden = sum(row.figures[0].hidden for row in own)
@@ -50,7 +140,7 @@ class Wording:
         return sentence % {"center": self.name(most), "hidden": hidden}
 
     def what(self, rows: list[tuple[str, Figure]]) -> str:
-        """The chart of harm types in one sentence."""
+        """A chart of kinds, most frequent first."""
         if not rows or not rows[0][1].low:
             return self.text(gettext_noop("There are not enough reports to be shown yet."))
         certain = all((rows[0][1].low or 0) > (figure.high or 0) for _, figure in rows[1:] if not figure.hidden)
@@ -62,16 +152,90 @@ class Wording:
         return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
 
     def how_fast(self, half: str | None) -> str:
-        """The chart of times in one sentence."""
+        """The chart of times."""
         if half is None:
             return self.text(gettext_noop("Too few reports have been answered to be shown yet."))
         return self.text(gettext_noop("Half of the reports: %(time)s.")) % {"time": self.name(half).lower()}
 
-    def percent(self, share: float | None) -> str:
-        """A share for people; the word for hidden where there is none."""
+    def over_time(self, figures: list[tuple[str, Figure]]) -> str:
+        """A chart of weeks or months: the highest and the lowest that are shown."""
+        shown = [(figure.low, name) for name, figure in figures if figure.low is not None]
+        if not shown:
+            return self.text(gettext_noop("There are not enough reports to be shown yet."))
+        (most, when), (least, then) = max(shown), min(shown)
+        sentence = self.text(
+            gettext_noop("Between %(least)s reports (%(then)s) and %(most)s (%(when)s).")
+            if least != most
+            else gettext_noop("%(most)s reports wherever a number is shown.")
+        )
+        return sentence % {"least": self.number(least), "then": then, "most": self.number(most), "when": when}
+
+    def seen_in_time(self, share: float | None, lowest: tuple[str, float | None] | None) -> str:
+        """The chart against the target."""
         if share is None:
-            return self.text(gettext_noop("hidden"))
-        return f"{formats.number(round(100 * share, 1), self.language)}%"
+            return self.text(gettext_noop("Nearly all or nearly none were seen in time, or too few to be shown."))
+        if lowest is None:
+            return self.text(gettext_noop("%(share)s are seen in time.")) % {"share": self.percent(share)}
+        sentence = self.text(
+            gettext_noop("%(share)s are seen in time; the lowest share that is shown: %(center)s, %(low)s.")
+        )
+        numbers = {"share": self.percent(share), "center": self.name(lowest[0]), "low": self.percent(lowest[1])}
+        return sentence % numbers
+
+    def overloaded(self, bands: list[tuple[str, int | None]]) -> str:
+        """The chart of load."""
+        known = [band for _, band in bands if band is not None]
+        if not known:
+            return self.text(gettext_noop("Not known for any centre: reports are hidden or no hours were reported."))
+        names = [self.name(key) for key, band in bands if band == max(known)]
+        sentence = self.text(gettext_noop("The highest load is “%(band)s”: %(centers)s."))
+        return sentence % {"band": self.band(max(known)), "centers": ", ".join(names)}
+
+    def from_elsewhere(self, share: float | None) -> str:
+        """The chart of those helped away from home."""
+        if share is None:
+            return self.text(gettext_noop("How many are helped away from home is hidden."))
+        sentence = self.text(gettext_noop("%(share)s are helped by another centre than the one at home, or have none."))
+        return sentence % {"share": self.percent(share)}
+
+    def alerts(self, sent: Figure, failed: Figure, raised: Figure) -> str:
+        """The chart of alerts."""
+        sentence = self.text(
+            gettext_noop("Taken by a channel: %(sent)s. Failed: %(failed)s. Raised to the next person: %(raised)s.")
+        )
+        return sentence % {"sent": self.figure(sent), "failed": self.figure(failed), "raised": self.figure(raised)}
+
+    def grown(self, known: list[tuple[int, float]], unit: str) -> str:
+        """A yearly series from its first known year to its last."""
+        if not known:
+            return self.text(gettext_noop("No year is known for sure."))
+        (first, one), (last, other) = known[0], known[-1]
+        sentence = self.text(gettext_noop("%(unit)s: %(one)s in %(first)s, %(other)s in %(last)s."))
+        ends = {"one": self.number(one), "first": first, "other": self.number(other), "last": last}
+        return sentence % {"unit": self.text(unit), **ends}
+
+    def harms_over_time(self, first: tuple[str, Mapping[str, Figure]], last: tuple[str, Mapping[str, Figure]]) -> str:
+        """The harm type that grew most between two quarters, of those shown in both."""
+        grown = [
+            ((last[1][harm].low or 0) - (figure.low or 0), harm)
+            for harm, figure in first[1].items()
+            if not figure.hidden and not last[1][harm].hidden
+        ]
+        more, harm = max(grown, default=(0, ""))
+        if more <= 0:
+            return self.text(gettext_noop("No harm type is known to have grown."))
+        sentence = self.text(gettext_noop("“%(harm)s” grew most: %(more)s reports more in %(last)s than in %(first)s."))
+        return sentence % {"harm": self.name(harm), "more": self.number(more), "last": last[0], "first": first[0]}
+
+    def values(self, values: Sequence[float]) -> str:
+        """Printed numbers: one, or all that disagree."""
+        if not values:
+            return self.state("unknown")
+        return " / ".join(self.number(value) for value in values)
+
+    def state(self, state: str) -> str:
+        """How sure a printed number is."""
+        return self.text(STATE_WORDS[state])
 
     def cost(self, table: Table) -> str:
         """What protection cost a table, in one sentence."""

@@ -88,6 +88,41 @@ DEFINITIONS: Final = {
             _ALL,
         ),
         Definition(
+            "reports-seen-late",
+            gettext_noop("Reports seen late"),
+            gettext_noop("Where are people seen in time?"),
+            gettext_noop(
+                "Reports that nobody acknowledged within the target of their urgency, whichever centre it was: an "
+                "hour if critical, a day if high, three days if normal. Shown by the centre that owned the report "
+                "when the month closed, where at least 5 reports were seen late and at least 5 in time."
+            ),
+            "center",
+            ("quarter",),
+        ),
+        Definition(
+            "alert-outcomes",
+            gettext_noop("Alerts"),
+            gettext_noop("Do alerts reach anybody?"),
+            gettext_noop(
+                "Alerts to centres about reports of the month: taken by a channel, failed, and raised to the next "
+                "person because nobody answered. Alerts are not reports: one report may have many. Each figure is a "
+                "total of its own, shown from 10 on."
+            ),
+            "alert",
+            ("month",),
+        ),
+        Definition(
+            "staff-on-duty",
+            gettext_noop("Hours on duty"),
+            gettext_noop("How many people are there to help?"),
+            gettext_noop(
+                "Hours that people were on duty at a centre, added up over people and months and rounded to tens, as "
+                "the centres reported it. 0 where nothing was reported."
+            ),
+            "center",
+            ("month",),
+        ),
+        Definition(
             "reports-by-age-and-gender",
             gettext_noop("Reports by age and gender"),
             gettext_noop("Whom did it happen to?"),

@@ -74,6 +74,12 @@ class MonthCounts:
     """By what became of the report; adds up to the total."""
     crossings: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By yearly table, then by ``value`` or ``value/value``; only what the cubes offered when the month closed."""
+    seen: Mapping[str, int] = field(default_factory=dict)
+    """By centre, the reports somebody saw within the target of their urgency."""
+    alerts: Mapping[str, int] = field(default_factory=dict)
+    """Alerts sent, failed and escalated."""
+    staff: Mapping[str, int] = field(default_factory=dict)
+    """By centre, hours of people on duty."""
 
     @property
     def total(self) -> int:

@@ -27,6 +27,8 @@ _LONGEST: Final = 500
 _NO_TEXT: Final = "-"
 
 State = Literal["known", "unknown", "conflict"]
+NATIONAL: Final = "national (D4U central)"
+"""The scope of the figures for the whole country."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +223,10 @@ def _point(year: int, rows: Sequence[Published]) -> Point:
     return Point(
         year, state, values, shares, tuple(row.source for row in rows), tuple(row.note for row in rows if row.note)
     )
+
+
+def national(rows: Iterable[Published], metric: str, unit: str, *, until: int) -> list[Point]:
+    """The yearly series of a national total in one unit; empty where none was published."""
+    wanted = (NATIONAL, metric, "total", unit)
+    found = [row for row in rows if (row.scope, row.metric, row.dimension, row.unit) == wanted]
+    return series(found, until) if found else []

@@ -16,7 +16,10 @@ from services.analytics.policy.releasing import (
     FROM_ELSEWHERE,
     HARM_TABLE,
     HARMS,
+    LATE,
+    LATE_TABLE,
     STEPS,
+    SURELY_IN_TIME,
     WITHHELD,
     Release,
     period_of,
@@ -38,6 +41,8 @@ def system(releases: Sequence[Release]) -> System:
         elif release.kind == "quarter" and release.tables:
             _marks(found, f"{release.period}/harms", release.tables[HARM_TABLE], HARMS, months, release.coarser)
             _covered(found, f"{release.period}/harms", months)
+            if LATE_TABLE in release.tables:
+                _late(found, f"{release.period}/late", release, months)
         elif release.kind == "year":
             _year(found, release, months)
     return found
@@ -160,6 +165,15 @@ def _covered(found: System, prefix: str, months: Sequence[Release]) -> None:
     for center in CENTERS.leaves():
         carried = {f"{prefix}/{center}{BETWEEN}{harm}": 1 for harm in HARMS}
         found.rows.append(Row({**carried, **dict.fromkeys(_of_center(center, months), -1)}, 0, None))
+
+
+def _late(found: System, prefix: str, release: Release, months: Sequence[Release]) -> None:
+    """Whoever was acknowledged within an hour was not seen late."""
+    _marks(found, prefix, release.tables[LATE_TABLE], (LATE,), months, release.coarser)
+    late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
+    quick = [f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME]
+    reports = sum(month.tables["reports-by-center"][TOTAL] for month in months)
+    found.rows.append(Row(dict.fromkeys((*late, *quick), 1), None, reports))
 
 
 def _kinds_of_support(found: System, prefix: str, table: Shown, months: Sequence[Release]) -> None:

@@ -40,6 +40,15 @@ CORRECTIONS: Final = "corrections"
 HARM_TABLE: Final = "reports-by-center-and-harm"
 HARMS: Final = tuple(harm.value for harm in HarmType)
 FROM_ELSEWHERE: Final = "from_elsewhere"
+LATE_TABLE: Final = "reports-seen-late"
+LATE: Final = "seen_late"
+SURELY_IN_TIME: Final = ("within_5_min", "within_15_min", "within_1_hour")
+"""Groups of the time to acknowledgement that lie within the target of every urgency: nobody waits longer than that."""
+ALERT_TABLE: Final = "alert-outcomes"
+ALERT_FIGURES: Final = ("alerts_sent", "alerts_failed", "escalations")
+STAFF_TABLE: Final = "staff-on-duty"
+STAFF_STEP: Final = 10
+"""Hours on duty are published to the nearest ten."""
 SUPPORTS: Final = "support_given"
 NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
@@ -156,13 +165,20 @@ def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
     if total is None:
         return Release(counts.month, as_of, WITHHELD)
     same = {name: shown if shown.get(TOTAL) == total else {} for name, shown in tables.items()}
-    return Release(counts.month, as_of, step, same, (counts.month,))
+    return Release(counts.month, as_of, step, {**same, **_apart(counts)}, (counts.month,))
+
+
+def _apart(counts: MonthCounts) -> dict[str, Shown]:
+    """What counts no reports: alerts, each figure a total of its own, and hours on duty, which tell of no report."""
+    alerts = {name: n for name in ALERT_FIGURES if (n := counts.alerts.get(name, 0)) >= LEAST}
+    hours = {key: round(n / STAFF_STEP) * STAFF_STEP for key, n in center_counts(counts.staff).items()}
+    return {**({ALERT_TABLE: alerts} if counts.alerts else {}), **({STAFF_TABLE: hours} if counts.staff else {})}
 
 
 def of_quarter(
     period: str, months: Sequence[Release], counts: Sequence[MonthCounts], as_of: str, coarser: Mapping[str, str]
 ) -> Release:
-    """A quarter: centre by harm type, over the months that were released."""
+    """A quarter: centre by harm type and by seen late, over the months that were released."""
     if not months:
         return Release(period, as_of, WITHHELD)
     summed: dict[str, dict[str, int]] = {}
@@ -172,7 +188,20 @@ def of_quarter(
                 of_harm = summed.setdefault(harm, {})
                 of_harm[center] = of_harm.get(center, 0) + n
     tables = {HARM_TABLE: _marks(months, summed, HARMS, coarser)}
+    if all(month.seen for month in counts) and not _unlikely(counts):
+        tables[LATE_TABLE] = _marks(months, {LATE: _late(counts)}, (LATE,), coarser)
     return Release(period, as_of, STEPS[0], tables, tuple(month.period for month in months), dict(coarser))
+
+
+def _late(counts: Sequence[MonthCounts]) -> dict[str, int]:
+    """By centre, the reports nobody saw in time. Most are seen, and of two marks the rarer one hides less."""
+    return _added([{c: max(0, n - month.seen.get(c, 0)) for c, n in month.centers.items()} for month in counts])
+
+
+def _unlikely(counts: Sequence[MonthCounts]) -> bool:
+    """More late than the times to acknowledgement leave room for: then one of the two is wrong, and this one waits."""
+    quick = sum(month.times.get(group, 0) for month in counts for group in SURELY_IN_TIME)
+    return sum(_late(counts).values()) + quick > sum(month.total for month in counts)
 
 
 def _marks(
@@ -272,7 +301,7 @@ _MARK_TABLES: Final[Mapping[str, _Maker]] = {
 
 def lower(coarser: Mapping[str, str], narrow: Sequence[str]) -> dict[str, str] | None:
     """One step down the ladder for every mark with a narrow cell; None where that helps no further."""
-    marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or {*HARMS, FROM_ELSEWHERE}
+    marks = {cell.partition(BETWEEN)[2] for cell in narrow if BETWEEN in cell} or {*HARMS, FROM_ELSEWHERE, LATE}
     movable = {name for name in marks if coarser.get(name, STEPS[0]) != WITHHELD}
     if not movable:
         return None

@@ -59,9 +59,11 @@ class System:
     def known(self) -> dict[str, int]:
         """Variables that a row states outright."""
         return {
-            next(iter(row.of)): row.low
+            name: row.low // k
             for row in self.rows
-            if list(row.of.values()) == [1] and row.low is not None and row.low == row.high
+            if len(row.of) == 1 and row.low is not None and row.low == row.high
+            for name, k in row.of.items()
+            if row.low % k == 0
         }
 
     def blocks(self) -> list["System"]:

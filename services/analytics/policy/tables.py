@@ -7,7 +7,19 @@ from typing import Final
 from services.analytics.policy.definitions import Definition
 from services.analytics.policy.disclosure import HIDDEN, Figure, Shown, figure, joined
 from services.analytics.policy.periods import Period
-from services.analytics.policy.releasing import BETWEEN, CROSSINGS, FROM_ELSEWHERE, HARM_TABLE, HARMS, Release
+from services.analytics.policy.releasing import (
+    ALERT_FIGURES,
+    ALERT_TABLE,
+    BETWEEN,
+    CROSSINGS,
+    FROM_ELSEWHERE,
+    HARM_TABLE,
+    HARMS,
+    LATE,
+    LATE_TABLE,
+    STAFF_TABLE,
+    Release,
+)
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
 
 SUPPORT: Final = "support-given"
@@ -88,25 +100,52 @@ _BASE: Final[Mapping[str, Tree]] = {
 }
 
 
-_MARKED: Final[Mapping[str, tuple[str, ...]]] = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,)}
+_MARKED: Final[Mapping[str, tuple[str, ...]]] = {
+    HARM_TABLE: HARMS,
+    LATE_TABLE: (LATE,),
+    "reports-from-elsewhere": (FROM_ELSEWHERE,),
+}
+
+
+_FIGURES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    ALERT_TABLE: ("alerts", ALERT_FIGURES),
+    "corrections": ("reports", ("reports", "moved")),
+}
+"""Tables of figures that do not add up: what they count, and which there are."""
 
 
 def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
-    if name in _BASE:
-        return ("reports",), _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
-    if name == "reports-by-week":
-        return ("reports",), _weeks(months)
+    if name in _BASE or name == "reports-by-week":
+        return ("reports",), _summed(name, months)
     shown = own.tables[name]
+    if name in _FIGURES:
+        column, keys = _FIGURES[name]
+        return (column,), _apart(shown, keys)
+    if name == STAFF_TABLE:
+        return ("hours",), _hours(shown)
     if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
         return ("reports",), _of_tree(CROSSINGS[name].tree, shown)
     reports = joined([month.tables["reports-by-center"] for month in months])
     if name in _MARKED:
         return ("reports", *_MARKED[name]), _of_marks(shown, reports, _MARKED[name])
-    return ("reports",), _kinds(shown, reports) if name == SUPPORT else _bulletin(shown)
+    return ("reports",), _kinds(shown, reports)
 
 
-def _bulletin(shown: Shown) -> list[Row]:
-    return [*(Row(key, (figure(shown, key),)) for key in ("reports", "moved")), Row(TOTAL, (HIDDEN,))]
+def _summed(name: str, months: Sequence[Release]) -> list[Row]:
+    """A table of which longer periods are sums of what their months show."""
+    if name in _BASE:
+        return _of_tree(_BASE[name], joined([month.tables[name] for month in months]))
+    return _weeks(months)
+
+
+def _apart(shown: Shown, keys: Sequence[str]) -> list[Row]:
+    """Figures that do not add up to anything."""
+    return [*(Row(key, (figure(shown, key),)) for key in keys), Row(TOTAL, (HIDDEN,))]
+
+
+def _hours(shown: Shown) -> list[Row]:
+    total = sum(shown.values())
+    return [*(Row(key, (figure(shown, key),)) for key in CENTERS.leaves()), Row(TOTAL, (Figure(total, total),))]
 
 
 def _of_tree(tree: Tree, shown: Shown) -> list[Row]:

@@ -1,11 +1,13 @@
-"""Bar charts as SVG, made here, without script and without style attributes (the content policy forbids both).
+"""Charts as SVG, made here, without script and without style attributes (the content policy forbids both).
 
-What a bar shows is what was published: solid up to the least, hatched up to the most, hatched and the word where it is
-hidden. The words carry everything the shapes say; each chart stands beside its table.
+What a shape shows is what was published: solid up to the least, hatched up to the most, a hatched box of one size and
+the mark where it is hidden, an empty one where nobody knows. The words carry everything the shapes say, so that colour
+says nothing alone; each chart stands beside its table. Why not a charting library: decision 19.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup, escape
 
@@ -18,8 +20,24 @@ _BAR_TOP = 25
 _BAR_HEIGHT = 16
 _FULL = 74.0
 """Percent of the chart's width that the longest bar takes; the rest is for its number."""
+_SHORT_TEXT = 8
+_FULL_BESIDE_LONG = 44.0
+"""The same where some number is longer than so many letters: both fit beside each other on a telephone."""
 _HIDDEN = 6.0
 """Percent of the width of the hatched box in place of a hidden bar."""
+_HEADING = 30
+_PART = 24
+"""Pixels per heading and per bar in a grouped chart."""
+_PART_NAME = 30.0
+"""Percent of the width left of a bar in a grouped chart, for what it is."""
+_STRIP = 84
+_COLUMN = 40
+"""Pixels per row of columns, and of its tallest column."""
+_COLUMN_HIDDEN = 10
+_COLUMN_WIDTH = 7.0
+_COLUMN_SPACE = 11.0
+"""Percent of the width per column: nine periods fit."""
+STRIP_PERIODS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,61 +47,159 @@ class Bar:
     label: str
     figure: Figure
     text: str
+    unknown: bool = False
+    """Not hidden: nobody knows."""
+    short: str = ""
+    """The label where its group is named above it."""
 
 
-def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: str) -> Markup:
-    """A horizontal bar chart as wide as its box. Widths are percentages, so that text keeps its size on any screen."""
-    top = max((bar.figure.high or 0 for bar in bars), default=0) or 1
-    height = _ROW * len(bars)
-    parts = [
-        Markup(
-            '<svg class="chart" width="100%" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc">'
-            '<title id="{id}-title">{title}</title><desc id="{id}-desc">{desc}</desc><defs><pattern id="{id}-hatch" '
-            'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
-            '<rect class="chart-ground" width="6" height="6"/><rect class="chart-line" width="2" height="6"/>'
-            "</pattern></defs>"
-        ).format(h=height, id=chart_id, title=title, desc=description),
-        *(_bar(bar, index * _ROW, top, chart_id) for index, bar in enumerate(bars)),
-        Markup("</svg>"),
-    ]
-    return Markup("").join(parts)
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Bars under one heading, or columns in one row."""
+
+    label: str
+    bars: tuple[Bar, ...]
 
 
-def _bar(bar: Bar, y: int, top: int, chart_id: str) -> Markup:
-    low = _percent(bar.figure.low or 0, top)
-    high = _HIDDEN if bar.figure.hidden else _percent(bar.figure.high or 0, top)
-    shapes = Markup("")
-    if low:
-        shapes += Markup('<rect class="chart-bar" x="0" y="{}" width="{}%" height="{}"/>').format(
-            y + _BAR_TOP, low, _BAR_HEIGHT
+def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: str, top: int | None = None) -> Markup:
+    """A horizontal bar chart as wide as its box. Widths are percentages, so that text keeps its size on any screen.
+
+    ``top`` is the number of the longest bar; without it the highest there is.
+    """
+    top = top or _top(bars)
+    full = _FULL if max((len(bar.text) for bar in bars), default=0) <= _SHORT_TEXT else _FULL_BESIDE_LONG
+    drawn = [_bar(bar, index * _ROW, full / top, chart_id) for index, bar in enumerate(bars)]
+    return _svg(_ROW * len(bars), drawn, chart_id, title, description)
+
+
+def grouped_chart(groups: Sequence[Group], *, chart_id: str, title: str, description: str) -> Markup:
+    """Bars under headings, all of one scale; each says what it is."""
+    top = _top([bar for group in groups for bar in group.bars])
+    drawn, y = [], 0
+    for group in groups:
+        drawn.append(
+            Markup('<g><text class="chart-label chart-heading" x="0" y="{}">{}</text></g>').format(
+                y + _HEADING - 8, group.label
+            )
         )
-    if high > low:
-        shapes += Markup(
-            '<rect class="chart-open" x="{}%" y="{}" width="{}%" height="{}" fill="url(#{}-hatch)"/>'
-        ).format(low, y + _BAR_TOP, round(high - low, 2), _BAR_HEIGHT, chart_id)
+        y += _HEADING
+        for bar in group.bars:
+            drawn.append(_part(bar, y, top, chart_id))
+            y += _PART
+    return _svg(y, drawn, chart_id, title, description)
+
+
+def strips_chart(
+    strips: Sequence[Group], periods: Sequence[str], *, chart_id: str, title: str, description: str
+) -> Markup:
+    """One row of columns for each strip, all of one scale; the periods (``2026-Q4``) stand below the last."""
+    top = _top([bar for strip in strips for bar in strip.bars])
+    drawn = [_strip(strip, index * _STRIP, top, chart_id) for index, strip in enumerate(strips)]
+    foot = _STRIP * len(strips)
+    drawn += [_tick(period, index, foot) for index, period in enumerate(periods)]
+    return _svg(foot + 36, drawn, chart_id, title, description)
+
+
+def _tick(period: str, index: int, y: int) -> Markup:
+    """The part of the year, and below the first of each year the year."""
+    year, _, part = period.partition("-")
+    texts = [(part, 14)] + ([(year, 30)] if index == 0 or part.endswith("1") else [])
+    lines = [
+        Markup('<text class="chart-small" x="{}%" y="{}">{}</text>').format(
+            round(index * _COLUMN_SPACE, 2), y + down, text
+        )
+        for text, down in texts
+    ]
+    return Markup("<g>{}</g>").format(Markup("").join(lines))
+
+
+def _top(bars: Sequence[Bar]) -> int:
+    return max((bar.figure.high or 0 for bar in bars), default=0) or 1
+
+
+def _svg(height: int, drawn: Sequence[Markup], chart_id: str, title: str, description: str) -> Markup:
+    head = Markup(
+        '<svg class="chart" width="100%" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc">'
+        '<title id="{id}-title">{title}</title><desc id="{id}-desc">{desc}</desc><defs><pattern id="{id}-hatch" '
+        'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+        '<rect class="chart-ground" width="6" height="6"/><rect class="chart-line" width="2" height="6"/>'
+        "</pattern></defs>"
+    ).format(h=height, id=chart_id, title=title, desc=description)
+    return Markup("").join([head, *drawn, Markup("</svg>")])
+
+
+def _bar(bar: Bar, y: int, scale: float, chart_id: str) -> Markup:
+    shapes, end = _shapes(bar, 0.0, y + _BAR_TOP, scale, chart_id)
     return Markup(
         '<g><text class="chart-label" x="0" y="{}">{}</text>{}<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>'
-    ).format(
-        y + _LABEL_BASE,
-        escape(bar.label),
-        shapes,
-        "chart-number chart-hidden" if bar.figure.hidden else "chart-number",
-        high,
-        y + _BAR_TOP + 13,
-        escape(bar.text),
+    ).format(y + _LABEL_BASE, bar.label, shapes, _text_class(bar), end, y + _BAR_TOP + 13, escape(bar.text))
+
+
+def _part(bar: Bar, y: int, top: int, chart_id: str) -> Markup:
+    shapes, end = _shapes(bar, _PART_NAME, y + 2, (_FULL - _PART_NAME) / top, chart_id)
+    return Markup(
+        '<g><title>{}</title><text class="chart-part" x="0" y="{}">{}</text>{}'
+        '<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>'
+    ).format(bar.label, y + 15, bar.short or bar.label, shapes, _text_class(bar), end, y + 15, bar.text)
+
+
+def _shapes(bar: Bar, start: float, y: int, scale: float, chart_id: str) -> tuple[Markup, float]:
+    """The bar, from ``start`` percent on, and where it ends; ``scale`` is percent per report."""
+    low = round(scale * (bar.figure.low or 0), 2)
+    high = _HIDDEN if bar.figure.hidden else round(scale * (bar.figure.high or 0), 2)
+    shapes = Markup("")
+    if low:
+        shapes += Markup('<rect class="chart-bar" x="{}%" y="{}" width="{}%" height="{}"/>').format(
+            start, y, low, _BAR_HEIGHT
+        )
+    if high > low:
+        look = Markup('class="chart-unknown"') if bar.unknown else _hatched(chart_id)
+        shapes += Markup('<rect {} x="{}%" y="{}" width="{}%" height="{}"/>').format(
+            look, round(start + low, 2), y, round(high - low, 2), _BAR_HEIGHT
+        )
+    return shapes, round(start + high, 2)
+
+
+def _strip(strip: Group, y: int, top: int, chart_id: str) -> Markup:
+    columns = [
+        _column(bar, index * _COLUMN_SPACE, y + 34 + _COLUMN, top, chart_id) for index, bar in enumerate(strip.bars)
+    ]
+    return Markup('<g><text class="chart-label" x="0" y="{}">{}</text>{}</g>').format(
+        y + 16, strip.label, Markup("").join(columns)
     )
 
 
-def _percent(value: int, top: int) -> float:
-    return round(_FULL * value / top, 2)
+def _column(bar: Bar, x: float, base: int, top: int, chart_id: str) -> Markup:
+    width, height, look = _COLUMN_WIDTH, round(_COLUMN * (bar.figure.high or 0) / top, 1), Markup('class="chart-bar"')
+    if bar.figure.hidden:
+        width, height = _HIDDEN, _COLUMN_HIDDEN
+        look = Markup('class="chart-unknown"') if bar.unknown else _hatched(chart_id)
+    return Markup(
+        '<rect {} x="{}%" y="{}" width="{}%" height="{}"/><text class="{} chart-small" x="{}%" y="{}">{}</text>'
+    ).format(
+        look, round(x, 2), base - height, width, height, _text_class(bar), round(x, 2), base - height - 3, bar.text
+    )
+
+
+def _hatched(chart_id: str) -> Markup:
+    return Markup('class="chart-open" fill="url(#{}-hatch)"').format(chart_id)
+
+
+def _text_class(bar: Bar) -> str:
+    return "chart-number chart-hidden" if bar.figure.hidden else "chart-number"
 
 
 LEVELS: tuple[int, ...] = (5, 10, 25, 50, 100)
 """Least numbers of the map's bands; below the first nothing was reported. Chosen for a month of one centre."""
 
 
-def level(figure: Figure) -> int | None:
+def levels(months: int = 1) -> tuple[int, ...]:
+    """The same for several months; the first stays, for no shown number is below it."""
+    return (LEVELS[0], *(least * months for least in LEVELS[1:]))
+
+
+def level(figure: Figure, months: int = 1) -> int | None:
     """The band of a published figure, from 0, by its least value; None where it is hidden."""
     if figure.low is None:
         return None
-    return max(0, sum(figure.low >= least for least in LEVELS) - 1)
+    return max(0, sum(figure.low >= least for least in levels(months)) - 1)

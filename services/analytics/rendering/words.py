@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from services.analytics.cubes import IN_CARE
+from services.analytics.cubes import IN_CARE, NO_SUPPORT
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import TOTAL, members
@@ -71,6 +71,13 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "label": gettext_noop("Label"),
     "period": gettext_noop("Period"),
     "as_of": gettext_noop("Released on"),
+    "seen_late": gettext_noop("Seen late"),
+    "alert": gettext_noop("Alert"),
+    "alerts": gettext_noop("Alerts"),
+    "alerts_sent": gettext_noop("Taken by a channel"),
+    "alerts_failed": gettext_noop("Failed"),
+    "escalations": gettext_noop("Raised to the next person"),
+    "hours": gettext_noop("Hours on duty"),
 }
 
 
@@ -102,17 +109,15 @@ PEOPLE_WORDS: Final[Mapping[str, str]] = {
     PlatformKind.SEARCH_ENGINE: gettext_noop("Search engine"),
     PlatformKind.COMMUNITY: gettext_noop("Community"),
     PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
-}
-
-SUPPORT_WORDS: Final[Mapping[str, str]] = {
     SupportKind.COUNSELLING: gettext_noop("Counselling"),
-    SupportKind.DELETION: gettext_noop("Deletion support"),
+    SupportKind.DELETION: gettext_noop("Deletion"),
     SupportKind.MONITORING: gettext_noop("Monitoring"),
-    SupportKind.INVESTIGATION: gettext_noop("Help with the investigation"),
-    SupportKind.LEGAL: gettext_noop("Legal support"),
-    SupportKind.MEDICAL: gettext_noop("Medical support"),
-    SupportKind.PSYCHOLOGICAL: gettext_noop("Psychological support"),
+    SupportKind.INVESTIGATION: gettext_noop("Link to investigators"),
+    SupportKind.LEGAL: gettext_noop("Legal help"),
+    SupportKind.MEDICAL: gettext_noop("Medical help"),
+    SupportKind.PSYCHOLOGICAL: gettext_noop("Psychological help"),
     SupportKind.ACCOMPANIMENT: gettext_noop("Accompaniment"),
+    NO_SUPPORT: gettext_noop("None yet"),
 }
 
 
@@ -127,7 +132,7 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
         return ", ".join(word(part, centers, _) for part in key.split("/"))
     if key in centers:
         return centers[key]
-    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, SUPPORT_WORDS, OTHER_WORDS):
+    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key

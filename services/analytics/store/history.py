@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from services.analytics.policy.history import Point, Published, series
+from services.analytics.policy.history import NATIONAL, Point, Published, series
 from services.analytics.store.generations import Database
 from shared.mongo import store_errors
-
-NATIONAL = "national (D4U central)"
-"""The scope of the figures for the whole country."""
 
 
 async def replace_history(database: Database, rows: Iterable[Published]) -> int:

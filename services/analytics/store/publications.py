@@ -213,7 +213,15 @@ class Publications:
         for name, crossing in CROSSINGS.items():
             found = await reader.counts(period_of(month), crossing.dimensions)
             crossings[name] = {"/".join(values): n for values, n in found.items()}
-        return replace(counts, crossings=crossings)
+        period = period_of(month)
+        hours = await reader.hours_on_duty(period, self._clock.now())
+        return replace(
+            counts,
+            crossings=crossings,
+            seen={center: n for center, (n, _) in (await reader.seen_within_target(period)).items()},
+            alerts=await reader.figures(period),
+            staff={center: round(n) for center, n in hours.items()},
+        )
 
     def _told(self, made: _Made) -> None:
         release, proof = made.release, made.proof

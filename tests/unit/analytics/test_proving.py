@@ -16,6 +16,10 @@ from services.analytics.policy.releasing import (
     CROSSINGS,
     FROM_ELSEWHERE,
     HARMS,
+    LATE,
+    LATE_TABLE,
+    STAFF_STEP,
+    STAFF_TABLE,
     WITHHELD,
     Release,
     center_counts,
@@ -129,11 +133,16 @@ def truth(release: Release, counts: Mapping[str, MonthCounts]) -> dict[str, int]
         }
         return {f"{release.period}/{name}/{key}": n for name, line in lines.items() for key, n in line.items()}
     if release.kind == "quarter":
-        return {
+        harms = {
             f"{release.period}/harms/{center}|{harm}": sum(month.harms[center][harm] for month in months)
             for center in months[0].harms
             for harm in HARMS
         }
+        late = {
+            f"{release.period}/late/{center}|{LATE}": sum(m.centers[center] - m.seen[center] for m in months)
+            for center in months[0].seen
+        }
+        return harms | late
     found: dict[str, int] = {}
     for name in release.tables.keys() & CROSSINGS.keys():
         for month in months:
@@ -161,7 +170,55 @@ def test_a_year_leaves_and_what_the_solver_is_told_is_true(per_day: float, cross
     assert [row for row in found.rows if not holds(row, world)] == []
     assert [choice for choice in found.choices if not chosen(choice, world)] == []
     assert all(world[name] <= top for name, top in found.tops.items())
-    assert not [n for entry in entries for table in entry.tables.values() for n in table.values() if n < SMALL]
+    tables = [(name, table) for entry in entries for name, table in entry.tables.items()]
+    assert not [n for name, table in tables for n in table.values() if n < SMALL and name != STAFF_TABLE]
+    assert {n % STAFF_STEP for name, table in tables for n in table.values() if name == STAFF_TABLE} == {0}
+    assert LATE_TABLE in {name for name, _ in tables}
+
+
+def of_three_months(
+    *, quick: int, seen: Mapping[str, int], reports: Mapping[str, int]
+) -> tuple[list[Release], list[MonthCounts]]:
+    """Months of which only owner, time to acknowledgement and seen in time matter."""
+    counts = []
+    for name in ("2025-01", "2025-02", "2025-03"):
+        n = sum(reports.values())
+        times = {"within_5_min": quick, "within_4_hours": n - quick}
+        harms = {center: dict.fromkeys(HARMS, count) for center, count in reports.items()}
+        counts.append(MonthCounts(name, {f"{name}-05": n}, reports, harms, times, {"in_care": n}, {}, seen))
+    return [of_month(each, worlds.AS_OF, "full") for each in counts], counts
+
+
+def test_whoever_was_acknowledged_within_the_hour_was_not_late_and_the_solver_knows() -> None:
+    reports = dict.fromkeys(worlds.SHARES, 20)
+    months, counts = of_three_months(quick=100, seen=dict.fromkeys(reports, 12), reports=reports)
+    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
+    quick = "2025-02/acknowledgement-times/within_1_hour"
+    both = [row for row in system([*months, quarter]).rows if {quick, f"2025-Q1/late/busan|{LATE}"} <= {*row.of}]
+    assert [(set(row.of.values()), row.low, row.high) for row in both] == [({1}, None, 3 * 17 * 20)]
+    assert quarter.tables[LATE_TABLE][f"busan|{LATE}"] == 24
+
+
+def test_seen_late_is_shown_where_enough_were_and_enough_were_not() -> None:
+    reports = dict.fromkeys(worlds.SHARES, 20)
+    seen = {**dict.fromkeys(reports, 15), "busan": 20, "jeju": 1}
+    months, counts = of_three_months(quick=40, seen=seen, reports=reports)
+    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
+    shown = quarter.tables[LATE_TABLE]
+    assert f"busan|{LATE}" not in shown
+    assert f"ulsan|{LATE}" not in shown  # parts of a place all or none
+    assert f"jeju|{LATE}" not in shown
+    assert shown[f"chungnam|{LATE}"] == 15
+    assert shown[f"total|{LATE}"] == 3 * (15 * 5 + 19)
+    assert prove(system([*months, quarter]), 60).verdict == "open"
+    assert of_quarter("2025-Q1", months, counts, worlds.AS_OF, {LATE: WITHHELD}).tables[LATE_TABLE] == {}
+
+
+def test_a_quarter_whose_times_contradict_each_other_goes_without_seen_late() -> None:
+    reports = dict.fromkeys(worlds.SHARES, 20)
+    for quick, there in ((12 * 17, True), (12 * 17 + 1, False)):
+        months, counts = of_three_months(quick=quick, seen=dict.fromkeys(reports, 12), reports=reports)
+        assert (LATE_TABLE in of_quarter("2025-Q1", months, counts, worlds.AS_OF, {}).tables) == there
 
 
 def test_what_the_solver_is_told_of_marks_is_true_for_any_marks() -> None:
@@ -228,7 +285,7 @@ def test_the_ladder_goes_down_for_what_is_narrow_and_ends() -> None:
         if step is None:
             break
     assert taken == [{"other": "regions"}, {"other": "whole"}, {"other": WITHHELD}, None]
-    assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys((*HARMS, FROM_ELSEWHERE), "regions")
+    assert lower({}, ["2025-01/reports-by-center/busan"]) == dict.fromkeys((*HARMS, FROM_ELSEWHERE, LATE), "regions")
 
 
 def test_a_lower_step_shows_less() -> None:

@@ -82,6 +82,18 @@ class Store:
         n = self.reports
         return {(c, c): n for c in CENTER_IDS} if "center" in dimensions else {ALIKE[dimensions]: n * len(CENTER_IDS)}
 
+    async def seen_within_target(self, period: Period) -> dict[str, tuple[int, int]]:
+        del period
+        return dict.fromkeys(CENTER_IDS, (self.reports - 5, self.reports))
+
+    async def figures(self, period: Period) -> dict[str, int]:
+        del period
+        return {"alerts_sent": self.reports, "alerts_failed": 9, "cases": self.reports}
+
+    async def hours_on_duty(self, period: Period, now: datetime) -> dict[str, float]:
+        del period, now
+        return dict.fromkeys(CENTER_IDS, 487.4)
+
 
 class Office:
     def __init__(self, limit_s: float = 30) -> None:

@@ -12,6 +12,7 @@ from services.analytics.policy.releasing import (
     CROSSINGS,
     HARMS,
     STEPS,
+    SURELY_IN_TIME,
     WITHHELD,
     Release,
     corrections,
@@ -70,7 +71,14 @@ def month(name: str, per_day: float, rnd: random.Random, *, crossings: bool = Tr
         ends[rnd.choices(ENDS.leaves(), _END_SHARES)[0]] += 1
         for key, found in crossed.items():
             found[_value(key, center, rnd)] += 1
-    return MonthCounts(name, days, centers, harms, times, ends, crossed)
+    quick = sum(times[group] for group in SURELY_IN_TIME)
+    apart = random.Random(quick)  # so that the rest of a seed's world is what it was before these were counted
+    seen = {center: n - sum(apart.random() < 0.3 for _ in range(n)) for center, n in centers.items()}
+    for center in sorted(seen, key=lambda key: -centers[key]):  # whoever was acknowledged within an hour was seen
+        seen[center] += max(0, min(centers[center] - seen[center], quick - sum(seen.values())))
+    alerts = {"alerts_sent": days.total(), "alerts_failed": apart.randrange(20), "escalations": apart.randrange(40)}
+    staff = dict.fromkeys(SHARES, 480)
+    return MonthCounts(name, days, centers, harms, times, ends, crossed, seen, alerts, staff)
 
 
 def _value(table: str, center: str, rnd: random.Random) -> str:
