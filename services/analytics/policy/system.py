@@ -59,11 +59,9 @@ class System:
     def known(self) -> dict[str, int]:
         """Variables that a row states outright."""
         return {
-            name: row.low // k
+            next(iter(row.of)): row.low
             for row in self.rows
-            if len(row.of) == 1 and row.low is not None and row.low == row.high
-            for name, k in row.of.items()
-            if row.low % k == 0
+            if list(row.of.values()) == [1] and row.low is not None and row.low == row.high
         }
 
     def blocks(self) -> list["System"]:

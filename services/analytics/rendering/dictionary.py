@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
-from services.analytics.policy.releasing import FROM_ELSEWHERE, HARM_TABLE, HARMS
+from services.analytics.policy.releasing import (
+    ALERT_TABLE,
+    FROM_ELSEWHERE,
+    HARM_TABLE,
+    HARMS,
+    LATE,
+    LATE_TABLE,
+    STAFF_TABLE,
+)
 from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF
 from services.analytics.rendering import meanings
 from services.analytics.rendering.words import HIDDEN_MARK, word
@@ -55,6 +63,9 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     "support": Dimension(
         gettext_noop("Support"), gettext_noop("Given at least once; a report may have several."), meanings.SUPPORTS
     ),
+    "alert": Dimension(
+        gettext_noop("Alert"), gettext_noop("What became of an alert to a centre's staff."), meanings.ALERTS
+    ),
     "correction": Dimension(
         gettext_noop("Correction"), gettext_noop("How far closed months were off."), meanings.CORRECTIONS
     ),
@@ -71,6 +82,9 @@ COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "label": ("string", gettext_noop("The row's word in the language of the file.")),
     "reports": ("integer", meanings.ALWAYS["reports"]),
     FROM_ELSEWHERE: ("integer", meanings.ALWAYS[FROM_ELSEWHERE]),
+    LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
+    "alerts": ("integer", gettext_noop("Alerts; the rows count different things and add up to nothing.")),
+    "hours": ("integer", gettext_noop("Hours of people on duty, to the nearest ten.")),
     "period": ("string", gettext_noop("The month, quarter or year: 2026-11, 2026-Q4 or 2026.")),
     "as_of": ("dateTime", gettext_noop("When the numbers were released. They do not change afterwards.")),
 }
@@ -85,8 +99,9 @@ def dimensions_of(definition: Definition) -> tuple[str, ...]:
 
 def columns_of(definition: Definition) -> tuple[str, ...]:
     """The columns of counts."""
-    marks = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,)}
-    return ("reports", *marks.get(definition.name, ()))
+    marks = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,), LATE_TABLE: (LATE,)}
+    apart = {ALERT_TABLE: ("alerts",), STAFF_TABLE: ("hours",)}
+    return apart.get(definition.name, ("reports", *marks.get(definition.name, ())))
 
 
 def meaning_of_column(definition: Definition, column: str) -> tuple[str, str]:

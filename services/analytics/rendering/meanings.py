@@ -105,6 +105,11 @@ CORRECTIONS: Final[Mapping[str, str]] = {
     "reports": gettext_noop("By so many reports the closed months would differ if they were counted now."),
     "moved": gettext_noop("So many reports would stand at another centre now."),
 }
+ALERTS: Final[Mapping[str, str]] = {
+    "alerts_sent": gettext_noop("A channel took the alert: mail, webhook or another service."),
+    "alerts_failed": gettext_noop("A channel did not take it, or there was nobody to tell."),
+    "escalations": gettext_noop("Nobody answered in time, and the next people were told."),
+}
 ALWAYS: Final[Mapping[str, str]] = {
     TOTAL: gettext_noop("All rows together, nationwide."),
     "reports": gettext_noop("Accepted reports that a centre owns."),
