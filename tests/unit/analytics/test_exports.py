@@ -16,13 +16,14 @@ from services.analytics import exporting
 from services.analytics.exporting import Cursor, Wanted
 from services.analytics.monthly import NoFontError, typeset
 from services.analytics.policy.definitions import DEFINITIONS
-from services.analytics.policy.releasing import Release
-from services.analytics.policy.tables import Table, build
+from services.analytics.policy.releasing import Release, of_month
+from services.analytics.policy.tables import Table, build, exists
 from services.analytics.rendering.dictionary import DIMENSIONS, columns_of, dimensions_of
+from services.analytics.rendering.monthly import report
 from services.analytics.rendering.observations import observations
 from services.analytics.rendering.parquet import as_parquet
 from tests.unit.analytics.test_doors import NOW, House
-from tests.unit.analytics.test_tables import made, some_releases
+from tests.unit.analytics.test_tables import made, period, some_counts, some_releases
 from tests.unit.analytics.worlds import year_of
 
 READER = ("ministry", "analyst")
@@ -298,6 +299,20 @@ async def test_the_monthly_report_is_two_pages_and_the_same_each_time() -> None:
     assert "세종 비공개" in text
     shown = {n for (_, _), n in numbers(made("reports-by-center", "2026-12")).items() if n is not None}
     assert all(str(n) in text for n in shown)
+
+
+@pytest.mark.parametrize("step", ["full", "regions", "whole"])
+def test_the_report_is_two_pages_on_every_step_of_the_ladder(step: str) -> None:
+    counts = [some_counts(month) for month in ("2026-09", "2026-10")]
+    months = [of_month(each, "2026-11-04T00:00:00Z", step) for each in counts]
+    tables = {d.name: build(d, period("2026-10"), months) for d in DEFINITIONS.values() if exists(d, months[1])}
+    before = build(DEFINITIONS["reports-by-center"], period("2026-09"), months)
+    data = report(tables, [before] * 11, None, str, str)
+    reader = PdfReader(io.BytesIO(typeset(json.dumps(data), NOW)))
+    text = "\n".join(page.extract_text() for page in reader.pages)
+    assert len(reader.pages) == 2
+    assert ("따로 공개하지 않는 곳: " in text) == (step != "full")
+    assert "372건" in text
 
 
 def test_without_a_korean_font_it_says_so() -> None:
