@@ -71,16 +71,17 @@ def address(table: Table, ending: str, language: Language) -> str:
 
 
 async def file_answer(request: Request, table: Table, form: Form | Literal["metadata"], texts: Languages) -> Response:
-    """The file in the request's language. CSV links to its metadata, which names it by its full address."""
+    """The file in the request's language. CSV links to its metadata, everything else to the data dictionary."""
     language = chosen(request)
     name, text = texts.names[language], texts.text[language]
     folder = f"/api/v1/tables/{table.definition.name}"
     if form == "metadata":
         body = orjson.dumps(as_csvw(table, address(table, "csv", language), language, name, text))
         return answered(request, body, CSVW, language)
+    described = f'<{folder}/{address(table, METADATA, language)}>; rel="describedby"; type="{CSVW}"'
     headers = {
         "Content-Location": f"{folder}/{address(table, form, language)}",
-        "Link": f'<{folder}/{address(table, METADATA, language)}>; rel="describedby"; type="{CSVW}"',
+        "Link": described if form == "csv" else f'</api/v1/dictionary>; rel="describedby"; type="{JSON}"',
     }
     if form == "json":
         return answered(request, orjson.dumps(as_json(table, name, text)), _MEDIA[form], language, headers)

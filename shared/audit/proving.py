@@ -13,9 +13,9 @@ from shared.audit.marks import CHECKPOINT, HEAD, Marks
 from shared.audit.model import Finding, Mark
 from shared.mongo import SLICE, Document, store_errors
 
-_NEVER_ALONE: Final = ("reports", "accounts")
-"""Collections that are empty until a line is written: intake begins its log before it accepts (``beginning``), and no
-account is made without a line."""
+_NEVER_ALONE: Final = ("reports", "accounts", "redrives")
+"""Collections that are empty until a line is written: intake begins its log before it accepts (``beginning``), no
+account is made without a line, and no dead letter is sent back from a page without one."""
 
 Lines = AsyncIOMotorCollection[Document]
 

@@ -10,18 +10,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from pypdf import PdfReader
 
 from services.analytics import exporting
 from services.analytics.exporting import Cursor, Wanted
-from services.analytics.monthly import NoFontError, typeset
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import Release
 from services.analytics.policy.tables import Table, build
-from services.analytics.rendering.dictionary import DIMENSIONS, columns_of, dimensions_of
+from services.analytics.rendering.dictionary import columns_of
 from services.analytics.rendering.observations import observations
 from services.analytics.rendering.parquet import as_parquet
-from tests.unit.analytics.test_doors import NOW, House
+from tests.unit.analytics.test_doors import House
 from tests.unit.analytics.test_tables import made, some_releases
 from tests.unit.analytics.worlds import year_of
 
@@ -248,61 +246,6 @@ async def test_what_is_not_there_is_refused_with_what_there_is(path: str, status
     assert answer.headers["content-type"] == "application/problem+json"
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert named in answer.json()["detail"]
-
-
-async def test_the_dictionary_knows_every_table_column_and_code_in_both_languages(year: list[Release]) -> None:
-    body = (await get("/api/v1/dictionary")).json()
-    tables = {each["name"]: each for each in body["tables"]}
-    codes = {each["name"]: {code["code"] for code in each["codes"]} for each in body["dimensions"]}
-    everywhere = {each["code"] for each in body["everywhere"]}
-    for _, table in exporting.tables(year, Wanted()):
-        described = tables[table.definition.name]
-        assert [c["name"] for c in described["columns"]][2:-2] == list(table.columns)
-        known = set().union(*(codes[name] for name in described["dimensions"])) | everywhere
-        for row in table.rows:
-            leaves = [part for key in row.key.split("+") for part in key.split("/")]
-            assert "week" in described["dimensions"] or set(leaves) <= known, (table.definition.name, row.key)
-    for each in both_languages(body):
-        assert all(each.values())
-    for dimension in body["dimensions"]:
-        for code in dimension["codes"]:
-            assert code["label"]["en"] != code["code"], "a code without a word"
-
-
-def both_languages(value: Any) -> Iterator[dict[str, str]]:
-    if isinstance(value, dict):
-        if set(value) == {"ko", "en"}:
-            yield value
-        else:
-            for each in value.values():
-                yield from both_languages(each)
-    elif isinstance(value, list):
-        for each in value:
-            yield from both_languages(each)
-
-
-def test_every_dimension_belongs_to_a_table() -> None:
-    assert {name for definition in DEFINITIONS.values() for name in dimensions_of(definition)} == set(DIMENSIONS)
-
-
-async def test_the_monthly_report_is_two_pages_and_the_same_each_time() -> None:
-    first, second = (await get("/api/v1/monthly/2026-12.pdf")), (await get("/api/v1/monthly/2026-12.pdf"))
-    assert first.content == second.content, "two processes make the same bytes"
-    reader = PdfReader(io.BytesIO(first.content))
-    text = "\n".join(page.extract_text() for page in reader.pages)
-    assert len(reader.pages) == 2
-    assert "2026년 12월" in text
-    assert "372건" in text
-    assert "앞 달과 같습니다" in text
-    assert "대전 + 세종 + 중앙 16" in text
-    assert "세종 비공개" in text
-    shown = {n for (_, _), n in numbers(made("reports-by-center", "2026-12")).items() if n is not None}
-    assert all(str(n) in text for n in shown)
-
-
-def test_without_a_korean_font_it_says_so() -> None:
-    with pytest.raises(NoFontError, match="no font with Korean letters"):
-        typeset("{}", NOW, families=("A family nobody has",))
 
 
 def test_some_releases_have_something_hidden() -> None:
