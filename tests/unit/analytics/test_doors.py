@@ -22,6 +22,9 @@ from tests.unit.analytics.test_tables import some_releases
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 TABLES = (
     "/",
+    "/centers",
+    "/people",
+    "/trends",
     "/api/v1/tables",
     "/api/v1/tables/reports-by-outcome",
     "/api/v1/tables/reports-by-center",
@@ -87,7 +90,18 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
 
 async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
     house = House()
-    assert [await house.status(path, {}) for path in (*TABLES, *TOTALS)] == [303, 401, 401, 401, 401, 303, 401]
+    assert [await house.status(path, {}) for path in (*TABLES, *TOTALS)] == [
+        303,
+        303,
+        303,
+        303,
+        401,
+        401,
+        401,
+        401,
+        303,
+        401,
+    ]
     expired = {"Authorization": "Bearer nonsense"}
     assert await house.status("/api/v1/tables", expired) == 401
 
