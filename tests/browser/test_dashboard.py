@@ -18,6 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pydantic import SecretStr
 
+import services.analytics
 from deploy.attack.__main__ import attack
 from deploy.attack.gathering import collect
 from deploy.local import chromium
@@ -30,9 +31,13 @@ from shared.identity.source import TOKEN_COOKIE
 from shared.settings import BusSettings, StoreSettings
 from tests.browser.two_months import CLOSED, NEIGHBOUR, RUNNING, SECRET, middle_of, stories
 from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import STAFF, Worker, until
+from tests.integration.analytics.worker import STAFF, Worker, command, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
+
+
+FIGURES = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
+PAGES = ("/", "/centers", "/people", "/trends")
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,14 @@ async def fill(bus: BusSettings, worker: Worker) -> None:
     publisher = Publisher(bus)
     await publisher.start()
     try:
-        for topic in ("reports", "routings", "alerts", "cases"):
+        for topic in ("centers", "reports", "routings", "alerts", "cases"):
             await publisher.publish([record(event) for event in stories() if event.TOPIC == topic])
     finally:
         await publisher.stop()
     worker.start()
     await worker.ready()
+    loaded = await command(bus, worker.store, "services.analytics.load_history", str(FIGURES))
+    assert loaded.status == 0, loaded.said
     expected = sum(CLOSED.values()) + sum(RUNNING.values())
     period = running(middle_of(2), "month").name
 
@@ -111,6 +118,23 @@ WORDS = {
     "ko": ("신고가 몇 건 들어왔습니까?", "비공개", "확정", "대전 + 세종 + 중앙"),
     "en": ("How many reports came in?", "hidden", "Final", "Daejeon + Sejong + Central"),
 }
+PANELS = {
+    "/": (
+        "how-many",
+        "from-where",
+        "what-kind",
+        "how-fast",
+        "overloaded",
+        "accounted",
+        "where",
+        "what",
+        "when",
+        "weeks",
+    ),
+    "/centers": ("seen", "load", "elsewhere", "alerts"),
+    "/people": ("age", "role", "relationship", "platform", "support"),
+    "/trends": ("persons", "cases", "months", "harms"),
+}
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -131,11 +155,77 @@ def test_the_dashboard_answers_its_questions_without_script(
     assert page.locator("svg.chart").count() >= 2
     assert page.locator("svg.map[role=img]").count() == 1
     assert page.locator("svg.map .hidden").count() > 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#accounted .stat-value").inner_text() == {"ko": "없음", "en": "Nothing"}[lang]
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("path", ["/", "/?period={closed}", "/operations"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_its_panels_and_fits(
+    browser: Browser, site: Site, lang: str, width: int, path: str, tmp_path: Path
+) -> None:
+    page = signed_in(browser, site, width=width, lang=lang)
+    page.goto(f"{path}?period={site.closed}")
+    for anchor in PANELS[path]:
+        box = page.locator(f"#{anchor}")
+        assert box.count() == 1, anchor
+        assert box.locator("h2").inner_text().endswith("?")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for chart in page.locator("svg.chart").all():
+        beyond = chart.evaluate(
+            "e => Math.max(...[...e.querySelectorAll('text')].map(t => t.getBoundingClientRect().right))"
+        )
+        assert beyond <= width, "a chart's words run out of the page"
+    assert page.locator('nav.sections [aria-current="page"]').count() == 1
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+
+def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Browser, site: Site) -> None:
+    page = signed_in(browser, site, lang="en")
+    page.goto(f"/?period={site.closed}")
+    page.locator("nav.sections a").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/centers?period={site.closed}")
+    first = page.locator("#seen summary")
+    first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#seen details .definition").is_visible()
+    page.locator("#period").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/centers?period={site.closed}")
+
+
+def test_published_years_are_read_from_the_store(browser: Browser, site: Site) -> None:
+    page = signed_in(browser, site, lang="en")
+    page.goto(f"/trends?period={site.closed}")
+    lines = page.locator("#persons tbody tr")
+    assert lines.first.inner_text().split("\t") == ["2018", "1,315 / 2,379", "sources disagree"]
+    assert page.locator("#persons .chart-unknown").count() >= 1
+    assert page.locator("#persons .chart-open").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["dark", "forced"])
+def test_charts_follow_dark_mode_and_forced_colours(browser: Browser, site: Site, scheme: str) -> None:
+    def fills(**how: Any) -> tuple[str, str]:
+        context = browser.new_context(java_script_enabled=False, base_url=site.url, **how)
+        context.add_cookies([{"name": TOKEN_COOKIE, "value": STAFF.token("ministry", "analyst"), "url": site.url}])
+        page = context.new_page()
+        page.goto(f"/?period={site.closed}")
+        bar, label = page.locator(".chart-bar").first, page.locator(".chart-label").first
+        style = "e => getComputedStyle(e).fill"
+        found = str(bar.evaluate(style)), str(label.evaluate(style))
+        context.close()
+        return found
+
+    light = fills(color_scheme="light")
+    other = fills(color_scheme="dark") if scheme == "dark" else fills(forced_colors="active")
+    assert other[0] != light[0], "the bar keeps its colour"
+    assert scheme == "forced" or other[1] != light[1]
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("path", ["/", *(f"{path}?period={{closed}}" for path in PAGES), "/operations"])
 def test_the_pages_are_accessible(browser: Browser, site: Site, lang: str, path: str) -> None:
     page = signed_in(browser, site, role="auditor", script=True, lang=lang)
     broken: list[str] = []
@@ -156,16 +246,27 @@ def all_tables(site: Site) -> list[tuple[str, str]]:
     return [(table["name"], period) for table in listed["tables"] for period in table["periods"]]
 
 
+def longer(month: str) -> list[str]:
+    """The quarter that ends with a month, where one does."""
+    return [f"{month[:4]}-Q{int(month[5:]) // 3}"] if int(month[5:]) % 3 == 0 else []
+
+
 def test_hidden_counts_appear_nowhere(browser: Browser, site: Site) -> None:
     small = {"1", "2", "3", "4", str(NEIGHBOUR)}
     page = signed_in(browser, site)
-    page.goto(f"/?period={site.closed}")
-    source = page.content()
-    shown = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", source)
-    assert str(sum(CLOSED.values())) in shown
-    assert small & set(shown) == set()
-    assert re.search(r"(세종|Sejong|대전|Daejeon)[^<+]{0,3}:\s*\d", source) is None
-    assert f'value="{site.running}"' not in source
+    for path in PAGES:
+        for period in (site.closed, *longer(site.closed)):
+            page.goto(f"{path}?period={period}")
+            source = page.content()
+            shown = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", source)
+            assert path == "/people" or str(sum(CLOSED.values())) in shown
+            assert small & set(shown) == set()
+            assert re.search(r"(세종|Sejong|대전|Daejeon)[^<+]{0,3}:\s*\d", source) is None
+            assert f'value="{site.running}"' not in source
+            for label in ("세종", "대전", "중앙"):
+                row_of = f'tr:has(th[scope=row]:text-is("{label}"))'
+                cells = page.locator(f"{row_of} td:not(#load td:nth-child(3))").all()  # hours on duty are no reports
+                assert {cell.text_content() for cell in cells} <= {"비공개", "알 수 없음"}
     for name, period in all_tables(site):
         body = api(site, f"/api/v1/tables/{name}?period={period}").json()
         figures = [figure for row in body["rows"] for figure in row["figures"]]

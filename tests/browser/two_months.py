@@ -49,7 +49,8 @@ def story(number: int, center: str, at: datetime) -> Iterator[Event]:
 
 
 def stories() -> list[Event]:
-    found: list[Event] = []
+    """Three people at every centre all the time, and what is reported."""
+    found: list[Event] = [make.center_changed(center, 1, 3, middle_of(2) - timedelta(days=12)) for center in CLOSED]
     number = 0
     for months, counts in ((2, CLOSED), (0, RUNNING)):
         for center, count in counts.items():

@@ -59,8 +59,8 @@ def seen(edition: Edition, words: Wording) -> Panel:
             top=_WHOLE,
         ),
         words.text(table.definition.title),
-        words.all(gettext_noop("Centre"), gettext_noop("Reports"), gettext_noop("Seen in time"), gettext_noop("Share")),
-        _with_share(table, shares(table), words),
+        words.all(gettext_noop("Centre"), gettext_noop("Reports"), gettext_noop("Seen late"), gettext_noop("In time")),
+        _with_share(table, in_time(table), words),
         table,
         words.change(change_of_share(of_all, dict(in_time(before))[TOTAL] if before else None), before),
     )

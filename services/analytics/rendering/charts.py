@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from services.analytics.policy.disclosure import Figure
 
@@ -20,6 +20,10 @@ _BAR_TOP = 25
 _BAR_HEIGHT = 16
 _FULL = 74.0
 """Percent of the chart's width that the longest bar takes; the rest is for its number."""
+_LINE = 19
+_LINE_LETTERS = 36
+_HANGUL = "\u1100"
+"""Pixels and Latin letters of a line of a label; from where letters are wide."""
 _SHORT_TEXT = 8
 _FULL_BESIDE_LONG = 44.0
 """The same where some number is longer than so many letters: both fit beside each other on a telephone."""
@@ -68,8 +72,12 @@ def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: st
     """
     top = top or _top(bars)
     full = _FULL if max((len(bar.text) for bar in bars), default=0) <= _SHORT_TEXT else _FULL_BESIDE_LONG
-    drawn = [_bar(bar, index * _ROW, full / top, chart_id) for index, bar in enumerate(bars)]
-    return _svg(_ROW * len(bars), drawn, chart_id, title, description)
+    drawn, y = [], 0
+    for bar in bars:
+        further = _LINE * (len(_lines(bar.label)) - 1)
+        drawn.append(_bar(bar, y, further, full / top, chart_id))
+        y += _ROW + further
+    return _svg(y, drawn, chart_id, title, description)
 
 
 def grouped_chart(groups: Sequence[Group], *, chart_id: str, title: str, description: str) -> Markup:
@@ -77,12 +85,8 @@ def grouped_chart(groups: Sequence[Group], *, chart_id: str, title: str, descrip
     top = _top([bar for group in groups for bar in group.bars])
     drawn, y = [], 0
     for group in groups:
-        drawn.append(
-            Markup('<g><text class="chart-label chart-heading" x="0" y="{}">{}</text></g>').format(
-                y + _HEADING - 8, group.label
-            )
-        )
-        y += _HEADING
+        drawn.append(Markup("<g>{}</g>").format(_label(group.label, y + _HEADING - 8, "chart-label chart-heading")))
+        y += _HEADING + _LINE * (len(_lines(group.label)) - 1)
         for bar in group.bars:
             drawn.append(_part(bar, y, top, chart_id))
             y += _PART
@@ -128,11 +132,31 @@ def _svg(height: int, drawn: Sequence[Markup], chart_id: str, title: str, descri
     return Markup("").join([head, *drawn, Markup("</svg>")])
 
 
-def _bar(bar: Bar, y: int, scale: float, chart_id: str) -> Markup:
-    shapes, end = _shapes(bar, 0.0, y + _BAR_TOP, scale, chart_id)
-    return Markup(
-        '<g><text class="chart-label" x="0" y="{}">{}</text>{}<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>'
-    ).format(y + _LABEL_BASE, bar.label, shapes, _text_class(bar), end, y + _BAR_TOP + 13, escape(bar.text))
+def _bar(bar: Bar, y: int, further: int, scale: float, chart_id: str) -> Markup:
+    """``further``: pixels that a label of several lines takes more."""
+    base = y + further + _BAR_TOP
+    shapes, end = _shapes(bar, 0.0, base, scale, chart_id)
+    return Markup('<g>{}{}<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>').format(
+        _label(bar.label, y + _LABEL_BASE, "chart-label"), shapes, _text_class(bar), end, base + 13, bar.text
+    )
+
+
+def _label(text: str, y: int, css: str) -> Markup:
+    first, *others = _lines(text)
+    more = Markup("").join(Markup(' <tspan x="0" dy="{}">{}</tspan>').format(_LINE, line) for line in others)
+    return Markup('<text class="{}" x="0" y="{}">{}{}</text>').format(css, y, first, more)
+
+
+def _lines(text: str) -> list[str]:
+    """A label in lines that fit on a telephone; Hangul is twice as wide as Latin."""
+    found = [""]
+    for part in text.split(" "):
+        longer = f"{found[-1]} {part}".strip()
+        if found[-1] and sum(2 if letter >= _HANGUL else 1 for letter in longer) > _LINE_LETTERS:
+            found.append(part)
+        else:
+            found[-1] = longer
+    return found
 
 
 def _part(bar: Bar, y: int, top: int, chart_id: str) -> Markup:

@@ -25,6 +25,9 @@ from tests.unit.analytics.test_tables import some_releases
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 TABLES = (
     "/",
+    "/centers",
+    "/people",
+    "/trends",
     "/api/v1/tables",
     "/api/v1/tables/reports-by-outcome",
     "/api/v1/tables/reports-by-center",

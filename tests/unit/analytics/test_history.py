@@ -6,7 +6,7 @@ import pytest
 
 import services.analytics
 from services.analytics.load_history import main, told
-from services.analytics.policy.history import COLUMNS, BadRowsError, Point, read, series
+from services.analytics.policy.history import COLUMNS, BadRowsError, Point, national, read, series
 
 FILE = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 GOOD = "2020,national,victims,total,피해자,victims,4973,persons,,confirmed,https://x,"
@@ -126,3 +126,15 @@ def test_the_command_says_what_it_did_not_load(tmp_path: Path, capsys: pytest.Ca
     path.write_bytes(b"\xff\xfe")
     assert main([str(path)]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_the_national_series_is_of_one_metric_and_one_unit() -> None:
+    rows = read(FILE.read_text(encoding="utf-8"))
+    cases = national(rows, "support_cases", "cases", until=2025)
+    assert [(p.year, p.state) for p in cases if p.state != "known"] == [
+        (2021, "unknown"),
+        (2024, "conflict"),
+        (2025, "unknown"),
+    ]
+    assert cases[0].values == (33921.0,)
+    assert national(rows, "support_cases", "persons", until=2025) == []

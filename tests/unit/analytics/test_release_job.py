@@ -180,6 +180,32 @@ async def test_yearly_tables_leave_with_the_year() -> None:
     assert ages["total"] == 5 * 11 * len(CENTER_IDS)
 
 
+async def test_alerts_hours_and_what_was_seen_late_leave_with_their_periods() -> None:
+    office = Office()
+    office.store.reports = 11
+    await office.released()
+    month, quarter = office.store.released[0].tables, office.store.released[2].tables
+    assert month["alert-outcomes"] == {"alerts_sent": 11}  # 9 failed: a total below 10 is not shown
+    assert month["staff-on-duty"]["busan"] == 490  # of 487.4
+    assert quarter["reports-seen-late"]["total|seen_late"] == 2 * 5 * len(CENTER_IDS)
+
+
+async def test_a_month_frozen_before_they_were_counted_leaves_without_them() -> None:
+    office = Office()
+    office.store.reports = 11
+    kept = dict.fromkeys(CENTER_IDS, 11)
+    harms = {center: {"other": 11, "synthesis": 11} for center in CENTER_IDS}
+    total = 11 * len(CENTER_IDS)
+    office.store.kept["2026-08"] = MonthCounts(
+        "2026-08", {"2026-08-15": total}, kept, harms, {"within_5_min": total}, {"in_care": total}
+    )
+    await office.released()
+    month, _, quarter = office.store.released[:3]
+    assert {"alert-outcomes", "staff-on-duty"} & {*month.tables} == set()
+    assert "reports-seen-late" not in quarter.tables
+    assert "reports-by-center-and-harm" in quarter.tables
+
+
 async def test_out_of_time_is_not_released_told_and_tried_again_later() -> None:
     office = Office(limit_s=0)
     office.store.reports = 11
