@@ -87,7 +87,19 @@ async def fetch(
     store.released = list(releases)
     parts: Any = (store, watch or Watching())
     publications = Publications(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
-    app = application(AnalyticsSettings(), Health(), publications, parts[1], parts[1], staff.identity, clock, history)
+    nothing: Any = None
+    app = application(
+        AnalyticsSettings(),
+        Health(),
+        publications,
+        parts[1],
+        parts[1],
+        staff.identity,
+        clock,
+        nothing,
+        None,
+        history=history,
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get(path, headers=staff.bearer("ministry", "analyst"))
     assert answer.status_code == 200, answer.text
