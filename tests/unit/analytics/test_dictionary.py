@@ -2,12 +2,25 @@
 
 import random
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
+
+import pytest
 
 from services.analytics import exporting
 from services.analytics.exporting import Wanted
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.rendering.dictionary import DIMENSIONS, dimensions_of
+from shared.events.vocabulary import (
+    AgeBand,
+    Channel,
+    Gender,
+    HarmType,
+    PlatformKind,
+    Relationship,
+    Role,
+    SupportKind,
+)
 from tests.unit.analytics.test_exports import get
 from tests.unit.analytics.worlds import year_of
 
@@ -42,6 +55,23 @@ def both_languages(value: Any) -> Iterator[dict[str, str]]:
     elif isinstance(value, list):
         for each in value:
             yield from both_languages(each)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "words"),
+    [
+        ("harm_type", HarmType),
+        ("age_band", AgeBand),
+        ("gender", Gender),
+        ("role", Role),
+        ("channel", Channel),
+        ("relationship", Relationship),
+        ("platform", PlatformKind),
+        ("support", SupportKind),
+    ],
+)
+def test_every_word_an_event_may_use_has_its_meaning(dimension: str, words: type[StrEnum]) -> None:
+    assert set(DIMENSIONS[dimension].codes) == {each.value for each in words}
 
 
 def test_every_dimension_belongs_to_a_table() -> None:
