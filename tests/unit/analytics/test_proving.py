@@ -176,51 +176,6 @@ def test_a_year_leaves_and_what_the_solver_is_told_is_true(per_day: float, cross
     assert LATE_TABLE in {name for name, _ in tables}
 
 
-def of_three_months(
-    *, quick: int, seen: Mapping[str, int], reports: Mapping[str, int]
-) -> tuple[list[Release], list[MonthCounts]]:
-    """Months of which only owner, time to acknowledgement and seen in time matter."""
-    counts = []
-    for name in ("2025-01", "2025-02", "2025-03"):
-        n = sum(reports.values())
-        times = {"within_5_min": quick, "within_4_hours": n - quick}
-        harms = {center: dict.fromkeys(HARMS, count) for center, count in reports.items()}
-        counts.append(MonthCounts(name, {f"{name}-05": n}, reports, harms, times, {"in_care": n}, {}, seen))
-    return [of_month(each, worlds.AS_OF, "full") for each in counts], counts
-
-
-def test_whoever_was_acknowledged_within_the_hour_was_not_late_and_the_solver_knows() -> None:
-    reports = dict.fromkeys(worlds.SHARES, 20)
-    months, counts = of_three_months(quick=100, seen=dict.fromkeys(reports, 12), reports=reports)
-    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
-    quick = "2025-02/acknowledgement-times/within_1_hour"
-    both = [row for row in system([*months, quarter]).rows if {quick, f"2025-Q1/late/busan|{LATE}"} <= {*row.of}]
-    assert [(set(row.of.values()), row.low, row.high) for row in both] == [({1}, None, 3 * 17 * 20)]
-    assert quarter.tables[LATE_TABLE][f"busan|{LATE}"] == 24
-
-
-def test_seen_late_is_shown_where_enough_were_and_enough_were_not() -> None:
-    reports = dict.fromkeys(worlds.SHARES, 20)
-    seen = {**dict.fromkeys(reports, 15), "busan": 20, "jeju": 1}
-    months, counts = of_three_months(quick=40, seen=seen, reports=reports)
-    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
-    shown = quarter.tables[LATE_TABLE]
-    assert f"busan|{LATE}" not in shown
-    assert f"ulsan|{LATE}" not in shown  # parts of a place all or none
-    assert f"jeju|{LATE}" not in shown
-    assert shown[f"chungnam|{LATE}"] == 15
-    assert shown[f"total|{LATE}"] == 3 * (15 * 5 + 19)
-    assert prove(system([*months, quarter]), 60).verdict == "open"
-    assert of_quarter("2025-Q1", months, counts, worlds.AS_OF, {LATE: WITHHELD}).tables[LATE_TABLE] == {}
-
-
-def test_a_quarter_whose_times_contradict_each_other_goes_without_seen_late() -> None:
-    reports = dict.fromkeys(worlds.SHARES, 20)
-    for quick, there in ((12 * 17, True), (12 * 17 + 1, False)):
-        months, counts = of_three_months(quick=quick, seen=dict.fromkeys(reports, 12), reports=reports)
-        assert (LATE_TABLE in of_quarter("2025-Q1", months, counts, worlds.AS_OF, {}).tables) == there
-
-
 def test_what_the_solver_is_told_of_marks_is_true_for_any_marks() -> None:
     """Whatever share of a centre's reports carries a mark; the first is carried by all."""
     rnd = random.Random(5)
