@@ -14,7 +14,8 @@ from services.analytics.policy.disclosure import MonthCounts, joined
 from services.analytics.policy.releasing import LATE, LATE_TABLE, Release
 from services.analytics.policy.shapes import CENTERS, TOTAL
 from services.analytics.rendering import monthly, parquet
-from services.analytics.rendering.observations import Observation
+from services.analytics.rendering.csvw import as_csvw
+from services.analytics.rendering.observations import Observation, observations
 from tests.disclosure.publishing import fetched, released
 
 pytestmark = pytest.mark.timeout(300)
@@ -72,10 +73,11 @@ async def test_totals_computed_before_hiding_are_undone(
 
 
 def leaking_parquet(monkeypatch: pytest.MonkeyPatch) -> str:
-    real = vars(parquet)["observations"]
-
     def leaky(table: tables.Table) -> Iterator[Observation]:
-        return (replace(cell, value=3) if cell.row == "sejong" and cell.value is None else cell for cell in real(table))
+        return (
+            replace(cell, value=3) if cell.row == "sejong" and cell.value is None else cell
+            for cell in observations(table)
+        )
 
     monkeypatch.setattr(parquet, "observations", leaky)
     return "reports-by-center central"  # in what both have together, which is shown
@@ -90,10 +92,8 @@ def two_kinds_of_hidden(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def a_number_in_a_description(monkeypatch: pytest.MonkeyPatch) -> str:
-    real = vars(table_files)["as_csvw"]
-
     def counted(*given: Any) -> dict[str, Any]:
-        return {**real(*given), "dc:extent": {"hidden rows": 3}}
+        return {**as_csvw(*given), "dc:extent": {"hidden rows": 3}}
 
     monkeypatch.setattr(table_files, "as_csvw", counted)
     return "description: 3"
