@@ -83,7 +83,7 @@ async def test_seen_late_with_only_the_small_ones_hidden_is_undone(
             wholes = {
                 f"{node.key}|{LATE}": sum(late[key] for key in node.leaves()) for node in CENTERS.nodes() if node.parts
             }
-            shown = entry.tables[LATE_TABLE] | everywhere | wholes
+            shown = {**entry.tables[LATE_TABLE], **everywhere, **wholes}
             release = replace(entry, tables={**entry.tables, LATE_TABLE: shown})
         planted.append(release)
     result = await attacked(planted, tmp_path)
