@@ -201,6 +201,8 @@ async def test_the_map_has_the_divisions_of_the_period(asked: str, places: int, 
     assert len(drawn) == places
     assert ("jeonnam-gwangju" in drawn) == merged
     assert ("16 divisions" in text) == merged
+    filled = set(re.findall(r'<g class="map-place level-\d" data-place="([a-z-]+)"', text))
+    assert {"jeonnam-gwangju"} <= filled if merged else {"gwangju", "jeonnam"} <= filled
     shown = next(each for each in RELEASES if each.period == "2026-07").tables["reports-by-center"]
     if merged:
         assert re.search(rf">[^<]*: {shown['gwangju'] + shown['jeonnam']}</title>", text)
@@ -286,6 +288,7 @@ async def test_what_is_shown_together_only_has_one_bar() -> None:
     assert page.line("age", "30 to 39, Female") == ["hidden"]
     assert page.line("age", "30 to 39") == [str(ages["30s"])]
     assert "together" in page.texts["age"]
+    assert page.texts["age"].count("19 to 24") == 1, "one heading for all genders of an age"
 
 
 # --- over time

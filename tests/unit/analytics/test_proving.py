@@ -89,6 +89,10 @@ def test_the_solver_finds_what_enumeration_finds(rows: list[Row], choices: list[
         assert set(proof.cells) == narrow
 
 
+def test_a_number_is_known_whatever_the_sign_it_is_stated_with() -> None:
+    assert System({"a": 9, "b": 9}, [Row({"a": 1}, 4, 4), Row({"b": -1}, -3, -3)]).known() == {"a": 4, "b": 3}
+
+
 def test_no_time_is_no_proof() -> None:
     found = System({"a": 9, "b": 9}, [Row({"a": 1, "b": 1}, 9, 9)])
     assert prove(found, 30).verdict == "open"
