@@ -7,7 +7,6 @@ import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,65 +14,24 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from pydantic import SecretStr
 
-import services.analytics
 from deploy.attack.__main__ import attack
 from deploy.attack.gathering import collect
 from deploy.local import chromium
 from deploy.local.engines import Running
 from services.analytics.policy.periods import running
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
-from shared.events.cases import CaseAcknowledged
 from shared.identity.source import TOKEN_COOKIE
 from shared.settings import BusSettings, StoreSettings
-from tests.browser.two_months import CLOSED, NEIGHBOUR, RUNNING, SECRET, middle_of, stories
-from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import STAFF, Worker, command, until
+from tests.browser.dashboard_site import Site, fill, signed_in
+from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET, middle_of
+from tests.integration.analytics.worker import STAFF, Worker
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
 
 
-FIGURES = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 PAGES = ("/", "/centers", "/people", "/trends")
-
-
-@dataclass(frozen=True)
-class Site:
-    url: str
-    closed: str
-    running: str
-
-
-async def fill(bus: BusSettings, worker: Worker) -> None:
-    await ensure_topics(bus)
-    publisher = Publisher(bus)
-    await publisher.start()
-    try:
-        for topic in ("centers", "reports", "routings", "alerts", "cases"):
-            await publisher.publish([record(event) for event in stories() if event.TOPIC == topic])
-    finally:
-        await publisher.stop()
-    worker.start()
-    await worker.ready()
-    loaded = await command(bus, worker.store, "services.analytics.load_history", str(FIGURES))
-    assert loaded.status == 0, loaded.said
-    expected = sum(CLOSED.values()) + sum(RUNNING.values())
-    period = running(middle_of(2), "month").name
-
-    async def counted() -> bool:
-        answer = (await worker.get("/api/v1/reconciliation")).json()
-        return bool(answer["counted"] == expected and answer["acknowledged"] == answers)
-
-    answers = sum(isinstance(event, CaseAcknowledged) for event in stories())
-    await until(counted, f"{expected} reports counted")
-
-    async def released() -> bool:
-        return (await worker.get(f"/api/v1/tables/reports-by-center?period={period}")).status_code == 200
-
-    await until(released, "the month is released")
 
 
 @pytest.fixture(scope="module")
@@ -101,35 +59,13 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-def signed_in(
-    browser: Browser, site: Site, *, role: str = "analyst", width: int = 1280, script: bool = False, lang: str = "ko"
-) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url
-    )
-    token = STAFF.token("ministry", role)
-    context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site.url}])
-    page = context.new_page()
-    page.goto(f"/?lang={lang}")
-    return page
-
-
 WORDS = {
     "ko": ("신고가 몇 건 들어왔습니까?", "비공개", "확정", "대전 + 세종 + 중앙"),
     "en": ("How many reports came in?", "hidden", "Final", "Daejeon + Sejong + Central"),
 }
 PANELS = {
-    "/": (
-        "how-many",
-        "from-where",
-        "what-kind",
-        "how-fast",
-        "overloaded",
-        "accounted",
-        "where",
-        "what",
-        "when",
-        "weeks",
+    "/": tuple(
+        ["how-many", "from-where", "what-kind", "how-fast", "overloaded", "accounted", "where", "what", "when", "weeks"]
     ),
     "/centers": ("seen", "load", "elsewhere", "alerts"),
     "/people": ("age", "role", "relationship", "platform", "support"),

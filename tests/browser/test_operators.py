@@ -20,7 +20,8 @@ from shared.bus.publisher import Publisher
 from shared.identity.source import TOKEN_COOKIE
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.browser.test_dashboard import browser, fill
+from tests.browser.dashboard_site import fill
+from tests.browser.test_dashboard import browser
 from tests.browser.two_months import middle_of
 from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONAL, letter
 from tests.integration.analytics.worker import STAFF, Worker

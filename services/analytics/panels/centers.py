@@ -15,10 +15,11 @@ from services.analytics.panels.parts import (
     share_bars,
     share_cell,
 )
+from services.analytics.policy.apart import ALERT_TABLE, STAFF_TABLE
 from services.analytics.policy.derived import LOAD_BANDS, change, change_of_share, in_time, loads, share_of, shares
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.edition import Edition
-from services.analytics.policy.releasing import ALERT_TABLE, LATE_TABLE, STAFF_TABLE
+from services.analytics.policy.releasing import LATE_TABLE
 from services.analytics.policy.shapes import TOTAL
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.charts import Bar, bar_chart

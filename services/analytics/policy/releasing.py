@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.analytics.policy.apart import apart, center_counts, week_counts
 from services.analytics.policy.disclosure import LEAST, MonthCounts, Shown, joined, mark, places, split
 from services.analytics.policy.periods import Kind, Period, parse
 from services.analytics.policy.shapes import (
     CENTERS,
-    CENTRAL_LEAF,
     ENDS,
     TIMES,
     TOTAL,
@@ -22,7 +22,6 @@ from services.analytics.policy.shapes import (
     crossed,
     group,
     members,
-    week_of,
     weeks,
     whole,
 )
@@ -44,11 +43,6 @@ LATE_TABLE: Final = "reports-seen-late"
 LATE: Final = "seen_late"
 SURELY_IN_TIME: Final = ("within_5_min", "within_15_min", "within_1_hour")
 """Groups of the time to acknowledgement that lie within the target of every urgency: nobody waits longer than that."""
-ALERT_TABLE: Final = "alert-outcomes"
-ALERT_FIGURES: Final = ("alerts_sent", "alerts_failed", "escalations")
-STAFF_TABLE: Final = "staff-on-duty"
-STAFF_STEP: Final = 10
-"""Hours on duty are published to the nearest ten."""
 SUPPORTS: Final = "support_given"
 NO_SUPPORT: Final = "none"
 """In place of a kind where none was given."""
@@ -130,23 +124,6 @@ CROSSINGS: Final[Mapping[str, Crossing]] = {
 """Published as soon as the cubes offer the dimensions. The last two are tables of marks."""
 
 
-def week_counts(counts: MonthCounts) -> dict[str, int]:
-    """The month's reports by the part of each ISO week that lies in it."""
-    found: dict[str, int] = {}
-    for day, n in counts.days.items():
-        found[week_of(day)] = found.get(week_of(day), 0) + n
-    return found
-
-
-def center_counts(centers: Mapping[str, int]) -> dict[str, int]:
-    """By leaf of the centres' shape; owners that are in no shape stand with the central desk."""
-    known = set(CENTERS.leaves())
-    found = dict.fromkeys(CENTERS.leaves(), 0)
-    for center, n in centers.items():
-        found[center if center in known else CENTRAL_LEAF] += n
-    return found
-
-
 def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
     """A month: by week, by centre, by time to acknowledgement, by what became of the reports.
 
@@ -165,14 +142,7 @@ def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
     if total is None:
         return Release(counts.month, as_of, WITHHELD)
     same = {name: shown if shown.get(TOTAL) == total else {} for name, shown in tables.items()}
-    return Release(counts.month, as_of, step, {**same, **_apart(counts)}, (counts.month,))
-
-
-def _apart(counts: MonthCounts) -> dict[str, Shown]:
-    """What counts no reports: alerts, each figure a total of its own, and hours on duty, which tell of no report."""
-    alerts = {name: n for name in ALERT_FIGURES if (n := counts.alerts.get(name, 0)) >= LEAST}
-    hours = {key: round(n / STAFF_STEP) * STAFF_STEP for key, n in center_counts(counts.staff).items()}
-    return {**({ALERT_TABLE: alerts} if counts.alerts else {}), **({STAFF_TABLE: hours} if counts.staff else {})}
+    return Release(counts.month, as_of, step, {**same, **apart(counts)}, (counts.month,))
 
 
 def of_quarter(

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from services.analytics.policy.apart import ALERT_FIGURES, ALERT_TABLE, STAFF_TABLE
 from services.analytics.policy.definitions import Definition
 from services.analytics.policy.disclosure import HIDDEN, Figure, Shown, figure, joined
 from services.analytics.policy.periods import Period
 from services.analytics.policy.releasing import (
-    ALERT_FIGURES,
-    ALERT_TABLE,
     BETWEEN,
     CROSSINGS,
     FROM_ELSEWHERE,
@@ -17,7 +16,6 @@ from services.analytics.policy.releasing import (
     HARMS,
     LATE,
     LATE_TABLE,
-    STAFF_TABLE,
     Release,
 )
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members

@@ -4,16 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.analytics.policy.apart import ALERT_TABLE, STAFF_TABLE
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
-from services.analytics.policy.releasing import (
-    ALERT_TABLE,
-    FROM_ELSEWHERE,
-    HARM_TABLE,
-    HARMS,
-    LATE,
-    LATE_TABLE,
-    STAFF_TABLE,
-)
+from services.analytics.policy.releasing import FROM_ELSEWHERE, HARM_TABLE, HARMS, LATE, LATE_TABLE
 from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF
 from services.analytics.rendering import meanings
 from services.analytics.rendering.words import HIDDEN_MARK, word

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.analytics.policy.apart import STAFF_STEP, STAFF_TABLE, center_counts, week_counts
 from services.analytics.policy.disclosure import SMALL, MonthCounts
 from services.analytics.policy.knowledge import system
 from services.analytics.policy.proving import prove
@@ -18,17 +19,13 @@ from services.analytics.policy.releasing import (
     HARMS,
     LATE,
     LATE_TABLE,
-    STAFF_STEP,
-    STAFF_TABLE,
     WITHHELD,
     Release,
-    center_counts,
     corrections,
     lower,
     of_month,
     of_quarter,
     of_year,
-    week_counts,
 )
 from services.analytics.policy.system import Choice, Row, System, Way
 from tests.unit.analytics import worlds
@@ -87,10 +84,6 @@ def test_the_solver_finds_what_enumeration_finds(rows: list[Row], choices: list[
     assert proof.verdict in ({"narrow", "contradiction"} if narrow else {"open"})
     if proof.verdict == "narrow":
         assert set(proof.cells) == narrow
-
-
-def test_a_number_is_known_whatever_the_sign_it_is_stated_with() -> None:
-    assert System({"a": 9, "b": 9}, [Row({"a": 1}, 4, 4), Row({"b": -1}, -3, -3)]).known() == {"a": 4, "b": 3}
 
 
 def test_no_time_is_no_proof() -> None:

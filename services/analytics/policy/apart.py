@@ -1,0 +1,37 @@
+"""From true counts to the leaves of the shapes, and what is published of a month beside its reports. Pure."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.analytics.policy.disclosure import LEAST, MonthCounts, Shown
+from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF, week_of
+
+ALERT_TABLE: Final = "alert-outcomes"
+ALERT_FIGURES: Final = ("alerts_sent", "alerts_failed", "escalations")
+STAFF_TABLE: Final = "staff-on-duty"
+STAFF_STEP: Final = 10
+"""Hours on duty are published to the nearest ten."""
+
+
+def week_counts(counts: MonthCounts) -> dict[str, int]:
+    """The month's reports by the part of each ISO week that lies in it."""
+    found: dict[str, int] = {}
+    for day, n in counts.days.items():
+        found[week_of(day)] = found.get(week_of(day), 0) + n
+    return found
+
+
+def center_counts(centers: Mapping[str, int]) -> dict[str, int]:
+    """By leaf of the centres' shape; owners that are in no shape stand with the central desk."""
+    known = set(CENTERS.leaves())
+    found = dict.fromkeys(CENTERS.leaves(), 0)
+    for center, n in centers.items():
+        found[center if center in known else CENTRAL_LEAF] += n
+    return found
+
+
+def apart(counts: MonthCounts) -> dict[str, Shown]:
+    """What counts no reports: alerts, each figure a total of its own, and hours on duty, which tell of no report."""
+    alerts = {name: n for name in ALERT_FIGURES if (n := counts.alerts.get(name, 0)) >= LEAST}
+    hours = {key: round(n / STAFF_STEP) * STAFF_STEP for key, n in center_counts(counts.staff).items()}
+    return {**({ALERT_TABLE: alerts} if counts.alerts else {}), **({STAFF_TABLE: hours} if counts.staff else {})}

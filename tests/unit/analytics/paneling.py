@@ -1,0 +1,151 @@
+"""The dashboard's pages, read as a reader of their source would: every answer, panel and cell, and nothing hidden."""
+
+import random
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from typing import Any
+
+import httpx
+
+from services.analytics.main import application
+from services.analytics.policy.history import Published, read
+from services.analytics.policy.releasing import Release, of_month, of_quarter, of_year
+from services.analytics.settings import AnalyticsSettings
+from services.analytics.store.publications import Publications
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.health import Health
+from tests.support.staff import TestIdentity
+from tests.unit.analytics import worlds
+from tests.unit.analytics.test_doors import NOW, Watching
+from tests.unit.analytics.test_history import file
+from tests.unit.analytics.test_release_job import Store
+from tests.unit.analytics.test_tables import AS_OF, period
+
+PATHS = ("/", "/centers", "/people", "/trends")
+MONTHS = tuple(f"2025-{n:02d}" for n in range(10, 13)) + tuple(f"2026-{n:02d}" for n in range(1, 13))
+
+
+def made_up() -> list[Release]:
+    """A quarter and a year of made-up months, with a centre too small to be shown."""
+    rnd = random.Random(5)
+    counts = {name: worlds.month(name, 28, rnd) for name in MONTHS}
+    months = {name: of_month(each, AS_OF, "full") for name, each in counts.items()}
+
+    def of(name: str) -> tuple[list[Release], list[Any]]:
+        own = [month for month in MONTHS if month in period(name).months]
+        return [months[month] for month in own], [counts[month] for month in own]
+
+    quarters = [of_quarter(q, *of(q), AS_OF, {}) for q in ("2025-Q4", *(f"2026-Q{n}" for n in range(1, 5)))]
+    return [*months.values(), *quarters, of_year("2026", *of("2026"), AS_OF, {}, {"reports": 12})]
+
+
+RELEASES = made_up()
+_ROW = "{},national (D4U central),victims_supported,total,피해자,victims,{},persons,,{},https://example.org/{},"
+PRINTED = read(
+    file(
+        _ROW.format(2018, 2379, "conflict", "a"),
+        _ROW.format(2018, 1315, "conflict", "b"),
+        _ROW.format(2020, 4973, "confirmed", "c"),
+    )
+)
+"""Two that disagree, a year nobody printed, and one that is known."""
+
+
+class Away(Watching):
+    """A watch that cannot look."""
+
+    async def reconcile(self) -> Any:
+        raise TransientError("the store is away")
+
+
+class Lost(Watching):
+    """A watch that finds reports missing."""
+
+    async def reconcile(self) -> Any:
+        found = await super().reconcile()
+        return type("Found", (), {"difference": 7, "accepted": found.accepted})()
+
+
+async def fetch(
+    path: str,
+    *,
+    releases: Sequence[Release] = RELEASES,
+    printed: Sequence[Published] | None = PRINTED,
+    watch: Watching | None = None,
+) -> str:
+    async def history() -> Sequence[Published]:
+        if printed is None:
+            raise TransientError("the store is away")
+        return printed
+
+    clock = ManualClock(NOW)
+    staff = TestIdentity(clock)
+    store = Store()
+    store.released = list(releases)
+    parts: Any = (store, watch or Watching())
+    publications = Publications(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
+    nothing: Any = None
+    app = application(
+        AnalyticsSettings(),
+        Health(),
+        publications,
+        parts[1],
+        parts[1],
+        staff.identity,
+        clock,
+        nothing,
+        None,
+        history=history,
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
+        answer = await client.get(path, headers=staff.bearer("ministry", "analyst"))
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+class Source(HTMLParser):
+    """Sections by id, with their texts; rows of tables; charts with their texts."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.texts: dict[str, list[str]] = {}
+        self.rows: dict[str, list[list[str]]] = {}
+        self.attributes: list[str] = []
+        self._section = ""
+        self._cell: list[str] | None = None
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if (tag == "section" or found.get("class") == "stat") and found.get("id"):
+            self._section = found["id"] or ""
+        self.attributes += [f"{tag} {name}" for name, _ in attrs]
+        if tag == "tr":
+            self.rows.setdefault(self._section, []).append([])
+        if tag in {"th", "td"}:
+            self._cell = []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"th", "td"} and self._cell is not None:
+            self.rows[self._section][-1].append(" ".join("".join(self._cell).split()))
+            self._cell = None
+
+    def handle_data(self, data: str) -> None:
+        if text := " ".join(data.split()):
+            self.texts.setdefault(self._section, []).append(text)
+        if self._cell is not None:
+            self._cell.append(data)
+
+    def said(self, section: str) -> str:
+        return " ".join(self.texts[section])
+
+    def line(self, section: str, label: str) -> list[str]:
+        return next(row[1:] for row in self.rows[section] if row and row[0] == label)
+
+
+async def source(path: str, **how: Any) -> Source:
+    return Source(await fetch(path, **how))
+
+
+# --- the front page
