@@ -63,10 +63,9 @@ WORDS = {
     "ko": ("신고가 몇 건 들어왔습니까?", "비공개", "확정", "대전 + 세종 + 중앙"),
     "en": ("How many reports came in?", "hidden", "Final", "Daejeon + Sejong + Central"),
 }
+QUESTIONS = ("how-many", "from-where", "what-kind", "how-fast", "overloaded", "accounted")
 PANELS = {
-    "/": tuple(
-        ["how-many", "from-where", "what-kind", "how-fast", "overloaded", "accounted", "where", "what", "when", "weeks"]
-    ),
+    "/": (*QUESTIONS, "where", "what", "when", "weeks"),
     "/centers": ("seen", "load", "elsewhere", "alerts"),
     "/people": ("age", "role", "relationship", "platform", "support"),
     "/trends": ("persons", "cases", "months", "harms"),
