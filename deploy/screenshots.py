@@ -60,7 +60,7 @@ class Camera:
 
 
 async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path = FOLDER) -> None:
-    """Form, receipt, sign-in, console, case, dashboard, decision, live centres, audit, accounts and documentation.
+    """Form, receipt, sign-in, console, case, decision, live centres, audit, accounts and documentation.
 
     In both languages and sizes. ``folder`` must exist.
     """
@@ -132,12 +132,6 @@ async def _centre(camera: Camera, crew: Crew) -> None:
     await camera.take("docs")
 
 
-async def _ministry(camera: Camera, crew: Crew) -> None:
-    del crew
-    await camera.open("analytics")
-    await camera.take("dashboard")
-
-
 async def _auditor(camera: Camera, crew: Crew) -> None:
     del crew
     await camera.open("intake", "/audit")
@@ -152,7 +146,6 @@ async def _administrator(camera: Camera, crew: Crew) -> None:
 
 _TOURS: Final[dict[str, Callable[[Camera, Crew], Awaitable[None]]]] = {
     f"{_CENTRE}-lead": _centre,
-    "ministry-analyst": _ministry,
     "ministry-auditor": _auditor,
     "central-administrator": _administrator,
 }
