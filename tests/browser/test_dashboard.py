@@ -39,7 +39,7 @@ def site(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     name = f"t{uuid.uuid4().hex[:10]}"
     bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
-    worker = Worker(bus, store, tmp_path_factory.mktemp("dashboard"), batch=1000)
+    worker = Worker(bus, store, tmp_path_factory.mktemp("dashboard"), batch=1000, release_every_s=0.5)
     try:
         with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
             apart.submit(asyncio.run, fill(bus, worker)).result()

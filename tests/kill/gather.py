@@ -75,9 +75,9 @@ class Gatherer:
             evidence.notify_owner, evidence.notify_ended, evidence.alerting = owners, ended, frozenset(alerting)
             self._from_intake(evidence, intake["reports"].find({}, _OF_A_REPORT).hint(_NATURAL))
             facts = list(analytics["facts"].find({}, {"owner": 1, "ended": 1}).hint(_NATURAL))
-            evidence.analytics_owner = {fact["_id"]: fact["owner"] for fact in facts}
+            evidence.analytics_owner = {fact["_id"]: fact.get("owner") for fact in facts}
             evidence.analytics_ended = {fact["_id"]: fact.get("ended") for fact in facts}
-            evidence.cells = stages(list(analytics["days"].find().hint(_NATURAL)))
+            evidence.cells = stages(list(analytics["totals"].find().hint(_NATURAL)))
 
     def _from_intake(self, evidence: Evidence, reports: Iterable[Document]) -> None:
         """What is published, taken back, and under which key: the present one alone must open every report."""
@@ -127,12 +127,9 @@ def _opens(keyring: Keyring, report: Document) -> bool:
     return True
 
 
-def stages(days: list[Document]) -> Counter[str]:
-    """Sums over all partitions and days of the stage cells, by stage."""
+def stages(totals: list[Document]) -> Counter[str]:
+    """Sums over all partitions, by stage."""
     found: Counter[str] = Counter()
-    for day in days:
-        for cell, number in day.get("n", {}).items():
-            kind, _, stage = cell.partition("|")
-            if kind == "stage":
-                found[stage] += number
+    for of_partition in totals:
+        found.update(of_partition.get("n", {}))
     return found
