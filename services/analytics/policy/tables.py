@@ -79,9 +79,11 @@ def build(definition: Definition, period: Period, releases: Sequence[Release]) -
     by_period = {release.period: release for release in releases}
     own = by_period[period.name]
     months = [by_period[month] for month in own.months]
-    columns, rows = _rows(definition.name, own, months)
+    rows = _rows(definition.name, own, months)
     step = {} if own.kind != "month" or own.step == "full" else {"center": own.step}
-    return Table(definition, period, own.as_of, own.months, columns, tuple(rows), {**step, **own.coarser})
+    return Table(
+        definition, period, own.as_of, own.months, columns_of(definition.name), tuple(rows), {**step, **own.coarser}
+    )
 
 
 def exists(definition: Definition, release: Release) -> bool:
@@ -112,21 +114,27 @@ _FIGURES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 """Tables of figures that do not add up: what they count, and which there are."""
 
 
-def _rows(name: str, own: Release, months: Sequence[Release]) -> tuple[tuple[str, ...], list[Row]]:
+def columns_of(name: str) -> tuple[str, ...]:
+    """The columns of counts of a table."""
+    if name in _FIGURES:
+        return (_FIGURES[name][0],)
+    return ("hours",) if name == STAFF_TABLE else ("reports", *_MARKED.get(name, ()))
+
+
+def _rows(name: str, own: Release, months: Sequence[Release]) -> list[Row]:
     if name in _BASE or name == "reports-by-week":
-        return ("reports",), _summed(name, months)
+        return _summed(name, months)
     shown = own.tables[name]
     if name in _FIGURES:
-        column, keys = _FIGURES[name]
-        return (column,), _apart(shown, keys)
+        return _apart(shown, _FIGURES[name][1])
     if name == STAFF_TABLE:
-        return ("hours",), _hours(shown)
+        return _hours(shown)
     if name in CROSSINGS and name not in _MARKED and name != SUPPORT:
-        return ("reports",), _of_tree(CROSSINGS[name].tree, shown)
+        return _of_tree(CROSSINGS[name].tree, shown)
     reports = joined([month.tables["reports-by-center"] for month in months])
     if name in _MARKED:
-        return ("reports", *_MARKED[name]), _of_marks(shown, reports, _MARKED[name])
-    return ("reports",), _kinds(shown, reports)
+        return _of_marks(shown, reports, _MARKED[name])
+    return _kinds(shown, reports)
 
 
 def _summed(name: str, months: Sequence[Release]) -> list[Row]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from services.analytics.policy.apart import ALERT_TABLE, STAFF_TABLE
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
-from services.analytics.policy.releasing import FROM_ELSEWHERE, HARM_TABLE, HARMS, LATE, LATE_TABLE
+from services.analytics.policy.releasing import FROM_ELSEWHERE, HARM_TABLE, LATE
 from services.analytics.policy.shapes import CENTERS, CENTRAL_LEAF
+from services.analytics.policy.tables import columns_of
 from services.analytics.rendering import meanings
 from services.analytics.rendering.words import HIDDEN_MARK, word
 from shared.web.translations import gettext_noop
@@ -90,13 +90,6 @@ def dimensions_of(definition: Definition) -> tuple[str, ...]:
     return (*rows, "harm_type") if definition.name == HARM_TABLE else rows
 
 
-def columns_of(definition: Definition) -> tuple[str, ...]:
-    """The columns of counts."""
-    marks = {HARM_TABLE: HARMS, "reports-from-elsewhere": (FROM_ELSEWHERE,), LATE_TABLE: (LATE,)}
-    apart = {ALERT_TABLE: ("alerts",), STAFF_TABLE: ("hours",)}
-    return apart.get(definition.name, ("reports", *marks.get(definition.name, ())))
-
-
 def meaning_of_column(definition: Definition, column: str) -> tuple[str, str]:
     """Type and meaning of one column of a table's CSV file."""
     if column == definition.row_key:
@@ -135,7 +128,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
                 "dimensions": list(dimensions_of(each)),
                 "columns": [
                     {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
-                    for name in (each.row_key, "label", *columns_of(each), "period", "as_of")
+                    for name in (each.row_key, "label", *columns_of(each.name), "period", "as_of")
                     for kind, meaning in (meaning_of_column(each, name),)
                 ],
             }

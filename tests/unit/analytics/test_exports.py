@@ -15,8 +15,7 @@ from services.analytics import exporting
 from services.analytics.exporting import Cursor, Wanted
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import Release
-from services.analytics.policy.tables import Table, build
-from services.analytics.rendering.dictionary import columns_of
+from services.analytics.policy.tables import Table, build, columns_of
 from services.analytics.rendering.observations import observations
 from services.analytics.rendering.parquet import as_parquet
 from tests.unit.analytics.test_doors import House
@@ -79,9 +78,7 @@ async def test_csv_is_read_by_the_metadata_it_links_to(name: str, period: str) -
     assert answer.headers["content-location"].endswith(metadata["url"])
     read = read_by_its_metadata(named.text, metadata)
     found = {
-        (row[made(name, period).definition.row_key], column): row[column]
-        for row in read
-        for column in columns_of(DEFINITIONS[name])
+        (row[made(name, period).definition.row_key], column): row[column] for row in read for column in columns_of(name)
     }
     assert found == numbers(made(name, period))
     assert None in found.values()
