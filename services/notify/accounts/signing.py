@@ -6,6 +6,7 @@ a second; whatever ends a session here publishes at once.
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -78,26 +79,36 @@ class Signing:
         ``at_once``: what the old ones signed stops counting now, for a key that may be known to others. Everybody
         whose session is good gets a new token; tickets on their way are lost.
         """
-        records = await self._keys.all()
+        while True:
+            records = await self._keys.all()
+            made = await self._follow(records, at_once=at_once)
+            if made is not None:
+                return made.kid
+            if not at_once:
+                return (await self._keys.all())[-1].kid
+            # Another process made one meanwhile; the keys before are still to stop counting now.
+
+    async def _follow(self, records: Sequence[KeyRecord], *, at_once: bool = False) -> KeyRecord | None:
+        """Make the key after ``records``; None where another process did so since they were read."""
         now = self._clock.now()
         signs_from = now if at_once or not records else now + KEY_ANNOUNCED
         made = self._made(records[-1].number + 1 if records else 1, signs_from)
         if not await self._keys.add(made):
-            return (await self._keys.all())[-1].kid
+            return None
         for record in records:
             until = now if at_once else key_until(signs_from)
             if until < record.valid_until:
                 await self._keys.retire(record.kid, until)
         _log.info("keys.rotated", kid=made.kid, number=made.number, at_once=at_once)
         await self.document(anew=True)
-        return made.kid
+        return made
 
     async def keep(self) -> None:
         """Make the first key, the next one when its time has come, and drop those that are over."""
         records = await self._keys.all()
         now = self._clock.now()
         if not records or rotation_due(records[-1].created_at, now):
-            await self.rotate()
+            await self._follow(records)
         for record in records[:-1]:
             if record.valid_until < now - timedelta(days=1):
                 await self._keys.drop(record.kid)

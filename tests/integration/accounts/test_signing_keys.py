@@ -5,7 +5,9 @@ import re
 
 import httpx
 import jwt
+import pytest
 
+from services.notify.accounts.model import KeyRecord
 from services.notify.accounts.policy import KEY_ANNOUNCED, KEY_LASTS
 from shared.identity.keys import KeyDocument
 from shared.identity.source import PATH
@@ -72,6 +74,44 @@ async def test_keys_are_replaced_when_their_time_has_come_by_one_process_of_many
     await bench.clock.advance(KEY_ANNOUNCED.total_seconds() + 1)
     kids = {(await process.accounts.signing.signer()).kid for process in processes}
     assert len(kids) == 1
+
+
+async def test_who_looked_before_another_process_replaced_the_key_makes_no_third(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, quick = await bench.process(), await bench.process()
+    await bench.clock.advance(KEY_LASTS.total_seconds())
+    read = late.accounts.keys.all
+
+    async def looked_too_early() -> list[KeyRecord]:
+        known = await read()
+        await quick.accounts.signing.keep()
+        return known
+
+    with monkeypatch.context() as patched:
+        patched.setattr(late.accounts.keys, "all", looked_too_early)
+        await late.accounts.signing.keep()
+    assert [key.number for key in await read()] == [1, 2]
+
+
+async def test_a_key_others_may_know_is_retired_though_another_process_made_the_next_one_meanwhile(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarmed, other = await bench.process(), await bench.process()
+    read = alarmed.accounts.keys.all
+    (known,) = await read()
+
+    async def overtaken() -> list[KeyRecord]:
+        records = await read()
+        if len(records) == 1:
+            await other.accounts.signing.rotate()
+        return records
+
+    with monkeypatch.context() as patched:
+        patched.setattr(alarmed.accounts.keys, "all", overtaken)
+        new = await alarmed.accounts.signing.rotate(at_once=True)
+    assert {key.kid for key in (await alarmed.accounts.signing.document(anew=True)).keys} == {new}
+    assert known.kid != new
 
 
 async def test_private_halves_are_sealed_in_the_store(notify: Process) -> None:

@@ -91,12 +91,19 @@ def no_lookup() -> None:
 
 
 YOUNG_S = 8.0
-"""For so long a process miscounts, or spoils what it writes down."""
+"""For so long from its first sum or snapshot a process miscounts or spoils what it writes down."""
 
 
 def _while_young() -> Callable[[], bool]:
-    end = time.monotonic() + YOUNG_S
-    return lambda: time.monotonic() < end
+    ends: float | None = None
+
+    def young() -> bool:
+        nonlocal ends
+        # Not from the start of the process: on a busy machine starting may take all of that time.
+        ends = ends or time.monotonic() + YOUNG_S
+        return time.monotonic() < ends
+
+    return young
 
 
 def miscount() -> None:
