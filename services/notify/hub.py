@@ -1,4 +1,8 @@
-"""Live rows for every open console of this process. Each listener has its own bounded backlog; the newest row wins."""
+"""Live rows for every open console of this process. Each listener has its own bounded backlog; the newest row wins.
+
+A new case is shown *early*: as soon as it is in the log, with ``rev`` 0, not only once the store has it. What the store
+then says is given out in any case where it says something else.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -15,6 +19,8 @@ BACKLOG: Final = 5000
 PER_SESSION: Final = 8
 """Consoles one sign-in may have open: nobody takes everybody's."""
 _REMEMBERED: Final = 20_000
+EARLY_REV: Final = 0
+"""The number of a state that the log has and the store may not have yet; everything stored has a higher one."""
 
 
 class Listener:
@@ -28,13 +34,19 @@ class Listener:
         self.closing = False
         self._backlog = backlog
         self._rows: dict[str, Case] = {}
+        self._early: set[str] = set()
         self._notice = False
         self._something = asyncio.Event()
 
-    def offer(self, case: Case) -> None:
-        """Take a row to be given; never blocks."""
-        known = self._rows.get(case.report_id)
-        if known is None and not self._concerns(case):
+    def offer(self, case: Case, *, as_announced: bool = False) -> None:
+        """Take a row to be given; never blocks. ``as_announced``: whoever was shown the early row needs no other."""
+        known, early = self._rows.get(case.report_id), case.report_id in self._early
+        if known is None and not early and not self._concerns(case):
+            return
+        self._early.discard(case.report_id)
+        if case.rev == EARLY_REV:
+            self._early.add(case.report_id)
+        elif early and as_announced:
             return
         # What waits to be given is replaced even by what does not concern them: shown is the newest, or that it left.
         if known is not None and known.rev >= case.rev:
@@ -43,6 +55,7 @@ class Listener:
         if len(self._rows) > self._backlog:
             self.too_slow = True
             self._rows.clear()
+            self._early.clear()
         self._something.set()
 
     def _concerns(self, case: Case) -> bool:
@@ -82,6 +95,13 @@ class Listener:
         return case.offered_to == self.center_id
 
 
+def _looks_like(early: Case, stored: Case) -> bool:
+    """Whether a console shows the same for both. When the ladder began differs by how long storing took."""
+    began = {"rev": stored.rev, "ladder": stored.ladder, "wake_at": stored.wake_at, "traceparent": stored.traceparent}
+    held = [case.ladder is not None and case.ladder.held for case in (early, stored)]
+    return held[0] == held[1] and early.model_copy(update=began) == stored
+
+
 class Hub:
     """Everyone who listens, and which state of each case they were last given."""
 
@@ -90,6 +110,7 @@ class Hub:
         self._backlog = backlog
         self._listeners: set[Listener] = set()
         self._given: OrderedDict[str, Case] = OrderedDict()
+        self._early: OrderedDict[str, Case] = OrderedDict()
 
     @property
     def listening(self) -> int:
@@ -100,18 +121,40 @@ class Hub:
         """Whether a sign-in has as many consoles open as it may."""
         return sum(listener.session == session for listener in self._listeners) >= PER_SESSION
 
+    def announce(self, case: Case) -> None:
+        """Show a new case that the store may not have yet, to those whom it concerns."""
+        if self.known(case.report_id):
+            return
+        early = self._early[case.report_id] = case.model_copy(update={"rev": EARLY_REV})
+        for listener in self._listeners:
+            listener.offer(early)
+        while len(self._early) > _REMEMBERED:
+            self._early.popitem(last=False)
+        instruments.NOT_STORED.set(len(self._early))
+
+    def known(self, report_id: str) -> bool:
+        """Whether a state of a case was given out, early or stored, and is remembered."""
+        return report_id in self._given or report_id in self._early
+
+    def early(self, report_id: str) -> bool:
+        """Whether a case was announced and the store has not confirmed it since."""
+        return report_id in self._early
+
     def publish(self, cases: Iterable[Case]) -> None:
         """Give newer states to all whom they concern; older ones are dropped."""
         for case in cases:
+            early = self._early.pop(case.report_id, None)
             known = self._given.get(case.report_id)
             if known is not None and known.rev >= case.rev:
                 continue
             self._given[case.report_id] = case
             self._given.move_to_end(case.report_id)
+            as_announced = early is not None and _looks_like(early, case)
             for listener in self._listeners:
-                listener.offer(case)
+                listener.offer(case, as_announced=as_announced)
         while len(self._given) > _REMEMBERED:
             self._given.popitem(last=False)
+        instruments.NOT_STORED.set(len(self._early))
 
     def given(self, report_id: str) -> Case | None:
         """The newest state given out, if it is remembered."""

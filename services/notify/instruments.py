@@ -55,6 +55,15 @@ TO_SHOWN: Final = Histogram(
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
+SHOWN_EARLY: Final = Histogram(
+    "notify_decided_to_announced_seconds",
+    "From routing's decision to the row of a new case handed to open consoles, before the store has it.",
+    buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+NOT_STORED: Final = Gauge(
+    "notify_cases_not_stored", "New cases shown to consoles that the store has not confirmed yet.", registry=REGISTRY
+)
 DRILLS: Final = Counter("notify_drills", "Drills by what came of them.", ["verdict"], registry=REGISTRY)
 DRILL_SECONDS: Final = Histogram(
     "notify_drill_seconds",

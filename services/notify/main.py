@@ -143,7 +143,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     alerter = Alerter(cases, centers, TallyStore(database), delivery, hub, case_relay, clock, settings, worker)
     routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
     bus.subscribe(ROUTINGS, group=SERVICE, handler=routings.handle)
-    nudges = Nudges(cases, hub, clock)
+    nudges = Nudges(cases, hub, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
     dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)

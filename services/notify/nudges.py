@@ -1,11 +1,19 @@
-"""Rows that another process of notify wrote: the bus says that something changed, the store says what."""
+"""What passed on the bus, for the consoles of this process: a new case at once, everything else as the store has it.
+
+A new case is durable in the log and needs nothing of the store to be shown, so it waits neither for the store, which
+may be slow or away, nor for the process that writes it down. Of everything else the bus says that something changed
+and the store says what; it also confirms what was shown early, or says otherwise (a record that comes second is none).
+"""
 
 import asyncio
 from collections import OrderedDict
 from typing import Final
 
+from services.notify import instruments
 from services.notify.hub import Hub
 from services.notify.model import Case
+from services.notify.policy import Rules
+from services.notify.projection import fold
 from services.notify.store.cases import CaseStore
 from shared import log
 from shared.bus.consumer import Received
@@ -14,11 +22,16 @@ from shared.errors import TransientError
 from shared.events.alerts import AlertEvent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseEvent
+from shared.events.routings import ReportRouted
 
 _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1
 """The process that handles the record usually writes and shows it within this; then nothing is read at all."""
 _GIVE_UP_S: Final = 30.0
+_CONFIRMED_S: Final = 3600.0
+"""For so long the store is asked about what was shown before it had it."""
+_NEW_S: Final = 30.0
+"""A first record older than this was written by somebody who slept: whose case it is, the store says."""
 _READ: Final = 100
 _BACKLOG: Final = 20_000
 
@@ -26,11 +39,12 @@ _BACKLOG: Final = 20_000
 class Nudges:
     """Collects what the follower saw and gives out the store's rows once they are at least as new."""
 
-    def __init__(self, store: CaseStore, hub: Hub, clock: Clock) -> None:
-        """Rows go to the hub."""
+    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules) -> None:
+        """Rows go to the hub; ``rules`` say what a new case looks like."""
         self._store = store
         self._hub = hub
         self._clock = clock
+        self._rules = rules
         self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
         self._something = asyncio.Event()
 
@@ -42,6 +56,8 @@ class Nudges:
             return
         if not self._hub.listening:
             return
+        if isinstance(event, ReportRouted):
+            self._announce(event, received.envelope.traceparent)
         least = _least(event)
         before = self._wanted.pop(event.report_id, None)
         if before is not None:
@@ -50,6 +66,16 @@ class Nudges:
         if len(self._wanted) > _BACKLOG:
             self._wanted.popitem(last=False)
         self._something.set()
+
+    def _announce(self, event: ReportRouted, traceparent: str) -> None:
+        now = self._clock.now()
+        waited = (now - event.decided_at).total_seconds()
+        if waited > _NEW_S or self._hub.known(event.report_id):
+            return
+        case = fold(None, event, traceparent, self._rules, now)
+        if case is not None:
+            self._hub.announce(case)
+            instruments.SHOWN_EARLY.observe(max(waited, 0.0))
 
     async def run(self) -> None:
         """Work for ever."""
@@ -69,7 +95,8 @@ class Nudges:
         now = self._clock.monotonic()
         for report_id, (least, since) in list(self._wanted.items()):
             shown = self._hub.given(report_id)
-            if (shown is not None and _as_new(shown, least)) or now - since > _GIVE_UP_S:
+            patience = _CONFIRMED_S if self._hub.early(report_id) else _GIVE_UP_S
+            if (shown is not None and _as_new(shown, least)) or now - since > patience:
                 del self._wanted[report_id]
         wanted = list(self._wanted)[:_READ]
         if not wanted:

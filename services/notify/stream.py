@@ -61,7 +61,8 @@ def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, ro
 
         Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty or dead records changed),
         `reconnect` (come back: the list starts anew; with the reason `signed_out`, sign in first). Of two rows of a
-        case the one with the higher `rev` is true. One sign-in has 8 streams at most; 429 says so.
+        case the one with the higher `rev` is true; 0 is a new case that the store does not have yet. One sign-in has 8
+        streams at most; 429 says so.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)

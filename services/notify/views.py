@@ -71,7 +71,10 @@ ROW: Final[dict[str, JsonValue]] = {
 
 
 class CaseRow(BaseModel):
-    """One case on a work list. ``rev`` grows with every change: of two rows the higher one is true."""
+    """One case on a work list. ``rev`` grows with every change: of two rows the higher one is true.
+
+    0 (only in the live list): the log has the case and the store not yet; nothing can be done with it for that moment.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [ROW]})
 

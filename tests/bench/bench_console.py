@@ -138,9 +138,10 @@ async def shown(made: House, publisher: Publisher, consoles: Consoles, samples: 
     routed: dict[str, float] = {}
 
     async def send(number: int) -> None:
-        record = event("report.routed", run + number, center=CENTER_IDS[number % len(CENTER_IDS)])
+        center, now = CENTER_IDS[number % len(CENTER_IDS)], SystemClock().now()
+        record = event("report.routed", run + number, center=center, decided_at=now)
         consoles.waiting.add(record.report_id)
-        encoded = encode(record, source="routing", time=SystemClock().now(), traceparent=TRACE)
+        encoded = encode(record, source="routing", time=now, traceparent=TRACE)
         await publisher.publish([encoded])
         routed[record.report_id] = time.perf_counter()
 

@@ -93,3 +93,46 @@ async def test_a_listener_that_falls_behind_is_sent_away() -> None:
         hub.publish([folded([event("report.routed", n)]) for n in range(12)])
         await listener.take(0.5)
         assert listener.too_slow
+
+
+async def test_who_was_shown_a_case_early_needs_no_second_row_and_who_came_later_gets_one() -> None:
+    hub = Hub()
+    case = folded(stream()[:1])
+    with hub.listen("gwangju") as before, hub.listen("jeju") as elsewhere:
+        hub.announce(case)
+        assert [one.rev for one in (await before.take(0.5))[0]] == [0]
+        with hub.listen("gwangju") as after:
+            hub.publish([case])
+            assert [one.rev for one in (await after.take(0.5))[0]] == [case.rev]
+            assert await before.take(0.01) == ([], False)
+            hub.publish([taken(case)])
+            assert [one.state for one in (await before.take(0.5))[0]] == ["acknowledged"]
+        assert await elsewhere.take(0.01) == ([], False)
+    assert not hub.early(case.report_id)
+
+
+async def test_where_the_store_says_otherwise_an_early_row_is_replaced_or_leaves() -> None:
+    hub = Hub()
+    shown = folded(stream()[:1])
+    renamed, elsewhere = (shown.model_copy(update=change) for change in ({"alias": "다른-0001"}, {"center_id": "jeju"}))
+    for stored, stays in ((renamed, True), (elsewhere, False)):
+        hub = Hub()
+        with hub.listen("gwangju") as listener:
+            hub.announce(shown)
+            assert len((await listener.take(0.5))[0]) == 1
+            hub.publish([stored])
+            message = stream_rows(listener, (await listener.take(0.5))[0], NOW)
+            assert ([row.alias for row in message.rows], len(message.gone)) == (
+                ([stored.alias], 0) if stays else ([], 1)
+            )
+
+
+async def test_a_case_that_is_known_is_not_announced() -> None:
+    hub = Hub()
+    case = folded(stream()[:2])
+    with hub.listen("gwangju") as listener:
+        hub.publish([case])
+        assert len((await listener.take(0.5))[0]) == 1
+        hub.announce(folded(stream()[:1]))
+        assert await listener.take(0.01) == ([], False)
+        assert not hub.early(case.report_id)

@@ -1,0 +1,106 @@
+"""A new case is on open consoles as soon as it is in the log: while the store stands still, and in every process."""
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from deploy.local.engines import Engines
+from services.notify.hub import Listener
+from services.notify.model import Case
+from services.notify.nudges import Nudges
+from services.notify.policy import Rules
+from services.notify.projection import RoutingEvent
+from shared.bus.consumer import Received
+from shared.clock import SystemClock
+from shared.events.envelope import Envelope
+from tests.integration.notify.conftest import Bench, Start, eventually
+from tests.unit.notify.samples import TRACE, event, report_id, stream
+
+
+@pytest.fixture
+def engines(own_engines: Engines) -> Engines:
+    """Engines of this module alone: their store is frozen."""
+    return own_engines
+
+
+def fresh(number: int, center: str) -> RoutingEvent:
+    return event("report.routed", number, center=center, decided_at=datetime.now(UTC))
+
+
+async def told(listener: Listener) -> list[tuple[Case, bool]]:
+    """What a console is given next, and whether it is on its list."""
+    cases, _ = await listener.take(0.2)
+    return [(case, listener.holds(case)) for case in cases]
+
+
+async def confirmed(bench: Bench, number: int) -> bool:
+    return not bench.notify.hub.early(report_id(number))
+
+
+async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_afterwards(
+    start: Start, engines: Engines
+) -> None:
+    writer = await start()
+    other = await start()
+    store = engines.pids["store"]
+    with (
+        writer.notify.hub.listen("gwangju") as at_writer,
+        other.notify.hub.listen("gwangju") as at_other,
+        other.notify.hub.listen("jeju") as elsewhere,
+    ):
+        os.kill(store, signal.SIGSTOP)
+        try:
+            await writer.routed(fresh(1, "gwangju"))
+            for listener in (at_writer, at_other):
+                ((case, listed),) = await eventually(partial(told, listener), 5)
+                assert (case.report_id, case.rev, listed) == (report_id(1), 0, True)
+        finally:
+            os.kill(store, signal.SIGCONT)
+        await eventually(lambda: writer.case(report_id(1)), 30)
+        for bench in (writer, other):
+            await eventually(partial(confirmed, bench, 1), 30)
+        # Confirming alone is no news; whatever else comes (the alert was sent) has the store's numbers.
+        for listener in (at_writer, at_other):
+            assert all(case.rev > 1 for case, _ in await told(listener))
+        assert await elsewhere.take(0.01) == ([], False)
+
+
+async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(start: Start) -> None:
+    bench = await start()
+    await bench.routed(fresh(1, "gwangju"))
+    await eventually(lambda: bench.case(report_id(1)))
+    other = await start()
+    with other.notify.hub.listen("jeju") as wrong:
+        # A worker that slept wrote its own decision behind the true one: the log's first one counts.
+        await bench.routed(fresh(1, "jeju"))
+        seen: list[tuple[Case, bool]] = []
+
+        async def left() -> bool:
+            seen.extend(await told(wrong))
+            return bool(seen) and not seen[-1][1]
+
+        await eventually(left)
+        assert [listed for _, listed in seen][-1] is False
+        assert seen[-1][0].center_id == "gwangju"
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_what_is_not_new_is_left_to_the_store(start: Start, late: bool) -> None:
+    bench = await start()
+    hub = bench.notify.hub
+    nudges = Nudges(bench.notify.cases, hub, SystemClock(), Rules())
+
+    def passes(record: RoutingEvent) -> None:
+        envelope = Envelope(id="1", source="/ieum/routing", type=record.TYPE, time=datetime.now(UTC), traceparent=TRACE)
+        nudges.note(Received(record, envelope, "routings", 0, 0, 0))
+
+    with hub.listen("gwangju") as listener:
+        decided = datetime.now(UTC) - timedelta(minutes=5)
+        passes(event("report.routed", 1, decided_at=decided) if late else stream()[1])
+        assert await listener.take(0.05) == ([], False)
+        assert not hub.early(report_id(1))
+        passes(fresh(1, "gwangju"))
+        assert [case.rev for case in (await listener.take(1))[0]] == [0]
