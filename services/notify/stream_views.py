@@ -47,7 +47,7 @@ def entry_of(case: Case, section: Section) -> dict[str, object]:
     return StreamRow(**row_of(case).model_dump(), section=section).model_dump(mode="json")
 
 
-def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]) -> str:
+def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]) -> bytes:
     """A ``StreamRows`` for one console as JSON, with ``place`` beside it; rows come ready from ``entry``."""
     rows: list[bytes] = []
     gone: list[dict[str, str]] = []
@@ -59,7 +59,7 @@ def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, 
         else:
             gone.append({"report_id": case.report_id, "alias": case.alias, "why": _why_gone(listener, case)})
     rest = orjson.dumps({"gone": gone, "sent_at": now, **place}, option=orjson.OPT_UTC_Z)
-    return (b'{"rows":[' + b",".join(rows) + b"]," + rest[1:]).decode()
+    return b'{"rows":[' + b",".join(rows) + b"]," + rest[1:]
 
 
 def _why_gone(listener: Listener, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
