@@ -14,6 +14,7 @@ from services.notify.policy import QuietHours, Rules
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
+_SAFE_URL: Final = r"^(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$"
 _PLACE: Final = re.compile(rf"(\*|[a-z][a-z-]{{1,30}})/({'|'.join(Target)})")
 
 
@@ -22,7 +23,7 @@ class WebhookWithSecret(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])\S+$", max_length=500)
+    url: str = Field(pattern=_SAFE_URL, max_length=500)
     """By https; plain only on this machine."""
     secret: SecretStr
 
@@ -63,6 +64,8 @@ class NotifySettings(AccountSettings):
     """Webhooks by desk, ``centre/target``; ``*`` for every centre that has none of its own."""
     apprise_urls: dict[str, SecretStr] = Field(default={}, examples=['{"*/lead": "ntfys://ntfy.example.org/{desk}"}'])
     """Apprise URLs by desk, named alike."""
+    heartbeat_url: SecretStr | None = Field(default=None, examples=["https://watcher.example.org/ping/(token)"])
+    """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops."""
     drills: Literal["off", "monthly"] = Field(default="off", examples=["monthly"])
     """Whether every centre has a drill on the first weekday of each month; the button works either way."""
     drill_credential: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
@@ -93,6 +96,13 @@ class NotifySettings(AccountSettings):
     def _lease(cls, value: float, info: ValidationInfo) -> float:
         if value < 2 * float(info.data.get("smtp_timeout_s", 0)):
             raise ValueError("must be at least twice NOTIFY_SMTP_TIMEOUT_S, or nothing could be sent within it")
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _outside(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(_SAFE_URL, value.get_secret_value()):
+            raise ValueError("must be an https address; plain http only on this machine")
         return value
 
     @field_validator("duty_address", "colleagues_address", "lead_address")

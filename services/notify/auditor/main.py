@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import aiosmtplib
 from fastapi import FastAPI
 
+from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.policy import Quiet
 from services.notify.auditor.projection import Wrong
 from services.notify.auditor.rendering import alarm_mail
@@ -46,6 +47,8 @@ class AuditorProcess:
         # How long the broker is silent is a matter of the machine's clock, whatever clock the judging goes by.
         self.follower = Follower(bus, (ROUTINGS, CASES, ALERTS), self._note, from_start=True, clock=SystemClock())
         self.auditor = Auditor(findings, self._mail, self.follower.check, quiet, clock)
+        url = settings.heartbeat_url
+        self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
         self.health = health or Health()
         self.health.ready["auditor"] = lambda: self.auditor.failing
 
@@ -58,6 +61,8 @@ class AuditorProcess:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.follower.start(), name="follower")
                 tasks.create_task(self.auditor.run(), name="auditor")
+                if self.heartbeat is not None:
+                    tasks.create_task(self.heartbeat.run(), name="heartbeat")
         finally:
             await self.follower.stop()
 

@@ -23,3 +23,9 @@ LAST_LOOK: Final = Gauge(
 )
 FOUND: Final = Counter("notify_auditor_findings", "Reports newly found overdue.", registry=REGISTRY)
 MAILS: Final = Counter("notify_auditor_mails", "Mails to central by outcome.", ["outcome"], registry=REGISTRY)
+HEARTBEATS: Final = Counter(
+    "notify_auditor_heartbeats",
+    "Knocks at the watcher outside by outcome; withheld: something is wrong here, and the watcher calls somebody.",
+    ["outcome"],
+    registry=REGISTRY,
+)

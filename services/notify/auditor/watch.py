@@ -23,6 +23,7 @@ SETTLE_S: Final = 10.0
 """After the topics were away nothing is judged for so long: what waited in outboxes has to come first."""
 MAIL_EVERY_S: Final = 60.0
 """Central is mailed at once of the first finding, and of further ones at most so often."""
+_STALE_S: Final = 6 * EVERY_S
 
 Mailing = Callable[[Sequence[Wrong]], Awaitable[bool]]
 
@@ -50,6 +51,8 @@ class Auditor:
         self._untold: dict[str, Wrong] = {}
         self._mailed_at: float | None = None
         self._reading_since: float | None = None
+        self._looked_at: float | None = None
+        self._refused = False
         self.failing: str | None = "has not looked yet"
 
     def note(self, received: Received) -> None:
@@ -81,6 +84,7 @@ class Auditor:
         now = self._clock.now()
         self._judge(now)
         measures.LAST_LOOK.set(now.timestamp())
+        self._looked_at = at
         try:
             await self._write(now)
             self.failing = None
@@ -128,9 +132,18 @@ class Auditor:
             return
         taken = await self._mail(list(self._untold.values()))
         measures.MAILS.labels("sent" if taken else "failed").inc()
+        self._refused = not taken
         if taken:
             self._mailed_at = at
             self._untold.clear()
+
+    def unwell(self) -> str | None:
+        """Why somebody outside should be called: it cannot look, or what it found could not be told. None: all well."""
+        if self.failing is not None:
+            return self.failing
+        if self._looked_at is None or self._clock.monotonic() - self._looked_at > _STALE_S:
+            return "has not looked lately"
+        return f"{len(self._untold)} findings could not be mailed" if self._refused and self._untold else None
 
     @property
     def found(self) -> dict[str, Wrong]:

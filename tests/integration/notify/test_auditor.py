@@ -5,6 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import httpx
+from pydantic import SecretStr
+
+from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.main import AuditorProcess
 from services.notify.auditor.watch import SETTLE_S
 from services.notify.policy import LADDER
@@ -16,6 +20,7 @@ from shared.events.vocabulary import Urgency
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.notify.conftest import Bench, Sink, Start, as_record, eventually
 from tests.unit.notify.samples import event, report_id
+from tests.unit.notify.test_channels import receiver
 
 
 @contextlib.asynccontextmanager
@@ -33,6 +38,16 @@ async def auditing(
         await process.follower.stop()
 
 
+@contextlib.asynccontextmanager
+async def publishing(bus: BusSettings) -> AsyncIterator[Publisher]:
+    publisher = Publisher(bus)
+    await publisher.start()
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
 async def page(bench: Bench, center: str) -> str:
     role = "counsellor"
     answer = await bench.http.get(f"/?center={center}&lang=en", auth=bench.staff(center, role))
@@ -46,11 +61,9 @@ async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
     await ensure_topics(bus_settings)
     clock = ManualClock(datetime.now(UTC))
     async with auditing(settings, bus_settings, store_settings, clock) as process:
-        publisher = Publisher(bus_settings)
-        await publisher.start()
-        routed = event("report.routed", 1, decided_at=clock.now().isoformat())
-        await publisher.publish([as_record(routed, clock.now())])
-        await publisher.stop()
+        async with publishing(bus_settings) as publisher:
+            routed = event("report.routed", 1, decided_at=clock.now().isoformat())
+            await publisher.publish([as_record(routed, clock.now())])
         await eventually(lambda: process.auditor._watched)
         await process.auditor.look()
         assert process.auditor.found == {}
@@ -112,3 +125,42 @@ async def _stop_alerting(bench: Bench) -> None:
         if task.get_name().startswith("alerter-"):
             task.cancel()
     del bench
+
+
+async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_taken(
+    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
+) -> None:
+    """The mail server is away (nothing listens at its port): nobody hears of what is found but by the silence."""
+    await ensure_topics(bus_settings)
+    clock = ManualClock(datetime.now(UTC))
+    async with receiver(204) as (port, came), httpx.AsyncClient(trust_env=False) as http:
+        knocking = settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:{port}/ping/abc")})
+        async with auditing(knocking, bus_settings, store_settings, clock) as process:
+            heartbeat = process.heartbeat
+            assert heartbeat is not None
+            assert not await heartbeat.beat(http), "it has not looked since it reads"
+            await process.auditor.look()
+            assert await heartbeat.beat(http)
+            assert [body for _, body in came] == [b""]
+
+            await clock.advance(60)
+            assert not await heartbeat.beat(http), "it stopped looking"
+
+            async with publishing(bus_settings) as publisher:
+                routed = event("report.routed", 1, decided_at=clock.now().isoformat())
+                await publisher.publish([as_record(routed, clock.now())])
+            await eventually(lambda: process.auditor._watched)
+            await clock.advance(25)
+            await process.auditor.look()
+            assert list(process.auditor.found) == [report_id(1)]
+            assert process.auditor.unwell() == "1 findings could not be mailed"
+            assert not await heartbeat.beat(http)
+            assert len(came) == 1
+
+
+async def test_a_watcher_that_is_away_or_points_elsewhere_is_not_followed() -> None:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        assert not await Heartbeat("http://127.0.0.1:1/ping", lambda: None).beat(http)
+        async with receiver(302) as (port, came):
+            assert not await Heartbeat(f"http://127.0.0.1:{port}/ping", lambda: None).beat(http)
+            assert len(came) == 1

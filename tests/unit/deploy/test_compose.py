@@ -56,7 +56,7 @@ def test_required_settings_are_given(service: str) -> None:
 
 def test_the_auditor_has_what_notify_has_but_its_port_and_its_channels() -> None:
     notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
-    own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS"}
+    own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS", "NOTIFY_HEARTBEAT_URL"}
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
     assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 

@@ -1,0 +1,53 @@
+"""The dead-man signal to the world outside: a watcher elsewhere calls somebody when it stops.
+
+Whatever watches from within falls silent together with what it watches: a machine room without power mails nobody. So
+the auditor knocks at an address outside once a minute, as long as it sees everything and whatever it had to say was
+taken. The knock says nothing: no body, no counts. That it is missing is the alarm, and the watcher's own to give.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import httpx
+
+from services.notify.auditor import measures
+from shared import log
+
+_LOG = log.get(__name__)
+EVERY_S: Final = 60.0
+TIMEOUT_S: Final = 10.0
+
+
+class Heartbeat:
+    """Knocks at one address. Its answer does not matter beyond having come; redirects are not followed."""
+
+    def __init__(self, url: str, well: Callable[[], str | None]) -> None:
+        """``well`` says why nothing should be sent now, or None."""
+        self._url = url
+        self._well = well
+
+    async def run(self, every_s: float = EVERY_S) -> None:
+        """Until cancelled."""
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http:
+            while True:
+                await self.beat(http)
+                await asyncio.sleep(every_s)
+
+    async def beat(self, http: httpx.AsyncClient) -> bool:
+        """Knock once, unless something is wrong; whether it was heard."""
+        why = self._well()
+        if why is not None:
+            measures.HEARTBEATS.labels("withheld").inc()
+            _LOG.warning("auditor.heartbeat_withheld", why=why)
+            return False
+        try:
+            # Streamed, so that an answer without end is not read; never logged: whoever knows the address can knock.
+            async with http.stream("POST", self._url) as answer:
+                said = None if answer.is_success else f"http_{answer.status_code}"
+        except httpx.HTTPError as error:
+            said = type(error).__name__
+        measures.HEARTBEATS.labels("sent" if said is None else "failed").inc()
+        if said is not None:
+            _LOG.warning("auditor.heartbeat_failed", said=said)
+        return said is None
