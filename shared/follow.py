@@ -12,6 +12,7 @@ from shared.bus import measures
 from shared.bus.backoff import backoff
 from shared.bus.connection import bare_name, bounded, client_options, topic_name
 from shared.bus.records import RawRecord, Received, raw, receive
+from shared.bus.vitals import ended_part
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.settings import BusSettings
@@ -105,6 +106,8 @@ class Follower:
             consumer.seek(place, self._next.setdefault(place, 0 if self._from_start else ends[place]))
         consumer.pause(*self._blocked)
         while True:
+            if (why := ended_part(consumer)) is not None:
+                raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
             polled = await bounded(consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS), limit, "following")
             for place, records in polled.items():
@@ -247,6 +250,8 @@ class PartitionReader:
     def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             raise TransientError(f"kafka: the reader of {self._name} is not connected")
+        if (why := ended_part(self._consumer)) is not None:
+            raise FatalError(f"kafka: the reader of {self._name}: {why}")
         return self._consumer
 
 

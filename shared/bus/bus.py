@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
@@ -15,10 +15,12 @@ from shared.bus import fast
 from shared.bus.admin import ensure_topics
 from shared.bus.backoff import backoff
 from shared.bus.connection import bounded, client_options, group_name, topic_name
-from shared.bus.consumer import Handler, OnAssigned, OnRevoked, Subscription
+from shared.bus.consumer import Subscription
+from shared.bus.hooks import Handler, OnAssigned, OnRevoked
 from shared.bus.lenient import accept_any_header_name
 from shared.bus.progress import SAMPLE_SECONDS
 from shared.bus.publisher import Publisher
+from shared.bus.vitals import ended_part, examine, membership
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
 from shared.health import Health
@@ -30,17 +32,12 @@ _log = log.get(__name__)
 JOIN_SECONDS: Final = 60.0
 """Joining a group waits for members that died to be missed: their session and the rebalance timeout."""
 STOP_SECONDS: Final = 10.0
-MAX_POLL_MS: Final = 600_000
-"""A batch that is retried for longer leaves the group and begins again as a new member."""
-REBALANCE_MS: Final = 15_000
-"""Longer than the wait for the batch in flight, or the group goes on without this member."""
 FETCH_BYTES: Final = 256 * 1024
 """Of one partition at a time; aiokafka's default of 1 MiB is held for each of twelve partitions while a batch is worked
 off (measured: 50 MB more in routing, no faster). A larger batch of the log still comes whole."""
-_BEATS_PER_SESSION: Final = 5
 _SPREAD: Final = 1.0
 _ENDED_LOOKS: Final = 2
-"""A subscriber seen without its task so many times running has ended; once may be a change of tasks."""
+"""Something seen without its task so many times running has ended; once may be a change of tasks."""
 
 
 class Bus:
@@ -55,7 +52,7 @@ class Bus:
         self._clock = clock
         self._waiting: str | None = "not started"
         self._running: list[tuple[Subscription, KafkaBroker]] = []
-        self._sampling: list[asyncio.Task[None]] = []
+        self._looking: list[asyncio.Task[None]] = []
         health.ready["bus"] = lambda: self._waiting
 
     def subscribe(
@@ -91,7 +88,7 @@ class Bus:
         broker = self._broker(subscription, topics, max_records, pace_s)
         self._running.append((subscription, broker))
         self._health.ready[f"bus.{group}"] = subscription.ready
-        self._health.live[f"bus.{group}"] = lambda: _alive(broker, started=self._waiting is None)
+        self._health.live[f"bus.{group}"] = lambda: _ended(subscription, broker) if self._waiting is None else None
         return subscription
 
     async def start(self) -> None:
@@ -100,14 +97,15 @@ class Bus:
         await self._until_done(self.publisher.start)
         for subscription, broker in self._running:
             await self._until_done(lambda s=subscription, b=broker: self._join(s, b))  # type: ignore[misc]  # defaults
-        self._sampling = [asyncio.create_task(self._sample(*one)) for one in self._running]
+        looking = [*(self._sample(one) for one, _ in self._running), self._watch()]
+        self._looking = [asyncio.create_task(_for_ever(one)) for one in looking]
         self._waiting = None
         _log.info("bus.started", subscriptions=[subscription.group for subscription, _ in self._running])
 
     async def stop(self) -> None:
         """Let batches in flight end, leave the groups, flush the producer; each bounded, never raises for Kafka."""
         self._waiting = "stopping"
-        for task in self._sampling:
+        for task in self._looking:
             task.cancel()
         for subscription, broker in self._running:
             await subscription.leave()
@@ -125,15 +123,8 @@ class Bus:
     def _broker(
         self, subscription: Subscription, topics: tuple[Topic, ...], max_records: int, pace_s: float
     ) -> KafkaBroker:
-        session = self._settings.session_timeout_ms
-        options = client_options(self._settings) | {
-            "client_id": f"ieum-{self._service}",
-            "session_timeout_ms": session,
-            "heartbeat_interval_ms": session // _BEATS_PER_SESSION,
-            "rebalance_timeout_ms": max(REBALANCE_MS, session),
-            "max_poll_interval_ms": MAX_POLL_MS,
-            "max_partition_fetch_bytes": FETCH_BYTES,
-        }
+        options = client_options(self._settings) | membership(self._settings)
+        options |= {"client_id": f"ieum-{self._service}", "max_partition_fetch_bytes": FETCH_BYTES}
         broker = fast.ConsumingBroker(
             subscription,
             options,
@@ -204,19 +195,35 @@ class Bus:
                 raise
             raise TransientError(f"kafka: joining {subscription.group} failed: {type(error).__name__}") from error
 
-    async def _sample(self, subscription: Subscription, broker: KafkaBroker) -> None:
-        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing.
-
-        A consumer that has ended ends the process: not everybody who starts one asks whether it lives.
-        """
-        ended = 0
+    async def _sample(self, subscription: Subscription) -> None:
+        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing."""
         while True:
-            ended = ended + 1 if _alive(broker, started=True) else 0
-            if ended >= _ENDED_LOOKS:
-                process.die("bus.consumer_ended", subscription=subscription.group)
             with contextlib.suppress(TransientError, KafkaError):
                 await _look(subscription)
+            if subscription.outlived:
+                subscription.pulse.forget()
+            else:
+                await examine(subscription.pulse, self._settings, subscription.group)
             await asyncio.sleep(SAMPLE_SECONDS)
+
+    async def _watch(self) -> None:
+        """What has ended inside ends the process: nothing else starts it again, and not everybody asks for health."""
+        ended = 0
+        while True:
+            found = {"publisher": self.publisher.ended()}
+            found |= {subscription.group: _ended(subscription, broker) for subscription, broker in self._running}
+            ended = ended + 1 if any(found.values()) else 0
+            if ended >= _ENDED_LOOKS:
+                process.die("bus.client_ended", ended={who: why for who, why in found.items() if why is not None})
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+
+async def _for_ever(looking: Coroutine[None, None, None]) -> None:
+    """Nobody waits for these tasks: one that fails would be missed by nobody."""
+    try:
+        await looking
+    except Exception as error:
+        process.die("bus.looking_failed", error)
 
 
 async def _look(subscription: Subscription) -> None:
@@ -231,14 +238,12 @@ async def _look(subscription: Subscription) -> None:
     progress.sample(await bounded(consumer.end_offsets(list(progress.owned)), SAMPLE_SECONDS, "asking for the ends"))
 
 
-def _alive(broker: KafkaBroker, *, started: bool) -> str | None:
-    if not started:
-        return None
+def _ended(subscription: Subscription, broker: KafkaBroker) -> str | None:
     for subscriber in broker.subscribers:
         tasks = getattr(subscriber, "tasks", [])
         if not subscriber.running or all(task.done() for task in tasks):
             return "the consumer task has ended"
-    return None
+    return ended_part(subscription.consumer)
 
 
 async def _stop(broker: KafkaBroker, seconds: float) -> None:

@@ -7,7 +7,7 @@ acknowledged → offsets committed. What dies in between is done again, in doubt
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -18,10 +18,12 @@ from shared.bus import measures
 from shared.bus.attempts import Attempts, GivenUpError
 from shared.bus.connection import bare_name, bounded
 from shared.bus.fast import Polled, Records
+from shared.bus.hooks import Handler, OnAssigned, OnRevoked, Places
 from shared.bus.progress import Progress
 from shared.bus.publisher import Publisher
 from shared.bus.records import Received, Rejected
 from shared.bus.triage import DeadLetter, Triage, dead_run, refused, sort_out
+from shared.bus.vitals import Pulse
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.settings import BusSettings
@@ -29,14 +31,6 @@ from shared.settings import BusSettings
 __all__ = ["Handler", "OnAssigned", "OnRevoked", "Received", "Rejected", "Subscription"]
 
 _log = log.get(__name__)
-
-Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
-"""Deals with a batch that may span topics and partitions, in order within each partition; when it returns, its effects
-are durable. Returns what it cannot act upon. ``TransientError``: the same batch comes again. Anything else raised ends
-the process."""
-Places = frozenset[tuple[str, int]]
-OnAssigned = Callable[[Places], Awaitable[Mapping[tuple[str, int], int]]]
-OnRevoked = Callable[[Places], Awaitable[None]]
 
 REVOKE_WAIT_SECONDS: Final = 5.0
 """How long a rebalance waits for the batch in flight; below the rebalance timeout, or the group goes on without us."""
@@ -61,6 +55,7 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         self.group = group
         self._settings = settings
         self.progress = Progress(group, clock, self._bare)
+        self.pulse = Pulse(settings, clock)
         self._handler = handler
         self._publisher = publisher
         self._service = service
@@ -80,7 +75,12 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     def ready(self) -> str | None:
         """None while records flow, otherwise what is in the way."""
-        return self._halted or self._attempts.trouble or self.progress.complaint()
+        return self._halted or self._attempts.trouble or self.progress.complaint() or self.pulse.complaint()
+
+    @property
+    def outlived(self) -> bool:
+        """A batch in flight has outlived its assignment: aiokafka joins the group again only after it."""
+        return self._attempts.interrupted and self._busy.locked()
 
     # --- what FastStream and aiokafka tell us
 
@@ -104,7 +104,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
         """Wait where waiting helps; end the process where it does not."""
         if not (isinstance(error, KafkaError) and error.retriable):
             # A new process says so again, in its log and by its absence; a loop would only look alive.
-            process.die("bus.poll_failed", error, subscription=self.group, said=_word(error))
+            said = str(error)[:200] if isinstance(error, KafkaError) else ""
+            process.die("bus.poll_failed", error, subscription=self.group, said=said)
         _log.warning("bus.poll_failed", subscription=self.group, error=type(error).__name__)
         await self._attempts.pause(_POLL_AGAIN_SECONDS)
 
@@ -201,7 +202,8 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
         # Without an answer it is sent again: one that arrives late only says what is durable anyhow.
         try:
-            await self._attempts.repeat(once, "committing offsets")
+            with self.pulse.committing():
+                await self._attempts.repeat(once, "committing offsets")
         except (CommitFailedError, IllegalStateError) as error:
             measures.COMMIT_FAILURES.labels(self.group).inc()
             _log.info("bus.commit_refused", subscription=self.group, error=type(error).__name__)
@@ -294,7 +296,3 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
 def _place(place: TopicPartition) -> str:
     return f"{place.topic}/{place.partition}"
-
-
-def _word(error: Exception) -> str:
-    return str(error)[:200] if isinstance(error, KafkaError) else ""

@@ -6,13 +6,17 @@ errors that will never go away; so parser, consumer and error handling are ours.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import ConsumerStoppedError
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
+
+from shared.bus.vitals import Pulse
 
 Records = tuple[ConsumerRecord[bytes, bytes], ...]
 Polled = Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
@@ -22,7 +26,9 @@ POLL_MS: Final = 500
 
 
 class Owner(Protocol):
-    """Who looks after one consumer."""
+    """Who looks after one consumer; its ``pulse`` hears of every answer of the group's coordinator."""
+
+    pulse: Pulse
 
     def adopt(self, consumer: AIOKafkaConsumer) -> None:
         """Take the consumer FastStream has just built."""
@@ -42,6 +48,7 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
         self._owner = owner
         self._pace_s = pace_s
         self._rest_until = 0.0
+        self._client.send = self._telling(self._client.send)
         owner.adopt(self)
 
     async def getmany(
@@ -63,6 +70,17 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
         if records:
             self._rest_until = loop.time() + self._pace_s
         return records
+
+    def _telling(self, send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """The client's ``send``, which tells the owner's pulse of what the coordinator answers."""
+
+        async def sent(node: object, request: object, *, group: int = ConnectionGroup.DEFAULT) -> Any:  # noqa: ANN401  # aiokafka ships no types
+            answer = await send(node, request, group=group)
+            if group == ConnectionGroup.COORDINATION:
+                self._owner.pulse.heard(offsets=isinstance(request, OffsetCommitRequest | OffsetFetchRequest))
+            return answer
+
+        return sent
 
 
 class ConsumingBroker(KafkaBroker):

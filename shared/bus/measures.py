@@ -39,6 +39,12 @@ SINCE_PROGRESS = Gauge(
     ("subscription",),
     registry=REGISTRY,
 )
+COORDINATOR_SILENCE = Gauge(
+    "ieum_bus_seconds_since_coordinator",
+    "Since the group's coordinator last answered; while a commit waits, since it answered about offsets.",
+    ("subscription",),
+    registry=REGISTRY,
+)
 BLOCKED = Gauge(
     "ieum_bus_blocked_partitions", "Partitions that wait for a newer build.", ("subscription",), registry=REGISTRY
 )

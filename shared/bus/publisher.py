@@ -26,6 +26,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared import log
 from shared.bus import measures
 from shared.bus.connection import bounded, client_options, topic_name
+from shared.bus.vitals import ended_part
 from shared.errors import FatalError, PermanentError, TransientError
 from shared.events.base import Record
 from shared.settings import BusSettings
@@ -80,6 +81,10 @@ class Publisher:
             await _stop(producer)
             raise
         self._producer = producer
+
+    def ended(self) -> str | None:
+        """What of the producer has ended without being asked to; None while all of it lives."""
+        return ended_part(self._producer) if self._producer is not None else None
 
     async def stop(self) -> None:
         """Disconnect, waiting a few seconds at most for what is on its way."""

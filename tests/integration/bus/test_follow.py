@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from shared import follow
 from shared.bus.admin import ensure_topics
 from shared.bus.connection import client_options, topic_name
 from shared.bus.publisher import Publisher
@@ -86,6 +87,45 @@ async def test_what_apply_raises_ends_the_process(bus_settings: BusSettings, end
         await follower.stop()
     assert ends[0].startswith("follow.failed")
     ends.clear()
+
+
+async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
+    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: list[AIOKafkaConsumer] = []
+    reader = follow._reader
+
+    def made(settings: BusSettings) -> AIOKafkaConsumer:
+        clients.append(reader(settings))
+        return clients[-1]
+
+    monkeypatch.setattr(follow, "_reader", made)
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        applied: list[Received] = []
+        follower = Follower(bus_settings, [REPORTS], applied.append, from_start=True, clock=SystemClock())
+        await follower.start()
+        try:
+            clients[0]._client._sync_task.cancel()
+            await until(lambda: len(clients) > 1 and follower.check() is None, "a new client")
+            await bus.publisher.publish(messages(IDS, range(1, 2)))
+            await until(lambda: len(applied) == len(IDS), "records flow")
+        finally:
+            await follower.stop()
+
+
+async def test_a_reader_whose_client_is_dead_inside_is_fatal(bus_settings: BusSettings) -> None:
+    await ensure_topics(bus_settings)
+    reader = PartitionReader(bus_settings, REPORTS)
+    await reader.start()
+    try:
+        assert reader._consumer is not None
+        reader._consumer._client._sync_task.cancel()
+        await asyncio.sleep(0)
+        with pytest.raises(FatalError, match="looking after metadata has ended"):
+            await reader.ends([0])
+    finally:
+        await reader.stop()
 
 
 @pytest.fixture
