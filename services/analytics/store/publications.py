@@ -3,6 +3,7 @@
 A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
 the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
 not released, and an operator is told; a quarter or a year then goes down the ladder and holds up no later month.
+Where making one fails it is not released either: counting and pages go on without it.
 """
 
 import asyncio
@@ -34,7 +35,8 @@ from services.analytics.store.reading import Reader
 from services.analytics.store.register import BrokenRegisterError, Register
 from shared import log
 from shared.clock import SEOUL, Clock
-from shared.errors import TransientError
+from shared.errors import IeumError, TransientError
+from shared.process import told_of
 
 _log = log.get(__name__)
 
@@ -105,7 +107,7 @@ class Publications:
         if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
             return
         while (period := await self._due()) is not None:
-            made = await self._make(period)
+            made = await self._tried(period)
             if made.proof.verdict != "open":
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
@@ -149,6 +151,16 @@ class Publications:
         due, caught_up = closes_at(month), self._caught_up()
         measures.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
         return month if caught_up is not None and caught_up >= due else None
+
+    async def _tried(self, period: str) -> _Made:
+        try:
+            return await self._make(period)
+        except IeumError:
+            raise
+        except Exception as error:
+            # Of others' errors only type and place are told: their text may repeat a count.
+            _log.critical("analytics.release_failed", period=period, **told_of(error))
+            return _Made(Release(period, self._as_of(), WITHHELD), Proof("failed"), ())
 
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
