@@ -65,7 +65,7 @@ def router(
         }
         if periods:
             table = await published(publications, "reports-by-center", period[:20])
-            found |= {"table": table, "edition": Edition(publications.entries, table.period)}
+            found |= {"table": table, "edition": Edition(publications.shelf, table.period)}
         return found
 
     def shown(request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:
