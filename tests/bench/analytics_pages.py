@@ -125,9 +125,11 @@ async def _pages(small: Served, large: Served) -> dict[str, Any]:
                 if answer.status_code != 200:
                     raise SystemExit(f"{page} of the {name} history: {answer.status_code} {answer.text[:300]}")
                 found[name].setdefault(page, []).append(taken)
+    worst = 0.0
     for page in PAGES:
         both = [statistics.median(found[name][page]) for name in ("small", "large")]
         print(f"{page}: {both[0]:.1f} ms, {both[1]:.1f} with the large history", flush=True)
+        worst = max(worst, both[1] / both[0])
     every = {name: [one for taken in pages.values() for one in taken] for name, pages in found.items()}
     p95 = {name: _p95(taken) for name, taken in every.items()}
     return {
@@ -137,6 +139,7 @@ async def _pages(small: Served, large: Served) -> dict[str, Any]:
         "pages_p50_ms_small_history": round(statistics.median(every["small"]), 1),
         "pages_ratio": round(p95["large"] / p95["small"], 3),
         "pages_goal": PAGES_GOAL,
+        "pages_worst_median_ratio": round(worst, 2),
     }
 
 
