@@ -116,7 +116,7 @@ bench-routing: venv ## routing beside plain loops: speed, latency, memory, histo
 bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
 	@$(PY) -m tests.bench.bench_notify
 
-bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory (N=1000000)
+bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over it (N=1000000)
 	@$(PY) -m tests.bench.bench_analytics --rebuild $(or $(N),1000000)
 
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing

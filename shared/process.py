@@ -61,12 +61,18 @@ def die(event: str, error: BaseException | None = None, **fields: object) -> NoR
     Of errors that are not ours only type and place are logged: their text may repeat what a person wrote.
     """
     if error is not None:
-        fields |= {"error": type(error).__name__, "where": _places(error)}
-        if isinstance(error, IeumError):
-            fields["detail"] = str(error)
+        fields |= told_of(error)
     with contextlib.suppress(Exception):
         _log.critical(event, **fields)
     leave(EXIT_FATAL)
+
+
+def told_of(error: BaseException) -> dict[str, object]:
+    """What may be logged of an error: type and place, and the text of ours alone. Of a group, the first one in it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    told: dict[str, object] = {"error": type(error).__name__, "where": _places(error)}
+    return told | ({"detail": str(error)} if isinstance(error, IeumError) else {})
 
 
 def leave(code: int) -> NoReturn:

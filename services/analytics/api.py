@@ -13,8 +13,6 @@ from services.analytics.answers import NOT_CHANGED, as_json
 from services.analytics.catalogue import periods_of, published
 from services.analytics.exporting import Languages
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL, Definition
-from services.analytics.policy.releasing import period_of
-from services.analytics.policy.tables import build
 from services.analytics.store.publications import Publications
 from services.analytics.table_files import FILE_ANSWERS, FORMATS, file_answer, wanted_format
 from services.analytics.watch import Watch
@@ -109,7 +107,7 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
 
 async def _cost(publications: Publications, definition: Definition) -> dict[str, Any]:
     periods = await periods_of(publications, definition)
-    costs = {name: build(definition, period_of(name), publications.entries).cost for name in periods}
+    costs = {name: publications.shelf.cost(definition, name) for name in periods}
     cells, hidden = sum(c.cells for c in costs.values()), sum(c.hidden for c in costs.values())
     return {
         "name": definition.name,

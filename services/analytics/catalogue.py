@@ -3,8 +3,7 @@
 from typing import Final
 
 from services.analytics.policy.definitions import DEFINITIONS, Definition
-from services.analytics.policy.releasing import period_of
-from services.analytics.policy.tables import Table, build, exists
+from services.analytics.policy.tables import Table
 from services.analytics.store.publications import Publications
 from shared.centers import TABLES
 from shared.web.app import Problem
@@ -33,7 +32,7 @@ async def published(publications: Publications, name: str, period: str) -> Table
             gettext_noop("This table does not exist for that period. It exists for: %(periods)s."),
             values={"periods": _some(valid) or "–"},
         )
-    return build(definition, period_of(wanted), publications.entries)
+    return publications.shelf.table(definition, wanted)
 
 
 def unknown_table() -> Problem:
@@ -48,9 +47,9 @@ def unknown_table() -> Problem:
 
 async def periods_of(publications: Publications, definition: Definition) -> list[str]:
     """The released periods a table exists for, months first, newest first."""
-    released = {kind: await publications.periods(kind) for kind in definition.kinds}
-    by_period = {entry.period: entry for entry in publications.entries}
-    return [name for kind in definition.kinds for name in released[kind] if exists(definition, by_period[name])]
+    await publications.released()
+    shelf = publications.shelf
+    return [period.name for kind in definition.kinds for period in reversed(shelf.periods(definition, kind))]
 
 
 def _some(periods: list[str]) -> str:

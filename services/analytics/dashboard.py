@@ -65,7 +65,7 @@ def router(
         }
         if periods:
             table = await published(publications, "reports-by-center", period[:20])
-            found |= {"table": table, "edition": Edition(publications.entries, table.period)}
+            found |= {"table": table, "edition": Edition(publications.shelf, table.period)}
         return found
 
     def shown(request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:
@@ -83,7 +83,7 @@ def router(
             request,
             found,
             "dashboard.html",
-            answers=front.answers(edition, words, accounted=await _accounted(watch)),
+            answers=front.answers(edition, words, accounted=watch.accounted()),
             map_cells=front.map_cells(table, words),
             map_day=table.period.last,
             merged=table.period.last >= MERGER,
@@ -116,14 +116,6 @@ def router(
         return shown(request, found, "panels.html", panels=made(found["edition"], found["words"]))
 
     return routes
-
-
-async def _accounted(watch: Watch) -> bool | None:
-    """Whether all is accounted for: yes or no and never a number; None where it cannot be told now."""
-    try:
-        return (await watch.reconcile()).difference == 0
-    except TransientError:
-        return None
 
 
 async def _loaded(history: History) -> Sequence[Published] | None:

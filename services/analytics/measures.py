@@ -44,7 +44,8 @@ BEHIND = Gauge(
 )
 RELEASES = Counter(
     "ieum_analytics_releases_total",
-    "Periods by what became of their release: released, coarsened, withheld, out_of_time, contradiction, broken.",
+    "Periods by what became of their release: released, coarsened, withheld; or out_of_time, contradiction, failed, "
+    "broken.",
     ["outcome"],
     registry=REGISTRY,
 )

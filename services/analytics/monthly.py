@@ -1,6 +1,6 @@
-"""The monthly report as a PDF: made by typst in a thread when it is first asked for, and kept.
+"""The monthly report as a PDF: made by typst in a thread when it is first asked for, and held within a bound.
 
-The same release always gives the same bytes.
+The same releases always give the same bytes. However many ask at once, each is made once, and one at a time.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -16,7 +16,6 @@ from services.analytics.catalogue import periods_of, published
 from services.analytics.exporting import Languages
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import HARM_TABLE, period_of
-from services.analytics.policy.tables import Table
 from services.analytics.rendering.monthly import report
 from services.analytics.store.publications import Publications
 from shared import log
@@ -30,12 +29,18 @@ FONTS: Final = ("Noto Sans CJK KR", "Noto Sans KR", "Pretendard", "NanumGothic",
 _TABLES: Final = ("reports-by-center", "acknowledgement-times", "reports-by-week", "reports-by-outcome")
 _BEFORE: Final = 11
 """Months shown before the report's own."""
-_KEPT: Final = 24
-_LIMIT_S: Final = 60.0
+KEPT_BYTES: Final = 8 * 1024 * 1024
+"""Reports held ready by a process, those asked for last: some ninety of 93 KB."""
+LIMIT_S: Final = 60.0
+"""How long a request waits; what it waited for is held all the same once it is made."""
 
 
 class NoFontError(TransientError):
     """No family with Korean letters is installed: nothing but boxes could be printed."""
+
+
+Key = tuple[str, str]
+"""Month, and the quarter whose harm types stand beside it; empty where there is none yet."""
 
 
 class Monthly:
@@ -44,7 +49,8 @@ class Monthly:
     def __init__(self, publications: Publications, texts: Languages) -> None:
         self._publications = publications
         self._texts = texts
-        self._made: OrderedDict[str, bytes] = OrderedDict()
+        self._made: OrderedDict[Key, bytes] = OrderedDict()
+        self._making: dict[Key, asyncio.Task[bytes]] = {}
         self._turn = asyncio.Lock()
 
     async def months(self) -> list[str]:
@@ -53,30 +59,41 @@ class Monthly:
 
     async def pdf(self, month: str) -> bytes:
         """A released month's report. Raises ``NoFontError``, and ``TransientError`` where typst takes too long."""
-        async with self._turn:
-            if month not in self._made:
-                self._made[month] = await self._make(month)
-                while len(self._made) > _KEPT:
-                    self._made.popitem(last=False)
-            return self._made[month]
+        key = (month, await self._quarter(month))
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        making = self._making.get(key)
+        if making is None:
+            making = self._making[key] = asyncio.create_task(self._make(key), name=f"report of {month}")
+            making.add_done_callback(lambda _: self._making.pop(key))
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                return await asyncio.shield(making)  # who goes away takes it from nobody else
+        except TimeoutError:
+            raise TransientError(f"the report of {month} was not made within {LIMIT_S:g} s") from None
 
-    async def _make(self, month: str) -> bytes:
+    async def _make(self, key: Key) -> bytes:
+        async with self._turn:
+            data, as_of = await self._data(*key)
+            made = await asyncio.to_thread(typeset, orjson.dumps(data).decode(), as_of)
+        self._made[key] = made
+        while sum(map(len, self._made.values())) > KEPT_BYTES:
+            self._made.popitem(last=False)
+        return made
+
+    async def _data(self, month: str, quarter: str) -> tuple[dict[str, Any], datetime]:
         tables = {name: await published(self._publications, name, month) for name in _TABLES}
         months = [each for each in await self.months() if each < month][:_BEFORE]
         earlier = [await published(self._publications, _TABLES[0], each) for each in reversed(months)]
-        data = report(tables, earlier, await self._harms(month), self._texts.names["ko"], self._texts.text["ko"])
-        as_of = datetime.fromisoformat(tables[_TABLES[0]].as_of)
-        try:
-            async with asyncio.timeout(_LIMIT_S):
-                return await asyncio.to_thread(typeset, orjson.dumps(data).decode(), as_of)
-        except TimeoutError:
-            raise TransientError(f"the report of {month} was not made within {_LIMIT_S:g} s") from None
+        harms = await published(self._publications, HARM_TABLE, quarter) if quarter else None
+        data = report(tables, earlier, harms, self._texts.names["ko"], self._texts.text["ko"])
+        return data, datetime.fromisoformat(tables[_TABLES[0]].as_of)
 
-    async def _harms(self, month: str) -> Table | None:
-        """Of the newest quarter that had been released with the month or before it: the report never changes."""
+    async def _quarter(self, month: str) -> str:
+        """The newest that ends with the month or before it: of a quarter's last month it comes a little later."""
         quarters = await periods_of(self._publications, DEFINITIONS[HARM_TABLE])
-        fitting = [each for each in quarters if period_of(each).months[-1] <= month]
-        return await published(self._publications, HARM_TABLE, fitting[0]) if fitting else None
+        return next((each for each in quarters if period_of(each).months[-1] <= month), "")
 
 
 def typeset(data: str, as_of: datetime, families: Sequence[str] = FONTS) -> bytes:

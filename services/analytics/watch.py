@@ -69,10 +69,15 @@ class Watch:
         self._sample: _Sample | None = None
         self._reached: dict[tuple[Topic, int], int] = {}
         self._trouble: str | None = "not looked yet"
+        self._newest: Reconciliation | None = None
 
     def caught_up(self) -> datetime | None:
         """The latest moment of which everything written before it is known to be counted; None before the first."""
         return self._caught_up
+
+    def accounted(self) -> bool | None:
+        """Whether nothing was missing at the last look; None where it could not look."""
+        return None if self._trouble or self._newest is None else self._newest.difference == 0
 
     def check(self) -> str | None:
         """For health: None while looking works."""
@@ -98,7 +103,7 @@ class Watch:
     async def reconcile(self) -> Reconciliation:
         """Compare both ends now, and show the result as metrics."""
         now = self._clock.now()
-        result = reconcile(await self._reader.tally(), now)
+        result = self._newest = reconcile(await self._reader.tally(), now)
         measures.DIFFERENCE.set(result.difference)
         measures.IN_FLIGHT.set(result.in_flight)
         measures.DEAD.set(result.dead)

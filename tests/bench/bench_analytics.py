@@ -3,97 +3,47 @@
 ``python -m tests.bench.bench_analytics [--reports N] [--rebuild EVENTS]``. The baselines, alternated with it: the same
 records only consumed and validated; the same documents only written, in the same transactions, to the same store. The
 goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a process of its own, compares them with
-the generation that serves and takes its place. Uses the engines of the environment, or starts its own. One line of JSON
-at the end; 1 where a goal is missed.
+the generation that serves and takes its place. Then its ten years are released and pages asked for, by turns with those
+of a service whose ten years hold 10,000 events; and all tables are exported beside a plain read of the register. Uses
+the engines of the environment, or starts its own. One line of JSON at the end; 1 where a goal is missed.
 """
 
 import argparse
 import asyncio
 import json
-import re
 import statistics
 import sys
 import time
 import uuid
-from collections.abc import Iterator
-from datetime import timedelta
-from itertools import islice
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 
 from deploy.local.engines import Engines
 from deploy.local.settings import LocalSettings
-from services.analytics.cubes import CUBES
 from services.analytics.handlers import Folder
-from services.analytics.policy.periods import parse
-from services.analytics.rebuild import rebuild_of
 from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
-from services.analytics.store.generations import CELLS_MARK, Database, Generation, drop_others
-from services.analytics.store.reading import Reader
+from services.analytics.store.generations import Generation
 from shared import log
-from shared.bus.admin import ensure_topics
 from shared.bus.bus import Bus
 from shared.bus.connection import bare_name, client_options, topic_name
-from shared.bus.publisher import Publisher
 from shared.bus.records import Received, receive
 from shared.clock import SystemClock
-from shared.events.base import Event
-from shared.events.vocabulary import HarmType
 from shared.health import Health
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
-from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import command
-from tests.unit.analytics import events as make
+from tests.bench.analytics_history import REBUILD_MB, TEN_YEARS, Ground, cleared, fill, rebuilding, remove, span_of
+from tests.bench.analytics_pages import PAGES_GOAL, serving
 
 TOPICS = (REPORTS, ROUTINGS, CASES, ALERTS)
 ROUNDS: Final = 3
 BATCH: Final = 2000
 GOAL: Final = 0.7
 SMALL_HISTORY: Final = 10_000
-"""Events of the history that reading is compared with."""
-REBUILD_MB: Final = 250
-TEN_YEARS: Final = timedelta(days=3650)
-A_DAY: Final = 28
-"""Reports nationwide; 10,305 people were helped in 2024."""
-HARMS: Final = tuple(HarmType)
+"""Events of the history that pages and reading are compared with, over the same ten years."""
 Writes = list[list[tuple[str, list[Write]]]]
-CENTERS_USED = ("busan", "daegu", "gyeonggi", "incheon", "jeju")
-
-
-def stories(reports: int) -> Iterator[Event]:
-    """Received, routed, alerted and acknowledged, of 28 reports a day, or of as many as it takes to fit ten years."""
-    span = min(TEN_YEARS, timedelta(days=reports / A_DAY))
-    for number in range(reports):
-        rid = make.report_id(number)
-        at = make.START - span * (reports - number) / reports
-        body = make.varied(number, (HARMS[number % len(HARMS)],))
-        yield make.received(rid, body, at)
-        yield make.routed(rid, CENTERS_USED[number % len(CENTERS_USED)], body, at)
-        yield make.alert_sent(rid)
-        yield make.acknowledged(rid).model_copy(update={"at": at + timedelta(seconds=number % 4000)})
-
-
-async def cleared(database: Database) -> None:
-    """Remove the database; what is filled is emptied first, as to drop it would stop the embedded store."""
-    await drop_others(database, set())
-    await database.client.drop_database(database.name)
-
-
-async def fill(settings: BusSettings, reports: int) -> int:
-    await ensure_topics(settings)
-    publisher = Publisher(settings)
-    await publisher.start()
-    events, total = stories(reports), 0
-    while some := [record(event) for event in islice(events, 5000)]:
-        await publisher.publish(some)
-        total += len(some)
-    await publisher.stop()
-    return total
 
 
 async def raw(settings: BusSettings, total: int) -> float:
@@ -172,7 +122,7 @@ async def writing(store: StoreSettings, total: int, batches: Writes) -> float:
 
 async def compare(settings: BusSettings, store: StoreSettings, reports: int) -> dict[str, Any]:
     """The three rates, alternated, and the ratio of their medians."""
-    total = await fill(settings, reports)
+    total = await fill(settings, reports, span_of(reports))
     rates: dict[str, list[float]] = {"raw": [], "folded": [], "store": []}
     for number in range(ROUNDS):
         rates["raw"].append(await raw(settings, total))
@@ -192,84 +142,39 @@ async def compare(settings: BusSettings, store: StoreSettings, reports: int) -> 
     }
 
 
-async def rebuilding(settings: BusSettings, store: StoreSettings, events: int) -> dict[str, Any]:
-    """A rebuild of so many events: twice, so that the second has a whole generation to compare with."""
-    total = await fill(settings, events // 4)
-    database = connect(store, "analytics")
-    await prepare(database)
-    async with rebuild_of(settings, database) as rebuild:
-        ends = {
-            (topic.name, partition): end
-            for topic, reader in rebuild.logs.items()
-            for partition, end in (
-                await reader.ends(range(settings.topic_partitions if topic != CENTERS else 1))
-            ).items()
-        }
-        first = await rebuild.as_of(ends)
-    serves = {"$set": {"generation": first.number}, "$unset": {"building": ""}}
-    await database.cells.update_one({"_id": CELLS_MARK}, serves)
-    started = time.perf_counter()
-    ended = await command(settings, store, "services.analytics.rebuild", limit_s=3600)
-    whole = time.perf_counter() - started
-    said = re.search(r"([\d,]+) events counted anew in ([\d.]+) s .*?(\d+) MB at most", ended.said)
-    if ended.status or said is None or "\n0 cells differ" not in ended.said:
-        raise SystemExit(f"the rebuild failed: {ended.said[-2000:]}")
-    read = await reading(store)
-    return {
-        "history_events": total,
-        "read_year_p50_ms": round(read["p50"], 1),
-        "read_year_p95_ms": round(read["p95"], 1),
-        "rebuilt_events": int(said[1].replace(",", "")),
-        "rebuilt_per_s": round(total / float(said[2])),
-        "rebuild_with_compare_and_swap_s": round(whole, 1),
-        "rebuild_mb": int(said[3]),
-        "rebuild_mb_goal": REBUILD_MB,
-    }
-
-
-async def reading(store: StoreSettings) -> dict[str, float]:
-    """Milliseconds that 95 of 100 questions take at most: a year by each cube that is kept, and its times."""
-    reader = Reader(connect(store, "analytics"))
-    found: list[float] = []
-    for year in (parse(str(number)) for number in range(2017, 2027)):
-        if year is None:
-            continue
-        for question in (*(reader.counts(year, cube) for cube in CUBES), reader.times(year, "waiting", by="center")):
-            started = time.perf_counter()
-            await question
-            found.append(1000 * (time.perf_counter() - started))
-    return {"p50": statistics.median(found), "p95": statistics.quantiles(found, n=20)[18]}
-
-
-async def remove(settings: BusSettings) -> None:
-    """Take the benchmark's own topics away again."""
-    admin = AIOKafkaAdminClient(**client_options(settings))
-    await admin.start()
-    await admin.delete_topics([name for name in await admin.list_topics() if name.startswith(settings.topic_prefix)])
-    await admin.close()
-
-
 async def measure(kafka: str, mongodb: str, reports: int, events: int, *, tidy: bool) -> dict[str, Any]:
-    """Both parts, each with topics and databases of its own, which are removed unless the engines are."""
+    """All parts, each with topics and databases of its own, which are removed unless the engines are."""
     found: dict[str, Any] = {}
-    for size, part in ((reports, compare), (SMALL_HISTORY if events else 0, rebuilding), (events, rebuilding)):
-        if not size:
-            continue
+    grounds: list[Ground] = []
+
+    def ground() -> Ground:
         name = f"bench{uuid.uuid4().hex[:8]}"
-        settings = BusSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", call_timeout_s=60)
+        bus = BusSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", call_timeout_s=60)
         store = StoreSettings(uri=SecretStr(mongodb), database_prefix=f"{name}_", call_timeout_s=60)
-        try:
-            measured = await part(settings, store, size)
-        finally:
-            if tidy:
-                await remove(settings)
-                await cleared(connect(store, "analytics"))
-        print(json.dumps(measured), flush=True)  # as above
-        if part is rebuilding and size == SMALL_HISTORY:
-            found["read_year_p95_ms_small_history"] = measured["read_year_p95_ms"]
-        else:
-            found |= measured
+        grounds.append(Ground(bus, store))
+        return grounds[-1]
+
+    try:
+        if reports:
+            own = ground()
+            found |= told(await compare(own.bus, own.store, reports))
+        if events:
+            small, large = ground(), ground()
+            before = told(await rebuilding(small, SMALL_HISTORY, TEN_YEARS))
+            found |= told(await rebuilding(large, events, TEN_YEARS))
+            found["read_year_p95_ms_small_history"] = before["read_year_p95_ms"]
+            found |= told(await serving(small, large))
+    finally:
+        for each in grounds if tidy else ():
+            await remove(each.bus)
+            await cleared(each.database)
     return found
+
+
+def told(measured: dict[str, Any]) -> dict[str, Any]:
+    """The same, printed."""
+    print(json.dumps(measured), flush=True)  # a benchmark's output
+    return measured
 
 
 def main() -> int:
@@ -292,6 +197,7 @@ def main() -> int:
             own.stop()
     print(json.dumps({"bench": "analytics", **found}))  # as above
     missed = found.get("ratio", GOAL) < GOAL or found.get("rebuild_mb", 0) > REBUILD_MB
+    missed = missed or found.get("pages_ratio", 0) > PAGES_GOAL
     return int(missed)
 
 

@@ -121,7 +121,7 @@ def load(edition: Edition, words: Wording) -> Panel:
 
 def _of_month(edition: Edition, staff: Table) -> Table:
     """The reports by centre of the month the hours are of."""
-    reports = Edition(edition.releases, staff.period).table("reports-by-center")
+    reports = Edition(edition.shelf, staff.period).table("reports-by-center")
     if reports is None:
         raise ValueError(f"{staff.period.name} has hours and no reports")
     return reports

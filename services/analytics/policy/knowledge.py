@@ -168,10 +168,11 @@ def _covered(found: System, prefix: str, months: Sequence[Release]) -> None:
 
 
 def _late(found: System, prefix: str, release: Release, months: Sequence[Release]) -> None:
-    """Whoever was acknowledged within an hour was not seen late."""
+    """Whoever was acknowledged within an hour was not seen late. A month whose times were left out says nothing."""
     _marks(found, prefix, release.tables[LATE_TABLE], (LATE,), months, release.coarser)
     late = [f"{prefix}/{center}{BETWEEN}{LATE}" for center in CENTERS.leaves()]
-    quick = [f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME]
+    times = (f"{month.period}/acknowledgement-times/{group}" for month in months for group in SURELY_IN_TIME)
+    quick = [name for name in times if name in found.tops]
     reports = sum(month.tables["reports-by-center"][TOTAL] for month in months)
     found.rows.append(Row(dict.fromkeys((*late, *quick), 1), None, reports))
 

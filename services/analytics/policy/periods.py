@@ -7,6 +7,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 
 from shared.clock import SEOUL
@@ -25,6 +26,8 @@ _FORMS: Final[dict[Kind, re.Pattern[str]]] = {
 EXAMPLES: Final[dict[Kind, str]] = {"month": "2026-11", "quarter": "2026-Q4", "year": "2026", "week": "2026-W47"}
 
 
+_KEPT: Final = 2048
+"""Periods held ready: twenty years of every kind, under a megabyte."""
 _MONTHS: Final[dict[Kind, int]] = {"month": 1, "quarter": 3, "year": 12}
 
 
@@ -40,8 +43,8 @@ class Period:
     @property
     def months(self) -> tuple[str, ...]:
         """The months it touches, as ``YYYY-MM``."""
-        found = {(self.first + timedelta(days=n)).strftime("%Y-%m") for n in range((self.last - self.first).days + 1)}
-        return tuple(sorted(found))
+        start, end = 12 * self.first.year + self.first.month - 1, 12 * self.last.year + self.last.month - 1
+        return tuple(f"{month // 12}-{month % 12 + 1:02d}" for month in range(start, end + 1))
 
     @property
     def whole_months(self) -> bool:
@@ -49,6 +52,7 @@ class Period:
         return self.kind != "week"
 
 
+@lru_cache(maxsize=_KEPT)
 def parse(text: str) -> Period | None:
     """The period a text names, or None where it names none."""
     for kind, form in _FORMS.items():

@@ -17,7 +17,8 @@ import numpy as np
 from services.analytics.policy.disclosure import SMALL
 from services.analytics.policy.system import Choice, Row, System
 
-Verdict = Literal["open", "narrow", "contradiction", "out_of_time"]
+Verdict = Literal["open", "narrow", "contradiction", "out_of_time", "failed"]
+"""``failed``: there is no proof, because making it or the release went wrong."""
 
 
 @dataclass(frozen=True, slots=True)

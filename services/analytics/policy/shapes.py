@@ -8,6 +8,7 @@ change: a new shape is a new table.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 TOTAL: Final = "total"
@@ -80,6 +81,11 @@ TIMES: Final = whole(
 ENDS: Final = whole("in_care", group("closed", "withdrawn"))
 
 
+_SHAPES_KEPT: Final = 512
+"""Shapes of months held ready: forty years, of 1 KB each."""
+
+
+@lru_cache(maxsize=_SHAPES_KEPT)
 def weeks(first: date, last: date) -> Tree:
     """The ISO weeks of a month, cut at its ends: a week that spans two months is in both with its part."""
     names = [_week(first + timedelta(days=n)) for n in range((last - first).days + 1)]

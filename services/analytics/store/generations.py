@@ -26,6 +26,11 @@ CELLS_MARK: Final = "cells"
 PARTS: Final = ("offsets", "facts", "days", "months", "totals", "centers")
 """The collections of a generation, in the order in which they are emptied: without offsets no other worker's open batch
 can still commit into what is being emptied."""
+Index = tuple[tuple[str, int], ...]
+STANDING: Final[Index] = (("standing", 1), ("at", 1))
+"""Over the facts in flight or ahead, which are few."""
+UNSEEN: Final[Index] = (("unseen", 1), ("since", 1))
+"""Over those whose owner has not acknowledged them. The embedded store takes a partial index only where it is named."""
 _AT_ONCE: Final = 1000
 _NONE: Final = -1
 _NAMESPACE_EXISTS: Final = 48
@@ -80,10 +85,9 @@ class Generation:
             for name in PARTS:
                 if self.part(name).name not in existing:
                     await create(self.database, self.part(name).name)
-            standing = {"standing": {"$exists": True}}
-            await self.facts.create_index([("standing", 1), ("at", 1)], partialFilterExpression=standing)
-            unseen = {"unseen": {"$exists": True}}
-            await self.facts.create_index([("unseen", 1), ("since", 1)], partialFilterExpression=unseen)
+            for index in (STANDING, UNSEEN):
+                few = {index[0][0]: {"$exists": True}}
+                await self.facts.create_index(list(index), partialFilterExpression=few)
             await self.days.create_index("day")
             await self.months.create_index("month")
 

@@ -3,6 +3,7 @@
 A month closes once everything written until three days after its end is counted. Its true counts are frozen then, and
 the quarter and the year are made of frozen counts. What is not proven is coarsened; what cannot be proven in time is
 not released, and an operator is told; a quarter or a year then goes down the ladder and holds up no later month.
+Where making one fails it is not released either: counting and pages go on without it.
 """
 
 import asyncio
@@ -30,11 +31,13 @@ from services.analytics.policy.releasing import (
     of_year,
     period_of,
 )
+from services.analytics.policy.shelf import Shelf
 from services.analytics.store.reading import Reader
 from services.analytics.store.register import BrokenRegisterError, Register
 from shared import log
 from shared.clock import SEOUL, Clock
-from shared.errors import TransientError
+from shared.errors import IeumError, TransientError
+from shared.process import told_of
 
 _log = log.get(__name__)
 
@@ -77,12 +80,17 @@ class Publications:
         self._limit_s = limit_s
         self._failed_at = float("-inf")
         self._trouble: str | None = None
-        self._entries: list[Release] = []
+        self._shelf = Shelf()
+
+    @property
+    def shelf(self) -> Shelf:
+        """The register as last read, and the tables made of it."""
+        return self._shelf
 
     @property
     def entries(self) -> Sequence[Release]:
         """The register as last read."""
-        return self._entries
+        return self._shelf.releases
 
     def check(self) -> str | None:
         """For health: None while releases go out."""
@@ -101,25 +109,30 @@ class Publications:
 
     async def release_due(self) -> None:
         """Everything that may be closed by now, oldest first; stops at the first that cannot."""
-        self._entries = await self._register.entries()
+        await self._read()
         if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
             return
         while (period := await self._due()) is not None:
-            made = await self._make(period)
+            made = await self._tried(period)
             if made.proof.verdict != "open":
                 self._failed_at = self._clock.monotonic()
                 self._refused(period, made.proof.verdict, made.proof.cells)
                 return
             self._trouble = None
-            if await self._register.append(made.release, self._entries):
+            if await self._register.append(made.release, self.entries):
                 self._told(made)
-            self._entries = await self._register.entries()
+            await self._read()
 
     async def released(self) -> list[Release]:
         """The whole register as last read, oldest first; read now where it never was."""
-        if not self._entries:
-            self._entries = await self._register.entries()
-        return list(self._entries)
+        if not self.entries:
+            await self._read()
+        return list(self.entries)
+
+    async def _read(self) -> None:
+        entries = tuple(await self._register.entries())
+        if entries != self.entries:
+            self._shelf = Shelf(entries)
 
     async def periods(self, kind: Kind) -> list[str]:
         """Released periods of a kind that have anything to show, newest first."""
@@ -130,13 +143,13 @@ class Publications:
         return closes_at(self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}")
 
     def _next_month(self) -> str | None:
-        months = [entry.period for entry in self._entries if entry.kind == "month"]
+        months = [entry.period for entry in self.entries if entry.kind == "month"]
         return _after(months[-1]) if months else None
 
     async def _due(self) -> str | None:
         """The next period to be released, or None while it is not its time."""
-        done = {entry.period for entry in self._entries}
-        months = [entry.period for entry in self._entries if entry.kind == "month"]
+        done = {entry.period for entry in self.entries}
+        months = [entry.period for entry in self.entries if entry.kind == "month"]
         for kind, length in _LONGER:
             if months and int(months[-1][5:]) % length == 0 and (name := _longer(months[-1], kind)) not in done:
                 return name
@@ -150,12 +163,22 @@ class Publications:
         measures.RELEASE_LATE.set(max(0.0, (self._clock.now() - due).total_seconds()))
         return month if caught_up is not None and caught_up >= due else None
 
+    async def _tried(self, period: str) -> _Made:
+        try:
+            return await self._make(period)
+        except IeumError:
+            raise
+        except Exception as error:
+            # Of others' errors only type and place are told: their text may repeat a count.
+            _log.critical("analytics.release_failed", period=period, **told_of(error))
+            return _Made(Release(period, self._as_of(), WITHHELD), Proof("failed"), ())
+
     async def _make(self, period: str) -> _Made:
         kind = period_of(period).kind
         if kind == "month":
             counts = await self._register.frozen(period) or await self._freeze(period)
             return await asyncio.to_thread(self._month, counts)
-        months = [e for e in self._entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
+        months = [e for e in self.entries if e.kind == "month" and e.tables and e.period in period_of(period).months]
         counts_of = [await self._register.frozen(month.period) for month in months]
         frozen = [counts for counts in counts_of if counts is not None]
         now = await self._all_now([month.period for month in months]) if kind == "year" else []
@@ -191,7 +214,7 @@ class Publications:
         return _Made(Release(period, self._as_of(), WITHHELD, months=covered), Proof("open"), refused)
 
     def _prove(self, release: Release) -> Proof:
-        year = [entry for entry in self._entries if entry.period[:4] == release.period[:4]]
+        year = [entry for entry in self.entries if entry.period[:4] == release.period[:4]]
         return prove(system([*year, release]), self._limit_s, of=[release.period])
 
     async def _freeze(self, month: str) -> MonthCounts:

@@ -15,7 +15,7 @@ from services.analytics.policy.rates import seen_within_target
 from services.analytics.policy.reconciliation import Tally
 from services.analytics.projection import time_on_duty
 from services.analytics.store.folding import center_of, positions
-from services.analytics.store.generations import Database, Generation, Session, serving
+from services.analytics.store.generations import STANDING, UNSEEN, Database, Generation, Session, serving
 from shared.mongo import SLICE, store_errors
 
 
@@ -159,7 +159,8 @@ class Reader:
             sums.update(document.get("n", {}))
         grouped = {"_id": "$standing", "n": {"$sum": 1}, "oldest": {"$min": "$at"}}
         pipeline: list[dict[str, Any]] = [{"$match": {"standing": {"$exists": True}}}, {"$group": grouped}]
-        groups = {g["_id"]: g async for g in generation.facts.aggregate(pipeline, session=session)}
+        found = generation.facts.aggregate(pipeline, session=session, hint=dict(STANDING))
+        groups = {g["_id"]: g async for g in found}
         waiting = groups.get("in_flight", {"n": 0, "oldest": None})
         return Tally(
             sums=dict(sums),
@@ -184,7 +185,7 @@ class Reader:
         pipeline: list[dict[str, Any]] = [{"$match": {"unseen": {"$exists": True}}}, {"$group": grouped}]
         with store_errors():
             facts = (await self._serving()).facts
-            groups = await facts.aggregate(pipeline, session=self._session).to_list(None)
+            groups = await facts.aggregate(pipeline, session=self._session, hint=dict(UNSEEN)).to_list(None)
         return {group["_id"]: group["since"] for group in groups if group["since"] is not None}
 
     async def add_dead(self, report_ids: Iterable[str]) -> None:

@@ -36,7 +36,7 @@ class Ground:
 
     def __init__(self, bus: BusSettings, store: StoreSettings, engines: Running, folder: Path) -> None:
         self.bus, self.store, self._engines = bus, store, engines
-        self.worker = Worker(bus, store, folder)
+        self.worker = Worker(bus, store, folder, release_every_s=0.5)
         self.numbers = Numbers(store)
         self.publisher = Publisher(bus)
         self.published = 0
@@ -57,6 +57,7 @@ class Ground:
 
     async def settled(self) -> None:
         async def all_folded() -> bool:
+            self.worker.lives()
             return await self.numbers.next_offsets() >= self.published
 
         await until(all_folded, f"{self.published} records folded", 120)

@@ -103,10 +103,14 @@ class Worker:
         if self.child is not None:
             processes.kill(self.child)
 
+    def lives(self) -> None:
+        """Fails if the process has ended: nobody need wait for what it will not do any more."""
+        if self.child is not None and self.child.poll() is not None:
+            raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
+
     async def ready(self) -> None:
         async def answers() -> bool:
-            if self.child is not None and self.child.poll() is not None:
-                raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
+            self.lives()
             try:
                 async with httpx.AsyncClient() as client:
                     return (await client.get(f"{self.url}/health/ready")).status_code == 200
@@ -117,8 +121,7 @@ class Worker:
 
     async def answers(self, path: str) -> bool:
         """Whether a page is served; fails if the process has ended."""
-        if self.child is not None and self.child.poll() is not None:
-            raise AssertionError(f"analytics ended:\n{self.log.read_text()[-3000:]}")
+        self.lives()
         try:
             return (await self.get(path)).status_code == 200
         except httpx.TransportError:

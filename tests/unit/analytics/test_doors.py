@@ -59,6 +59,9 @@ WHO = [
 class Watching:
     """A watch that has looked, and a store without centres."""
 
+    def accounted(self) -> bool | None:
+        return True
+
     async def reconcile(self) -> Any:
         return reconcile(Tally(sums={"accepted": 3, "routed": 3}, without_owner=0, dead=0, ahead=0, oldest=None), NOW)
 

@@ -4,6 +4,7 @@ import pytest
 
 from services.analytics.policy.edition import Edition
 from services.analytics.policy.releasing import Release, of_month, of_quarter, of_year
+from services.analytics.policy.shelf import Shelf
 from tests.unit.analytics.test_tables import AS_OF, period, some_counts
 
 MONTHS = [f"2025-{n:02d}" for n in range(10, 13)] + [f"2026-{n:02d}" for n in range(1, 12) if n != 8]
@@ -41,7 +42,7 @@ ALL = releases()
 def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     asked: str, table: str, stands: str | None
 ) -> None:
-    found = Edition(ALL, period(asked)).table(table)
+    found = Edition(Shelf(ALL), period(asked)).table(table)
     assert (found and found.period.name) == stands
 
 
@@ -50,7 +51,7 @@ def test_a_table_is_of_the_period_or_the_longer_one_or_the_last_before(
     [("2026-03", "2026-02"), ("2026-01", "2025-12"), ("2026-09", None), ("2025-10", None), ("2026-Q1", "2025-Q4")],
 )
 def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -> None:
-    edition = Edition(ALL, period(asked))
+    edition = Edition(Shelf(ALL), period(asked))
     table = edition.table("reports-by-center")
     assert table is not None
     found = edition.before(table)
@@ -58,7 +59,7 @@ def test_the_one_before_is_the_very_one_before(asked: str, before: str | None) -
 
 
 def test_a_series_ends_with_the_period_and_is_as_long_as_asked_for() -> None:
-    edition = Edition(ALL, period("2026-05"))
+    edition = Edition(Shelf(ALL), period("2026-05"))
     assert [t.period.name for t in edition.series("reports-by-center-and-harm", "quarter", 8)] == [
         "2025-Q4",
         "2026-Q1",

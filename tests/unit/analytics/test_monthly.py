@@ -1,17 +1,22 @@
 """The monthly report: two pages that say what the tables say, the same each time, and none without Korean letters."""
 
+import asyncio
 import io
 import json
+import threading
+from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from pypdf import PdfReader
 
+from services.analytics import monthly
 from services.analytics.monthly import NoFontError, typeset
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import of_month
 from services.analytics.policy.tables import build, exists
 from services.analytics.rendering.monthly import report
-from tests.unit.analytics.test_doors import NOW
+from tests.unit.analytics.test_doors import NOW, House
 from tests.unit.analytics.test_exports import get, numbers
 from tests.unit.analytics.test_tables import made, period, some_counts
 
@@ -48,3 +53,73 @@ def test_the_report_is_two_pages_on_every_step_of_the_ladder(step: str) -> None:
 def test_without_a_korean_font_it_says_so() -> None:
     with pytest.raises(NoFontError, match="no font with Korean letters"):
         typeset("{}", NOW, families=("A family nobody has",))
+
+
+class Press:
+    """In place of typst: remembers what it printed, each of a kilobyte, and waits to be told to go on."""
+
+    def __init__(self) -> None:
+        self.printed: list[str] = []
+        self.at_once = self.most_at_once = 0
+        self.free = threading.Event()
+
+    def __call__(self, data: str, as_of: datetime) -> bytes:
+        del as_of
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        self.printed.append(json.loads(data)["title"])
+        assert self.free.wait(20)
+        self.at_once -= 1
+        return data[:1].encode() * 1024
+
+
+@pytest.fixture
+def press(monkeypatch: pytest.MonkeyPatch) -> Press:
+    press = Press()
+    monkeypatch.setattr(monthly, "typeset", press)
+    return press
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # what is waited for happens in a thread
+            await asyncio.sleep(0.001)
+
+
+async def test_however_many_ask_at_once_it_is_made_once_and_one_at_a_time(press: Press) -> None:
+    house = House()
+    reader = house.staff.bearer("ministry", "analyst")
+    asked = [asyncio.create_task(house.get(f"/api/v1/monthly/2026-{n}.pdf", reader)) for n in (10, 10, 11, 10, 11)]
+    await until(lambda: bool(press.printed))
+    press.free.set()
+    answers = await asyncio.gather(*asked)
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert sorted(press.printed) == ["2026년 10월", "2026년 11월"]
+    assert press.most_at_once == 1
+    assert (await house.get("/api/v1/monthly/2026-10.pdf", reader)).status_code == 200
+    assert len(press.printed) == 2, "it is held"
+
+
+async def test_what_somebody_waited_for_in_vain_is_not_begun_again(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "LIMIT_S", 0.01)
+    house = House()
+    reader = house.staff.bearer("ministry", "analyst")
+    assert [(await house.get("/api/v1/monthly/2026-10.pdf", reader)).status_code for _ in range(3)] == [503] * 3
+    monkeypatch.setattr(monthly, "LIMIT_S", 20)
+    press.free.set()
+    assert (await house.get("/api/v1/monthly/2026-10.pdf", reader)).status_code == 200
+    assert press.printed == ["2026년 10월"]
+
+
+async def test_what_is_held_is_bounded_and_who_was_not_asked_for_longest_goes(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monthly, "KEPT_BYTES", 2 * 1024)
+    press.free.set()
+    house = House()
+    reader = house.staff.bearer("ministry", "analyst")
+    for month in (10, 11, 10, 12, 10, 11):
+        assert (await house.get(f"/api/v1/monthly/2026-{month}.pdf", reader)).status_code == 200
+    assert press.printed == ["2026년 10월", "2026년 11월", "2026년 12월", "2026년 11월"]

@@ -243,6 +243,28 @@ async def test_a_quarter_that_takes_too_long_is_coarsened_and_holds_up_nothing(
     assert outcomes("coarsened") == before + 1
 
 
+async def test_a_release_that_cannot_be_made_ends_neither_the_process_nor_what_was_released(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(found: System, limit_s: float, *, of: list[str]) -> Proof:
+        if of == ["2026-Q3"]:
+            raise KeyError("2026-08/acknowledgement-times/within_5_min")
+        return prove(found, limit_s, of=of)
+
+    office = Office()
+    office.store.reports = 11
+    monkeypatch.setattr("services.analytics.store.publications.prove", breaks)
+    before = outcomes("failed")
+    assert await office.released() == ["2026-08", "2026-09"]
+    assert outcomes("failed") == before + 1
+    assert office.publications.check() == "2026-Q3 not released: failed"
+    assert await office.publications.periods("month") == ["2026-09", "2026-08"]
+    monkeypatch.setattr("services.analytics.store.publications.prove", prove)
+    await office.clock.advance(601)
+    assert (await office.released())[2:] == ["2026-Q3", "2026-10"]
+    assert office.publications.check() is None
+
+
 async def test_a_broken_register_releases_nothing_more_and_is_told() -> None:
     office = Office()
     office.store.broken = True

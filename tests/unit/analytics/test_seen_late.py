@@ -1,6 +1,7 @@
 """Reports seen late: what of them is shown, and what the solver knows of them from the times."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.knowledge import system
@@ -60,3 +61,19 @@ def test_a_quarter_whose_times_contradict_each_other_goes_without_seen_late() ->
     for quick, there in ((12 * 17, True), (12 * 17 + 1, False)):
         months, counts = of_three_months(quick=quick, seen=dict.fromkeys(reports, 12), reports=reports)
         assert (LATE_TABLE in of_quarter("2025-Q1", months, counts, worlds.AS_OF, {}).tables) == there
+
+
+def test_a_month_without_its_times_tells_the_solver_nothing_of_them() -> None:
+    """Its times came to another total than its centres, so they were left out; the quarter leaves all the same."""
+    reports = dict.fromkeys(worlds.SHARES, 20)
+    months, counts = of_three_months(quick=100, seen=dict.fromkeys(reports, 12), reports=reports)
+    counts[1] = replace(counts[1], times={"within_5_min": 100, "within_4_hours": 17 * 20 - 99})
+    months[1] = of_month(counts[1], worlds.AS_OF, "full")
+    assert months[1].tables["acknowledgement-times"] == {}
+    quarter = of_quarter("2025-Q1", months, counts, worlds.AS_OF, {})
+    assert LATE_TABLE in quarter.tables
+    found = system([*months, quarter])
+    assert prove(found, 60, of=["2025-Q1"]).verdict == "open"
+    quick = {f"2025-0{n}/acknowledgement-times/within_5_min" for n in (1, 2, 3)}
+    named = {name for row in found.rows if f"2025-Q1/late/busan|{LATE}" in row.of for name in quick & {*row.of}}
+    assert named == quick - {"2025-02/acknowledgement-times/within_5_min"}

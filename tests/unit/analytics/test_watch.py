@@ -1,5 +1,6 @@
 """How far counting has caught up: a kept sample under steady traffic, and garbage at the end of a quiet partition."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from services.analytics.policy.reconciliation import Tally
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared.bus.records import RawRecord
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.events.base import encode
 from shared.topics import REPORTS
 from tests.unit.analytics import events as make
@@ -44,12 +46,16 @@ class Counted:
 
     def __init__(self) -> None:
         self.next = 0
+        self.sums: dict[str, int] = {}
+        self.away = False
 
     async def offsets(self) -> dict[tuple[str, int], int]:
         return {("reports", 0): self.next}
 
     async def tally(self) -> Tally:
-        return Tally(sums={}, without_owner=0, dead=0, ahead=0, oldest=None)
+        if self.away:
+            raise TransientError("the store is away")
+        return Tally(sums=self.sums, without_owner=0, dead=0, ahead=0, oldest=None)
 
 
 class Office:
@@ -118,3 +124,22 @@ async def test_a_record_that_can_be_counted_after_garbage_is_waited_for() -> Non
     office.store.next = 2
     await office.look()
     assert await office.look() is not None
+
+
+async def test_whether_all_is_accounted_for_is_what_the_last_look_found() -> None:
+    office = Office()
+    assert office.watch.accounted() is None
+    watching = asyncio.create_task(office.watch.run())
+    await until_said(office, said=True)
+    office.store.sums = {"accepted": 1}
+    await until_said(office, said=False)
+    office.store.away = True
+    await until_said(office, said=None)
+    watching.cancel()
+
+
+async def until_said(office: Office, *, said: bool | None) -> None:
+    async with asyncio.timeout(5):
+        while office.watch.accounted() is not said:
+            await office.clock.advance(1)
+            await asyncio.sleep(0)

@@ -53,6 +53,20 @@ def test_of_an_unexpected_error_only_type_and_place_are_logged() -> None:
     assert "what a person wrote" not in said
 
 
+def test_of_errors_in_a_group_of_tasks_the_first_is_told_and_not_the_group() -> None:
+    status, said = outcome("""
+        async def breaks(): raise KeyError("what a person wrote")
+        async def main():
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(breaks())
+        process.run(main)
+    """)
+    assert status == 70
+    assert '"error": "KeyError"' in said
+    assert " breaks" in said
+    assert "what a person wrote" not in said
+
+
 def test_a_wrong_setting_is_told_in_a_line_and_ends_with_78() -> None:
     status, said = outcome("""
         async def main(): raise SettingsError(["setting X: wrong"])

@@ -1,0 +1,66 @@
+"""What is asked every two seconds goes through the few facts it is about, never through all there are."""
+
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from services.analytics.handlers import Folder
+from services.analytics.store.folding import prepare
+from services.analytics.store.generations import serving
+from services.analytics.store.reading import Reader
+from shared.settings import StoreSettings
+from tests.integration.analytics.test_one_store import as_received
+from tests.integration.analytics.traffic import record
+from tests.unit.analytics import events as make
+
+
+class Asked(CommandListener):
+    """The questions about facts that the store was asked."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        command = dict(event.command)
+        if "facts" in (command.get("aggregate"), command.get("find"), command.get("count")):
+            self.found.append(command)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        del event
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        del event
+
+
+def _narrow(command: dict[str, Any]) -> bool:
+    """It names an index of few facts, or the ids it wants."""
+    return "hint" in command or "_id" in command.get("filter", {})
+
+
+async def test_the_tally_and_who_waits_longest_name_their_index(store_settings: StoreSettings) -> None:
+    asked = Asked()
+    client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(
+        store_settings.uri.get_secret_value(), tz_aware=True, event_listeners=[asked]
+    )
+    database = client[f"{store_settings.database_prefix}analytics"]
+    await prepare(database)
+    rids = [make.report_id(n) for n in range(60)]
+    accepted = [record(make.received(rid)) for rid in rids[:50]]
+    routed = [record(make.routed(rid, "busan")) for rid in (*rids[:40], *rids[50:])]
+    seen = [record(make.acknowledged(rid)) for rid in rids[:30]]
+    folder, reader = Folder(database), Reader(database)
+    for records in (accepted, routed, seen):
+        await folder.handle(as_received(records, 0))
+    await reader.add_dead(rids[45:47])
+    asked.found.clear()
+    tally, waiting = await reader.tally(), await reader.oldest_unseen()
+    assert (tally.without_owner, tally.ahead, tally.dead) == (10, 10, 2)
+    assert (tally.oldest, tally.sums["accepted"]) == (make.START, 50)
+    assert waiting.keys() == {"busan"}
+    assert len(asked.found) >= 3
+    assert [command for command in asked.found if not _narrow(command)] == []
+    every = (
+        await (await serving(database)).facts.find({"standing": {"$exists": True}}, hint={"$natural": 1}).to_list(None)
+    )
+    assert len(every) == tally.without_owner + tally.ahead
