@@ -14,6 +14,7 @@ from services.analytics.policy.derived import percentile, within_target
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import LEVELS, level
+from services.analytics.rendering.words import within
 from shared.clock import SEOUL
 from shared.web.korea import centers_map
 
@@ -37,8 +38,8 @@ def report(
         "total": total(centers),
         "before": total(before) if before else None,
         "within": within_target(times),
-        "half": _named(percentile(times, 0.5), name),
-        "most": _named(percentile(times, 0.9), name),
+        "half": _within(percentile(times, 0.5), text),
+        "most": _within(percentile(times, 0.9), text),
         "centers": sorted(_rows(centers.rows[:-1], name), key=lambda row: -(row["value"] or 0)),
         "map": map_svg(centers),
         "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
@@ -59,8 +60,8 @@ def total(table: Table) -> int | None:
     return table.rows[-1].figures[0].low
 
 
-def _named(key: str | None, name: Name) -> str | None:
-    return name(key) if key else None
+def _within(key: str | None, text: Callable[[str], str]) -> str | None:
+    return within(key, text) if key else None
 
 
 def _rows(rows: Sequence[Row], name: Name) -> list[dict[str, Any]]:

@@ -37,14 +37,26 @@ HARM_WORDS: Final[Mapping[str, str]] = {
 
 TIME_WORDS: Final[Mapping[str, str]] = {
     "within_5_min": gettext_noop("Up to 5 minutes"),
-    "within_15_min": gettext_noop("Up to 15 minutes"),
-    "within_1_hour": gettext_noop("Up to 1 hour"),
-    "within_4_hours": gettext_noop("Up to 4 hours"),
-    "within_12_hours": gettext_noop("Up to 12 hours"),
-    "within_1_day": gettext_noop("Up to 1 day"),
-    "within_3_days": gettext_noop("Up to 3 days"),
+    "within_15_min": gettext_noop("5 to 15 minutes"),
+    "within_1_hour": gettext_noop("15 minutes to 1 hour"),
+    "within_4_hours": gettext_noop("1 to 4 hours"),
+    "within_12_hours": gettext_noop("4 to 12 hours"),
+    "within_1_day": gettext_noop("12 hours to 1 day"),
+    "within_3_days": gettext_noop("1 to 3 days"),
     LONGER: gettext_noop("More than 3 days"),
     UNANSWERED: gettext_noop("Not answered yet"),
+}
+"""Each group is what lies between the one before it and its own end."""
+
+_WITHIN_WORDS: Final[Mapping[str, str]] = {
+    "within_5_min": gettext_noop("up to 5 minutes"),
+    "within_15_min": gettext_noop("up to 15 minutes"),
+    "within_1_hour": gettext_noop("up to 1 hour"),
+    "within_4_hours": gettext_noop("up to 4 hours"),
+    "within_12_hours": gettext_noop("up to 12 hours"),
+    "within_1_day": gettext_noop("up to 1 day"),
+    "within_3_days": gettext_noop("up to 3 days"),
+    LONGER: gettext_noop("more than 3 days"),
 }
 
 END_WORDS: Final[Mapping[str, str]] = {
@@ -136,6 +148,11 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
         if key in words:
             return _(words[key])
     return key
+
+
+def within(key: str, _: Callable[[str], str]) -> str:
+    """By whose end: the word for a group of times with all groups before it."""
+    return _(_WITHIN_WORDS[key])
 
 
 def plain(figure: Figure) -> str:
