@@ -102,16 +102,17 @@ def signed_in(
     path: str = "/",
     *,
     role: str = "analyst",
+    organisation: str = "ministry",
     width: int = 1280,
     script: bool = False,
     lang: str = "ko",
     **more: Any,
 ) -> Page:
-    """A page of somebody of the ministry, opened at ``path``; the language stays chosen."""
+    """A page of somebody, of the ministry unless told otherwise, opened at ``path``; the language stays chosen."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url, **more
     )
-    token = site.staff.token("ministry", role)
+    token = site.staff.token(organisation, role)
     context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site.url}])
     page = context.new_page()
     page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")

@@ -17,6 +17,7 @@ from deploy.attack.__main__ import attack
 from deploy.attack.gathering import collect
 from deploy.local.engines import Running
 from tests.browser.dashboard_site import Site, apart, signed_in, site_of
+from tests.browser.reading import Page
 from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
 from tests.integration.analytics.worker import STAFF
 
@@ -61,7 +62,8 @@ def test_the_dashboard_answers_its_questions_without_script(
     assert hidden in text
     assert page.locator("svg.chart").count() >= 2
     assert page.locator("svg.map[role=img]").count() == 1
-    assert page.locator("svg.map .hidden").count() > 0
+    hidden_places = page.locator("svg.map[role=img] g.map-place.hidden").all()
+    assert {place.get_attribute("data-place") for place in hidden_places} == {"daejeon", "sejong"}
     assert page.locator("#accounted .stat-value").inner_text() == {"ko": "없음", "en": "Nothing"}[lang]
 
 
@@ -157,6 +159,7 @@ def test_hidden_counts_appear_nowhere(browser: Browser, site: Site) -> None:
             shown = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", source)
             assert path == "/people" or str(sum(CLOSED.values())) in shown
             assert small & set(shown) == set()
+            assert small & set(Page(source).unseen) == set()
             assert re.search(r"(세종|Sejong|대전|Daejeon)[^<+]{0,3}:\s*\d", source) is None
             assert f'value="{site.running}"' not in source
             for label in ("세종", "대전", "중앙"):

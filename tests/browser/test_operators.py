@@ -1,15 +1,19 @@
 """The operators' view and the data dictionary in a real browser: ko/en, 360 and 1280 px, no script, keyboard, axe."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright import sync_api
 from playwright.sync_api import Browser
 
 from deploy.local.engines import Running
+from shared.topics import LOADS, TOPICS
 from tests.browser.dashboard_site import Site, signed_in, site_of
+from tests.browser.two_months import CLOSED, RUNNING
 from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONAL, letter
 from tests.integration.analytics.worker import STAFF
 
@@ -50,6 +54,8 @@ def test_the_pages_fit_and_are_whole_without_script(
     if "dead" in path or path == "/operations":
         assert LOST in text
         assert PERSONAL not in page.content()
+    said = page.locator("main :is(h1, h2, caption, thead th, .definition, dt, button, label)").all_inner_texts()
+    assert [text for text in said if text and (re.search("[가-힣]", text) is None) == (lang == "ko")] == []
     if path == "/dictionary":
         assert {"ko": "비공개: 수치가 있으나", "en": "Hidden: the number is known"}[lang] in text
         assert page.locator("#dimension-harm_type").count() == 1
@@ -57,6 +63,50 @@ def test_the_pages_fit_and_are_whole_without_script(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "%(" not in page.content()
     page.screenshot(path=tmp_path / f"{path.rpartition('/')[2]}-{lang}-{width}.png", full_page=True)
+
+
+def rows(page: sync_api.Page, section: str) -> dict[str, list[str]]:
+    """Below a question: the cells of each row by its heading."""
+    lines = page.locator(f"section[aria-labelledby={section}] tbody tr").all()
+    return {line.locator("th").inner_text(): line.locator("td").all_inner_texts() for line in lines}
+
+
+def test_the_tables_hold_what_happened(browser: Browser, site: Site) -> None:
+    page = signed_in(browser, site, "/operations", role="administrator", lang="en")
+    accepted = f"{sum(CLOSED.values()) + sum(RUNNING.values()):,}"
+    stages = {name: cells[0] for name, cells in rows(page, "accounted").items()}
+    assert (stages["Accepted"], stages["Routed"], stages["Counted"]) == (accepted, accepted, accepted)
+    assert (stages["In flight"], stages["Read ahead"]) == ("0", "0")
+    assert {cells[-1] for name, cells in rows(page, "flow").items() if name.endswith("reports")} == {accepted}
+    assert {name.split()[-1] for name in rows(page, "flow")} == {topic.name for topic in TOPICS if topic != LOADS}
+    assert all(len(cells) == 3 for cells in rows(page, "flow").values()), "last hour, last day, ever"
+    assert "analytics" in rows(page, "lag")
+    assert all(cells[-1] == "0" for name, cells in rows(page, "lag").items() if name == "analytics")
+    assert len(rows(page, "unseen")) == len(CLOSED)
+    assert all(cells[0].strip() for cells in rows(page, "unseen").values()), "how long it waits"
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "status"),
+    [
+        ("ministry", "administrator", 200),
+        ("central", "lead", 200),
+        ("ministry", "auditor", 200),
+        ("ministry", "analyst", 403),
+        ("busan", "lead", 403),
+    ],
+)
+def test_who_may_open_the_operators_view_and_finds_a_link_to_it(
+    browser: Browser, site: Site, organisation: str, role: str, status: int
+) -> None:
+    page = signed_in(browser, site, role=role, organisation=organisation)
+    linked = page.locator('a[href="/operations"]').count()
+    assert linked == (1 if status == 200 else 0) or role == "administrator", (
+        "who may not see tables has no page to link"
+    )
+    answer = page.goto("/operations")
+    assert answer is not None
+    assert answer.status == status
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -87,7 +137,7 @@ def test_on_paper_the_dashboard_has_its_numbers_and_nothing_to_press(
     for gone in (".top", "form.period", ".downloads"):
         assert not any(each.is_visible() for each in page.locator(gone).all()), gone
     assert page.locator("details table").count() > 0
-    for folded in page.locator("details > :not(summary)").all():
+    for folded in page.locator("details > :not(summary, :has(a))").all():
         seen = folded.evaluate("e => e.checkVisibility() && e.getBoundingClientRect().height > 0")
         assert seen, f"folded on paper too: {folded.text_content()}"
     page.pdf(path=tmp_path / "dashboard.pdf")
