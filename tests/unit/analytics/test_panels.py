@@ -65,6 +65,59 @@ async def test_the_map_has_the_divisions_of_the_period(asked: str, places: int, 
         assert re.search(rf">[^<]*: {shown['gwangju'] + shown['jeonnam']}</title>", text)
 
 
+async def test_weeks_are_told_by_their_days_and_only_whole_ones_are_compared() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    weeks = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-week"]
+    assert page.line("weeks", "2026-W49 (1 Dec–6 Dec, 6 days)") == [str(weeks["2026-W49"])]
+    assert page.line("weeks", "2026-W50 (7 Dec–13 Dec)") == [str(weeks["2026-W50"])]
+    whole = [weeks[f"2026-W{number}"] for number in (50, 51, 52)]
+    assert f"Between {min(whole)} reports" in page.said("weeks")
+    assert f"and {max(whole)} (" in page.said("weeks")
+    assert f"{weeks['total']} reports in all." in page.said("weeks")
+    assert "12.28.~12.31., 4일" in (await source("/?period=2026-12&lang=ko")).said("weeks")
+
+
+async def test_a_years_weeks_stand_under_their_quarters() -> None:
+    page = await source("/?period=2026&lang=en")
+    assert [text for text in page.texts["weeks"] if text.startswith("quarter ")] == [
+        f"quarter {n} of 2026" for n in range(1, 5)
+    ]
+    assert len(page.rows["weeks"]) == 1 + 53 + 1
+
+
+async def test_groups_of_times_say_where_they_begin() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    times = next(each for each in RELEASES if each.period == "2026-12").tables["acknowledgement-times"]
+    assert page.line("when", "5 to 15 minutes") == [str(times["within_15_min"])]
+    assert re.search(
+        r"Half of the reports wait up to \w+ \w+; \d+\.\d% are answered within an hour\.", page.said("when")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "panels"),
+    [
+        ("/?period=2026-12", ("what", "when", "weeks", "outcome")),
+        ("/centers?period=2026-Q4", ("seen", "alerts")),
+        ("/trends?period=2026-12", ("months",)),
+    ],
+)
+async def test_panels_say_how_their_figure_changed(path: str, panels: tuple[str, ...]) -> None:
+    page = await source(f"{path}&lang=en")
+    for panel in panels:
+        assert re.search(r"than in (November|quarter 3 of) 2026|The same as in|No comparison with", page.said(panel)), (
+            panel
+        )
+
+
+async def test_who_was_overloaded_the_month_before_is_told() -> None:
+    for path, place in (("/centers", "load"), ("/", "overloaded")):
+        page = await source(f"{path}?period=2026-12&lang=en")
+        assert "In November 2026, of those known then: Gyeonggi" in page.said(place)
+    first = [each for each in RELEASES if each.period == "2025-10"]
+    assert "of those known then" not in (await source("/centers?lang=en", releases=first)).said("load")
+
+
 async def test_bands_of_the_map_grow_with_the_months() -> None:
     assert "25–49" in await fetch("/?period=2026-11&lang=en")
     assert "75–149" in await fetch("/?period=2026-Q4&lang=en")
