@@ -52,7 +52,7 @@ class Terms:
         if not part:
             return self.text(gettext_noop("%(year)s")) % {"year": year}
         if part.startswith("Q"):
-            return self.text(gettext_noop("quarter %(n)s of %(year)s")) % {"n": part[1:], "year": year}
+            return self.text(gettext_noop("Q%(n)s %(year)s")) % {"n": part[1:], "year": year}
         return format_skeleton("yMMMM", date(int(year), int(part), 1), locale=self.language)
 
     def days(self, first: date, last: date) -> str:

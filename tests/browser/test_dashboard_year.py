@@ -26,7 +26,7 @@ def year() -> Iterator[Site]:
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("path", [*PAGES, "/dictionary"])
 def test_nothing_runs_out_of_the_page_into_something_else_or_apart(
     browser: Browser, year: Site, path: str, width: int, lang: str
 ) -> None:

@@ -24,9 +24,9 @@ _LINE = 19
 _LINE_LETTERS = 36
 _HANGUL = "\u1100"
 """Pixels and Latin letters of a line of a label; from where letters are wide."""
-_SHORT_TEXT = 8
-_FULL_BESIDE_LONG = 44.0
-"""The same where some number is longer than so many letters: both fit beside each other on a telephone."""
+_NUMBER_LETTER = 2.6
+_LEAST_FULL = 30.0
+"""Percent that a letter beside a bar takes on a telephone, so that bar and words fit; the longest bar at least."""
 _HIDDEN = 6.0
 """Percent of the width of the hatched box in place of a hidden bar."""
 _HEADING = 30
@@ -75,7 +75,8 @@ def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: st
     ``top`` is the number of the longest bar; without it the highest there is.
     """
     top = top or _top(bars)
-    full = _FULL if max((len(bar.text) for bar in bars), default=0) <= _SHORT_TEXT else _FULL_BESIDE_LONG
+    beside = _NUMBER_LETTER * max((_wide(bar.text) for bar in bars), default=0)
+    full = max(_LEAST_FULL, min(_FULL, 97 - beside))
     drawn, y = [], 0
     for bar in bars:
         further = _LINE * (len(_lines(bar.label)) - 1)
