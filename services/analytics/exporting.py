@@ -24,7 +24,7 @@ from shared.web.pages import Pages
 
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 """The time of every file in the archive: the same releases give the same bytes."""
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 """Of the exports. Raise it where the same releases are written in another way."""
 
 

@@ -73,6 +73,7 @@ def application(
         settings=settings,
         health=health,
         pages=own_pages,
+        for_staff=True,
         routers=[
             api.router(publications, watch, own_pages, gate),
             exports_api.router(publications, own_pages, gate),

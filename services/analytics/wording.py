@@ -1,19 +1,13 @@
-"""Words, numbers and sentences in the language of one request; every sentence is made from published figures."""
+"""Sentences in the language of one request, each made from published figures."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 
-from starlette.requests import Request
-
-from services.analytics.catalogue import center_names
 from services.analytics.policy.derived import LOAD_BANDS, Change
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.charts import Bar
-from services.analytics.rendering.words import shown, word
-from shared.web import formats
-from shared.web.pages import Pages
+from services.analytics.terms import Terms
 from shared.web.translations import gettext_noop
 
 LOAD_WORDS: Final = (
@@ -29,48 +23,14 @@ STATE_WORDS: Final = {
 }
 
 
-class Wording:
-    """Words and numbers in the language of one request."""
-
-    def __init__(self, pages: Pages, request: Request) -> None:
-        self.language = pages.language(request)
-        self.text = pages.gettext(request)
-        self.centers = center_names(self.language)
-
-    def name(self, key: str) -> str:
-        """The word for a key."""
-        return word(key, self.centers, self.text)
-
-    def figure(self, figure: Figure) -> str:
-        """A figure for people."""
-        return shown(figure, self.text, lambda value: formats.number(value, self.language))
-
-    def number(self, value: float) -> str:
-        """A number that is no published figure."""
-        return formats.number(value, self.language)
-
-    def all(self, *texts: str) -> tuple[str, ...]:
-        """Several texts in the reader's language."""
-        return tuple(self.text(text) for text in texts)
-
-    @property
-    def hidden(self) -> str:
-        """The mark, in words."""
-        return self.text(gettext_noop("hidden"))
-
-    def moment(self, as_of: str) -> str:
-        """A publication's time of counting, to the minute."""
-        return formats.exact(datetime.fromisoformat(as_of), self.language).rsplit(":", 1)[0]
-
-    def percent(self, share: float | None) -> str:
-        """A share for people, always with its tenth; the word for hidden where there is none."""
-        return self.hidden if share is None else f"{100 * share:.1f}%"
+class Wording(Terms):
+    """What pages say."""
 
     def change(self, change: Change | None, before: Table | None) -> str:
         """Against the period before, in one sentence; nothing where there is none before."""
         if before is None:
             return ""
-        period = before.period.name
+        period = self.period(before.period.name)
         if change is None:
             return self.text(gettext_noop("No comparison with %(period)s: a number is hidden.")) % {"period": period}
         if not change.difference:
@@ -106,25 +66,37 @@ class Wording:
         if half is None:
             return self.text(gettext_noop("Of all reports, acknowledged by the centre that owns the report"))
         if nine_of_ten is None:
-            return self.text(gettext_noop("Half: %(half)s")) % {"half": self.name(half)}
+            return self.text(gettext_noop("Half: %(half)s")) % {"half": self.within(half)}
         sentence = self.text(gettext_noop("Half: %(half)s · Nine of ten: %(nine)s"))
-        return sentence % {"half": self.name(half), "nine": self.name(nine_of_ten)}
+        return sentence % {"half": self.within(half), "nine": self.within(nine_of_ten)}
 
     def who_is_overloaded(self, bands: list[tuple[str, int | None]]) -> tuple[str, str]:
         """The centres in the highest band, and of how many the load is known."""
-        names = [self.name(key) for key, band in bands if band == len(LOAD_WORDS) - 1]
         single = [band for key, band in bands if "+" not in key]
         numbers = {"known": sum(band is not None for band in single), "all": len(single)}
         note = self.text(gettext_noop("Known of %(known)s of %(all)s desks")) % numbers
-        return ", ".join(names) or self.text(gettext_noop("Nobody")), note
+        return self._overloaded(bands), note
+
+    def were_overloaded(self, bands: list[tuple[str, int | None]], period: str) -> str:
+        """The same of the period before."""
+        named = {"period": self.period(period), "centers": self._overloaded(bands)}
+        return self.text(gettext_noop("In %(period)s, of those known then: %(centers)s")) % named
+
+    def _overloaded(self, bands: list[tuple[str, int | None]]) -> str:
+        names = [self.name(key) for key, band in bands if band == len(LOAD_WORDS) - 1]
+        return ", ".join(names) or self.text(gettext_noop("Nobody"))
 
     def band(self, band: int | None) -> str:
         """A band of load: its word, then its limits."""
         if band is None:
             return self.text(gettext_noop("not known"))
         upper = LOAD_BANDS[band + 1] - 1 if band + 1 < len(LOAD_BANDS) else None
-        limits = f"{LOAD_BANDS[band]}–{upper}" if upper is not None else f"≥ {LOAD_BANDS[band]}"
-        return f"{self.text(LOAD_WORDS[band])} ({limits})"
+        open_, closed = gettext_noop("%(word)s (%(least)s or more)"), gettext_noop("%(word)s (%(least)s to %(most)s)")
+        return self.text(open_ if upper is None else closed) % {
+            "word": self.text(LOAD_WORDS[band]),
+            "least": LOAD_BANDS[band],
+            "most": upper,
+        }
 
     # --- a panel in one sentence
 
@@ -151,11 +123,26 @@ class Wording:
         )
         return sentence % {"harm": self.name(rows[0][0]), "number": self.figure(rows[0][1])}
 
-    def how_fast(self, half: str | None) -> str:
+    def how_fast(self, half: str | None, share: float | None) -> str:
         """The chart of times."""
         if half is None:
             return self.text(gettext_noop("Too few reports have been answered to be shown yet."))
-        return self.text(gettext_noop("Half of the reports: %(time)s.")) % {"time": self.name(half).lower()}
+        sentence = self.text(gettext_noop("Half of the reports wait %(time)s; %(share)s are answered within an hour."))
+        return sentence % {"time": self.within(half), "share": self.percent(share)}
+
+    def in_all(self, total: Figure, figures: list[tuple[str, Figure]]) -> str:
+        """A chart of weeks: the lowest and the highest of those that are whole, and all together."""
+        parts = [self.text(gettext_noop("Whole weeks:")), self.over_time(figures)] if len(figures) > 1 else []
+        if not total.hidden:
+            parts.append(self.text(gettext_noop("%(number)s reports in all.")) % {"number": self.figure(total)})
+        return " ".join(parts) or self.over_time(figures)
+
+    def newest(self, period: str, figure: Figure) -> str:
+        """The last of a series."""
+        return self.text(gettext_noop("%(period)s: %(reports)s.")) % {
+            "period": self.period(period),
+            "reports": self.reports(figure),
+        }
 
     def over_time(self, figures: list[tuple[str, Figure]]) -> str:
         """A chart of weeks or months: the highest and the lowest that are shown."""
@@ -205,14 +192,13 @@ class Wording:
         )
         return sentence % {"sent": self.figure(sent), "failed": self.figure(failed), "raised": self.figure(raised)}
 
-    def grown(self, known: list[tuple[int, float]], unit: str) -> str:
+    def grown(self, known: list[tuple[int, float]], sentence: str) -> str:
         """A yearly series from its first known year to its last."""
         if not known:
             return self.text(gettext_noop("No year is known for sure."))
         (first, one), (last, other) = known[0], known[-1]
-        sentence = self.text(gettext_noop("%(unit)s: %(one)s in %(first)s, %(other)s in %(last)s."))
         ends = {"one": self.number(one), "first": first, "other": self.number(other), "last": last}
-        return sentence % {"unit": self.text(unit), **ends}
+        return self.text(sentence) % ends
 
     def harms_over_time(self, first: tuple[str, Mapping[str, Figure]], last: tuple[str, Mapping[str, Figure]]) -> str:
         """The harm type that grew most between two quarters, of those shown in both."""
@@ -225,7 +211,8 @@ class Wording:
         if more <= 0:
             return self.text(gettext_noop("No harm type is known to have grown."))
         sentence = self.text(gettext_noop("“%(harm)s” grew most: %(more)s reports more in %(last)s than in %(first)s."))
-        return sentence % {"harm": self.name(harm), "more": self.number(more), "last": last[0], "first": first[0]}
+        ends = {"last": self.period(last[0]), "first": self.period(first[0])}
+        return sentence % {"harm": self.name(harm), "more": self.number(more), **ends}
 
     def values(self, values: Sequence[float]) -> str:
         """Printed numbers: one, or all that disagree."""

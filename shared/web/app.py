@@ -40,11 +40,13 @@ def create_app(
     max_body_bytes: int = 65536,
     pages: Pages | None = None,
     form_action: Sequence[str] = (),
+    for_staff: bool = False,
 ) -> FastAPI:
     """An app with security headers, traces, metrics, problem documents, health, static files and documentation.
 
     ``title`` and ``description`` are English message ids. ``pages`` is the service's own (its texts and static files
-    are then used everywhere); ``form_action`` names further origins that pages may post forms to.
+    are then used everywhere); ``form_action`` names further origins that pages may post forms to. ``for_staff``: nobody
+    else comes here, so that a refusal stands in their layout and not in the public one with quick exit and telephones.
     Raises ``ValueError`` for a route that names no action, or several: what nobody decided must not be reachable.
     """
     own = pages or Pages(None, None, settings, service)
@@ -60,7 +62,7 @@ def create_app(
     app.state.service = service
     app.state.pages = own
     app.state.trusted_proxies = settings.trusted_proxies
-    render = _renderer(own)
+    render = _renderer(own, public=not for_staff)
     app.add_middleware(
         Edge,
         headers=security_headers(form_action),
@@ -139,13 +141,13 @@ def _health(fine: bool, words: dict[str, str], *, detailed: bool) -> Response:  
     return Response(orjson.dumps(body), 200 if fine else 503, media_type="application/json")
 
 
-def _renderer(pages: Pages) -> Callable[[Request, Problem], Response]:
+def _renderer(pages: Pages, *, public: bool) -> Callable[[Request, Problem], Response]:
     def render(request: Request, problem: Problem) -> Response:
         translator = pages.translator(pages.language(request))
         if not _wants_page(request):
             return problems.response(problem, translator)
         document = problems.document(problem, translator)
-        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=True)
+        page = pages.render(request, "problem.html", status=problem.status_code, problem=document, public=public)
         page.headers.update(problem.headers or {})
         return page
 

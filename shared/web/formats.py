@@ -55,7 +55,7 @@ def exact_percent(value: float, language: Language) -> str:
 
 
 def span(seconds: float, language: Language) -> str:
-    """A length of time in two units at most, such as 2분 5초."""
+    """A length of time in its largest unit and the one below that, such as 2분 5초."""
     whole = round(seconds)
     if seconds < 1:
         return "1초 미만" if language == "ko" else "under a second"
@@ -63,9 +63,9 @@ def span(seconds: float, language: Language) -> str:
     parts = []
     for size, korean, english in units:
         count, whole = divmod(whole, size)
-        if count:
-            parts.append(f"{count}{korean}" if language == "ko" else f"{count} {english}")
-    return " ".join(parts[:2])
+        if count or parts:
+            parts.append((count, f"{count}{korean}" if language == "ko" else f"{count} {english}"))
+    return " ".join(text for count, text in parts[:2] if count)
 
 
 def marked(text: str) -> Markup:

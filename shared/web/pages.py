@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from shared.clock import Clock, SystemClock
 from shared.settings import ServiceSettings
-from shared.web import formats, korea, people, translations
+from shared.web import case_words, formats, korea, people, translations
 from shared.web.assets import Assets
 from shared.web.language import COOKIE, LANGUAGES, Language, chosen
 
@@ -151,6 +151,8 @@ class Pages:
             role_names=lambda roles: people.role_names(roles, texts),
             organisation_name=lambda organisation: people.organisation_name(organisation, language, texts),
             korea_shapes=korea.shapes,
+            harm_words=case_words.HARM_WORDS,
+            support_words=case_words.SUPPORT_WORDS,
         )
         return environment
 

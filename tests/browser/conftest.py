@@ -3,9 +3,10 @@
 A browser is started per test (half a second): Playwright's objects belong to one event loop, and every test has one.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from playwright import sync_api
 from playwright.async_api import Browser, async_playwright
 
 from deploy.local.chromium import find
@@ -17,7 +18,7 @@ from tests.integration.intake.desk import Desk, running
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever uses Chromium is marked so."""
     for item in items:
-        if {"chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
+        if {"browser", "chromium", "chromium_path"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("browser")
 
 
@@ -38,6 +39,15 @@ async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
         network_of_one_machine(browser)
         yield browser
         await browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
+    """The same for tests without a loop of their own: one for all of a module."""
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        yield found
+        found.close()
 
 
 @pytest.fixture

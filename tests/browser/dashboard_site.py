@@ -1,36 +1,77 @@
-"""What browser tests of the dashboard share: a running analytics with two released months, and who signs in."""
+"""What browser tests of the dashboard share: a running analytics with a released quarter, and who signs in."""
 
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from playwright.sync_api import Browser, Page
+from pydantic import SecretStr
 
 import services.analytics
+from deploy.local.engines import Running
 from services.analytics.policy.periods import running
 from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
+from shared.bus.connection import dead_topic_name
+from shared.bus.publisher import Message, Publisher
 from shared.events.cases import CaseAcknowledged
 from shared.identity.source import TOKEN_COOKIE
-from shared.settings import BusSettings
-from tests.browser.two_months import CLOSED, RUNNING, middle_of, stories
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS
+from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command, until
+from tests.support.staff import TestIdentity
 
+T = TypeVar("T")
 FIGURES = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 
 
 @dataclass(frozen=True)
 class Site:
+    """Where it is served, its newest released month, the quarter that ended with it, and the month that runs."""
+
     url: str
     closed: str
+    quarter: str
     running: str
+    staff: TestIdentity = STAFF
 
 
-async def fill(bus: BusSettings, worker: Worker) -> None:
+@contextlib.contextmanager
+def site_of(engines: Running, folder: Path, dead: Sequence[Message] = ()) -> Iterator[Site]:
+    """An analytics of its own, once its quarter is out; ``dead`` lies in the dead topic of reports."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
+    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
+    worker = Worker(bus, store, folder, batch=1000, release_every_s=0.5)
+    month = middle_of(closed_back())
+    closed, quarter = running(month, "month").name, running(month, "quarter").name
+    site = Site(worker.url, closed, quarter, running(middle_of(0), "month").name)
+    try:
+        apart(_fill(bus, worker, site, dead))
+        yield site
+    finally:
+        worker.kill()
+
+
+def apart(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run to its end in a thread of its own: Playwright keeps a loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
+async def _fill(bus: BusSettings, worker: Worker, site: Site, dead: Sequence[Message]) -> None:
     await ensure_topics(bus)
     publisher = Publisher(bus)
     await publisher.start()
     try:
+        if dead:
+            await publisher.send(dead_topic_name(bus, REPORTS), 0, list(dead))
         for topic in ("centers", "reports", "routings", "alerts", "cases"):
             await publisher.publish([record(event) for event in stories() if event.TOPIC == topic])
     finally:
@@ -40,7 +81,6 @@ async def fill(bus: BusSettings, worker: Worker) -> None:
     loaded = await command(bus, worker.store, "services.analytics.load_history", str(FIGURES))
     assert loaded.status == 0, loaded.said
     expected = sum(CLOSED.values()) + sum(RUNNING.values())
-    period = running(middle_of(2), "month").name
 
     async def counted() -> bool:
         answer = (await worker.get("/api/v1/reconciliation")).json()
@@ -50,19 +90,30 @@ async def fill(bus: BusSettings, worker: Worker) -> None:
     await until(counted, f"{expected} reports counted")
 
     async def released() -> bool:
-        return (await worker.get(f"/api/v1/tables/reports-by-center?period={period}")).status_code == 200
+        table = "reports-by-center-and-harm"  # the last that is made: of a quarter, after its last month
+        return (await worker.get(f"/api/v1/tables/{table}?period={site.quarter}")).status_code == 200
 
-    await until(released, "the month is released")
+    await until(released, "the quarter is released")
 
 
 def signed_in(
-    browser: Browser, site: Site, *, role: str = "analyst", width: int = 1280, script: bool = False, lang: str = "ko"
+    browser: Browser,
+    site: Site,
+    path: str = "/",
+    *,
+    role: str = "analyst",
+    organisation: str = "ministry",
+    width: int = 1280,
+    script: bool = False,
+    lang: str = "ko",
+    **more: Any,
 ) -> Page:
+    """A page of somebody, of the ministry unless told otherwise, opened at ``path``; the language stays chosen."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url
+        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=site.url, **more
     )
-    token = STAFF.token("ministry", role)
+    token = site.staff.token(organisation, role)
     context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site.url}])
     page = context.new_page()
-    page.goto(f"/?lang={lang}")
+    page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
     return page

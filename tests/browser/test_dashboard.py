@@ -1,12 +1,9 @@
 """The dashboard in a real browser: both languages, small screens, no script, accessible, and nothing given away."""
 
-import asyncio
 import csv
 import io
 import re
-import uuid
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,19 +11,15 @@ from typing import Any
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, sync_playwright
-from pydantic import SecretStr
+from playwright.sync_api import Browser
 
 from deploy.attack.__main__ import attack
 from deploy.attack.gathering import collect
-from deploy.local import chromium
 from deploy.local.engines import Running
-from services.analytics.policy.periods import running
-from shared.identity.source import TOKEN_COOKIE
-from shared.settings import BusSettings, StoreSettings
-from tests.browser.dashboard_site import Site, fill, signed_in
-from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET, middle_of
-from tests.integration.analytics.worker import STAFF, Worker
+from tests.browser.dashboard_site import Site, apart, signed_in, site_of
+from tests.browser.reading import Page
+from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
+from tests.integration.analytics.worker import STAFF
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
 
@@ -36,27 +29,8 @@ PAGES = ("/", "/centers", "/people", "/trends")
 
 @pytest.fixture(scope="module")
 def site(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    name = f"t{uuid.uuid4().hex[:10]}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
-    worker = Worker(bus, store, tmp_path_factory.mktemp("dashboard"), batch=1000, release_every_s=0.5)
-    try:
-        with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
-            apart.submit(asyncio.run, fill(bus, worker)).result()
-        yield Site(worker.url, running(middle_of(2), "month").name, running(middle_of(0), "month").name)
-    finally:
-        worker.kill()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium here")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with site_of(engines, tmp_path_factory.mktemp("dashboard")) as found:
         yield found
-        found.close()
 
 
 WORDS = {
@@ -77,10 +51,9 @@ PANELS = {
 def test_the_dashboard_answers_its_questions_without_script(
     browser: Browser, site: Site, lang: str, width: int
 ) -> None:
-    page = signed_in(browser, site, width=width, lang=lang)
+    page = signed_in(browser, site, f"/?period={site.closed}", width=width, lang=lang)
     question, hidden, final, together = WORDS[lang]
     assert page.locator("html").get_attribute("lang") == lang
-    page.goto(f"/?period={site.closed}")
     text = page.locator("main").inner_text()
     assert question in text
     assert together in text
@@ -89,7 +62,8 @@ def test_the_dashboard_answers_its_questions_without_script(
     assert hidden in text
     assert page.locator("svg.chart").count() >= 2
     assert page.locator("svg.map[role=img]").count() == 1
-    assert page.locator("svg.map .hidden").count() > 0
+    hidden_places = page.locator("svg.map[role=img] g.map-place.hidden").all()
+    assert {place.get_attribute("data-place") for place in hidden_places} == {"daejeon", "sejong"}
     assert page.locator("#accounted .stat-value").inner_text() == {"ko": "없음", "en": "Nothing"}[lang]
 
 
@@ -99,8 +73,7 @@ def test_the_dashboard_answers_its_questions_without_script(
 def test_every_page_has_its_panels_and_fits(
     browser: Browser, site: Site, lang: str, width: int, path: str, tmp_path: Path
 ) -> None:
-    page = signed_in(browser, site, width=width, lang=lang)
-    page.goto(f"{path}?period={site.closed}")
+    page = signed_in(browser, site, f"{path}?period={site.closed}", width=width, lang=lang)
     for anchor in PANELS[path]:
         box = page.locator(f"#{anchor}")
         assert box.count() == 1, anchor
@@ -116,8 +89,7 @@ def test_every_page_has_its_panels_and_fits(
 
 
 def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Browser, site: Site) -> None:
-    page = signed_in(browser, site, lang="en")
-    page.goto(f"/?period={site.closed}")
+    page = signed_in(browser, site, f"/?period={site.closed}", lang="en")
     page.locator("nav.sections a").nth(1).focus()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/centers?period={site.closed}")
@@ -126,14 +98,14 @@ def test_pages_are_walked_and_opened_by_keyboard_and_keep_the_period(browser: Br
     page.keyboard.press("Enter")
     assert page.locator("#seen details .definition").is_visible()
     page.locator("#period").focus()
+    page.keyboard.press("End")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_url(f"**/centers?period={site.closed}")
+    page.wait_for_url(f"**/centers?period={site.quarter}")
 
 
 def test_published_years_are_read_from_the_store(browser: Browser, site: Site) -> None:
-    page = signed_in(browser, site, lang="en")
-    page.goto(f"/trends?period={site.closed}")
+    page = signed_in(browser, site, f"/trends?period={site.closed}", lang="en")
     lines = page.locator("#persons tbody tr")
     assert lines.first.inner_text().split("\t") == ["2018", "1,315 / 2,379", "sources disagree"]
     assert page.locator("#persons .chart-unknown").count() >= 1
@@ -143,14 +115,11 @@ def test_published_years_are_read_from_the_store(browser: Browser, site: Site) -
 @pytest.mark.parametrize("scheme", ["dark", "forced"])
 def test_charts_follow_dark_mode_and_forced_colours(browser: Browser, site: Site, scheme: str) -> None:
     def fills(**how: Any) -> tuple[str, str]:
-        context = browser.new_context(java_script_enabled=False, base_url=site.url, **how)
-        context.add_cookies([{"name": TOKEN_COOKIE, "value": STAFF.token("ministry", "analyst"), "url": site.url}])
-        page = context.new_page()
-        page.goto(f"/?period={site.closed}")
+        page = signed_in(browser, site, f"/?period={site.closed}", **how)
         bar, label = page.locator(".chart-bar").first, page.locator(".chart-label").first
         style = "e => getComputedStyle(e).fill"
         found = str(bar.evaluate(style)), str(label.evaluate(style))
-        context.close()
+        page.context.close()
         return found
 
     light = fills(color_scheme="light")
@@ -181,21 +150,17 @@ def all_tables(site: Site) -> list[tuple[str, str]]:
     return [(table["name"], period) for table in listed["tables"] for period in table["periods"]]
 
 
-def longer(month: str) -> list[str]:
-    """The quarter that ends with a month, where one does."""
-    return [f"{month[:4]}-Q{int(month[5:]) // 3}"] if int(month[5:]) % 3 == 0 else []
-
-
 def test_hidden_counts_appear_nowhere(browser: Browser, site: Site) -> None:
     small = {"1", "2", "3", "4", str(NEIGHBOUR)}
     page = signed_in(browser, site)
     for path in PAGES:
-        for period in (site.closed, *longer(site.closed)):
+        for period in (site.closed, site.quarter):
             page.goto(f"{path}?period={period}")
             source = page.content()
             shown = re.findall(r"<(?:td|text|p|dd|strong)[^>]*>\s*([\d,]+)\s*</", source)
             assert path == "/people" or str(sum(CLOSED.values())) in shown
             assert small & set(shown) == set()
+            assert small & set(Page(source).unseen) == set()
             assert re.search(r"(세종|Sejong|대전|Daejeon)[^<+]{0,3}:\s*\d", source) is None
             assert f'value="{site.running}"' not in source
             for label in ("세종", "대전", "중앙"):
@@ -239,8 +204,7 @@ def test_everything_published_is_attacked_in_vain(site: Site, tmp_path: Path) ->
         async with httpx.AsyncClient(base_url=site.url, headers=headers, timeout=20) as client:
             return await collect(client, tmp_path)
 
-    with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
-        assert apart.submit(asyncio.run, fetched()).result() > 10
+    assert apart(fetched()) > 10
     result = attack(tmp_path)
     assert result.failed
     assert result.cells >= 3
@@ -286,8 +250,7 @@ def test_an_analyst_sees_tables_and_not_the_running_of_the_system(site: Site) ->
 
 
 def test_the_operations_page_says_that_all_is_accounted_for(browser: Browser, site: Site, tmp_path: Path) -> None:
-    page = signed_in(browser, site, role="auditor", width=360)
-    page.goto("/operations")
+    page = signed_in(browser, site, "/operations", role="auditor", width=360)
     assert page.locator(".verdict.good").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.screenshot(path=tmp_path / "operations.png")

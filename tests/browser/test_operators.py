@@ -1,70 +1,29 @@
 """The operators' view and the data dictionary in a real browser: ko/en, 360 and 1280 px, no script, keyboard, axe."""
 
-import asyncio
-import uuid
+import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
-from pydantic import SecretStr
+from playwright import sync_api
+from playwright.sync_api import Browser
 
 from deploy.local.engines import Running
-from services.analytics.policy.periods import running
-from shared.bus.admin import ensure_topics
-from shared.bus.connection import dead_topic_name
-from shared.bus.publisher import Publisher
-from shared.identity.source import TOKEN_COOKIE
-from shared.settings import BusSettings, StoreSettings
-from shared.topics import REPORTS
-from tests.browser.dashboard_site import fill
-from tests.browser.test_dashboard import browser
-from tests.browser.two_months import middle_of
+from shared.topics import LOADS, TOPICS
+from tests.browser.dashboard_site import Site, signed_in, site_of
+from tests.browser.two_months import CLOSED, RUNNING
 from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONAL, letter
-from tests.integration.analytics.worker import STAFF, Worker
+from tests.integration.analytics.worker import STAFF
 
-__all__ = ["browser"]
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
 
 
-async def prepare(bus: BusSettings, worker: Worker) -> None:
-    await ensure_topics(bus)
-    publisher = Publisher(bus)
-    await publisher.start()
-    try:
-        await publisher.send(dead_topic_name(bus, REPORTS), 0, [letter(LOST), GARBAGE])
-    finally:
-        await publisher.stop()
-    await fill(bus, worker)
-
-
 @pytest.fixture(scope="module")
-def url(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    name = f"t{uuid.uuid4().hex[:10]}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
-    store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
-    worker = Worker(bus, store, tmp_path_factory.mktemp("operators"), batch=1000, release_every_s=0.5)
-    try:
-        with ThreadPoolExecutor(1) as apart:  # Playwright keeps a loop running in this thread
-            apart.submit(asyncio.run, prepare(bus, worker)).result()
-        yield worker.url
-    finally:
-        worker.kill()
-
-
-def opened(
-    browser: Browser, url: str, path: str, *, role: str, width: int = 1280, script: bool = False, lang: str = "ko"
-) -> Page:
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, java_script_enabled=script, locale=lang, base_url=url
-    )
-    context.add_cookies([{"name": TOKEN_COOKIE, "value": STAFF.token("ministry", role), "url": url}])
-    page = context.new_page()
-    page.goto(f"{path}?lang={lang}")
-    return page
+def site(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site_of(engines, tmp_path_factory.mktemp("operators"), dead=[letter(LOST), GARBAGE]) as found:
+        yield found
 
 
 QUESTIONS = {
@@ -84,9 +43,9 @@ PAGES = [("/operations", "administrator"), ("/operations/dead/reports", "adminis
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize(("path", "role"), PAGES)
 def test_the_pages_fit_and_are_whole_without_script(
-    browser: Browser, url: str, path: str, role: str, width: int, lang: str, tmp_path: Path
+    browser: Browser, site: Site, path: str, role: str, width: int, lang: str, tmp_path: Path
 ) -> None:
-    page = opened(browser, url, path, role=role, width=width, lang=lang)
+    page = signed_in(browser, site, path, role=role, width=width, lang=lang)
     assert page.locator("html").get_attribute("lang") == lang
     text = page.locator("main").inner_text()
     if path == "/operations":
@@ -95,6 +54,8 @@ def test_the_pages_fit_and_are_whole_without_script(
     if "dead" in path or path == "/operations":
         assert LOST in text
         assert PERSONAL not in page.content()
+    said = page.locator("main :is(h1, h2, caption, thead th, .definition, dt, button, label)").all_inner_texts()
+    assert [text for text in said if text and (re.search("[가-힣]", text) is None) == (lang == "ko")] == []
     if path == "/dictionary":
         assert {"ko": "비공개: 수치가 있으나", "en": "Hidden: the number is known"}[lang] in text
         assert page.locator("#dimension-harm_type").count() == 1
@@ -104,42 +65,87 @@ def test_the_pages_fit_and_are_whole_without_script(
     page.screenshot(path=tmp_path / f"{path.rpartition('/')[2]}-{lang}-{width}.png", full_page=True)
 
 
+def rows(page: sync_api.Page, section: str) -> dict[str, list[str]]:
+    """Below a question: the cells of each row by its heading."""
+    lines = page.locator(f"section[aria-labelledby={section}] tbody tr").all()
+    return {line.locator("th").inner_text(): line.locator("td").all_inner_texts() for line in lines}
+
+
+def test_the_tables_hold_what_happened(browser: Browser, site: Site) -> None:
+    page = signed_in(browser, site, "/operations", role="administrator", lang="en")
+    accepted = f"{sum(CLOSED.values()) + sum(RUNNING.values()):,}"
+    stages = {name: cells[0] for name, cells in rows(page, "accounted").items()}
+    assert (stages["Accepted"], stages["Routed"], stages["Counted"]) == (accepted, accepted, accepted)
+    assert (stages["In flight"], stages["Read ahead"]) == ("0", "0")
+    assert {cells[-1] for name, cells in rows(page, "flow").items() if name.endswith("reports")} == {accepted}
+    assert {name.split()[-1] for name in rows(page, "flow")} == {topic.name for topic in TOPICS if topic != LOADS}
+    assert all(len(cells) == 3 for cells in rows(page, "flow").values()), "last hour, last day, ever"
+    assert "analytics" in rows(page, "lag")
+    assert all(cells[-1] == "0" for name, cells in rows(page, "lag").items() if name == "analytics")
+    assert len(rows(page, "unseen")) == len(CLOSED)
+    assert all(cells[0].strip() for cells in rows(page, "unseen").values()), "how long it waits"
+
+
+@pytest.mark.parametrize(
+    ("organisation", "role", "status"),
+    [
+        ("ministry", "administrator", 200),
+        ("central", "lead", 200),
+        ("ministry", "auditor", 200),
+        ("ministry", "analyst", 403),
+        ("busan", "lead", 403),
+    ],
+)
+def test_who_may_open_the_operators_view_and_finds_a_link_to_it(
+    browser: Browser, site: Site, organisation: str, role: str, status: int
+) -> None:
+    page = signed_in(browser, site, role=role, organisation=organisation)
+    linked = page.locator('a[href="/operations"]').count()
+    assert linked == (1 if status == 200 else 0) or role == "administrator", (
+        "who may not see tables has no page to link"
+    )
+    answer = page.goto("/operations")
+    assert answer is not None
+    assert answer.status == status
+
+
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize(("path", "role"), PAGES)
-def test_axe_finds_nothing(browser: Browser, url: str, path: str, role: str, lang: str) -> None:
-    page = opened(browser, url, path, role=role, script=True, lang=lang)
+def test_axe_finds_nothing(browser: Browser, site: Site, path: str, role: str, lang: str) -> None:
+    page = signed_in(browser, site, path, role=role, script=True, lang=lang)
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
 
 
-def test_every_file_the_dictionary_links_to_is_there(browser: Browser, url: str) -> None:
-    page = opened(browser, url, "/dictionary", role="analyst")
+def test_every_file_the_dictionary_links_to_is_there(browser: Browser, site: Site) -> None:
+    page = signed_in(browser, site, "/dictionary", role="analyst")
     links = {link.get_attribute("href") for link in page.locator('main a[href^="/api/"]').all()}
     assert len(links) > 10
     for link in sorted(filter(None, links)):
-        answer = httpx.get(f"{url}{link}", headers=STAFF.bearer("ministry", "analyst"), timeout=60)
+        answer = httpx.get(f"{site.url}{link}", headers=STAFF.bearer("ministry", "analyst"), timeout=60)
         assert answer.status_code == 200, link
         assert answer.headers["etag"]
 
 
 def test_on_paper_the_dashboard_has_its_numbers_and_nothing_to_press(
-    browser: Browser, url: str, tmp_path: Path
+    browser: Browser, site: Site, tmp_path: Path
 ) -> None:
-    page = opened(browser, url, "/", role="analyst", width=794)
-    page.goto(f"/?period={running(middle_of(2), 'month').name}")
+    page = signed_in(browser, site, f"/?period={site.closed}", width=794)
     page.emulate_media(media="print")
     assert page.locator("h1").is_visible()
     assert page.locator("table").first.is_visible()
     for gone in (".top", "form.period", ".downloads"):
         assert not any(each.is_visible() for each in page.locator(gone).all()), gone
-    folded = "[...document.querySelectorAll('details table')].map(each => each.checkVisibility())"
-    assert all(page.evaluate(folded)), "what is folded on screen is printed"
+    assert page.locator("details table").count() > 0
+    for folded in page.locator("details > :not(summary, :has(a))").all():
+        seen = folded.evaluate("e => e.checkVisibility() && e.getBoundingClientRect().height > 0")
+        assert seen, f"folded on paper too: {folded.text_content()}"
     page.pdf(path=tmp_path / "dashboard.pdf")
 
 
-def test_by_keyboard_a_record_is_sent_back_once(browser: Browser, url: str) -> None:
+def test_by_keyboard_a_record_is_sent_back_once(browser: Browser, site: Site) -> None:
     """Last in this file: what is sent back is gone from the others' pages."""
-    page = opened(browser, url, "/operations/dead/reports", role="administrator", lang="en")
+    page = signed_in(browser, site, "/operations/dead/reports", role="administrator", lang="en")
     page.locator("#confirmed").focus()
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
@@ -149,5 +155,5 @@ def test_by_keyboard_a_record_is_sent_back_once(browser: Browser, url: str) -> N
     assert "2 sent back to reports" in page.locator("main").inner_text()
     page.goto("/operations/dead/reports?lang=en")
     assert "sent back" in page.locator("main").inner_text()
-    watcher = opened(browser, url, "/operations/dead/reports", role="auditor", lang="en")
+    watcher = signed_in(browser, site, "/operations/dead/reports", role="auditor", lang="en")
     assert watcher.locator("form[method=post]").count() == 0

@@ -27,8 +27,13 @@ RUNNING = {"gyeonggi": 41, "busan": 30, "daegu": 12, "sejong": 2}
 KINDS = (HarmType.FEAR_OF_DISTRIBUTION, HarmType.ILLEGAL_FILMING, HarmType.SYNTHESIS, HarmType.DISTRIBUTION_THREAT)
 
 
+def closed_back() -> int:
+    """How many months ago the newest quarter ended whose last month is surely released: 2, 3 or 4."""
+    return 2 + (datetime.now(SEOUL).month - 2) % 3
+
+
 def middle_of(month_before: int) -> datetime:
-    """Noon on the 10th of a month before this one: 2 is always a closed month."""
+    """The 10th of a month before this one; of this one, five minutes ago."""
     moment = datetime.now(SEOUL)
     for _ in range(month_before):
         moment = moment.replace(day=1) - timedelta(days=1)
@@ -50,9 +55,11 @@ def story(number: int, center: str, at: datetime) -> Iterator[Event]:
 
 def stories() -> list[Event]:
     """Three people at every centre all the time, and what is reported."""
-    found: list[Event] = [make.center_changed(center, 1, 3, middle_of(2) - timedelta(days=12)) for center in CLOSED]
+    found: list[Event] = [
+        make.center_changed(center, 1, 3, middle_of(closed_back()) - timedelta(days=12)) for center in CLOSED
+    ]
     number = 0
-    for months, counts in ((2, CLOSED), (0, RUNNING)):
+    for months, counts in ((closed_back(), CLOSED), (0, RUNNING)):
         for center, count in counts.items():
             for _ in range(count):
                 number += 1

@@ -27,6 +27,7 @@ from services.analytics.wording import Wording
 from shared.web.translations import gettext_noop
 
 ELSEWHERE_TABLE: Final = "reports-from-elsewhere"
+_TARGETS: Final = gettext_noop("Target: an hour if critical, a day if high, three days if normal.")
 _WHOLE: Final = 1000
 """A full bar of shares, per mille."""
 
@@ -50,7 +51,7 @@ def seen(edition: Edition, words: Wording) -> Panel:
     return Panel(
         "seen",
         words.text(table.definition.question),
-        words.seen_in_time(of_all, order[0] if order else None),
+        f"{words.text(_TARGETS)} {words.seen_in_time(of_all, order[0] if order else None)}",
         words.text(table.definition.definition),
         bar_chart(
             share_bars([*order, *hidden], words),
@@ -110,12 +111,13 @@ def load(edition: Edition, words: Wording) -> Panel:
                 (
                     cell(row.figures[0], words),
                     Cell("–") if row.of else cell(hours[row.key], words),
-                    Cell(words.band(band), band is None),
+                    Cell(words.band(band), band is None, words=True),
                 ),
             )
             for row, band in rows
         ),
         staff,
+        load_before(edition, words),
     )
 
 
@@ -131,6 +133,15 @@ def load_of(edition: Edition) -> tuple[Table, list[tuple[str, int | None]]] | No
     """The bands of the newest month, and the released hours they are worked out from."""
     staff = edition.table(STAFF_TABLE)
     return None if staff is None else (staff, loads(_of_month(edition, staff), staff))
+
+
+def load_before(edition: Edition, words: Wording) -> str:
+    """Who was overloaded in the month before the newest; nothing where that is not known."""
+    staff = edition.table(STAFF_TABLE)
+    before = edition.before(staff) if staff else None
+    if before is None:
+        return ""
+    return words.were_overloaded(loads(_of_month(edition, before), before), before.period.name)
 
 
 def _load_bar(key: str, band: int | None, words: Wording) -> Bar:

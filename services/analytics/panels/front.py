@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from services.analytics.panels.centers import load_of
-from services.analytics.panels.parts import Line, Panel, bars, cell, drawn, frequent, lines, not_released
+from services.analytics.panels import course
+from services.analytics.panels.centers import load_before, load_of
+from services.analytics.panels.parts import Line, Panel, cell, compared, frequent, lines, needed, not_released
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.derived import (
     by_division,
@@ -16,10 +17,11 @@ from services.analytics.policy.derived import (
     share_of,
     within_target,
 )
-from services.analytics.policy.disclosure import HIDDEN, Figure
+from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.edition import Edition
 from services.analytics.policy.releasing import HARM_TABLE
-from services.analytics.policy.tables import Row, Table
+from services.analytics.policy.shapes import TOTAL
+from services.analytics.policy.tables import Table
 from services.analytics.rendering.charts import bar_chart, level, levels
 from services.analytics.wording import Wording
 from shared.web.korea import MERGER, MapCell
@@ -61,10 +63,10 @@ def _how_many(edition: Edition, words: Wording) -> Answer:
     return Answer(
         "how-many",
         words.text(gettext_noop("How many reports came in?")),
-        words.figure(total),
+        words.reports(total),
         words.per_100000(rate),
         total.hidden,
-        words.change(change(total, before.rows[-1].figures[0]) if before else None, before),
+        compared(table, before, TOTAL, words),
         words.text(table.definition.definition),
         table,
         "#weeks",
@@ -85,7 +87,7 @@ def _where(edition: Edition, words: Wording) -> Answer:
         words.name(most.key),
         words.part(most.figures[0], share_of(most.figures[0], table.rows[-1].figures[0])),
         False,
-        words.change(change(most.figures[0], _figure(before, most.key)) if before else None, before),
+        compared(table, before, most.key, words),
         words.text(table.definition.definition),
         table,
         "#where",
@@ -115,7 +117,7 @@ def _what(edition: Edition, words: Wording) -> Answer:
 
 
 def _how_fast(edition: Edition, words: Wording) -> Answer:
-    table = _needed(edition, "acknowledgement-times")
+    table = needed(edition, "acknowledgement-times")
     within, before = within_target(table), edition.before(table)
     half, nine = percentile(table, 0.5), percentile(table, 0.9)
     return Answer(
@@ -142,7 +144,8 @@ def _overloaded(edition: Edition, words: Wording) -> Answer:
         return Answer("overloaded", question, words.text(gettext_noop("not known")), note, True, "", definition)
     staff, bands = found
     value, note = words.who_is_overloaded(bands)
-    return Answer("overloaded", question, value, note, False, "", definition, staff, "/centers#load")
+    before = load_before(edition, words)
+    return Answer("overloaded", question, value, note, False, before, definition, staff, "/centers#load")
 
 
 def _accounted(words: Wording, accounted: bool | None) -> Answer:
@@ -168,19 +171,7 @@ def _accounted(words: Wording, accounted: bool | None) -> Answer:
 
 
 def _centers(edition: Edition) -> Table:
-    return _needed(edition, "reports-by-center")
-
-
-def _needed(edition: Edition, name: str) -> Table:
-    """A table every released period has."""
-    table = edition.table(name)
-    if table is None:
-        raise ValueError(f"{edition.period.name} is not released")
-    return table
-
-
-def _figure(table: Table, key: str) -> Figure:
-    return next((row.figures[0] for row in table.rows if row.key == key), HIDDEN)
+    return needed(edition, "reports-by-center")
 
 
 def band_words(table: Table) -> list[str]:
@@ -217,9 +208,9 @@ def panels(edition: Edition, words: Wording) -> list[Panel]:
     """What stands below the map."""
     return [
         _harms(edition, words),
-        _of_table("when", "acknowledgement-times", edition, words),
-        _of_table("weeks", "reports-by-week", edition, words),
-        _of_table("outcome", "reports-by-outcome", edition, words),
+        course.times(edition, words),
+        course.weeks(edition, words),
+        course.outcomes(edition, words),
     ]
 
 
@@ -243,36 +234,5 @@ def _harms(edition: Edition, words: Wording) -> Panel:
         words.all(gettext_noop("Harm type"), gettext_noop("Reports")),
         tuple(Line(words.name(key), (cell(figure, words),)) for key, figure in rows),
         table,
+        compared(table, edition.before(table), TOTAL, words, table.columns.index(rows[0][0])),
     )
-
-
-def _of_table(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
-    table = _needed(edition, name)
-    return Panel(
-        anchor,
-        words.text(table.definition.question),
-        _sentence(name, table, words),
-        words.text(table.definition.definition),
-        bar_chart(
-            bars(_in_order(name, table), words),
-            chart_id=f"{anchor}-chart",
-            title=words.text(table.definition.title),
-            description=words.text(gettext_noop("Bars in their order; the same numbers stand in the table beside.")),
-        ),
-        words.text(table.definition.title),
-        (words.name(table.definition.row_key), words.text(gettext_noop("Reports"))),
-        lines(table, words),
-        table,
-    )
-
-
-def _in_order(name: str, table: Table) -> list[Row]:
-    return list(table.rows[:-1]) if name == "reports-by-week" else drawn(table)
-
-
-def _sentence(name: str, table: Table, words: Wording) -> str:
-    if name == "acknowledgement-times":
-        return words.how_fast(percentile(table, 0.5))
-    if name == "reports-by-week":
-        return words.over_time([(row.key, row.figures[0]) for row in table.rows[:-1]])
-    return words.what(frequent([(row.key, row.figures[0]) for row in drawn(table)]))

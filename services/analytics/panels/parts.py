@@ -1,12 +1,14 @@
 """A panel answers a question: a sentence, a picture, its table, its definition and the release it is from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
 from services.analytics.policy.definitions import DEFINITIONS
-from services.analytics.policy.disclosure import Figure
+from services.analytics.policy.derived import change
+from services.analytics.policy.disclosure import HIDDEN, Figure
+from services.analytics.policy.edition import Edition
 from services.analytics.policy.shapes import TOTAL
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import Bar
@@ -20,6 +22,8 @@ class Cell:
 
     text: str
     hidden: bool = False
+    words: bool = False
+    """Not a number: it may stand on several lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,14 @@ def not_released(anchor: str, name: str, words: Wording) -> Panel:
     return Panel(anchor, words.text(definition.question), words.text(when), words.text(definition.definition))
 
 
+def needed(edition: Edition, name: str) -> Table:
+    """A table every released period has."""
+    table = edition.table(name)
+    if table is None:
+        raise ValueError(f"{edition.period.name} is not released")
+    return table
+
+
 def cell(figure: Figure, words: Wording) -> Cell:
     """A published number, or the mark."""
     return Cell(words.figure(figure), figure.hidden)
@@ -69,10 +81,25 @@ def share_cell(share: float | None, words: Wording) -> Cell:
     return Cell(words.percent(share), share is None)
 
 
-def lines(table: Table, words: Wording, columns: Sequence[int] = (0,)) -> tuple[Line, ...]:
-    """All rows of a table with some of its columns; the total only where there is one."""
+def compared(table: Table, before: Table | None, key: str, words: Wording, column: int = 0) -> str:
+    """A row's figure against the period before."""
+    if before is None:
+        return ""
+    now, then = (next((row.figures[column] for row in each.rows if row.key == key), HIDDEN) for each in (table, before))
+    return words.change(change(now, then), before)
+
+
+def lines(
+    table: Table, words: Wording, columns: Sequence[int] = (0,), names: Mapping[str, str] | None = None
+) -> tuple[Line, ...]:
+    """All rows of a table with some of its columns; the total only where there is one. ``names``: other words."""
+    name = dict(names or {})
     return tuple(
-        Line(words.name(row.key), tuple(cell(row.figures[column], words) for column in columns), row.key == TOTAL)
+        Line(
+            name.get(row.key) or words.name(row.key),
+            tuple(cell(row.figures[column], words) for column in columns),
+            row.key == TOTAL,
+        )
         for row in table.rows
         if row.key != TOTAL or not row.figures[0].hidden
     )

@@ -4,7 +4,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from services.analytics.panels.parts import Panel, bars, drawn, frequent, lines, not_released
+from services.analytics.panels.parts import Panel, bars, compared, drawn, frequent, lines, not_released
 from services.analytics.policy.edition import Edition
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import Bar, Group, bar_chart, grouped_chart
@@ -28,16 +28,18 @@ def _panel(anchor: str, name: str, edition: Edition, words: Wording) -> Panel:
     table = edition.table(name)
     if table is None:
         return not_released(anchor, name, words)
+    rows = frequent([(row.key, row.figures[0]) for row in drawn(table)])
     return Panel(
         anchor,
         words.text(table.definition.question),
-        words.what(frequent([(row.key, row.figures[0]) for row in drawn(table)])),
+        words.what(rows),
         words.text(table.definition.definition),
         _crossed_chart(anchor, table, words) if anchor in _CROSSED else _plain_chart(anchor, table, words),
         words.text(table.definition.title),
         (words.name(table.definition.row_key), words.text(gettext_noop("Reports"))),
         lines(table, words),
         table,
+        compared(table, edition.before(table), rows[0][0], words) if rows else "",
     )
 
 

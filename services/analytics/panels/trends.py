@@ -6,11 +6,12 @@ Persons, cases and reports are different figures: each has its own picture and a
 from collections.abc import Sequence
 from typing import Final
 
-from services.analytics.panels.parts import Cell, Line, Panel, cell, not_released
+from services.analytics.panels.parts import Cell, Line, Panel, cell, compared, not_released
 from services.analytics.policy.disclosure import HIDDEN, Figure
 from services.analytics.policy.edition import Edition
 from services.analytics.policy.history import Point, Published, national
 from services.analytics.policy.releasing import HARM_TABLE, HARMS
+from services.analytics.policy.shapes import TOTAL
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.charts import STRIP_PERIODS, Bar, Group, bar_chart, strips_chart
 from services.analytics.wording import Wording
@@ -32,6 +33,10 @@ _WHAT: Final = {
         "Cases of support the central support centre gave, as published by it or in the press; one person is given "
         "many. Neither persons nor reports."
     ),
+}
+_GROWN: Final = {
+    "persons": gettext_noop("%(one)s persons in %(first)s, %(other)s in %(last)s."),
+    "cases": gettext_noop("Support was given %(one)s times in %(first)s and %(other)s times in %(last)s."),
 }
 _UNITS: Final = {"persons": gettext_noop("Persons"), "cases": gettext_noop("Cases of support")}
 
@@ -55,7 +60,7 @@ def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[P
     return Panel(
         anchor,
         words.text(question),
-        words.grown([(p.year, p.values[0]) for p in points if p.state == "known" and p.values], _UNITS[anchor]),
+        words.grown([(p.year, p.values[0]) for p in points if p.state == "known" and p.values], _GROWN[anchor]),
         definition,
         bar_chart(
             [_bar(point, words) for point in points],
@@ -68,10 +73,12 @@ def _yearly(anchor: str, edition: Edition, words: Wording, published: Sequence[P
         title,
         (words.text(gettext_noop("Year")), title, words.text(gettext_noop("How sure"))),
         tuple(
-            Line(str(point.year), (Cell(words.values(point.values)), Cell(words.state(point.state))))
+            Line(str(point.year), (Cell(words.values(point.values)), Cell(words.state(point.state), words=True)))
             for point in points
         ),
-        notes=tuple(dict.fromkeys(f"{point.year}: {source}" for point in points for source in point.sources)),
+        notes=tuple(
+            dict.fromkeys(f"{point.year}: {source}" for point in points if point.values for source in point.sources)
+        ),
     )
 
 
@@ -88,7 +95,12 @@ def _months(edition: Edition, words: Wording) -> Panel:
     return Panel(
         "months",
         words.text(gettext_noop("How many reports came in, month by month?")),
-        words.over_time(figures),
+        " ".join(
+            [
+                words.over_time([(words.period(name), n) for name, n in figures]),
+                *(words.newest(*each) for each in figures[-1:]),
+            ]
+        ),
         words.text(
             gettext_noop(
                 "Reports that a centre owns, as counted here and released. Not persons: the figures of before stand "
@@ -105,6 +117,7 @@ def _months(edition: Edition, words: Wording) -> Panel:
         words.all(gettext_noop("Month"), gettext_noop("Reports")),
         tuple(Line(name, (cell(figure, words),)) for name, figure in figures),
         newest,
+        compared(newest, edition.before(newest), TOTAL, words) if newest else "",
     )
 
 

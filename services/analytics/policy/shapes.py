@@ -102,6 +102,13 @@ def _week(day: date) -> str:
     return f"{year}-W{week:02d}"
 
 
+def days_of(week: str, first: date, last: date) -> tuple[date, date]:
+    """The first and last day of the part of an ISO week that lies between two days."""
+    year, number = week.split("-W")
+    begins = date.fromisocalendar(int(year), int(number), 1)
+    return max(first, begins), min(last, begins + timedelta(days=6))
+
+
 def crossed(first: Tree, second: Sequence[str]) -> Tree:
     """The first dimension's shape, each leaf of it split by the second dimension; leaves are named ``first/second``."""
     if first.parts:

@@ -24,23 +24,27 @@ _LINE = 19
 _LINE_LETTERS = 36
 _HANGUL = "\u1100"
 """Pixels and Latin letters of a line of a label; from where letters are wide."""
-_SHORT_TEXT = 8
-_FULL_BESIDE_LONG = 44.0
-"""The same where some number is longer than so many letters: both fit beside each other on a telephone."""
+_NUMBER_LETTER = 2.6
+_LEAST_FULL = 30.0
+"""Percent that a letter beside a bar takes on a telephone, so that bar and words fit; the longest bar at least."""
 _HIDDEN = 6.0
 """Percent of the width of the hatched box in place of a hidden bar."""
 _HEADING = 30
 _PART = 24
 """Pixels per heading and per bar in a grouped chart."""
 _PART_NAME = 30.0
-"""Percent of the width left of a bar in a grouped chart, for what it is."""
+_PART_LETTER = 2.5
+"""Percent of the width left of a bar in a grouped chart, for what it is: at least, and for each Latin letter."""
+_LONG = 1100
+"""Pixels from which a chart must be drawn smaller to fit on a sheet of paper."""
 _STRIP = 84
 _COLUMN = 40
 """Pixels per row of columns, and of its tallest column."""
 _COLUMN_HIDDEN = 10
-_COLUMN_WIDTH = 7.0
-_COLUMN_SPACE = 11.0
-"""Percent of the width per column: nine periods fit."""
+_COLUMNS = 88.0
+_COLUMN_SPACE = 20.0
+_COLUMN_SHARE = 0.64
+"""Percent of the width that all columns have, and one at most; how much of its own a column fills."""
 STRIP_PERIODS: Final = 8
 
 
@@ -71,7 +75,8 @@ def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: st
     ``top`` is the number of the longest bar; without it the highest there is.
     """
     top = top or _top(bars)
-    full = _FULL if max((len(bar.text) for bar in bars), default=0) <= _SHORT_TEXT else _FULL_BESIDE_LONG
+    beside = _NUMBER_LETTER * max((_wide(bar.text) for bar in bars), default=0)
+    full = max(_LEAST_FULL, min(_FULL, 97 - beside))
     drawn, y = [], 0
     for bar in bars:
         further = _LINE * (len(_lines(bar.label)) - 1)
@@ -82,13 +87,15 @@ def bar_chart(bars: Sequence[Bar], *, chart_id: str, title: str, description: st
 
 def grouped_chart(groups: Sequence[Group], *, chart_id: str, title: str, description: str) -> Markup:
     """Bars under headings, all of one scale; each says what it is."""
-    top = _top([bar for group in groups for bar in group.bars])
+    bars = [bar for group in groups for bar in group.bars]
+    top = _top(bars)
+    start = max([_PART_NAME, *(_PART_LETTER * _wide(bar.short or bar.label) for bar in bars)])
     drawn, y = [], 0
     for group in groups:
         drawn.append(Markup("<g>{}</g>").format(_label(group.label, y + _HEADING - 8, "chart-label chart-heading")))
         y += _HEADING + _LINE * (len(_lines(group.label)) - 1)
         for bar in group.bars:
-            drawn.append(_part(bar, y, top, chart_id))
+            drawn.append(_part(bar, y, start, top, chart_id))
             y += _PART
     return _svg(y, drawn, chart_id, title, description)
 
@@ -98,20 +105,19 @@ def strips_chart(
 ) -> Markup:
     """One row of columns for each strip, all of one scale; the periods (``2026-Q4``) stand below the last."""
     top = _top([bar for strip in strips for bar in strip.bars])
-    drawn = [_strip(strip, index * _STRIP, top, chart_id) for index, strip in enumerate(strips)]
+    space = min(_COLUMN_SPACE, _COLUMNS / max(1, len(periods)))
+    drawn = [_strip(strip, index * _STRIP, space, top, chart_id) for index, strip in enumerate(strips)]
     foot = _STRIP * len(strips)
-    drawn += [_tick(period, index, foot) for index, period in enumerate(periods)]
+    drawn += [_tick(period, index, space, foot) for index, period in enumerate(periods)]
     return _svg(foot + 36, drawn, chart_id, title, description)
 
 
-def _tick(period: str, index: int, y: int) -> Markup:
+def _tick(period: str, index: int, space: float, y: int) -> Markup:
     """The part of the year, and below the first of each year the year."""
     year, _, part = period.partition("-")
     texts = [(part, 14)] + ([(year, 30)] if index == 0 or part.endswith("1") else [])
     lines = [
-        Markup('<text class="chart-small" x="{}%" y="{}">{}</text>').format(
-            round(index * _COLUMN_SPACE, 2), y + down, text
-        )
+        Markup('<text class="chart-small" x="{}%" y="{}">{}</text>').format(round(index * space, 2), y + down, text)
         for text, down in texts
     ]
     return Markup("<g>{}</g>").format(Markup("").join(lines))
@@ -123,12 +129,12 @@ def _top(bars: Sequence[Bar]) -> int:
 
 def _svg(height: int, drawn: Sequence[Markup], chart_id: str, title: str, description: str) -> Markup:
     head = Markup(
-        '<svg class="chart" width="100%" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc">'
+        '<svg class="chart{long}" width="100%" height="{h}" role="img" aria-labelledby="{id}-title {id}-desc">'
         '<title id="{id}-title">{title}</title><desc id="{id}-desc">{desc}</desc><defs><pattern id="{id}-hatch" '
         'width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<rect class="chart-ground" width="6" height="6"/><rect class="chart-line" width="2" height="6"/>'
         "</pattern></defs>"
-    ).format(h=height, id=chart_id, title=title, desc=description)
+    ).format(long=" long" if height > _LONG else "", h=height, id=chart_id, title=title, desc=description)
     return Markup("").join([head, *drawn, Markup("</svg>")])
 
 
@@ -148,19 +154,24 @@ def _label(text: str, y: int, css: str) -> Markup:
 
 
 def _lines(text: str) -> list[str]:
-    """A label in lines that fit on a telephone; Hangul is twice as wide as Latin."""
+    """A label in lines that fit on a telephone."""
     found = [""]
     for part in text.split(" "):
         longer = f"{found[-1]} {part}".strip()
-        if found[-1] and sum(2 if letter >= _HANGUL else 1 for letter in longer) > _LINE_LETTERS:
+        if found[-1] and _wide(longer) > _LINE_LETTERS:
             found.append(part)
         else:
             found[-1] = longer
     return found
 
 
-def _part(bar: Bar, y: int, top: int, chart_id: str) -> Markup:
-    shapes, end = _shapes(bar, _PART_NAME, y + 2, (_FULL - _PART_NAME) / top, chart_id)
+def _wide(text: str) -> int:
+    """In Latin letters; Hangul is twice as wide."""
+    return sum(2 if letter >= _HANGUL else 1 for letter in text)
+
+
+def _part(bar: Bar, y: int, start: float, top: int, chart_id: str) -> Markup:
+    shapes, end = _shapes(bar, start, y + 2, (_FULL - start) / top, chart_id)
     return Markup(
         '<g><title>{}</title><text class="chart-part" x="0" y="{}">{}</text>{}'
         '<text class="{}" x="{}%" dx="8" y="{}">{}</text></g>'
@@ -184,17 +195,18 @@ def _shapes(bar: Bar, start: float, y: int, scale: float, chart_id: str) -> tupl
     return shapes, round(start + high, 2)
 
 
-def _strip(strip: Group, y: int, top: int, chart_id: str) -> Markup:
+def _strip(strip: Group, y: int, space: float, top: int, chart_id: str) -> Markup:
     columns = [
-        _column(bar, index * _COLUMN_SPACE, y + 34 + _COLUMN, top, chart_id) for index, bar in enumerate(strip.bars)
+        _column(bar, index * space, space * _COLUMN_SHARE, y + 34 + _COLUMN, top, chart_id)
+        for index, bar in enumerate(strip.bars)
     ]
     return Markup('<g><text class="chart-label" x="0" y="{}">{}</text>{}</g>').format(
         y + 16, strip.label, Markup("").join(columns)
     )
 
 
-def _column(bar: Bar, x: float, base: int, top: int, chart_id: str) -> Markup:
-    width, height, look = _COLUMN_WIDTH, round(_COLUMN * (bar.figure.high or 0) / top, 1), Markup('class="chart-bar"')
+def _column(bar: Bar, x: float, width: float, base: int, top: int, chart_id: str) -> Markup:
+    height, look = round(_COLUMN * (bar.figure.high or 0) / top, 1), Markup('class="chart-bar"')
     if bar.figure.hidden:
         width, height = _HIDDEN, _COLUMN_HIDDEN
         look = Markup('class="chart-unknown"') if bar.unknown else _hatched(chart_id)

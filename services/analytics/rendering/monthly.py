@@ -12,8 +12,10 @@ from markupsafe import Markup
 from services.analytics.policy.definitions import GENERAL
 from services.analytics.policy.derived import percentile, within_target
 from services.analytics.policy.disclosure import Figure
+from services.analytics.policy.shapes import days_of
 from services.analytics.policy.tables import Row, Table
 from services.analytics.rendering.charts import LEVELS, level
+from services.analytics.rendering.words import within
 from shared.clock import SEOUL
 from shared.web.korea import centers_map
 
@@ -21,6 +23,7 @@ Name = Callable[[str], str]
 _COLOURS: Final = ("#e6f0f2", "#b9d6db", "#7fb3bd", "#3d8593", "#0b5a6b")
 """Of the map's bands, as on the dashboard; the darkest carry white letters."""
 _DARK: Final = 3
+_WEEK: Final = 7
 _HATCH: Final = "url(#hidden)"
 
 
@@ -37,12 +40,12 @@ def report(
         "total": total(centers),
         "before": total(before) if before else None,
         "within": within_target(times),
-        "half": _named(percentile(times, 0.5), name),
-        "most": _named(percentile(times, 0.9), name),
+        "half": _within(percentile(times, 0.5), text),
+        "most": _within(percentile(times, 0.9), text),
         "centers": sorted(_rows(centers.rows[:-1], name), key=lambda row: -(row["value"] or 0)),
         "map": map_svg(centers),
         "bands": [{"least": least, "fill": fill} for least, fill in zip(LEVELS, _COLOURS, strict=True)],
-        "weeks": _rows(tables["reports-by-week"].rows[:-1], name),
+        "weeks": _weeks(tables["reports-by-week"]),
         "times": _rows(times.rows[:-1], name),
         "outcomes": _rows(tables["reports-by-outcome"].rows[:-1], name),
         "months": [{"label": each.period.name, "value": total(each)} for each in (*earlier, centers)],
@@ -59,12 +62,24 @@ def total(table: Table) -> int | None:
     return table.rows[-1].figures[0].low
 
 
-def _named(key: str | None, name: Name) -> str | None:
-    return name(key) if key else None
+def _within(key: str | None, text: Callable[[str], str]) -> str | None:
+    return within(key, text) if key else None
 
 
 def _rows(rows: Sequence[Row], name: Name) -> list[dict[str, Any]]:
     return [{"label": name(row.key), "value": row.figures[0].low, "together": bool(row.of)} for row in rows]
+
+
+def _weeks(table: Table) -> list[dict[str, Any]]:
+    """By their days; how many these are where the month cuts the week."""
+    found = []
+    for row in table.rows[:-1]:
+        first, last = days_of(row.key, table.period.first, table.period.last)
+        number = (last - first).days + 1
+        cut = f" ({number}일)" if number < _WEEK else ""
+        label = f"{first.month}.{first.day}.~{last.month}.{last.day}.{cut}"
+        found.append({"label": label, "value": row.figures[0].low, "together": False})
+    return found
 
 
 def _harms(table: Table, name: Name) -> list[dict[str, Any]]:

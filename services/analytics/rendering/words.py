@@ -16,35 +16,37 @@ from shared.events.vocabulary import (
     PlatformKind,
     Relationship,
     Role,
-    SupportKind,
 )
+from shared.web.case_words import HARM_WORDS, SUPPORT_WORDS
 from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
 
-HARM_WORDS: Final[Mapping[str, str]] = {
-    HarmType.FEAR_OF_DISTRIBUTION: gettext_noop("Fear of distribution"),
-    HarmType.ILLEGAL_FILMING: gettext_noop("Illegal filming"),
-    HarmType.DISTRIBUTION: gettext_noop("Distribution"),
-    HarmType.DISTRIBUTION_THREAT: gettext_noop("Threat to distribute"),
-    HarmType.SYNTHESIS: gettext_noop("Synthesis or editing"),
-    HarmType.CYBER_HARASSMENT: gettext_noop("Cyber harassment"),
-    HarmType.ONLINE_GROOMING: gettext_noop("Online grooming"),
-    HarmType.BODY_CAM_PHISHING: gettext_noop("Body-cam phishing"),
-    HarmType.CHILD_MATERIAL: gettext_noop("Child sexual exploitation material"),
-    HarmType.OTHER: gettext_noop("Other"),
-}
+_HARM_WORDS: Final[Mapping[str, str]] = {**HARM_WORDS, HarmType.OTHER: gettext_noop("Other")}
+"""The same code stands for other platforms and genders."""
 
 TIME_WORDS: Final[Mapping[str, str]] = {
     "within_5_min": gettext_noop("Up to 5 minutes"),
-    "within_15_min": gettext_noop("Up to 15 minutes"),
-    "within_1_hour": gettext_noop("Up to 1 hour"),
-    "within_4_hours": gettext_noop("Up to 4 hours"),
-    "within_12_hours": gettext_noop("Up to 12 hours"),
-    "within_1_day": gettext_noop("Up to 1 day"),
-    "within_3_days": gettext_noop("Up to 3 days"),
+    "within_15_min": gettext_noop("5 to 15 minutes"),
+    "within_1_hour": gettext_noop("15 minutes to 1 hour"),
+    "within_4_hours": gettext_noop("1 to 4 hours"),
+    "within_12_hours": gettext_noop("4 to 12 hours"),
+    "within_1_day": gettext_noop("12 hours to 1 day"),
+    "within_3_days": gettext_noop("1 to 3 days"),
     LONGER: gettext_noop("More than 3 days"),
     UNANSWERED: gettext_noop("Not answered yet"),
+}
+"""Each group is what lies between the one before it and its own end."""
+
+_WITHIN_WORDS: Final[Mapping[str, str]] = {
+    "within_5_min": gettext_noop("up to 5 minutes"),
+    "within_15_min": gettext_noop("up to 15 minutes"),
+    "within_1_hour": gettext_noop("up to 1 hour"),
+    "within_4_hours": gettext_noop("up to 4 hours"),
+    "within_12_hours": gettext_noop("up to 12 hours"),
+    "within_1_day": gettext_noop("up to 1 day"),
+    "within_3_days": gettext_noop("up to 3 days"),
+    LONGER: gettext_noop("more than 3 days"),
 }
 
 END_WORDS: Final[Mapping[str, str]] = {
@@ -109,14 +111,7 @@ PEOPLE_WORDS: Final[Mapping[str, str]] = {
     PlatformKind.SEARCH_ENGINE: gettext_noop("Search engine"),
     PlatformKind.COMMUNITY: gettext_noop("Community"),
     PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
-    SupportKind.COUNSELLING: gettext_noop("Counselling"),
-    SupportKind.DELETION: gettext_noop("Deletion"),
-    SupportKind.MONITORING: gettext_noop("Monitoring"),
-    SupportKind.INVESTIGATION: gettext_noop("Link to investigators"),
-    SupportKind.LEGAL: gettext_noop("Legal help"),
-    SupportKind.MEDICAL: gettext_noop("Medical help"),
-    SupportKind.PSYCHOLOGICAL: gettext_noop("Psychological help"),
-    SupportKind.ACCOMPANIMENT: gettext_noop("Accompaniment"),
+    **SUPPORT_WORDS,
     NO_SUPPORT: gettext_noop("None yet"),
 }
 
@@ -132,10 +127,15 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
         return ", ".join(word(part, centers, _) for part in key.split("/"))
     if key in centers:
         return centers[key]
-    for words in (HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
+    for words in (_HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key
+
+
+def within(key: str, _: Callable[[str], str]) -> str:
+    """By whose end: the word for a group of times with all groups before it."""
+    return _(_WITHIN_WORDS[key])
 
 
 def plain(figure: Figure) -> str:

@@ -4,6 +4,7 @@ from typing import Final
 
 from services.intake.model.life import Category, Cause, Reason, Special
 from shared.events.vocabulary import Role
+from shared.web.case_words import HARM_WORDS
 from shared.web.translations import gettext_noop as n
 
 SPECIALS: Final = {
@@ -48,15 +49,4 @@ WAYS: Final = (
 )
 """How the person harmed confirmed: by a way of their own, not through whoever reported."""
 
-HARMS: Final = {
-    "fear_of_distribution": n("Fear of distribution"),
-    "distribution_threat": n("Threat of distribution"),
-    "distribution": n("Distribution"),
-    "illegal_filming": n("Illegal filming"),
-    "synthesis": n("Synthesis, editing"),
-    "body_cam_phishing": n("Body-cam phishing"),
-    "online_grooming": n("Online grooming"),
-    "child_material": n("Child sexual exploitation material"),
-    "cyber_harassment": n("Cyber harassment"),
-    "other": n("Other harm"),
-}
+HARMS: Final = HARM_WORDS

@@ -3,7 +3,8 @@
 from typing import Final
 
 from services.intake.rendering import words
-from shared.events.vocabulary import ContactChannel, HarmType, Role, Urgency
+from shared.events.vocabulary import ContactChannel, Role, Urgency
+from shared.web.case_words import HARM_WORDS
 from shared.web.translations import gettext_noop as n
 
 ROLES: Final[dict[str, str]] = {
@@ -11,18 +12,7 @@ ROLES: Final[dict[str, str]] = {
     Role.REPRESENTATIVE: n("Somebody on their behalf"),
     Role.THIRD_PARTY: n("A third party (a tip)"),
 }
-HARMS: Final[dict[str, str]] = {
-    HarmType.FEAR_OF_DISTRIBUTION: n("Fear of distribution"),
-    HarmType.DISTRIBUTION_THREAT: n("Threat of distribution"),
-    HarmType.DISTRIBUTION: n("Distribution"),
-    HarmType.ILLEGAL_FILMING: n("Illegal filming"),
-    HarmType.SYNTHESIS: n("Synthesis or editing"),
-    HarmType.BODY_CAM_PHISHING: n("Body-cam phishing"),
-    HarmType.ONLINE_GROOMING: n("Online grooming"),
-    HarmType.CHILD_MATERIAL: n("Child sexual exploitation material"),
-    HarmType.CYBER_HARASSMENT: n("Cyber harassment"),
-    HarmType.OTHER: n("Other harm"),
-}
+HARMS: Final[dict[str, str]] = dict(HARM_WORDS)
 CHANNELS: Final[dict[str, str]] = {
     ContactChannel.PHONE: n("Phone call"),
     ContactChannel.TEXT: n("Text message"),

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from services.analytics.operating import GROUPS
-from shared.bus.admin import ensure_topics
 from shared.bus.connection import dead_topic_name
 from shared.bus.publisher import Message, Publisher, partition_of
 from shared.bus.standing import Look
@@ -56,15 +55,6 @@ GARBAGE: Message = (
         ("dead_time", b"yesterday"),
     ],
 )
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    publisher = Publisher(bus_settings)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 @pytest.fixture

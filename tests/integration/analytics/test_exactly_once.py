@@ -3,14 +3,13 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local.engines import Running
 from services.analytics.store.reading import Reader
-from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
 from shared.bus.publisher import Message, Publisher, partition_of
 from shared.events.base import Record
@@ -28,15 +27,6 @@ pytestmark = pytest.mark.timeout(480)
 ORPHANED_S = 120
 """A process killed inside a transaction leaves it open; the store undoes it after 60 s, and until then whoever folds
 the same partitions conflicts with it and tries again, in the end every half minute."""
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    publisher = Publisher(bus_settings)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from services.analytics.main import application
 from services.analytics.policy.history import Published, read
 from services.analytics.policy.releasing import Release, of_month, of_quarter, of_year
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.publications import Publications
-from shared.clock import ManualClock
+from shared.clock import Clock, ManualClock
 from shared.errors import TransientError
 from shared.health import Health
 from tests.support.staff import TestIdentity
@@ -66,26 +67,27 @@ class Lost(Watching):
         return False
 
 
-async def fetch(
-    path: str,
+def dashboard(
+    staff: TestIdentity,
+    clock: Clock,
     *,
     releases: Sequence[Release] = RELEASES,
     printed: Sequence[Published] | None = PRINTED,
     watch: Watching | None = None,
-) -> str:
+) -> FastAPI:
+    """Analytics with made-up releases in place of a store."""
+
     async def history() -> Sequence[Published]:
         if printed is None:
             raise TransientError("the store is away")
         return printed
 
-    clock = ManualClock(NOW)
-    staff = TestIdentity(clock)
     store = Store()
     store.released = list(releases)
     parts: Any = (store, watch or Watching())
     publications = Publications(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
     nothing: Any = None
-    app = application(
+    return application(
         AnalyticsSettings(),
         Health(),
         publications,
@@ -97,6 +99,12 @@ async def fetch(
         None,
         history=history,
     )
+
+
+async def fetch(path: str, **how: Any) -> str:
+    clock = ManualClock(NOW)
+    staff = TestIdentity(clock)
+    app = dashboard(staff, clock, **how)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
         answer = await client.get(path, headers=staff.bearer("ministry", "analyst"))
     assert answer.status_code == 200, answer.text
@@ -145,6 +153,3 @@ class Source(HTMLParser):
 
 async def source(path: str, **how: Any) -> Source:
     return Source(await fetch(path, **how))
-
-
-# --- the front page

@@ -47,7 +47,9 @@ def test_a_given_top_is_the_longest_bar_there_could_be() -> None:
 def test_long_numbers_leave_each_other_room() -> None:
     long = Bar("2024", Figure(332341, 332351), "332,341 / 332,351")
     svg = str(bar_chart([long], chart_id="x", title="t", description="d"))
-    assert rects(svg, "chart-bar")[0]["width"] == "44.0%"
+    assert rects(svg, "chart-bar")[0]["width"] == "52.8%"
+    hangul = Bar("2024", Figure(40, 40), "과부하(40건 이상)")
+    assert rects(str(bar_chart([hangul], chart_id="x", title="t", description="d")), "chart-bar")[0]["width"] == "52.8%"
 
 
 def test_a_long_label_is_broken_and_still_reads_the_same() -> None:

@@ -32,6 +32,8 @@ async def test_the_monthly_report_is_two_pages_and_the_same_each_time() -> None:
     assert "앞 달과 같습니다" in text
     assert "대전 + 세종 + 중앙 16" in text
     assert "세종 비공개" in text
+    assert "12.1.~12.6. (6일)" in text, "a week that the month cuts says so"
+    assert "12.7.~12.13. " in text
     shown = {n for (_, _), n in numbers(made("reports-by-center", "2026-12")).items() if n is not None}
     assert all(str(n) in text for n in shown)
 

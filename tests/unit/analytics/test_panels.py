@@ -14,9 +14,9 @@ async def test_six_answers_each_with_change_definition_and_release() -> None:
     page = await source("/?period=2026-12&lang=en")
     december = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-center"]
     november = next(each for each in RELEASES if each.period == "2026-11").tables["reports-by-center"]
-    assert str(december["total"]) in page.texts["how-many"]
+    assert f"{december['total']} reports" in page.texts["how-many"]
     grown = december["total"] - november["total"]
-    assert f"{abs(grown)} {'more' if grown > 0 else 'fewer'} than in 2026-11" in page.said("how-many")
+    assert f"{abs(grown)} {'more' if grown > 0 else 'fewer'} than in November 2026" in page.said("how-many")
     assert f"({100 * grown / november['total']:+.1f}%)" in page.said("how-many")
     most = max(("gyeonggi", "busan", "incheon"), key=lambda key: december[key])
     assert {"gyeonggi": "Gyeonggi", "busan": "Busan", "incheon": "Incheon"}[most] in page.texts["from-where"]
@@ -45,7 +45,7 @@ async def test_without_a_period_before_there_is_no_change_and_beside_a_hidden_nu
     few = {**entries[0].tables, "acknowledgement-times": {"total": 99}}
     held = [Release("2025-10", AS_OF, "full", few, ("2025-10",)), entries[1]]
     page = await source("/?period=2025-11&lang=en", releases=held)
-    assert "No comparison with 2025-10: a number is hidden." in page.said("how-fast")
+    assert "No comparison with October 2025: a number is hidden." in page.said("how-fast")
     assert "Harm types are released by quarter" in page.said("what-kind")
 
 
@@ -63,6 +63,55 @@ async def test_the_map_has_the_divisions_of_the_period(asked: str, places: int, 
     shown = next(each for each in RELEASES if each.period == "2026-07").tables["reports-by-center"]
     if merged:
         assert re.search(rf">[^<]*: {shown['gwangju'] + shown['jeonnam']}</title>", text)
+
+
+async def test_weeks_are_told_by_their_days_and_only_whole_ones_are_compared() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    weeks = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-week"]
+    assert page.line("weeks", "2026-W49 (1 Dec–6 Dec, 6 days)") == [str(weeks["2026-W49"])]
+    assert page.line("weeks", "2026-W50 (7 Dec–13 Dec)") == [str(weeks["2026-W50"])]
+    whole = [weeks[f"2026-W{number}"] for number in (50, 51, 52)]
+    assert f"Between {min(whole)} reports" in page.said("weeks")
+    assert f"and {max(whole)} (" in page.said("weeks")
+    assert f"{weeks['total']} reports in all." in page.said("weeks")
+    assert "12.28.~12.31., 4일" in (await source("/?period=2026-12&lang=ko")).said("weeks")
+
+
+async def test_a_years_weeks_stand_under_their_quarters() -> None:
+    page = await source("/?period=2026&lang=en")
+    assert [text for text in page.texts["weeks"] if text.startswith("Q")] == [f"Q{n} 2026" for n in range(1, 5)]
+    assert len(page.rows["weeks"]) == 1 + 53 + 1
+
+
+async def test_groups_of_times_say_where_they_begin() -> None:
+    page = await source("/?period=2026-12&lang=en")
+    times = next(each for each in RELEASES if each.period == "2026-12").tables["acknowledgement-times"]
+    assert page.line("when", "5 to 15 minutes") == [str(times["within_15_min"])]
+    assert re.search(
+        r"Half of the reports wait up to \w+ \w+; \d+\.\d% are answered within an hour\.", page.said("when")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "panels"),
+    [
+        ("/?period=2026-12", ("what", "when", "weeks", "outcome")),
+        ("/centers?period=2026-Q4", ("seen", "alerts")),
+        ("/trends?period=2026-12", ("months",)),
+    ],
+)
+async def test_panels_say_how_their_figure_changed(path: str, panels: tuple[str, ...]) -> None:
+    page = await source(f"{path}&lang=en")
+    for panel in panels:
+        assert re.search(r"than in (November|Q3) 2026|The same as in|No comparison with", page.said(panel)), panel
+
+
+async def test_who_was_overloaded_the_month_before_is_told() -> None:
+    for path, place in (("/centers", "load"), ("/", "overloaded")):
+        page = await source(f"{path}?period=2026-12&lang=en")
+        assert "In November 2026, of those known then: Gyeonggi" in page.said(place)
+    first = [each for each in RELEASES if each.period == "2025-10"]
+    assert "of those known then" not in (await source("/centers?lang=en", releases=first)).said("load")
 
 
 async def test_bands_of_the_map_grow_with_the_months() -> None:
@@ -87,9 +136,9 @@ async def test_seen_in_time_by_centre_stands_as_a_share_beside_its_numbers() -> 
 async def test_load_is_told_in_bands_and_not_where_reports_are_hidden() -> None:
     page = await source("/centers?period=2026-12&lang=en")
     reports, hours, band = page.line("load", "Gyeonggi")
-    assert (int(reports) >= 40 * 3, hours, band) == (True, "480", "overloaded (≥ 40)")
+    assert (int(reports) >= 40 * 3, hours, band) == (True, "480", "overloaded (40 or more)")
     assert page.line("load", "Sejong") == ["hidden", "480", "not known"]
-    assert "The highest load is “overloaded (≥ 40)”: Gyeonggi." in page.said("load")
+    assert "The highest load is “overloaded (40 or more)”: Gyeonggi." in page.said("load")
 
 
 async def test_help_away_from_home_and_alerts_are_told() -> None:
@@ -213,7 +262,7 @@ async def test_every_panel_has_question_sentence_picture_table_definition_and_re
         if 'id="cases"' in body:  # nothing was loaded of it
             continue
         assert body.count('class="sentence"') == 1
-        assert re.search(r'<svg class="(chart|map)"', body)
+        assert re.search(r'<svg class="(chart|map)\b', body)
         assert "<caption>" in body
         assert 'class="definition"' in body
         assert 'id="persons"' in body or "<time datetime=" in body

@@ -125,6 +125,7 @@ def test_relative_words(seconds: int, korean: str, english: str) -> None:
 def test_spans_have_two_units_at_most() -> None:
     assert span(125, "ko") == "2분 5초"
     assert span(93_784, "en") == "1 d 2 h"
+    assert span(77 * 86_400 + 7, "ko") == "77일"
     assert span(0.2, "en") == "under a second"
 
 

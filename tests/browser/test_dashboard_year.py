@@ -1,0 +1,148 @@
+"""The dashboard when every table is out: nothing overlaps, hidden looks hidden, all is said in both languages."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+from pypdf import PdfReader
+
+from tests.browser.dashboard_site import Site, signed_in
+from tests.browser.made_up_year import PAGES, made_up_year
+from tests.browser.reading import Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+HERE = Path(__file__).parent
+LOOKING, FOCUS = ((HERE / name).read_text() for name in ("looking.js", "focus.js"))
+
+
+@pytest.fixture(scope="module")
+def year() -> Iterator[Site]:
+    with made_up_year() as site:
+        yield site
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("path", [*PAGES, "/dictionary"])
+def test_nothing_runs_out_of_the_page_into_something_else_or_apart(
+    browser: Browser, year: Site, path: str, width: int, lang: str
+) -> None:
+    page = signed_in(browser, year, path, width=width, lang=lang)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(LOOKING) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_is_hidden_is_hatched_in_tables_charts_and_on_the_map(browser: Browser, year: Site, path: str) -> None:
+    page = signed_in(browser, year, path, lang="en")
+    looks = "e => getComputedStyle(e).backgroundImage"
+    cells = [cell for cell in page.locator("td").all() if cell.text_content() in {"hidden", "not known"}]
+    assert all("gradient" in cell.evaluate(looks) for cell in cells)
+    shown = [cell for cell in page.locator("td").all() if cell.text_content() not in {"hidden", "not known"}]
+    assert not any("gradient" in cell.evaluate(looks) for cell in shown)
+    bars = page.locator("svg.chart > g:has(> text.chart-hidden):not(:has(rect + text + rect))").all()
+    hidden = [
+        bar for bar in bars if bar.locator("text.chart-hidden").text_content() != "not found"
+    ]  # nobody knows that
+    boxes = {tuple(bar.locator("rect").get_attribute(of) for of in ("class", "width")) for bar in hidden}
+    assert boxes <= {("chart-open", "6.0%")}, "all hidden bars are hatched and alike"
+    fills = {str(bar.locator("rect").get_attribute("fill")).partition("-")[2] for bar in hidden}
+    assert fills <= {"chart-hatch)"}
+    if path.startswith("/?"):
+        assert cells
+        places = page.locator("svg.map[role=img] g.map-place.hidden")
+        assert {place.get_attribute("data-place") for place in places.all()} == {"daejeon", "sejong"}
+        assert {place.locator("path").get_attribute("fill") for place in places.all()} == {"url(#map-hidden)"}
+        assert all(place.locator("title").text_content().endswith("hidden") for place in places.all())  # type: ignore[union-attr]  # as above
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_unseen_holds_a_small_number(browser: Browser, year: Site, path: str) -> None:
+    source = signed_in(browser, year, path).content()
+    assert {"1", "2", "3", "4"} & set(Page(source).unseen) == set()
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("path", [*PAGES, "/dictionary"])
+def test_every_word_is_in_the_readers_language(browser: Browser, year: Site, path: str, lang: str) -> None:
+    assert Page(signed_in(browser, year, path, lang=lang).content()).foreign(lang) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_figure_says_how_it_changed_what_it_counts_and_of_which_release(
+    browser: Browser, year: Site, path: str
+) -> None:
+    page = signed_in(browser, year, path, lang="en")
+    for stat in page.locator(".stat:not(#accounted)").all():
+        assert stat.locator("details .definition").first.text_content()
+        assert stat.locator("time").count() == 1
+    if path == "/?period=2026-12":
+        assert page.locator(".stat:not(#accounted) .change").count() == 5
+    expected = {
+        "/?period=2026-12": ["what", "when", "weeks", "outcome"],
+        "/centers?period=2026-Q4": ["seen", "load", "alerts"],
+        "/trends?period=2026-12": ["months"],
+    }
+    changed = [panel.get_attribute("id") for panel in page.locator("section.panel:has(.sentence > .change)").all()]
+    assert changed == expected.get(path, changed)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_all_there_is_to_press_is_reached_by_tab_and_shows_its_focus(browser: Browser, year: Site, path: str) -> None:
+    page = signed_in(browser, year, path, script=True)
+    assert page.evaluate(FOCUS) == []
+    page.evaluate("document.activeElement.blur()")
+    pressed = "main :is(a[href], button, select, summary)"
+    there = page.locator(pressed).evaluate_all("all => all.filter(e => e.checkVisibility()).length")
+    page.evaluate("window.reached = new Set()")
+    page.evaluate("document.addEventListener('focusin', e => window.reached.add(e.target))")
+    for _ in range(there + 40):
+        page.keyboard.press("Tab")
+    assert page.evaluate(f"[...window.reached].filter(e => e.matches('{pressed}')).length") == there
+
+
+@pytest.mark.parametrize(("lang", "scheme"), [("ko", "dark"), ("en", "light")])
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing(browser: Browser, year: Site, path: str, lang: str, scheme: str) -> None:
+    page = signed_in(browser, year, path, script=True, lang=lang, color_scheme=scheme)
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_on_paper_a_question_stands_with_its_sentence_and_its_table(
+    browser: Browser, year: Site, path: str, lang: str
+) -> None:
+    page = signed_in(browser, year, path, lang=lang)
+    page.emulate_media(media="print")
+    panels = []
+    for panel in page.locator("section.panel:has(table)").all():
+        words = [panel.locator(part).first.inner_text() for part in ("h2", ".sentence", "caption")]
+        panels.append([_plain(each)[:20] for each in words])
+    assert panels
+    pages = [_plain(each.extract_text()) for each in PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True))).pages]
+    torn = [words for words in panels if not any(all(word in text for word in words) for text in pages)]
+    assert torn == []
+    assert all(len(text) > 200 for text in pages), "a page with next to nothing on it"
+    hidden = page.locator("td.suppressed").all()
+    assert all(cell.evaluate("e => getComputedStyle(e).printColorAdjust") == "exact" for cell in hidden)
+
+
+def _plain(text: str) -> str:
+    """Without what typesetting changes."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize(("path", "status"), [("/?period=1999-01", 404), ("/operations", 403)])
+def test_a_refusal_stands_in_the_staffs_layout(browser: Browser, year: Site, path: str, status: int) -> None:
+    page = signed_in(browser, year, lang="en")
+    answer = page.goto(path)
+    assert answer is not None
+    assert answer.status == status
+    assert page.locator("[data-quick-exit]").count() == 0
+    assert page.locator(".who").count() == 1, "and says who is signed in"
+    assert page.locator('a[href^="tel:"]').count() == 0
