@@ -13,6 +13,7 @@ from services.analytics.monthly import Monthly, NoFontError
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.store.publications import Publications
 from services.analytics.table_files import FORMATS
+from services.analytics.terms import Terms
 from shared.errors import TransientError
 from shared.identity.roles import Action
 from shared.web.gate import Gate
@@ -40,6 +41,8 @@ def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
             newest=newest,
             formats=FORMATS,
             months=await monthly.months(),
+            calendar=publications.calendar(),
+            terms=Terms(pages, request),
         )
 
     @routes.get(

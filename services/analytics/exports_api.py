@@ -77,6 +77,24 @@ def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
         return _paged(request, body, more, pages)
 
     @routes.get(
+        "/releases/calendar",
+        summary="What will be released in the coming year, and when at the earliest (Seoul, three days after the end)",
+        responses=NOT_CHANGED,
+    )
+    async def calendar(request: Request) -> Response:
+        await publications.released()
+        coming = [
+            {
+                "period": each.period.name,
+                "kind": each.period.kind,
+                "not_before": each.not_before.isoformat(),
+                "tables": [d.name for d in DEFINITIONS.values() if each.period.kind in d.kinds],
+            }
+            for each in publications.calendar()
+        ]
+        return as_json(request, {"releases": coming}, pages.language(request))
+
+    @routes.get(
         "/observations",
         summary="Every cell of every table of every period, page by page; `dimension` chooses tables that have it",
         responses=NOT_CHANGED,

@@ -112,3 +112,30 @@ def days_of_month(month: str, now: datetime) -> list[str]:
     period = _made(month)
     until = min(period.last, now.astimezone(SEOUL).date())
     return [(period.first + timedelta(days=n)).isoformat() for n in range((until - period.first).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A release that is announced. ``not_before``: it waits until everything of its months is counted."""
+
+    period: Period
+    not_before: datetime
+
+
+def calendar(month: str, number: int) -> list[Coming]:
+    """What is released with so many months from ``month`` on, in order; quarters and years with their last month."""
+    found: list[Coming] = []
+    for _ in range(number):
+        due, last = closes_at(month), _made(month).last
+        names = [month, *(name for name, end in _ending(last) if end)]
+        found += [Coming(_made(name), due) for name in names]
+        month = f"{last + timedelta(days=1):%Y-%m}"
+    return found
+
+
+def _ending(last: date) -> list[tuple[str, bool]]:
+    quarter, year = _MONTHS["quarter"], _MONTHS["year"]
+    return [
+        (f"{last.year}-Q{last.month // quarter}", last.month % quarter == 0),
+        (f"{last.year}", last.month == year),
+    ]

@@ -16,7 +16,7 @@ from services.analytics import measures
 from services.analytics.policy.counts import month_counts
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.knowledge import system
-from services.analytics.policy.periods import Kind, closes_at, days_of_month
+from services.analytics.policy.periods import Coming, Kind, calendar, closes_at, days_of_month
 from services.analytics.policy.proving import LIMIT_S, Proof, prove
 from services.analytics.policy.releasing import (
     CORRECTIONS,
@@ -43,6 +43,8 @@ _log = log.get(__name__)
 
 _TRY_AGAIN_AFTER_S: Final = 600.0
 """After a release that could not be proven in time."""
+CALENDAR_MONTHS: Final = 12
+"""So far ahead releases are announced."""
 _LONGER: Final[tuple[tuple[Kind, int], ...]] = (("quarter", 3), ("year", 12))
 
 
@@ -140,7 +142,14 @@ class Publications:
 
     def next_release(self) -> datetime:
         """When the next month is due at the earliest."""
-        return closes_at(self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}")
+        return closes_at(self._month_to_come())
+
+    def calendar(self, months: int = CALENDAR_MONTHS) -> list[Coming]:
+        """What will be released with the next months, at the earliest when."""
+        return calendar(self._month_to_come(), months)
+
+    def _month_to_come(self) -> str:
+        return self._next_month() or f"{self._clock.now().astimezone(SEOUL):%Y-%m}"
 
     def _next_month(self) -> str | None:
         months = [entry.period for entry in self.entries if entry.kind == "month"]

@@ -37,6 +37,7 @@ TABLES = (
     "/api/v1/tables/reports-by-center/2026-10.parquet",
     "/api/v1/dictionary",
     "/api/v1/releases",
+    "/api/v1/releases/calendar",
     "/api/v1/observations",
     "/api/v1/export",
     "/api/v1/monthly/2026-10.pdf",

@@ -189,6 +189,15 @@ async def test_pages_link_to_the_next_until_there_is_none() -> None:
     assert (await get(first["next"])).json()["releases"][0]["number"] == 1
 
 
+async def test_the_calendar_announces_a_year_with_quarters_and_years_beside_their_last_month() -> None:
+    coming = (await get("/api/v1/releases/calendar")).json()["releases"]
+    assert [each["period"] for each in coming[:5]] == ["2027-01", "2027-02", "2027-03", "2027-Q1", "2027-04"]
+    assert [each["period"] for each in coming[-3:]] == ["2027-12", "2027-Q4", "2027"]
+    assert coming[0]["not_before"] == "2027-02-04T00:00:00+09:00"
+    assert "reports-by-age-and-gender" in coming[-1]["tables"]
+    assert "reports-by-age-and-gender" not in coming[0]["tables"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -196,6 +205,7 @@ async def test_pages_link_to_the_next_until_there_is_none() -> None:
         "/api/v1/protection",
         "/api/v1/dictionary",
         "/api/v1/releases",
+        "/api/v1/releases/calendar",
         "/api/v1/observations?limit=3",
         "/api/v1/export",
         "/api/v1/export?format=ndjson",
