@@ -60,7 +60,7 @@ def span(seconds: float, language: Language) -> str:
     if seconds < 1:
         return "1초 미만" if language == "ko" else "under a second"
     units = ((86400, "일", "d"), (3600, "시간", "h"), (60, "분", "min"), (1, "초", "s"))
-    parts = []
+    parts: list[tuple[int, str]] = []
     for size, korean, english in units:
         count, whole = divmod(whole, size)
         if count or parts:
