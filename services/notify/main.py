@@ -214,6 +214,7 @@ def _application(
         description=gettext_noop("Gets a person to look: work lists, alerts, acknowledgements, transfers."),
         settings=settings,
         health=health,
+        for_staff=True,
         routers=[
             stream_router(desk, hub, clock, gate, settings.stream_clients, Rows(pages, desk.people)),
             case_router(desk, gate, audited),

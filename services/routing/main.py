@@ -219,6 +219,7 @@ def application(
         description=gettext_noop("Decides which centre owns a report, and explains why."),
         settings=settings,
         health=health,
+        for_staff=True,
         routers=[
             api_router(store, board, picture, gate, sets.known),
             stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),

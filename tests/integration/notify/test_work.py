@@ -194,3 +194,13 @@ async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start,
     other = await bench.http.get("/team/busan/numbers", auth=who, headers=english)
     assert other.status_code == 403
     assert (await bench.http.get("/team/nowhere/numbers", auth=who)).status_code in {403, 404, 422}
+
+
+async def test_a_refusal_keeps_the_staffs_page_and_offers_no_quick_exit(start: Start) -> None:
+    """Telephones for victims and a button that leaves the page are for those who report."""
+    bench = await start()
+    answer = await bench.http.get(f"/cases/{report_id(404)}", headers={"accept": "text/html"})
+    assert answer.status_code == 404
+    assert 'href="tel:' not in answer.text
+    assert "data-quick-exit" not in answer.text
+    assert 'class="who"' in answer.text
