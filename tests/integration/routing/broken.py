@@ -4,9 +4,9 @@
 sound worker must survive: ``slow`` waits between deciding and publishing, as for a busy broker, so that another worker
 writes in between as often as it would in a year; ``flaky`` fails every fifth publish, half of these after the log has
 the batch. Mistakes: ``no-comparison`` takes for granted that nobody wrote in between, ``remember-first`` remembers what
-it is going to publish, ``no-lookup`` takes what memory has let go of for new. Two that last only while a process is
-young, so that what heals them can be seen: ``miscount`` adds a case that is not there to every twentieth sum,
-``spoiled-snapshot`` writes sums down that are not those it has.
+it is going to publish, ``no-lookup`` takes what memory has let go of for new. Two that what heals them can be seen by:
+``miscount`` adds a case that is not there to every twentieth sum, while a process is young; ``spoiled-snapshot`` writes
+sums down that are not those it has, so that whoever takes over begins with wrong ones.
 """
 
 import asyncio
@@ -91,7 +91,7 @@ def no_lookup() -> None:
 
 
 YOUNG_S = 8.0
-"""For so long from its first sum or snapshot a process miscounts or spoils what it writes down."""
+"""For so long from its first sum a process miscounts."""
 
 
 def _while_young() -> Callable[[], bool]:
@@ -120,11 +120,10 @@ def miscount() -> None:
 
 
 def spoiled_snapshot() -> None:
-    save, young = SnapshotStore.save, _while_young()
+    save = SnapshotStore.save
 
     async def spoiled(self: SnapshotStore, snapshot: Snapshot) -> None:
-        wrong = snapshot._replace(tallies={**snapshot.tallies, SPOILED: Tally(99, 990, 0, 9)}) if young() else snapshot
-        await save(self, wrong)
+        await save(self, snapshot._replace(tallies={**snapshot.tallies, SPOILED: Tally(99, 990, 0, 9)}))
 
     _replace(SnapshotStore, "save", spoiled)
 

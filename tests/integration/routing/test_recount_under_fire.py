@@ -1,6 +1,6 @@
 """Sums that are wrong while workers are killed, frozen and given other partitions: the recount finds, heals and alarms.
 
-The workers miscount while they are young, and their snapshots lie. Without a recount the audit finds wrong sums
+The workers miscount while they are young, and their snapshots always lie. Without a recount the audit finds wrong sums
 (``mistakes``: "no recount"); with one there must be none in the end, and neither a second owner nor a lost report.
 """
 
