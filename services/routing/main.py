@@ -152,6 +152,7 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
         remembered=settings.remembered,
         snapshot_every_s=settings.snapshot_every_s,
     )
+    recounter = Recounter(worker, ledger, recount, keeper, clock, every_s=settings.recount_every_s)
     return Routing(
         app=application(
             settings,
@@ -176,10 +177,11 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
             worker=_name(),
             every_s=settings.loads_every_s,
             partitions=bus_settings.topic_partitions,
+            suspect=recounter.suspect,
         ),
         closing=Closing(worker, clock, settings.closing_every_s),
         keeper=keeper,
-        recounter=Recounter(worker, ledger, recount, keeper, clock, every_s=settings.recount_every_s),
+        recounter=recounter,
         identity=identity,
         sees=sees,
         streams=streams,

@@ -104,6 +104,11 @@ class Tally(NamedTuple):
     """The part of ``weighted`` whose home is another centre, or none."""
     severe: int = 0
 
+    @property
+    def impossible(self) -> bool:
+        """Whether it cannot be true whatever the log holds: something was taken off that had never been counted."""
+        return min(self) < 0
+
     def plus(self, standing: Standing, sign: int) -> "Tally":
         """With one more case (or, with sign -1, one less)."""
         weight = sign * standing.weight

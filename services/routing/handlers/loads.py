@@ -91,6 +91,9 @@ class LoadView:
                     load[center_id] += part.weighted
                     guests[center_id] += part.guests
                     severe[center_id] += part.severe
+        # Sums that are wrong may go below nothing until the recount has found them; deciding does not wait for that.
+        for sums_of in (load, guests, severe):
+            sums_of.update({c: 0 for c, number in sums_of.items() if number < 0})
         return {
             c: Seat(c, d.state, d.staff_on_duty, load[c], d.capacity, guests[c], severe[c], d.severe_cap)
             for c, d in self.duties.items()
@@ -149,8 +152,9 @@ class LoadTeller:
         worker: str,
         every_s: float,
         partitions: int,
+        suspect: Callable[[], None],
     ) -> None:
-        """``partitions`` is how many of `routings` there are."""
+        """``partitions`` is how many of `routings` there are; ``suspect`` is called when sums cannot be true."""
         self._partitions = partitions
         self._publisher = publisher
         self._owned = owned
@@ -158,6 +162,8 @@ class LoadTeller:
         self._clock = clock
         self._worker = worker
         self._every_s = every_s
+        self._suspect = suspect
+        self._impossible: set[int] = set()
         self._told: dict[int, tuple[int, float]] = {}
         """By partition: how many changes the state had seen when it was last told, and when that was."""
 
@@ -183,12 +189,24 @@ class LoadTeller:
         measures.OLDEST_WAITING.set(max(0.0, (now - since).total_seconds()))
 
     async def tell(self, owned: Mapping[int, PartitionState]) -> None:
-        """Publish what has changed since it was last told, or was told too long ago."""
+        """Publish what has changed since it was last told, or was told too long ago; nothing that cannot be true."""
         now = self._clock.monotonic()
-        due = {p: state.changes for p, state in owned.items() if self._due(p, state.changes, now)}
+        wrong = {p for p, state in owned.items() if any(tally.impossible for tally in state.tallies.values())}
+        if wrong:
+            self._doubt(wrong)
+        self._impossible = wrong
+        due = {p: s.changes for p, s in owned.items() if p not in wrong and self._due(p, s.changes, now)}
         if due:
             await self._publisher.publish([self._record(p, owned[p]) for p in due])
             self._told.update({p: (changes, now) for p, changes in due.items()})
+
+    def _doubt(self, wrong: set[int]) -> None:
+        """An error of ours, and no reason to end: whoever started anew would begin with the same sums."""
+        if new := wrong - self._impossible:
+            _log.error("routing.sums_impossible", partitions=sorted(new))
+        for partition in wrong:
+            self._told.pop(partition, None)
+        self._suspect()
 
     def _due(self, partition: int, changes: int, now: float) -> bool:
         told = self._told.get(partition)

@@ -1,9 +1,12 @@
-"""Adds the whole log up again, once an hour, and compares: the running sums must agree with it to the last case.
+"""Adds the whole log up again and compares: the running sums must agree with it to the last case.
+
+Once an hour, and at once where sums cannot be true.
 
 If they do not, somebody on call is told (metric and log), the snapshot is thrown away and the partition is read anew:
 what the next decisions rest on is right again.
 """
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Final, Protocol
@@ -46,15 +49,29 @@ class Recounter:
         self._snapshots = snapshots
         self._clock = clock
         self._every_s = every_s
+        self._suspected = asyncio.Event()
+
+    def suspect(self) -> None:
+        """Recount at once, not only when it is time."""
+        self._suspected.set()
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._clock.sleep(self._every_s)
+            await self._pause()
             try:
                 await self.recount_all()
             except TransientError as error:
                 _log.warning("routing.not_recounted", error=str(error))
+
+    async def _pause(self) -> None:
+        waits = [asyncio.ensure_future(wait) for wait in (self._clock.sleep(self._every_s), self._suspected.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._suspected.clear()
 
     async def recount_all(self) -> int:
         """Recount each partition, and return how many centres' sums were wrong."""

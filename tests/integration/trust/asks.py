@@ -147,6 +147,7 @@ def _analytics() -> Asks:
         ),
         ("analytics", "GET", "/api/v1/dictionary"): (ask(200),),
         ("analytics", "GET", "/api/v1/releases"): (ask(200),),
+        ("analytics", "GET", "/api/v1/releases/calendar"): (ask(200),),
         ("analytics", "GET", "/api/v1/observations"): (ask(200),),
         ("analytics", "GET", "/api/v1/export"): (ask(200),),
         ("analytics", "GET", "/api/v1/monthly/{file}"): (ask(404, path={"file": "2026-11.pdf"}),),

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from pymongo.errors import BulkWriteError
@@ -12,6 +13,7 @@ from services.routing import measures
 from services.routing.handlers.loads import LoadTeller
 from services.routing.handlers.worker import Worker
 from services.routing.store import DecisionStore, Entry
+from shared.bus.publisher import Publisher
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.vocabulary import CenterState
@@ -127,7 +129,16 @@ class Told:
 async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -> None:
     place = Place()
     worker, _, view = await place.worker(0, 1)
-    teller = LoadTeller(Told(), worker.owned, view, place.clock, worker="w", every_s=1, partitions=3)  # type: ignore[arg-type]  # only ``publish`` is used
+    teller = LoadTeller(
+        cast("Publisher", Told()),
+        worker.owned,
+        view,
+        place.clock,
+        worker="w",
+        every_s=1,
+        partitions=3,
+        suspect=lambda: None,
+    )
     await worker.handle([received_record(received())])
     running = asyncio.create_task(teller.run())
     await asyncio.sleep(0)
