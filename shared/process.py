@@ -8,6 +8,7 @@ silent, 78 (EX_CONFIG) a setting is wrong.
 import asyncio
 import contextlib
 import faulthandler
+import gc
 import logging
 import os
 import signal
@@ -53,6 +54,16 @@ def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     except BaseException as error:
         die("process.failed", error)
     leave(0)
+
+
+def spare_what_is_built() -> None:
+    """Say once, after a service is put together: what is there now stays, and the collector need not look at it again.
+
+    A search for cycles through all that a service imports and builds holds its event loop for 70 to 130 ms, and live
+    rows with it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def die(event: str, error: BaseException | None = None, **fields: object) -> NoReturn:

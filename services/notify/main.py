@@ -41,7 +41,7 @@ from services.notify.team_pages import TeamPages, team_router
 from services.notify.tickets import Tickets
 from services.notify.work_api import work_router
 from services.notify.work_pages import work_pages_router
-from shared import log, mongo
+from shared import log, mongo, process
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
@@ -243,6 +243,7 @@ async def run() -> None:
     settings, bus_settings, store_settings = load(NotifySettings), load(BusSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
     notify = build(settings, bus_settings, store_settings, SystemClock())
+    process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work(), name="work")
         tasks.create_task(serve(notify.app, settings.host, settings.port), name="http-server")

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from services.notify.main import Notify, build
 from services.notify.settings import NotifySettings
-from shared import log
+from shared import log, process
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.identity.principal import Principal
@@ -37,6 +37,7 @@ async def run(port: int, smtp_port: int, people: int) -> None:
     )
     log.configure("notify", "ERROR")
     notify = build(settings, load(BusSettings), load(StoreSettings), SystemClock())
+    process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work())
         tasks.create_task(serve(notify.app, "127.0.0.1", port))
