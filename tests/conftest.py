@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +15,8 @@ from pymongo import MongoClient
 
 from deploy.local.engines import Addresses, Engines, Running
 from deploy.local.settings import LocalSettings
+from shared.bus.admin import ensure_topics
+from shared.bus.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 
 _FEW_PARTITIONS = 3
@@ -78,6 +80,16 @@ def bus_settings(engines: Running, unique: str) -> Iterator[BusSettings]:
     )
     yield settings
     _in_thread(_delete_topics(settings))
+
+
+@pytest.fixture
+async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
+    """Writes to this test's topics, which are there."""
+    await ensure_topics(bus_settings)
+    publisher = Publisher(bus_settings)
+    await publisher.start()
+    yield publisher
+    await publisher.stop()
 
 
 @pytest.fixture

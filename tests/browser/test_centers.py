@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from services.routing.handlers.loads import LoadView
-from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.centers import from_folder
 from shared.clock import SystemClock
@@ -64,15 +62,6 @@ def order(ids: list[str]) -> list[str]:
 
 async def shown(page: Page) -> list[str]:
     return order(await page.locator("#rows > tr").evaluate_all("rows => rows.map(row => row.id)"))
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    made = Publisher(bus_settings)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def test_a_routed_report_is_on_the_page_within_two_seconds(

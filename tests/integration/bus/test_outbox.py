@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorCollection
 
-from shared.bus.admin import ensure_topics
 from shared.bus.connection import topic_name
 from shared.bus.measures import OUTBOX_PENDING_SECONDS
 from shared.bus.publisher import Publisher
@@ -34,15 +33,6 @@ async def things(store_settings: StoreSettings) -> AsyncIterator[Things]:
     await wait_until_ready(database, SystemClock())
     yield database["things"]
     database.client.close()
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    publisher = Publisher(bus_settings)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 @asynccontextmanager

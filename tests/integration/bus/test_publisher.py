@@ -1,7 +1,6 @@
 """What the publisher promises, on the real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,15 +11,6 @@ from shared.errors import FatalError, PermanentError, TransientError
 from shared.settings import BusSettings
 from shared.topics import LOADS, REPORTS
 from tests.integration.bus.tools import id_in, log_of, message_left, messages, report_id
-
-
-@pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
-    await ensure_topics(bus_settings)
-    publisher = Publisher(bus_settings)
-    await publisher.start()
-    yield publisher
-    await publisher.stop()
 
 
 async def test_every_record_lies_where_kafkas_partitioner_puts_its_key(

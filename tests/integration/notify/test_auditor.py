@@ -13,7 +13,6 @@ from services.notify.auditor.main import AuditorProcess
 from services.notify.auditor.watch import SETTLE_S
 from services.notify.policy import LADDER
 from services.notify.settings import NotifySettings
-from shared.bus.admin import ensure_topics
 from shared.bus.publisher import Publisher
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
@@ -38,16 +37,6 @@ async def auditing(
         await process.follower.stop()
 
 
-@contextlib.asynccontextmanager
-async def publishing(bus: BusSettings) -> AsyncIterator[Publisher]:
-    publisher = Publisher(bus)
-    await publisher.start()
-    try:
-        yield publisher
-    finally:
-        await publisher.stop()
-
-
 async def page(bench: Bench, center: str) -> str:
     role = "counsellor"
     answer = await bench.http.get(f"/?center={center}&lang=en", auth=bench.staff(center, role))
@@ -55,15 +44,17 @@ async def page(bench: Bench, center: str) -> str:
 
 
 async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
-    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink
+    settings: NotifySettings,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    sink: Sink,
+    publisher: Publisher,
 ) -> None:
     """No notify runs at all: the worst failure there is."""
-    await ensure_topics(bus_settings)
     clock = ManualClock(datetime.now(UTC))
     async with auditing(settings, bus_settings, store_settings, clock) as process:
-        async with publishing(bus_settings) as publisher:
-            routed = event("report.routed", 1, decided_at=clock.now().isoformat())
-            await publisher.publish([as_record(routed, clock.now())])
+        routed = event("report.routed", 1, decided_at=clock.now().isoformat())
+        await publisher.publish([as_record(routed, clock.now())])
         await eventually(lambda: process.auditor._watched)
         await process.auditor.look()
         assert process.auditor.found == {}
@@ -128,10 +119,9 @@ async def _stop_alerting(bench: Bench) -> None:
 
 
 async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_taken(
-    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
+    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher
 ) -> None:
     """The mail server is away (nothing listens at its port): nobody hears of what is found but by the silence."""
-    await ensure_topics(bus_settings)
     clock = ManualClock(datetime.now(UTC))
     async with receiver(204) as (port, came), httpx.AsyncClient(trust_env=False) as http:
         knocking = settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:{port}/ping/abc")})
@@ -146,9 +136,8 @@ async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_t
             await clock.advance(60)
             assert not await heartbeat.beat(http), "it stopped looking"
 
-            async with publishing(bus_settings) as publisher:
-                routed = event("report.routed", 1, decided_at=clock.now().isoformat())
-                await publisher.publish([as_record(routed, clock.now())])
+            routed = event("report.routed", 1, decided_at=clock.now().isoformat())
+            await publisher.publish([as_record(routed, clock.now())])
             await eventually(lambda: process.auditor._watched)
             await clock.advance(25)
             await process.auditor.look()
