@@ -92,10 +92,17 @@ class LoadView:
                     guests[center_id] += part.guests
                     severe[center_id] += part.severe
         # Sums that are wrong may go below nothing until the recount has found them; deciding does not wait for that.
-        for sums_of in (load, guests, severe):
-            sums_of.update({c: 0 for c, number in sums_of.items() if number < 0})
         return {
-            c: Seat(c, d.state, d.staff_on_duty, load[c], d.capacity, guests[c], severe[c], d.severe_cap)
+            c: Seat(
+                c,
+                d.state,
+                d.staff_on_duty,
+                max(load[c], 0),
+                d.capacity,
+                max(guests[c], 0),
+                max(severe[c], 0),
+                d.severe_cap,
+            )
             for c, d in self.duties.items()
         }
 

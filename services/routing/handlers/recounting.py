@@ -7,8 +7,8 @@ what the next decisions rest on is right again.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Final, Protocol
 
 from services.routing import measures
@@ -58,20 +58,14 @@ class Recounter:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
-            await self._pause()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await self._suspected.wait()
+            self._suspected.clear()
             try:
                 await self.recount_all()
             except TransientError as error:
                 _log.warning("routing.not_recounted", error=str(error))
-
-    async def _pause(self) -> None:
-        waits = [asyncio.ensure_future(wait) for wait in (self._clock.sleep(self._every_s), self._suspected.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._suspected.clear()
 
     async def recount_all(self) -> int:
         """Recount each partition, and return how many centres' sums were wrong."""
@@ -94,7 +88,7 @@ class Recounter:
             state = self._ledger.state(partition)
             position, known = state.position, dict(state.tallies)
         recount, number = Recount(), 0
-        async with aclosing(self._reader.read({partition: (0, position)})) as records:
+        async with contextlib.aclosing(self._reader.read({partition: (0, position)})) as records:
             async for raw in records:
                 event = readable(raw)
                 if isinstance(event, RoutingEvent):
