@@ -107,6 +107,18 @@ def closes_at(month: str) -> datetime:
     return datetime(last.year, last.month, last.day, tzinfo=SEOUL) + timedelta(days=1) + SETTLE
 
 
+def after(month: str) -> str:
+    """The month after a month."""
+    return f"{_made(month).last + timedelta(days=1):%Y-%m}"
+
+
+def ending_with(month: str) -> list[str]:
+    """The longer periods whose last month it is, the quarter before the year."""
+    year, number = month.split("-")
+    longer = f"{year}-Q{(int(number) + 2) // 3}", year
+    return [name for name in longer if _made(name).last == _made(month).last]
+
+
 def days_of_month(month: str, now: datetime) -> list[str]:
     """The days of a month that have begun, as ``YYYY-MM-DD``."""
     period = _made(month)
@@ -126,16 +138,6 @@ def calendar(month: str, number: int) -> list[Coming]:
     """What is released with so many months from ``month`` on, in order; quarters and years with their last month."""
     found: list[Coming] = []
     for _ in range(number):
-        due, last = closes_at(month), _made(month).last
-        names = [month, *(name for name, end in _ending(last) if end)]
-        found += [Coming(_made(name), due) for name in names]
-        month = f"{last + timedelta(days=1):%Y-%m}"
+        found += [Coming(_made(name), closes_at(month)) for name in (month, *ending_with(month))]
+        month = after(month)
     return found
-
-
-def _ending(last: date) -> list[tuple[str, bool]]:
-    quarter, year = _MONTHS["quarter"], _MONTHS["year"]
-    return [
-        (f"{last.year}-Q{last.month // quarter}", last.month % quarter == 0),
-        (f"{last.year}", last.month == year),
-    ]

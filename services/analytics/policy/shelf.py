@@ -50,4 +50,5 @@ class Shelf:
         return build(DEFINITIONS[name], period_of(period), [own, *months])
 
     def _cost_of(self, name: str, period: str) -> Cost:
+        # Not from the tables held ready: who asks for all costs would push out those that pages ask for.
         return self._built(name, period).cost

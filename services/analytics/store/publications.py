@@ -9,14 +9,14 @@ Where making one fails it is not released either: counting and pages go on witho
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from services.analytics import measures
 from services.analytics.policy.counts import month_counts
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.knowledge import system
-from services.analytics.policy.periods import Coming, Kind, calendar, closes_at, days_of_month
+from services.analytics.policy.periods import Coming, Kind, after, calendar, closes_at, days_of_month, ending_with
 from services.analytics.policy.proving import LIMIT_S, Proof, prove
 from services.analytics.policy.releasing import (
     CORRECTIONS,
@@ -45,7 +45,6 @@ _TRY_AGAIN_AFTER_S: Final = 600.0
 """After a release that could not be proven in time."""
 CALENDAR_MONTHS: Final = 12
 """So far ahead releases are announced."""
-_LONGER: Final[tuple[tuple[Kind, int], ...]] = (("quarter", 3), ("year", 12))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +152,14 @@ class Publications:
 
     def _next_month(self) -> str | None:
         months = [entry.period for entry in self.entries if entry.kind == "month"]
-        return _after(months[-1]) if months else None
+        return after(months[-1]) if months else None
 
     async def _due(self) -> str | None:
         """The next period to be released, or None while it is not its time."""
         done = {entry.period for entry in self.entries}
         months = [entry.period for entry in self.entries if entry.kind == "month"]
-        for kind, length in _LONGER:
-            if months and int(months[-1][5:]) % length == 0 and (name := _longer(months[-1], kind)) not in done:
+        for name in ending_with(months[-1]) if months else ():
+            if name not in done:
                 return name
         month = self._next_month()
         if month is None:
@@ -274,11 +273,3 @@ class Publications:
 
     def _as_of(self) -> str:
         return self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _after(month: str) -> str:
-    return f"{period_of(month).last + timedelta(days=1):%Y-%m}"
-
-
-def _longer(month: str, kind: Kind) -> str:
-    return month[:4] if kind == "year" else f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
