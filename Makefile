@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
-LOCAL := $(PY) -m deploy.local
+LOCAL := $(PY) -m tools.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
@@ -13,17 +13,17 @@ BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nSettings are environment variables; the launcher'"'"'s own: deploy/local/settings.py\n'
+	@printf '\nSettings are environment variables; the launcher'"'"'s own: tools/local/settings.py\n'
 
 venv:
-	@deploy/local/venv.sh
+	@tools/local/venv.sh
 
 ##@ Run it
 demo: venv ## everything up, a bad week of reports through it, a live view (DEMO=once: stop by itself)
-	@$(PY) -m deploy.demo
+	@$(PY) -m tools.demo
 
 demo-code: venv ## the demo's accounts with the sign-in codes that count now
-	@$(PY) -m deploy.demo.codes
+	@$(PY) -m tools.demo.codes
 
 up: venv ## start engines and services in the background
 	@$(LOCAL) up
@@ -76,7 +76,7 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 
 ##@ Check it
 check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
-	@deploy/local/check.sh
+	@tools/local/check.sh
 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@$(PY) -m deploy.client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
@@ -85,7 +85,7 @@ unit: venv ## unit tests alone
 	@$(PY) -m pytest tests/unit -q
 
 test: venv ## every test but the long ones: unit, integration, kill, browser (half an hour on two cores)
-	@deploy/local/test.sh
+	@tools/local/test.sh
 
 torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, ten years of releases under attack, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no
@@ -99,10 +99,10 @@ torture: venv ## ownership under many interleavings, routing under fire, 100,000
 	@$(PY) -m tests.mutation
 
 attack: venv ## try to undo what is published: ten made-up years, or everything a running service has (URL=http://127.0.0.1:8004 TOKEN=file)
-	@$(if $(URL),$(PY) -m deploy.attack var/attack/published --from $(URL) $(if $(TOKEN),--token-file '$(TOKEN)'),$(PY) -m tests.disclosure.decade --years $(or $(YEARS),10) --per-day $(or $(PER_DAY),28))
+	@$(if $(URL),$(PY) -m tools.disclosure_attack var/attack/published --from $(URL) $(if $(TOKEN),--token-file '$(TOKEN)'),$(PY) -m tests.disclosure.decade --years $(or $(YEARS),10) --per-day $(or $(PER_DAY),28))
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2 SEEDS=20)
-	@$(PY) -m deploy.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
+	@$(PY) -m tools.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.bench
@@ -128,13 +128,13 @@ format: venv ## format and fix what can be fixed
 	@.venv/bin/ruff check --fix .
 
 docs: venv ## write the generated documents (event schemas, AsyncAPI, OpenAPI)
-	@$(PY) -m deploy.docs
+	@$(PY) -m tools.docs_generation
 
 screenshots: venv ## make the README's pictures
-	@$(PY) -m deploy.screenshots
+	@$(PY) -m tools.screenshots
 
 lock: venv ## resolve dependencies and Kafka's jars anew (needs uv)
-	@deploy/local/lock.sh
+	@tools/local/lock.sh
 
 clean: venv ## remove data, logs and results (secrets stay)
 	@$(LOCAL) clean

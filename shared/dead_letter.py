@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from shared.bus import measures
-from shared.bus.connection import dead_topic_name
-from shared.bus.publisher import Message, Publisher
-from shared.bus.records import RawRecord
-from shared.bus.triage import DeadLetter
+from shared.kafka import measures
+from shared.kafka.connection import dead_topic_name
+from shared.kafka.publisher import Message, Publisher
+from shared.kafka.records import RawRecord
+from shared.kafka.triage import DeadLetter
 from shared.settings import BusSettings
 from shared.topics import BY_NAME
 
@@ -102,6 +102,6 @@ async def bury(
 
 
 if __name__ == "__main__":
-    from shared.bus.redrive import main
+    from shared.kafka.redrive import main
 
     main()

@@ -8,13 +8,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared import log, process
-from shared.bus import measures
-from shared.bus.backoff import backoff
-from shared.bus.connection import bare_name, bounded, client_options, topic_name
-from shared.bus.records import RawRecord, Received, raw, receive
-from shared.bus.vitals import ended_part
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
+from shared.kafka import measures
+from shared.kafka.backoff import backoff
+from shared.kafka.connection import bare_name, bounded, client_options, topic_name
+from shared.kafka.records import RawRecord, Received, raw, receive
+from shared.kafka.vitals import ended_part
 from shared.settings import BusSettings
 from shared.topics import Topic
 

@@ -16,12 +16,12 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 
 from shared import log, process
-from shared.bus import measures
-from shared.bus.backoff import backoff
-from shared.bus.publisher import Publisher
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record
+from shared.kafka import measures
+from shared.kafka.backoff import backoff
+from shared.kafka.publisher import Publisher
 from shared.mongo import SLICE, Document, by_ids, store_errors
 
 _log = log.get(__name__)

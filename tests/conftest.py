@@ -13,11 +13,11 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 from pymongo import MongoClient
 
-from deploy.local.engines import Addresses, Engines, Running
-from deploy.local.settings import LocalSettings
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
+from tools.local.engines import Addresses, Engines, Running
+from tools.local.settings import LocalSettings
 
 _FEW_PARTITIONS = 3
 

@@ -15,10 +15,10 @@ from services.analytics.projection import fold, fold_centers
 from services.analytics.recent import Recent
 from services.analytics.store.folding import Batch, Position, batch, stored_offsets
 from services.analytics.store.generations import Database, Generation
-from shared.bus.records import Received
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
+from shared.kafka.records import Received
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS
 
 REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CASES, ALERTS))

@@ -25,13 +25,13 @@ from shared.audit.beginning import begin
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
-from shared.bus.bus import Bus
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.follow import PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
+from shared.kafka.bus import Bus
 from shared.mongo import connect, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS

@@ -13,10 +13,10 @@ from services.analytics.store.reading import Reader
 from services.analytics.store.redrives import Redriven, Redrives
 from services.analytics.watch import Watch
 from shared import log
-from shared.bus.redrive import redrive
-from shared.bus.standing import ForbiddenError, Letters, Look
 from shared.clock import Clock
 from shared.errors import IeumError
+from shared.kafka.redrive import redrive
+from shared.kafka.standing import ForbiddenError, Letters, Look
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, TOPICS, Topic
 

@@ -15,11 +15,11 @@ from services.analytics.store.reading import Reader
 from services.analytics.watch import Watch
 from shared.audit.entries import by_staff
 from shared.audit.store import AuditLog
-from shared.bus.standing import ForbiddenError
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
+from shared.kafka.standing import ForbiddenError
 from shared.topics import BY_NAME, Topic
 from shared.web.gate import Gate
 from shared.web.pages import Pages

@@ -33,10 +33,10 @@ from services.analytics.store.rebuilding import (
     swap,
 )
 from shared import log
-from shared.bus.records import RawRecord, Received, receive
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
+from shared.kafka.records import RawRecord, Received, receive
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)

@@ -10,11 +10,11 @@ from services.analytics import measures
 from services.analytics.policy.reconciliation import Reconciliation, reconcile
 from services.analytics.store.reading import Reader
 from shared import log
-from shared.bus.records import RawRecord, receive
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
+from shared.kafka.records import RawRecord, receive
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)

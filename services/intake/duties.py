@@ -5,11 +5,11 @@ from datetime import datetime
 
 from services.intake.policy import duty, promise
 from services.intake.policy.promise import Outlook
-from shared.bus.records import Received
 from shared.centers import CENTER_IDS
 from shared.clock import Clock
 from shared.events.centers import CenterChanged
 from shared.follow import Follower
+from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CENTERS
 

@@ -6,7 +6,7 @@ from services.intake import projection
 from services.intake.model.report import Progress
 from services.intake.store.reports import Reports
 from shared import log
-from shared.bus.consumer import Received
+from shared.kafka.consumer import Received
 from shared.metrics import REGISTRY
 
 FOREIGN = Counter(

@@ -72,12 +72,12 @@ from shared.audit.beginning import begin
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
-from shared.bus import measures
-from shared.bus.bus import Bus
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import Identity, over_http
+from shared.kafka import measures
+from shared.kafka.bus import Bus
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.sealing import Keyring

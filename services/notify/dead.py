@@ -20,9 +20,9 @@ from services.notify.rendering import Mail, dead_mail
 from services.notify.settings import NotifySettings
 from services.notify.store.centers import DeadStore
 from shared import log
-from shared.bus.connection import bounded, client_options, dead_topic_name, group_name
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name
 from shared.settings import BusSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 

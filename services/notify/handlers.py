@@ -11,10 +11,10 @@ from services.notify.projection import RoutingEvent, added, fold
 from services.notify.rendering import alias
 from services.notify.store.cases import CaseStore, Change
 from shared import log
-from shared.bus.consumer import Received, Rejected
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.vocabulary import CauseKind
+from shared.kafka.consumer import Received, Rejected
 
 _LOG = log.get(__name__)
 _ROUNDS = 20

@@ -16,13 +16,13 @@ from services.notify.policy import Rules
 from services.notify.projection import fold
 from services.notify.store.cases import CaseStore
 from shared import log
-from shared.bus.consumer import Received
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.alerts import AlertEvent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportRouted
+from shared.kafka.consumer import Received
 
 _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1

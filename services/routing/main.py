@@ -28,13 +28,13 @@ from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
-from shared.bus.bus import Bus
-from shared.bus.connection import topic_name
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.follow import Follower, PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
+from shared.kafka.bus import Bus
+from shared.kafka.connection import topic_name
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CASES, CENTERS, LOADS, REPORTS, ROUTINGS
 from shared.web.app import create_app

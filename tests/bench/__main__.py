@@ -15,8 +15,8 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.settings import LocalSettings
 from shared.settings import load
+from tools.local.settings import LocalSettings
 
 _HERE: Final = Path(__file__).parent
 _GOAL_MISSED: Final = 1

@@ -18,11 +18,11 @@ from services.analytics.rebuild import rebuild_of
 from services.analytics.store.folding import prepare
 from services.analytics.store.generations import CELLS_MARK, Database, drop_others
 from services.analytics.store.reading import Reader
-from shared.bus.admin import ensure_topics
-from shared.bus.connection import client_options
-from shared.bus.publisher import Publisher
 from shared.events.base import Event
 from shared.events.vocabulary import HarmType
+from shared.kafka.admin import ensure_topics
+from shared.kafka.connection import client_options
+from shared.kafka.publisher import Publisher
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import CENTERS

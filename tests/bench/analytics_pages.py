@@ -15,7 +15,6 @@ from unittest.mock import patch
 
 import httpx
 
-from deploy.local import ports, processes
 from services.analytics.policy.proving import Proof
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
@@ -25,6 +24,7 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
 from tests.bench.analytics_history import Ground
 from tests.integration.analytics.worker import NOBODY_THERE, STAFF, environment, until
+from tools.local import ports, processes
 
 PAGES_GOAL: Final = 1.2
 PAGES: Final = (

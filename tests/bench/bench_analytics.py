@@ -20,22 +20,22 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from deploy.local.engines import Engines
-from deploy.local.settings import LocalSettings
 from services.analytics.handlers import Folder
 from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
 from services.analytics.store.generations import Generation
 from shared import log
-from shared.bus.bus import Bus
-from shared.bus.connection import bare_name, client_options, topic_name
-from shared.bus.records import Received, receive
 from shared.clock import SystemClock
 from shared.health import Health
+from shared.kafka.bus import Bus
+from shared.kafka.connection import bare_name, client_options, topic_name
+from shared.kafka.records import Received, receive
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.bench.analytics_history import REBUILD_MB, TEN_YEARS, Ground, cleared, fill, rebuilding, remove, span_of
 from tests.bench.analytics_pages import PAGES_GOAL, serving
+from tools.local.engines import Engines
+from tools.local.settings import LocalSettings
 
 TOPICS = (REPORTS, ROUTINGS, CASES, ALERTS)
 ROUNDS: Final = 3

@@ -15,20 +15,20 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from faststream.kafka import KafkaBroker
 
-from deploy.local.engines import Engines
-from shared.bus.admin import ensure_topics
-from shared.bus.bus import Bus
-from shared.bus.connection import client_options, topic_name
-from shared.bus.publisher import Publisher
-from shared.bus.records import Received
 from shared.clock import SystemClock
 from shared.events.base import Record
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportMessageLeft
 from shared.health import Health
+from shared.kafka.admin import ensure_topics
+from shared.kafka.bus import Bus
+from shared.kafka.connection import client_options, topic_name
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS
-from tests.integration.bus.tools import message_left, report_id
+from tests.integration.kafka.tools import message_left, report_id
+from tools.local.engines import Engines
 
 RECORDS: Final = 10_000
 CHUNK: Final = 1_000

@@ -24,15 +24,15 @@ import psutil
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from deploy.local import ports
-from deploy.local.engines import Engines
-from shared.bus.publisher import Publisher
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.base import encode
+from shared.kafka.publisher import Publisher
 from tests.bench.routing_latency import PER_SECOND, Spread, raw_trip
 from tests.bench.routing_stage import Stage, say
 from tests.unit.notify.samples import TRACE, event
+from tools.local import ports
+from tools.local.engines import Engines
 
 STREAMS: Final = 200
 SAMPLES: Final = 300

@@ -26,12 +26,12 @@ from typing import Final
 import psutil
 import uvloop
 
-from deploy.demo import frontends
-from deploy.local import ports
-from deploy.local.engines import Engines
-from deploy.local.keys import new_key
-from deploy.local.plan import SECRETS_OF
 from tests.bench.http_load import Tally, load, request_of
+from tools.demo import frontends
+from tools.local import ports
+from tools.local.engines import Engines
+from tools.local.keys import new_key
+from tools.local.plan import SECRETS_OF
 
 CONNECTIONS: Final = 32
 GOAL: Final = 0.5

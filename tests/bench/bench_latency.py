@@ -23,16 +23,16 @@ import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.demo import desk, frontends, params, people, simulator
-from deploy.demo.frontends import FrontEnds
-from deploy.demo.people import Crew, Wanted
-from deploy.demo.progress import Progress
-from deploy.demo.submitter import submit_all
-from deploy.demo.summary import percentile
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole
+from tools.demo import desk, frontends, params, people, simulator
+from tools.demo.frontends import FrontEnds
+from tools.demo.people import Crew, Wanted
+from tools.demo.progress import Progress
+from tools.demo.submitter import submit_all
+from tools.demo.summary import percentile
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 RATE: Final = 20.0
 GOAL: Final = 10.0

@@ -15,8 +15,8 @@ from typing import Final
 
 import psutil
 
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 _MB: Final = 1024 * 1024
 _SAMPLES: Final = 5

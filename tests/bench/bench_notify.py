@@ -20,9 +20,6 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pymongo import UpdateOne
 
-from deploy.local import ports
-from deploy.local.engines import Engines
-from deploy.local.keys import HOOK_KEY, new_key
 from services.notify import policy
 from services.notify.main import build
 from services.notify.model import Case
@@ -34,6 +31,9 @@ from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
 from tests.unit.notify.samples import TRACE, event
+from tools.local import ports
+from tools.local.engines import Engines
+from tools.local.keys import HOOK_KEY, new_key
 
 WAITING: Final = 100_000
 DUE: Final = 5_000
@@ -133,7 +133,7 @@ def main() -> int:
     engines = Engines()
     smtp_port, http_port = ports.free_ports(2)
     where = ("--smtp-port", str(smtp_port), "--http-port", str(http_port))
-    command = [sys.executable, "-m", "deploy.local.mailbox", *where]
+    command = [sys.executable, "-m", "tools.local.mailbox", *where]
     sink = subprocess.Popen(command, env={**os.environ, HOOK_KEY: new_key()})
     try:
         engines.start()

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.local.engines import Engines
 from tests.bench import routing_history, routing_latency, routing_speed
 from tests.bench.routing_history import Costs
 from tests.bench.routing_latency import Spread
 from tests.bench.routing_stage import Stage, say
+from tools.local.engines import Engines
 
 REPORTS: Final = 30_000
 ROUNDS: Final = 3

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from shared.bus.publisher import Publisher
+from shared.kafka.publisher import Publisher
 from shared.settings import StoreSettings
 from tests.bench.routing_stage import LIMIT_S, Stage, Workers, received, say
 from tests.integration.routing.running import Traffic

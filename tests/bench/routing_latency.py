@@ -13,10 +13,10 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.demo.summary import percentile
-from shared.bus.publisher import Publisher
+from shared.kafka.publisher import Publisher
 from tests.bench.routing_stage import Stage, Workers, reading, received
 from tests.integration.routing.running import Traffic
+from tools.demo.summary import percentile
 
 PER_SECOND: Final = 50.0
 _RECORD_BYTES: Final = 3_000

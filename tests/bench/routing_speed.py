@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from shared.bus.publisher import Publisher
 from shared.events.base import Record
+from shared.kafka.publisher import Publisher
 from tests.bench.routing_stage import Stage, Workers, received, say
 from tests.integration.routing.running import ROOT, Traffic
 

@@ -18,12 +18,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
 
-from deploy import compiling
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
 from shared.events.base import Record
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.running import ROOT, Process, Traffic, record_of
+from tools import compiling
 
 PARTITIONS: Final = 6
 LIMIT_S: Final = 300.0

@@ -9,10 +9,10 @@ import pytest
 from playwright import sync_api
 from playwright.async_api import Browser, async_playwright
 
-from deploy.local.chromium import find
 from shared.settings import BusSettings, StoreSettings
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.desk import Desk, running
+from tools.local.chromium import find
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

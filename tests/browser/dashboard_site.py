@@ -13,19 +13,19 @@ from playwright.sync_api import Browser, Page
 from pydantic import SecretStr
 
 import services.analytics
-from deploy.local.engines import Running
 from services.analytics.policy.periods import running
-from shared.bus.admin import ensure_topics
-from shared.bus.connection import dead_topic_name
-from shared.bus.publisher import Message, Publisher
 from shared.events.cases import CaseAcknowledged
 from shared.identity.source import TOKEN_COOKIE
+from shared.kafka.admin import ensure_topics
+from shared.kafka.connection import dead_topic_name
+from shared.kafka.publisher import Message, Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Worker, command, until
 from tests.support.staff import TestIdentity
+from tools.local.engines import Running
 
 T = TypeVar("T")
 FIGURES = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"

@@ -10,11 +10,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from services.routing.handlers.loads import LoadView
-from shared.bus.publisher import Publisher
 from shared.centers import from_folder
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.identity.source import TOKEN_COOKIE
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
 from tests.integration.routing.running import STAFF, Process, Traffic

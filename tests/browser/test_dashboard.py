@@ -13,13 +13,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from deploy.attack.__main__ import attack
-from deploy.attack.gathering import collect
-from deploy.local.engines import Running
 from tests.browser.dashboard_site import Site, apart, signed_in, site_of
 from tests.browser.reading import Page
 from tests.browser.two_months import CLOSED, NEIGHBOUR, SECRET
 from tests.integration.analytics.worker import STAFF
+from tools.disclosure_attack.__main__ import attack
+from tools.disclosure_attack.gathering import collect
+from tools.local.engines import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from deploy.local.chromium import find
 from tests.browser.helpers import FLAGS
 from tests.browser.test_console import clean, signed_in
 from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
@@ -25,6 +24,7 @@ from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_work import colleague
 from tests.unit.notify.samples import event, report_id
+from tools.local.chromium import find
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")

@@ -10,10 +10,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
 
-from deploy.demo.auditor import read_all
-from deploy.local.stack import Stack
 from tests.browser.helpers import go_on
 from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, eventually, running, sign_in, window
+from tools.demo.auditor import read_all
+from tools.local.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 _COPIES = 3

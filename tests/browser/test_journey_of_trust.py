@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from deploy.local.processes import PROJECT
 from tests.browser.whole import Whole, eventually, running, sign_in, window
+from tools.local.processes import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 

@@ -10,12 +10,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright import sync_api
 from playwright.sync_api import Browser
 
-from deploy.local.engines import Running
 from shared.topics import LOADS, TOPICS
 from tests.browser.dashboard_site import Site, signed_in, site_of
 from tests.browser.two_months import CLOSED, RUNNING
 from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONAL, letter
 from tests.integration.analytics.worker import STAFF
+from tools.local.engines import Running
 
 pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
 

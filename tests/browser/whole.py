@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from playwright.async_api import Browser, Page, expect
 
-from deploy.demo import frontends, people
-from deploy.demo.frontends import FrontEnds
-from deploy.demo.people import Crew
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
+from tools.demo import frontends, people
+from tools.demo.frontends import FrontEnds
+from tools.demo.people import Crew
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 LIMIT_S: Final = 30.0
 LIVE_MS: Final = 15_000

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.attack.__main__ import attack
 from services.analytics.policy.releasing import WITHHELD, Release
 from tests.disclosure.publishing import fetched, released
+from tools.disclosure_attack.__main__ import attack
 
 _FIRST: int = 2026
 _FOLDER = Path("var/attack")

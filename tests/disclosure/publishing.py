@@ -8,7 +8,6 @@ from typing import Any, Final
 import httpx
 
 import services.analytics
-from deploy.attack.gathering import collect
 from services.analytics.main import application
 from services.analytics.policy.disclosure import MonthCounts
 from services.analytics.policy.history import Published, read
@@ -21,6 +20,7 @@ from shared.health import Health
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.test_release_job import Store
 from tests.unit.analytics.worlds import year_of
+from tools.disclosure_attack.gathering import collect
 
 _FIGURES: Final = Path(services.analytics.__file__).parent / "data" / "published-figures.csv"
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from deploy.attack.__main__ import Result, attack
 from services.analytics import table_files
 from services.analytics.policy import tables
 from services.analytics.policy.disclosure import MonthCounts, joined
@@ -17,6 +16,7 @@ from services.analytics.rendering import monthly, parquet
 from services.analytics.rendering.csvw import as_csvw
 from services.analytics.rendering.observations import Observation, observations
 from tests.disclosure.publishing import fetched, released
+from tools.disclosure_attack.__main__ import Result, attack
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -13,9 +13,9 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from shared import process
-from shared.bus.bus import Bus
-from shared.bus.consumer import Handler, Subscription
-from shared.bus.records import Received, Rejected
+from shared.kafka.bus import Bus
+from shared.kafka.consumer import Handler, Subscription
+from shared.kafka.records import Received, Rejected
 from shared.settings import BusSettings, load
 from shared.topics import Topic
 

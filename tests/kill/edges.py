@@ -15,12 +15,12 @@ from typing import Any, Final
 import httpx
 from pymongo import MongoClient
 
-from deploy.demo import frontends
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
 from shared.settings import BusSettings
 from tests.integration.intake.desk import log_of
 from tests.kill.between import TOLD
+from tools.demo import frontends
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 WAYS: Final = ("form", "api")
 LIMIT_S: Final = 60.0

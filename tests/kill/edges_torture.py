@@ -17,11 +17,11 @@ from typing import Any
 
 import orjson
 
-from deploy.local.settings import LocalSettings
 from shared.settings import load
 from tests.kill.edges import Edges, deadly_intake
 from tests.kill.test_between import EVERY
 from tests.kill.torture import Results
+from tools.local.settings import LocalSettings
 
 _COUNTED = ("lodged",)
 

@@ -12,13 +12,13 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
-from deploy.demo.auditor import Auditor
-from deploy.demo.people import SignedIn
-from deploy.local.processes import PROJECT
-from deploy.local.stack import Stack
 from shared.errors import PermanentError
 from shared.sealing import Keyring, WrappedKey
 from tests.kill.verdict import Evidence, faults
+from tools.demo.auditor import Auditor
+from tools.demo.people import SignedIn
+from tools.local.processes import PROJECT
+from tools.local.stack import Stack
 
 _STORE_LIMIT_MS = 10_000
 _NATURAL = [("$natural", 1)]

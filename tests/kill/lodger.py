@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
-from deploy.demo.frontends import FrontEnds
-from deploy.demo.simulator import Request
-from deploy.demo.submitter import send
+from tools.demo.frontends import FrontEnds
+from tools.demo.simulator import Request
+from tools.demo.submitter import send
 
 _IN_FLIGHT = 64
 _ANSWER_LIMIT_S = 10.0

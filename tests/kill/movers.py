@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import httpx
 
-from deploy.demo.people import Crew
 from tests.kill.reporters import Ambush
+from tools.demo.people import Crew
 
 _PAUSE_S: Final = 0.4
 _AGAIN_S: Final = 0.3

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from deploy.demo.frontends import FrontEnds
+from tools.demo.frontends import FrontEnds
 
 GIVE_UP_S: Final = 180.0
 _AGAIN_S: Final = 0.3

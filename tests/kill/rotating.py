@@ -8,8 +8,8 @@ import sys
 import time
 from typing import Final
 
-from deploy.local import processes, rotation
-from deploy.local.stack import Stack
+from tools.local import processes, rotation
+from tools.local.stack import Stack
 
 _TRIES: Final = 60
 _KILLED: Final = 3

@@ -15,11 +15,6 @@ import httpx
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from deploy.demo import desk, frontends, params, people, simulator
-from deploy.demo.people import Crew
-from deploy.demo.progress import Progress
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
 from shared.centers import CENTER_IDS
 from tests.kill import plan
 from tests.kill.gather import Gatherer
@@ -29,6 +24,11 @@ from tests.kill.reporters import Reporters
 from tests.kill.rotating import Rotating
 from tests.kill.strike import Striker
 from tests.kill.verdict import Evidence, faults
+from tools.demo import desk, frontends, params, people, simulator
+from tools.demo.people import Crew
+from tools.demo.progress import Progress
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 SESSION_TIMEOUT_S = 3.0
 """Shorter than in production, so that a run has time for many take-overs; the rules are the same."""

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from deploy.local.plan import AUDITOR
-from deploy.local.stack import Stack
 from tests.kill.plan import Fault
+from tools.local.plan import AUDITOR
+from tools.local.stack import Stack
 
 _GONE_LIMIT_S = 60.0
 """How long a target may be down from an earlier blow before this one gives up."""

@@ -18,9 +18,9 @@ from typing import Any
 
 import orjson
 
-from deploy.local.settings import LocalSettings
 from shared.settings import load
 from tests.kill.run import Options, run_kill_test
+from tools.local.settings import LocalSettings
 
 _FIRST_SEED = 1000
 _BROKEN = Options(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from deploy.demo.ledger import Ledger
+from tools.demo.ledger import Ledger
 
 _SHOWN = 3
 

@@ -20,19 +20,19 @@ from typing import Any
 
 import yaml
 
-from deploy.local.settings import LocalSettings
 from shared.settings import load
 from tests.mutation.judgement import SURVIVED, Change, Verdict, change_of, judge, reasons_of
+from tools.local.settings import LocalSettings
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("services", "shared", "deploy", "tests")
+SOURCES = ("services", "shared", "deploy", "tools", "tests")
 RESTS_ON = (
     "services/routing",
     "shared/centers",
     "shared/events",
     "tests/unit/routing",
     "tests/integration/routing/verifier.py",
-    "deploy/demo/ledger.py",
+    "tools/demo/ledger.py",
     "tests/mutation/profile.py",
     "pyproject.toml",
 )

@@ -12,10 +12,10 @@ from services.notify.auditor.projection import Watched, Wrong, conclude, note, w
 from services.notify.rendering import alias
 from services.notify.store.findings import Finding, FindingStore, Look
 from shared import log
-from shared.bus.consumer import Received
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import ReportEvent
+from shared.kafka.consumer import Received
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 5.0

@@ -13,9 +13,9 @@ from services.routing.handlers.recalling import Reader, record_id
 from services.routing.projection import RoutingEvent
 from services.routing.store import Copied, DecisionStore, Entry
 from shared import log
-from shared.bus.consumer import Received
 from shared.clock import Clock
 from shared.events.routings import ReportRerouted, ReportRouted
+from shared.kafka.consumer import Received
 from shared.topics import ROUTINGS
 
 _log = log.get(__name__)

@@ -19,11 +19,11 @@ from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.rendering import Message
 from services.routing.store import Copied
 from shared import log
-from shared.bus.records import RawRecord
 from shared.errors import FatalError, TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged
 from shared.events.routings import ReportRouted
+from shared.kafka.records import RawRecord
 
 _log = log.get(__name__)
 
@@ -45,7 +45,7 @@ class Snapshots(Protocol):
 
 
 class Writer(Protocol):
-    """``shared.bus.publisher.Publisher``, as far as routing needs it."""
+    """``shared.kafka.publisher.Publisher``, as far as routing needs it."""
 
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool) -> int:
         """One batch; returns the offset of its first record, or -1 where Kafka only confirms that it has it."""

@@ -15,8 +15,6 @@ from services.routing.policy.rules import RULE
 from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
 from shared import log, trace
-from shared.bus.publisher import Publisher
-from shared.bus.records import Received
 from shared.centers import CENTER_IDS, TABLES, Center, Tables
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -24,6 +22,8 @@ from shared.events.base import Record, encode
 from shared.events.centers import CenterChanged
 from shared.events.loads import CenterLoad, LoadSummarized
 from shared.events.vocabulary import CenterState, Urgency
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Received
 
 _log = log.get(__name__)
 

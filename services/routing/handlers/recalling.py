@@ -16,10 +16,10 @@ from services.routing.projection import PartitionState, RoutingEvent, standing_a
 from services.routing.projection.whereabouts import Whereabouts, spans
 from services.routing.store import Copied, Entry, event_of
 from shared import log
-from shared.bus.records import RawRecord, receive
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.base import Event
+from shared.kafka.records import RawRecord, receive
 
 _log = log.get(__name__)
 

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Final
 
 from services.routing.policy.replaying import Decided, Replay, Span
-from shared.bus.records import RawRecord, receive
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.follow import PartitionReader
+from shared.kafka.records import RawRecord, receive
 
 _DECIDED: Final = frozenset({ReportRouted.TYPE.encode(), ReportRerouted.TYPE.encode()})
 _NOT_DECIDED: Final = frozenset({ReportUpdated.TYPE.encode(), ReportEnded.TYPE.encode()})

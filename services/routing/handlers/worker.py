@@ -21,11 +21,11 @@ from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
 from shared import log, trace
-from shared.bus.consumer import Received, Rejected
 from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
+from shared.kafka.consumer import Received, Rejected
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)

@@ -11,9 +11,9 @@ from services.analytics.model import CELLS_VERSION
 from services.analytics.store import renewing
 from services.analytics.store.folding import prepare
 from services.analytics.store.generations import Database
-from shared.bus.records import RawRecord, Received, receive
 from shared.errors import FatalError
 from shared.events.base import Event
+from shared.kafka.records import RawRecord, Received, receive
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.integration.analytics.traffic import record

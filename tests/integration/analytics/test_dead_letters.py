@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from services.analytics.operating import GROUPS
-from shared.bus.connection import dead_topic_name
-from shared.bus.publisher import Message, Publisher, partition_of
-from shared.bus.standing import Look
+from shared.kafka.connection import dead_topic_name
+from shared.kafka.publisher import Message, Publisher, partition_of
+from shared.kafka.standing import Look
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.traffic import record

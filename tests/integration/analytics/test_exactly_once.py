@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.engines import Running
 from services.analytics.store.reading import Reader
-from shared.bus.connection import topic_name
-from shared.bus.publisher import Message, Publisher, partition_of
 from shared.events.base import Record
+from shared.kafka.connection import topic_name
+from shared.kafka.publisher import Message, Publisher, partition_of
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.answers import answers_are
@@ -21,6 +20,7 @@ from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, waves
 from tests.integration.analytics.worker import Numbers, Worker, until
 from tests.unit.analytics import events as make
+from tools.local.engines import Running
 
 pytestmark = pytest.mark.timeout(480)
 

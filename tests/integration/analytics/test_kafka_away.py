@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import ports
-from shared.bus.admin import ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.analytics.worker import Worker, until
+from tools.local import ports
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.engines import Running
 from services.analytics.rebuild import rebuild_of
 from services.analytics.store.generations import read_mark, serving
 from services.analytics.store.reading import Reader
 from services.analytics.store.rebuilding import abandon, remember, remembered
-from shared.bus.admin import ensure_topics
-from shared.bus.connection import topic_name
-from shared.bus.publisher import Publisher
 from shared.errors import FatalError
+from shared.kafka.admin import ensure_topics
+from shared.kafka.connection import topic_name
+from shared.kafka.publisher import Publisher
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
@@ -25,6 +24,7 @@ from tests.integration.analytics.recount import recount
 from tests.integration.analytics.traffic import awkward, publish, waves
 from tests.integration.analytics.worker import Ended, Numbers, Worker, command, until
 from tests.unit.analytics import events as make
+from tools.local.engines import Running
 
 pytestmark = pytest.mark.timeout(480)
 

@@ -4,8 +4,8 @@ import random
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from shared.bus.publisher import Publisher
 from shared.events.base import Event, Record, encode
+from shared.kafka.publisher import Publisher
 from tests.unit.analytics import events as make
 from tests.unit.analytics.histories import DAYS, history
 

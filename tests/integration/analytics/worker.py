@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from deploy.local import ports, processes
 from services.analytics.store.generations import serving
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
 from tests.support.staff import TestIdentity
+from tools.local import ports, processes
 
 STAFF = TestIdentity(SystemClock())
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""

@@ -5,9 +5,9 @@ import asyncio
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from deploy.demo.auditor import Auditor
-from shared.bus.admin import ensure_topics
+from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings
+from tools.demo.auditor import Auditor
 
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from deploy.demo import people
-from deploy.demo.__main__ import demonstrate
-from deploy.demo.settings import DemoSettings
-from deploy.local.settings import LocalSettings
-from deploy.local.stack import Stack
+from tools.demo import people
+from tools.demo.__main__ import demonstrate
+from tools.demo.settings import DemoSettings
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
 
 REPORTS = 80
 

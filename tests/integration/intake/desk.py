@@ -17,11 +17,11 @@ from services.intake.clients import Desk as Office
 from services.intake.main import Intake
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.settings import IntakeSettings
-from shared.bus.connection import client_options, topic_name
-from shared.bus.publisher import Publisher
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.identity.roles import Scope
+from shared.kafka.connection import client_options, topic_name
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS, TOPICS, Topic
 from shared.trace import new_traceparent

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.local.engines import Engines
 from services.intake.store.documents import Document
 from shared.audit.model import Entry, Line
 from shared.audit.reading import Filter, Reader, sums
@@ -19,6 +18,7 @@ from tests.integration.intake.test_accepting import PERSONAL
 from tests.integration.intake.test_following import routing
 from tests.integration.intake.test_outages import settings_of
 from tests.support.staff import TestIdentity
+from tools.local.engines import Engines
 
 TOLD: dict[str, Any] = PERSONAL
 HTML = {"Accept": "text/html", "Accept-Language": "en"}

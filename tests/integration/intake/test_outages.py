@@ -5,10 +5,10 @@ from collections import defaultdict
 
 from pydantic import SecretStr
 
-from deploy.local.engines import Engines
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import log_of, new_key, running, until
+from tools.local.engines import Engines
 
 
 def settings_of(engines: Engines, unique: str) -> tuple[BusSettings, StoreSettings]:

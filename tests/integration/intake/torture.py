@@ -19,13 +19,13 @@ from typing import Any
 import orjson
 from pydantic import SecretStr
 
-from deploy.local.engines import Engines
-from deploy.local.settings import LocalSettings
 from shared import log
 from shared.settings import BusSettings, StoreSettings, load
 from tests.integration.intake.desk import running
 from tests.integration.intake.fuzz import fuzzed
 from tests.kill.torture import Results
+from tools.local.engines import Engines
+from tools.local.settings import LocalSettings
 
 BODIES = 5_000
 ROUNDS = 20

@@ -8,10 +8,10 @@ import sys
 import threading
 from pathlib import Path
 
-from deploy.local import cli
-from deploy.local.plan import AUDITOR
-from deploy.local.settings import SERVICES, LocalSettings
-from deploy.local.stack import Stack
+from tools.local import cli
+from tools.local.plan import AUDITOR
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.stack import Stack
 
 FAKE = str(Path(__file__).with_name("fake_service.py"))
 

@@ -9,9 +9,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 from pymongo import MongoClient
 
-from deploy.local.engines import Engines
-from deploy.local.ports import PortTakenError
 from shared.settings import BusSettings, StoreSettings
+from tools.local.engines import Engines
+from tools.local.ports import PortTakenError
 
 
 async def test_acknowledged_records_survive_a_kill_of_kafka(own_engines: Engines, unique: str) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import keys, ports, processes
-from deploy.local.settings import SERVICES, LocalSettings
-from deploy.local.state import Entry, RunFolder, State
 from tests.integration.local.waiting import alive, until
+from tools.local import keys, ports, processes
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.state import Entry, RunFolder, State
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -35,7 +35,7 @@ def command(settings: LocalSettings) -> Iterator[Command]:
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "deploy.local", *arguments],
+            [sys.executable, "-m", "tools.local", *arguments],
             cwd=processes.PROJECT,
             env={**env, **more},
             stdin=subprocess.DEVNULL,

@@ -15,14 +15,14 @@ import httpx
 import psutil
 import pytest
 
-from deploy.local import processes
-from deploy.local.plan import AUDITOR
-from deploy.local.ports import PortTakenError
-from deploy.local.settings import SERVICES, LocalSettings
-from deploy.local.stack import Stack
-from deploy.local.state import AlreadyRunningError, RunFolder, State
 from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive, until
+from tools.local import processes
+from tools.local.plan import AUDITOR
+from tools.local.ports import PortTakenError
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.stack import Stack
+from tools.local.state import AlreadyRunningError, RunFolder, State
 
 pytestmark = pytest.mark.engines
 PROCESSES = {"kafka", "store", "mailbox", *SERVICES, AUDITOR}
@@ -135,7 +135,7 @@ def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_of_the_launcher_is_one_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.local", "status"],
+        [sys.executable, "-m", "tools.local", "status"],
         cwd=processes.PROJECT,
         env={**processes.base_environment(), "IEUM_KAFKA_PORT": "none"},
         capture_output=True,

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import plan, ports, processes
-from deploy.local.supervisor import Program, StartError, Supervisor
 from tests.integration.local.launch import FAKE
 from tests.integration.local.waiting import alive, until
+from tools.local import plan, ports, processes
+from tools.local.supervisor import Program, StartError, Supervisor
 
 Make = Callable[..., Supervisor]
 START_S = 20.0

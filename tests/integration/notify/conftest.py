@@ -22,14 +22,14 @@ from pydantic import SecretStr
 
 from services.notify.main import Notify, build
 from services.notify.settings import NotifySettings
-from shared.bus.connection import client_options, topic_name
-from shared.bus.publisher import Publisher
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode
 from shared.events.catalog import parse_event
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
+from shared.kafka.connection import client_options, topic_name
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import Topic
 from tests.unit.notify.samples import TRACE

@@ -13,9 +13,9 @@ from services.notify.auditor.main import AuditorProcess
 from services.notify.auditor.watch import SETTLE_S
 from services.notify.policy import LADDER
 from services.notify.settings import NotifySettings
-from shared.bus.publisher import Publisher
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.notify.conftest import Bench, Sink, Start, as_record, eventually
 from tests.unit.notify.samples import event, report_id

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
 from tests.integration.notify.conftest import KEY, Sink, as_record, eventually, free_port, log_of

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.bus.connection import dead_topic_name
+from shared.kafka.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
 from shared.web.serve import serve
 from tests.integration.notify.conftest import Bench, Sink, Staff, Start, eventually, log_of

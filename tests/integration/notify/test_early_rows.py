@@ -7,17 +7,17 @@ from functools import partial
 
 import pytest
 
-from deploy.local.engines import Engines
 from services.notify.hub import Listener
 from services.notify.model import Case
 from services.notify.nudges import Nudges
 from services.notify.policy import Rules
 from services.notify.projection import RoutingEvent
-from shared.bus.consumer import Received
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
+from shared.kafka.consumer import Received
 from tests.integration.notify.conftest import Bench, Start, eventually
 from tests.unit.notify.samples import TRACE, event, report_id, stream
+from tools.local.engines import Engines
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from services.notify import policy
 from services.notify.model import Case, RunCause, Target
 from services.notify.policy import LADDER, Plan
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
 from shared.events.alerts import AlertEvent, AlertSent
 from shared.events.vocabulary import Urgency
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
 from tests.integration.notify.conftest import Sink, as_record, eventually, log_of

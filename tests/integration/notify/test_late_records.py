@@ -10,9 +10,9 @@ from services.notify.policy import Rules
 from services.notify.projection import RoutingEvent
 from services.notify.store.cases import CaseStore
 from services.notify.store.centers import DeadStore
-from shared.bus.consumer import Received
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
+from shared.kafka.consumer import Received
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.unit.notify.samples import TRACE, event, report_id, stream

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.bus.redrive import redrive
+from shared.kafka.redrive import redrive
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.notify.conftest import Sink, Start, eventually

@@ -11,7 +11,6 @@ from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
-from deploy.local.ports import free_port
 from services.analytics.handlers import Folder
 from services.analytics.store.folding import prepare
 from services.notify.main import Notify
@@ -21,17 +20,18 @@ from services.routing.main import Routing
 from services.routing.main import build as build_routing
 from services.routing.settings import RoutingSettings
 from shared import process
-from shared.bus.admin import ensure_topics
-from shared.bus.bus import Bus
-from shared.bus.publisher import Publisher
 from shared.clock import SystemClock
 from shared.events.base import Event, Record
 from shared.health import Health
+from shared.kafka.admin import ensure_topics
+from shared.kafka.bus import Bus
+from shared.kafka.publisher import Publisher
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.integration.ownership.tape import Tape
 from tests.integration.routing.running import NOBODY_THERE, record_of
+from tools.local.ports import free_port
 
 T = TypeVar("T")
 KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

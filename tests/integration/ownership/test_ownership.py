@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pydantic import SecretStr
 
-from deploy.local.engines import Running
 from shared.events.vocabulary import CenterState
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.ownership.house import House
@@ -21,6 +20,7 @@ from tests.integration.ownership.machine import Ownership, judged
 from tests.integration.ownership.play import Play
 from tests.integration.ownership.verdict import story, what
 from tests.integration.routing.verifier import verify
+from tools.local.engines import Running
 
 EXAMPLES = int(os.environ.get("IEUM_OWNERSHIP_EXAMPLES", "0"))
 FEW = 15

@@ -26,8 +26,8 @@ from services.routing.projection.snapshot import Snapshot
 from services.routing.rendering import Message
 from services.routing.store import SnapshotStore
 from shared import process
-from shared.bus.publisher import Publisher
 from shared.errors import TransientError
+from shared.kafka.publisher import Publisher
 
 SLOW_S = 0.15
 _FAILS = 0.2

@@ -14,10 +14,10 @@ from typing import Self
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local import jars, ports, processes
-from deploy.local.engines import EngineError
-from deploy.local.kafka import LocalKafka
-from deploy.local.store import LocalStore
+from tools.local import jars, ports, processes
+from tools.local.engines import EngineError
+from tools.local.kafka import LocalKafka
+from tools.local.store import LocalStore
 
 _NODES = (1, 2, 3)
 _HEAP_MB = 192

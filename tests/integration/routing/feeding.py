@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.bus.publisher import Publisher
 from shared.centers import CENTER_IDS
 from shared.errors import FatalError, TransientError
 from shared.events.base import Event
@@ -20,6 +19,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened, Case
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState, Outcome
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings
 from tests.integration.routing.reader import Reader, Seen
 from tests.integration.routing.running import Maker, record_of

@@ -12,8 +12,8 @@ from typing import Any
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from shared.bus.admin import ensure_topics
 from shared.errors import TransientError
+from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing import blows
 from tests.integration.routing.blows import Blow

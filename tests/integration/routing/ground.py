@@ -3,7 +3,7 @@
 import asyncio
 from typing import Protocol
 
-from deploy.local.engines import Engines
+from tools.local.engines import Engines
 
 
 class Ground(Protocol):

@@ -13,9 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from deploy.local import processes
-from deploy.local.ports import free_port
-from shared.bus.publisher import Publisher
 from shared.centers import CENTER_IDS, TABLES
 from shared.clock import SystemClock
 from shared.events.base import Event, Record, encode
@@ -23,9 +20,12 @@ from shared.events.cases import CaseTransferAccepted
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.vocabulary import CenterState
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
+from tools.local import processes
+from tools.local.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 STAFF = TestIdentity(SystemClock())

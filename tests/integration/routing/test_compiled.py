@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import compiling
-from deploy.local.processes import PROJECT
+from tools import compiling
+from tools.local.processes import PROJECT
 
 pytestmark = pytest.mark.skipif(compiling.compiler() is None, reason="no C compiler here")
 RULES = "tests/unit/routing"
@@ -23,7 +23,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = compiling.copied()
     assert made is not None
     shutil.copytree(made, folder, dirs_exist_ok=True)
-    for name in ("tests", "deploy", "docs"):
+    for name in ("tests", "deploy", "tools", "docs"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 

@@ -7,9 +7,9 @@ import pytest
 from services.routing.handlers.copying import Copier
 from services.routing.store import Copied, DecisionStore
 from shared import mongo
-from shared.bus.records import Received, receive
 from shared.clock import SystemClock
 from shared.errors import FatalError
+from shared.kafka.records import Received, receive
 from shared.settings import StoreSettings
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record

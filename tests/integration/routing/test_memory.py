@@ -9,8 +9,8 @@ from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection.snapshot import Snapshot, parts_of
 from services.routing.store import Copied, DecisionStore, SnapshotStore
 from shared import mongo
-from shared.bus.publisher import Publisher
 from shared.errors import FatalError
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.running import Process, Traffic, until
 from tests.integration.routing.verifier import Audit, verify

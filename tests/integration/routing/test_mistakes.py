@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.engines import Engines
 from tests.integration.routing.fire import Fire, Result
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.mistakes import MISFORTUNE, MISTAKES
+from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(500)]
 

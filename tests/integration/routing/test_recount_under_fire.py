@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 
-from deploy.local.engines import Engines
 from tests.integration.routing.blows import Blow
 from tests.integration.routing.broken import MISCOUNTED, SPOILED
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.mistakes import FORGETFUL
 from tests.integration.routing.watching import highest
+from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from shared.bus.publisher import Publisher
 from shared.centers import TABLE_VERSION
 from shared.events.vocabulary import CenterState
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.running import ROOT, Process, Traffic, until
 from tests.integration.routing.test_service import settled

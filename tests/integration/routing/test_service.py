@@ -9,8 +9,8 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from shared.bus.publisher import Publisher
 from shared.events.vocabulary import CenterState
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces, until
 from tests.integration.routing.verifier import Audit, verify

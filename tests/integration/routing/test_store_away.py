@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from deploy.local.engines import Engines
-from shared.bus.admin import ensure_topics
-from shared.bus.publisher import Publisher
+from shared.kafka.admin import ensure_topics
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.reader import Reader
 from tests.integration.routing.running import Process, Traffic, until
 from tests.integration.routing.verifier import verify
 from tests.integration.routing.watching import figure
+from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
 

@@ -11,13 +11,13 @@ from services.routing.handlers.loads import LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
-from shared.bus.admin import ensure_topics
-from shared.bus.connection import topic_name
-from shared.bus.publisher import Publisher
-from shared.bus.records import receive
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.follow import PartitionReader
+from shared.kafka.admin import ensure_topics
+from shared.kafka.connection import topic_name
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import receive
 from shared.settings import BusSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.engines import Engines
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.mistakes import FORGETFUL
+from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
 

@@ -20,8 +20,6 @@ from typing import Any
 
 import orjson
 
-from deploy.local.engines import Engines
-from deploy.local.settings import LocalSettings
 from shared.settings import load
 from tests.integration.routing import blows
 from tests.integration.routing.cluster import Cluster
@@ -29,6 +27,8 @@ from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import Ground, OneBroker
 from tests.integration.routing.mistakes import FORGETFUL, MISTAKES
 from tests.kill.torture import Results
+from tools.local.engines import Engines
+from tools.local.settings import LocalSettings
 
 _COUNTED = (
     "reports",

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from deploy.local.engines import Running
 from tests.integration.trust.opening import running
 from tests.integration.trust.town import Town
+from tools.local.engines import Running
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

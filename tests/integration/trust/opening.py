@@ -14,8 +14,6 @@ from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
-from deploy.local.engines import Running
-from deploy.local.ports import free_port
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
@@ -27,12 +25,14 @@ from services.notify.accounts.trail import by_command
 from services.notify.settings import NotifySettings
 from services.routing import main as routing_main
 from services.routing.settings import RoutingSettings
-from shared.bus.admin import ensure_topics
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import CenterState
 from shared.identity.roles import Scope, StaffRole
+from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town, eventually
+from tools.local.engines import Running
+from tools.local.ports import free_port
 
 NOBODY_THERE = "http://127.0.0.1:9"
 

@@ -2,9 +2,9 @@
 
 import re
 
-from deploy.demo.people import Crew
 from services.intake.rendering import spoken
 from tests.integration.trust.street import OWNER, Street
+from tools.demo.people import Crew
 
 
 async def lodged_by_phone(street: Street, crew: Crew) -> None:

@@ -10,8 +10,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
-from deploy.local.settings import SERVICES
-from deploy.local.stack import Stack
+from tools.local.settings import SERVICES
+from tools.local.stack import Stack
 
 Place = tuple[str, bytes]
 """Where it is, and what stands there."""

@@ -2,8 +2,8 @@
 
 import json
 
-from deploy.local.settings import SERVICES
 from tests.integration.trust.street import HERE, RECEIPTS, Street
+from tools.local.settings import SERVICES
 
 
 async def refused(street: Street, credential: str) -> None:

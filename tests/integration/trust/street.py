@@ -9,13 +9,13 @@ from typing import Any
 
 import httpx
 
-from deploy.demo.people import Crew
-from deploy.local.stack import Stack
 from services.intake.rendering import steps
 from services.intake.rendering.form import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
 from tests.integration.trust.town import eventually
+from tools.demo.people import Crew
+from tools.local.stack import Stack
 
 OWNER, OTHER = "busan", "jeju"
 HERE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}

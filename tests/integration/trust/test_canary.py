@@ -9,13 +9,9 @@ import httpx
 import pytest
 from pymongo import MongoClient
 
-from deploy.demo import frontends, people
-from deploy.demo.people import Crew, Wanted
-from deploy.local.settings import SERVICES, LocalSettings
-from deploy.local.stack import Stack
-from shared.bus.publisher import Publisher
 from shared.events.base import Record
 from shared.identity.roles import StaffRole
+from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings
 from tests.integration.trust import places
 from tests.integration.trust.canaries import Canaries, Finder
@@ -33,6 +29,10 @@ from tests.integration.trust.street import (
     worked_on,
 )
 from tests.integration.trust.town import eventually
+from tools.demo import frontends, people
+from tools.demo.people import Crew, Wanted
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.stack import Stack
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
 

@@ -14,9 +14,9 @@ from services.analytics.handlers import next_offsets, together_or_fatal
 from services.analytics.policy.reconciliation import Tally, reconcile
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.table_files import wanted_format
-from shared.bus.records import Received
 from shared.errors import FatalError
 from shared.events.envelope import Envelope
+from shared.kafka.records import Received
 from shared.web.app import Problem
 from shared.web.language import Language
 from shared.web.pages import Pages

@@ -8,10 +8,10 @@ from typing import Any
 
 from services.analytics.policy.reconciliation import Tally
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
-from shared.bus.records import RawRecord
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import encode
+from shared.kafka.records import RawRecord
 from shared.topics import REPORTS
 from tests.unit.analytics import events as make
 

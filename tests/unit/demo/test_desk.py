@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 
-from deploy.demo.desk import Staff, capacities, events, follow, shower, was_alerted
-from deploy.demo.progress import Progress
+from tools.demo.desk import Staff, capacities, events, follow, shower, was_alerted
+from tools.demo.progress import Progress
 
 
 async def lines(*given: str) -> AsyncIterator[str]:

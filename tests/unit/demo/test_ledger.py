@@ -1,6 +1,6 @@
 from typing import Any
 
-from deploy.demo.ledger import Ledger, LogRecord
+from tools.demo.ledger import Ledger, LogRecord
 
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
 

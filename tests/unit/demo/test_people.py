@@ -11,9 +11,9 @@ import orjson
 import pyotp
 import pytest
 
-from deploy.demo import people
-from deploy.demo.people import EVERYBODY, STEP_S, Person, SignedIn
 from shared.identity.roles import StaffRole, conflict, roles_at
+from tools.demo import people
+from tools.demo.people import EVERYBODY, STEP_S, Person, SignedIn
 
 PERSON = Person("jeju-lead", "jeju", ("lead",), "a long password", pyotp.random_base32(), "s-1")
 

@@ -3,9 +3,9 @@ from collections import Counter
 import orjson
 import pytest
 
-from deploy.demo import params, simulator
 from services.intake.model.submission import Submission
 from shared import centers
+from tools.demo import params, simulator
 
 COUNT = 500
 

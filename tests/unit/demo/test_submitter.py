@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.demo.frontends import FrontEnds
-from deploy.demo.progress import Progress
-from deploy.demo.simulator import ACCEPTED, REPEAT, Request
-from deploy.demo.submitter import refusal_fault, send, submit_all
+from tools.demo.frontends import FrontEnds
+from tools.demo.progress import Progress
+from tools.demo.simulator import ACCEPTED, REPEAT, Request
+from tools.demo.submitter import refusal_fault, send, submit_all
 
 PROBLEM = {"content-type": "application/problem+json"}
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from deploy.demo.ledger import Ledger, LogRecord
-from deploy.demo.summary import Summary, counted_of_run, percentile, summarise
+from tools.demo.ledger import Ledger, LogRecord
+from tools.demo.summary import Summary, counted_of_run, percentile, summarise
 
 A, B = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41", "9a4e1b7c-2d3f-4a5b-8c6d-7e8f90a1b2c3"
 

@@ -2,10 +2,10 @@ import io
 
 from rich.console import Console
 
-from deploy.demo.ledger import Ledger
-from deploy.demo.progress import Progress
-from deploy.demo.summary import summarise
-from deploy.demo.view import View, final, plain_line
+from tools.demo.ledger import Ledger
+from tools.demo.progress import Progress
+from tools.demo.summary import summarise
+from tools.demo.view import View, final, plain_line
 
 
 def test_without_a_terminal_there_are_plain_lines_not_too_often() -> None:

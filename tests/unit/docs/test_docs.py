@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.docs import asyncapi, openapi
-from deploy.docs.__main__ import DOCS, differences, wanted
-from deploy.local import plan
 from shared.topics import TOPICS
+from tools.docs_generation import asyncapi, openapi
+from tools.docs_generation.__main__ import DOCS, differences, wanted
+from tools.local import plan
 
 
 def refs(node: Any) -> list[str]:
@@ -44,7 +44,7 @@ def test_the_whole_names_every_topic_writer_and_reader() -> None:
 
 
 def test_check_finds_missing_changed_and_stale_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.docs.__main__.DOCS", tmp_path)
+    monkeypatch.setattr("tools.docs_generation.__main__.DOCS", tmp_path)
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "a.json").write_text("old")
     (tmp_path / "events" / "gone.json").write_text("")

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from deploy.local.keys import new_key
 from services.notify import policy
 from services.notify.directory import Directory
 from services.notify.ladder.letters import Work, letters, parcels
@@ -16,6 +15,7 @@ from services.notify.settings import NotifySettings
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW
 from tests.unit.notify.test_policy import DAY, STAFFED, case_of
+from tools.local.keys import new_key
 
 MAIL = Endpoint("email:gwangju/duty", Target.DUTY, AlertChannel.EMAIL, "a@b.example")
 HOOK = Endpoint("webhook:gwangju/duty", Target.DUTY, AlertChannel.WEBHOOK, "gwangju/duty")

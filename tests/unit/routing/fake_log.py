@@ -14,10 +14,10 @@ from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.projection.snapshot import Snapshot, head_of, parts_of, restored
 from services.routing.rendering import Message
 from services.routing.store import Copied, Entry
-from shared.bus.records import RawRecord, Received, receive
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
+from shared.kafka.records import RawRecord, Received, receive
 from tests.unit.routing.builders import NOW, TRACE
 
 

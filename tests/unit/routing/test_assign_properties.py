@@ -3,7 +3,6 @@
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from deploy.demo import ledger
 from services.routing.model import Board, Choice, Seat
 from services.routing.policy.assign import assign, choose, decision_of, replay, transferred
 from services.routing.policy.reach import origin_of
@@ -14,6 +13,7 @@ from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
 from tests.integration.routing import weights
 from tests.unit.routing.builders import DAY, any_board, any_facts, busy_board
+from tools.demo import ledger
 
 BOARDS = any_board() | busy_board()
 LINKED = st.none() | st.sampled_from([*CENTER_IDS, CENTRAL])

@@ -5,8 +5,8 @@ from typing import cast
 
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recounting import Recounter
-from shared.bus.publisher import Publisher
 from shared.events.base import Record
+from shared.kafka.publisher import Publisher
 from tests.unit.routing.memory_table import real
 from tests.unit.routing.test_memory import filled
 

@@ -13,10 +13,10 @@ from services.routing import measures
 from services.routing.handlers.loads import LoadTeller
 from services.routing.handlers.worker import Worker
 from services.routing.store import DecisionStore, Entry
-from shared.bus.publisher import Publisher
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.vocabulary import CenterState
+from shared.kafka.publisher import Publisher
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import Place, agrees, received_record
 from tests.unit.routing.test_ledger import set_state

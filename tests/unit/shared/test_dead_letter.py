@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bus.records import RawRecord
-from shared.bus.triage import DeadLetter
 from shared.dead_letter import MOST_BYTES, dead_message, is_whole, revived_message
+from shared.kafka.records import RawRecord
+from shared.kafka.triage import DeadLetter
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HEADERS = st.lists(

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from deploy.docs.schemas import schema
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import encode
 from shared.events.cases import CaseAcknowledged
 from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
 from shared.events.envelope import iso
+from tools.docs_generation.schemas import schema
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

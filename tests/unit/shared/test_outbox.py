@@ -1,7 +1,7 @@
 """Events inside documents: there and back."""
 
 from shared.outbox import pending, pending_records, push
-from tests.integration.bus.tools import NOW, message_left, report_id
+from tests.integration.kafka.tools import NOW, message_left, report_id
 
 RECORDS = [message_left(report_id(1), 1), message_left(report_id(1), 2)]
 

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import pytest
 
-from deploy.simulation.__main__ import main
-from deploy.simulation.arrivals import HOURS, Arrival, Figures, Surge, arrivals, phase_of
-from deploy.simulation.figures import Figure, figures_of, jain, swaps
-from deploy.simulation.running import Decided, Run, run
 from services.routing.model import Seat
 from services.routing.policy.rules import RULE, RULES, Rule, Terms
 from shared.centers import CENTER_IDS, linked, neighbours
 from shared.events.vocabulary import CenterState, RoutingReason
+from tools.simulation.__main__ import main
+from tools.simulation.arrivals import HOURS, Arrival, Figures, Surge, arrivals, phase_of
+from tools.simulation.figures import Figure, figures_of, jain, swaps
+from tools.simulation.running import Decided, Run, run
 
 FIGURES = Figures.load()
 SURGES = {

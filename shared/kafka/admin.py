@@ -1,0 +1,132 @@
+"""Topics on the cluster are made from the table in ``shared.topics``, never by accident."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+
+from shared import log
+from shared.errors import TransientError
+from shared.kafka.connection import bounded, client_options, dead_topic_name, topic_name
+from shared.settings import BusSettings
+from shared.topics import FOR_EVER, TOPICS
+
+_log = log.get(__name__)
+
+_SAFE_REPLICATION: Final = 3
+_MIN_IN_SYNC: Final = 2
+"""With three replicas a write waits for two, so that one broker may be away (Kafka's documentation, same name)."""
+_ASK_SECONDS: Final = 10.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
+
+
+async def ensure_topics(settings: BusSettings) -> list[str]:
+    """Create every topic of the table and its dead twin where missing.
+
+    Returns one line for each difference between table and cluster, which are logged too and left as they are. Raises
+    ``TransientError`` while the cluster does not answer.
+    """
+    wanted = _wanted(settings)
+    limit = settings.call_timeout_s
+    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(limit * 1000))
+    try:
+        await bounded(admin.start(), limit, "connecting the admin client")
+        found = await _found(admin, wanted, limit)
+        missing = [topic for name, topic in wanted.items() if name not in found]
+        differences: list[str] = []
+        if missing:
+            refused = await _create(admin, missing, limit)
+            differences += refused.values()
+            found = await bounded(_all_found(admin, wanted, refused.keys()), limit, "waiting for the new topics")
+        differences += _layout(wanted, found)
+        differences += await _configs(admin, {name: wanted[name] for name in found}, limit)
+    except KafkaError as error:
+        raise TransientError(f"kafka: checking the topics failed: {type(error).__name__}") from error
+    finally:
+        await _close(admin)
+    for line in differences:
+        _log.error("bus.topic_differs", difference=line)
+    return differences
+
+
+def _wanted(settings: BusSettings) -> dict[str, Any]:
+    topics: dict[str, Any] = {}
+    for topic in TOPICS:
+        for name, dead in ((topic_name(settings, topic), False), (dead_topic_name(settings, topic), True)):
+            configs = {
+                "cleanup.policy": "compact" if topic.compacted and not dead else "delete",
+                "retention.ms": str(FOR_EVER if dead else topic.retention_ms),
+            }
+            if settings.replication_factor >= _SAFE_REPLICATION:
+                configs["min.insync.replicas"] = str(_MIN_IN_SYNC)
+            topics[name] = NewTopic(
+                name=name,
+                num_partitions=topic.partitions or settings.topic_partitions,
+                replication_factor=settings.replication_factor,
+                topic_configs=configs,
+            )
+    return topics
+
+
+async def _found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: float) -> dict[str, Any]:
+    described = await bounded(admin.describe_topics(list(wanted)), limit, "describing the topics")
+    return {topic["topic"]: topic for topic in described if topic["error_code"] == 0}
+
+
+async def _all_found(admin: AIOKafkaAdminClient, wanted: dict[str, Any], refused: Collection[str]) -> dict[str, Any]:
+    """Brokers learn of a new topic a moment after the controller has made it."""
+    while True:
+        found = await _found(admin, wanted, _ASK_SECONDS)
+        if len(found) + len(refused) >= len(wanted):
+            return found
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) -> dict[str, str]:
+    """Make the topics; returns those that may not be made, with the line that says so."""
+    response = await bounded(admin.create_topics(missing), limit, "creating the topics")
+    refused = {}
+    for name, code, *_ in response.topic_errors:
+        error = for_code(code)
+        if code == 0:
+            _log.info("bus.topic_created", topic=name)
+        elif error is TopicAuthorizationFailedError:
+            refused[name] = f"{name} is missing and these credentials may not create it"
+        elif error is not TopicAlreadyExistsError:  # another process was faster
+            raise TransientError(f"kafka: creating {name} failed: {error.__name__}")
+    return refused
+
+
+def _layout(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    differences = []
+    for name, topic in found.items():
+        partitions, copies = len(topic["partitions"]), min((len(p["replicas"]) for p in topic["partitions"]), default=0)
+        if partitions != wanted[name].num_partitions:
+            differences.append(f"{name} has {partitions} partitions, the table says {wanted[name].num_partitions}")
+        if copies < wanted[name].replication_factor:
+            differences.append(f"{name} is kept {copies} times, the setting says {wanted[name].replication_factor}")
+    return differences
+
+
+async def _configs(admin: AIOKafkaAdminClient, wanted: dict[str, Any], limit: float) -> list[str]:
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, dict(t.topic_configs)) for name, t in wanted.items()]
+    if not resources:
+        return []
+    differences = []
+    for response in await bounded(admin.describe_configs(resources), limit, "describing the topics' configuration"):
+        for code, _, _, name, entries in response.resources:
+            actual = {entry[0]: entry[1] for entry in entries} if code == 0 else {}
+            for config, value in wanted[name].topic_configs.items():
+                if config in actual and actual[config] != value:
+                    differences.append(f"{name} has {config}={actual[config]}, the table says {value}")
+    return differences
+
+
+async def _close(admin: AIOKafkaAdminClient) -> None:
+    try:
+        await bounded(admin.close(), 5.0, "closing the admin client")
+    except (TransientError, KafkaError) as error:
+        _log.warning("bus.admin_close_failed", error=str(error))

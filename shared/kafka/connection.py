@@ -1,0 +1,80 @@
+"""What every Kafka client of this project shares: how to connect, how long to wait, how topics and groups are named."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.helpers import create_ssl_context
+
+from shared.errors import TransientError
+from shared.kafka.lost import treat_closed_as_lost
+from shared.settings import BusSettings
+from shared.topics import Topic
+
+T = TypeVar("T")
+
+
+def client_options(settings: BusSettings) -> dict[str, Any]:
+    """Keyword arguments for any aiokafka client: bootstrap servers and security."""
+    treat_closed_as_lost()
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+        "retry_backoff_ms": 100,
+    }
+    if settings.security_protocol in ("SSL", "SASL_SSL"):
+        options["ssl_context"] = create_ssl_context(
+            cafile=_path(settings.ssl_cafile),
+            certfile=_path(settings.ssl_certfile),
+            keyfile=_path(settings.ssl_keyfile),
+        )
+    if settings.security_protocol.startswith("SASL_"):
+        password = settings.sasl_password
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_username or ""
+        options["sasl_plain_password"] = password.get_secret_value() if password is not None else ""
+    return options
+
+
+async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
+    """Wait at most ``seconds`` for a call to Kafka.
+
+    Several calls of aiokafka wait for ever while the broker is away, whatever their own timeout says. Raises
+    ``TransientError`` naming ``what`` when the time is over or the broker cannot be reached; other errors pass through.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    except TimeoutError as error:
+        raise TransientError(f"kafka: {what} got no answer within {seconds:g} s") from error
+    except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
+        raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
+    except KafkaError as error:
+        if error.retriable:
+            raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
+        raise
+
+
+def topic_name(settings: BusSettings, topic: Topic) -> str:
+    """The topic's name on the cluster, with the deployment's prefix."""
+    return f"{settings.topic_prefix}{topic.name}"
+
+
+def dead_topic_name(settings: BusSettings, topic: Topic) -> str:
+    """The name of the topic's dead twin on the cluster."""
+    return f"{settings.topic_prefix}{topic.dead}"
+
+
+def bare_name(settings: BusSettings, name: str) -> str:
+    """The way back from a name on the cluster to the table of topics."""
+    return name.removeprefix(settings.topic_prefix)
+
+
+def group_name(settings: BusSettings, group: str) -> str:
+    """The consumer group's name on the cluster, with the deployment's prefix."""
+    return f"{settings.topic_prefix}{group}"
+
+
+def _path(path: object) -> str | None:
+    return str(path) if path is not None else None

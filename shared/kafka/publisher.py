@@ -1,0 +1,237 @@
+"""Publishing in ready-made batches: one batch per partition, acknowledged by all replicas, order per key kept.
+
+One aiokafka ``send`` per record costs about 20 microseconds and a future each; a batch built by hand costs a tenth
+(``python -m tests.bench.bench_bus``). FastStream's ``publish_batch`` ignores keys and drops headers of records, so the
+producer is aiokafka's own.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from functools import lru_cache
+from struct import Struct, unpack_from
+from typing import Final, TypeVar
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    InvalidProducerEpoch,
+    InvalidProducerIdMapping,
+    KafkaError,
+    MessageSizeTooLargeError,
+    OutOfOrderSequenceNumber,
+    ProducerFenced,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from shared import log
+from shared.errors import FatalError, PermanentError, TransientError
+from shared.events.base import Record
+from shared.kafka import measures
+from shared.kafka.connection import bounded, client_options, topic_name
+from shared.kafka.vitals import ended_part
+from shared.settings import BusSettings
+from shared.topics import BY_NAME, Topic
+
+_log = log.get(__name__)
+
+T = TypeVar("T")
+Message = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]
+"""Key, value and headers of a record to be sent."""
+
+MAX_BATCH_BYTES: Final = 1 << 20
+"""A batch is refused by the broker above ``message.max.bytes``, by default 1,048,588."""
+_COMPRESSION: Final = "snappy"
+"""Of all codecs the one that costs least: a batch of decisions takes a sixth of the bytes, and with them a sixth of all
+copying here, in the broker and in every reader, which costs more than compressing (record 22)."""
+STOP_SECONDS: Final = 5.0
+"""An idempotent producer waits for ever in ``stop`` while Kafka is away (aiokafka issue 1101)."""
+_BROKEN = (InvalidProducerEpoch, InvalidProducerIdMapping, OutOfOrderSequenceNumber, ProducerFenced)
+_WORD: Final = 0xFFFFFFFF
+_M: Final = 0x5BD1E995
+
+
+class Publisher:
+    """The process's one producer: idempotent, ``acks=all``, no lingering.
+
+    After a ``TransientError`` the records may still reach the log later, in the order they were given: whoever
+    publishes again makes duplicates, and readers tolerate them.
+    """
+
+    def __init__(self, settings: BusSettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._partitions: dict[str, int] = {}
+        # A partition's next batch is not built before the last one is acknowledged: that keeps order whatever fails.
+        self._turn: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def start(self) -> None:
+        """Connect. Raises ``TransientError`` while no broker answers."""
+        producer = AIOKafkaProducer(
+            **client_options(self._settings),
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=0,
+            compression_type=_COMPRESSION,
+            max_batch_size=MAX_BATCH_BYTES,
+            request_timeout_ms=int(self._settings.call_timeout_s * 1000),
+        )
+        try:
+            await bounded(producer.start(), self._settings.call_timeout_s, "connecting the producer")
+        except BaseException:
+            await _stop(producer)
+            raise
+        self._producer = producer
+
+    def ended(self) -> str | None:
+        """What of the producer has ended without being asked to; None while all of it lives."""
+        return ended_part(self._producer) if self._producer is not None else None
+
+    async def stop(self) -> None:
+        """Disconnect, waiting a few seconds at most for what is on its way."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stop(producer)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Send records and wait until every one is acknowledged; records of one key arrive in the order given.
+
+        Raises ``TransientError`` if that fails for any of them; some may be in the log nevertheless.
+        """
+        batches: defaultdict[tuple[Topic, int], list[Message]] = defaultdict(list)
+        counts = {name: await self.partitions(BY_NAME[name]) for name in {record.topic for record in records}}
+        for record in records:
+            key = record.key.encode()
+            partition = partition_of(key, counts[record.topic])
+            batches[BY_NAME[record.topic], partition].append((key, record.value, record.headers))
+        await _all(
+            [
+                self.send(topic_name(self._settings, topic), partition, messages)
+                for (topic, partition), messages in batches.items()
+            ]
+        )
+
+    async def publish_to(self, topic: Topic, partition: int, records: Sequence[Record]) -> int:
+        """Send records as one batch to one partition and return the offset of the first.
+
+        The offset is -1 where Kafka only confirms that it already has the batch. Raises ``TransientError`` as
+        ``publish`` does, ``ValueError`` where there are no records or one batch cannot hold them.
+        """
+        if not records:
+            raise ValueError("nothing to publish")
+        messages: list[Message] = [(record.key.encode(), record.value, record.headers) for record in records]
+        return await self.send(topic_name(self._settings, topic), partition, messages, one_batch=True)
+
+    async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
+        """Send messages to one partition of a topic by its name on the cluster; returns the first one's offset.
+
+        Raises ``TransientError``, ``PermanentError`` for a record the broker finds too large, and ``FatalError`` when
+        the producer can no longer be trusted.
+        """
+        first: int | None = None
+        limit = self._settings.call_timeout_s
+        async with self._turn[name, partition]:
+            batches = self._batches(messages)
+            if one_batch and len(batches) > 1:
+                raise ValueError(f"{len(messages)} records do not fit into one batch of {MAX_BATCH_BYTES} bytes")
+            for batch in batches:
+                with measures.PUBLISH_SECONDS.time():
+                    offset = await bounded(self._send(batch, name, partition), limit, f"publishing to {name}")
+                first = offset if first is None else first
+            measures.PUBLISHED.labels(name.removeprefix(self._settings.topic_prefix)).inc(len(messages))
+        if first is None:
+            raise ValueError("nothing to publish")
+        return first
+
+    async def partitions(self, topic: Topic) -> int:
+        """How many partitions the topic has on the cluster; asked once.
+
+        Raises ``FatalError`` where that is not what this deployment is set to: keys would go astray.
+        """
+        if (known := self._partitions.get(topic.name)) is not None:
+            return known
+        name = topic_name(self._settings, topic)
+        found = len(await self._ask(self._connected().partitions_for(name), f"asking for the partitions of {name}"))
+        expected = topic.partitions or self._settings.topic_partitions
+        if found != expected:
+            raise FatalError(
+                f"topic {name} has {found} partitions, KAFKA_TOPIC_PARTITIONS and the table say {expected}"
+            )
+        self._partitions[topic.name] = found
+        return found
+
+    def _batches(self, messages: Sequence[Message]) -> list[BatchBuilder]:
+        batches: list[BatchBuilder] = []
+        batch: BatchBuilder | None = None
+        for key, value, given in messages:
+            headers = list(given)  # the compiled builder takes nothing else
+            if batch is None or batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                batch = self._connected().create_batch()
+                batches.append(batch)
+                # The first record of a batch is taken whatever its size, and compressed the broker might take it too.
+                if (
+                    len(value or b"") > MAX_BATCH_BYTES
+                    or batch.append(timestamp=None, key=key, value=value, headers=headers) is None
+                ):
+                    raise PermanentError("too_large", f"one record fills more than a batch of {MAX_BATCH_BYTES} bytes")
+        return batches
+
+    async def _send(self, batch: BatchBuilder, name: str, partition: int) -> int:
+        try:
+            metadata = await (await self._connected().send_batch(batch, name, partition=partition))
+        except MessageSizeTooLargeError as error:
+            raise PermanentError("too_large", f"the broker refuses a batch for {name}") from error
+        except _BROKEN as error:
+            raise FatalError(f"kafka: the producer is broken: {type(error).__name__}") from error
+        except KafkaError as error:
+            raise TransientError(f"kafka: publishing to {name} failed: {type(error).__name__}") from error
+        return int(metadata.offset)
+
+    async def _ask(self, awaitable: Awaitable[T], what: str) -> T:
+        try:
+            return await bounded(awaitable, self._settings.call_timeout_s, what)
+        except KafkaError as error:
+            raise TransientError(f"kafka: {what} failed: {type(error).__name__}") from error
+
+    def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise TransientError("kafka: the producer is not connected")
+        return self._producer
+
+
+@lru_cache(maxsize=4096)
+def _words(count: int) -> Struct:
+    return Struct(f"<{count}I")
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition Kafka's default partitioner gives a key: murmur2, seed 0x9747b28c, sign bit dropped.
+
+    Source: org.apache.kafka.common.utils.Utils.murmur2. aiokafka's own goes byte by byte; this one by words.
+    """
+    length = len(key)
+    h = 0x9747B28C ^ length
+    whole = length // 4
+    for word in _words(whole).unpack_from(key):
+        k = word * _M & _WORD
+        k = (k ^ k >> 24) * _M & _WORD
+        h = h * _M & _WORD ^ k
+    if rest := length & 3:
+        tail = unpack_from(f"{rest}s", key, whole * 4)[0]
+        h = (h ^ int.from_bytes(tail, "little")) * _M & _WORD
+    h = (h ^ h >> 13) * _M & _WORD
+    h ^= h >> 15
+    return (h & 0x7FFFFFFF) % partitions
+
+
+async def _all(sends: Sequence[Awaitable[int]]) -> None:
+    """Wait for every send, even when one fails, so that nothing is on its way unseen; then raise the first failure."""
+    for result in await asyncio.gather(*sends, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    try:
+        await bounded(producer.stop(), STOP_SECONDS, "stopping the producer")
+    except (TransientError, KafkaError) as error:
+        _log.warning("bus.producer_stop_failed", error=str(error))

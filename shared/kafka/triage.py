@@ -1,0 +1,95 @@
+"""What becomes of each record of a batch before any handler sees it. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from shared.errors import PermanentError, UnknownTypeError
+from shared.kafka.records import RawRecord, Received, Rejected, raw, receive
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A raw record and why nobody can act upon it."""
+
+    record: RawRecord
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Triage:
+    """A sorted batch. ``next_offsets`` is what may be committed once effects and dead letters are durable."""
+
+    accepted: list[Received] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    next_offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    blocked: dict[TopicPartition, tuple[int, str]] = field(default_factory=dict)
+    """Partitions that must wait at an offset for a newer build, and what it would have to know."""
+    left: dict[TopicPartition, int] = field(default_factory=dict)
+    """Partitions with records not looked at because too many in a row were dead, and the first such offset."""
+
+
+def sort_out(
+    records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str], dead_before: int, dead_cap: int
+) -> Triage:
+    """Validate a batch record by record.
+
+    ``bare`` strips the deployment's prefix from a topic. Looking stops when ``dead_cap`` records in a row are dead,
+    counting the ``dead_before`` of earlier batches: that is a bad deployment, not bad records.
+    """
+    done = Triage()
+    run = dead_before
+    place, topic = TopicPartition("", -1), ""
+    for record in records:
+        if record.partition != place.partition or record.topic != place.topic:  # records of a partition lie together
+            place, topic = TopicPartition(record.topic, record.partition), bare(record.topic)
+        if place in done.blocked:
+            continue
+        if run >= dead_cap:
+            done.left.setdefault(place, record.offset)
+            continue
+        try:
+            done.accepted.append(receive(record, topic))
+            run = 0
+        except UnknownTypeError as error:
+            done.blocked[place] = (record.offset, str(error))
+            continue
+        except PermanentError as error:
+            done.dead.append(DeadLetter(raw(record, topic), error.reason, error.detail))
+            run += 1
+        done.next_offsets[place] = record.offset + 1
+    return done
+
+
+def refused(
+    rejected: Sequence[Rejected], records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str]
+) -> list[DeadLetter]:
+    """The dead letters of what a handler refused; every one must be of this batch."""
+    if not rejected:
+        return []
+    found = {(bare(record.topic), record.partition, record.offset): record for record in records}
+    return [
+        DeadLetter(raw(found[r.topic, r.partition, r.offset], r.topic), reason, detail)
+        for r, reason, detail in rejected
+    ]
+
+
+def dead_run(
+    records: Sequence[ConsumerRecord[bytes, bytes]],
+    next_offsets: dict[TopicPartition, int],
+    dead: set[tuple[str, int, int]],
+    before: int,
+) -> tuple[int, int]:
+    """How many records in a row were dead: at the end of the batch, and at most within it.
+
+    ``dead`` holds (topic as on the cluster, partition, offset); ``before`` is the count the batch began with.
+    """
+    run = most = before
+    for record in records:
+        if record.offset >= next_offsets.get(TopicPartition(record.topic, record.partition), -1):
+            continue
+        run = run + 1 if (record.topic, record.partition, record.offset) in dead else 0
+        most = max(most, run)
+    return run, most

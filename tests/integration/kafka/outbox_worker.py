@@ -1,0 +1,30 @@
+"""A relay that dies between publishing and marking: ``python -m tests.integration.kafka.outbox_worker '{…}'``."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from shared.clock import SystemClock
+from shared.kafka.publisher import Publisher
+from shared.mongo import connect
+from shared.outbox import Relay
+from shared.settings import BusSettings, StoreSettings
+
+
+class DyingRelay(Relay):
+    async def _mark(self, published: Sequence[tuple[str, list[str]]]) -> None:
+        os._exit(9)
+
+
+async def main() -> None:
+    plan = json.loads(sys.argv[1])
+    publisher = Publisher(BusSettings(**plan["bus"]))
+    await publisher.start()
+    database = connect(StoreSettings(**plan["store"]), "outbox")
+    await DyingRelay(database["things"], publisher, SystemClock(), name="dying").run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

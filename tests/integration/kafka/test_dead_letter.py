@@ -1,0 +1,96 @@
+"""Dead letters looked at and sent back, through the command a person uses."""
+
+import asyncio
+import subprocess
+import sys
+
+from shared.kafka.connection import topic_name
+from shared.kafka.publisher import MAX_BATCH_BYTES
+from shared.settings import BusSettings
+from shared.topics import REPORTS
+from tests.integration.kafka.tools import (
+    Seen,
+    dead_letters,
+    id_in,
+    log_of,
+    message_left,
+    new_bus,
+    running,
+    until_committed,
+)
+
+SECRET = b"not for anybody's eyes"
+
+
+def command(settings: BusSettings, *arguments: str) -> str:
+    environment = {
+        "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
+        "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "shared.dead_letter", *arguments],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: BusSettings) -> None:
+    good = message_left(id_in(1, 3), 1)
+    bus, _ = new_bus(bus_settings)
+    bus.subscribe(REPORTS, group="first", handler=Seen())
+    name = topic_name(bus_settings, REPORTS)
+    headers = [*good.headers, ("note", None)]
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"mistaken key", SECRET, headers), (b"k", b"bad", [])])
+        await until_committed(bus_settings, "first")
+    listed = await asyncio.to_thread(command, bus_settings, "list", "--topic", "reports")
+    assert "2 dead letters" in listed
+    assert "reports/1/0" in listed
+    assert "invalid" in listed
+    assert "by test:first" in listed
+    assert SECRET.decode() not in listed
+    assert "mistaken key" not in listed
+
+    tried = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--dry-run")
+    assert "2 dead letters would be sent back" in tried
+    assert len(await log_of(bus_settings, name)) == 2
+
+    assert "1 dead letters sent back" in await asyncio.to_thread(
+        command, bus_settings, "redrive", "--topic", "reports", "--limit", "1"
+    )
+    assert "1 dead letters sent back" in await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    assert "0 dead letters sent back" in await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    found = await log_of(bus_settings, name)
+    assert [(r.partition, r.key, r.value) for r in found[2:]] == [(1, b"mistaken key", SECRET), (1, b"k", b"bad")]
+    assert list(found[2].headers) == headers
+
+    again = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports", "--from", "1")
+    assert "1 dead letters sent back" in again
+    assert len(await dead_letters(bus_settings)) == 2
+
+
+async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_where_it_is(
+    bus_settings: BusSettings,
+) -> None:
+    bus, _ = new_bus(bus_settings)
+    seen = Seen()
+    bus.subscribe(REPORTS, group="large", handler=seen)
+    name = topic_name(bus_settings, REPORTS)
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", b"x" * (MAX_BATCH_BYTES - 200), [])])
+        await bus.publisher.publish([message_left(id_in(1, 3), 1)])
+        await until_committed(bus_settings, "large")
+    assert len(seen.received) == 1
+    [letter] = await dead_letters(bus_settings)
+    assert (letter.key, letter.value) == (b"k", None)
+    assert dict(letter.headers)["dead_value_left_out"] == str(MAX_BATCH_BYTES - 200).encode()
+    said = await asyncio.to_thread(command, bus_settings, "redrive", "--topic", "reports")
+    assert "0 dead letters sent back" in said
+    assert "not sent back" in said
+    assert "from reports/1/0" in said

@@ -1,0 +1,191 @@
+"""Followers and bounded reads, on the real broker."""
+
+import asyncio
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from shared import follow
+from shared.clock import SystemClock
+from shared.errors import FatalError
+from shared.follow import Follower, PartitionReader
+from shared.kafka.admin import ensure_topics
+from shared.kafka.connection import client_options, topic_name
+from shared.kafka.publisher import Publisher
+from shared.kafka.records import Received
+from shared.settings import BusSettings
+from shared.topics import CASES, REPORTS
+from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running, until
+
+IDS = [report_id(n) for n in range(20)]
+
+
+async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: BusSettings) -> None:
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        await bus.publisher.publish(messages(IDS, range(1, 51)))
+        applied: list[Received] = []
+        follower = Follower(bus_settings, [REPORTS, CASES], applied.append, from_start=True, clock=SystemClock())
+        await follower.start()
+        try:
+            assert len(applied) == 1000
+            assert follower.check() is None
+            await bus.publisher.publish(messages(IDS, range(51, 52)))
+            await until(lambda: len(applied) == 1020, "the new ones")
+        finally:
+            await follower.stop()
+    for partition in range(3):
+        offsets = [r.offset for r in applied if r.partition == partition]
+        assert offsets == list(range(len(offsets)))
+
+
+async def test_from_the_end_it_sees_only_what_comes(bus_settings: BusSettings) -> None:
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        await bus.publisher.publish(messages(IDS, range(1, 3)))
+        applied: list[Received] = []
+        follower = Follower(bus_settings, [REPORTS], applied.append, from_start=False, clock=SystemClock())
+        await follower.start()
+        try:
+            await bus.publisher.publish(messages(IDS, range(3, 4)))
+            await until(lambda: len(applied) == 20, "the new ones")
+            assert {r.event.sequence for r in applied} == {3}
+        finally:
+            await follower.stop()
+
+
+async def test_garbage_is_passed_over_and_an_unknown_type_stops_its_partition(bus_settings: BusSettings) -> None:
+    bus, _ = new_bus(bus_settings)
+    name = topic_name(bus_settings, REPORTS)
+    newer = message_left(id_in(0, 3), 1)
+    headers = [(k, b"report.message_left.v9" if k == "ce_type" else v) for k, v in newer.headers]
+    async with running(bus):
+        await bus.publisher.send(name, 1, [(b"k", b"bad", [("h", None)])])
+        await bus.publisher.send(name, 0, [(newer.key.encode(), newer.value, headers)])
+        await bus.publisher.publish(messages([id_in(0, 3), id_in(1, 3)], range(2, 4)))
+        applied: list[Received] = []
+        follower = Follower(bus_settings, [REPORTS], applied.append, from_start=True, clock=SystemClock())
+        await follower.start()
+        try:
+            assert [(r.partition, r.event.sequence) for r in applied] == [(1, 2), (1, 3)]
+            assert "report.message_left.v9" in str(follower.check())
+        finally:
+            await follower.stop()
+
+
+async def test_what_apply_raises_ends_the_process(bus_settings: BusSettings, ends: list[str]) -> None:
+    def apply(received: Received) -> None:
+        raise FatalError(f"a hole before {received.offset}")
+
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        await bus.publisher.publish(messages(IDS, range(1, 2)))
+        follower = Follower(bus_settings, [REPORTS], apply, from_start=True, clock=SystemClock())
+        starting = asyncio.create_task(follower.start())
+        await until(lambda: ends, "it wants to end")
+        starting.cancel()
+        await follower.stop()
+    assert ends[0].startswith("follow.failed")
+    ends.clear()
+
+
+async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
+    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: list[AIOKafkaConsumer] = []
+    reader = follow._reader
+
+    def made(settings: BusSettings) -> AIOKafkaConsumer:
+        clients.append(reader(settings))
+        return clients[-1]
+
+    monkeypatch.setattr(follow, "_reader", made)
+    bus, _ = new_bus(bus_settings)
+    async with running(bus):
+        applied: list[Received] = []
+        follower = Follower(bus_settings, [REPORTS], applied.append, from_start=True, clock=SystemClock())
+        await follower.start()
+        try:
+            clients[0]._client._sync_task.cancel()
+            await until(lambda: len(clients) > 1 and follower.check() is None, "a new client")
+            await bus.publisher.publish(messages(IDS, range(1, 2)))
+            await until(lambda: len(applied) == len(IDS), "records flow")
+        finally:
+            await follower.stop()
+
+
+async def test_a_reader_whose_client_is_dead_inside_is_fatal(bus_settings: BusSettings) -> None:
+    await ensure_topics(bus_settings)
+    reader = PartitionReader(bus_settings, REPORTS)
+    await reader.start()
+    try:
+        assert reader._consumer is not None
+        reader._consumer._client._sync_task.cancel()
+        await asyncio.sleep(0)
+        with pytest.raises(FatalError, match="looking after metadata has ended"):
+            await reader.ends([0])
+    finally:
+        await reader.stop()
+
+
+@pytest.fixture
+async def published(bus_settings: BusSettings) -> BusSettings:
+    await ensure_topics(bus_settings)
+    publisher = Publisher(bus_settings)
+    await publisher.start()
+    await publisher.publish(messages(IDS, range(1, 11)))
+    await publisher.stop()
+    return bus_settings
+
+
+async def test_a_reader_yields_exactly_the_stretch_that_was_asked_for(published: BusSettings) -> None:
+    reader = PartitionReader(published, REPORTS)
+    await reader.start()
+    try:
+        ends = await reader.ends(range(3))
+        assert sum(ends.values()) == 200
+        wanted = {0: (3, ends[0]), 1: (0, 5), 2: (ends[2], ends[2])}
+        for _ in range(2):
+            got = [(r.partition, r.offset) async for r in reader.read(wanted)]
+            assert [o for p, o in got if p == 0] == list(range(3, ends[0]))
+            assert [o for p, o in got if p == 1] == [0, 1, 2, 3, 4]
+            assert [o for p, o in got if p == 2] == []
+        assert [r async for r in reader.read({})] == []
+    finally:
+        await reader.stop()
+
+
+async def test_a_hole_in_the_log_is_fatal(published: BusSettings) -> None:
+    # A transaction's end takes an offset that holds no record: a hole, as a cut log would have.
+    producer = AIOKafkaProducer(**client_options(published), transactional_id=f"{published.topic_prefix}hole")
+    await producer.start()
+    place = TopicPartition(topic_name(published, REPORTS), 0)
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(place.topic, b"x", partition=0)
+    finally:
+        await producer.stop()
+    reader = PartitionReader(published, REPORTS)
+    await reader.start()
+    publisher = Publisher(published)
+    await publisher.start()
+    try:
+        before = (await reader.ends([0]))[0]
+        await publisher.publish_to(REPORTS, 0, [message_left(id_in(0, 3), 99)])
+        with pytest.raises(FatalError, match=f"has {before} where {before - 1} is due"):
+            _ = [r async for r in reader.read({0: (0, before + 1)})]
+        assert len([r async for r in reader.read({0: (0, before - 1)})]) == before - 1
+    finally:
+        await publisher.stop()
+        await reader.stop()
+
+
+async def test_a_log_shorter_than_remembered_is_fatal(published: BusSettings) -> None:
+    reader = PartitionReader(published, REPORTS)
+    await reader.start()
+    try:
+        end = (await reader.ends([1]))[1]
+        with pytest.raises(FatalError):
+            _ = [r async for r in reader.read({1: (end + 5, end + 7)})]
+    finally:
+        await reader.stop()

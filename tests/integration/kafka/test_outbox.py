@@ -1,0 +1,250 @@
+"""Events embedded in documents: published in order, marked afterwards, whoever dies in between."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorCollection
+
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.events.base import Record
+from shared.kafka.connection import topic_name
+from shared.kafka.measures import OUTBOX_PENDING_SECONDS
+from shared.kafka.publisher import Publisher
+from shared.mongo import by_ids, connect, wait_until_ready
+from shared.outbox import Relay, pending, pending_records, push
+from shared.settings import BusSettings, StoreSettings
+from shared.topics import REPORTS
+from tests.integration.kafka.tools import log_of, message_left, report_id, until_async
+
+Things = AsyncIOMotorCollection[dict[str, Any]]
+LONG_AGO = datetime.now(UTC) - timedelta(minutes=5)
+
+
+@pytest.fixture
+async def things(store_settings: StoreSettings) -> AsyncIterator[Things]:
+    database = connect(store_settings, "outbox")
+    await wait_until_ready(database, SystemClock())
+    yield database["things"]
+    database.client.close()
+
+
+@asynccontextmanager
+async def relaying(*relays: Relay) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(relay.run()) for relay in relays]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def until_clean(things: Things) -> None:
+    async def clean() -> bool:
+        return await things.count_documents({"outbox_since": {"$exists": True}}) == 0
+
+    await until_async(clean, "nothing pending")
+
+
+async def sequences(settings: BusSettings, key: str) -> list[int]:
+    found = await log_of(settings, topic_name(settings, REPORTS))
+    return [json.loads(r.value or b"")["intake_version"] for r in found if r.key == key.encode()]
+
+
+async def insert(things: Things, key: str, records: list[Record], since: datetime) -> None:
+    await things.insert_one({"_id": key, "name": "kept", **pending(records, since)})
+
+
+async def test_what_is_offered_is_published_and_marked(
+    things: Things, publisher: Publisher, bus_settings: BusSettings
+) -> None:
+    relay = Relay(things, publisher, SystemClock(), name="offer")
+    await relay.ensure_index()
+    await relay.ensure_index()
+    keys = [report_id(n) for n in range(250)]
+    async with relaying(relay):
+        for key in keys:
+            records = [message_left(key, 1), message_left(key, 2)]
+            await insert(things, key, records, datetime.now(UTC))
+            relay.offer(key, records if key < "8" else None)
+        await until_clean(things)
+        assert relay.check() is None
+    assert {tuple(await sequences(bus_settings, key)) for key in keys[:5]} == {(1, 2)}
+    assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 500
+    documents = await by_ids(things, keys)
+    assert len(documents) == 250
+    assert all(document == {"_id": key, "name": "kept"} for key, document in documents.items())
+
+
+async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_together(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = publisher.publish
+    sizes: list[int] = []
+    first = asyncio.Event()
+
+    async def counted(records: list[Record]) -> None:
+        sizes.append(len(records))
+        await original(records)
+        first.set()
+
+    monkeypatch.setattr(publisher, "publish", counted)
+    relay = Relay(things, publisher, SystemClock(), name="pace", pace_s=1.0)
+    offers = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
+    soon = datetime.now(UTC) + timedelta(minutes=1)  # so that no sweep takes them for left behind
+    for key, records in offers:
+        await insert(things, key, records, soon)
+    async with relaying(relay):
+        relay.offer(*offers[0])
+        async with asyncio.timeout(10):
+            await first.wait()
+        for key, records in offers[1:]:
+            relay.offer(key, records)
+            await asyncio.sleep(0)
+        await until_clean(things)
+    assert sizes == [1, 19]
+
+
+async def test_what_was_appended_while_publishing_stays_pending_and_follows(
+    things: Things, publisher: Publisher, bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = report_id(1)
+    relay = Relay(things, publisher, SystemClock(), name="append")
+    original = publisher.publish
+    appended = asyncio.Event()
+
+    async def slow_publish(records: list[Record]) -> None:
+        await original(records)
+        if not appended.is_set():
+            await things.update_one({"_id": key}, push([message_left(key, 3)], datetime.now(UTC)))
+            appended.set()
+
+    monkeypatch.setattr(publisher, "publish", slow_publish)
+    first = [message_left(key, 1), message_left(key, 2)]
+    await insert(things, key, first, datetime.now(UTC))
+    relay.offer(key, first)
+    async with relaying(relay):
+        async with asyncio.timeout(10):
+            await appended.wait()
+        await until_clean(things)
+    assert await sequences(bus_settings, key) == [1, 2, 3]
+
+
+async def test_killed_between_publishing_and_marking_another_takes_over(
+    things: Things, publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings
+) -> None:
+    keys = [report_id(n) for n in range(30)]
+    for key in keys:
+        await insert(things, key, [message_left(key, 1)], LONG_AGO)
+    plan = {
+        "bus": bus_settings.model_dump(mode="json", exclude_none=True),
+        "store": {"uri": store_settings.uri.get_secret_value(), "database_prefix": store_settings.database_prefix},
+    }
+    dying = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.integration.kafka.outbox_worker", json.dumps(plan)
+    )
+    async with asyncio.timeout(30):
+        assert await dying.wait() == 9
+    assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 30
+    assert await things.count_documents({"outbox_since": {"$exists": True}}) == 30
+    async with relaying(Relay(things, publisher, SystemClock(), name="heir")):
+        await until_clean(things)
+    for key in keys:
+        assert await sequences(bus_settings, key) == [1, 1]
+
+
+async def test_two_relays_keep_the_order_of_one_document(
+    things: Things, publisher: Publisher, bus_settings: BusSettings
+) -> None:
+    key = report_id(1)
+    other = Publisher(bus_settings)
+    await other.start()
+    relays = [Relay(things, publisher, SystemClock(), name="a"), Relay(things, other, SystemClock(), name="b")]
+    await insert(things, key, [message_left(key, 1)], datetime.now(UTC))
+    async with relaying(*relays):
+        for version in range(2, 201):
+            await things.update_one({"_id": key}, push([message_left(key, version)], datetime.now(UTC)))
+            relays[version % 2].offer(key)
+        await until_clean(things)
+    await other.stop()
+    assert list(dict.fromkeys(await sequences(bus_settings, key))) == list(range(1, 201))
+
+
+async def test_without_kafka_nothing_pending_is_forgotten(
+    things: Things, publisher: Publisher, bus_settings: BusSettings
+) -> None:
+    away = Publisher(bus_settings)  # not connected: every publish is refused
+    keys = [report_id(n) for n in range(150)]
+    relay = Relay(things, away, SystemClock(), name="away")
+
+    async def failing() -> bool:
+        return relay.check() is not None
+
+    async with relaying(relay):
+        for key in keys:
+            records = [message_left(key, 1)]
+            await insert(things, key, records, LONG_AGO)
+            relay.offer(key, records)
+        await until_async(failing, "the relay says that it fails")
+    documents = await by_ids(things, keys)
+    assert all(
+        pending_records(document) == [] or len(pending_records(document)) == 1 for document in documents.values()
+    )
+    assert sum(len(pending_records(document)) for document in documents.values()) == 150
+    async with relaying(Relay(things, publisher, SystemClock(), name="back")):
+        await until_clean(things)
+    assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 150
+
+
+async def test_a_full_queue_drops_the_offer_and_the_sweep_finds_the_document(
+    things: Things, publisher: Publisher, bus_settings: BusSettings
+) -> None:
+    relay = Relay(things, publisher, SystemClock(), name="full")
+    for n in range(10_050):
+        relay.offer(f"nobody-{n}")
+    key = report_id(1)
+    await insert(things, key, [message_left(key, 1)], LONG_AGO)
+    relay.offer(key)
+    async with relaying(relay):
+        await until_clean(things)
+    assert await sequences(bus_settings, key) == [1]
+
+
+async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings) -> None:
+    nobody = StoreSettings(uri=store_settings.uri.__class__("mongodb://127.0.0.1:1"), call_timeout_s=0.5)
+    database = connect(nobody, "away")
+    with pytest.raises(TransientError, match="ServerSelectionTimeoutError"):
+        await by_ids(database["things"], ["x"])
+    database.client.close()
+
+
+async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the_sweep(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(records: list[Record]) -> None:
+        raise TransientError("kafka is away")
+
+    monkeypatch.setattr(publisher, "publish", away)
+    relay = Relay(things, publisher, SystemClock(), name="age")
+    key, records = report_id(1), [message_left(report_id(1), 1)]
+    await insert(things, key, records, LONG_AGO)
+    # Every attempt finds an offer first, as while people go on reporting.
+    monkeypatch.setattr(relay, "_offers", lambda: _soon([(key, records)]))
+    async with relaying(relay):
+        age = OUTBOX_PENDING_SECONDS.labels("age")._value
+
+        async def grown() -> bool:
+            return bool(age.get() >= 300)
+
+        await until_async(grown, "the gauge shows the age")
+
+
+async def _soon(offers: list[tuple[str, list[Record]]]) -> list[tuple[str, list[Record]]]:
+    return offers

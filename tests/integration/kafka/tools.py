@@ -1,0 +1,163 @@
+"""What the bus tests share: events to send, a handler that remembers, and waiting for a condition with a deadline."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from shared import trace
+from shared.clock import SystemClock
+from shared.errors import TransientError
+from shared.events.base import Record, encode
+from shared.events.reports import ReportMessageLeft
+from shared.health import Health
+from shared.kafka.bus import Bus
+from shared.kafka.connection import client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.publisher import partition_of
+from shared.kafka.records import Received
+from shared.settings import BusSettings
+from shared.topics import REPORTS, Topic
+
+NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
+DEADLINE = 30.0
+
+
+def report_id(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"report-{number}"))
+
+
+def id_in(partition: int, partitions: int, skip: int = 0) -> str:
+    """A report id whose records go to this partition."""
+    fitting = (i for i in map(report_id, range(10_000)) if partition_of(i.encode(), partitions) == partition)
+    for _ in range(skip):
+        next(fitting)
+    return next(fitting)
+
+
+def message_left(report: str, version: int) -> Record:
+    event = ReportMessageLeft(report_id=report, intake_version=version, left_at=NOW)
+    return encode(event, source="intake", time=NOW, traceparent=trace.new_traceparent())
+
+
+def messages(reports: Sequence[str], versions: range) -> list[Record]:
+    return [message_left(report, version) for version in versions for report in reports]
+
+
+async def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
+    async def asked() -> object:
+        return condition()
+
+    await until_async(asked, what, deadline)
+
+
+async def until_async(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE) -> None:
+    try:
+        async with asyncio.timeout(deadline):
+            while not await condition():  # noqa: ASYNC110  # what is awaited cannot set an event
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"not within {deadline:g} s: {what}") from None
+
+
+class Seen:
+    """A handler that remembers what it was given, and fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Received]] = []
+        self.failures = 0
+        self.attempts = 0
+
+    async def __call__(self, batch: list[Received]) -> None:
+        self.attempts += 1
+        if self.failures > 0:
+            self.failures -= 1
+            raise TransientError("told to fail")
+        self.batches.append(batch)
+
+    @property
+    def received(self) -> list[Received]:
+        return [received for batch in self.batches for received in batch]
+
+    @property
+    def keys(self) -> list[tuple[str, int]]:
+        return [(r.event.key, r.event.sequence) for r in self.received]
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        return [(r.partition, r.offset) for r in self.received]
+
+
+def new_bus(settings: BusSettings, service: str = "test") -> tuple[Bus, Health]:
+    health = Health()
+    return Bus(settings, service, health, SystemClock()), health
+
+
+@asynccontextmanager
+async def running(bus: Bus) -> AsyncIterator[Bus]:
+    await bus.start()
+    try:
+        yield bus
+    finally:
+        await bus.stop()
+
+
+async def committed(settings: BusSettings, group: str, topic: Topic = REPORTS) -> dict[int, int]:
+    """The group's committed offset of every partition that has one."""
+    consumer = AIOKafkaConsumer(
+        **client_options(settings), group_id=group_name(settings, group), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        found = {}
+        for number in range(settings.topic_partitions):
+            offset = await consumer.committed(TopicPartition(topic_name(settings, topic), number))
+            if offset is not None:
+                found[number] = offset
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def log_of(settings: BusSettings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """Everything in a topic now, by its name on the cluster, in order within each partition."""
+    consumer = AIOKafkaConsumer(**client_options(settings), auto_offset_reset="earliest", fetch_max_wait_ms=50)
+    await consumer.start()
+    try:
+        places = [TopicPartition(name, number) for number in range(settings.topic_partitions)]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, 0)
+        ends = await consumer.end_offsets(places)
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        async with asyncio.timeout(DEADLINE):
+            while any([await consumer.position(place) < ends[place] for place in places]):
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    found += records
+        return sorted(found, key=lambda r: (r.partition, r.offset))
+    finally:
+        await consumer.stop()
+
+
+async def dead_letters(settings: BusSettings, topic: Topic = REPORTS) -> list[ConsumerRecord[bytes, bytes]]:
+    return await log_of(settings, dead_topic_name(settings, topic))
+
+
+async def ends_of(settings: BusSettings, topic: Topic = REPORTS) -> dict[int, int]:
+    """The end of every partition that is not empty."""
+    found: dict[int, int] = {}
+    for record in await log_of(settings, topic_name(settings, topic)):
+        found[record.partition] = record.offset + 1
+    return found
+
+
+async def until_committed(settings: BusSettings, group: str, offsets: dict[int, int] | None = None) -> None:
+    """Wait until the group's offsets in `reports` are these, or the ends of the partitions."""
+    wanted = await ends_of(settings) if offsets is None else offsets
+
+    async def there() -> bool:
+        return await committed(settings, group) == wanted
+
+    await until_async(there, f"{group} commits {wanted}", 2 * DEADLINE)  # after an outage calls wait their time first

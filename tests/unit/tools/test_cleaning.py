@@ -1,0 +1,36 @@
+"""`make clean` removes what is ours, keeps the secrets, and leaves what it does not know."""
+
+from pathlib import Path
+
+import pytest
+
+from tools.local import keys
+from tools.local.cleaning import clean
+from tools.local.settings import LocalSettings
+from tools.local.state import AlreadyRunningError, RunFolder
+
+
+def test_data_goes_and_secrets_stay(tmp_path: Path) -> None:
+    made = keys.ensure(tmp_path)
+    for name in ("kafka/data", "store", "logs", "precious"):
+        (tmp_path / name).mkdir(parents=True)
+    lines = clean(LocalSettings(var_dir=tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["precious", keys.FILE]
+    assert keys.ensure(tmp_path) == made
+    assert any("not known here" in line for line in lines)
+
+
+def test_nothing_goes_while_it_runs(tmp_path: Path) -> None:
+    (tmp_path / "kafka").mkdir()
+    folder = RunFolder(tmp_path / "run")
+    folder.take()
+    try:
+        with pytest.raises(AlreadyRunningError):
+            clean(LocalSettings(var_dir=tmp_path))
+        assert (tmp_path / "kafka").exists()
+    finally:
+        folder.give_up()
+
+
+def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
+    assert clean(LocalSettings(var_dir=tmp_path / "none")) == ["nothing to remove"]

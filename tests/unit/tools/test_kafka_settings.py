@@ -1,0 +1,38 @@
+"""The broker's settings: what the design relies on is in them."""
+
+from pathlib import Path
+
+from tools.local.kafka import LocalKafka, properties, properties_text
+
+
+def test_topics_appear_only_from_the_table() -> None:
+    assert properties(port=1, controller_port=2, data=Path("/d"))["auto.create.topics.enable"] == "false"
+
+
+def test_it_listens_on_loopback_only() -> None:
+    found = properties(port=19092, controller_port=20000, data=Path("/d"))
+    assert found["listeners"] == "PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:20000"
+    assert found["advertised.listeners"] == "PLAINTEXT://127.0.0.1:19092"
+
+
+def test_every_replication_factor_of_an_internal_topic_fits_one_node() -> None:
+    found = properties(port=1, controller_port=2, data=Path("/d"))
+    factors = {name: value for name, value in found.items() if name.endswith((".replication.factor", ".min.isr"))}
+    assert len(factors) >= 5
+    assert set(factors.values()) == {"1"}
+
+
+def test_offsets_of_a_consumer_that_was_away_are_kept_for_years() -> None:
+    found = properties(port=1, controller_port=2, data=Path("/d"))
+    assert int(found["offsets.retention.minutes"]) > 365 * 24 * 60
+
+
+def test_the_text_is_a_properties_file() -> None:
+    assert properties_text({"a.b": "c,d", "e": "x\\y\nz"}) == "a.b=c,d\ne=x\\\\y\\nz\n"
+
+
+def test_the_command_runs_the_broker_with_its_own_settings_and_log(tmp_path: Path) -> None:
+    command = LocalKafka(tmp_path, 1, "one.jar:two.jar").command()
+    assert command[-2:] == ["kafka.Kafka", str(tmp_path / "server.properties")]
+    assert command[command.index("-cp") + 1] == "one.jar:two.jar"
+    assert f"-Dlog4j2.configurationFile={tmp_path / 'log4j2.properties'}" in command

@@ -1,0 +1,68 @@
+"""Local secrets: made once, readable by their owner only."""
+
+import base64
+import stat
+from pathlib import Path
+
+import pytest
+
+from services.intake.settings import IntakeSettings
+from shared.key_setting import key_bytes
+from shared.settings import load
+from tools.local import keys
+
+
+def test_they_are_made_once(tmp_path: Path) -> None:
+    first = keys.ensure(tmp_path)
+    assert keys.ensure(tmp_path) == first
+    assert set(first) == set(keys.KEYS)
+    assert len(set(first.values())) == len(first)
+
+
+def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
+    keys.ensure(tmp_path)
+    assert stat.S_IMODE((tmp_path / keys.FILE).stat().st_mode) == 0o600
+
+
+def test_a_file_others_can_read_is_refused(tmp_path: Path) -> None:
+    keys.ensure(tmp_path)
+    (tmp_path / keys.FILE).chmod(0o644)
+    with pytest.raises(keys.SecretsError, match="chmod 600"):
+        keys.ensure(tmp_path)
+
+
+def test_the_file_of_an_older_checkout_keeps_its_keys_gets_new_ones_and_loses_the_staff_token(tmp_path: Path) -> None:
+    old = {name: keys.new_key() for name in ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_SIGNING_KEY")}
+    path = tmp_path / keys.FILE
+    path.write_text("".join(f"{n}={v}\n" for n, v in {**old, "IEUM_DEMO_TOKEN": "0" * 32}.items()))
+    path.chmod(0o600)
+    after = keys.ensure(tmp_path)
+    assert {name: after[name] for name in old} == old
+    assert set(after) == set(keys.KEYS)
+    assert "IEUM_DEMO_TOKEN" not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_somebody_added_stays(tmp_path: Path) -> None:
+    keys.write(tmp_path, {"NOTIFY_SMTP_PASSWORD": "x"})
+    assert keys.ensure(tmp_path)["NOTIFY_SMTP_PASSWORD"] == "x"
+    assert keys.read(tmp_path / keys.FILE)["NOTIFY_SMTP_PASSWORD"] == "x"
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / keys.FILE
+    path.write_text("INTAKE_MASTER_KEY\n")
+    path.chmod(0o600)
+    with pytest.raises(keys.SecretsError, match="not NAME=value"):
+        keys.ensure(tmp_path)
+
+
+def test_intake_accepts_them_while_keys_are_rotated_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = keys.with_new_master_key(keys.ensure(tmp_path))
+    for name, value in made.items():
+        monkeypatch.setenv(name, value)
+    settings = load(IntakeSettings)
+    assert key_bytes(settings.master_key) == base64.b64decode(made["INTAKE_MASTER_KEY"])
+    assert [key_bytes(key) for key in settings.retired_master_keys] == [
+        base64.b64decode(keys.ensure(tmp_path)["INTAKE_MASTER_KEY"])
+    ]

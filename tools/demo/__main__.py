@@ -1,0 +1,132 @@
+"""`make demo`: start everything, let a bad week come in, count it, say where to look, stay up until Ctrl-C."""
+
+import hashlib
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import uvloop
+from rich.console import Console
+
+from shared.settings import SettingsError, load
+from tools.demo import frontends, people
+from tools.demo.codes import FILE, card
+from tools.demo.frontends import FrontEndError
+from tools.demo.people import Crew, PeopleError, Person
+from tools.demo.run import Demonstration, Place
+from tools.demo.settings import DemoSettings
+from tools.demo.summary import Summary
+from tools.demo.view import View, final, walked
+from tools.local.cli import EXPECTED_ERRORS, Stopped, ignore_signals, stay, stop_on_signals
+from tools.local.processes import PROJECT
+from tools.local.settings import LocalSettings
+from tools.local.stack import Stack
+
+_WIDTH_WITHOUT_TERMINAL = 200
+
+
+def main() -> int:
+    """Run the demonstration; the exit status is 1 if anything was lost or the sums differ."""
+    os.umask(0o077)  # what the demonstration writes is for this user only
+    console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_WITHOUT_TERMINAL)
+    try:
+        demo, local = load(DemoSettings), load(LocalSettings)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 78
+    began = time.monotonic()
+    stack = Stack(
+        local,
+        say=lambda line: console.print(line, style="dim", highlight=False),
+        extra_env={"notify": {"NOTIFY_QUIET_HOURS": "off"}},
+    )
+    stop_on_signals()
+    try:
+        stack.start()
+        console.print(f"everything is ready after {time.monotonic() - began:.1f} s", highlight=False)
+        staff = _staff(stack)
+        summary = demonstrate(stack, demo, console, staff)
+        _write(stack, summary)
+        final(console, summary, where_to_look(stack))
+        console.print(card(staff, local.var))
+        if demo.mode == "stay":
+            console.print("Everything stays up. Ctrl-C stops it.")
+            stay(stack)
+    except Stopped:
+        return 130 if demo.mode == "once" else 0
+    except (*EXPECTED_ERRORS, PeopleError, FrontEndError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        ignore_signals()
+        stack.stop()
+    return 1 if summary.problems else 0
+
+
+def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[str, Person]) -> Summary:
+    """The week and the walk against a running stack."""
+    front_ends = frontends.create(stack.environment_of("intake"))
+    place = Place(urls=stack.urls, kafka=stack.kafka, crew=Crew(stack.urls, staff), front_ends=front_ends)
+    with View(console) as view:
+        run = Demonstration(place, demo, view)
+        uvloop.run(run.run())
+    run.checked("`make verify-audit` finds nothing wrong with the audit", fine=_audit_is_whole(stack))
+    walked(console, run.steps)
+    return run.summary()
+
+
+def _audit_is_whole(stack: Stack) -> bool:
+    verify = [sys.executable, "-m", "shared.audit", "verify"]
+    env = stack.environment_of("notify")
+    return subprocess.run(verify, cwd=PROJECT, env=env, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def _staff(stack: Stack) -> dict[str, Person]:
+    """The people of the demonstration: those of the last one in this folder, or new ones."""
+    store = hashlib.sha256(stack.mongodb.encode()).hexdigest()[:8]
+    path = stack.settings.var / "demo" / FILE
+    known = people.kept(path, store)
+    if not known:
+        env = stack.environment_of("notify")
+        try:
+            known = people.create(env)
+        except PeopleError as error:
+            if "name_taken" not in str(error):
+                raise
+            # The store knows the demonstration of another folder, whose passwords are not here.
+            known = people.create(env, suffix=f"-{secrets.token_hex(2)}")
+        people.keep(path, store, known)
+    return known
+
+
+def where_to_look(stack: Stack) -> dict[str, str]:
+    """Links for a person."""
+    urls = stack.urls
+    return {
+        "form": f"{urls['intake']}/",
+        "receipt and status": f"{urls['intake']}/status",
+        "sign in": f"{urls['notify']}/session",
+        "console": f"{urls['notify']}/",
+        "accounts": f"{urls['notify']}/accounts",
+        "decisions": f"{urls['routing']}/",
+        "dashboard": f"{urls['analytics']}/",
+        "audit": f"{urls['intake']}/audit  {urls['notify']}/audit",
+        "mailbox": urls.get("mail", "(your own mail server)"),
+        "API documents": "  ".join(f"{urls[name]}/docs" for name in ("intake", "routing", "notify", "analytics")),
+    }
+
+
+def _write(stack: Stack, summary: Summary) -> None:
+    folder: Path = stack.settings.var / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / "summary.json.new"
+    fresh.write_bytes(orjson.dumps(summary.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    fresh.replace(folder / "summary.json")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,112 @@
+"""Reads the topics from their first record with a consumer of its own, in no group, and folds them into a ledger.
+
+It trusts no service: what was accepted it knows from the HTTP answers, everything else from the log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tools.demo.ledger import Ledger, LogRecord
+
+TOPICS = ("reports", "routings", "cases", "alerts", "centers", "loads")
+_CALL_SECONDS = 15.0
+"""Limit of one call to Kafka: aiokafka waits for ever on some while the broker is away."""
+
+
+class Auditor:
+    """Folds the log; call ``catch_up`` as often as wanted, always from one task at a time."""
+
+    def __init__(self, bootstrap: str, prefix: str = "", topics: Iterable[str] = TOPICS) -> None:
+        """``prefix`` stands before every topic name."""
+        self.ledger = Ledger()
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+        self._topics = tuple(topics)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._next: dict[TopicPartition, int] = {}
+
+    async def start(self) -> None:
+        """Connect and stand before the first record of every partition; waits for the topics to exist."""
+        logging.getLogger("aiokafka").setLevel(logging.ERROR)
+        names = [self._prefix + name for topic in self._topics for name in (topic, f"{topic}.dead")]
+        consumer = AIOKafkaConsumer(
+            *names,
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=50,
+            max_poll_records=2000,
+            metadata_max_age_ms=1000,
+        )
+        self._consumer = consumer
+        await asyncio.wait_for(consumer.start(), _CALL_SECONDS)
+        async with asyncio.timeout(_CALL_SECONDS):
+            while {p.topic for p in consumer.assignment()} != set(names):  # noqa: ASYNC110  # no signal to wait for
+                await asyncio.sleep(0.05)
+        self._next = dict.fromkeys(consumer.assignment(), 0)
+
+    async def stop(self) -> None:
+        """Let go of the broker."""
+        if self._consumer is not None:
+            await asyncio.wait_for(self._consumer.stop(), _CALL_SECONDS)
+            self._consumer = None
+
+    async def catch_up(self) -> Ledger:
+        """Read to the ends seen at the call. Raises ``TimeoutError`` or ``KafkaError`` while the broker is away."""
+        consumer = self._consumer
+        if consumer is None:
+            raise RuntimeError("the auditor was not started")
+        ends: Mapping[TopicPartition, int] = await asyncio.wait_for(
+            consumer.end_offsets(list(self._next)), _CALL_SECONDS
+        )
+        while any(self._next[partition] < end for partition, end in ends.items()):
+            batches = await asyncio.wait_for(consumer.getmany(timeout_ms=200), _CALL_SECONDS)
+            for partition, records in batches.items():
+                for record in records:
+                    self.ledger.add(_read(partition.topic.removeprefix(self._prefix), record))
+            for partition in self._next:
+                # The position also passes what compaction has taken away.
+                self._next[partition] = await asyncio.wait_for(consumer.position(partition), _CALL_SECONDS)
+        return self.ledger
+
+
+def _read(topic: str, record: object) -> LogRecord:
+    headers = {name: value for name, value in getattr(record, "headers", ()) if value is not None}
+    kind = headers.get("ce_type", b"").decode("utf-8", "replace")
+    try:
+        body = orjson.loads(getattr(record, "value", None) or b"{}")
+    except orjson.JSONDecodeError:
+        body = None
+    if not isinstance(body, dict):
+        # Garbage a test put there; it counts as nothing, and its dead twin is counted on its own.
+        body, kind = {}, "garbage"
+    return LogRecord(
+        topic=topic,
+        partition=int(getattr(record, "partition", 0)),
+        offset=int(getattr(record, "offset", 0)),
+        type=kind,
+        body=body,
+        timestamp_ms=int(getattr(record, "timestamp", 0)),
+    )
+
+
+async def read_all(bootstrap: str, prefix: str = "", *, attempts: int = 20) -> Ledger:
+    """One reading of everything, tried again while the broker is coming up."""
+    for attempt in range(attempts):
+        auditor = Auditor(bootstrap, prefix)
+        try:
+            await auditor.start()
+            return await auditor.catch_up()
+        except (KafkaError, TimeoutError, OSError):
+            if attempt == attempts - 1:
+                raise
+            await asyncio.sleep(0.5)
+        finally:
+            await auditor.stop()
+    raise RuntimeError("attempts must be positive")

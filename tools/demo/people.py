@@ -1,0 +1,236 @@
+"""Staff of the demonstration and of tests: made by notify's own command, signed in like anybody else.
+
+``create`` makes accounts that are ready to use, which notify does only where ``IEUM_DEMO_ACCOUNTS`` is set.
+``SignedIn`` lets an HTTP client sign in when it must and renew what it holds, as a browser's pages do.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import orjson
+import pyotp
+
+from shared.centers import CENTER_IDS, CENTRAL
+from shared.identity.roles import MINISTRY, StaffRole
+from tools.local.processes import PROJECT
+
+ALLOWED: Final = "IEUM_DEMO_ACCOUNTS"
+STEP_S: Final = 30
+"""How long a code of the second factor counts (RFC 6238)."""
+_RENEW_BEFORE_S: Final = 120
+_LASTS_S: Final = 540
+"""A little less than an access token lasts, for a clock that is off."""
+_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+_TRIES: Final = 60
+_PAUSE_S: Final = 1.0
+
+
+class PeopleError(Exception):
+    """Accounts could not be made, or somebody could not sign in; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account. Everything here is secret but the names of account, organisation and roles."""
+
+    account: str
+    organisation: str
+    roles: tuple[str, ...]
+    password: str
+    totp_secret: str
+    subject: str
+
+    def code(self, step: int) -> str:
+        """The second factor's code of a step."""
+        return pyotp.TOTP(self.totp_secret).generate_otp(step)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An account to make."""
+
+    organisation: str
+    roles: tuple[StaffRole, ...]
+
+    @property
+    def name(self) -> str:
+        """What they sign in as, where nothing stands behind it."""
+        return f"{self.organisation}-{'-'.join(self.roles)}"
+
+
+EVERYBODY: Final = (
+    *(Wanted(center, (StaffRole.LEAD,)) for center in CENTER_IDS),
+    *(Wanted(center, (StaffRole.COUNSELLOR,)) for center in ("gyeonggi", "busan")),
+    Wanted("busan", (StaffRole.OPERATOR,)),
+    Wanted(CENTRAL, (StaffRole.COUNSELLOR, StaffRole.LEAD)),
+    Wanted(CENTRAL, (StaffRole.ADMINISTRATOR,)),
+    Wanted(MINISTRY, (StaffRole.ANALYST,)),
+    Wanted(MINISTRY, (StaffRole.AUDITOR,)),
+)
+
+
+def create(env: Mapping[str, str], wanted: Iterable[Wanted] = EVERYBODY, *, suffix: str = "") -> dict[str, Person]:
+    """Make accounts and return them by name without ``suffix``. ``env`` is that of notify's process.
+
+    Raises PeopleError with the command's own words.
+    """
+    asked = {one.name + suffix: one for one in wanted}
+    lines = [json.dumps({"organisation": o.organisation, "roles": o.roles, "name": n}) for n, o in asked.items()]
+    done = subprocess.run(
+        [sys.executable, "-m", "services.notify.accounts", "add", "--stdin"],
+        cwd=PROJECT,
+        env={**env, ALLOWED: "1"},
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise PeopleError(f"accounts could not be made: {done.stderr.strip()[-1000:]}")
+    made = [_person(json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+    return {person.account.removesuffix(suffix): person for person in made}
+
+
+def keep(path: Path, store: str, people: Mapping[str, Person]) -> None:
+    """Write accounts with their secrets to a file for this user alone. ``store`` names where the accounts are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    found = {"store": store, "people": {name: asdict(one) for name, one in people.items()}}
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    fresh.replace(path)
+
+
+def kept(path: Path, store: str | None = None) -> dict[str, Person]:
+    """The accounts in a file; none where there is no such file, or its accounts are in another store."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        if store is not None and found["store"] != store:
+            return {}
+        return {name: _person(one) for name, one in found["people"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+class SignedIn(httpx.Auth):
+    """Signs one person in at notify for an ``httpx.AsyncClient``, and keeps them so."""
+
+    def __init__(self, notify_url: str, person: Person) -> None:
+        """Nothing is asked before the first request."""
+        self.person = person
+        self._url = notify_url.rstrip("/")
+        self._token = ""
+        self._session = ""
+        self._until = 0.0
+        self._step = 0
+        self._one = asyncio.Lock()
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """Send a request with a token that counts; once more with a new one if it was refused."""
+        await self.ready()
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        answer = yield request
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            await self.ready(anew=True)
+            request.headers["Authorization"] = f"Bearer {self._token}"
+            yield request
+
+    async def ready(self, *, anew: bool = False) -> str:
+        """The access token, renewed or signed in for where that is due. Raises PeopleError."""
+        refused = self._token
+        async with self._one:
+            if time.monotonic() < self._until - _RENEW_BEFORE_S and not (anew and self._token == refused):
+                return self._token
+            async with httpx.AsyncClient(base_url=self._url, timeout=30, trust_env=False) as client:
+                if not await self._renewed(client):
+                    await self._sign_in(client)
+            return self._token
+
+    async def _renewed(self, client: httpx.AsyncClient) -> bool:
+        if not self._session:
+            return False
+        with contextlib.suppress(httpx.TransportError):
+            answer = await client.post("/api/v1/session/renew", json={"session": self._session})
+            if answer.is_success:
+                self._take(answer.json())
+                return True
+        return False
+
+    async def code(self) -> str:
+        """A code that was not used yet, for a sign-in elsewhere too; waits where the next ones are not there yet.
+
+        A code counts once, and a step before or after its time: after one sign-in another can follow at once.
+        """
+        while True:
+            present = int(time.time()) // STEP_S
+            step = max(present, self._step + 1)
+            if step <= present + 1:
+                self._step = step
+                return self.person.code(step)
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _sign_in(self, client: httpx.AsyncClient) -> None:
+        said = "no answer"
+        for _ in range(_TRIES):
+            given = {"account": self.person.account, "password": self.person.password, "code": await self.code()}
+            try:
+                answer = await client.post("/api/v1/sign-in", json=given)
+            except httpx.TransportError as error:
+                said = type(error).__name__
+                self._step -= 1  # most likely nobody looked at it
+            else:
+                if answer.is_success:
+                    self._take(answer.json())
+                    return
+                said = f"status {answer.status_code} {answer.text[:200]}"
+                if answer.status_code != httpx.codes.UNAUTHORIZED:
+                    self._step -= 1
+            await asyncio.sleep(_PAUSE_S)
+        raise PeopleError(f"{self.person.account} could not sign in: {said}")
+
+    def _take(self, answer: Mapping[str, Any]) -> None:
+        self._token, self._session = str(answer["token"]), str(answer["session"])
+        self._until = time.monotonic() + _LASTS_S
+
+
+class Crew:
+    """People who work with the running system, each as themselves."""
+
+    def __init__(self, urls: Mapping[str, str], people: Mapping[str, Person]) -> None:
+        """``urls`` by service; ``people`` by name."""
+        self.people: Final = dict(people)
+        self._urls = dict(urls)
+        self._auths: dict[str, SignedIn] = {}
+
+    def auth(self, name: str) -> SignedIn:
+        """The sign-in of a person, one for all of their clients."""
+        if name not in self._auths:
+            self._auths[name] = SignedIn(self._urls["notify"], self.people[name])
+        return self._auths[name]
+
+    def client(self, name: str, service: str = "notify", *, timeout: float = 30) -> httpx.AsyncClient:
+        """A person's way to a service; to be closed by the caller."""
+        base = self._urls[service]
+        return httpx.AsyncClient(base_url=base, auth=self.auth(name), timeout=timeout, trust_env=False, limits=_LIMITS)
+
+
+def _person(found: Mapping[str, Any]) -> Person:
+    return Person(
+        account=str(found["account"]),
+        organisation=str(found["organisation"]),
+        roles=tuple(found["roles"]),
+        password=str(found["password"]),
+        totp_secret=str(found["totp_secret"]),
+        subject=str(found["subject"]),
+    )

@@ -1,0 +1,156 @@
+"""From statements to bounds: what each published cell can be, by linear and integer programming.
+
+Written from the published definitions alone, not from the protection's code: rows of a table that counts each report
+once add up to its total; a quarter and a year are the sum of their months; tables of the same months count the same
+reports; a harm type is carried by no more reports than there are, and every report has at least one. Of the rules it
+knows that a shown number is 5 or more, and that of what was hidden together at least one is below 5.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tools.disclosure_attack.gathering import Cell, Published, Said
+
+SMALL: Final = 5
+APART: Final = ("corrections", "alert-outcomes", "staff-on-duty")
+"""Tables that count something else than the month's reports; their rows need not add up."""
+LATE: Final = "reports-seen-late"
+BY_PLACE: Final = ("reports-by-center-and-harm", "reports-from-elsewhere", LATE)
+"""Tables of what reports of a place have in common."""
+MARKS: Final = (*BY_PLACE, "support-given", *APART)
+"""Tables in which a report may stand in several rows or columns."""
+TIMES: Final = "acknowledgement-times"
+QUICK: Final = ("within_5_min", "within_15_min", "within_1_hour")
+"""Who was acknowledged in one of these was not seen late, whatever the urgency."""
+MONTHLY: Final = ("reports-by-center", "reports-by-week", "acknowledgement-times", "reports-by-outcome")
+"""Tables whose longer periods are sums of months, in which a number may be hidden because one month's was."""
+BY_CENTER: Final = "reports-by-center"
+MOST: Final = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the attack knows of a cell."""
+
+    cell: Cell
+    low: int
+    high: int
+    sure: bool = True
+    """Both ends were proven within the time."""
+
+    @property
+    def leaked(self) -> bool:
+        """The count is known to be from 1 to 4."""
+        return self.sure and self.low >= 1 and self.high < SMALL
+
+    @property
+    def narrowed(self) -> bool:
+        """It may be below 5, and cannot be both 0 and 5 or more: less than is promised."""
+        return self.low < SMALL and not (self.low == 0 and self.high >= SMALL)
+
+
+@dataclass(slots=True)
+class Problem:
+    """Unknown cells with bounds, and rows over them."""
+
+    lows: dict[Cell, int] = field(default_factory=dict)
+    highs: dict[Cell, int] = field(default_factory=dict)
+    rows: list[tuple[dict[Cell, int], int, int]] = field(default_factory=list)
+    small: list[tuple[Cell, ...]] = field(default_factory=list)
+    """At least one of them is below 5."""
+
+    def tell(self, cell: Cell, low: int, high: int) -> None:
+        """A cell lies between two numbers."""
+        self.lows[cell] = max(low, self.lows.get(cell, 0))
+        self.highs[cell] = min(high, self.highs.get(cell, MOST))
+
+    def relate(self, row: Mapping[Cell, int], low: int = 0, high: int = 0) -> None:
+        """``low <= sum <= high``; by default a sum of 0."""
+        for cell in row:
+            self.tell(cell, 0, MOST)
+        self.rows.append((dict(row), low, high))
+
+    def fixed(self, cell: Cell) -> int | None:
+        """Its number, where it is one."""
+        return self.lows[cell] if self.lows[cell] == self.highs[cell] else None
+
+
+def problem(tables: Sequence[Published], said: Iterable[Said]) -> Problem:
+    """All that follows from what was published."""
+    found = Problem()
+    for table in tables:
+        for row in (*table.rows, *table.together, table.total):
+            for column in table.columns:
+                found.tell(Cell(table.table, table.period, row, column), 0, MOST)
+    for one in said:
+        found.tell(one.cell, one.low, one.high)
+    by_name = {(table.table, table.period): table for table in tables}
+    for table in tables:
+        _inside(found, table)
+        _over_time(found, table, by_name)
+        _between_tables(found, table, by_name)
+        _hidden_together(found, table)
+    return found
+
+
+def _cell(table: Published, row: str, column: str = "reports") -> Cell:
+    return Cell(table.table, table.period, row, column)
+
+
+def _inside(found: Problem, table: Published) -> None:
+    """Sums within a table, and what marks and their reports have to do with each other."""
+    by_place = table.table in BY_PLACE
+    for column in table.columns:
+        if table.table not in MARKS or by_place:
+            parts = {_cell(table, row, column): 1 for row in table.rows}
+            found.relate({**parts, _cell(table, table.total, column): -1})
+        for row, members in table.together.items():
+            found.relate({**{_cell(table, m, column): 1 for m in members}, _cell(table, row, column): -1})
+    if not by_place:
+        return
+    marks = table.columns[1:]
+    for row in (*table.rows, *table.together, table.total):
+        for mark in marks:
+            found.relate({_cell(table, row): 1, _cell(table, row, mark): -1}, 0, MOST)
+        if table.table == BY_PLACE[0]:
+            found.relate({**{_cell(table, row, mark): 1 for mark in marks}, _cell(table, row): -1}, 0, 10 * MOST)
+
+
+def _over_time(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """A longer period is the sum of its months, row by row; weeks that two months share are in both."""
+    if table.table not in MONTHLY or table.months == (table.period,):
+        return
+    months = [by_name[table.table, month] for month in table.months if (table.table, month) in by_name]
+    if len(months) != len(table.months):
+        return
+    for row in (*table.rows, table.total):
+        parts = {_cell(month, row): 1 for month in months if row in (*month.rows, month.total)}
+        found.relate({**parts, _cell(table, row): -1})
+
+
+def _between_tables(found: Problem, table: Published, by_name: Mapping[tuple[str, str], Published]) -> None:
+    """Tables of the same months have the same total; those by centre the same reports of each centre."""
+    same = by_name.get((BY_CENTER, table.period))
+    if same is None or same is table or table.table in APART or same.months != table.months:
+        return
+    found.relate({_cell(table, table.total): 1, _cell(same, same.total): -1})
+    if table.table in BY_PLACE:
+        for row in table.rows:
+            found.relate({_cell(table, row): 1, _cell(same, row): -1})
+    times = by_name.get((TIMES, table.period))
+    if table.table == LATE and times is not None:
+        in_time = {_cell(times, row): -1 for row in times.rows if row in QUICK}
+        late = _cell(table, table.total, table.columns[1])
+        found.relate({_cell(table, table.total): 1, late: -1, **in_time}, 0, MOST)
+
+
+def _hidden_together(found: Problem, table: Published) -> None:
+    """What the rule says: of rows that are shown together only, or not at all beside a total, one is below 5."""
+    if table.table in MARKS or table.coarser or (table.table in MONTHLY and table.months != (table.period,)):
+        return
+    groups = list(table.together.values()) or [table.rows]
+    for rows in groups:
+        cells = tuple(_cell(table, row) for row in rows)
+        if all(found.fixed(cell) is None for cell in cells):
+            found.small.append(cells)

@@ -1,0 +1,49 @@
+"""Write the derived documents: ``python -m tools.docs_generation``; with ``--check``, fail where a file differs."""
+
+import sys
+from pathlib import Path
+
+from tools.docs_generation import asyncapi, cases, openapi, permissions, schemas
+
+DOCS = Path(__file__).parents[2] / "docs"
+OWNED = ("events", "asyncapi", "openapi")
+"""Folders below ``docs`` that hold nothing but written files: what is not written any more is stale."""
+
+
+def wanted() -> dict[str, str]:
+    """Every derived document by its path below ``docs``."""
+    return {**schemas.files(), **asyncapi.files(), **openapi.files(), **permissions.files(), **cases.files()}
+
+
+def differences(documents: dict[str, str]) -> list[str]:
+    """What differs between the documents and the files, one line each."""
+    found = []
+    for path, text in documents.items():
+        file = DOCS / path
+        if not file.exists():
+            found.append(f"docs/{path} is missing")
+        elif file.read_text(encoding="utf-8") != text:
+            found.append(f"docs/{path} is not what the code says")
+    for folder in OWNED:
+        stale = {str(file.relative_to(DOCS)) for file in (DOCS / folder).glob("*")} - documents.keys()
+        found += [f"docs/{path} describes nothing any more" for path in sorted(stale)]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check; the exit status is 1 where a check fails."""
+    documents = wanted()
+    if "--check" in arguments:
+        for line in (found := differences(documents)):
+            print(f"{line}; run: make docs")
+        return 1 if found else 0
+    for path, text in documents.items():
+        file = DOCS / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    print(f"{len(documents)} documents written below docs/")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

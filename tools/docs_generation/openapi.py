@@ -1,0 +1,71 @@
+"""OpenAPI 3.1 of each service, from its application as it is built to run; nothing connects.
+
+Each is made in a process of its own with an empty environment, so that nobody's settings stand in a document.
+"""
+
+import base64
+import importlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI
+
+from shared import log
+from shared.clock import SystemClock
+from shared.settings import BusSettings, StoreSettings, load
+from shared.web.docs import openapi_of
+from tools.local import plan
+from tools.local.processes import PROJECT, base_environment
+from tools.local.settings import SERVICES
+
+_NO_SECRET = base64.b64encode(bytes(32)).decode()
+
+
+def files() -> dict[str, str]:
+    """One document per service, by path below ``docs``. Raises RuntimeError with the words of one that fails."""
+    with ThreadPoolExecutor(len(SERVICES)) as pool:
+        return dict(zip((f"openapi/{name}.json" for name in SERVICES), pool.map(_of, SERVICES), strict=True))
+
+
+def document(service: str) -> dict[str, Any]:
+    """The document of a service, built here with the settings of this process."""
+    return openapi_of(application(service))
+
+
+def application(service: str) -> FastAPI:
+    """The application of a service, built here with the settings of this process."""
+    main = importlib.import_module(f"services.{service}.main")
+    settings = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
+    app: FastAPI = main.build(load(settings), load(BusSettings), load(StoreSettings), SystemClock()).app
+    return app
+
+
+def _of(service: str) -> str:
+    return apart("tools.docs_generation.openapi", service)
+
+
+@cache
+def apart(module: str, service: str, **more: str) -> str:
+    """What a module prints about a service in a process of its own. Raises RuntimeError with its last words."""
+    env = base_environment() | dict.fromkeys(plan.SECRETS_OF[service], _NO_SECRET) | more
+    made = subprocess.run(
+        [sys.executable, "-m", module, service],
+        cwd=PROJECT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise RuntimeError(f"{service} could not be described:\n{made.stderr[-2000:]}")
+    return made.stdout
+
+
+if __name__ == "__main__":
+    # On stderr: what a service says of itself while it is built must not stand in the document.
+    log.configure("docs", "ERROR")
+    sys.stdout.write(json.dumps(document(sys.argv[1]), ensure_ascii=False, indent=2) + "\n")

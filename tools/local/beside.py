@@ -1,0 +1,77 @@
+"""Commands that work beside the running services, each in the environment of the service it belongs to."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from tools.local import keys, plan, ports, processes, rotation
+from tools.local.settings import LocalSettings, environment
+from tools.local.state import RENEW, Entry, RunFolder, State
+from tools.local.store import LocalStore
+from tools.local.supervisor import Say
+
+_RENEW_LIMIT_S = 90.0
+_POLL_S = 0.2
+
+
+class BesideError(Exception):
+    """Such a command cannot be run now, or did not do what it is for; the text says why."""
+
+
+def run(service: str, module: str, *arguments: str, settings: LocalSettings) -> int:
+    """Run ``python -m module`` as a process of ``service`` would run, with its secrets; returns its exit status.
+
+    It talks to the person at the terminal itself. BesideError if the store it needs is not up.
+    """
+    if settings.starts_store and RunFolder(settings.var / "run").read() is None:
+        raise BesideError("nothing runs here: start it with `make up`, then try again")
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=processes.PROJECT, env=_environment(service, settings), check=False).returncode
+
+
+def rotate_master_key(settings: LocalSettings, say: Say) -> None:
+    """Give reports a new master key while everything runs (see ``rotation``)."""
+    overriding = environment("INTAKE_MASTER_KEY", keys.RETIRED)
+    if overriding:
+        raise BesideError(
+            f"{', '.join(sorted(overriding))} comes from the environment, not from {keys.FILE}: set it there anew,"
+            " with the old key among INTAKE_RETIRED_MASTER_KEYS, restart intake, run python -m services.intake.rotate"
+        )
+
+    def rewrap() -> None:
+        if run("intake", "services.intake.rotate", settings=settings):
+            raise BesideError("not every report was wrapped anew; the old key stays: run `make rotate-key` again")
+
+    rotation.rotate(settings.var, renew=lambda: renew(settings, "intake"), rewrap=rewrap, say=say)
+
+
+def renew(settings: LocalSettings, service: str) -> None:
+    """Let the running launcher take the secrets as they are now; returns when ``service`` is ready with them."""
+    folder = RunFolder(settings.var / "run")
+    state, launcher = folder.read(), folder.runner()
+    if state is None or launcher is None or state.phase != "up":
+        raise BesideError("nothing runs here, or it is still starting: `make up`, then try again")
+    before = _entry(state, service)
+    os.kill(launcher, RENEW)
+    until = time.monotonic() + _RENEW_LIMIT_S
+    while True:
+        time.sleep(_POLL_S)  # the poll of a wait with a deadline
+        state = folder.read()
+        now = _entry(state, service) if state is not None else None
+        if now is not None and before is not None and now.pid not in (0, before.pid) and now.health == "ready":
+            return
+        if time.monotonic() > until:
+            raise BesideError(f"{service} did not come back with the new secrets: see `make status`, `make logs`")
+
+
+def _entry(state: State, name: str) -> Entry | None:
+    return next((entry for entry in state.entries if entry.name == name), None)
+
+
+def _environment(service: str, settings: LocalSettings) -> Mapping[str, str]:
+    secrets = {**keys.ensure(settings.var), **environment(*keys.KEYS)}
+    kafka = settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{settings.kafka_port}"
+    mongodb = settings.mongodb_uri.get_secret_value() or LocalStore(settings.var / "store", settings.store_port).uri
+    return plan.service_environment(service, settings, secrets, kafka=kafka, mongodb=mongodb)

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Format, lint, import rules, generated documents, translations, types and unit tests. Runs all of them and names those that failed.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+failed=()
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+step() {
+  "${@:2}" </dev/null || failed+=("$1")
+}
+
+# Types and unit tests take the longest and share nothing.
+.venv/bin/mypy >"$output" 2>&1 </dev/null &
+types=$!
+# Without its cache: import order depends on which packages exist, which the cache does not see.
+step format .venv/bin/ruff format --no-cache --check --quiet .
+step lint .venv/bin/ruff check --no-cache --quiet .
+step "import rules" .venv/bin/lint-imports
+step documents .venv/bin/python -m tools.docs_generation --check
+step texts .venv/bin/python -m shared.web.messages --check
+step "unit tests" .venv/bin/python -m pytest tests/unit -q
+wait "$types" || failed+=(types)
+cat "$output"
+
+if ((${#failed[@]})); then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi
+echo "all checks passed in $SECONDS s"

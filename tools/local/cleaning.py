@@ -1,0 +1,30 @@
+"""What `make clean` removes."""
+
+import shutil
+
+from tools.local.keys import FILE
+from tools.local.settings import LocalSettings
+from tools.local.state import AlreadyRunningError, RunFolder
+
+OURS = ("kafka", "store", "engines", "logs", "run", "identity", "audit", "demo", "drill", "bench", "torture", "tests")
+"""Folders that launcher, demo, benchmarks and tests make below ``var``."""
+
+
+def clean(settings: LocalSettings) -> list[str]:
+    """Remove from the var folder what this project puts there; returns a line for each thing met.
+
+    Secrets stay because a store elsewhere (``MONGODB_URI``) may hold reports only they can open. What is not ours stays
+    too: the folder is a setting, and a setting can be wrong.
+    """
+    if RunFolder(settings.var / "run").runner() is not None:
+        raise AlreadyRunningError("Ieum runs: make down first")
+    lines = []
+    for path in sorted(settings.var.glob("*")) if settings.var.is_dir() else []:
+        if path.name in OURS and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+            lines.append(f"removed {path}")
+        elif path.name == FILE:
+            lines.append(f"kept {path} (delete it yourself if no data is left that needs it)")
+        else:
+            lines.append(f"left {path}, which is not known here")
+    return lines or ["nothing to remove"]

@@ -1,0 +1,292 @@
+"""The launcher's commands, as `make up`, `make down` and the others call them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
+from typing import IO
+
+from shared.settings import SettingsError, load
+from tools.local import beside, cleaning, jar_lock, jars, keys, processes
+from tools.local.beside import BesideError
+from tools.local.engines import Engines
+from tools.local.jars import JarError
+from tools.local.kafka import KafkaError
+from tools.local.keys import SecretsError
+from tools.local.ports import PortTakenError
+from tools.local.settings import SERVICES, LocalSettings
+from tools.local.stack import START_LIMIT_S, Stack
+from tools.local.state import RENEW, AlreadyRunningError, RunFolder, State
+from tools.local.supervisor import StartError
+
+EXPECTED_ERRORS = (AlreadyRunningError, BesideError, PortTakenError, JarError, KafkaError, SecretsError, StartError)
+"""What can go wrong on somebody's machine: told in their own words, without a traceback."""
+_STOP_LIMIT_S = 90.0
+_POLL_S = 0.2
+
+
+class Stopped(BaseException):  # not an error: somebody asked
+    """A signal asked this process to stop."""
+
+
+def run() -> None:
+    """Start everything in the foreground, until Ctrl-C or SIGTERM."""
+    stack = Stack(load(LocalSettings), say=say)
+    stop_on_signals()
+    try:
+        stack.start()
+        say("everything is ready")
+        say_where(stack.urls)
+        stay(stack)
+    except Stopped:
+        say("stopping")
+    finally:
+        ignore_signals()
+        stack.stop()
+
+
+def stay(stack: Stack) -> None:
+    """Keep the stack up until a signal to stop; on SIGUSR1 it takes the secrets as they are in the file now."""
+    asked: SimpleQueue[None] = SimpleQueue()
+    signal.signal(RENEW, lambda *_: asked.put(None))
+    while True:
+        asked.get()
+        say("taking the secrets as they are now")
+        try:
+            stack.renew_secrets()
+        except EXPECTED_ERRORS as error:
+            say(f"not taken: {error}")
+
+
+def up() -> None:
+    """Start everything in the background; returns when it is ready."""
+    settings = load(LocalSettings)
+    folder = RunFolder(settings.var / "run")
+    if folder.runner() is not None:
+        raise AlreadyRunningError(f"Ieum already runs from {settings.var}: see `make status`")
+    log = settings.var / "logs" / "launcher.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    processes.rotate(log)
+    with log.open("ab") as output:
+        began = output.tell()
+        launcher = subprocess.Popen(
+            [sys.executable, "-m", "tools.local", "run"],
+            cwd=processes.PROJECT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    stop_on_signals()
+    try:
+        state = _follow(launcher, folder, log, began)
+    except Stopped:
+        launcher.terminate()
+        launcher.wait()
+        raise
+    print_state(state)
+    sys.stdout.write("\nfirst administrator: make admin · logs: make logs · stop: make down\n")
+
+
+def down() -> None:
+    """Stop what `up` or `run` started, from any terminal."""
+    settings = load(LocalSettings)
+    folder = RunFolder(settings.var / "run")
+    pid = folder.runner()
+    if pid is None:
+        sys.stdout.write("nothing runs here\n")
+        return
+    os.kill(pid, signal.SIGTERM)
+    until = time.monotonic() + _STOP_LIMIT_S
+    while folder.runner() is not None:
+        if time.monotonic() > until:
+            os.kill(pid, signal.SIGKILL)  # its children die with it
+            sys.stdout.write(f"the launcher (pid {pid}) did not stop in {_STOP_LIMIT_S:.0f} s and was killed\n")
+            return
+        time.sleep(_POLL_S)
+    sys.stdout.write("stopped\n")
+
+
+def status() -> None:
+    """Show each process; exit status 3 if nothing runs, 1 if something is not ready."""
+    settings = load(LocalSettings)
+    state = RunFolder(settings.var / "run").read()
+    if state is None:
+        sys.stdout.write("nothing runs here: make up\n")
+        raise SystemExit(3)
+    print_state(state)
+    if any(entry.health != "ready" for entry in state.entries):
+        raise SystemExit(1)
+
+
+def logs(names: Sequence[str]) -> None:
+    """Follow the logs of all processes, or of the named ones, until Ctrl-C."""
+    folder = load(LocalSettings).var / "logs"
+    files = [folder / f"{name}.log" for name in names] or sorted(folder.glob("*.log"))
+    missing = [file.stem for file in files if not file.exists()]
+    if missing or not files:
+        have = ", ".join(sorted(file.stem for file in folder.glob("*.log"))) or "none yet"
+        raise StartError(f"no log of {', '.join(missing) or 'anything'}; there are: {have}")
+    os.execvp("tail", ["tail", "-n", "50", "-F", *map(str, files)])  # noqa: S606  # tail follows better than we would
+
+
+def secrets() -> None:
+    """Print the local secrets, making them if there are none."""
+    settings = load(LocalSettings)
+    for name, value in keys.ensure(settings.var).items():
+        sys.stdout.write(f"{name}={value}\n")
+
+
+def within(words: Sequence[str]) -> None:
+    """Run a module as a process of a service would run: SERVICE MODULE [ARGUMENTS]."""
+    if len(words) < 2 or words[0] not in SERVICES:  # noqa: PLR2004  # a service and a module
+        raise BesideError(f"say which service ({', '.join(SERVICES)}) and which module")
+    raise SystemExit(beside.run(*words, settings=load(LocalSettings)))
+
+
+def rotate_key() -> None:
+    """Give reports a new master key while everything runs, and wrap every report's key anew."""
+    beside.rotate_master_key(load(LocalSettings), say)
+
+
+def clean() -> None:
+    """Remove data, logs and what tests left below the var folder; the secrets stay."""
+    for line in cleaning.clean(load(LocalSettings)):
+        sys.stdout.write(f"{line}\n")
+
+
+def engines() -> None:
+    """Run only Kafka and the store in the foreground, for tests and benchmarks of one's own."""
+    settings = load(LocalSettings)
+    started = Engines(settings.var / "engines", kafka_port=settings.kafka_port, store_port=settings.store_port)
+    stop_on_signals()
+    try:
+        started.start()
+        sys.stdout.write(f"export KAFKA_BOOTSTRAP_SERVERS={started.kafka} MONGODB_URI='{started.mongodb}'\n")
+        sys.stdout.flush()
+        threading.Event().wait()
+    except Stopped:
+        pass
+    finally:
+        ignore_signals()
+        started.stop()
+
+
+def fetch() -> None:
+    """Get and verify Kafka's jars without starting anything."""
+    count = len(jars.classpath().split(os.pathsep))
+    sys.stdout.write(f"{count} jars are as locked\n")
+
+
+def lock_jars() -> None:
+    """Resolve Kafka anew and rewrite the jar lock."""
+    sys.stdout.write(f"{jar_lock.regenerate()} jars locked in {jars.LOCK_FILE.name}\n")
+
+
+def guarded(command: Sequence[str]) -> int:
+    """Run one command; expected trouble becomes lines on stderr. Returns the exit status."""
+    name, *rest = command
+    try:
+        if name in WITH_WORDS:
+            WITH_WORDS[name](rest)
+        else:
+            COMMANDS[name]()
+        sys.stdout.flush()
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 78
+    except EXPECTED_ERRORS as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except Stopped:
+        return 130
+    except BrokenPipeError:  # `make status | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+COMMANDS = {
+    "up": up,
+    "down": down,
+    "status": status,
+    "run": run,
+    "clean": clean,
+    "secrets": secrets,
+    "engines": engines,
+    "fetch": fetch,
+    "lock-jars": lock_jars,
+    "rotate-key": rotate_key,
+}
+WITH_WORDS = {"logs": logs, "in": within}
+"""Commands that take further words."""
+
+
+def say(line: str) -> None:
+    """One line with the time, to standard output."""
+    sys.stdout.write(f"{datetime.now().astimezone():%H:%M:%S} {line}\n")
+    sys.stdout.flush()
+
+
+def say_where(urls: dict[str, str]) -> None:
+    """Where to look."""
+    for name, url in urls.items():
+        say(f"  {name:<10} {url}")
+
+
+def print_state(state: State) -> None:
+    """The table of `status`."""
+    sys.stdout.write(f"launcher pid {state.pid}, {state.phase} since {state.started}\n\n")
+    sys.stdout.write(f"{'process':<12}{'pid':>8}{'port':>7}{'restarts':>10}  health\n")
+    for entry in state.entries:
+        pid = entry.pid or "-"
+        sys.stdout.write(f"{entry.name:<12}{pid:>8}{entry.port:>7}{entry.restarts:>10}  {entry.health}\n")
+    sys.stdout.write("\n")
+    for name, url in state.urls.items():
+        sys.stdout.write(f"{name:<12}{url}\n")
+
+
+def stop_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP raise Stopped in the main thread."""
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    signal.signal(RENEW, signal.SIG_IGN)  # until there is somebody to renew: its default is to end the process
+
+
+def ignore_signals() -> None:
+    """A second Ctrl-C must not interrupt an orderly end; SIGKILL still does, and takes the children along."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _follow(launcher: subprocess.Popen[bytes], folder: RunFolder, log: Path, began: int) -> State:
+    until = time.monotonic() + START_LIMIT_S + _STOP_LIMIT_S
+    with log.open("r", encoding="utf-8", errors="replace") as lines:
+        lines.seek(began)
+        while True:
+            state = folder.read()
+            ended = launcher.poll() is not None
+            _pass_on(lines)
+            if ended:
+                raise StartError(f"not started; the whole log: {log}")
+            ours = state is not None and state.pid == launcher.pid
+            if ours and state is not None and state.phase == "up" and all(e.health == "ready" for e in state.entries):
+                return state
+            if time.monotonic() > until:
+                raise StartError(f"not up in time; see {log} and `make status`")
+            time.sleep(_POLL_S)
+
+
+def _pass_on(lines: IO[str]) -> None:
+    sys.stdout.write(lines.read())
+    sys.stdout.flush()

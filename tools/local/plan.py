@@ -1,0 +1,182 @@
+"""What runs locally and with which environment: values in, programs out. Starts nothing."""
+
+import json
+import sys
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+
+from tools.local import drilling, keys, ports, processes
+from tools.local.kafka import LocalKafka
+from tools.local.settings import SERVICES, LocalSettings, environment
+from tools.local.store import LocalStore
+from tools.local.supervisor import Program
+
+AUDITOR = "notify-auditor"
+ENGINE_STAGE, MAIL_STAGE, SERVICE_STAGE = 0, 1, 2
+SECRETS_OF = {
+    "intake": ("INTAKE_MASTER_KEY", "INTAKE_RECEIPT_KEY", "INTAKE_LINK_KEY", "INTAKE_SIGNING_KEY", "IEUM_AUDIT_KEY"),
+    "routing": (),
+    "notify": ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"),
+    "analytics": ("IEUM_AUDIT_KEY",),
+}
+"""Which secrets each service is given; no other. Routing verifies with public keys and needs none."""
+_SHARED_PREFIXES = (
+    "KAFKA_",
+    "MONGODB_",
+    "IEUM_HOST",
+    "IEUM_LOG_LEVEL",
+    "IEUM_PUBLIC_URLS",
+    "IEUM_TRUSTED_PROXIES",
+    "IEUM_METRICS_TOKEN",
+    "IEUM_IDENTITY_URL",
+    "IEUM_AUDIT_HEADS",
+)
+_PROBE_TIMEOUT_S = 2.0
+_ENGINE_STOP_LIMIT_S = 15.0
+_MAIL_STOP_LIMIT_S = 5.0
+
+
+def secrets_of(service: str) -> tuple[str, ...]:
+    """Names of all secrets a service may be given: those it needs, and those it has only while keys are rotated."""
+    return (*SECRETS_OF[service], *((keys.RETIRED,) if service == "intake" else ()))
+
+
+def http_ready(port: int, path: str = "/health/ready") -> bool:
+    """Whether a local process answers 200 there."""
+    connection = HTTPConnection(ports.LOOPBACK, port, timeout=_PROBE_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200  # noqa: PLR2004  # HTTP's own number
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def urls(settings: LocalSettings) -> dict[str, str]:
+    """Where a browser reaches each service and the mailbox."""
+    found = {name: f"http://{ports.LOOPBACK}:{settings.service_port(name)}" for name in SERVICES}
+    if settings.starts_mailbox:
+        found["mail"] = f"http://{ports.LOOPBACK}:{settings.mail_port}"
+    return found
+
+
+def service_environment(
+    service: str, settings: LocalSettings, secrets: Mapping[str, str], *, kafka: str, mongodb: str
+) -> dict[str, str]:
+    """All that a service sees: addresses, its own settings, its own secrets. The caller's environment wins."""
+    name = service.upper()
+    own: dict[str, str] = {
+        "KAFKA_BOOTSTRAP_SERVERS": kafka,
+        "MONGODB_URI": mongodb,
+        "IEUM_PUBLIC_URLS": json.dumps({key: url for key, url in urls(settings).items() if key in SERVICES}),
+        "IEUM_IDENTITY_URL": urls(settings)["notify"],
+        "IEUM_KEYS_CACHE": str(settings.var / "identity" / f"{service}.json"),
+        f"{name}_PORT": str(settings.service_port(service)),
+        **{key: secrets[key] for key in secrets_of(service) if key in secrets},
+    }
+    if "IEUM_AUDIT_KEY" in SECRETS_OF[service]:
+        own["IEUM_AUDIT_HEADS"] = str(settings.var / "audit")
+    if service == "intake" and settings.starts_store:
+        own["INTAKE_DISK_FOLDER"] = str(settings.var)
+    if service == "notify":
+        own |= {
+            "NOTIFY_DRILL_CREDENTIAL_FILE": str(drilling.file_of(settings.var)),
+            "NOTIFY_INTAKE_URL": urls(settings)["intake"],
+        }
+    if service == "notify" and settings.starts_mailbox:
+        own |= {
+            "NOTIFY_SMTP_HOST": ports.LOOPBACK,
+            "NOTIFY_SMTP_PORT": str(settings.smtp_port),
+            "NOTIFY_MAIL_VIEW_URL": urls(settings)["mail"],
+            **_webhooks(settings, secrets),
+        }
+    outside = environment(*_SHARED_PREFIXES, f"{name}_", *SECRETS_OF[service])
+    fixed = {key: own[key] for key in ("KAFKA_BOOTSTRAP_SERVERS", "MONGODB_URI", f"{name}_PORT")}
+    return {**processes.base_environment(), **own, **outside, **fixed}
+
+
+def _webhooks(settings: LocalSettings, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Alerts go to the mailbox by webhook too: every desk of every centre has one there."""
+    if keys.HOOK_KEY not in secrets:
+        return {}
+    secret = f"whsec_{secrets[keys.HOOK_KEY]}"
+    desks = ("duty", "colleagues", "lead", "central")
+    root = f"{urls(settings)['mail']}/hooks"
+    return {"NOTIFY_WEBHOOKS": json.dumps({f"*/{desk}": {"url": f"{root}/{desk}", "secret": secret} for desk in desks})}
+
+
+def kafka_program(kafka: LocalKafka) -> Program:
+    """The local broker."""
+    return Program(
+        name="kafka",
+        command=kafka.command(),
+        env=processes.base_environment(),
+        stage=ENGINE_STAGE,
+        ready=kafka.answers,
+        prepare=kafka.prepare,
+        port=kafka.port,
+        stop_limit_s=_ENGINE_STOP_LIMIT_S,
+        cwd=kafka.folder,
+    )
+
+
+def store_program(store: LocalStore) -> Program:
+    """The local store."""
+    return Program(
+        name="store",
+        command=store.command(),
+        env=processes.base_environment(),
+        stage=ENGINE_STAGE,
+        ready=store.answers,
+        prepare=store.prepare,
+        port=store.port,
+        stop_limit_s=_ENGINE_STOP_LIMIT_S,
+        cwd=store.folder,
+    )
+
+
+def mailbox_program(settings: LocalSettings, secrets: Mapping[str, str]) -> Program:
+    """The local mailbox: takes what notify sends by mail and webhook and shows it."""
+    where = ("--smtp-port", str(settings.smtp_port), "--http-port", str(settings.mail_port))
+    return Program(
+        name="mailbox",
+        command=[sys.executable, "-m", "tools.local.mailbox", *where],
+        env={**processes.base_environment(), keys.HOOK_KEY: secrets[keys.HOOK_KEY]},
+        stage=MAIL_STAGE,
+        ready=lambda: http_ready(settings.mail_port),
+        port=settings.mail_port,
+        stop_limit_s=_MAIL_STOP_LIMIT_S,
+    )
+
+
+def service_programs(service: str, settings: LocalSettings, env: Mapping[str, str]) -> list[Program]:
+    """A service's processes: one, and of routing as many as are wanted. Notify has its auditor beside it."""
+    workers = settings.routing_workers if service == "routing" else 1
+    programs = [_service_program(service, worker, settings, env) for worker in range(1, workers + 1)]
+    return [*programs, auditor_program(settings, env)] if service == "notify" else programs
+
+
+def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    """The auditor of alerts: a process of its own, which none of notify's takes along when it dies."""
+    port = settings.auditor_port
+    return Program(
+        name=AUDITOR,
+        command=[sys.executable, "-m", "services.notify.auditor"],
+        env={**env, "NOTIFY_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )
+
+
+def _service_program(service: str, worker: int, settings: LocalSettings, env: Mapping[str, str]) -> Program:
+    port = settings.service_port(service) if worker == 1 else ports.free_port()
+    return Program(
+        name=service if worker == 1 else f"{service}-{worker}",
+        command=[sys.executable, "-m", f"services.{service}"],
+        env={**env, f"{service.upper()}_PORT": str(port)},
+        stage=SERVICE_STAGE,
+        ready=lambda: http_ready(port),
+        port=port,
+    )

@@ -1,0 +1,197 @@
+"""The whole of Ieum on this machine: engines, mailbox, four services, kept running.
+
+>>> stack = Stack(settings, say=print)   # starts nothing
+>>> stack.start()                        # returns when everything is ready, or raises with everything stopped again
+>>> stack.urls["intake"], stack.secrets["INTAKE_MASTER_KEY"], stack.pids["routing"]
+>>> stack.stop()                         # nothing is left behind
+"""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from tools.local import drilling, jars, keys, plan, ports
+from tools.local.kafka import LocalKafka
+from tools.local.settings import SERVICES, LocalSettings, environment
+from tools.local.state import Entry, RunFolder, State
+from tools.local.store import LocalStore
+from tools.local.supervisor import Program, Say, Supervisor
+
+START_LIMIT_S = 120.0
+_STATE_EVERY_S = 2.0
+
+
+class Stack:
+    """Synchronous; methods may be called from any thread, one at a time. Everything dies with this process."""
+
+    def __init__(
+        self,
+        settings: LocalSettings,
+        *,
+        say: Say = print,
+        extra_env: Mapping[str, Mapping[str, str]] | None = None,
+        commands: Mapping[str, Sequence[str]] | None = None,
+        services: Sequence[str] = SERVICES,
+    ) -> None:
+        """``extra_env`` replaces variables by service, ``commands`` command lines by process; for tests."""
+        self.settings = settings
+        self.secrets: dict[str, str] = {}
+        self.services = tuple(services)
+        self.urls = plan.urls(settings)
+        self.run_folder = RunFolder(settings.var / "run")
+        self._say = say
+        self._extra_env = extra_env or {}
+        self._commands = commands or {}
+        self._supervisor: Supervisor | None = None
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._phase = "starting"
+        self._ended = threading.Event()
+        self._reporter = threading.Thread(target=self._report, name="state", daemon=True)
+
+    @property
+    def kafka(self) -> str:
+        """Bootstrap address the services use."""
+        return self.settings.kafka_bootstrap_servers or f"{ports.LOOPBACK}:{self.settings.kafka_port}"
+
+    @property
+    def mongodb(self) -> str:
+        """URI the services use."""
+        return self.settings.mongodb_uri.get_secret_value() or self._local_store().uri
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name: ``kafka``, ``store``, ``mailbox``, the services, ``routing-2`` and so on."""
+        return self._supervisor.pids if self._supervisor else {}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each process was started again."""
+        return self._supervisor.restarts if self._supervisor else {}
+
+    def log_file(self, name: str) -> Path:
+        """Log of one process."""
+        return self.settings.var / "logs" / f"{name}.log"
+
+    def start(self, timeout_s: float = START_LIMIT_S) -> Self:
+        """Start everything and wait until it is ready.
+
+        Raises AlreadyRunningError, PortTakenError, JarError, SecretsError or StartError; then nothing runs.
+        """
+        self.run_folder.take()
+        try:
+            ports.check(self.settings.listening())
+            self.secrets = self._read_secrets()
+            self._supervisor = Supervisor(self._programs(), self.settings.var / "logs", self._say)
+            self._reporter.start()
+            self._supervisor.start(timeout_s)
+            self._prepare_drills()
+            self._phase = "up"
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _prepare_drills(self) -> None:
+        """Without it everything works but the drill's button, so a fault is said and no more."""
+        real = not self._commands.keys() & {"intake", "notify"}
+        if not real or not {"intake", "notify"} <= set(self.services):
+            return
+        if not drilling.ensure(self.settings.var, self.environment_of("intake")):
+            self._say("the front end for drills could not be made; /drills has no button")
+
+    def wait_ready(self, timeout_s: float = START_LIMIT_S, *names: str) -> None:
+        """Return once all (or the named) processes run and are ready; StartError after ``timeout_s``."""
+        self._running().wait_ready(timeout_s, names or None)
+
+    def hold(self, name: str) -> None:
+        """Stop one process and leave it stopped."""
+        self._running().hold(name)
+
+    def release(self, name: str) -> None:
+        """Start a held process again."""
+        self._running().release(name)
+
+    def renew_secrets(self) -> None:
+        """Read the secrets again and restart, in an orderly way, each service that is given one that changed."""
+        before, self.secrets = self.secrets, self._read_secrets()
+        changed = {name for name in before | self.secrets if before.get(name) != self.secrets.get(name)}
+        restarted = []
+        for program in self._running().programs:
+            service = program.name.partition("-")[0]
+            if service in self.services and changed & set(plan.secrets_of(service)):
+                env = {**self.environment_of(service), f"{service.upper()}_PORT": str(program.port)}
+                self._running().replace(replace(program, env=env))
+                restarted.append(program.name)
+        if restarted:
+            self.wait_ready(START_LIMIT_S, *restarted)
+
+    def environment_of(self, service: str) -> dict[str, str]:
+        """What a process of this service sees; for commands that work beside it."""
+        env = plan.service_environment(service, self.settings, self.secrets, kafka=self.kafka, mongodb=self.mongodb)
+        return {**env, **self._extra_env.get(service, {})}
+
+    def stop(self) -> None:
+        """Stop services, then mailbox, then engines. May be called twice."""
+        self._phase = "stopping"
+        try:
+            if self._supervisor is not None:
+                self._supervisor.stop()
+        finally:
+            self._ended.set()
+            if self._reporter.is_alive():
+                self._reporter.join()
+            self.run_folder.give_up()
+
+    def state(self) -> State:
+        """What runs, with the health of each."""
+        supervisor = self._running()
+        pids, restarts = supervisor.pids, supervisor.restarts
+        entries = tuple(
+            Entry(program.name, pids.get(program.name, 0), program.port, restarts[program.name], _health(program, pids))
+            for program in supervisor.programs
+        )
+        return State(os.getpid(), self._phase, self._started, self.urls, entries)
+
+    def _running(self) -> Supervisor:
+        if self._supervisor is None:
+            raise RuntimeError("the stack was not started")
+        return self._supervisor
+
+    def _report(self) -> None:
+        while True:
+            self.run_folder.write(self.state())
+            if self._ended.wait(_STATE_EVERY_S):
+                return
+
+    def _local_store(self) -> LocalStore:
+        return LocalStore(self.settings.var / "store", self.settings.store_port)
+
+    def _programs(self) -> list[Program]:
+        programs = []
+        if self.settings.starts_kafka:
+            classpath = jars.classpath(self._say)
+            kafka = LocalKafka(self.settings.var / "kafka", self.settings.kafka_port, classpath)
+            programs.append(plan.kafka_program(kafka))
+        if self.settings.starts_store:
+            programs.append(plan.store_program(self._local_store()))
+        if self.settings.starts_mailbox:
+            programs.append(plan.mailbox_program(self.settings, self.secrets))
+        for service in self.services:
+            programs += plan.service_programs(service, self.settings, self.environment_of(service))
+        return [self._with_overrides(program) for program in programs]
+
+    def _with_overrides(self, program: Program) -> Program:
+        return replace(program, command=self._commands.get(program.name, program.command))
+
+    def _read_secrets(self) -> dict[str, str]:
+        return {**keys.ensure(self.settings.var), **environment(*keys.KEYS)}
+
+
+def _health(program: Program, pids: Mapping[str, int]) -> str:
+    if program.name not in pids:
+        return "down"
+    return "ready" if program.ready() else "not ready"

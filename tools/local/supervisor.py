@@ -1,0 +1,242 @@
+"""Keeps processes running: starts them in stages, starts again what ends, stops them in reverse.
+
+A thread watches; every public method may be called from any other thread. It restarts what *ended* and nothing else: a
+process that hangs ends itself (its watchdog), and one that was paused from outside is left paused.
+"""
+
+import contextlib
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tools.local import backoff, processes
+
+EXIT_CONFIG = 78
+"""Ended because of a wrong setting (sysexits.h): before everything was up once there is no use in repeating."""
+_TICK_S = 0.1
+_ROTATE_EVERY_S = 10.0
+_TAIL_CHARACTERS = 3000
+
+Say = Callable[[str], None]
+
+
+class StartError(Exception):
+    """Something did not come up; the text names it and holds the end of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """One process to keep running. ``ready`` must return within a few seconds and not raise."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str]
+    stage: int
+    """Programs of a stage start together, once all of the stage before are ready; stages stop in reverse."""
+    ready: Callable[[], bool]
+    prepare: Callable[[], None] = lambda: None
+    """Runs before every start."""
+    port: int = 0
+    stop_limit_s: float = 28.0
+    """After this time it is killed. Services end themselves within 25 s."""
+    cwd: Path = processes.PROJECT
+
+
+@dataclass(slots=True)
+class _Run:
+    program: Program
+    child: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    restarts: int = 0
+    failures: int = 0
+    due: float | None = None
+    held: bool = False
+    last_exit: int | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Supervisor:
+    """Runs a set of programs until told to stop."""
+
+    def __init__(self, programs: Sequence[Program], logs: Path, say: Say) -> None:
+        """Nothing runs yet. Logs go to ``<logs>/<name>.log``; ``say`` gets one line per event, from any thread."""
+        self._runs = {program.name: _Run(program) for program in programs}
+        self._logs = logs
+        self._say = say
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        self.was_up = False
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs now, by name."""
+        children = {name: run.child for name, run in self._runs.items()}
+        return {name: child.pid for name, child in children.items() if child is not None and child.poll() is None}
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each was started again."""
+        return {name: run.restarts for name, run in self._runs.items()}
+
+    @property
+    def programs(self) -> tuple[Program, ...]:
+        """What it runs."""
+        return tuple(run.program for run in self._runs.values())
+
+    def log_file(self, name: str) -> Path:
+        """Where a program's output goes."""
+        return self._logs / f"{name}.log"
+
+    def start(self, timeout_s: float) -> None:
+        """Start all, stage by stage. Raises StartError if one is not ready in time; then nothing is stopped yet."""
+        self._watcher.start()
+        until = time.monotonic() + timeout_s
+        for stage in sorted({run.program.stage for run in self._runs.values()}):
+            names = [name for name, run in self._runs.items() if run.program.stage == stage]
+            for name in names:
+                self._begin(self._runs[name])
+            self._await(names, until)
+        self.was_up = True
+
+    def wait_ready(self, timeout_s: float, names: Sequence[str] | None = None) -> None:
+        """Return once all (or the named ones) run and are ready; StartError after ``timeout_s``."""
+        self._await(list(names or self._runs), time.monotonic() + timeout_s)
+
+    def stop(self) -> None:
+        """Stop all, last stage first; each gets its time and is then killed. Nothing is left when this returns."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        for stage in sorted({run.program.stage for run in self._runs.values()}, reverse=True):
+            runs = [run for run in self._runs.values() if run.program.stage == stage and run.child is not None]
+            if runs:
+                with ThreadPoolExecutor(len(runs)) as pool:
+                    list(pool.map(self._end, runs))
+
+    def hold(self, name: str) -> None:
+        """Stop one and leave it stopped until ``release``."""
+        run = self._runs[name]
+        with run.lock:
+            run.held = True
+        if run.child is not None:
+            self._end(run)
+
+    def release(self, name: str) -> None:
+        """Start one that was held."""
+        run = self._runs[name]
+        with run.lock:
+            run.held, run.due, run.failures = False, None, 0
+        if run.child is None or run.child.poll() is not None:
+            self._begin(run)
+
+    def replace(self, program: Program) -> None:
+        """Stop the process of this name in an orderly way and start it as it is described now."""
+        self.hold(program.name)
+        self._runs[program.name].program = program
+        self.release(program.name)
+
+    def _await(self, names: Sequence[str], until: float) -> None:
+        waiting = list(names)
+        while True:
+            waiting = [name for name in waiting if not self._is_ready(self._runs[name])]
+            if not waiting:
+                return
+            for name in waiting:
+                self._give_up_on_wrong_setting(self._runs[name])
+            if time.monotonic() > until:
+                tails = "\n".join(f"--- {name} is not ready; its log ends:\n{self._tail(name)}" for name in waiting)
+                raise StartError(tails)
+            self._stopping.wait(_TICK_S)
+            if self._stopping.is_set():
+                raise StartError("stopped while starting")
+
+    def _is_ready(self, run: _Run) -> bool:
+        child = run.child
+        return child is not None and child.poll() is None and run.program.ready()
+
+    def _give_up_on_wrong_setting(self, run: _Run) -> None:
+        if not self.was_up and run.last_exit == EXIT_CONFIG:
+            raise StartError(f"{run.program.name} has a wrong setting:\n{self._tail(run.program.name)}")
+
+    def _watch(self) -> None:
+        rotate_at = time.monotonic() + _ROTATE_EVERY_S
+        while not self._stopping.wait(_TICK_S):
+            for run in self._runs.values():
+                try:
+                    self._look_at(run)
+                except Exception as error:  # this thread must go on, whatever one program does
+                    self._say(f"{run.program.name}: {type(error).__name__}: {error}")
+            if time.monotonic() > rotate_at:
+                rotate_at = time.monotonic() + _ROTATE_EVERY_S
+                for name in self._runs:
+                    with contextlib.suppress(OSError):
+                        processes.rotate(self.log_file(name))
+
+    def _look_at(self, run: _Run) -> None:
+        now = time.monotonic()
+        with run.lock:
+            if run.child is None or run.held or run.child.poll() is None:
+                return
+            if run.due is None:
+                run.last_exit = run.child.returncode
+                self._plan_restart(run, now, _how_it_ended(run.child.returncode))
+                return
+            if now < run.due:
+                return
+            run.due = None
+        run.restarts += 1
+        self._begin(run)
+
+    def _plan_restart(self, run: _Run, now: float, what: str) -> None:
+        run.failures = backoff.next_failures(run.failures, now - run.started)
+        wait_s = backoff.delay(run.failures)
+        run.due = now + wait_s
+        self._say(f"{run.program.name} {what}; starting it again in {wait_s:.1f} s")
+
+    def _begin(self, run: _Run) -> None:
+        program = run.program
+        with run.lock:
+            if run.held or self._stopping.is_set():
+                return
+            run.started = time.monotonic()
+            try:
+                program.prepare()
+                run.child = processes.start(
+                    program.command, log=self.log_file(program.name), env=program.env, cwd=program.cwd
+                )
+            except Exception as error:
+                if run.child is None:  # its first start: the caller waits and must hear of it
+                    raise StartError(f"{program.name} cannot be started: {error}") from error
+                self._plan_restart(run, time.monotonic(), f"could not be started ({error})")
+                return
+        self._say(f"{program.name} started (pid {run.child.pid})")
+
+    def _end(self, run: _Run) -> None:
+        child, name = run.child, run.program.name
+        if child is None:
+            return
+        began = time.monotonic()
+        if child.poll() is None and not processes.stop(child, run.program.stop_limit_s):
+            self._say(f"{name} did not stop within {run.program.stop_limit_s:.0f} s and was killed")
+            return
+        processes.kill(child)
+        self._say(f"{name} stopped in {time.monotonic() - began:.1f} s")
+
+    def _tail(self, name: str) -> str:
+        try:
+            return self.log_file(name).read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
+        except OSError:
+            return "(no log)"
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with status {code}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"

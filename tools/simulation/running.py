@@ -1,0 +1,136 @@
+"""Lets one version of the rule decide through all weeks. Pure: a board in memory, no bus and no clock."""
+
+import heapq
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from services.routing.model import Board, Choice, Seat
+from services.routing.policy.assign import choose
+from services.routing.policy.first_rule import FirstRule
+from services.routing.policy.rules import RULE, Case, Rule, case_of
+from shared.centers import CENTER_IDS, center
+from shared.events.vocabulary import CenterState, Urgency
+from tools.simulation.arrivals import HOURS, Arrival, Figures, day_of, is_day
+
+_NORMAL: Final = RULE.weights[Urgency.NORMAL]
+
+
+class Decided(NamedTuple):
+    """One decision: what the rule saw, and what it chose."""
+
+    arrival: Arrival
+    case: Case
+    """As the newest rule weighs it, so that what two rules did can be compared."""
+    choice: Choice
+    board: Board
+    """As the rule saw it; not changed afterwards."""
+
+
+class Hour(NamedTuple):
+    """How much each centre carries at the end of an hour, in percent of what the staff it is funded for can."""
+
+    hour: int
+    percent: dict[str, float]
+
+
+class Run(NamedTuple):
+    """Everything one rule did."""
+
+    rule: int
+    decided: list[Decided]
+    hours: list[Hour]
+
+
+class _Open(NamedTuple):
+    """An open case, in the order of its end."""
+
+    closes: float
+    number: int
+    center_id: str
+    weight: int
+    guest: bool
+    severe: bool
+    true_weight: int
+
+
+class _House:
+    """What is open at all centres, by the weights of the rule that decides and by those everybody is measured by."""
+
+    def __init__(self, figures: Figures, rule: Rule | FirstRule) -> None:
+        self._figures = figures
+        self._rule = rule
+        self._open: list[_Open] = []
+        self._load, self._guests, self._severe, self._true = (dict.fromkeys(CENTER_IDS, 0) for _ in range(4))
+
+    def close_until(self, hour: float) -> None:
+        while self._open and self._open[0].closes <= hour:
+            self._add(heapq.heappop(self._open), -1)
+
+    def take(self, case: _Open) -> None:
+        heapq.heappush(self._open, case)
+        self._add(case, 1)
+
+    def _add(self, case: _Open, sign: int) -> None:
+        if case.center_id not in self._load:
+            return  # central owns it: all 16 were closed
+        self._load[case.center_id] += sign * case.weight
+        self._guests[case.center_id] += sign * case.weight * case.guest
+        self._severe[case.center_id] += sign * case.severe
+        self._true[case.center_id] += sign * case.true_weight
+
+    def board(self, hour: float) -> Board:
+        return {c: self._seat(c, hour) for c in CENTER_IDS}
+
+    def _seat(self, center_id: str, hour: float) -> Seat:
+        funded = center(center_id).staff
+        staff = funded if is_day(self._figures, hour) else self._figures.night_centres.get(center_id, 0)
+        measured = staff if staff or isinstance(self._rule, FirstRule) else funded
+        return Seat(
+            center_id,
+            CenterState.OPEN if staff or isinstance(self._rule, FirstRule) else CenterState.UNSTAFFED,
+            staff,
+            self._load[center_id],
+            measured * self._figures.cases_per_person * _NORMAL,
+            self._guests[center_id],
+            self._severe[center_id],
+            measured * RULE.severe_per_person,
+        )
+
+    def percent(self) -> dict[str, float]:
+        per_person = self._figures.cases_per_person * _NORMAL
+        return {c: load * 100 / (center(c).staff * per_person) for c, load in self._true.items()}
+
+
+def run(figures: Figures, coming: Sequence[Arrival], rule: Rule | FirstRule) -> Run:
+    """Decide about every report as it comes; cases close after their time."""
+    house = _House(figures, rule)
+    found = Run(rule.version, [], [])
+    number = 0
+    for hour in range(HOURS):
+        while number < len(coming) and coming[number].hour < hour + 1:
+            arrival = coming[number]
+            house.close_until(arrival.hour)
+            found.decided.append(_decide(house, arrival, rule, number))
+            number += 1
+        house.close_until(hour + 1)
+        found.hours.append(Hour(hour, house.percent()))
+    return found
+
+
+def _decide(house: _House, arrival: Arrival, rule: Rule | FirstRule, number: int) -> Decided:
+    board = house.board(arrival.hour)
+    choice = choose(arrival.facts, board, day_of(arrival.hour), rule=rule)
+    case = case_of(arrival.facts, RULE)
+    weight = rule.weights[arrival.facts.urgency] if isinstance(rule, FirstRule) else case_of(arrival.facts, rule).weight
+    house.take(
+        _Open(
+            arrival.hour + arrival.open_hours,
+            number,
+            choice.center_id,
+            weight,
+            choice.center_id != choice.home_center_id,
+            case.severe,
+            case.weight,
+        )
+    )
+    return Decided(arrival, case, choice, board)
