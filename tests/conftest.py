@@ -16,8 +16,8 @@ from pymongo import MongoClient
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tools.local.engines import Addresses, Engines, Running
-from tools.local.settings import LocalSettings
+from tools.local.engines import Engines, Running
+from tools.testing import shared_engines
 
 _FEW_PARTITIONS = 3
 
@@ -27,6 +27,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"engines", "own_engines"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("engines")
+
+
+class EnginesOfTheRun:
+    """With several workers (pytest-xdist), the process that starts them starts the engines that they share."""
+
+    def __init__(self) -> None:
+        """Nothing is started yet."""
+        self._started: Engines | None = None
+
+    def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
+        """Start them, unless some run already or only unit tests were asked for."""
+        only_units = bool(config.args) and all("tests/unit" in argument for argument in config.args)
+        if shared_engines.running() is None and not only_units:
+            self._started = Engines().start()
+            shared_engines.announce(self._started)
+
+    def pytest_unconfigure(self) -> None:
+        """Stop what was started here."""
+        if self._started is not None:
+            self._started.stop()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The hooks above are for the process that starts workers, not for the workers."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(EnginesOfTheRun())
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +70,10 @@ def logging_of_its_own() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def engines() -> Iterator[Running]:
-    """Kafka and the store: those of the environment if it names both, else started for this session."""
-    given = LocalSettings()
-    if given.kafka_bootstrap_servers and given.mongodb_uri.get_secret_value():
-        yield Addresses(given.kafka_bootstrap_servers, given.mongodb_uri.get_secret_value())
+    """Kafka and the store of this test run: shared ones that already run, else started for this process."""
+    shared = shared_engines.running()
+    if shared is not None:
+        yield shared
         return
     started = Engines()
     try:
