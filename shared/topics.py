@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from shared.events.catalog import EVENT_TYPES
+from shared.errors import PermanentError
 
 FOR_EVER: Final = -1
 """Value of ``retention.ms`` that keeps records for ever: rebuilds need them and they are tiny."""
@@ -31,9 +31,14 @@ class Topic:
         return f"{self.name}.dead"
 
     @property
-    def types(self) -> tuple[str, ...]:
-        """The event types it carries; each has a golden example."""
-        return tuple(name for name, cls in EVENT_TYPES.items() if cls.TOPIC == self.name)
+    def source(self) -> str:
+        """The CloudEvents source of its writer's records."""
+        return source_of(self.writer)
+
+
+def source_of(service: str) -> str:
+    """The CloudEvents source of what a service writes."""
+    return f"/ieum/{service}"
 
 
 REPORTS: Final = Topic(name="reports", key="report_id", writer="intake", readers=("routing", "analytics"))
@@ -51,3 +56,17 @@ LOADS: Final = Topic(
 
 TOPICS: Final[tuple[Topic, ...]] = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS, LOADS)
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}
+_SOURCES: Final = {topic.name: topic.source.encode() for topic in TOPICS}
+
+
+def check_source(topic: str, source: bytes | None) -> None:
+    """Refuse a record that does not say it comes from its topic's writer; ``source`` is its header ``ce_source``.
+
+    Kafka's ACLs let only the writer write; this is the second lock, and catches a writer on the wrong topic.
+    Raises ``PermanentError``: ``no_attribute`` or ``wrong_source``. What was found is never repeated.
+    """
+    if source is None:
+        raise PermanentError("no_attribute", "header ce_source is missing")
+    if source != _SOURCES.get(topic):
+        declared = BY_NAME[topic].source if topic in BY_NAME else "a topic of the table"
+        raise PermanentError("wrong_source", f"header ce_source is not {declared}")

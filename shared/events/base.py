@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
+from shared.topics import source_of
 
 ReportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
 CenterId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{1,30}$")]
@@ -44,6 +45,11 @@ class Event(Model):
         """The event's number in its writer's stream about this key; grows by one."""
         raise TypeError(f"{type(self).__name__} names no sequence")
 
+    @property
+    def occurrence(self) -> str:
+        """What tells this event from every other of its type and key; its ``ce_id`` is made of it."""
+        return str(self.sequence)
+
 
 class ReportEvent(Event):
     """An event about one report, keyed by it."""
@@ -69,8 +75,8 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
     """Make the record of an event. ``source`` is the writing service's name, ``time`` when the fact became true."""
     headers = {
         "ce_specversion": "1.0",
-        "ce_id": event_id(source, event.TYPE, event.key, event.sequence),
-        "ce_source": f"/ieum/{source}",
+        "ce_id": event_id(source, event.TYPE, event.key, event.occurrence),
+        "ce_source": source_of(source),
         "ce_type": event.TYPE,
         "ce_time": iso(time),
         "ce_subject": event.key,

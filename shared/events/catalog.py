@@ -9,6 +9,7 @@ from shared.errors import PermanentError, UnknownTypeError
 from shared.events import alerts, cases, centers, loads, reports, routings
 from shared.events.base import Event, Moment
 from shared.events.envelope import CONTENT_TYPE, Envelope, header_map
+from shared.topics import check_source
 
 EVENT_TYPES: Final[Mapping[str, type[Event]]] = {
     cls.TYPE: cls
@@ -49,6 +50,11 @@ MAX_RECORD_BYTES: Final = 64 * 1024
 """No event comes near this; a larger record is not ours."""
 
 
+def types_of(topic: str) -> tuple[str, ...]:
+    """The event types a topic carries; each has a golden example."""
+    return tuple(name for name, cls in EVENT_TYPES.items() if cls.TOPIC == topic)
+
+
 def event_type(topic: str, headers: Mapping[str, bytes]) -> type[Event]:
     """The model a record claims to follow.
 
@@ -80,6 +86,8 @@ def parse_event(
     Raises ``PermanentError`` with a reason fit for a header (never with the content), or ``UnknownTypeError``.
     """
     found = header_map(headers)
+    # Before the type: what a stranger wrote must not make a partition wait for a newer build.
+    check_source(topic, found.get("ce_source"))
     cls = event_type(topic, found)
     if value is None:
         raise PermanentError("no_value", "the record is a tombstone")

@@ -36,10 +36,13 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def event_id(source: str, event_type: str, key: str, sequence: int) -> str:
-    """The id of an event: the same fact told twice has the same id, so readers and people can see it is one."""
+def event_id(source: str, event_type: str, key: str, occurrence: str | int) -> str:
+    """The id of an event: the same fact told twice has the same id, so readers and people can see it is one.
+
+    ``occurrence`` tells it from every other event of this type and key.
+    """
     # uuid.uuid5 by hand: building a UUID object to print it takes three times as long, for every event there is.
-    digest = sha1(_IDS + f"{source}|{event_type}|{key}|{sequence}".encode(), usedforsecurity=False).hexdigest()
+    digest = sha1(_IDS + f"{source}|{event_type}|{key}|{occurrence}".encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 

@@ -45,3 +45,8 @@ class LoadSummarized(Event):
     def sequence(self) -> int:
         """The offset the sums stand for."""
         return self.upto
+
+    @property
+    def occurrence(self) -> str:
+        """The whole content: what waits changes at one offset too, and a repeat is an event of its own."""
+        return self.model_dump_json()

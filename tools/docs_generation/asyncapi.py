@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from shared.events.catalog import EVENT_TYPES
+from shared.events.catalog import EVENT_TYPES, types_of
 from shared.topics import TOPICS, Topic
 from tools.docs_generation.schemas import schema
 
@@ -32,7 +32,7 @@ def files() -> dict[str, str]:
 def document(service: str | None) -> dict[str, Any]:
     """The AsyncAPI document of one service, or of the whole where ``service`` is None."""
     touched = [t for t in TOPICS if service is None or service == t.writer or service in t.readers]
-    types = [name for topic in touched for name in topic.types]
+    types = [name for topic in touched for name in types_of(topic.name)]
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -52,7 +52,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": f"Keyed by {topic.key}; written by {topic.writer}; {kept}; bad records go to {topic.dead}.",
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in topic.types},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in types_of(topic.name)},
         "bindings": {
             "kafka": {
                 "topicConfiguration": {

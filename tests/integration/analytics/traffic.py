@@ -6,16 +6,16 @@ from datetime import timedelta
 
 from shared.events.base import Event, Record, encode
 from shared.kafka.publisher import Publisher
+from shared.topics import BY_NAME
 from tests.unit.analytics import events as make
 from tests.unit.analytics.histories import DAYS, history
 
-WRITERS = {"reports": "intake", "routings": "routing", "cases": "notify", "alerts": "notify", "centers": "notify"}
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 _AGAIN = 0.1
 
 
 def record(event: Event) -> Record:
-    return encode(event, source=WRITERS[event.TOPIC], time=make.START, traceparent=TRACE)
+    return encode(event, source=BY_NAME[event.TOPIC].writer, time=make.START, traceparent=TRACE)
 
 
 def awkward(numbers: Sequence[int], chance: random.Random) -> dict[str, list[Record]]:

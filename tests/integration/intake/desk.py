@@ -23,7 +23,7 @@ from shared.identity.roles import Scope
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from shared.topics import REPORTS, TOPICS, Topic
+from shared.topics import BY_NAME, REPORTS, TOPICS, Topic
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
 
@@ -88,7 +88,9 @@ class Desk:
         await publisher.start()
         try:
             for event in events:
-                record = encode(event, source="test", time=SystemClock().now(), traceparent=new_traceparent())
+                record = encode(
+                    event, source=BY_NAME[event.TOPIC].writer, time=SystemClock().now(), traceparent=new_traceparent()
+                )
                 await publisher.publish([record])
         finally:
             await publisher.stop()

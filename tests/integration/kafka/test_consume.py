@@ -85,6 +85,7 @@ POISON: dict[str, Message] = {
     "stranger_header_not_utf8": (GOOD.key.encode(), b"{}", [*GOOD.headers, ("x", b"\xff\xfe"), ("y", None)]),
     "too_large": (GOOD.key.encode(), b" " * 70_000 + GOOD.value, GOOD.headers),
     "wrong_topic": (GOOD.key.encode(), GOOD.value, headers_with(ce_type=b"case.closed.v1")),
+    "wrong_source": (GOOD.key.encode(), GOOD.value, headers_with(ce_source=b"/ieum/routing")),
     "empty": (GOOD.key.encode(), b"", GOOD.headers),
     "deep": (GOOD.key.encode(), b"[" * 20_000, GOOD.headers),
 }

@@ -31,7 +31,7 @@ from shared.identity.tokens import ACCESS_LASTS
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from shared.topics import Topic
+from shared.topics import BY_NAME, Topic
 from tests.unit.notify.samples import TRACE
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -169,7 +169,7 @@ class Bench:
 
 
 def as_record(event: Event, now: datetime) -> Any:
-    return encode(event, source="routing", time=now, traceparent=TRACE)
+    return encode(event, source=BY_NAME[event.TOPIC].writer, time=now, traceparent=TRACE)
 
 
 Start = Callable[..., Awaitable[Bench]]

@@ -22,6 +22,7 @@ from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
+from shared.topics import BY_NAME
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
 from tools.local import processes
@@ -31,7 +32,6 @@ ROOT = Path(__file__).parents[3]
 STAFF = TestIdentity(SystemClock())
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
 NOBODY_THERE = "http://127.0.0.1:9"
-_SOURCES = {"cases": "notify", "centers": "notify", "reports": "intake"}
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
@@ -183,8 +183,7 @@ class Traffic(Maker):
 
 
 def record_of(event: Event) -> Record:
-    source = _SOURCES[event.TOPIC]
-    return encode(event, source=source, time=datetime.now(UTC), traceparent=new_traceparent())
+    return encode(event, source=BY_NAME[event.TOPIC].writer, time=datetime.now(UTC), traceparent=new_traceparent())
 
 
 def in_pieces(events: Sequence[Event], size: int) -> list[Sequence[Event]]:

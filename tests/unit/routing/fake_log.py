@@ -18,6 +18,7 @@ from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.kafka.records import RawRecord, Received, receive
+from shared.topics import BY_NAME
 from tests.unit.routing.builders import NOW, TRACE
 
 
@@ -178,8 +179,7 @@ class Place:
 
 def received_record(event: Event, offset: int = 0, partition: int = 0) -> Received:
     """The event as the bus hands it over."""
-    source = "notify" if event.TOPIC == "cases" else "intake"
-    record = encode(event, source=source, time=NOW, traceparent=TRACE)
+    record = encode(event, source=BY_NAME[event.TOPIC].writer, time=NOW, traceparent=TRACE)
     return receive(_raw(event.TOPIC, partition, offset, record), event.TOPIC)
 
 

@@ -14,6 +14,7 @@ from shared.events.base import encode
 from shared.events.cases import CaseAcknowledged
 from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
 from shared.events.envelope import iso
+from shared.events.loads import LoadSummarized
 from tools.docs_generation.schemas import schema
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"
@@ -95,6 +96,9 @@ def test_same_fact_has_same_id_and_another_fact_another() -> None:
         ({"ce_specversion": "0.3"}, "bad_specversion"),
         ({"ce_type": "case.acknowledged.v1\u00e9"}, "bad_type"),
         ({"ce_type": "report.received.v1"}, "wrong_topic"),
+        ({"ce_source": "/ieum/routing"}, "wrong_source"),
+        ({"ce_source": "notify"}, "wrong_source"),
+        ({"ce_source": ""}, "wrong_source"),
         ({"content-type": "text/plain"}, "bad_content_type"),
         ({"ce_time": "yesterday"}, "invalid"),
     ],
@@ -159,6 +163,20 @@ def test_refusals_never_repeat_what_was_found() -> None:
         parse_event(topic, key, headers, json.dumps(body).encode())
     assert "CANARY" not in str(caught.value)
     assert "facts.language" in caught.value.detail
+
+
+def test_sums_that_differ_have_different_ids_though_they_stand_for_one_offset() -> None:
+    example = golden("load.summarized.v1")["body"]
+    later = {**example, "summarized_at": "2026-11-24T03:19:42.000Z"}
+    busier = {**example, "loads": {**example["loads"], "jeonnam": {**example["loads"]["jeonnam"], "waiting": 1}}}
+    told = [LoadSummarized.model_validate(body) for body in (example, later, busier, {**example, "worker": "other"})]
+    assert len({one.sequence for one in told}) == 1
+    assert len({load_id(one) for one in told}) == len(told)
+    assert load_id(told[0]) == load_id(LoadSummarized.model_validate(example))
+
+
+def load_id(event: LoadSummarized) -> bytes:
+    return dict(encode(event, source="routing", time=event.summarized_at, traceparent=TRACE).headers)["ce_id"]
 
 
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

@@ -1,7 +1,8 @@
 import pytest
 
-from shared.events.catalog import EVENT_TYPES
-from shared.topics import ALERTS, CASES, FOR_EVER, LOADS, REPORTS, ROUTINGS, TOPICS, Topic
+from shared.errors import PermanentError
+from shared.events.catalog import EVENT_TYPES, types_of
+from shared.topics import ALERTS, CASES, FOR_EVER, LOADS, REPORTS, ROUTINGS, TOPICS, Topic, check_source
 
 SERVICES = {"intake", "routing", "notify", "analytics"}
 
@@ -12,7 +13,7 @@ def test_every_topic_names_key_writer_readers_types_and_dead_twin(topic: Topic) 
     assert topic.writer in SERVICES
     assert topic.readers
     assert set(topic.readers) <= SERVICES
-    assert topic.types
+    assert types_of(topic.name)
     assert topic.dead == f"{topic.name}.dead"
 
 
@@ -27,3 +28,14 @@ def test_a_reports_records_share_a_partition_number() -> None:
 def test_everything_is_kept_for_ever_but_loads() -> None:
     assert all(topic.retention_ms == FOR_EVER for topic in TOPICS)
     assert [topic for topic in TOPICS if topic.compacted] == [LOADS]
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda t: t.name)
+def test_a_record_counts_only_from_the_topics_writer(topic: Topic) -> None:
+    check_source(topic.name, f"/ieum/{topic.writer}".encode())
+    for other in SERVICES - {topic.writer}:
+        with pytest.raises(PermanentError) as caught:
+            check_source(topic.name, f"/ieum/{other}".encode())
+        assert caught.value.reason == "wrong_source"
+        assert f"/ieum/{topic.writer}" in caught.value.detail
+        assert other not in caught.value.detail
