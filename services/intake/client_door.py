@@ -179,10 +179,17 @@ class ClientGate:
 
     async def _remember_use(self) -> None:
         today = seoul_day(self._clock.now())
-        for one in [one for one in self._used if self._written.get(one) != today]:
-            await self.clients.used(*one, today)
-            self._written[one] = today
-        self._used.clear()
+        # What is used while this writes belongs to the next round.
+        waiting, self._used = self._used, set()
+        try:
+            while waiting:
+                one = next(iter(waiting))
+                if self._written.get(one) != today:
+                    await self.clients.used(*one, today)
+                    self._written[one] = today
+                waiting.remove(one)
+        finally:
+            self._used |= waiting
 
     def _turned(self, request: Request, code: str, client_id: str | None) -> Problem:
         ASKED.labels(code).inc()

@@ -17,6 +17,7 @@ from services.intake.store import documents
 from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail
+from services.intake.unreadable import leave_out
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
@@ -75,10 +76,7 @@ class Decisions:
         owner = None if everywhere else principal.organisation
         now = self._clock.now()
         try:
-            return {
-                mark: [_row(document, now) for document in await self._changes.marked(mark, owner=owner)]
-                for mark in _LISTS
-            }
+            return {mark: _rows(await self._changes.marked(mark, owner=owner), now) for mark in _LISTS}
         except TransientError:
             raise unavailable() from None
 
@@ -185,6 +183,16 @@ def not_a_choice() -> Problem:
 def _owner(document: Document) -> str | None:
     owned = documents.progress_of(document).ownership
     return owned.center_id if owned is not None else None
+
+
+def _rows(found: list[Document], now: datetime) -> list[Row]:
+    rows = []
+    for document in found:
+        try:
+            rows.append(_row(document, now))
+        except Exception as error:  # one report that cannot be read hides no other
+            leave_out("decisions", document["_id"], error)
+    return rows
 
 
 def _row(document: Document, now: datetime) -> Row:

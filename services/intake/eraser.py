@@ -20,6 +20,7 @@ from services.intake.store.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, P
 from services.intake.store.documents import Document
 from services.intake.store.links import Links
 from services.intake.trail import Trail
+from services.intake.unreadable import leave_out
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.errors import TransientError
@@ -70,9 +71,17 @@ class Eraser:
     async def minute(self) -> int:
         """Destroy what was announced and is due; how many. Also renews the measures."""
         now, count = self._clock.now(), 0
-        while due := await self._changes.marked(ERASE_AT, until=now):
-            done = [await self.destroy(document["_id"]) for document in due]
-            count += sum(erasure.life_of(document).erased_at is not None for document in done if document)
+        unreadable: list[str] = []
+        while due := await self._changes.marked(ERASE_AT, until=now, besides=unreadable):
+            for document in due:
+                try:
+                    done = await self.destroy(document["_id"])
+                    count += done is not None and erasure.life_of(done).erased_at is not None
+                except TransientError:
+                    raise
+                except Exception as error:  # one report that cannot be read keeps no other from its end
+                    unreadable.append(document["_id"])
+                    leave_out("minute", document["_id"], error)
             if len(due) < PAGE:
                 break
         await self._measure(now)
@@ -124,24 +133,33 @@ class Eraser:
         said: Tally[str] = Tally()
         alarms: dict[str, str | None] = {}
         for document in page:
-            now = whole_milliseconds(self._clock.now())
-            life, verdict = _judged(document, now)
-            said[verdict.standing.value] += 1
-            kind = verdict.standing.value if verdict.standing in _ALARMS else None
-            if kind != document.get("alarm"):
-                alarms[document["_id"]] = kind
-                self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")
-            after = erasure.announced(life, verdict, now)
-            if after != life and await self._changes.write(document, now=now, life=after):
-                said["announced" if after.plan else "taken_off"] += 1
-                self._log.warning(
-                    "retention.announced" if after.plan else "retention.taken_off",
-                    report_id=document["_id"],
-                    category=verdict.category.value,
-                    at=after.plan.at.isoformat() if after.plan else None,
-                )
+            try:
+                await self._judge_one(document, said, alarms)
+            except TransientError:
+                raise
+            except Exception as error:  # one report that cannot be read keeps no other from being judged
+                said["unreadable"] += 1
+                leave_out("daily", document["_id"], error)
         await self._changes.alarm(alarms, self._clock.now())
         return said
+
+    async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
+        now = whole_milliseconds(self._clock.now())
+        life, verdict = _judged(document, now)
+        said[verdict.standing.value] += 1
+        kind = verdict.standing.value if verdict.standing in _ALARMS else None
+        if kind != document.get("alarm"):
+            alarms[document["_id"]] = kind
+            self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")
+        after = erasure.announced(life, verdict, now)
+        if after != life and await self._changes.write(document, now=now, life=after):
+            said["announced" if after.plan else "taken_off"] += 1
+            self._log.warning(
+                "retention.announced" if after.plan else "retention.taken_off",
+                report_id=document["_id"],
+                category=verdict.category.value,
+                at=after.plan.at.isoformat() if after.plan else None,
+            )
 
     async def _measure(self, now: datetime) -> None:
         WAITING.set(await self._changes.count(DECIDE_SINCE))
@@ -149,7 +167,7 @@ class Eraser:
         OLDEST.set((now - oldest[0][DECIDE_SINCE]).total_seconds() if oldest else 0)
         late = await self._changes.marked(ERASE_AT, until=now, limit=1)
         OVERDUE.set((now - late[0][ERASE_AT]).total_seconds() if late else 0)
-        kinds = Tally(document["alarm"] for document in await self._changes.marked(ALARM_SINCE, limit=10 * PAGE))
+        kinds = Tally(document.get("alarm") for document in await self._changes.marked(ALARM_SINCE, limit=10 * PAGE))
         for kind in _ALARMS:
             EXPIRING.labels(kind.value).set(kinds[kind.value])
 

@@ -50,7 +50,7 @@ class HandingOver:
         document, _ = await self._changer.change("receipts.hand_over", asked, request, judge)
         made = handing_over.offer_of(document)
         if made is None:
-            raise TransientError("a code that was just made is gone")
+            raise unavailable()  # erased or replaced within this very moment
         return HandOver(code=receipts.shown(code), until=made.until)
 
     async def cancel(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:

@@ -10,18 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared import log
+from shared.errors import TransientError
 from shared.health import Health
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
 from shared.web.bodies import is_json
 from shared.web.docs import docs_page, openapi_of
-from shared.web.edge import Edge, security_headers
+from shared.web.edge import Edge, route_of, security_headers
 from shared.web.gate import OPEN, unnamed
 from shared.web.insight import Insight
 from shared.web.pages import Pages
 from shared.web.problems import FieldError, Problem
 from shared.web.same_origin import origins_of
+
+_log = log.get(__name__)
 
 __all__ = ["FieldError", "Problem", "create_app"]
 
@@ -86,6 +90,11 @@ def create_app(
             raise error
         json_body = is_json(request.headers.get("content-type"))
         return render(request, problems.from_validation(error.errors(), json_body=json_body))
+
+    @app.exception_handler(TransientError)
+    async def away(request: Request, error: Exception) -> Response:
+        _log.warning("http.unavailable", route=route_of(request.scope), said=str(error))
+        return render(request, problems.unavailable())
 
     for router in routers:
         app.include_router(router)

@@ -50,8 +50,13 @@ _CODES: Final[dict[int, str]] = {
 _DETAILS: Final[dict[int, str]] = {
     404: gettext_noop("There is nothing at this address."),
     405: gettext_noop("See the documentation of this address for the methods it answers."),
+    503: gettext_noop("Nothing you did caused this. Please try again in a moment."),
     500: gettext_noop("Nothing you did caused this. Please try again; if it happens again, name the trace id."),
 }
+
+
+RETRY_SECONDS: Final = 10
+"""When to try again while the store is away; local restarts take about this long."""
 
 
 class FieldError(BaseModel):
@@ -118,6 +123,11 @@ def from_http(error: HTTPException) -> Problem:
 def unexpected() -> Problem:
     """What a person is told when a defect was met."""
     return Problem(500, "internal_error", _DETAILS[500])
+
+
+def unavailable() -> Problem:
+    """What a person is told when something that may pass kept a request from being answered."""
+    return Problem(503, _CODES[503], _DETAILS[503], retry_after=RETRY_SECONDS)
 
 
 def from_validation(errors: Iterable[Mapping[str, Any]], *, json_body: bool = True) -> Problem:

@@ -14,6 +14,11 @@ ENDED: Final = {how: _ENDED.labels(how.value) for how in Ending}
 FINISHED: Final = Counter(
     "intake_calls_finished_later", "Calls found half sent and sent by the service itself.", registry=REGISTRY
 )
+NOT_FINISHED: Final = Counter(
+    "intake_calls_not_finished",
+    "Attempts of the service to send or end a call that failed because of that call alone.",
+    registry=REGISTRY,
+)
 TO_RECEIPT: Final = Histogram(
     "intake_call_seconds_to_receipt",
     "Seconds from the begin of a call to its receipt.",

@@ -11,7 +11,7 @@ from services.intake.phone.reading import read
 from services.intake.policy import calls as policy
 from services.intake.policy import lodging
 from services.intake.policy.admission import NotAdmittedError
-from services.intake.policy.lodging import LodgingKeys
+from services.intake.policy.lodging import ConflictError, LodgingKeys
 from services.intake.reception import Reception
 from services.intake.rendering.form import Typed
 from services.intake.store.changes import Changes
@@ -19,6 +19,7 @@ from services.intake.store.documents import facts_in
 from shared import log as logs
 from shared.clock import SEOUL, Clock, whole_milliseconds
 from shared.errors import TransientError
+from shared.process import told_of
 
 _log = logs.get(__name__)
 
@@ -63,27 +64,37 @@ class Sender:
         False: it cannot be sent as it is, and is open again. Raises ``TransientError``: it stays frozen, and is sent
         by whoever finds it.
         """
-        now = self._clock.now()
-        typed = Typed(held.notes.answers)
-        submission, _ = read(typed, held.notes.assent, now.astimezone(SEOUL).date())
-        if submission is None:
-            await self._drafts.write(held, policy.reopened(held.call, whole_milliseconds(now)), held.notes)
-            return False
-        try:
-            await self._reception.lodge(
-                submission,
-                front_end=FRONT_END,
-                idempotency_key=self._drafts.key_of_report(held.call.call_id),
-                call=_provenance(held),
-            )
-        except NotAdmittedError:
-            await self._drafts.write(held, policy.reopened(held.call, whole_milliseconds(now)), held.notes)
+        if not await self._lodged(held):
+            now = whole_milliseconds(self._clock.now())
+            await self._drafts.write(held, policy.reopened(held.call, now), held.notes)
             return False
         now = whole_milliseconds(self._clock.now())
         if await self._drafts.write(held, policy.sent(held.call, now), None):
             seconds = (now - held.call.started_at).total_seconds()
             measures.TO_RECEIPT.observe(seconds)
             _log.info("call.sent", seconds=round(seconds))
+        return True
+
+    async def _lodged(self, held: Held) -> bool:
+        """Whether this call is a report now; False: it cannot become one as it is."""
+        call_id = held.call.call_id
+        if await self._changes.of_report(self._drafts.report_id(call_id)) is not None:
+            return True  # lodged before whoever was at it could write that down; a frozen call does not change
+        typed = Typed(held.notes.answers)
+        submission, _ = read(typed, held.notes.assent, self._clock.now().astimezone(SEOUL).date())
+        if submission is None:
+            return False
+        try:
+            await self._reception.lodge(
+                submission,
+                front_end=FRONT_END,
+                idempotency_key=self._drafts.key_of_report(call_id),
+                call=_provenance(held),
+            )
+        except NotAdmittedError:
+            return False
+        except ConflictError:
+            _log.warning("call.sent_by_another")  # a process of another version was faster: the call is a report
         return True
 
     async def given(self, call: Call) -> Given | None:
@@ -102,14 +113,21 @@ class Sender:
         done = 0
         for call in await self._drafts.store.half_sent(late):
             try:
-                held = await self._drafts.read(call.call_id)
+                done += await self._finish(call)
             except NotPossibleError as error:
+                measures.NOT_FINISHED.inc()
                 _log.critical("call.not_sent", reason=error.refusal.value)
-                continue
-            if held.call.state is CallState.SENDING and await self.send(held):
-                measures.FINISHED.inc()
-                done += 1
+            except Exception as error:  # one call that cannot be sent holds up no other; it is tried again
+                measures.NOT_FINISHED.inc()
+                _log.error("call.not_sent", **told_of(error))
         return done
+
+    async def _finish(self, call: Call) -> bool:
+        held = await self._drafts.read(call.call_id)
+        if held.call.state is not CallState.SENDING or not await self.send(held):
+            return False
+        measures.FINISHED.inc()
+        return True
 
     async def sweep(self) -> int:
         """End what nobody came back to, and forget what ended long ago; how many were abandoned."""

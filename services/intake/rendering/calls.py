@@ -16,8 +16,8 @@ WORD: Final = "word"
 CONTROLS: Final = (*(control for one in STEPS for control in one.controls), WORD, CONSENTS, ASSENT)
 """Every field of a call's page: all of the form's steps, and what only its last page asks."""
 READINGS: Final = tuple(f"{language}:{spoken.VERSION}" for language in ("ko", "en"))
-LINKED_BY: Final = frozenset({"urls", "marks", "offender_handles"})
-"""Fields by which reports find each other."""
+LINKED_BY: Final = frozenset({"urls", "marks", "accounts"})
+"""Controls by which reports find each other."""
 
 _NOT_READ: Final = n("Say in which language the texts were read out. Consent counts only if they were.")
 _NOT_OURS: Final = n("The texts have changed since this page was opened. Please read the ones shown now.")

@@ -10,7 +10,10 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.intake.model.call import Call, CallState, Ending
 from services.intake.store.documents import Document
+from shared import log as logs
 from shared.mongo import store_errors
+
+_log = logs.get(__name__)
 
 COLLECTION: Final = "calls"
 MOST_LISTED: Final = 100
@@ -84,12 +87,22 @@ class CallStore:
     async def _found(self, wanted: Document, limit: int) -> list[Call]:
         with store_errors():
             found = await self.collection.find(wanted, {"sealed": 0, "salt": 0}).limit(limit).to_list(limit)
-        return sorted((_call(document) for document in found), key=lambda call: (call.started_at, call.call_id))
+        calls = [call for document in found if (call := readable(document)) is not None]
+        return sorted(calls, key=lambda call: (call.started_at, call.call_id))
 
 
 def _stored(call: Call) -> Document:
     # Enumerations as their text: the driver need not know them.
     return {name: str(value) if isinstance(value := getattr(call, name), StrEnum) else value for name in _PLAIN}
+
+
+def readable(document: Document) -> Call | None:
+    """The call in a document; None, with a line in the log, where this build cannot read it."""
+    try:
+        return _call(document)
+    except (KeyError, TypeError, ValueError) as error:  # one call that cannot be read holds up no other
+        _log.error("call.unreadable", error=type(error).__name__)
+        return None
 
 
 def _call(document: Document) -> Call:

@@ -145,10 +145,21 @@ class Changes:
         return bool(result.matched_count)
 
     async def marked(
-        self, mark: str, *, until: datetime = _LAST, owner: str | None = None, limit: int = PAGE
+        self,
+        mark: str,
+        *,
+        until: datetime = _LAST,
+        owner: str | None = None,
+        limit: int = PAGE,
+        besides: Sequence[str] = (),
     ) -> list[Document]:
-        """The reports with a mark, oldest first, without what is sealed; of one owner if named."""
+        """The reports with a mark, oldest first, without what is sealed; of one owner if named.
+
+        ``besides`` are ids of reports that the caller cannot read and does not want again.
+        """
         wanted: dict[str, Any] = {mark: {"$gte": _FIRST, "$lte": until}}
+        if besides:
+            wanted["_id"] = {"$nin": list(besides)}
         if owner is not None:
             wanted[_OWNER] = owner
         with store_errors():

@@ -63,6 +63,13 @@ async def test_a_linked_report_is_hinted_at_and_nothing_of_it_is_told(desk: Desk
     assert new["facts"]["linked_reports"] == [earlier["_id"]]
 
 
+async def test_a_call_with_nothing_but_an_account_is_hinted_at_a_linked_report(desk: Desk, operator: Operator) -> None:
+    await lodged(desk, offender_handles=["@somebody_known"])
+    at = await operator.begin()
+    assert (await operator.answer(at, accounts="@somebody_else")).json()["linked"] is False
+    assert (await operator.answer(at, accounts="@somebody_known")).json()["linked"] is True
+
+
 async def test_a_question_for_links_makes_nothing_findable(desk: Desk, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, urls=URL)

@@ -8,8 +8,9 @@ from services.intake.model import receipts
 from services.intake.model.call import Assent, Call, CallState, Ending, Notes
 from services.intake.phone.reading import read
 from services.intake.policy import calls as policy
+from services.intake.policy import linking
 from services.intake.policy.calls import Act, CallRefusal, judge
-from services.intake.rendering import call_words, calls, spoken, staff_words, steps
+from services.intake.rendering import call_words, calls, form, spoken, staff_words, steps
 from services.intake.rendering.form import Typed
 from shared.events.vocabulary import Channel
 from shared.web import translations
@@ -170,3 +171,17 @@ def test_a_receipt_is_said_in_fours_and_every_digit_has_its_word() -> None:
 
 def test_every_refusal_has_words() -> None:
     assert set(call_words.REFUSALS) == set(CallRefusal)
+
+
+def test_every_control_by_which_reports_find_each_other_is_one_of_the_page() -> None:
+    assert set(calls.CONTROLS) >= calls.LINKED_BY
+    made = {
+        name: (value,)
+        for name, value in {"urls": "https://a.example/1", "marks": "a" * 64, "accounts": "@someone_"}.items()
+    }
+    raw, _ = form.submission_of(Typed(made), "ko")
+    key = linking.LinkKey(b"l" * 32)
+    for control, value in made.items():
+        alone, _ = form.submission_of(Typed({control: value}), "ko")
+        assert linking.digests_of(key, alone, synthetic=False)
+    assert len(linking.digests_of(key, raw, synthetic=False)) == len(calls.LINKED_BY) == len(made)

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 
 from services.intake.client_door import ClientGate
@@ -86,3 +87,28 @@ async def test_who_asks_after_a_failure_is_let_in_as_soon_as_the_store_is_back()
     later = door.ask()
     await turns()
     assert later.result().client_id == "kiosk"
+
+
+async def test_a_use_during_the_writing_of_others_and_after_a_failure_is_not_lost() -> None:
+    door = Door()
+    first, later = ("kiosk", "first"), ("kiosk", "later")
+    written: list[tuple[str, str]] = []
+    away = True
+
+    async def used(client_id: str, digest: str, _: str) -> None:
+        nonlocal away
+        if away:
+            away = False
+            raise TransientError("store: gone")
+        if not written:
+            door.gate._used.add(later)  # a request of the same moment
+        written.append((client_id, digest))
+
+    door.store.used = used  # type: ignore[attr-defined]  # as much of the store as this needs
+    door.gate._used.add(first)
+    with pytest.raises(TransientError):
+        await door.gate._remember_use()
+    await door.gate._remember_use()
+    assert written == [first]
+    await door.gate._remember_use()
+    assert written == [first, later]

@@ -4,8 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from services.intake.handing_over import HandingOver
 from services.intake.model import receipts
+from services.intake.model.asking import ReceiptQuestion
 from services.intake.model.life import NEW, Life, Special
 from services.intake.model.report import Progress, State
 from services.intake.policy import amending, erasure, handing_over
@@ -17,6 +20,7 @@ from services.intake.rendering.details import details_of
 from services.intake.rendering.standing import steps_of
 from services.intake.status import told
 from shared.events.vocabulary import ContactChannel, Role
+from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
 REPRESENTATIVE = facts(role=Role.REPRESENTATIVE)
@@ -145,3 +149,16 @@ def test_codes_are_no_receipts_and_the_new_receipt_needs_more_than_the_code() ->
         for parts in [("one", code, "k"), ("one", code, "l"), ("two", code, "k"), ("one", "x", "k")]
     }
     assert len(numbers) == 4
+
+
+async def test_a_code_that_is_gone_within_the_moment_is_told_as_not_possible_now_and_as_no_defect() -> None:
+    class Changer:
+        async def change(self, *_: Any) -> tuple[dict[str, Any], None]:
+            return {"_id": "erased in the same moment"}, None
+
+    changer: Any = Changer()
+    nothing: Any = None
+    handing = HandingOver(changer, LodgingKeys(b"r" * 32), nothing, nothing, nothing)
+    with pytest.raises(Problem) as refused:
+        await handing.offer(ReceiptQuestion(receipt="1234"), Request({"type": "http"}))
+    assert (refused.value.status_code, refused.value.code) == (503, "unavailable")

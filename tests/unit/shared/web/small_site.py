@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from shared.clock import ManualClock
+from shared.errors import TransientError
 from shared.health import Health
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -113,6 +114,10 @@ def _routes(pages: Pages) -> APIRouter:
     @router.get("/api/v1/broken", include_in_schema=False, dependencies=anybody)
     async def broken() -> None:
         raise RuntimeError(SECRET_TEXT)
+
+    @router.get("/api/v1/away", include_in_schema=False, dependencies=anybody)
+    async def away() -> None:
+        raise TransientError("store: gone")
 
     @router.get("/api/v1/cut", include_in_schema=False, dependencies=anybody)
     async def cut() -> Response:

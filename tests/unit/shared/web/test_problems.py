@@ -118,3 +118,11 @@ async def test_a_browser_gets_a_page() -> None:
     assert answer.status_code == 404
     assert "<h1>Not found.</h1>" in answer.text
     assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_may_pass_is_503_with_a_time_to_come_again_and_no_defect() -> None:
+    async with client() as http:
+        answer = await http.get("/api/v1/away", headers={"accept-language": "en"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "again in a moment" in answer.json()["detail"]

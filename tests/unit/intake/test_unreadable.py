@@ -1,0 +1,206 @@
+"""One stored report or call that cannot be read or sent keeps no other from its turn."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from services.intake.decisions import Decisions
+from services.intake.eraser import Eraser
+from services.intake.model.call import Call, CallState, Notes
+from services.intake.model.life import NEW, Life
+from services.intake.phone.drafts import Held
+from services.intake.phone.sending import Sender
+from services.intake.policy import calls as policy
+from services.intake.policy.lodging import ConflictError, LodgingKeys
+from services.intake.store.calls import readable
+from services.intake.store.changes import ERASE_AT, PAGE
+from services.intake.store.documents import Document
+from shared.clock import ManualClock
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from tests.unit.intake.test_erasure import NOW, facts, taken_back
+
+OVER = NOW + timedelta(days=4)
+BROKEN = {"role": "somebody this build does not know"}
+
+
+def stored(name: str, life: Life = NEW, **more: Any) -> Document:
+    return {
+        "_id": name,
+        "received_at": NOW,
+        "intake_version": 1,
+        "facts": facts().model_dump(mode="json"),
+        "life": life.model_dump(),
+        **({ERASE_AT: life.plan.at} if life.plan else {}),
+        **more,
+    }
+
+
+class Reports:
+    """As much of intake's reports as its jobs need."""
+
+    def __init__(self, *documents: Document) -> None:
+        self.documents = {document["_id"]: document for document in documents}
+        self.erased: list[str] = []
+        self.done: list[str] = []
+
+    async def of_report(self, report_id: str) -> Document | None:
+        return self.documents.get(report_id)
+
+    async def marked(self, mark: str, *, besides: Sequence[str] = (), limit: int = PAGE, **_: Any) -> list[Document]:
+        return [d for d in self.documents.values() if mark in d and d["_id"] not in besides][:limit]
+
+    async def count(self, mark: str) -> int:
+        return len(await self.marked(mark))
+
+    async def everything(self) -> AsyncIterator[Document]:
+        for document in list(self.documents.values()):
+            yield document
+
+    async def claim(self, *_: Any) -> bool:
+        return True
+
+    async def finished(self, _: str, day: str, __: str) -> None:
+        self.done.append(day)
+
+    async def alarm(self, *_: Any) -> None:
+        pass
+
+    async def erase(self, before: Document, life: Life) -> bool:
+        self.erased.append(before["_id"])
+        self.documents[before["_id"]] = {"_id": before["_id"], "life": life.model_dump()}
+        return True
+
+
+class Nothing:
+    """Takes every call and does nothing."""
+
+    def __getattr__(self, _: str) -> Any:
+        async def nothing(*_: Any, **__: Any) -> None:
+            pass
+
+        return nothing
+
+
+def eraser(reports: Any) -> Eraser:
+    nothing: Any = Nothing()
+    return Eraser(reports, nothing, nothing, ManualClock(OVER))
+
+
+def unreadable(job: str) -> float:
+    return REGISTRY.get_sample_value("intake_reports_unreadable_total", {"job": job}) or 0.0
+
+
+async def test_one_unreadable_report_does_not_end_the_daily_job(capsys: pytest.CaptureFixture[str]) -> None:
+    reports, before = Reports(stored("bad", facts=BROKEN), stored("good")), unreadable("daily")
+    assert await eraser(reports).daily()
+    assert reports.done == ["2026-11-28"]
+    assert unreadable("daily") == before + 1
+    said = capsys.readouterr()
+    assert "report.unreadable" in said.out + said.err
+    assert "this build does not know" not in said.out + said.err
+
+
+async def test_whole_pages_of_unreadable_reports_keep_no_key_from_being_destroyed() -> None:
+    withdrawn = taken_back()
+    bad = [stored(f"bad {number}", withdrawn, facts=BROKEN) for number in range(PAGE + 1)]
+    reports, before = Reports(*bad, stored("good", withdrawn)), unreadable("minute")
+    assert await eraser(reports).minute() == 1
+    assert reports.erased == ["good"]
+    assert unreadable("minute") == before + PAGE + 1
+
+
+async def test_a_store_that_is_away_is_waited_for_and_not_counted_against_a_report() -> None:
+    reports, before = Reports(stored("good", taken_back())), unreadable("minute")
+
+    async def away(_: str) -> None:
+        raise TransientError("store: gone")
+
+    reports.of_report = away  # type: ignore[assignment]  # the store goes away between two reads
+    with pytest.raises(TransientError):
+        await eraser(reports).minute()
+    assert unreadable("minute") == before
+
+
+async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
+    reports: Any = Reports(stored("bad", taken_back(), facts=BROKEN), stored("good", taken_back()))
+    nobody: Any = type("Auditor", (), {"may": lambda *_: True})()
+    nothing: Any = None
+    lists = await Decisions(reports, nothing, nothing, nothing, ManualClock(OVER)).lists(nobody)
+    assert [row.report_id for row in lists[ERASE_AT]] == ["good"]
+
+
+def test_a_stored_call_this_build_cannot_read_is_left_out_of_the_lists() -> None:
+    assert readable({"_id": "bad", "state": "somewhere else"}) is None
+
+
+class Calls:
+    """Half-sent calls; those named in ``fails`` raise when they are read."""
+
+    def __init__(self, *calls: Call, **fails: Exception) -> None:
+        self.store = self
+        self.calls = {call.call_id: call for call in calls}
+        self.fails = fails
+
+    async def half_sent(self, _: Any) -> list[Call]:
+        return [call for call in self.calls.values() if call.state is CallState.SENDING]
+
+    async def read(self, call_id: str) -> Held:
+        if call_id in self.fails:
+            raise self.fails[call_id]
+        return Held(self.calls[call_id], Notes({"role": ("victim",), "harm_types": ("other",)}))
+
+    async def write(self, before: Held, after: Call, _: Notes | None) -> bool:
+        self.calls[before.call.call_id] = after
+        return True
+
+    def key_of_report(self, call_id: str) -> str:
+        return call_id
+
+    report_id = key_of_report
+
+
+class Lodging:
+    """Lodges, or says what it is told to say."""
+
+    def __init__(self, says: Exception | None = None) -> None:
+        self.says = says
+        self.lodged: list[str] = []
+
+    async def lodge(self, *_: Any, idempotency_key: str, **__: Any) -> None:
+        if self.says is not None:
+            raise self.says
+        self.lodged.append(idempotency_key)
+
+
+def sending(name: str) -> Call:
+    return policy.sending(Call(name, CallState.OPEN, "s-first", "busan", NOW, NOW + policy.KEPT), NOW)
+
+
+def sender(calls: Any, lodging: Any, *lodged: str) -> Sender:
+    changes: Any = Reports(*(stored(name) for name in lodged))
+    return Sender(calls, lodging, changes, LodgingKeys(b"r" * 32), ManualClock(OVER))
+
+
+@pytest.mark.parametrize("trouble", [KeyError("assent"), TransientError("too many words wait"), ValueError("?")])
+async def test_one_call_that_cannot_be_sent_holds_up_no_other(trouble: Exception) -> None:
+    calls, lodging = Calls(sending("bad"), sending("good"), bad=trouble), Lodging()
+    before = REGISTRY.get_sample_value("intake_calls_not_finished_total") or 0.0
+    assert await sender(calls, lodging).finish_others() == 1
+    assert lodging.lodged == ["good"]
+    assert REGISTRY.get_sample_value("intake_calls_not_finished_total") == before + 1
+    assert [call.state for call in calls.calls.values()] == [CallState.SENDING, CallState.SENT]
+
+
+async def test_a_call_whose_report_another_version_lodged_is_sent_and_ends_nothing() -> None:
+    calls = Calls(sending("one"))
+    assert await sender(calls, Lodging(ConflictError("another content"))).finish_others() == 1
+    assert calls.calls["one"].state is CallState.SENT
+
+
+async def test_a_call_that_is_a_report_already_is_not_lodged_again() -> None:
+    calls, lodging = Calls(sending("one")), Lodging()
+    assert await sender(calls, lodging, "one").send(Held(calls.calls["one"], Notes()))
+    assert (calls.calls["one"].state, lodging.lodged) == (CallState.SENT, [])
