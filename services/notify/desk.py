@@ -83,7 +83,7 @@ class Desk:
         self._hub = hub
         self._case_relay = case_relay
         self._center_relay = center_relay
-        self._rules = rules
+        self.rules = rules
         self._clock = clock
 
     async def case(self, report_id: str) -> Case | None:
@@ -96,7 +96,7 @@ class Desk:
         """Take a case, or read what is new in it."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.acknowledge(case, acting(principal), ownership, now, self._rules)
+            return decisions.acknowledge(case, acting(principal), ownership, now, self.rules)
 
         done = await self.act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
         if done is not None:
@@ -161,9 +161,7 @@ class Desk:
         receiver = await self.centers.get(to_center_id)
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.offer(
-                case, acting(principal), ownership, receiver, reason, self._rules, now, agreed=agreed
-            )
+            return decisions.offer(case, acting(principal), ownership, receiver, reason, self.rules, now, agreed=agreed)
 
         return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 

@@ -10,7 +10,7 @@ from shared.events.vocabulary import HarmType, Urgency
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts by state. Held ones wait, or are new, as well."""
+    """Counts by state, without drills. Held ones wait, or are new, as well."""
 
     waiting: int
     new: int
@@ -29,7 +29,7 @@ async def tally(store: CaseStore, center_id: str) -> Tally:
         new=new,
         working=counts[CaseState.ACKNOWLEDGED] - new,
         held=await store.held(whose),
-        offered=len(await store.offers_of(center_id)) if whose is not None else await store.offers_open(),
+        offered=await store.offered(whose),
     )
 
 

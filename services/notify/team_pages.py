@@ -77,7 +77,7 @@ class TeamPages:
             rota=rota,
             colleagues=colleagues,
             loads=found,
-            unassigned=sum(case.assignee is None for case in cases),
+            unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
             cap=PER_PERSON,
             who=self.desk.people.name,
             may=principal.may,
@@ -138,23 +138,23 @@ def team_router(parts: TeamPages) -> APIRouter:
 
     @router.get("")
     async def team(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_DUTY, checked_center(center_id))
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.overview(request, who, center_id)
 
     @router.get("/hand-over")
     async def hand_over(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_DUTY, checked_center(center_id))
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.hand_over(request, who, center_id)
 
     @router.get("/numbers")
     async def own_numbers(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_DUTY, checked_center(center_id))
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.numbers(request, center_id)
 
     @router.post("/shifts")

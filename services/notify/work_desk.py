@@ -32,7 +32,8 @@ class WorkDesk:
         """Note that the reporter was reached, or not, and how."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.contact(case, acting(principal), ownership, way=way, reached=reached, now=now)
+            who, rules = acting(principal), self._desk.rules
+            return decisions.contact(case, who, ownership, way=way, reached=reached, now=now, rules=rules)
 
         return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 

@@ -84,6 +84,8 @@ class Action(StrEnum):
     """Their exact counts. They belong to ``central``: all of them or none."""
     CENTERS_DUTY = "centers.duty"
     CENTERS_CLOSE = "centers.close"
+    CENTERS_TEAM = "centers.team"
+    """See who is on duty, what each person has, and what whoever comes next must know of."""
     CENTERS_ROTA = "centers.rota"
     """Say who works when."""
     DECISIONS_READ = "decisions.read"
@@ -130,6 +132,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.CENTERS_LIVE: {_COUNSELLOR: _S, _LEAD: _A},
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_CLOSE: {_LEAD: _S},
+    Action.CENTERS_TEAM: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_ROTA: {_LEAD: _O},
     Action.DECISIONS_READ: {_COUNSELLOR: _S, _LEAD: _S, _AUDITOR: _A},
     Action.DEAD_READ: {_COUNSELLOR: _S, _LEAD: _S, _ADMIN: _S},

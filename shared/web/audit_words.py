@@ -28,6 +28,7 @@ ACTIONS: Final[dict[str, str]] = {
     "erasures.destroy": n("Key destroyed"),
     "centers.read": n("Centres read"),
     "centers.duty": n("Duty changed"),
+    "centers.team": n("Team and rota read"),
     "centers.rota": n("Rota changed"),
     "details.write": n("Answer or note"),
     "centers.close": n("Centre closed or opened"),

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Final
 
-from services.notify import policy
 from services.notify.decisions import severity
 from services.notify.decisions.common import (
     Answer,
@@ -32,9 +31,7 @@ from shared.events.vocabulary import EndReason, Outcome, SettledReason
 _READ: Final = {"unread": False, "unread_messages": 0}
 
 
-def acknowledge(
-    case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules = policy.ALWAYS
-) -> Answer | Refusal:
+def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules) -> Answer | Refusal:
     """Take a case for its centre, or read what is new in one that was taken. The second deadline begins to run.
 
     The same person saying it again is told yes again. Somebody else is told who was faster.

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from services.notify import policy
 from services.notify.casework import CHANNEL_OF, ContactWay
 from services.notify.decisions.common import (
     Answer,
@@ -35,7 +34,7 @@ def contact(
     way: ContactWay,
     reached: bool,
     now: datetime,
-    rules: Rules = policy.ALWAYS,
+    rules: Rules,
 ) -> Answer | Refusal:
     """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
     why = not_workable(case, who, ownership) or _unsafe(case, who, way)

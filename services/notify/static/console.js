@@ -71,9 +71,10 @@ function take(left) {
 function counted() {
   const rows = [...list.children];
   const values = document.querySelectorAll("#counts .stat-value");
+  const real = rows.filter((row) => row.dataset.drill === undefined);
   if (more.hidden && root.dataset.center !== "central") {
     ["waiting", "new", "working", "held"].forEach((name, at) => {
-      values[at].textContent = rows.filter((row) => row.dataset.states.split(" ").includes(name)).length;
+      values[at].textContent = real.filter((row) => row.dataset.states.split(" ").includes(name)).length;
     });
   }
   empty.hidden = rows.length > 0;

@@ -195,32 +195,32 @@ class CaseStore:
         return [Case.model_validate(document) for document in found]
 
     async def held(self, center_id: str | None) -> int:
-        """How many cases of a centre (None: of all) quiet hours hold back."""
-        wanted: dict[str, Any] = {"sort_key": {"$gt": "0", "$lt": "3"}, "ladder.held": True}
-        if center_id is not None:
-            wanted = {"center_id": center_id, **wanted}
-        with store_errors():
-            return await self.collection.count_documents(wanted)
+        """How many cases of a centre (None: of all) quiet hours hold back; no drills."""
+        return await self._count(center_id, {"sort_key": {"$gt": "0", "$lt": "3"}, "ladder.held": True})
 
     async def unread(self, center_id: str | None) -> int:
-        """How many acknowledged cases of a centre (None: of all) have something that nobody has read."""
-        wanted: dict[str, Any] = {"sort_key": {"$gte": "1", "$lt": "2"}}
-        if center_id is not None:
-            wanted = {"center_id": center_id, **wanted}
-        with store_errors():
-            return await self.collection.count_documents(wanted)
+        """How many acknowledged cases of a centre (None: of all) have something that nobody has read; no drills."""
+        return await self._count(center_id, {"sort_key": {"$gte": "1", "$lt": "2"}})
 
     async def counts(self, center_id: str | None) -> dict[CaseState, int]:
-        """How many cases of a centre (None: of all) stand where. Ended ones are not counted: they only grow."""
+        """How many cases of a centre (None: of all) are in each state; no drills.
+
+        Ended ones are not counted: they only grow.
+        """
         ranges = {CaseState.WAITING: ("0", "1"), CaseState.ACKNOWLEDGED: ("1", "3")}
-        counted = {}
+        return {
+            state: await self._count(center_id, {"sort_key": {"$gte": low, "$lt": high}})
+            for state, (low, high) in ranges.items()
+        }
+
+    async def offered(self, center_id: str | None) -> int:
+        """How many cases of a centre (None: of all) are offered to another one or on their way there; no drills."""
+        return await self._count(center_id, {"offered_to": _ANY_CENTER})
+
+    async def _count(self, center_id: str | None, wanted: Document) -> int:
+        whose = {"center_id": center_id} if center_id is not None else {}
         with store_errors():
-            for state, (low, high) in ranges.items():
-                wanted: dict[str, Any] = {"sort_key": {"$gte": low, "$lt": high}}
-                if center_id is not None:
-                    wanted = {"center_id": center_id, **wanted}
-                counted[state] = await self.collection.count_documents(wanted)
-        return counted
+            return await self.collection.count_documents({**whose, **wanted, "synthetic": False})
 
     async def offers_to(self, center_id: str, limit: int = OFFERS) -> list[Case]:
         """Cases a centre has an open offer of, or has accepted and not got yet, in the order of need."""

@@ -26,8 +26,8 @@ class Load:
 
 
 def loads(cases: Iterable[Case], colleagues: Mapping[str, str]) -> list[Load]:
-    """What everybody at a centre has, those without a case too; the fullest first."""
-    open_cases = [case for case in cases if is_open(case)]
+    """What everybody at a centre has, those without a case too; the fullest first. Drills are not counted."""
+    open_cases = [case for case in cases if is_open(case) and not case.synthetic]
     people = {*colleagues, *(case.assignee for case in open_cases if case.assignee is not None)}
     found = [_load(subject, [case for case in open_cases if case.assignee == subject]) for subject in people]
     return sorted(found, key=lambda load: (-load.severe, -load.cases, colleagues.get(load.subject, load.subject)))

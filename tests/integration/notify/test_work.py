@@ -8,9 +8,11 @@ import pytest
 
 from services.notify.accounts.model import Account, AccountState
 from services.notify.decisions.severity import PER_PERSON
+from services.notify.tallies import Tally, tally
 from shared.identity.roles import StaffRole
 from tests.integration.notify.conftest import Bench, Sink, Start, eventually
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
+from tests.integration.notify.test_on_record import lines
 from tests.unit.notify.samples import event, report_id
 
 ID, OTHER = report_id(1), report_id(2)
@@ -204,3 +206,37 @@ async def test_a_refusal_keeps_the_staffs_page_and_offers_no_quick_exit(start: S
     assert 'href="tel:' not in answer.text
     assert "data-quick-exit" not in answer.text
     assert 'class="who"' in answer.text
+
+
+async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(event("report.routed", 1, synthetic=True), event("report.routed", 2))
+    await eventually(lambda: bench.case(OTHER))
+    await taken(bench, 3, center="gwangju", synthetic=True)
+    for who in ("gwangju", None):
+        assert set((await bench.notify.cases.counts(who)).values()) == {0, 1}
+    await tell(bench, "report.updated", 3, kind="message_left")
+    offered = await bench.act(
+        "transfer", report_id(3), "gwangju", "kim", ownership=1, to_center_id="jeju", reason="place"
+    )
+    assert offered.status_code == 202, offered.text
+    for who in ("gwangju", "central"):
+        assert await tally(bench.notify.cases, who) == Tally(waiting=1, new=0, working=0, held=0, offered=0)
+    page = await bench.http.get("/", auth=bench.staff("gwangju"))
+    assert page.text.count("data-drill") == 2
+
+
+async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: Sink) -> None:
+    del sink
+    bench = await start()
+    for path in ("/team/gwangju", "/team/gwangju/hand-over", "/team/gwangju/numbers"):
+        came = await bench.http.get(path, auth=bench.staff("busan", subject="s-busan"))
+        assert came.status_code == 403
+
+    async def noted() -> list[tuple[str | None, str | None, dict[str, str]]]:
+        found = await lines(bench, "centers.team")
+        return found if len(found) == 3 else []
+
+    assert {(who, of) for who, of, _ in await eventually(noted)} == {("s-busan", "busan")}
+    assert await lines(bench, "centers.duty") == []

@@ -85,7 +85,7 @@ class Interleavings(RuleBasedStateMachine):
     @rule(org=ACTORS, back=BACK)
     def acknowledge(self, org: str, back: int) -> None:
         own, org = self.seen(back), self.owner(org)
-        self.act(org, own, lambda case: decisions.acknowledge(case, Who("kim", org), own, self.now))
+        self.act(org, own, lambda case: decisions.acknowledge(case, Who("kim", org), own, self.now, RULES))
 
     @rule(org=ACTORS, back=BACK, what=st.sampled_from(("assign", "contact", "support", "refer")))
     def work(self, org: str, back: int, what: str) -> None:
@@ -94,7 +94,7 @@ class Interleavings(RuleBasedStateMachine):
         acts: dict[str, Callable[[Case], Answer | Refusal]] = {
             "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
             "contact": lambda case: decisions.contact(
-                case, who, own, way=ContactWay.CAME_TO_US, reached=True, now=self.now
+                case, who, own, way=ContactWay.CAME_TO_US, reached=True, now=self.now, rules=RULES
             ),
             "support": lambda case: decisions.support(case, who, own, SupportKind.DELETION, self.now),
             "refer": lambda case: decisions.refer(case, who, own, "central", self.now),

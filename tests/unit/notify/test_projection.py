@@ -34,7 +34,7 @@ def second_deadline(case: Case) -> datetime:
 
 
 def taken(case: Case, by: str = "kim") -> Case:
-    answer = acknowledge(case, Who(by, case.center_id), None, NOW)
+    answer = acknowledge(case, Who(by, case.center_id), None, NOW, RULES)
     assert isinstance(answer, Answer)
     return answer.case
 
@@ -72,7 +72,7 @@ def test_a_new_owner_starts_a_new_ladder_and_must_acknowledge_again() -> None:
     assert moved.ladder is not None
     assert moved.ladder.run == moved.runs == 3
     assert moved.wake_at == NOW
-    assert acknowledge(moved, Who("kim", "gwangju"), None, NOW) is Refusal.OWNER_CHANGED
+    assert acknowledge(moved, Who("kim", "gwangju"), None, NOW, RULES) is Refusal.OWNER_CHANGED
 
 
 def test_an_acknowledgement_that_crossed_a_move_is_void_and_says_so() -> None:
@@ -93,7 +93,7 @@ def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() 
     case = taken(folded(stream()[:1]))
     after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
     assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
-    read = acknowledge(after, Who("lee", after.center_id), None, NOW)
+    read = acknowledge(after, Who("lee", after.center_id), None, NOW, RULES)
     assert isinstance(read, Answer)
     assert read.event is not None
     assert read.event.TYPE == "alert.settled.v1"
@@ -195,15 +195,15 @@ def test_a_timeline_keeps_its_beginning_and_its_end() -> None:
 
 def test_acknowledging() -> None:
     case = folded(stream()[:1])
-    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW)
+    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW, RULES)
     assert isinstance(answer, Answer)
     assert isinstance(answer.event, CaseAcknowledged)
     assert (answer.event.case_version, answer.event.ownership, answer.event.by) == (1, 1, "kim")
-    again = acknowledge(answer.case, Who("kim", "gwangju"), None, NOW)
+    again = acknowledge(answer.case, Who("kim", "gwangju"), None, NOW, RULES)
     assert isinstance(again, Answer)
     assert again.case is answer.case
-    assert acknowledge(answer.case, Who("lee", "gwangju"), None, NOW) is Refusal.ALREADY_ACKNOWLEDGED
-    assert acknowledge(folded(stream()), Who("lee", "busan"), None, NOW) is Refusal.ENDED
+    assert acknowledge(answer.case, Who("lee", "gwangju"), None, NOW, RULES) is Refusal.ALREADY_ACKNOWLEDGED
+    assert acknowledge(folded(stream()), Who("lee", "busan"), None, NOW, RULES) is Refusal.ENDED
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:

@@ -54,18 +54,18 @@ def test_without_first_contact_the_ladder_climbs_again_from_its_first_step(urgen
 
 
 def test_who_is_reached_ends_it_and_the_next_owner_begins_anew() -> None:
-    case = done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE))
+    case = done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE, rules=DAY))
     assert (case.ladder, case.wake_at) == (None, None)
     moved = fold(case, event("report.rerouted", version=2, ownership=2, center="busan"), TRACE, DAY, NOW + 2 * MINUTE)
     assert moved is not None
-    again = done(acknowledge(moved, Who("lee", "busan"), None, NOW + 3 * MINUTE))
+    again = done(acknowledge(moved, Who("lee", "busan"), None, NOW + 3 * MINUTE, DAY))
     assert again.ladder is not None
     assert again.wake_at == NOW + 3 * MINUTE + CONTACT_WITHIN[again.urgency]
 
 
 def test_trying_in_vain_gives_the_whole_time_again_and_is_told() -> None:
     late = NOW + CONTACT_WITHIN[Urgency.CRITICAL] + MINUTE
-    answer = contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=False, now=late)
+    answer = contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=False, now=late, rules=DAY)
     assert isinstance(answer, Answer)
     assert isinstance(answer.event, AlertSettled)
     assert (answer.event.reason, answer.event.alert_version) == (SettledReason.TRIED, answer.case.alert_version)
@@ -89,22 +89,24 @@ def test_an_unread_message_climbs_like_a_new_case_although_the_second_deadline_i
 
 
 def test_reading_a_message_is_told_and_brings_the_second_deadline_back() -> None:
-    answer = acknowledge(message(taken(), NOW + MINUTE), KIM, None, NOW + 2 * MINUTE)
+    answer = acknowledge(message(taken(), NOW + MINUTE), KIM, None, NOW + 2 * MINUTE, DAY)
     assert isinstance(answer, Answer)
     assert isinstance(answer.event, AlertSettled)
     assert answer.event.reason is SettledReason.READ
     assert answer.case.wake_at == NOW + CONTACT_WITHIN[Urgency.CRITICAL]
     much_later = NOW + timedelta(days=2)
-    late = done(acknowledge(message(taken(), NOW + MINUTE), KIM, None, much_later))
+    late = done(acknowledge(message(taken(), NOW + MINUTE), KIM, None, much_later, DAY))
     assert late.wake_at == much_later + LADDER[Urgency.CRITICAL][0].wait, "not in the same moment"
 
 
 def test_reading_where_the_reporter_was_reached_ends_everything() -> None:
-    case = message(done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW)), NOW + MINUTE)
+    case = message(
+        done(contact(taken(), KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW, rules=DAY)), NOW + MINUTE
+    )
     assert case.ladder is not None
-    reached = done(contact(case, KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE))
+    reached = done(contact(case, KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE, rules=DAY))
     assert reached.ladder == case.ladder, "reaching somebody does not read what they left"
-    assert done(acknowledge(case, KIM, None, NOW + 2 * MINUTE)).wake_at is None
+    assert done(acknowledge(case, KIM, None, NOW + 2 * MINUTE, DAY)).wake_at is None
 
 
 def test_a_closed_case_has_no_second_deadline() -> None:

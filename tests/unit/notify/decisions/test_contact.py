@@ -7,6 +7,7 @@ from services.notify.casework import NEXT_OF, ContactWay, DeletionState
 from services.notify.decisions import Answer, Refusal, Who
 from services.notify.decisions.severity import PER_PERSON, is_severe, severe_of
 from services.notify.model import Case, EntryKind
+from services.notify.policy import ALWAYS
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
 from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged
 from tests.unit.notify.samples import NOW, event, report_id
@@ -16,7 +17,7 @@ ALL = tuple(ContactChannel)
 
 
 def _contact(case: Case, way: ContactWay, who: Who = LEE) -> Answer | Refusal:
-    return decisions.contact(case, who, 1, way=way, reached=True, now=NOW)
+    return decisions.contact(case, who, 1, way=way, reached=True, now=NOW, rules=ALWAYS)
 
 
 @pytest.mark.parametrize("way", list(ContactWay))
@@ -31,7 +32,7 @@ def test_no_way_that_was_not_agreed_to(way: ContactWay, agreed: tuple[ContactCha
 @pytest.mark.parametrize("reached", [True, False])
 def test_nobody_contacts_without_the_rules_and_who_is_called_by_the_reporter_may_note_it(*, reached: bool) -> None:
     case = acknowledged(contact_channels=ALL, rules_known_to=("somebody-else",))
-    asked = decisions.contact(case, LEE, 1, way=ContactWay.PHONE, reached=reached, now=NOW)
+    asked = decisions.contact(case, LEE, 1, way=ContactWay.PHONE, reached=reached, now=NOW, rules=ALWAYS)
     assert asked is Refusal.RULES_NOT_READ
     assert isinstance(_contact(case, ContactWay.CAME_TO_US), Answer)
     opened = decisions.opened(case, LEE, 1, "first_contact", NOW)
@@ -62,7 +63,7 @@ def test_messages_are_counted_until_somebody_reads() -> None:
     news = [event("report.updated", 1, version=n, kind="message_left") for n in (2, 3)]
     case = folded(list(news), case)
     assert case.unread_messages == 2
-    read = decisions.acknowledge(case, LEE, 1, NOW)
+    read = decisions.acknowledge(case, LEE, 1, NOW, ALWAYS)
     assert isinstance(read, Answer)
     assert read.case.unread_messages == 0
 

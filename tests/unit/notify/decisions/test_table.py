@@ -26,9 +26,11 @@ def _opened(case: Case, who: Who, own: int) -> Answer | Refusal:
 
 
 ACTS: dict[str, Act] = {
-    "acknowledge": lambda case, who, own: decisions.acknowledge(case, who, own, NOW),
+    "acknowledge": lambda case, who, own: decisions.acknowledge(case, who, own, NOW, Rules()),
     "assign": lambda case, who, own: decisions.assign(case, who, own, "lee", NOW),
-    "contact": lambda case, who, own: decisions.contact(case, who, own, way=ContactWay.TEXT, reached=True, now=NOW),
+    "contact": lambda case, who, own: decisions.contact(
+        case, who, own, way=ContactWay.TEXT, reached=True, now=NOW, rules=Rules()
+    ),
     "support": lambda case, who, own: decisions.support(case, who, own, SupportKind.LEGAL, NOW),
     "request_deletion": lambda case, who, own: decisions.request_deletion(case, who, own, PlatformKind.OTHER, 1, NOW),
     "move_deletion": lambda case, who, own: decisions.move_deletion(case, who, own, 1, DeletionState.REMOVED, NOW),

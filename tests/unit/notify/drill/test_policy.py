@@ -46,7 +46,7 @@ def told(case: Case, ok: bool = True) -> Case:
 
 
 def taken(case: Case, after: timedelta) -> Case:
-    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW + after)
+    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW + after, DAY)
     assert isinstance(answer, Answer)
     return answer.case
 

@@ -91,3 +91,10 @@ def test_what_each_person_has_and_what_is_handed_over() -> None:
         "offered": 0,
         "deletion": 1,
     }
+
+
+def test_a_drill_is_in_nobodys_count() -> None:
+    real = acknowledged(assignee=KIM)
+    drill = acknowledged(assignee=KIM, synthetic=True, unread=True)
+    (load,) = loads([real, drill], {KIM: "Kim"})
+    assert (load.cases, load.unread, load.uncontacted) == (1, 0, 1)

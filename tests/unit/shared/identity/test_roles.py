@@ -37,6 +37,7 @@ centers.read           a a a -   a a a a -   - a -
 centers.live           - o a -   - a a - -   - - -
 centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
+centers.team           - o o -   - o o - -   - - -
 centers.rota           - - o -   - - o - -   - - -
 decisions.read         - o o -   - a a a -   - a -
 dead.read              - o o o   - a a - a   - - a

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import pytest
 
 from shared.clock import ManualClock
-from shared.web.people import home_of, links
+from shared.web.people import LINKS, Link, home_of, links
+from shared.web.translations import SHARED_LOCALE, load
 from tests.support.staff import TestIdentity
 from tests.unit.shared.web.small_site import NOW
 
+ROOT = Path(__file__).parents[4]
 URLS = {name: f"http://{name}.test" for name in ("intake", "routing", "notify", "analytics")}
 STAFF = TestIdentity(ManualClock(NOW))
 
@@ -41,6 +45,18 @@ def test_everybody_begins_where_they_work_and_sees_what_they_may(
     who = STAFF.principal(organisation, role)
     assert home_of(who, URLS) == home
     assert {link.text for link in links(who, "notify", "/", URLS)} == seen
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: link.text)
+def test_a_link_of_the_header_reads_the_same_on_the_pages_of_every_service(link: Link) -> None:
+    shared = load([SHARED_LOCALE])["ko"].gettext(link.text)
+    assert shared != link.text
+    for locale in sorted((ROOT / "services").glob("*/locale")):
+        assert load([SHARED_LOCALE, locale])["ko"].gettext(link.text) == shared, locale.parent.name
+
+
+def test_the_menu_calls_operations_what_the_page_is_called() -> None:
+    assert load([SHARED_LOCALE])["ko"].gettext("Operations") == "운영 현황"
 
 
 @pytest.mark.parametrize(

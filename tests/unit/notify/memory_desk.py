@@ -1,0 +1,60 @@
+"""A desk over cases in memory, for tests of what it passes to the decisions."""
+
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any, cast
+
+from services.notify.desk import Desk
+from services.notify.hub import Hub
+from services.notify.model import Case
+from services.notify.policy import QuietHours, Rules
+from services.notify.store.cases import Change, Saved
+from shared.clock import Clock
+from shared.identity.principal import Principal
+from shared.identity.roles import StaffRole
+from shared.identity.tokens import ACCESS_LASTS
+from tests.unit.notify.samples import NOW
+
+NIGHT = Rules(quiet=QuietHours(time(22), time(7)))
+
+
+class Cases:
+    """As much of the store of cases as an act needs."""
+
+    def __init__(self, *cases: Case) -> None:
+        self.kept = {case.report_id: case for case in cases}
+
+    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
+        return {one: self.kept[one] for one in report_ids if one in self.kept}
+
+    async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
+        del now
+        self.kept.update({change.case.report_id: change.case for change in changes})
+        return Saved(frozenset())
+
+
+class At:
+    """A clock that stands."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+
+class Offered:
+    """A relay that publishes nothing."""
+
+    def offer(self, key: str) -> None:
+        del key
+
+
+def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> Desk:
+    anything = cast("Any", None)
+    relay = cast("Any", Offered())
+    return Desk(cast("Any", cases), anything, Hub(), relay, relay, anything, rules, cast("Clock", At(now)))
+
+
+def staff(subject: str, organisation: str = "gwangju", role: StaffRole = StaffRole.COUNSELLOR) -> Principal:
+    return Principal(subject, organisation, frozenset({role}), "session", NOW, NOW + ACCESS_LASTS)

@@ -1,0 +1,26 @@
+"""What the desk passes to the decisions about the work on a case."""
+
+from datetime import UTC, datetime
+
+from services.notify.casework import ContactWay
+from services.notify.policy import ALWAYS
+from services.notify.work_desk import WorkDesk
+from tests.unit.notify.decisions.cases import KIM
+from tests.unit.notify.memory_desk import Cases, desk_of, staff
+from tests.unit.notify.samples import report_id
+from tests.unit.notify.test_second_deadline import taken
+
+EVENING = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+"""23:00 in Seoul; a day later, when the first contact of a normal case is due again, it is night as well."""
+MORNING = datetime(2026, 11, 25, 22, 0, tzinfo=UTC)
+
+
+async def test_quiet_hours_hold_the_first_contact_alert_after_a_failed_attempt() -> None:
+    cases = Cases(taken("normal", EVENING, ALWAYS))
+    desk = WorkDesk(desk_of(cases, EVENING))
+    done = await desk.contact(staff(KIM), report_id(1), 1, way=ContactWay.CAME_TO_US, reached=False)
+    assert done is not None
+    assert done.why is None
+    ladder = cases.kept[report_id(1)].ladder
+    assert ladder is not None
+    assert (ladder.held, ladder.due_at) == (True, MORNING)
