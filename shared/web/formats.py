@@ -43,6 +43,15 @@ def relative(moment: datetime, now: datetime, language: Language) -> str:
     return format_timedelta(gap, add_direction=True, threshold=1.2, locale=language)
 
 
+def elapsed(moment: datetime, now: datetime, language: Language) -> str:
+    """How long something has lasted since a moment, in the largest unit that fits."""
+    gap = max(now - moment, timedelta())
+    if gap < _JUST_NOW:
+        return _WORDS[language]
+    length = format_timedelta(gap, threshold=1.2, locale=language)
+    return f"{length}째" if language == "ko" else length
+
+
 @lru_cache(maxsize=_NUMBERS_KEPT)
 def number(value: float, language: Language) -> str:
     """With the language's digit grouping."""
@@ -84,7 +93,7 @@ def marked(text: str) -> Markup:
 
 
 def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callable[..., object]]:
-    """The template filters of one language: number, percent, day, exact, short, ago, at, span."""
+    """The template filters of one language: number, percent, day, exact, short, ago, elapsed, span."""
 
     def tag(moment: datetime, text: str, kind: str) -> Markup:
         stamp = moment.astimezone(SEOUL).isoformat(timespec="seconds")
@@ -100,6 +109,7 @@ def filters(language: Language, now: Callable[[], datetime]) -> dict[str, Callab
         "exact": lambda moment: exact(moment, language),
         "short": lambda moment: tag(moment, short(moment, language), "exact"),
         "ago": lambda moment: tag(moment, relative(moment, now(), language), "relative"),
+        "elapsed": lambda moment: tag(moment, elapsed(moment, now(), language), "elapsed"),
         "span": lambda seconds: span(seconds, language),
     }
 

@@ -174,6 +174,9 @@ async def test_relative_times_go_on_and_show_the_exact_time_on_demand(chromium: 
         await expect(moment).to_have_text("Tue 24 Nov 2026, 20:57:00 KST")
         await moment.click()
         await expect(moment).to_have_text("5 minutes ago")
+        await moment.evaluate("time => { time.dataset.time = 'elapsed' }")
+        await page.clock.fast_forward(60_000)
+        await expect(moment).to_have_text("6 minutes")
         await context.close()
 
 

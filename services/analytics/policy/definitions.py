@@ -187,7 +187,7 @@ DEFINITIONS: Final = {
 
 GENERAL: Final = (
     gettext_noop(
-        "Counted are accepted reports that a centre owns, by the day of acceptance in Korea. Drills are left out."
+        "We count accepted reports that a centre owns, by the day of acceptance in Korea. Drills are left out."
     ),
     gettext_noop(
         "Counts from 0 to 4 are hidden, and others with them where they would give a hidden count away. One mark "

@@ -99,7 +99,7 @@ async def test_taking_back_undoing_and_the_second_question(desk: Desk) -> None:
     someone = await holder(desk)
     await owned(someone, seen=True)
     gone = await press(someone, "withdraw")
-    assert "You can undo this until:" in gone.text
+    assert "You can undo this until" in gone.text
     assert 'action="/status/message' not in gone.text
     assert 'action="/status/undo' in gone.text
     back = await press(someone, "undo")

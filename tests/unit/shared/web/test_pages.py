@@ -4,7 +4,7 @@ import pytest
 from jinja2 import UndefinedError
 from starlette.requests import Request
 
-from shared.web.formats import relative, span
+from shared.web.formats import elapsed, relative, span
 from shared.web.pages import Pages
 from tests.unit.shared.web.small_site import NOW, SITE, TOKEN, build, client, clock, settings
 
@@ -120,6 +120,16 @@ def test_relative_words(seconds: int, korean: str, english: str) -> None:
     moment = NOW.fromtimestamp(NOW.timestamp() - seconds, NOW.tzinfo)
     assert relative(moment, NOW, "ko") == korean
     assert relative(moment, NOW, "en") == english
+
+
+@pytest.mark.parametrize(
+    ("seconds", "korean", "english"),
+    [(10, "방금", "just now"), (900, "15분째", "15 minutes"), (7200, "2시간째", "2 hours"), (-600, "방금", "just now")],
+)
+def test_how_long_something_has_lasted_is_no_moment_in_the_past(seconds: int, korean: str, english: str) -> None:
+    moment = NOW.fromtimestamp(NOW.timestamp() - seconds, NOW.tzinfo)
+    assert elapsed(moment, NOW, "ko") == korean
+    assert elapsed(moment, NOW, "en") == english
 
 
 def test_spans_have_two_units_at_most() -> None:
