@@ -7,7 +7,6 @@ many bytes were left out and where the original lies, and it cannot be sent back
 again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +14,7 @@ from typing import Final
 
 from shared.kafka import measures
 from shared.kafka.connection import dead_topic_name
-from shared.kafka.publisher import Message, Publisher
+from shared.kafka.publisher import Message, Publisher, all_sent
 from shared.kafka.records import RawRecord
 from shared.kafka.triage import DeadLetter
 from shared.settings import BusSettings
@@ -96,7 +95,7 @@ async def bury(
     for letter in letters:
         place = dead_topic_name(settings, BY_NAME[letter.record.topic]), letter.record.partition
         by_place[place].append(dead_message(letter, group=subscription, service=service, now=now))
-    await asyncio.gather(*(publisher.send(name, number, messages) for (name, number), messages in by_place.items()))
+    await all_sent([publisher.send(name, number, messages) for (name, number), messages in by_place.items()])
     for letter in letters:
         measures.DEAD.labels(subscription, letter.record.topic, letter.reason).inc()
 

@@ -1,19 +1,26 @@
 """Events embedded in the document they belong to, and the relay that publishes them.
 
 One write stores a fact and the event about it, so neither can be lost without the other. The relay publishes and then
-marks; killed in between, it publishes again, and readers tolerate duplicates. A document's events reach the log in
-their order, whoever relays them: every relay publishes the whole pending list as the store has it, and what was marked
-had been acknowledged before.
+marks; killed in between, it publishes again, and readers tolerate duplicates. Publishing never waits for marks: they
+are written in the background, many at once, and until then the relay remembers which events are in the log.
+
+A document's events reach the log in order, whichever relay publishes them: a relay publishes the whole pending list as
+the store has it, less what Kafka has acknowledged to it, and only acknowledged events are marked. Each relay publishes
+what its own process offers; events left behind (by a dead process, or during an outage) are published by the one relay
+that holds the lease of the collection.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
+from uuid import uuid4
 
 from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from shared import log, process
 from shared.clock import Clock
@@ -34,7 +41,14 @@ BATCH: Final = 1_000
 SWEEP_SECONDS: Final = 1.0
 LEFT_BEHIND_SECONDS: Final = 2.0
 """A document with events so old was left by a dead process or while Kafka was away."""
-_ORDERED_PROJECTION: Final = {PENDING: 1}
+LEASE_SECONDS: Final = 3.0
+"""For so long one relay alone publishes what was left behind; renewed while it finds more."""
+MARK_SECONDS: Final = 0.05
+"""Marks gather for so long: one bulk write for many documents."""
+MOST_UNMARKED: Final = 10_000
+"""Documents published and not yet marked; at this number publishing waits for the store."""
+FLUSH_SECONDS: Final = 2.0
+LEASES: Final = "outbox_leases"
 _SPREAD: Final = 1.0
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -78,15 +92,25 @@ class Relay:
         name: str,
         pace_s: float = 0.0,
     ) -> None:
-        """For ``pace_s`` after a batch the next gathers: one publish and one mark for many. Idle, it never waits."""
+        """For ``pace_s`` after a batch the next gathers: one publish for many. Idle, it never waits."""
         self._collection = collection
+        self._leases = collection.database[LEASES]
         self._publisher = publisher
         self._clock = clock
         self._name = name
+        self._holder = uuid4().hex
         self._pace_s = pace_s
         self._queue: asyncio.Queue[Offer] = asyncio.Queue(QUEUE)
         self._failures = 0
+        self._waiting = False
+        self._mark_failures = 0
         self._swept_at = 0.0
+        self._sweep_from = _EPOCH
+        self._lease_until = _EPOCH
+        self._unmarked: dict[str, dict[str, None]] = {}
+        """Event ids Kafka has acknowledged and the store still calls pending, in order, by document."""
+        self._published = asyncio.Event()
+        self._marked = asyncio.Event()
 
     async def ensure_index(self) -> None:
         """Make the index the sweep reads; a no-op where it exists."""
@@ -97,47 +121,61 @@ class Relay:
         """Say that a document has events to publish; never blocks.
 
         ``records`` saves a read where they are all the document can have pending: its first events, just inserted.
-        None: the relay reads the pending list from the store. Dropped when the queue is full: the sweep finds it.
+        None: the relay reads the pending list from the store. Dropped when the queue is full and while the relay waits
+        after a failure: the sweep finds the document, and only one relay publishes what is swept.
         """
-        try:
-            self._queue.put_nowait((document_id, records))
-        except asyncio.QueueFull:
-            measures.OUTBOX_DROPPED.labels(self._name).inc()
+        if not self._waiting:
+            try:
+                self._queue.put_nowait((document_id, records))
+            except asyncio.QueueFull:
+                pass
+            else:
+                return
+        measures.OUTBOX_DROPPED.labels(self._name).inc()
 
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is away it waits; nothing pending is forgotten."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._publish_offers(), name=f"{self._name}-publish")
+                tasks.create_task(self._write_marks(), name=f"{self._name}-mark")
+        finally:
+            # What is not marked now is published again by the next process.
+            with contextlib.suppress(TransientError, TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):
+                    await self._mark_published()
+
+    def check(self) -> str | None:
+        """For health: None while events flow."""
+        failures = max(self._failures, self._mark_failures)
+        return f"{self._name}: failed {failures} times in a row" if failures > 1 else None
+
+    async def _publish_offers(self) -> None:
         while True:
             try:
                 await self._once()
-                self._failures = 0
             except TransientError as error:
                 self._failures += 1
                 _log.warning("outbox.retry", relay=self._name, attempt=self._failures, error=str(error))
-                # What was in hand stays pending in the store: the sweep brings it back. Until it gets its turn, this
-                # says how long events have been waiting.
-                with contextlib.suppress(TransientError):
-                    await self._measure()
+                self._waiting = True
+                await self._leave_to_sweep()
                 await asyncio.sleep(backoff(self._failures, _SPREAD))
+                self._waiting = False
             except Exception as error:
                 # A relay that is gone and unnoticed would hold every event back.
                 process.die("outbox.failed", error, relay=self._name)
 
-    def check(self) -> str | None:
-        """For health: None while events flow."""
-        return f"{self._name}: failed {self._failures} times in a row" if self._failures > 1 else None
-
     async def _once(self) -> None:
         offers = await self._offers()
-        known = [(name, records) for name, records in offers if records is not None]
+        if known := [(name, records) for name, records in offers if records is not None]:
+            await self._publish(known, "offer")
         unknown = list(dict.fromkeys(name for name, records in offers if records is None))
-        if known:
-            await self._relay(known, "offer")
         for start in range(0, len(unknown), SLICE):
-            documents = await by_ids(self._collection, unknown[start : start + SLICE], _ORDERED_PROJECTION)
-            await self._relay([(d["_id"], pending_records(d)) for d in documents.values()], "read")
+            acknowledged = self._acknowledged()
+            documents = await by_ids(self._collection, unknown[start : start + SLICE], {PENDING: 1})
+            await self._publish([(d["_id"], pending_records(d)) for d in documents.values()], "read", acknowledged)
         if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
             await self._sweep()
-            self._swept_at = asyncio.get_running_loop().time()
         if offers and self._pace_s:
             await asyncio.sleep(self._pace_s)
 
@@ -155,38 +193,140 @@ class Relay:
             offers.append(self._queue.get_nowait())
         return offers
 
+    async def _publish(
+        self, documents: Sequence[tuple[str, Sequence[Record]]], way: str, acknowledged: frozenset[str] = frozenset()
+    ) -> None:
+        """Publish what is not in the log yet, wait for the acknowledgement, and leave the marks to the background.
+
+        ``acknowledged`` are events that were in the log before the documents were read: they may be marked by now.
+        """
+        fresh: list[tuple[str, list[Record]]] = []
+        for name, listed in documents:
+            known = self._unmarked.get(name, {})
+            new = [record for record in listed if (one := _id(record)) not in known and one not in acknowledged]
+            if new:
+                fresh.append((name, new))
+        if not fresh:
+            return
+        while len(self._unmarked) >= MOST_UNMARKED:
+            self._marked.clear()
+            await self._marked.wait()
+        records = [record for _, new in fresh for record in new]
+        await self._publisher.publish(records)
+        self._failures = 0
+        for name, new in fresh:
+            self._unmarked.setdefault(name, {}).update((_id(record), None) for record in new)
+        self._published.set()
+        measures.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
+
+    def _acknowledged(self) -> frozenset[str]:
+        return frozenset(one for ids in self._unmarked.values() for one in ids)
+
+    # --- what was left behind
+
     async def _sweep(self) -> None:
-        """Publish what others left, oldest first, page by page until nothing old is left."""
-        while True:
-            now = self._clock.now()
-            # Both ends are given: with one open end the embedded store reads nearly the whole collection.
-            left = {SINCE: {"$gte": _EPOCH, "$lte": now - timedelta(seconds=LEFT_BEHIND_SECONDS)}}
-            with store_errors():
-                page = await (
-                    self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)
-                )
+        """Publish one page of what was left behind, oldest first; the next call takes the next page, if there is one.
+
+        Only the holder of the lease publishes: after an outage every process finds the same documents.
+        """
+        now = self._clock.now()
+        may_publish = self._lease_until > now
+        acknowledged = self._acknowledged()
+        # Both ends are given: with one open end the embedded store reads nearly the whole collection.
+        left = {SINCE: {"$gte": self._sweep_from, "$lte": now - timedelta(seconds=LEFT_BEHIND_SECONDS)}}
+        with store_errors():
+            page = await self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)
+        if self._sweep_from == _EPOCH:
             oldest = (now - page[0][SINCE]).total_seconds() if page else 0.0
             measures.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
             if not page:
+                self._failures = 0
+        found = [(document["_id"], pending_records(document)) for document in page]
+        foreign = [
+            (name, records)
+            for name, records in found
+            if name not in self._unmarked and not (records and acknowledged.issuperset(map(_id, records)))
+        ]
+        if foreign:
+            if not await self._take_lease(now):
+                page = []
+            elif not may_publish:
+                await self._sweep()  # the last holder of the lease may have published this page: read it again
                 return
-            await self._relay([(document["_id"], pending_records(document)) for document in page], "sweep")
+        if page:
+            for name, records in found:
+                if not records:  # a relay died between taking the last event off and clearing the fields
+                    self._unmarked.setdefault(name, {})
+                    self._published.set()
+            await self._publish(found, "sweep", acknowledged)
+        if len(page) < SLICE or page[-1][SINCE] == self._sweep_from:
+            self._sweep_from = _EPOCH
+            self._swept_at = asyncio.get_running_loop().time()
+        else:
+            self._sweep_from = page[-1][SINCE]
+
+    async def _take_lease(self, now: datetime) -> bool:
+        """Take or renew the lease on this collection's left events; False while another relay holds it."""
+        if (self._lease_until - now).total_seconds() > LEASE_SECONDS / 2:
+            return True
+        until = now + timedelta(seconds=LEASE_SECONDS)
+        free = {"_id": self._collection.name, "$or": [{"by": self._holder}, {"until": {"$lte": now}}]}
+        try:
+            with store_errors():
+                await self._leases.update_one(free, {"$set": {"by": self._holder, "until": until}}, upsert=True)
+        except DuplicateKeyError:
+            self._lease_until = _EPOCH
+            return False
+        self._lease_until = until
+        return True
+
+    async def _leave_to_sweep(self) -> None:
+        """Drop what is in hand and give the lease back: it stays pending in the store, for the relay that can."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+            measures.OUTBOX_DROPPED.labels(self._name).inc()
+        self._sweep_from, self._lease_until = _EPOCH, _EPOCH
+        with contextlib.suppress(TransientError), store_errors():
+            # Until the sweep gets its turn, this says how long events have been waiting.
+            await self._measure()
+            await self._leases.delete_one({"_id": self._collection.name, "by": self._holder})
 
     async def _measure(self) -> None:
         now = self._clock.now()
         found = self._collection.find({SINCE: {"$gte": _EPOCH, "$lte": now}}, {SINCE: 1}).sort(SINCE, 1).limit(1)
-        with store_errors():
-            oldest = await found.to_list(1)
+        oldest = await found.to_list(1)
         age = (now - oldest[0][SINCE]).total_seconds() if oldest else 0.0
         measures.OUTBOX_PENDING_SECONDS.labels(self._name).set(age)
 
-    async def _relay(self, documents: Sequence[tuple[str, Sequence[Record]]], way: str) -> None:
-        if not documents:
-            return
-        records = [record for _, pending in documents for record in pending]
-        if records:
-            await self._publisher.publish(records)
-        await self._mark([(name, [_id(record) for record in records]) for name, records in documents])
-        measures.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
+    # --- marks
+
+    async def _write_marks(self) -> None:
+        while True:
+            await self._published.wait()
+            await asyncio.sleep(MARK_SECONDS)
+            self._published.clear()
+            try:
+                await self._mark_published()
+                self._mark_failures = 0
+            except TransientError as error:
+                self._mark_failures += 1
+                _log.warning("outbox.mark_failed", relay=self._name, attempt=self._mark_failures, error=str(error))
+                self._published.set()
+                await asyncio.sleep(backoff(self._mark_failures, _SPREAD))
+            except Exception as error:
+                process.die("outbox.mark_failed", error, relay=self._name)
+
+    async def _mark_published(self) -> None:
+        while self._unmarked:
+            batch = [(name, list(ids)) for name, ids in islice(self._unmarked.items(), BATCH)]
+            await self._mark(batch)
+            for name, ids in batch:
+                left = self._unmarked[name]
+                for one in ids:
+                    del left[one]
+                if not left:
+                    del self._unmarked[name]
+            self._marked.set()
 
     async def _mark(self, published: Sequence[tuple[str, list[str]]]) -> None:
         """Take exactly the published events off; what was added meanwhile stays pending."""
@@ -200,17 +340,21 @@ class Relay:
             for name, ids in published
             if ids
         ]
+        with store_errors():
+            if whole:
+                done = await self._collection.bulk_write(whole, ordered=False)
+                if done.matched_count == len(published):
+                    return
+        # Some grew meanwhile, or were marked by another relay: pull by id, which is right for all of them.
+        rest = await by_ids(self._collection, [name for name, _ in published], {SINCE: 1})
         one_by_one: list[UpdateOne] = []
         for name, ids in published:
-            one_by_one.append(UpdateOne({"_id": name}, {"$pull": {PENDING: {"id": {"$in": ids}}}}))
-            one_by_one.append(UpdateOne({"_id": name, PENDING: []}, {"$unset": {PENDING: "", SINCE: ""}}))
-        with store_errors():
-            if len(whole) == len(published):
-                done = await self._collection.bulk_write(whole, ordered=False)
-                if done.matched_count == len(whole):
-                    return
-            # Some grew meanwhile, or were marked by another relay: pull by id, which is right for all of them.
-            await self._collection.bulk_write(one_by_one, ordered=True)
+            if SINCE in rest.get(name, {}):
+                one_by_one.append(UpdateOne({"_id": name}, {"$pull": {PENDING: {"id": {"$in": ids}}}}))
+                one_by_one.append(UpdateOne({"_id": name, PENDING: []}, {"$unset": {PENDING: "", SINCE: ""}}))
+        if one_by_one:
+            with store_errors():
+                await self._collection.bulk_write(one_by_one, ordered=True)
 
 
 def _entry(record: Record) -> dict[str, Any]:

@@ -240,8 +240,9 @@ async def _look(subscription: Subscription) -> None:
 
 def _ended(subscription: Subscription, broker: KafkaBroker) -> str | None:
     for subscriber in broker.subscribers:
-        tasks = getattr(subscriber, "tasks", [])
-        if not subscriber.running or all(task.done() for task in tasks):
+        # No tasks is no sign of an end: FastStream may name them otherwise one day, and this check ends the process.
+        tasks = getattr(subscriber, "tasks", ())
+        if not subscriber.running or (tasks and all(task.done() for task in tasks)):
             return "the consumer task has ended"
     return ended_part(subscription.consumer)
 

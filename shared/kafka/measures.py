@@ -68,10 +68,13 @@ OUTBOX_PENDING_SECONDS = Gauge(
     registry=REGISTRY,
 )
 OUTBOX_PUBLISHED = Counter(
-    "ieum_outbox_published", "Events published and marked, by the way they came.", ("relay", "way"), registry=REGISTRY
+    "ieum_outbox_published", "Events published, by the way they came.", ("relay", "way"), registry=REGISTRY
 )
 OUTBOX_DROPPED = Counter(
-    "ieum_outbox_offers_dropped", "Offers left to the sweep because the queue was full.", ("relay",), registry=REGISTRY
+    "ieum_outbox_offers_dropped",
+    "Offers left to the sweep: the queue was full, or publishing failed.",
+    ("relay",),
+    registry=REGISTRY,
 )
 CHECK = Gauge(
     "ieum_check",

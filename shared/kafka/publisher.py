@@ -103,7 +103,7 @@ class Publisher:
             key = record.key.encode()
             partition = partition_of(key, counts[record.topic])
             batches[BY_NAME[record.topic], partition].append((key, record.value, record.headers))
-        await _all(
+        await all_sent(
             [
                 self.send(topic_name(self._settings, topic), partition, messages)
                 for (topic, partition), messages in batches.items()
@@ -223,8 +223,8 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (h & 0x7FFFFFFF) % partitions
 
 
-async def _all(sends: Sequence[Awaitable[int]]) -> None:
-    """Wait for every send, even when one fails, so that nothing is on its way unseen; then raise the first failure."""
+async def all_sent(sends: Sequence[Awaitable[int]]) -> None:
+    """Wait for every send, even when one fails, so that nothing is left in flight; then raise the first failure."""
     for result in await asyncio.gather(*sends, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result

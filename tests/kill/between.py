@@ -74,7 +74,7 @@ def main(folder: Path) -> None:
     for owner, name, deadly in (
         (DraftStore, "write", deadly_after(DraftStore.write, folder / "draft")),
         (Reception, "lodge", deadly_after(Reception.lodge, folder / "report")),
-        (Relay, "_relay", deadly_before(Relay._relay, folder / "answered", folder / TOLD)),
+        (Relay, "_publish", deadly_before(Relay._publish, folder / "answered", folder / TOLD)),
         (Relay, "_mark", deadly_before(Relay._mark, folder / "published")),
     ):
         setattr(owner, name, deadly)  # a type checker would rightly refuse an assignment

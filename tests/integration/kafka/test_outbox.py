@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -223,6 +223,63 @@ async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings
     with pytest.raises(TransientError, match="ServerSelectionTimeoutError"):
         await by_ids(database["things"], ["x"])
     database.client.close()
+
+
+async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
+    things: Things, publisher: Publisher, bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay = Relay(things, publisher, SystemClock(), name="ahead")
+    original, let_go = relay._mark, asyncio.Event()
+
+    async def held_mark(published: Sequence[tuple[str, list[str]]]) -> None:
+        await let_go.wait()
+        await original(published)
+
+    monkeypatch.setattr(relay, "_mark", held_mark)
+    keys = [report_id(n) for n in range(3)]
+
+    async def published(key: str, *versions: int) -> None:
+        async def there() -> bool:
+            return await sequences(bus_settings, key) == list(versions)
+
+        await until_async(there, f"{key} is published")
+
+    async with relaying(relay):
+        for key in keys:  # one after the other: each is a batch of its own
+            records = [message_left(key, 1)]
+            await insert(things, key, records, LONG_AGO)
+            relay.offer(key, records)
+            await published(key, 1)
+        await things.update_one({"_id": keys[0]}, push([message_left(keys[0], 2)], datetime.now(UTC)))
+        relay.offer(keys[0])
+        await published(keys[0], 1, 2)
+        assert await things.count_documents({"outbox_since": {"$exists": True}}) == 3
+        let_go.set()
+        await until_clean(things)
+    assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 4
+
+
+async def test_after_an_outage_one_relay_publishes_the_backlog(
+    things: Things, publisher: Publisher, bus_settings: BusSettings
+) -> None:
+    keys = [report_id(n) for n in range(250)]
+    await things.insert_many(
+        [
+            {"_id": key, **pending([message_left(key, 1)], LONG_AGO + timedelta(milliseconds=n))}
+            for n, key in enumerate(keys)
+        ]
+    )
+    relays = [Relay(things, publisher, SystemClock(), name=f"after-{n}") for n in range(3)]
+    async with relaying(*relays):
+        await until_clean(things)
+    assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 250
+
+
+async def test_an_empty_pending_list_is_cleared(things: Things, publisher: Publisher) -> None:
+    """A relay died between taking the last event off and clearing the fields."""
+    await things.insert_one({"_id": "emptied", "outbox": [], "outbox_since": LONG_AGO})
+    async with relaying(Relay(things, publisher, SystemClock(), name="emptied")):
+        await until_clean(things)
 
 
 async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the_sweep(

@@ -1,14 +1,20 @@
 """Dead letters keep the record whole and say why."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.dead_letter import MOST_BYTES, dead_message, is_whole, revived_message
+from shared.dead_letter import MOST_BYTES, bury, dead_message, is_whole, revived_message
+from shared.errors import TransientError
+from shared.kafka.publisher import Message, Publisher
 from shared.kafka.records import RawRecord
 from shared.kafka.triage import DeadLetter
+from shared.settings import BusSettings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HEADERS = st.lists(
@@ -64,3 +70,35 @@ def test_what_would_not_fit_is_left_out_and_said(
     assert said[0] is not None or said[1] is not None
     whole = sum(len(part or b"") for part in (said[0], said[1], *(value for _, value in said[2])))
     assert whole < MOST_BYTES
+
+
+class OnePartitionFails:
+    """Refuses partition 0 at once; partition 1 is acknowledged a turn of the loop later."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+
+    async def send(self, name: str, partition: int, messages: Sequence[Message]) -> int:
+        del name, messages
+        if partition == 0:
+            raise TransientError("kafka is away")
+        self.in_flight += 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.in_flight -= 1
+        return 0
+
+
+async def test_a_failed_dead_letter_leaves_no_other_in_flight() -> None:
+    publisher = OnePartitionFails()
+    letters = [DeadLetter(RawRecord("reports", number, 0, 0, b"k", b"v", []), "invalid", "") for number in (0, 1)]
+    with pytest.raises(TransientError):
+        await bury(
+            cast("Publisher", publisher),
+            BusSettings(),
+            letters,
+            subscription="routing",
+            service="routing",
+            now=NOW,
+        )
+    assert publisher.in_flight == 0
