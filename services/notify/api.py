@@ -87,12 +87,17 @@ def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
 
     @router.get("/centers/{center_id}")
     async def center(
+        request: Request,
         center_id: Annotated[CenterId, Path(examples=["jeju"])],
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_READ))],
+        principal: Annotated[Principal, Depends(gate(Action.CENTERS_COUNTS))],
     ) -> CenterView:
-        """A centre: who is on duty, how many cases wait."""
-        del principal
-        return await _view(desk, checked_center(center_id))
+        """A centre: who is on duty, how many cases wait. For its own staff and for `central`.
+
+        How busy the others are, in bands, is at `/api/v1/centers` of routing.
+        """
+        chosen = checked_center(center_id)
+        gate.demand(request, principal, Action.CENTERS_COUNTS, chosen)
+        return await _view(desk, chosen)
 
     @router.put("/centers/{center_id}/duty")
     async def duty(

@@ -80,6 +80,8 @@ class Action(StrEnum):
 
     CENTERS_READ = "centers.read"
     """How busy the centres are, in bands."""
+    CENTERS_COUNTS = "centers.counts"
+    """How many cases of one centre stand where, exactly."""
     CENTERS_LIVE = "centers.live"
     """Their exact counts. They belong to ``central``: all of them or none."""
     CENTERS_DUTY = "centers.duty"
@@ -128,6 +130,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.ERASURES_READ: {_LEAD: _O, _AUDITOR: _A},
     Action.ERASURES_DECIDE: {_LEAD: _O},
     Action.CENTERS_READ: {_OPERATOR: _A, _COUNSELLOR: _A, _LEAD: _A, _AUDITOR: _A},
+    Action.CENTERS_COUNTS: {_COUNSELLOR: _S, _LEAD: _S},
     # A lead needs to know where there is room before offering a case; a counsellor of a centre does with the bands.
     Action.CENTERS_LIVE: {_COUNSELLOR: _S, _LEAD: _A},
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},

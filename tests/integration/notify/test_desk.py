@@ -106,6 +106,16 @@ async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: Sink) 
     waiting = (await bench.http.get("/api/v1/cases", params={"center": "gwangju", "state": "waiting"})).json()
     assert len(waiting["cases"]) == 24
     assert (await bench.http.get("/api/v1/centers/gwangju")).json()["acknowledged"] == 1
+    for organisation, role, status in (
+        ("gwangju", "counsellor", 200),
+        ("gwangju", "lead", 200),
+        ("central", "counsellor", 200),
+        ("busan", "lead", 403),
+        ("gwangju", "operator", 403),
+        ("ministry", "auditor", 403),
+    ):
+        told = await bench.http.get("/api/v1/centers/gwangju", auth=bench.staff(organisation, role))
+        assert (told.status_code, "acknowledged" in told.json()) == (status, status == 200), (organisation, role)
 
 
 @contextlib.asynccontextmanager

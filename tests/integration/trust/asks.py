@@ -214,7 +214,10 @@ def _centers() -> Asks:
     closing = Action.CENTERS_CLOSE
     shift = {"rev": str(STALE), "subject": "s-somebody", "start": "09:00", "end": "18:00"}
     return {
-        ("notify", "GET", "/api/v1/centers/{center_id}"): (ask(200, path=own),),
+        ("notify", "GET", "/api/v1/centers/{center_id}"): (
+            ask(200, path=own, whose=OWNER),
+            ask(200, path=other, whose=STRANGER),
+        ),
         ("notify", "PUT", "/api/v1/centers/{center_id}/duty"): (
             ask(200, path=own, body=same, whose=OWNER),
             ask(200, path=other, body=shut, whose=STRANGER, demands=closing),

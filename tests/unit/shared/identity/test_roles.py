@@ -34,6 +34,7 @@ details.write          - o o -   - o o - -   - - -
 erasures.read          - - o -   - - o a -   - a -
 erasures.decide        - - o -   - - o - -   - - -
 centers.read           a a a -   a a a a -   - a -
+centers.counts         - o o -   - a a - -   - - -
 centers.live           - o a -   - a a - -   - - -
 centers.duty           - o o -   - o o - -   - - -
 centers.close          - - o -   - - a - -   - - -
