@@ -5,10 +5,19 @@ Every error names the variable, what was found and an example, in one line each.
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
@@ -104,13 +113,15 @@ class ServiceSettings(BaseSettings):
 
     trusted_proxies: str = Field(
         default="",
+        validate_default=True,
         validation_alias="IEUM_TRUSTED_PROXIES",
         pattern=r"^[0-9A-Fa-f.:/, ]*$",
         examples=["10.0.0.7,10.1.0.0/16"],
     )
     """Addresses or networks, comma-separated, whose ``X-Forwarded-For`` and ``-Proto`` are believed.
 
-    Empty: the headers are ignored, since anyone can send them; then every caller behind a proxy counts as the proxy.
+    Empty: the headers are ignored, since anyone can send them. Refused where a public address is https: no service ends
+    TLS, so a proxy stands before it, and every caller would count as the proxy.
     """
     metrics_token: Annotated[SecretStr | None, AfterValidator(_long)] = Field(
         default=None, validation_alias="IEUM_METRICS_TOKEN", examples=["(32 hex digits)"]
@@ -125,6 +136,23 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _no_cache(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: str, info: ValidationInfo) -> str:
+        named = [part.strip() for part in value.split(",") if part.strip()]
+        for part in named:
+            try:
+                ip_network(part)
+            except ValueError:
+                raise ValueError(f"{part!r} is no address and no network; expected: both, comma-separated") from None
+        secure = [url for url in info.data.get("public_urls", {}).values() if url.lower().startswith("https:")]
+        if secure and not named:
+            raise ValueError(
+                f"IEUM_PUBLIC_URLS has https addresses ({secure[0]}), so a proxy ends TLS before this service;"
+                " expected: the address or network of that proxy"
+            )
+        return value
 
     @model_validator(mode="after")
     def _identity(self) -> Self:

@@ -33,7 +33,7 @@ async def test_signing_in_gives_two_cookies_out_of_reach_and_leads_to_where_one_
 
 
 async def test_where_browsers_come_by_https_the_cookies_are_for_https_only(bench: Bench) -> None:
-    notify = await bench.process(IEUM_PUBLIC_URLS={"notify": "https://staff.example"})
+    notify = await bench.process(IEUM_PUBLIC_URLS={"notify": "https://staff.example"}, IEUM_TRUSTED_PROXIES="10.0.0.7")
     ready = await notify.person("jeju", "counsellor")
     async with notify.browser() as http:
         entered = await notify.enter(http, ready)

@@ -71,6 +71,7 @@ def test_a_short_token_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch)
 
 def test_keys_are_fetched_from_notifys_public_address_unless_another_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"notify": "https://staff.example"}')
+    monkeypatch.setenv("IEUM_TRUSTED_PROXIES", "10.0.0.7")
     monkeypatch.setenv("IEUM_KEYS_CACHE", "")
     assert load(ServiceSettings).identity_url == "https://staff.example"
     assert load(ServiceSettings).keys_cache is None
@@ -78,3 +79,31 @@ def test_keys_are_fetched_from_notifys_public_address_unless_another_is_named(mo
     monkeypatch.setenv("IEUM_KEYS_CACHE", "/var/lib/ieum/keys.json")
     assert load(ServiceSettings).identity_url == "http://notify.internal:8003"
     assert str(load(ServiceSettings).keys_cache) == "/var/lib/ieum/keys.json"
+
+
+@pytest.mark.parametrize("proxies", [None, "", " , "])
+def test_an_https_address_without_a_trusted_proxy_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, proxies: str | None
+) -> None:
+    monkeypatch.setenv("IEUM_PUBLIC_URLS", '{"intake": "HTTPS://report.example", "notify": "http://127.0.0.1:8003"}')
+    monkeypatch.delenv("IEUM_TRUSTED_PROXIES", raising=False)
+    if proxies is not None:
+        monkeypatch.setenv("IEUM_TRUSTED_PROXIES", proxies)
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    (line,) = caught.value.lines
+    assert line.startswith("setting IEUM_TRUSTED_PROXIES:")
+    assert "IEUM_PUBLIC_URLS has https addresses (HTTPS://report.example)" in line
+    assert "expected: the address or network of that proxy" in line
+    assert f"found {proxies or ''!r}" in line
+    assert line.endswith("example: IEUM_TRUSTED_PROXIES=10.0.0.7,10.1.0.0/16")
+    monkeypatch.setenv("IEUM_TRUSTED_PROXIES", "10.0.0.7, 10.1.0.0/16")
+    assert load(ServiceSettings).trusted_proxies == "10.0.0.7, 10.1.0.0/16"
+
+
+@pytest.mark.parametrize("wrong", ["10.0.0", "10.0.0.7/16", "10.0.0.0/33"])
+def test_a_proxy_that_would_never_match_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("IEUM_TRUSTED_PROXIES", wrong)
+    with pytest.raises(SettingsError) as caught:
+        load(ServiceSettings)
+    assert repr(wrong) in caught.value.lines[0]

@@ -67,7 +67,8 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
 
 
 async def test_a_page_leads_to_notifys_sign_in_and_names_its_own_configured_address() -> None:
-    app = build(IEUM_PUBLIC_URLS={"small": "https://small.example", "notify": "https://staff.example/"})
+    urls = {"small": "https://small.example", "notify": "https://staff.example/"}
+    app = build(IEUM_PUBLIC_URLS=urls, IEUM_TRUSTED_PROXIES="10.0.0.7")
     async with client(app) as http:
         asked = await http.get("/desk?view=late", headers={"host": "evil.example"})
     assert asked.status_code == 303
