@@ -18,7 +18,10 @@ def new_traceparent() -> str:
 
 
 def accept(header: str | None) -> str:
-    """The caller's trace if its header is well formed, otherwise a new one; never an error."""
+    """A record's trace if its header is well formed, otherwise a new one; never an error.
+
+    Not for requests: the trace of a report stays on its topics for ever, so it is never one that a caller chose.
+    """
     if header is not None and _FORM.fullmatch(header):
         return header
     return new_traceparent()

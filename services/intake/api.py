@@ -69,7 +69,14 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
             202: {
                 "description": "The report is durable. The receipt is the only way back to it.",
                 "content": {"application/json": {"example": ACCEPTED}},
-                "headers": {"Location": {"schema": {"type": "string"}, "description": "Where to ask for its status."}},
+                "headers": {
+                    "Location": {"schema": {"type": "string"}, "description": "Where to ask for its status."},
+                    "traceparent": {
+                        "schema": {"type": "string"},
+                        "description": "The trace of this request, ours. One that you send is not taken over: the trace"
+                        " stays with the report's events for ever.",
+                    },
+                },
             }
         },
     )

@@ -101,7 +101,8 @@ class Edge:
         # One for all layers: what a gate leaves there is found again when the answer starts.
         scope.setdefault("state", {})
         given = dict(scope["headers"])
-        traceparent = trace.accept(_text(given.get(b"traceparent")))
+        # Never the caller's: a trace stays on the topics for ever, and theirs may name their device or their session.
+        traceparent = trace.new_traceparent()
         trace.bind(traceparent)
         status = 0
         streamed = False
@@ -205,7 +206,3 @@ def route_of(scope: Scope) -> str:
     context: Any = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     path = getattr(context, "path", None)
     return path if isinstance(path, str) else "(none)"
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

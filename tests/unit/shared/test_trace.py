@@ -5,7 +5,7 @@ from shared import trace
 GOOD = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
-def test_a_callers_trace_is_kept() -> None:
+def test_a_records_trace_is_kept() -> None:
     assert trace.accept(GOOD) == GOOD
     assert trace.trace_id(GOOD) == "4bf92f3577b34da6a3ce929d0e0e4736"
 
