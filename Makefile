@@ -1,4 +1,4 @@
-# Ieum. `make` alone prints help; `make check` and `make test` are what CI runs.
+# Ieum. `make` alone prints help; `make check`, `make test` and `make test-all` are what CI runs.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,7 +9,7 @@ LOCAL := $(PY) -m tools.local
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format unit test simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,17 +75,32 @@ secrets: venv ## print the local secrets: whoever has them reads every report st
 	@$(LOCAL) secrets
 
 ##@ Check it
-check: venv ## format, lint, types, import rules, unit tests, generated documents (a minute)
+check: venv ## format, lint, types, import rules, generated documents (a minute)
 	@tools/local/check.sh
 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
 	@$(PY) -m deploy.client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
-unit: venv ## unit tests alone
-	@$(PY) -m pytest tests/unit -q
+test: venv ## every kind of proof in eight minutes (S=routing: what tells that this service is whole)
+	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')
 
-test: venv ## every test but the long ones: unit, integration, kill, browser (half an hour on two cores)
-	@tools/local/test.sh
+test-all: venv ## all other tests but the long ones (twenty minutes)
+	@$(PY) -m tools.testing test-all
+
+engines: venv ## keep a broker and a store running for tests (make engines-down stops them)
+	@$(PY) -m tools.testing engines
+
+engines-down: venv ## stop the engines kept for tests
+	@$(PY) -m tools.testing engines-down
+
+t: venv ## tests that match, against the kept engines (K='withdraw and not page')
+	@$(PY) -m tools.testing matching '$(or $(K),$(error say which: make t K=expression))'
+
+repeat: venv ## `make test` N times in random order; names what was not always green (N=10 HOG=1 CLOCK=year)
+	@$(PY) -m tools.testing repeat --times $(or $(N),10) $(if $(HOG),--hog) $(if $(CLOCK),--clock) $(P)
+
+planted: venv ## plant every fault of tests/planted and see that a test catches it (F=name: only those)
+	@$(PY) -m tools.testing planted $(F)
 
 torture: venv ## ownership under many interleavings, routing under fire, 100,000 wrong bodies, long kill tests, ten years of releases under attack, mutants of the rule (resumable, var/torture)
 	@IEUM_OWNERSHIP_EXAMPLES=$${IEUM_OWNERSHIP_EXAMPLES:-300} $(PY) -m pytest tests/integration/ownership -q --show-capture=no

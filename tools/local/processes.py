@@ -62,6 +62,8 @@ def base_environment() -> dict[str, str]:
     """What any child gets of this process's environment: nothing that names a secret or a setting of ours."""
     keep = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV")
     found = {name: os.environ[name] for name in keep if name in os.environ}
+    # A run of the tests by another wall clock (libfaketime) is one for its children too.
+    found |= {name: value for name, value in os.environ.items() if name == "LD_PRELOAD" or name.startswith("FAKETIME")}
     return {"LANG": "C.UTF-8", **found, "PYTHONUNBUFFERED": "1"}
 
 

@@ -1,0 +1,165 @@
+"""Plant known faults one by one and see that a test catches each: ``make planted``.
+
+``tests/planted`` holds one patch a fault. Above its diff stand two lines: ``Fault:`` says what is broken, and
+``Caught by:`` names the tests that must fail. Each fault is planted in a worktree of its own, never here.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tools.local.engines import Engines
+from tools.local.processes import PROJECT
+from tools.local.settings import LocalSettings
+from tools.testing import shared_engines
+
+FOLDER: Final = PROJECT / "tests" / "planted"
+WORKTREES: Final = 2
+_LIMIT_S: Final = 420
+_FAILED: Final = 1
+_CAUGHT: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_HEAD: Final = re.compile(r"^Fault: (?P<fault>.+)\nCaught by: (?P<tests>.+)\n", re.MULTILINE)
+
+
+class PatchError(Exception):
+    """A patch is not of the form that this catalogue has; the text says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One patch of the catalogue."""
+
+    file: Path
+    what: str
+    tests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of a planted fault: the tests that failed, or why it could not be tried."""
+
+    fault: Fault
+    caught_by: tuple[str, ...]
+    problem: str = ""
+
+
+def read(file: Path) -> Fault:
+    """A patch's head. Raises ``PatchError`` where it lacks a line."""
+    found = _HEAD.match(file.read_text(encoding="utf-8"))
+    if found is None:
+        raise PatchError(f"{file.name} must begin with the lines 'Fault: …' and 'Caught by: …'")
+    return Fault(file, found["fault"], tuple(found["tests"].split()))
+
+
+def catalogue(names: Sequence[str] = ()) -> list[Fault]:
+    """Every fault, or those whose file names hold one of ``names``."""
+    files = sorted(FOLDER.glob("*.patch"))
+    return [read(file) for file in files if not names or any(name in file.name for name in names)]
+
+
+def check(fault: Fault, tree: Path = PROJECT) -> str:
+    """Why a patch cannot be planted in this tree; empty if it can."""
+    done = _git(tree, "apply", "--check", "--recount", "-C1", str(fault.file))
+    return done.stderr.strip()
+
+
+def main(names: Sequence[str] = ()) -> int:
+    """Plant them all; prints a line each and exits with 1 if a fault was not caught or could not be planted."""
+    faults = catalogue(names)
+    engines = None
+    if shared_engines.running() is None:
+        engines = Engines().start()
+        shared_engines.announce(engines)
+    began = time.monotonic()
+    try:
+        findings = _all(faults)
+    finally:
+        if engines is not None:
+            engines.stop()
+    missed = [finding for finding in findings if not finding.caught_by]
+    report = LocalSettings().var / "tests" / "planted.md"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text(_table(findings), encoding="utf-8")
+    _say(f"{len(findings) - len(missed)} of {len(findings)} planted faults caught in {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
+
+
+def _all(faults: Sequence[Fault]) -> list[Finding]:
+    folder = (LocalSettings().var / "planted").resolve()
+    trees = [folder / str(number) for number in range(WORKTREES)]
+    free = list(trees)
+    lock = threading.Lock()
+    for tree in trees:
+        _make(tree)
+
+    def one(fault: Fault) -> Finding:
+        with lock:
+            tree = free.pop()
+        try:
+            finding = _try(fault, tree)
+        finally:
+            with lock:
+                free.append(tree)
+        said = f"caught by {finding.caught_by[0]}" if finding.caught_by else f"NOT CAUGHT {finding.problem}"
+        _say(f"{fault.file.stem}: {said}")
+        return finding
+
+    try:
+        with ThreadPoolExecutor(WORKTREES) as pool:
+            return list(pool.map(one, faults))
+    finally:
+        for tree in trees:
+            _remove(tree)
+
+
+def _try(fault: Fault, tree: Path) -> Finding:
+    if problem := check(fault, tree):
+        return Finding(fault, (), f"(does not apply: {problem})")
+    _git(tree, "apply", "--recount", "-C1", str(fault.file))
+    command = [sys.executable, "-m", "pytest", *fault.tests, "-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        output, status = done.stdout, done.returncode
+    except subprocess.TimeoutExpired:
+        return Finding(fault, (), f"(its tests took longer than {_LIMIT_S} s)")
+    finally:
+        _git(tree, "checkout", "-q", "--", ".")
+        _git(tree, "clean", "-fdq")
+    caught = tuple(_CAUGHT.findall(output)) if status == _FAILED else ()
+    return Finding(fault, caught, "" if caught else f"(pytest ended with {status})")
+
+
+def _make(tree: Path) -> None:
+    _remove(tree)
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    done = _git(PROJECT, "worktree", "add", "-q", "--detach", str(tree), "HEAD")
+    if done.returncode:
+        raise PatchError(done.stderr.strip())
+
+
+def _remove(tree: Path) -> None:
+    _git(PROJECT, "worktree", "remove", "--force", str(tree))
+    shutil.rmtree(tree, ignore_errors=True)
+    _git(PROJECT, "worktree", "prune")
+
+
+def _git(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=tree, capture_output=True, text=True, check=False)
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    rows = [f"| {f.fault.file.stem} | {f.fault.what} | {', '.join(f.caught_by) or f.problem} |" for f in findings]
+    return "\n".join(["| patch | fault | caught by |", "|---|---|---|", *rows, ""])
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

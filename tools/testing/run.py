@@ -1,0 +1,104 @@
+"""Run a target of tests: which files, which marks, how many workers, and what is said at the end."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.local import chromium, jars, processes
+from tools.local.settings import SERVICES, LocalSettings
+from tools.testing.results import Results
+
+WORKERS: Final = 4
+"""Twice the cores that CI has: a third of what tests do is waiting for a broker, a store or a browser."""
+
+EXIT_LEFT_OUT: Final = 3
+"""Everything that ran is green, and something did not run."""
+
+QUICK: Final = "not thorough"
+THOROUGH: Final = "thorough"
+"""Marks of what `make test` and `make test-all` run."""
+_NO_TESTS: Final = 5
+
+
+def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ()) -> Results:
+    """Run pytest over ``paths`` with the shared engines and a browser, and keep what it found in ``var/tests``."""
+    folder = LocalSettings().var / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    xml = folder / f"{target}.xml"
+    xml.unlink(missing_ok=True)
+    environment = dict(os.environ)
+    found = chromium.find_or_install(_say)
+    if found:
+        environment["IEUM_CHROMIUM"] = found
+    # Kafka's jars are fetched once, not by several workers at the same time.
+    jars.classpath()
+    command = [sys.executable, "-m", "pytest", *paths, "-q", "-m", marks, "-n", str(WORKERS), "--dist", "loadscope"]
+    command += [f"--junitxml={xml}", "-o", "junit_family=xunit2", *more]
+    began = time.monotonic()
+    status = subprocess.run(command, cwd=processes.PROJECT, env=environment, check=False).returncode
+    results = Results.read(target, time.monotonic() - began, status, xml)
+    results.write(folder / f"{target}.json")
+    return results
+
+
+def report(results: Results) -> int:
+    """Say what was left out and how it ended; returns the exit status of the target."""
+    left_out = results.left_out()
+    for outcome in left_out:
+        _say(f"LEFT OUT: {outcome.name} ({outcome.reason})")
+    minutes, seconds = divmod(round(results.seconds), 60)
+    passed, failed = results.count("passed"), results.count("failed", "error")
+    _say(f"{results.target}: {passed} passed, {failed} failed, {len(left_out)} left out in {minutes} min {seconds} s")
+    if results.status not in {0, _NO_TESTS}:
+        return results.status
+    return EXIT_LEFT_OUT if left_out and os.environ.get("CI") else 0
+
+
+def quick(service: str) -> int:
+    """``make test``: every kind of proof, in minutes; with a service, what tells that this service is whole."""
+    if service and service not in SERVICES:
+        _say(f"S={service} is no service; it is one of {', '.join(SERVICES)}")
+        return 2
+    return report(run("test", _paths_of(service) if service else ["tests"], QUICK))
+
+
+def thorough() -> int:
+    """``make test-all``: what ``make test`` leaves to it."""
+    return report(run("test-all", ["tests"], THOROUGH))
+
+
+def matching(expression: str) -> int:
+    """``make t``: the tests whose names fit, in this process, against the kept engines."""
+    words = re.findall(r"\w+", re.sub(r"\b(and|or|not)\b", " ", expression))
+    paths = sorted(_files_with(words)) or ["tests"]
+    command = [sys.executable, "-m", "pytest", *paths, "-q", "-x", "-k", expression, "-p", "no:randomly"]
+    return subprocess.run(command, cwd=processes.PROJECT, check=False).returncode
+
+
+def _paths_of(service: str) -> list[str]:
+    folders = [Path("tests/unit") / service, Path("tests/integration") / service]
+    return [str(folder) for folder in folders if (processes.PROJECT / folder).exists()]
+
+
+def _files_with(words: Sequence[str]) -> set[str]:
+    """Test files that hold one of the words, in their name or in their text: importing all of them takes seconds."""
+    patterns = [part for word in words for part in ("-e", word)]
+    found = subprocess.run(
+        ["git", "grep", "-l", "--untracked", "-i", "-F", *patterns, "--", "tests/**/test_*.py"],
+        cwd=processes.PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    named = [str(p.relative_to(processes.PROJECT)) for p in (processes.PROJECT / "tests").rglob("test_*.py")]
+    return {*found, *(name for name in named if any(word.lower() in name.lower() for word in words))}
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
