@@ -23,7 +23,8 @@ from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
 from tests.bench.analytics_history import Ground
-from tests.integration.analytics.worker import NOBODY_THERE, STAFF, environment, until
+from tests.integration.analytics.worker import NOBODY_THERE, STAFF, environment
+from tests.support.waiting import eventually
 from tools.local import ports, processes
 
 PAGES_GOAL: Final = 1.2
@@ -106,7 +107,7 @@ async def _service(ground: Ground, folder: Path) -> AsyncIterator[Served]:
                 except httpx.TransportError:
                     return False
 
-            await until(ready, "the service is ready")
+            await eventually(ready, "the service is ready")
             yield Served(client, child.pid)
     finally:
         processes.kill(child)

@@ -23,8 +23,9 @@ from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import STAFF, Worker, command, until
+from tests.integration.analytics.worker import STAFF, Worker, command
 from tests.support.staff import TestIdentity
+from tests.support.waiting import eventually
 from tools.local.engines import Running
 
 T = TypeVar("T")
@@ -87,13 +88,13 @@ async def _fill(bus: BusSettings, worker: Worker, site: Site, dead: Sequence[Mes
         return bool(answer["counted"] == expected and answer["acknowledged"] == answers)
 
     answers = sum(isinstance(event, CaseAcknowledged) for event in stories())
-    await until(counted, f"{expected} reports counted")
+    await eventually(counted, f"{expected} reports counted")
 
     async def released() -> bool:
         table = "reports-by-center-and-harm"  # the last that is made: of a quarter, after its last month
         return (await worker.get(f"/api/v1/tables/{table}?period={site.quarter}")).status_code == 200
 
-    await until(released, "the quarter is released")
+    await eventually(released, "the quarter is released")
 
 
 def signed_in(

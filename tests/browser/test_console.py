@@ -17,7 +17,6 @@ from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of not
     Bench,
     Sink,
     Start,
-    eventually,
     settings,
     sink,
     sink_port,
@@ -26,6 +25,7 @@ from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of not
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_signed_out import signed_in as account_of
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
 
 pytestmark = pytest.mark.browser

@@ -14,7 +14,6 @@ from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of not
     Bench,
     Sink,
     Start,
-    eventually,
     settings,
     sink,
     sink_port,
@@ -23,6 +22,7 @@ from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of not
 from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_work import colleague
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tools.local.chromium import find
 

@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.helpers import go_on
-from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, eventually, running, sign_in, window
+from tests.browser.whole import LIMIT_S, LIVE_MS, Whole, running, sign_in, window
+from tests.support.waiting import eventually
 from tools.demo.auditor import read_all
 from tools.local.stack import Stack
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.whole import Whole, eventually, running, sign_in, window
+from tests.browser.whole import Whole, running, sign_in, window
+from tests.support.waiting import eventually
 from tools.local.processes import PROJECT
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

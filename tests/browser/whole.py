@@ -1,12 +1,10 @@
 """The whole system for journeys: real processes, real engines, staff with accounts who sign in in a browser."""
 
-import asyncio
 import contextlib
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from playwright.async_api import Browser, Page, expect
 
@@ -46,15 +44,6 @@ def running(folder: Path) -> Iterator[Whole]:
         yield Whole(stack, Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
     finally:
         stack.stop()
-
-
-async def eventually(look: Callable[[], Awaitable[Any]]) -> Any:
-    """What ``look`` finds once it finds something."""
-    until = time.monotonic() + LIMIT_S
-    while not (found := await look()):
-        assert time.monotonic() < until, "it did not become true in time"
-        await asyncio.sleep(0.1)
-    return found
 
 
 async def window(chromium: Browser, lang: str = "ko", *, script: bool = True) -> Page:

@@ -1,6 +1,5 @@
 """Accounts on the real store behind notify's own routes, on a clock that stands still; processes share the store."""
 
-import asyncio
 import base64
 import contextlib
 import os
@@ -187,10 +186,3 @@ async def bench(store_settings: StoreSettings, clock: ManualClock) -> AsyncItera
 @pytest.fixture
 async def notify(bench: Bench) -> Process:
     return await bench.process()
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
-    """Wait until the condition holds; fails when the time is over."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110  # other code changes it, on its own clock
-            await asyncio.sleep(0.05)

@@ -17,7 +17,8 @@ from shared.identity.roles import StaffRole
 from shared.identity.source import PATH, TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_LASTS
 from shared.web.same_origin import SID_COOKIE
-from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, Bench, Other, Process, eventually
+from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, Bench, Other, Process
+from tests.support.waiting import eventually
 
 TEN_MINUTES = ACCESS_LASTS.total_seconds()
 

@@ -16,7 +16,8 @@ from shared.kafka.standing import Look
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.traffic import record
-from tests.integration.analytics.worker import STAFF, Numbers, Worker, until
+from tests.integration.analytics.worker import STAFF, Numbers, Worker
+from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 
 pytestmark = pytest.mark.timeout(240)
@@ -130,7 +131,7 @@ async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
         page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
         return sorted(re.findall(r"<td>([^<]*)</td></tr>", page)) == again
 
-    await until(dead_again, "the garbage is dead again")
+    await eventually(dead_again, "the garbage is dead again")
     assert (await press(worker, seen)).status_code == 303
     assert await written(bus_settings) == 2, "what died again was not seen by who presses once more"
     page = (await worker.get(f"{PATH}?lang=en", "administrator")).text
@@ -147,7 +148,7 @@ async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
         answer = (await worker.get("/api/v1/reconciliation")).json()
         return (answer["accepted"], answer["in_flight"], answer["dead"]) == (2, 0, 2)
 
-    await until(accepted, "both reports have come in")
+    await eventually(accepted, "both reports have come in")
 
 
 async def test_lag_flow_and_who_waits_are_told_as_they_are(
@@ -162,7 +163,7 @@ async def test_lag_flow_and_who_waits_are_told_as_they_are(
     async def folded() -> bool:
         return await Numbers(store_settings).next_offsets() >= 5
 
-    await until(folded, "everything is folded")
+    await eventually(folded, "everything is folded")
     page = (await worker.get("/operations?lang=en", "administrator")).text
     behind = dict(re.findall(r"<th scope=\"row\">analytics</th><td>(\w+)</td><td class=\"num\">([\d,]+)</td>", page))
     assert behind == {"reports": "0", "routings": "0", "cases": "0", "alerts": "0", "centers": "0"}
@@ -179,4 +180,4 @@ async def test_lag_flow_and_who_waits_are_told_as_they_are(
     async def nobody() -> bool:
         return "Nobody waits" in (await worker.get("/operations?lang=en", "administrator")).text
 
-    await until(nobody, "nobody waits")
+    await eventually(nobody, "nobody waits")

@@ -18,7 +18,8 @@ from tests.integration.analytics.answers import answers_are
 from tests.integration.analytics.dying import COUNTING_POINTS
 from tests.integration.analytics.recount import Recounted, recount
 from tests.integration.analytics.traffic import awkward, publish, record, waves
-from tests.integration.analytics.worker import Numbers, Worker, until
+from tests.integration.analytics.worker import Numbers, Worker
+from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 from tools.local.engines import Running
 
@@ -43,7 +44,7 @@ async def settled(numbers: Numbers, topics: dict[str, list[Record]]) -> None:
     async def all_folded() -> bool:
         return await numbers.next_offsets() >= published
 
-    await until(all_folded, f"{published} records folded", ORPHANED_S)
+    await eventually(all_folded, f"{published} records folded", seconds=ORPHANED_S)
     assert await numbers.next_offsets() == published
 
 
@@ -99,7 +100,7 @@ async def test_kill_9_again_and_again_changes_no_number(
         async def far_enough(least: int = max(seen + 1, int(goal * total))) -> bool:
             return await numbers.next_offsets() >= least
 
-        await until(far_enough, f"{goal:.0%} folded", ORPHANED_S)
+        await eventually(far_enough, f"{goal:.0%} folded", seconds=ORPHANED_S)
         await asyncio.sleep(chance.random() * 0.05)  # the moment of death is the point: anywhere in a transaction
         worker.kill()
         await numbers.undo_transactions_of_the_dead()
@@ -133,7 +134,7 @@ async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
         async def died() -> bool:
             return worker.child is not None and worker.child.poll() is not None
 
-        await until(died, f"death at the point {point!r}")
+        await eventually(died, f"death at the point {point!r}")
         assert worker.child is not None
         assert (worker.child.poll(), (tmp_path / point).exists()) == (-9, False)
         await numbers.undo_transactions_of_the_dead()
@@ -218,7 +219,7 @@ async def test_in_flight_and_dead_are_seen(
         answer = (await worker.get("/api/v1/reconciliation")).json()
         return (answer["accepted"], answer["routed"], answer["in_flight"], answer["dead"]) == (3, 1, 1, 1)
 
-    await until(seen, "3 accepted, 1 routed, 1 in flight, 1 dead")
+    await eventually(seen, "3 accepted, 1 routed, 1 in flight, 1 dead")
     answer = (await worker.get("/api/v1/reconciliation")).json()
     assert answer["difference"] == 0
     assert answer["oldest_in_flight_seconds"] > 0

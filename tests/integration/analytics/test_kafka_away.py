@@ -9,7 +9,8 @@ import pytest
 
 from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.analytics.worker import Worker, until
+from tests.integration.analytics.worker import Worker
+from tests.support.waiting import eventually
 from tools.local import ports
 
 pytestmark = pytest.mark.timeout(120)
@@ -34,7 +35,7 @@ async def worker(
 async def test_tables_are_served_and_health_says_what_is_missing_until_kafka_comes(
     worker: Worker, port: int, bus_settings: BusSettings
 ) -> None:
-    await until(lambda: worker.answers("/api/v1/tables"), "tables are served without Kafka")
+    await eventually(lambda: worker.answers("/api/v1/tables"), "tables are served without Kafka")
     assert (await worker.get("/health/live")).status_code == 200
 
     async def missing_is_named() -> bool:
@@ -44,7 +45,7 @@ async def test_tables_are_served_and_health_says_what_is_missing_until_kafka_com
         assert checks["identity"] == "ok"
         return "kafka" in " ".join(word.lower() for word in checks.values() if word != "ok")
 
-    await until(missing_is_named, "health says that Kafka is missing")
+    await eventually(missing_is_named, "health says that Kafka is missing")
     assert (await worker.get("/?lang=ko")).status_code == 200
     assert (await worker.get("/operations?lang=en")).status_code == 200
     assert worker.child is not None

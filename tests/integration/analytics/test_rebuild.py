@@ -22,7 +22,8 @@ from tests.integration.analytics.answers import period
 from tests.integration.analytics.dying import REBUILD_POINTS
 from tests.integration.analytics.recount import recount
 from tests.integration.analytics.traffic import awkward, publish, waves
-from tests.integration.analytics.worker import Ended, Numbers, Worker, command, until
+from tests.integration.analytics.worker import Ended, Numbers, Worker, command
+from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 from tools.local.engines import Running
 
@@ -60,7 +61,7 @@ class Ground:
             self.worker.lives()
             return await self.numbers.next_offsets() >= self.published
 
-        await until(all_folded, f"{self.published} records folded", 120)
+        await eventually(all_folded, f"{self.published} records folded", seconds=120)
         assert await self.numbers.next_offsets() == self.published
 
     async def right(self) -> None:

@@ -5,7 +5,6 @@ import base64
 import os
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
@@ -18,6 +17,7 @@ from services.analytics.store.generations import serving
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings
 from tests.support.staff import TestIdentity
+from tests.support.waiting import eventually
 from tools.local import ports, processes
 
 STAFF = TestIdentity(SystemClock())
@@ -117,7 +117,7 @@ class Worker:
             except httpx.TransportError:
                 return False
 
-        await until(answers, "analytics is ready")
+        await eventually(answers, "analytics is ready")
 
     async def answers(self, path: str) -> bool:
         """Whether a page is served; fails if the process has ended."""
@@ -130,16 +130,6 @@ class Worker:
     async def get(self, path: str, role: str = "auditor", **headers: str) -> httpx.Response:
         async with httpx.AsyncClient(timeout=20) as client:
             return await client.get(f"{self.url}{path}", headers={**STAFF.bearer("ministry", role), **headers})
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, limit_s: float = _LIMIT_S) -> None:
-    """Wait until the condition holds; fails after the limit, naming ``what``."""
-    try:
-        async with asyncio.timeout(limit_s):
-            while not await condition():  # noqa: ASYNC110  # what is waited for happens in another process
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        raise AssertionError(f"not within {limit_s:.0f} s: {what}") from None
 
 
 class Numbers:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from shared.settings import BusSettings, StoreSettings
 from shared.topics import BY_NAME, REPORTS, TOPICS, Topic
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
+from tests.support.waiting import eventually
 
 FRONT_END = "api"
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"], "division": "busan"}
@@ -115,7 +116,7 @@ async def running(
             intake.identity.learn(people.document())
             desk = Desk(intake, http, bus_settings, people, {})
             if opened:
-                await until(lambda: _is_none(intake.group.check), working=work)
+                await eventually(lambda: _is_none(intake.group.check), working=work)
                 desk.credentials |= await credentials(intake)
             yield desk
     finally:
@@ -138,17 +139,6 @@ async def credentials(intake: Intake) -> dict[str, str]:
 
 async def _is_none(check: Callable[[], object]) -> bool:
     return check() is None
-
-
-async def until(
-    condition: Callable[[], Awaitable[bool]], seconds: float = 30, working: "asyncio.Task[None] | None" = None
-) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            if working is not None and working.done():
-                working.result()
-            await asyncio.sleep(0.05)
 
 
 async def log_of(bus_settings: BusSettings, topic: Topic = REPORTS) -> list[tuple[str, bytes]]:

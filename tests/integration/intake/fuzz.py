@@ -12,8 +12,9 @@ import httpx
 import jsonschema
 
 from shared.web.docs import openapi_of
-from tests.integration.intake.desk import Desk, until
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.nonsense import REPORTS, TORN, Body, Nonsense
+from tests.support.waiting import eventually
 
 AT_ONCE: Final = 8
 _BUSY: Final = {"clients", "audit_anchors"}
@@ -62,7 +63,7 @@ async def at_rest(desk: Desk) -> None:
         busy = {"$or": [{"outbox": {"$exists": True}}, {"links_since": {"$exists": True}}]}
         return not await desk.collection.count_documents(busy)
 
-    await until(quiet)
+    await eventually(quiet)
 
 
 async def shot(desk: Desk) -> Shot:

@@ -14,7 +14,8 @@ from shared.events.routings import Cause, Decision, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
 from shared.metrics import REGISTRY
 from shared.settings import BusSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of, until
+from tests.integration.intake.desk import LEAST, Desk, log_of
+from tests.support.waiting import eventually
 
 PERSONAL = {
     "narrative": "무슨 일이 있었는지",
@@ -50,7 +51,7 @@ class Holder:
         return found
 
     async def published(self) -> list[dict[str, Any]]:
-        await until(lambda: nothing_pending(self.desk))
+        await eventually(lambda: nothing_pending(self.desk))
         return [json.loads(value) for key, value in await log_of(self.desk.bus_settings) if key == self.report_id]
 
 
@@ -106,7 +107,7 @@ async def owned(someone: Holder, center_id: str = "busan", *, seen: bool = False
             and (not closed or work.get("closed_at"))
         )
 
-    await until(known)
+    await eventually(known)
 
 
 async def audit_of(desk: Desk, report_id: str) -> list[tuple[str, str, str | None]]:

@@ -15,7 +15,8 @@ from services.intake.refusals import REFUSED
 from services.intake.store import documents
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key, until
+from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key
+from tests.support.waiting import eventually
 
 CANARY = "카나리아-canary"
 PERSONAL = {
@@ -49,7 +50,7 @@ async def test_an_accepted_report_is_stored_published_once_and_answered(desk: De
     body = answer.json()
     assert answer.headers["location"] == "/api/v1/receipts/status"
     assert await desk.collection.find_one({"_id": body["report_id"]}) is not None
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     [(key, value)] = await log_of(desk.bus_settings)
     event = json.loads(value)
     assert (key, event["intake_version"], event["received_at"]) == (body["report_id"], 1, body["received_at"])
@@ -80,7 +81,7 @@ async def test_repeats_get_the_same_answer_even_all_at_once(desk: Desk) -> None:
     later = await desk.lodge(key=key)
     assert {answer.status_code for answer in (*answers, later)} == {202}
     assert len({answer.text for answer in (*answers, later)}) == 1
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     assert await desk.collection.count_documents({}) == 1
     assert len(await log_of(desk.bus_settings)) == 1
 
@@ -100,7 +101,7 @@ async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
     answers = await asyncio.gather(*(desk.lodge() for _ in range(150)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["receipt"] for answer in answers}) == 150
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     # At least once: the relay may publish again what it had not yet marked.
     assert {key for key, _ in await log_of(desk.bus_settings)} == {answer.json()["report_id"] for answer in answers}
 
@@ -123,7 +124,7 @@ async def test_nothing_personal_is_outside_the_vault(
     body = (await desk.lodge({**LEAST, **PERSONAL})).json()
     await desk.lodge({**LEAST, **PERSONAL, "unknown": CANARY, "narrative": CANARY * 1000})
     stored = await desk.collection.find_one({"_id": body["report_id"]})
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     plain = bson.encode(stored).decode("utf-8", errors="replace")
     [(_, event)] = await log_of(desk.bus_settings)
     printed = capsys.readouterr()

@@ -14,7 +14,8 @@ from shared.clock import ManualClock
 from shared.metrics import exposition
 from shared.sealing import Keyring
 from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
-from tests.integration.intake.desk import Desk, log_of, until
+from tests.integration.intake.desk import Desk, log_of
+from tests.support.waiting import eventually
 
 NOW = datetime(2061, 11, 25, 3, 0, tzinfo=UTC)
 """Far ahead: the store, which goes by real time, forgets nothing of it during a test."""
@@ -148,7 +149,7 @@ async def test_nothing_of_the_operator_or_the_caller_is_on_the_bus(desk: Desk, o
     async def published() -> bool:
         return len(await log_of(desk.bus_settings)) == 1
 
-    await until(published)
+    await eventually(published)
     [(_, value)] = await log_of(desk.bus_settings)
     assert json.loads(value)["facts"]["channel"] == "phone"
     for text in (STORY, "달", "봄비", "s-operator1", "https://a.example", at.rpartition("/")[2]):

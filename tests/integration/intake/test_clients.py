@@ -19,7 +19,8 @@ from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
 from shared.settings import StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, secret, until
+from tests.integration.intake.desk import LEAST, Desk, secret
+from tests.support.waiting import eventually
 
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
 SOON = PACE_S + 3
@@ -77,7 +78,7 @@ async def noted(desk: Desk, number: int) -> None:
         found = await desk.collection.database["clients"].find_one({"_id": "shop"}) or {}
         return len(found["used"]) == number
 
-    await until(so_many, SOON)
+    await eventually(so_many, seconds=SOON)
 
 
 async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within_seconds(desk: Desk) -> None:
@@ -97,7 +98,7 @@ async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within
         async def refused() -> bool:
             return (await sent(desk, credential)).status_code == status
 
-        await until(refused, SOON)
+        await eventually(refused, seconds=SOON)
 
     await ended(lost, 401)
     await desk.intake.clients.clients.end_old("shop", version=3)
@@ -115,7 +116,7 @@ async def test_no_secret_in_use_ends_unasked_and_an_ended_or_disabled_one_within
     async def back() -> bool:
         return (await sent(desk, last)).status_code == 202
 
-    await until(back, SOON)
+    await eventually(back, seconds=SOON)
 
 
 async def test_each_has_a_pace_of_its_own(desk: Desk) -> None:
@@ -157,7 +158,7 @@ async def test_the_day_of_last_use_is_kept(desk: Desk) -> None:
         known = {client.client_id: client.last_used for client in await desk.intake.clients.clients.all()}
         return known == {"api": None, "kiosk": seoul_day(SystemClock().now())}
 
-    await until(kept, SOON)
+    await eventually(kept, seconds=SOON)
 
 
 async def test_no_secret_is_stored(desk: Desk) -> None:

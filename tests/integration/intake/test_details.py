@@ -13,11 +13,12 @@ from shared.audit.reading import Filter, Reader, sums
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running, until
+from tests.integration.intake.desk import LEAST, Desk, running
 from tests.integration.intake.test_accepting import PERSONAL
 from tests.integration.intake.test_following import routing
 from tests.integration.intake.test_outages import settings_of
 from tests.support.staff import TestIdentity
+from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 TOLD: dict[str, Any] = PERSONAL
@@ -39,7 +40,7 @@ async def moved(desk: Desk, report_id: str, center_id: str, version: int) -> Non
         ownership = stored["progress"]["ownership"]
         return bool(ownership and ownership["ownership"] == version)
 
-    await until(known)
+    await eventually(known)
 
 
 async def opened(desk: Desk, ticket: str, **more: Any) -> httpx.Response:
@@ -63,7 +64,7 @@ async def current(desk: Desk) -> None:
     async def is_current() -> bool:
         return desk.intake.vault.current()
 
-    await until(is_current)
+    await eventually(is_current)
 
 
 async def test_the_owning_centre_reads_everything_and_it_is_written_down(desk: Desk) -> None:
@@ -172,7 +173,7 @@ async def test_a_report_whose_routings_lack_a_record_opens_to_the_last_known_own
         stored = await desk.collection.find_one({"_id": report_id})
         return bool(stored["progress"]["hole"] == 3)
 
-    await until(marked)
+    await eventually(marked)
     await owned(desk)  # another report is accepted and followed
     page = await opened(desk, desk.people.ticket(report_id, "busan"))
     assert page.status_code == 200
@@ -259,7 +260,7 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
         async def noticed() -> bool:
             return not desk.intake.vault.current()
 
-        await until(noticed, 40)
+        await eventually(noticed)
         page = await opened(desk, desk.people.ticket(report_id, "busan"))
         assert page.status_code == 200
         assert "The last known owner counts" in page.text
@@ -267,7 +268,7 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
         assert newest.detail["stale"] == "routings"
         assert "stale" not in older.detail
         own_engines.start_kafka()
-        await until(lambda: _current_again(desk), 60)
+        await eventually(lambda: _current_again(desk))
 
 
 async def _current_again(desk: Desk) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 from services.intake.policy.room import MB
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running, until
+from tests.integration.intake.desk import Desk, running
+from tests.support.waiting import eventually
 
 HUGE = 10**9
 """Megabytes that no disk has free."""
@@ -17,7 +18,7 @@ async def looked(desk: Desk) -> None:
     async def done() -> bool:
         return "intake_disk_room" in exposition()[0].decode() and desk.intake.disk.check() is not None
 
-    await until(done)
+    await eventually(done)
 
 
 async def test_low_alarms_and_takes_everything(

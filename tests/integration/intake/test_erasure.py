@@ -13,7 +13,7 @@ from services.intake.store import documents
 from services.intake.store.changes import TOMBSTONE
 from shared.errors import PermanentError, TransientError
 from shared.sealing import Keyring, ObjectKey, WrappedKey
-from tests.integration.intake.desk import LEAST, Desk, new_key, until
+from tests.integration.intake.desk import LEAST, Desk, new_key
 from tests.integration.intake.holding import (
     PERSONAL,
     Holder,
@@ -26,6 +26,7 @@ from tests.integration.intake.holding import (
     sample,
 )
 from tests.support.jump import JumpClock
+from tests.support.waiting import eventually
 
 KEYRING = Keyring([b"m" * 32])
 
@@ -193,7 +194,7 @@ async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
     stone = await someone.stored()
     await desk.publish([routed(document, "busan", document["received_at"])])
     await owned(other, "busan")
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     # A worker that had read the report before it went, and writes what it made of that.
     late = await someone.stored()
     with pytest.raises(TransientError):

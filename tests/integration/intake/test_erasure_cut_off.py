@@ -13,10 +13,11 @@ from services.intake.eraser import Eraser
 from services.intake.store.changes import Changes
 from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import Desk, log_of, running, until
+from tests.integration.intake.desk import Desk, log_of, running
 from tests.integration.intake.holding import Holder, audit_of, erased, holder, nothing_pending, owned
 from tests.support.erasing import faults
 from tests.support.jump import JumpClock
+from tests.support.waiting import eventually
 
 Settings = tuple[BusSettings, StoreSettings]
 
@@ -42,7 +43,7 @@ async def test_between_a_withdrawal_and_its_event(given: Settings, monkeypatch: 
     clock = JumpClock()
     async with running(*given, clock=clock) as first:
         someone = await holder(first)
-        await until(lambda: nothing_pending(first))
+        await eventually(lambda: nothing_pending(first))
     with monkeypatch.context() as patch:
 
         async def silent(_: Relay) -> None:
@@ -80,7 +81,7 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
             assert not await erased(someone)
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
         there = Holder(second, vars(someone))
-        await until(lambda: erased(there))
+        await eventually(lambda: erased(there))
         # At least once: what was cut off may be published again, as the same version.
         assert list(dict.fromkeys(event["intake_version"] for event in await there.published())) == [1, 2]
         await _sound(second, clock)
@@ -111,7 +112,7 @@ async def test_between_the_steps_of_a_keys_death(
             assert ("erasures.destroy", "done", "withdrawn") in await audit_of(first, someone.report_id)
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
         there = Holder(second, vars(someone))
-        await until(lambda: erased(there))
+        await eventually(lambda: erased(there))
         await _sound(second, clock)
         assert (await second.status(there.receipt))["state"] == "erased"
         assert await second.intake.audit.verify() == []
@@ -145,13 +146,13 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
         async def all_announced() -> bool:
             return bool(await second.collection.count_documents({"life.plan.cause": "retention"}) == len(people))
 
-        await until(all_announced)
+        await eventually(all_announced)
         clock.jump(hours=25)
 
         async def all_gone() -> bool:
             return all([await erased(Holder(second, vars(someone))) for someone in people])
 
-        await until(all_gone)
+        await eventually(all_gone)
         await _sound(second, clock)
 
 

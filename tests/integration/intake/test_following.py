@@ -11,7 +11,8 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
-from tests.integration.intake.desk import Desk, until
+from tests.integration.intake.desk import Desk
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -58,7 +59,7 @@ async def test_the_status_follows_owner_and_work(desk: Desk) -> None:
         async def reached() -> bool:
             return bool((await desk.status(receipt))["state"] == state)
 
-        await until(reached)
+        await eventually(reached)
 
     # The work is heard of first: the two topics do not wait for each other.
     await desk.publish([case(CaseAcknowledged, report_id, 1)])
@@ -94,12 +95,12 @@ async def test_repeats_late_records_and_strangers_change_nothing(desk: Desk) -> 
     async def others_arrived() -> bool:
         return bool((await desk.status(other["receipt"]))["state"] == "assigned")
 
-    await until(others_arrived)
+    await eventually(others_arrived)
 
     async def mine_arrived() -> bool:
         return bool((await desk.status(mine["receipt"]))["state"] == "assigned")
 
-    await until(mine_arrived)
+    await eventually(mine_arrived)
     assert (await desk.status(mine["receipt"]))["center"]["id"] == "busan"
     assert await desk.collection.count_documents({}) == 2
 
@@ -112,4 +113,4 @@ async def test_hundreds_of_reports_are_followed_in_bulk(desk: Desk) -> None:
     async def all_arrived() -> bool:
         return bool(await desk.collection.count_documents({"progress.ownership.center_id": "busan"}) == len(bodies))
 
-    await until(all_arrived)
+    await eventually(all_arrived)

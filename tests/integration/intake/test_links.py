@@ -11,8 +11,9 @@ from services.intake import linker as linking
 from services.intake.store.links import INDEX
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of, new_key, running, until
+from tests.integration.intake.desk import LEAST, Desk, log_of, new_key, running
 from tests.integration.intake.test_accepting import nothing_pending
+from tests.support.waiting import eventually
 
 SEEN: dict[str, Any] = {"urls": ["https://www.seen.example/post/1/?utm_source=x"]}
 
@@ -36,7 +37,7 @@ async def indexed(desk: Desk) -> None:
             {"links_since": {"$exists": True}}
         )
 
-    await until(all_written)
+    await eventually(all_written)
 
 
 async def test_across_provinces_by_address_file_and_account(desk: Desk) -> None:
@@ -52,7 +53,7 @@ async def test_across_provinces_by_address_file_and_account(desk: Desk) -> None:
         await indexed(desk)
     stranger = await lodged(desk, urls=["https://seen.example/post/2", "https://seen.example/"])
     assert await linked_to(desk, stranger) == []
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     events = [json.loads(value) for _, value in await log_of(desk.bus_settings)]
     assert sorted(len(event["facts"]["linked_reports"]) for event in events) == [0, 0, 1, 1, 1]
 
@@ -84,7 +85,7 @@ async def test_an_addition_links_and_is_found(desk: Desk) -> None:
     await indexed(desk)
     third = await lodged(desk, offender_handles=["@Other_Account"])
     assert await linked_to(desk, third) == [second["report_id"]]
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     amended = [json.loads(value) for _, value in await log_of(desk.bus_settings)]
     assert [e["facts"]["linked_reports"] for e in amended if "amended_at" in e] == [[first["report_id"]]]
 
@@ -126,7 +127,7 @@ async def test_no_digest_leaves_the_store(desk: Desk, capsys: pytest.CaptureFixt
     plain = bson.encode(stored).decode("utf-8", errors="replace")
     assert not [trace for trace in ("seen.example", "cd" * 32, "bad_guy") if trace in plain]
     await indexed(desk)
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     said = capsys.readouterr()
     outside = str(await log_of(desk.bus_settings)) + exposition()[0].decode() + said.out + said.err + str(report)
     assert not [digest for digest in digests if digest in outside]
@@ -163,7 +164,7 @@ async def test_two_processes_that_index_the_same_digests_at_once_lose_none(
         for round_ in range(5):
             seen = {"urls": [f"https://seen.example/{round_}/{number}" for number in range(20)]}
             reports = await asyncio.gather(*(lodged(desk, **seen) for desk in (one, two, one, two)))
-            await until(lambda: unmarked(one))
+            await eventually(lambda: unmarked(one))
             async for document in one.collection.database[INDEX].find({"_id": {"$in": await digests(one, reports)}}):
                 assert set(document["reports"]) == {report["report_id"] for report in reports}
 
@@ -191,5 +192,5 @@ async def test_accounts_typed_into_the_form_link_across_provinces_and_leave_inta
     assert sent.status_code == 200, sent.text
     stored = await desk.collection.find_one({"facts.channel": "web", "facts.division": "jeju"})
     assert stored["facts"]["linked_reports"] == [first["report_id"]]
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     assert all(b"bad_guy" not in value and b"second_one" not in value for _, value in await log_of(desk.bus_settings))

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import log_of, new_key, running, until
+from tests.integration.intake.desk import log_of, new_key, running
+from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 
@@ -25,7 +26,7 @@ async def test_without_kafka_reports_are_accepted_and_published_later(own_engine
         async def nothing_pending() -> bool:
             return not await desk.collection.count_documents({"outbox": {"$exists": True}})
 
-        await until(nothing_pending)
+        await eventually(nothing_pending)
         own_engines.kill_kafka()
         answers = [await desk.lodge() for _ in range(20)]
         assert {answer.status_code for answer in answers} == {202}
@@ -34,7 +35,7 @@ async def test_without_kafka_reports_are_accepted_and_published_later(own_engine
         ready = await desk.http.get("/health/ready")
         assert ready.status_code == 200
         own_engines.start_kafka()
-        await until(nothing_pending, seconds=60)
+        await eventually(nothing_pending)
         first_seen: defaultdict[str, list[int]] = defaultdict(list)
         for key, value in await log_of(bus):
             first_seen[key].append(json.loads(value)["intake_version"])
@@ -55,13 +56,13 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
         async def published() -> bool:
             return not await desk.collection.count_documents({"outbox": {"$exists": True}})
 
-        await until(published, seconds=60)
+        await eventually(published)
         assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
 
         async def fine() -> bool:
             return all(f'ieum_check{{check="{x}"}} 1.0' in exposition()[0].decode() for x in ("bus", "relay.intake"))
 
-        await until(fine, seconds=60)
+        await eventually(fine)
 
 
 async def test_without_the_store_nothing_is_pretended(own_engines: Engines, unique: str) -> None:
@@ -86,6 +87,6 @@ async def test_without_the_store_nothing_is_pretended(own_engines: Engines, uniq
         async def accepted() -> bool:
             return (await desk.lodge(key=key)).status_code == 202
 
-        await until(accepted)
+        await eventually(accepted)
         assert (await desk.http.get("/health/ready")).status_code == 200
         assert await desk.collection.count_documents({}) == 1

@@ -8,9 +8,10 @@ import httpx
 from services.intake import drafts
 from services.intake.policy import passage
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of, running, until
+from tests.integration.intake.desk import LEAST, Desk, log_of, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_steps import answer, begun, hidden, receipt
+from tests.support.waiting import eventually
 
 TEXT = "어떤 사람이 보낸 아주 긴 글로, 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다. " * 3
 
@@ -30,7 +31,7 @@ def field(page: str, name: str) -> str:
 
 
 async def facts(desk: Desk) -> list[dict[str, Any]]:
-    await until(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(desk))
     return [json.loads(value)["facts"] for _, value in await log_of(desk.bus_settings)]
 
 

@@ -9,9 +9,10 @@ from services.intake.policy.promise import AT_THE_LATEST, ON_DUTY, Duty
 from shared.centers import CENTER_IDS
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, Urgency
-from tests.integration.intake.desk import Desk, until
+from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import holder, owned
 from tests.support.jump import JumpClock
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ async def test_the_status_promises_by_who_is_on_duty_and_says_when_it_was_missed
         by = moment((await desk.status(someone.receipt))["expected_by"])
         return by == received + timedelta(hours=2) + ON_DUTY[Urgency.HIGH]
 
-    await until(nearer)
+    await eventually(nearer)
     await desk.publish([said("busan", 0, received + timedelta(hours=3), 3)])
     clock.jump(hours=7)
     page = await desk.http.post("/status?lang=en", data={"receipt": someone.receipt})
@@ -60,10 +61,10 @@ async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(des
     assert "Perhaps nobody is on duty at this hour" in start
     before = datetime.now(UTC) - timedelta(hours=1)
     await desk.publish([said(center_id, 3, before, 1) for center_id in CENTER_IDS[:-1]])
-    await until(lambda: duty_is(desk, Duty.SOMEWHERE))
+    await eventually(lambda: duty_is(desk, Duty.SOMEWHERE))
     assert "Not every centre has somebody on duty" in (await desk.http.get("/?lang=en")).text
     await desk.publish([said(CENTER_IDS[-1], 1, before, 1)])
-    await until(lambda: duty_is(desk, Duty.EVERYWHERE))
+    await eventually(lambda: duty_is(desk, Duty.EVERYWHERE))
     start = (await desk.http.get("/?lang=en")).text
     assert "People are on duty at every centre." in start
     times = [moment(stamp) for stamp in re.findall(r'<dd>[^<]*<strong><time datetime="([^"]+)"', start)]

@@ -14,7 +14,8 @@ from services.intake.store.rewrapping import Rewrapped, Wrappings
 from shared.clock import SystemClock
 from shared.sealing import Keyring, key_id
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running, secret, settings, until
+from tests.integration.intake.desk import LEAST, Desk, running, secret, settings
+from tests.support.waiting import eventually
 
 OLD, NEW = b"m" * 32, b"n" * 32
 REPORTS = 300
@@ -154,5 +155,5 @@ async def test_a_running_intake_opens_both(desk: Desk, store_settings: StoreSett
     async def published() -> bool:
         return not await desk.collection.count_documents({"outbox": {"$exists": True}})
 
-    await until(published)
+    await eventually(published)
     assert len(await stories(desk, Keyring([NEW, OLD]))) == REPORTS + 1

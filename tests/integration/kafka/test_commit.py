@@ -7,7 +7,8 @@ from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Message
 from shared.settings import BusSettings
 from shared.topics import REPORTS
-from tests.integration.kafka.tools import Seen, id_in, message_left, new_bus, running, until, until_committed
+from tests.integration.kafka.tools import Seen, id_in, message_left, new_bus, running, until_committed
+from tests.support.waiting import eventually
 
 
 async def test_a_refused_commit_puts_the_positions_back(
@@ -36,7 +37,7 @@ async def test_a_refused_commit_puts_the_positions_back(
         monkeypatch.setattr(subscription.consumer, "commit", refuse)
         await bus.publisher.send(topic_name(bus_settings, REPORTS), 0, batch)
         await bus.publisher.publish([message_left(id_in(1, 3), 1)])
-        await until(lambda: "v9" in str(health.ready["bus.refused"]()), "the partition is blocked")
+        await eventually(lambda: "v9" in str(health.ready["bus.refused"]()), "the partition is blocked")
         await until_committed(bus_settings, "refused", {0: 1, 1: 1})
     assert {key for key in seen.keys if key[0] == stuck} == {(stuck, 1)}
     assert seen.keys.count((stuck, 1)) >= 2

@@ -25,9 +25,9 @@ from tests.integration.kafka.tools import (
     new_bus,
     report_id,
     running,
-    until,
     until_committed,
 )
+from tests.support.waiting import eventually
 
 GOOD = message_left(report_id(1), 1)
 
@@ -46,7 +46,7 @@ async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_s
         await asyncio.gather(
             *(bus.publisher.publish(messages(reports[start::20], range(1, 26))) for start in range(20))
         )
-        await until(lambda: len(seen.received) >= 1000, "1,000 records")
+        await eventually(lambda: len(seen.received) >= 1000, "1,000 records")
         await until_committed(bus_settings, "order")
     by_key: defaultdict[str, list[int]] = defaultdict(list)
     for key, sequence in seen.keys:
@@ -61,7 +61,7 @@ async def test_trace_and_place_come_with_the_event(bus_settings: BusSettings) ->
     bus.subscribe(REPORTS, group="trace", handler=seen)
     async with running(bus):
         await bus.publisher.publish([GOOD])
-        await until(lambda: seen.received, "the record")
+        await eventually(lambda: seen.received, "the record")
     received = seen.received[0]
     headers = dict(GOOD.headers)
     assert received.topic == "reports"
@@ -161,9 +161,9 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
         await bus.publisher.publish([message_left(stuck, 1)])
         await bus.publisher.send(name, 0, [(newer.key.encode(), newer.value, headers)])
         await bus.publisher.publish([message_left(stuck, 3)])
-        await until(lambda: health.ready["bus.versions"]() is not None, "ready turns red")
+        await eventually(lambda: health.ready["bus.versions"]() is not None, "ready turns red")
         await bus.publisher.publish(messages([free], range(1, 51)))
-        await until(lambda: len(seen.received) >= 51, "the other partition goes on")
+        await eventually(lambda: len(seen.received) >= 51, "the other partition goes on")
         word = health.ready["bus.versions"]()
         await until_committed(bus_settings, "versions", {0: 1, 2: 50})
         assert await dead_letters(bus_settings) == []
@@ -190,10 +190,10 @@ async def test_a_transient_failure_repeats_the_same_batch_and_skips_nothing(bus_
     async with running(bus):
         seen.failures = 6
         await bus.publisher.publish(messages([report_id(1), report_id(2)], range(1, 6)))
-        await until(lambda: health.ready["bus.transient"]() is not None, "ready turns red after some attempts")
+        await eventually(lambda: health.ready["bus.transient"]() is not None, "ready turns red after some attempts")
         assert "told to fail" in str(health.ready["bus.transient"]())
         assert await committed(bus_settings, "transient") == {}
-        await until(lambda: len(seen.received) >= 10, "the batch comes again")
+        await eventually(lambda: len(seen.received) >= 10, "the batch comes again")
         await until_committed(bus_settings, "transient")
         assert health.ready["bus.transient"]() is None
     assert sorted(seen.places) == sorted({*seen.places})
@@ -209,10 +209,10 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
     async with running(bus):
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 9)
         await bus.publisher.publish([message_left(id_in(0, 3), 1)])  # a good one: counting begins again
-        await until(lambda: len(seen.received) == 1, "the good one")
+        await eventually(lambda: len(seen.received) == 1, "the good one")
         assert health.ready["bus.cap"]() is None
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 30)
-        await until(lambda: health.ready["bus.cap"]() is not None, "ready turns red")
+        await eventually(lambda: health.ready["bus.cap"]() is not None, "ready turns red")
         await bus.publisher.publish([message_left(id_in(1, 3), 1)])
         assert len(await dead_letters(settings)) == 19
         assert await committed(settings, "cap") == {0: 20}
@@ -221,7 +221,7 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
     bus, health = new_bus(settings)
     bus.subscribe(REPORTS, group="cap", handler=seen)
     async with running(bus):
-        await until(lambda: health.ready["bus.cap"]() is not None, "ready turns red again")
+        await eventually(lambda: health.ready["bus.cap"]() is not None, "ready turns red again")
     assert len(await dead_letters(settings)) == 29
     assert (await ends_of(settings))[0] == 40
 
@@ -242,6 +242,6 @@ async def test_records_of_a_stranger_without_our_conventions_do_no_harm(bus_sett
                 )
         finally:
             await producer.stop()
-        await until(lambda: len(seen.received) == 1, "the good one")
+        await eventually(lambda: len(seen.received) == 1, "the good one")
         await until_committed(bus_settings, "stranger")
         assert len(await dead_letters(bus_settings)) == 1

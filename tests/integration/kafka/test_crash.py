@@ -17,10 +17,10 @@ from tests.integration.kafka.tools import (
     new_bus,
     report_id,
     running,
-    until,
     until_committed,
 )
 from tests.integration.kafka.workers import ended, workers
+from tests.support.waiting import eventually
 
 
 async def publish(settings: BusSettings, reports: int, versions: range) -> None:
@@ -43,7 +43,7 @@ async def test_killed_after_the_effect_and_before_the_commit_it_is_done_again(
     await publish(bus_settings, 10, range(1, 31))
     with workers(bus_settings, tmp_path) as some:
         first = some.start(behaviour="hang_before_return")
-        await until(some.sign.exists, "the first batch takes effect")
+        await eventually(some.sign.exists, "the first batch takes effect")
         first.kill()
         assert await ended(first) == -signal.SIGKILL
         before = list(some.effects)
@@ -99,7 +99,7 @@ async def test_asked_to_stop_it_finishes_commits_and_repeats_nothing(bus_setting
     await publish(bus_settings, 10, range(1, 31))
     with workers(bus_settings, tmp_path) as some:
         worker = some.start(max_records=7)
-        await until(lambda: some.effects, "some effects")
+        await eventually(lambda: some.effects, "some effects")
         worker.send_signal(signal.SIGTERM)
         assert await ended(worker) == 0
         assert "process.stopped" in some.said

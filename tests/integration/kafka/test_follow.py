@@ -15,7 +15,8 @@ from shared.kafka.publisher import Publisher
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CASES, REPORTS
-from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running, until
+from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running
+from tests.support.waiting import eventually
 
 IDS = [report_id(n) for n in range(20)]
 
@@ -31,7 +32,7 @@ async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: B
             assert len(applied) == 1000
             assert follower.check() is None
             await bus.publisher.publish(messages(IDS, range(51, 52)))
-            await until(lambda: len(applied) == 1020, "the new ones")
+            await eventually(lambda: len(applied) == 1020, "the new ones")
         finally:
             await follower.stop()
     for partition in range(3):
@@ -48,7 +49,7 @@ async def test_from_the_end_it_sees_only_what_comes(bus_settings: BusSettings) -
         await follower.start()
         try:
             await bus.publisher.publish(messages(IDS, range(3, 4)))
-            await until(lambda: len(applied) == 20, "the new ones")
+            await eventually(lambda: len(applied) == 20, "the new ones")
             assert {r.event.sequence for r in applied} == {3}
         finally:
             await follower.stop()
@@ -82,7 +83,7 @@ async def test_what_apply_raises_ends_the_process(bus_settings: BusSettings, end
         await bus.publisher.publish(messages(IDS, range(1, 2)))
         follower = Follower(bus_settings, [REPORTS], apply, from_start=True, clock=SystemClock())
         starting = asyncio.create_task(follower.start())
-        await until(lambda: ends, "it wants to end")
+        await eventually(lambda: ends, "it wants to end")
         starting.cancel()
         await follower.stop()
     assert ends[0].startswith("follow.failed")
@@ -107,9 +108,9 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
         await follower.start()
         try:
             clients[0]._client._sync_task.cancel()
-            await until(lambda: len(clients) > 1 and follower.check() is None, "a new client")
+            await eventually(lambda: len(clients) > 1 and follower.check() is None, "a new client")
             await bus.publisher.publish(messages(IDS, range(1, 2)))
-            await until(lambda: len(applied) == len(IDS), "records flow")
+            await eventually(lambda: len(applied) == len(IDS), "records flow")
         finally:
             await follower.stop()
 

@@ -20,7 +20,7 @@ from shared.kafka.connection import client_options, group_name, topic_name
 from shared.kafka.vitals import ended_part
 from shared.settings import BusSettings
 from shared.topics import REPORTS
-from tests.integration.kafka.tools import until, until_async
+from tests.support.waiting import eventually
 
 CONSUMERS = 10
 CUTS = 30
@@ -81,7 +81,7 @@ def test_a_connection_that_is_closed_already_is_lost_and_the_metadata_are_asked_
 
             await reset_connection(client, relay)
             assert await client._metadata_update(client.cluster, []) is False
-            await until_async(client.force_metadata_update, "metadata are brought up to date again")
+            await eventually(client.force_metadata_update, "metadata are brought up to date again")
             assert not client._sync_task.done()
         finally:
             await client.close()
@@ -116,7 +116,7 @@ def test_commits_go_on_however_often_connections_are_reset(
         cut(relay, AWAY_SECONDS)
         await asyncio.sleep(1.5 * AWAY_SECONDS)
         back = time.monotonic()
-        await until(lambda: all(last > back for [last] in done), "every consumer commits again")
+        await eventually(lambda: all(last > back for [last] in done), "every consumer commits again")
 
     async def main() -> None:
         await ensure_topics(bus_settings)

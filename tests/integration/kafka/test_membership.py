@@ -8,7 +8,8 @@ from shared.errors import FatalError
 from shared.kafka import bus as bus_module
 from shared.settings import BusSettings
 from shared.topics import REPORTS
-from tests.integration.kafka.tools import Seen, new_bus, running, until
+from tests.integration.kafka.tools import Seen, new_bus, running
+from tests.support.waiting import eventually
 
 
 async def test_a_consumer_task_that_ended_ends_the_process(
@@ -23,7 +24,7 @@ async def test_a_consumer_task_that_ended_ends_the_process(
         for subscriber in broker.subscribers:
             for task in getattr(subscriber, "tasks", ()):
                 task.cancel()
-        await until(lambda: ends, "the process wants to end", 10)
+        await eventually(lambda: ends, "the process wants to end")
     assert ends[0].startswith("bus.client_ended")
     ends.clear()
 

@@ -21,10 +21,10 @@ from tests.integration.kafka.tools import (
     new_bus,
     report_id,
     running,
-    until,
     until_committed,
 )
 from tests.integration.kafka.workers import workers
+from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 
@@ -46,14 +46,14 @@ async def test_away_at_the_start_it_waits_and_says_so(
     bus.subscribe(REPORTS, group="early", handler=seen)
     starting = asyncio.create_task(bus.start())
     try:
-        await until(lambda: "waiting for kafka" in str(health.ready["bus"]()), "ready says what it waits for")
+        await eventually(lambda: "waiting for kafka" in str(health.ready["bus"]()), "ready says what it waits for")
         assert settings.bootstrap_servers in str(health.ready["bus"]())
         assert health.live_report()[0]
         await asyncio.to_thread(own_engines.start_kafka)
         async with asyncio.timeout(40):
             await starting
         await bus.publisher.publish(messages([report_id(1)], range(1, 6)))
-        await until(lambda: len(seen.received) == 5, "records flow")
+        await eventually(lambda: len(seen.received) == 5, "records flow")
         assert health.ready["bus"]() is None
     finally:
         starting.cancel()
@@ -119,7 +119,7 @@ async def test_away_in_the_middle_and_back_nothing_is_lost(
     with workers(settings, tmp_path) as some:
         worker = some.start(max_records=5)
         await publish_until_acknowledged(publisher, id_in(0, 3), range(1, 201))
-        await until(lambda: some.effects, "some effects")
+        await eventually(lambda: some.effects, "some effects")
         await asyncio.to_thread(own_engines.kill_kafka)
         stuck = len(some.effects)
         # Away for longer than any single call may take; the worker waits it out.

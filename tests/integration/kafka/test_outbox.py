@@ -21,7 +21,8 @@ from shared.mongo import by_ids, connect, wait_until_ready
 from shared.outbox import Relay, pending, pending_records, push
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.integration.kafka.tools import log_of, message_left, report_id, until_async
+from tests.integration.kafka.tools import log_of, message_left, report_id
+from tests.support.waiting import eventually
 
 Things = AsyncIOMotorCollection[dict[str, Any]]
 LONG_AGO = datetime.now(UTC) - timedelta(minutes=5)
@@ -50,7 +51,7 @@ async def until_clean(things: Things) -> None:
     async def clean() -> bool:
         return await things.count_documents({"outbox_since": {"$exists": True}}) == 0
 
-    await until_async(clean, "nothing pending")
+    await eventually(clean, "nothing pending")
 
 
 async def sequences(settings: BusSettings, key: str) -> list[int]:
@@ -192,7 +193,7 @@ async def test_without_kafka_nothing_pending_is_forgotten(
             records = [message_left(key, 1)]
             await insert(things, key, records, LONG_AGO)
             relay.offer(key, records)
-        await until_async(failing, "the relay says that it fails")
+        await eventually(failing, "the relay says that it fails")
     documents = await by_ids(things, keys)
     assert all(
         pending_records(document) == [] or len(pending_records(document)) == 1 for document in documents.values()
@@ -300,7 +301,7 @@ async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the
         async def grown() -> bool:
             return bool(age.get() >= 300)
 
-        await until_async(grown, "the gauge shows the age")
+        await eventually(grown, "the gauge shows the age")
 
 
 async def _soon(offers: list[tuple[str, list[Record]]]) -> list[tuple[str, list[Record]]]:

@@ -17,9 +17,9 @@ from tests.integration.kafka.tools import (
     new_bus,
     report_id,
     running,
-    until,
     until_committed,
 )
+from tests.support.waiting import eventually
 
 REPORT_IDS = [report_id(n) for n in range(30)]
 
@@ -36,12 +36,12 @@ async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: BusS
                 await asyncio.sleep(0.02)
 
         feeding = asyncio.create_task(feed())
-        await until(lambda: len(one.received) > 200, "the first is at work")
+        await eventually(lambda: len(one.received) > 200, "the first is at work")
         for seen in (two, three):
             other, _ = new_bus(bus_settings)
             other.subscribe(REPORTS, group="moving", handler=seen, max_records=20)
             async with running(other):
-                await until(lambda seen=seen: len(seen.received) > 200, "the other gets its share")  # type: ignore[misc]  # default
+                await eventually(lambda seen=seen: len(seen.received) > 200, "the other gets its share")  # type: ignore[misc]  # default
         await feeding
         await until_committed(bus_settings, "moving")
     everything = {
@@ -75,7 +75,7 @@ async def test_a_batch_that_outlives_its_partitions_commits_nothing(
         second, _ = new_bus(bus_settings)
         second.subscribe(REPORTS, group="outlive", handler=quick)
         async with running(second):
-            await until(lambda: quick.received, "the second does its partitions without the first")
+            await eventually(lambda: quick.received, "the second does its partitions without the first")
             done_by_second = {partition for partition, _ in quick.places}
             before = await committed(bus_settings, "outlive")
             assert set(before) == done_by_second
@@ -106,7 +106,7 @@ async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_s
     zero, two = id_in(0, 3), id_in(2, 3)
     async with running(first):
         await first.publisher.publish(messages([zero, two], range(1, 11)))
-        await until(lambda: len(calls) == 3, "the hook is called until it succeeds")
+        await eventually(lambda: len(calls) == 3, "the hook is called until it succeeds")
         assert seen.received == []
         released.set()
         await until_committed(bus_settings, "hook")
@@ -115,7 +115,7 @@ async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_s
         second, _ = new_bus(bus_settings)
         second.subscribe(REPORTS, CASES, group="hook", handler=Seen(), on_assigned=on_assigned)
         async with running(second):
-            await until(lambda: len(calls) >= 5, "both take over what is theirs now")
+            await eventually(lambda: len(calls) >= 5, "both take over what is theirs now")
     everything = frozenset((topic, number) for topic in ("reports", "cases") for number in range(3))
     assert calls[0] == everything
     assert everything in revoked
@@ -132,12 +132,12 @@ async def test_a_retry_ends_when_the_partitions_go(bus_settings: BusSettings) ->
     first.subscribe(REPORTS, group="retry", handler=stuck)
     async with running(first):
         await first.publisher.publish(messages(REPORT_IDS, range(1, 3)))
-        await until(lambda: stuck.attempts > 2, "the first fails and fails")
+        await eventually(lambda: stuck.attempts > 2, "the first fails and fails")
         willing = Seen()
         second, _ = new_bus(bus_settings)
         second.subscribe(REPORTS, group="retry", handler=willing)
         async with running(second):
-            await until(lambda: willing.received, "the second does its share")
+            await eventually(lambda: willing.received, "the second does its share")
             stuck.failures = 0
             await until_committed(bus_settings, "retry")
     assert len({*stuck.places, *willing.places}) == 60

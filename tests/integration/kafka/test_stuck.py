@@ -16,7 +16,8 @@ from shared.kafka.consumer import Subscription
 from shared.kafka.vitals import coordinator_answers
 from shared.settings import BusSettings
 from shared.topics import REPORTS
-from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until, until_committed
+from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until_committed
+from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 LIMIT_S = 3.0
@@ -74,7 +75,7 @@ async def test_a_part_that_ends_ends_the_process(settings: BusSettings, ends: li
                 getattr(holder, part).cancel()
         if part == "of the producer":
             producer.client._sync_task.cancel()
-        await until(lambda: ends, "the process wants to end", 10)
+        await eventually(lambda: ends, "the process wants to end")
     assert ends[0].startswith(("bus.client_ended", "bus.poll_failed"))
     ends.clear()
 
@@ -85,7 +86,7 @@ async def test_a_silent_coordinator_that_answers_others_ends_the_process(
     bus, subscription, _ = subscribed(settings)
     async with running(bus):
         leave_unanswered(subscription, lambda _, group: group == ConnectionGroup.COORDINATION)
-        await until(lambda: ends, "the process wants to end")
+        await eventually(lambda: ends, "the process wants to end")
     assert ends[0].startswith("bus.coordinator_stuck")
     ends.clear()
 
@@ -97,8 +98,8 @@ async def test_commits_without_an_answer_end_the_process_though_heartbeats_are_a
     async with running(bus):
         leave_unanswered(subscription, lambda request, _: isinstance(request, OffsetCommitRequest))
         await bus.publisher.publish(messages([report_id(1)], range(1, 4)))
-        await until(lambda: seen.received, "a batch waits for its commit")
-        await until(lambda: ends, "the process wants to end")
+        await eventually(lambda: seen.received, "a batch waits for its commit")
+        await eventually(lambda: ends, "the process wants to end")
     assert ends[0].startswith("bus.coordinator_stuck")
     ends.clear()
 
@@ -121,10 +122,10 @@ async def test_kafka_away_for_longer_than_the_limit_ends_nothing(
         await until_committed(own_settings, "stuck")
         pid = own_engines.pids["kafka"]
         await asyncio.to_thread(own_engines.kill_kafka) if how == "killed" else os.kill(pid, signal.SIGSTOP)
-        await until(lambda: subscription.pulse.silence() > AWAY_S, "away for long", 2 * AWAY_S)
+        await eventually(lambda: subscription.pulse.silence() > AWAY_S, "away for long", seconds=2 * AWAY_S)
         assert subscription.ready() is not None
         await asyncio.to_thread(own_engines.start_kafka) if how == "killed" else os.kill(pid, signal.SIGCONT)
-        await until(lambda: subscription.ready() is None, "ready again", 60)
+        await eventually(lambda: subscription.ready() is None, "ready again")
         await bus.publisher.publish(messages([report_id(1)], range(4, 7)))
-        await until(lambda: len(seen.received) >= 6, "records flow")
+        await eventually(lambda: len(seen.received) >= 6, "records flow")
     assert ends == []

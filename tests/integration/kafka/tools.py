@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from shared.kafka.publisher import partition_of
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS, Topic
+from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 24, 3, 12, tzinfo=UTC)
 DEADLINE = 30.0
@@ -44,22 +45,6 @@ def message_left(report: str, version: int) -> Record:
 
 def messages(reports: Sequence[str], versions: range) -> list[Record]:
     return [message_left(report, version) for version in versions for report in reports]
-
-
-async def until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
-    async def asked() -> object:
-        return condition()
-
-    await until_async(asked, what, deadline)
-
-
-async def until_async(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE) -> None:
-    try:
-        async with asyncio.timeout(deadline):
-            while not await condition():  # noqa: ASYNC110  # what is awaited cannot set an event
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"not within {deadline:g} s: {what}") from None
 
 
 class Seen:
@@ -160,4 +145,6 @@ async def until_committed(settings: BusSettings, group: str, offsets: dict[int, 
     async def there() -> bool:
         return await committed(settings, group) == wanted
 
-    await until_async(there, f"{group} commits {wanted}", 2 * DEADLINE)  # after an outage calls wait their time first
+    await eventually(
+        there, f"{group} commits {wanted}", seconds=2 * DEADLINE
+    )  # after an outage calls wait their time first

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.local.waiting import alive, until
+from tests.integration.local.waiting import alive
+from tests.support.waiting import eventually_blocking
 from tools.local import keys, ports, processes
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.state import Entry, RunFolder, State
@@ -72,7 +73,9 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     assert "already runs" in second.stderr
 
     os.kill(first["analytics"].pid, signal.SIGKILL)
-    until(lambda: _came_back(settings, "analytics"), READY_S, "analytics being restarted and ready")
+    eventually_blocking(
+        lambda: _came_back(settings, "analytics"), seconds=READY_S, what="analytics being restarted and ready"
+    )
 
     old = keys.read(settings.var / keys.FILE)["INTAKE_MASTER_KEY"]
     rotated = command("rotate-key")
@@ -82,7 +85,11 @@ def test_up_status_kill_down(settings: LocalSettings, command: Command) -> None:
     given = command("rotate-key", INTAKE_MASTER_KEY=old)
     assert given.returncode == 1
     assert "comes from the environment" in given.stderr
-    until(lambda: _changed(settings, first, {"intake", "analytics"}), READY_S, "intake alone being started anew")
+    eventually_blocking(
+        lambda: _changed(settings, first, {"intake", "analytics"}),
+        seconds=READY_S,
+        what="intake alone being started anew",
+    )
 
     pids = {entry.pid for entry in state_of(settings).entries}
     assert command("down").stdout == "stopped\n"

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from tests.integration.local.launch import FAKE
-from tests.integration.local.waiting import alive, until
+from tests.integration.local.waiting import alive
+from tests.support.waiting import eventually_blocking
 from tools.local import processes
 from tools.local.plan import AUDITOR
 from tools.local.ports import PortTakenError
@@ -54,7 +55,7 @@ def state_when_up(settings: LocalSettings) -> State:
         state = folder.read()
         return state is not None and state.phase == "up" and all(entry.health == "ready" for entry in state.entries)
 
-    until(up, UP_S, "the launcher being up")
+    eventually_blocking(up, "the launcher being up", seconds=UP_S)
     state = folder.read()
     assert state is not None
     return state
@@ -82,7 +83,7 @@ def test_killing_the_launcher_leaves_no_process(
     assert family == pids, "what a child starts itself would not end with the launcher"
     process.kill()
     process.wait()
-    until(lambda: not alive(pids), 5, "the end of every process")
+    eventually_blocking(lambda: not alive(pids), "the end of every process")
 
 
 def test_sigterm_stops_everything_in_order(launcher: tuple[LocalSettings, subprocess.Popen[bytes], set[int]]) -> None:
@@ -106,7 +107,7 @@ def test_what_is_killed_comes_back_and_data_stays(tmp_path: Path) -> None:
         assert set(before) == PROCESSES
         for name in ("kafka", "store", "mailbox", "routing"):
             os.kill(before[name], signal.SIGKILL)
-        until(lambda: sum(stack.restarts.values()) == 4, 10, "four restarts")
+        eventually_blocking(lambda: sum(stack.restarts.values()) == 4, "four restarts")
         stack.wait_ready(UP_S)
         after = stack.pids
         assert {name for name in PROCESSES if before[name] != after[name]} == {"kafka", "store", "mailbox", "routing"}

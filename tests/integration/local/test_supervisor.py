@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from tests.integration.local.launch import FAKE
-from tests.integration.local.waiting import alive, until
+from tests.integration.local.waiting import alive
+from tests.support.waiting import eventually_blocking
 from tools.local import plan, ports, processes
 from tools.local.supervisor import Program, StartError, Supervisor
 
@@ -69,7 +70,7 @@ def test_a_killed_process_is_started_again_and_that_is_said(make: Make, said: Sa
     supervisor.start(START_S)
     before = supervisor.pids
     os.kill(before["one"], signal.SIGKILL)
-    until(lambda: supervisor.restarts["one"] == 1, 5, "a restart of one")
+    eventually_blocking(lambda: supervisor.restarts["one"] == 1, "a restart of one")
     supervisor.wait_ready(START_S)
     assert supervisor.pids["one"] != before["one"]
     assert supervisor.pids["two"] == before["two"]
@@ -90,7 +91,7 @@ def test_restarts_come_slower_and_slower(make: Make, tmp_path: Path) -> None:
     supervisor = make(quick)
     with pytest.raises(StartError, match="quick is not ready"):
         supervisor.start(1.0)
-    until(lambda: len(started.read_text()) >= 4, 10, "a fourth start")
+    eventually_blocking(lambda: len(started.read_text()) >= 4, "a fourth start")
     assert time.monotonic() - began >= 0.2 + 0.4 + 0.8
 
 
@@ -100,7 +101,7 @@ def test_a_paused_process_is_left_paused(make: Make) -> None:
     before = supervisor.pids
     os.kill(before["one"], signal.SIGSTOP)
     os.kill(before["two"], signal.SIGKILL)
-    until(lambda: supervisor.restarts["two"] == 1, 5, "a restart of two")
+    eventually_blocking(lambda: supervisor.restarts["two"] == 1, "a restart of two")
     assert supervisor.pids["one"] == before["one"]
     os.kill(before["one"], signal.SIGCONT)
     supervisor.wait_ready(START_S)
@@ -114,7 +115,7 @@ def test_one_that_does_not_stop_is_killed_with_what_it_started(make: Make, said:
     family |= {child.pid for child in psutil.Process(supervisor.pids["stubborn"]).children()}
     assert len(family) == 2
     supervisor.stop()
-    until(lambda: not alive(family), 5, "the end of all")
+    eventually_blocking(lambda: not alive(family), "the end of all")
     assert said.has("stubborn did not stop within", "was killed")
 
 
@@ -141,7 +142,10 @@ def test_a_held_process_stays_stopped_until_it_is_released(make: Make) -> None:
     supervisor.hold("one")
     assert set(supervisor.pids) == {"two"}
     os.kill(supervisor.pids["two"], signal.SIGKILL)
-    until(lambda: supervisor.restarts["two"] == 1, 5, "a restart of two, which shows that the watcher went by")
+    eventually_blocking(
+        lambda: supervisor.restarts["two"] == 1,
+        what="a restart of two, which shows that the watcher went by",
+    )
     assert "one" not in supervisor.pids
     supervisor.release("one")
     supervisor.wait_ready(START_S)
@@ -156,7 +160,7 @@ def test_children_outlive_the_thread_that_asked_for_them(make: Make) -> None:
     thread.join()
     pid = supervisor.pids["one"]
     with pytest.raises(AssertionError):
-        until(lambda: not alive({pid}), 1, "its end, which must not come")
+        eventually_blocking(lambda: not alive({pid}), "its end, which must not come", seconds=1)
     assert supervisor.restarts["one"] == 0
 
 

@@ -32,6 +32,7 @@ from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import BY_NAME, Topic
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
 
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -193,7 +194,7 @@ async def start(
                     await task
 
             stack.push_async_callback(stop)
-            await eventually(lambda: ready(notify, task), 60)
+            await eventually(lambda: ready(notify, task), seconds=60)
             publisher = Publisher(bus_settings)
             await publisher.start()
             stack.push_async_callback(publisher.stop)
@@ -216,20 +217,6 @@ async def ready(notify: Notify, task: "asyncio.Task[None]") -> bool:
 async def _joined(notify: Notify) -> bool:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify") as http:
         return (await http.get("/health/ready")).status_code == 200
-
-
-async def eventually(condition: Callable[[], Any], seconds: float = 15) -> Any:
-    """Wait until the condition holds (a value or an awaitable of one); its last value is in the failure."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    while True:
-        value = condition()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        assert loop.time() < until, f"not within {seconds} s"
-        await asyncio.sleep(0.05)
 
 
 async def log_of(bus: BusSettings, topic: Topic) -> Sequence[Event]:

@@ -6,7 +6,8 @@ from services.notify.model import Case
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from shared.topics import CASES
-from tests.integration.notify.conftest import Bench, eventually, log_of
+from tests.integration.notify.conftest import Bench, log_of
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 

@@ -15,7 +15,8 @@ from services.notify.store.tallies import TallyStore
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
-from tests.integration.notify.conftest import Bench, Sink, Start, eventually, log_of
+from tests.integration.notify.conftest import Bench, Sink, Start, log_of
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tests.unit.notify.test_channels import SECRET, receiver
 
@@ -210,10 +211,10 @@ async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(star
 async def test_two_processes_share_what_is_due_without_doubles(start: Start, sink: Sink) -> None:
     one, _ = await asyncio.gather(start(), start())
     await one.routed(*(event("report.routed", n) for n in range(300)))
-    await eventually(lambda: len(set(sink.alert_ids())) == 300, 60)
+    await eventually(lambda: len(set(sink.alert_ids())) == 300)
 
     async def nothing_left() -> bool:
         return await one.notify.cases.collection.count_documents({"alert_version": 0}) == 0
 
-    await eventually(nothing_left, 60)
+    await eventually(nothing_left)
     assert len(sink.alert_ids()) == 300

@@ -17,7 +17,8 @@ from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Sink, Start, as_record, eventually
+from tests.integration.notify.conftest import Bench, Sink, Start, as_record
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tests.unit.notify.test_channels import receiver
 

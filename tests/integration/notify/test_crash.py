@@ -18,7 +18,8 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import KEY, Sink, as_record, eventually, free_port, log_of
+from tests.integration.notify.conftest import KEY, Sink, as_record, free_port, log_of
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
 
 REPORTS = 400
@@ -75,25 +76,25 @@ async def test_killed_between_claim_and_record_every_alert_is_still_sent(
     for _ in range(3):
         async with process(env) as running:
             before = len(sink.mails)
-            await eventually(partial(_moved, sink, before), 60)
+            await eventually(partial(_moved, sink, before))
             await asyncio.sleep(chance.uniform(0.0, 0.15))  # anywhere between claim and record
             running.send_signal(signal.SIGKILL)
             await running.wait()
             killed_busy += await cases.count_documents({"lease_by": {"$ne": None}}) > 0
     assert killed_busy, "no kill met a claim: the test would prove nothing"
     async with process(env):
-        await eventually(lambda: len(set(sink.alert_ids())) == REPORTS, 90)
+        await eventually(lambda: len(set(sink.alert_ids())) == REPORTS, seconds=90)
 
         async def recorded() -> bool:
             return await cases.count_documents({"alert_version": {"$gte": 1}, "lease_by": None}) == REPORTS
 
-        await eventually(recorded, 60)
+        await eventually(recorded)
 
         async def told() -> bool:
             events = await log_of(bus_settings, ALERTS)
             return {e.key for e in events if e.TYPE == "alert.sent.v1"} == {report_id(n) for n in range(REPORTS)}
 
-        await eventually(told, 30)
+        await eventually(told)
     await publisher.stop()
     client.close()
     doubles = {alert: n for alert, n in Counter(sink.alert_ids()).items() if n > 1}

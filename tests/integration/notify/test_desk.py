@@ -12,7 +12,8 @@ import pytest
 from shared.kafka.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
 from shared.web.serve import serve
-from tests.integration.notify.conftest import Bench, Sink, Staff, Start, eventually, log_of
+from tests.integration.notify.conftest import Bench, Sink, Staff, Start, log_of
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
 
 
@@ -198,7 +199,7 @@ async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_r
         second = Console(bench, base, "gwangju")
         task = asyncio.create_task(second.run())
         await feed
-        await eventually(lambda: len(second.rows) == 46, 20)
+        await eventually(lambda: len(second.rows) == 46)
         await bench.acknowledge(report_id(10), "gwangju", "kim")
         await eventually(lambda: second.rows[report_id(10)]["state"] == "acknowledged")
         task.cancel()
@@ -220,10 +221,10 @@ async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Sink
         await asyncio.wait_for(console.listed.wait(), 10)
         numbers = range(30)  # both processes own partitions: some of these are the other's
         await one.routed(*(event("report.routed", n) for n in numbers))
-        await eventually(lambda: len(console.rows) == 30, 20)
+        await eventually(lambda: len(console.rows) == 30)
         for n in numbers[:4]:
             assert (await two.acknowledge(report_id(n), "gwangju", "kim")).status_code == 200
-        await eventually(lambda: sum(r["state"] == "acknowledged" for r in console.rows.values()) == 4, 20)
+        await eventually(lambda: sum(r["state"] == "acknowledged" for r in console.rows.values()) == 4)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -240,11 +241,11 @@ async def test_a_dead_record_is_told_to_central_once(start: Start, sink: Sink) -
     name = dead_topic_name(bench.bus, REPORTS)
     for _ in range(2):
         await bench.publisher.send(name, 0, [(b"k", b"\xff garbage", headers)])
-    await eventually(lambda: sink.mails, 20)
+    await eventually(lambda: sink.mails)
     to, mail = sink.mails[0]
     assert to == "night-desk@central.ieum.example"
     assert "reports" in str(mail["Subject"])
     later = [("dead_reason", b"no_type"), ("dead_topic", b"cases"), ("dead_partition", b"1"), ("dead_offset", b"3")]
     await bench.publisher.send(name, 0, [(None, None, later)])
-    await eventually(lambda: len(sink.mails) == 2, 20)
+    await eventually(lambda: len(sink.mails) == 2)
     assert len(set(sink.alert_ids())) == 2

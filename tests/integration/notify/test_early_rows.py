@@ -15,7 +15,8 @@ from services.notify.projection import RoutingEvent
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
 from shared.kafka.consumer import Received
-from tests.integration.notify.conftest import Bench, Start, eventually
+from tests.integration.notify.conftest import Bench, Start
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE, event, report_id, stream
 from tools.local.engines import Engines
 
@@ -55,13 +56,13 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
         try:
             await writer.routed(fresh(1, "gwangju"))
             for listener in (at_writer, at_other):
-                ((case, listed),) = await eventually(partial(told, listener), 5)
+                ((case, listed),) = await eventually(partial(told, listener))
                 assert (case.report_id, case.rev, listed) == (report_id(1), 0, True)
         finally:
             os.kill(store, signal.SIGCONT)
-        await eventually(lambda: writer.case(report_id(1)), 30)
+        await eventually(lambda: writer.case(report_id(1)))
         for bench in (writer, other):
-            await eventually(partial(confirmed, bench, 1), 30)
+            await eventually(partial(confirmed, bench, 1))
         # Confirming alone is no news; whatever else comes (the alert was sent) has the store's numbers.
         for listener in (at_writer, at_other):
             assert all(case.rev > 1 for case, _ in await told(listener))

@@ -24,9 +24,10 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import Sink, as_record, eventually, log_of
+from tests.integration.notify.conftest import Sink, as_record, log_of
 from tests.integration.notify.test_crash import environment
 from tests.kill.hasty_notify import POINTS
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 CASES = int(os.environ.get("IEUM_LADDER_CASES", "240"))
@@ -109,8 +110,8 @@ async def test_killed_at_each_named_point_while_timers_run(
 
     other = {**env, "NOTIFY_PORT": str(int(env["NOTIFY_PORT"]) + 1)}
     async with hasty(env, tmp_path), hasty(other, tmp_path):
-        await eventually(climbed, 200 + CASES / 20)
-        await eventually(partial(_published, bus_settings), 60)
+        await eventually(climbed, seconds=200 + CASES / 20)
+        await eventually(partial(_published, bus_settings))
     horizon = datetime.now(UTC) + timedelta(minutes=1)
     left = [Case.model_validate(document) for document in await cases.find({}).to_list(None)]
     client.close()

@@ -7,8 +7,9 @@ import pytest
 from services.notify.accounts.model import Account, AccountState, Ending
 from services.notify.accounts.sessions import Issued
 from shared.identity.roles import StaffRole
-from tests.integration.notify.conftest import Bench, Sink, Staff, Start, eventually
+from tests.integration.notify.conftest import Bench, Sink, Staff, Start
 from tests.integration.notify.test_desk import Console, listening
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 SUBJECT = "s-gwangju"

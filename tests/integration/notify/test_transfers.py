@@ -16,9 +16,10 @@ from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Sink, Start, eventually
+from tests.integration.notify.conftest import Bench, Sink, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 ID = report_id(1)
@@ -292,6 +293,6 @@ async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
     async def heard() -> bool:
         return [e.TYPE for e in await told(bench)][-1:] == ["case.transfer_accepted.v1"]
 
-    await eventually(heard, 20)
+    await eventually(heard)
     await answer(bench)
     assert (await case_of(bench)).center_id == "busan"

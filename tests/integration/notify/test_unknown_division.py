@@ -11,9 +11,10 @@ import pytest
 from shared.kafka.redrive import redrive
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.integration.notify.conftest import Sink, Start, eventually
+from tests.integration.notify.conftest import Sink, Start
 from tests.integration.routing.running import Process, Traffic
 from tests.support.tables import Change, write
+from tests.support.waiting import eventually
 
 PLACE = "iwol"
 
@@ -50,12 +51,12 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
         traffic.received(division="busan", declined_centers=[], synthetic=False),
     )
     await traffic.send(lost, wrong, fine)
-    await eventually(lambda: bench.case(fine.report_id), 40)
+    await eventually(lambda: bench.case(fine.report_id))
 
     def told() -> list[EmailMessage]:
         return [mail for to, mail in sink.mails if to.startswith("night-desk@") and "reports" in str(mail["Subject"])]
 
-    await eventually(lambda: len(told()) == 2, 30)
+    await eventually(lambda: len(told()) == 2)
     assert all("unknown_division" in mail.get_content() for mail in told())
     assert not any(PLACE in mail.get_content() or "12210" in mail.get_content() for mail in told())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{routing.port}", timeout=10) as client:
@@ -71,7 +72,7 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     knowing.start()
     try:
         assert await redrive(bus_settings, REPORTS) == 2
-        await eventually(lambda: bench.case(lost.report_id), 40)
+        await eventually(lambda: bench.case(lost.report_id))
         row = await bench.case(lost.report_id)
         assert row is not None
         assert row["center_id"] == "jeju"

@@ -1,8 +1,9 @@
 """A withdrawal stops everything at once: ladder, offers, mails on their way, details. Undone, somebody is told anew."""
 
 from services.notify.model import CaseState, EntryKind
-from tests.integration.notify.conftest import Sink, Start, eventually
+from tests.integration.notify.conftest import Sink, Start
 from tests.integration.notify.moves import case_of, taken, tell
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 

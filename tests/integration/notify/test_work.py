@@ -10,9 +10,10 @@ from services.notify.accounts.model import Account, AccountState
 from services.notify.decisions.severity import PER_PERSON
 from services.notify.tallies import Tally, tally
 from shared.identity.roles import StaffRole
-from tests.integration.notify.conftest import Bench, Sink, Start, eventually
+from tests.integration.notify.conftest import Bench, Sink, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_on_record import lines
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 ID, OTHER = report_id(1), report_id(2)

@@ -23,8 +23,9 @@ from tests.integration.routing.ground import Ground
 from tests.integration.routing.reader import Reader, differences
 from tests.integration.routing.records import Line, read_everything
 from tests.integration.routing.replaying import not_replayed
-from tests.integration.routing.running import Process, until
+from tests.integration.routing.running import Process
 from tests.integration.routing.verifier import Audit, audit
+from tests.support.waiting import eventually
 
 SESSION_TIMEOUT_S = 3.0
 """Shorter than in production, so that a run has time for many take-overs; the rules are the same."""
@@ -139,7 +140,7 @@ class Fire:
         stop = asyncio.Event()
         feeding = [asyncio.create_task(self._feed.run(stop)), asyncio.create_task(self._feed.centers(stop))]
         try:
-            await until(self._deciding, 60, "the first report is owned")
+            await eventually(self._deciding, what="the first report is owned")
             for number, blow in enumerate(self._scenario.blows):
                 if number == len(self._scenario.blows) // 2:  # halfway through
                     self._late.start()
@@ -186,7 +187,7 @@ class Fire:
                 reports = list(self._feed.lodged)[before : before + _FRESH]
                 return len(reports) == _FRESH and all(report in self._early.stands for report in reports)
 
-            await until(fresh, _FRESH_S, f"{_FRESH} reports owned while the store is away")
+            await eventually(fresh, seconds=_FRESH_S, what=f"{_FRESH} reports owned while the store is away")
         except AssertionError as error:
             self._faults.append(str(error))
         finally:
@@ -227,7 +228,7 @@ class Fire:
             return all(positions[p] >= end for positions in mine for p, end in ends.items())
 
         try:
-            await until(there, 30, "every reader has read everything")
+            await eventually(there, what="every reader has read everything")
         finally:
             await now.stop()
         for name, reader in readers.items():

@@ -1,14 +1,12 @@
 """Routing as real processes, and traffic to send through them."""
 
-import asyncio
 import os
 import random
 import signal
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,15 +30,6 @@ ROOT = Path(__file__).parents[3]
 STAFF = TestIdentity(SystemClock())
 """Whom the processes of these tests know: they find the key in the file that outlives a restart, and no notify."""
 NOBODY_THERE = "http://127.0.0.1:9"
-
-
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float, what: str) -> None:
-    """Wait for a condition; fails with ``what`` when the time is over."""
-    end = time.monotonic() + seconds
-    while not await condition():
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:g} s: {what}")
-        await asyncio.sleep(0.1)
 
 
 class Process:

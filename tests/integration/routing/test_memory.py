@@ -12,8 +12,9 @@ from shared import mongo
 from shared.errors import FatalError
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.routing.running import Process, Traffic, until
+from tests.integration.routing.running import Process, Traffic
 from tests.integration.routing.verifier import Audit, verify
+from tests.support.waiting import eventually
 from tests.unit.routing.builders import NOW, report_id
 
 TINY = {"ROUTING_REMEMBERED": "6", "ROUTING_SNAPSHOT_EVERY_S": "0.2", "ROUTING_RECOUNT_EVERY_S": "1"}
@@ -37,7 +38,7 @@ async def settled(settings: BusSettings, reports: int) -> Audit:
         found = await audited()
         return found.reports == reports and found.complete and not found.loads_wrong
 
-    await until(done, 40, f"{reports} reports owned and summed up")
+    await eventually(done, what=f"{reports} reports owned and summed up")
     return await audited()
 
 
@@ -53,7 +54,7 @@ async def test_a_worker_with_hardly_any_memory_goes_on_after_a_kill_as_if_it_rem
     async def written_down() -> bool:
         return sum([int(head["position"]) async for head in heads.find()]) == 120
 
-    await until(written_down, 30, "the snapshots of all partitions reach the end of the log")
+    await eventually(written_down, what="the snapshots of all partitions reach the end of the log")
     process.kill()
     process.start()
     # Old reports again, and things that happen to them: none of it is in the new process's memory.
@@ -70,7 +71,7 @@ async def test_a_worker_with_hardly_any_memory_goes_on_after_a_kill_as_if_it_rem
     async def recounted() -> bool:
         return '"wrong": 0' in process.log().rpartition("routing.took_over")[2]
 
-    await until(recounted, 20, "a recount that found nothing wrong")
+    await eventually(recounted, what="a recount that found nothing wrong")
 
 
 def empty(position: int, waiting: int = 0) -> Snapshot:

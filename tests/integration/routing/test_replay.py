@@ -16,9 +16,10 @@ from shared.centers import TABLE_VERSION
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.routing.running import ROOT, Process, Traffic, until
+from tests.integration.routing.running import ROOT, Process, Traffic
 from tests.integration.routing.test_service import settled
 from tests.support.tables import center_row, joined, write
+from tests.support.waiting import eventually
 
 Start = Callable[..., Process]
 
@@ -139,7 +140,7 @@ async def test_a_faulty_folder_is_refused_and_reports_are_routed_all_the_same(
         found = await answer(process, "/health/ready")
         return found is not None and found.status_code == 200
 
-    await until(is_ready, 20, "a refused folder turns nothing red")
+    await eventually(is_ready, what="a refused folder turns nothing red")
     ready = await answer(process, "/health/ready")
     assert ready is not None
     fault = "jeju reaches sejong by sea_air, but not the other way round"

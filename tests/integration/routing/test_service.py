@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaProducer
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces, until
+from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces
 from tests.integration.routing.verifier import Audit, verify
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def settled(settings: BusSettings, reports: int, seconds: float = 40) -> A
         found = await audited(settings)
         return found.reports == reports and found.complete and not found.loads_wrong
 
-    await until(done, seconds, f"{reports} reports owned and summed up")
+    await eventually(done, seconds=seconds, what=f"{reports} reports owned and summed up")
     return await audited(settings)
 
 
@@ -70,7 +71,7 @@ async def test_amendments_transfers_and_closing_follow(
     async def emptied() -> bool:
         return "jeju" not in (await audited(bus_settings)).owners
 
-    await until(emptied, 15, "nothing belongs to a closed centre")
+    await eventually(emptied, what="nothing belongs to a closed centre")
     found = await settled(bus_settings, 20)
     assert found.moved_by_closing == 3
     assert found.sound, found
@@ -100,7 +101,7 @@ async def _owned(settings: BusSettings, reports: int) -> Audit:
         found = await audited(settings)
         return found.owned == reports and not found.missing
 
-    await until(done, 30, f"{reports} reports owned")
+    await eventually(done, what=f"{reports} reports owned")
     return await audited(settings)
 
 
@@ -118,7 +119,7 @@ async def test_decisions_are_explained_and_replay_and_only_staff_see_them(
         except httpx.TransportError:
             return False
 
-    await until(copied, 40, "the decision is in the store")
+    await eventually(copied, what="the decision is in the store")
     body: dict[str, Any] = (await _get(process, path)).json()
     assert body["center_id"] == "gyeonggi"
     (record,) = body["records"]

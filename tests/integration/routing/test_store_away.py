@@ -11,9 +11,10 @@ from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.reader import Reader
-from tests.integration.routing.running import Process, Traffic, until
+from tests.integration.routing.running import Process, Traffic
 from tests.integration.routing.verifier import verify
 from tests.integration.routing.watching import figure
+from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
@@ -48,7 +49,7 @@ async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_th
             remembered = await figure(process, "ieum_routing_remembered_reports")
             return owned and remembered is not None and 0 < remembered <= 2 * PARTITIONS
 
-        await until(forgotten, 60, "nearly all of them are in the store only")
+        await eventually(forgotten, what="nearly all of them are in the store only")
         await ground.kill_store()
         fresh = []
         for number in range(6):
@@ -61,7 +62,7 @@ async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_th
             async def done(taken: list[str] = taken, new: str = fresh[-1].report_id) -> bool:
                 return new in reader.stands and all(reader.stands[report].owner == "jeju" for report in taken)
 
-            await until(done, 30, f"batch {number} is decided without the store")
+            await eventually(done, what=f"batch {number} is decided without the store")
         passes = await figure(process, "ieum_routing_lookbacks_total")
         assert passes is not None
         assert 1 <= passes <= PARTITIONS

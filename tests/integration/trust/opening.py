@@ -30,7 +30,8 @@ from shared.events.vocabulary import CenterState
 from shared.identity.roles import Scope, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town, eventually
+from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town
+from tests.support.waiting import eventually
 from tools.local.engines import Running
 from tools.local.ports import free_port
 

@@ -13,7 +13,7 @@ from services.intake.rendering import steps
 from services.intake.rendering.form import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
-from tests.integration.trust.town import eventually
+from tests.support.waiting import eventually
 from tools.demo.people import Crew
 from tools.local.stack import Stack
 

@@ -28,7 +28,7 @@ from tests.integration.trust.street import (
     lodged_step_by_step,
     worked_on,
 )
-from tests.integration.trust.town import eventually
+from tests.support.waiting import eventually
 from tools.demo import frontends, people
 from tools.demo.people import Crew, Wanted
 from tools.local.settings import SERVICES, LocalSettings

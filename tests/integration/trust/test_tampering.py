@@ -15,7 +15,8 @@ from shared.identity.roles import Action
 from shared.identity.source import TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_TYPE, Purpose, Signer, Ticket
 from tests.integration.trust.matrix import Cell, Knocking, cells, keys
-from tests.integration.trust.town import OWNER, STRANGER, URLS, Lodged, Town, eventually, state
+from tests.integration.trust.town import OWNER, STRANGER, URLS, Lodged, Town, state
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(120)]
 

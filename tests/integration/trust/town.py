@@ -5,7 +5,6 @@ Everybody is signed in with the key notify really signs with, and every service 
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -166,11 +165,3 @@ async def state(town: Town) -> dict[str, Any]:
     ]
     found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
     return found
-
-
-async def eventually(condition: Callable[[], Awaitable[object]], what: str, seconds: float = SECONDS) -> None:
-    """Wait for a condition, with a deadline."""
-    until = asyncio.get_running_loop().time() + seconds
-    while not await condition():
-        assert asyncio.get_running_loop().time() < until, f"not within {seconds:g} s: {what}"
-        await asyncio.sleep(0.05)

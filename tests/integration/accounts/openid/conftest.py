@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.integration.accounts.conftest import Bench, Process, eventually
+from tests.integration.accounts.conftest import Bench, Process
+from tests.support.waiting import eventually
 
 CLIENT = "ieum"
 ROLES: dict[str, Any] = {
@@ -57,7 +58,7 @@ async def provider(issuer: str) -> AsyncIterator[httpx.AsyncClient]:
             except httpx.TransportError:
                 return False
 
-        await eventually(answers, 20)
+        await eventually(answers)
         yield http
 
 
