@@ -12,6 +12,7 @@ from playwright.async_api import Browser, async_playwright
 from shared.settings import BusSettings, StoreSettings
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.desk import Desk, running
+from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
 from tools.local.chromium import find
 
 

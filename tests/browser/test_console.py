@@ -13,18 +13,11 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from services.notify.accounts.model import Ending
 from services.notify.settings import NotifySettings
 from shared.identity.source import TOKEN_COOKIE
-from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
-    Bench,
-    Sink,
-    Start,
-    settings,
-    sink,
-    sink_port,
-    start,
-)
+from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_signed_out import signed_in as account_of
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
 
@@ -75,8 +68,8 @@ async def shot(page: Page, name: str) -> None:
 
 
 async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
 ) -> None:
     bench = await start()
@@ -111,7 +104,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
         await clean(one)
 
 
-async def test_the_console_works_without_script(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+async def test_the_console_works_without_script(start: Start, sink: MailSink, browser: Browser) -> None:
     bench = await start()
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: sink.mails)
@@ -133,7 +126,7 @@ async def test_the_console_works_without_script(start: Start, sink: Sink, browse
         assert await page.locator("#state option").all_text_contents() == ["Open", "Short-staffed"]
 
 
-async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: MailSink, browser: Browser) -> None:
     del sink
     bench = await start()
     await bench.routed(event("report.routed", 1))
@@ -155,8 +148,8 @@ async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("wide", [360, 1280])
 async def test_every_page_is_clean_in_both_languages_at_both_widths(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
     lang: str,
     wide: int,
@@ -187,7 +180,7 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
         await shot(page, f"ticket-{lang}-{wide}")
 
 
-async def filled(bench: Bench, sink: Sink) -> None:  # noqa: F811  # the fixture's type imported above
+async def filled(bench: Bench, sink: MailSink) -> None:
     """A centre in the middle of a night."""
     urgencies = ["critical", "high", "normal", "normal", "high"]
     await bench.routed(*(event("report.routed", n, urgency=urgency) for n, urgency in enumerate(urgencies, 1)))
@@ -212,7 +205,9 @@ async def filled(bench: Bench, sink: Sink) -> None:  # noqa: F811  # the fixture
     await bench.duty("jeju", state="closed", staff_on_duty=0)
 
 
-async def test_a_transfer_is_offered_and_accepted_by_forms_alone(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+async def test_a_transfer_is_offered_and_accepted_by_forms_alone(
+    start: Start, sink: MailSink, browser: Browser
+) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -240,10 +235,10 @@ async def test_a_transfer_is_offered_and_accepted_by_forms_alone(start: Start, s
 
 
 async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_in(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
-    settings: NotifySettings,  # noqa: F811  # as above
+    settings: NotifySettings,
 ) -> None:
     del sink
     own = f"http://127.0.0.1:{settings.port}"

@@ -10,18 +10,11 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.browser.helpers import FLAGS
 from tests.browser.test_console import clean, signed_in
-from tests.integration.notify.conftest import (  # noqa: F401  # fixtures of notify's bench
-    Bench,
-    Sink,
-    Start,
-    settings,
-    sink,
-    sink_port,
-    start,
-)
+from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_work import colleague
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tools.local.chromium import find
@@ -69,7 +62,7 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
 
 
-async def test_two_centres_at_once(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+async def test_two_centres_at_once(start: Start, sink: MailSink, browser: Browser) -> None:
     bench = await start()
     async with listening(bench) as base:
         here, twin = [await console(browser, bench, base, "gwangju") for _ in range(2)]
@@ -108,7 +101,7 @@ async def test_two_centres_at_once(start: Start, sink: Sink, browser: Browser) -
         await expect(here.locator("#live")).to_contain_text("철회")
 
 
-async def test_a_restart_loses_no_row(start: Start, sink: Sink, browser: Browser) -> None:  # noqa: F811  # fixtures
+async def test_a_restart_loses_no_row(start: Start, sink: MailSink, browser: Browser) -> None:
     del sink
     bench = await start()
     async with listening(bench) as base:
@@ -127,8 +120,8 @@ async def test_a_restart_loses_no_row(start: Start, sink: Sink, browser: Browser
 
 
 async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_off(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
 ) -> None:
     bench = await start()
@@ -168,8 +161,8 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
 
 
 async def test_contact_opens_only_after_the_details_and_without_script(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
 ) -> None:
     del sink
@@ -199,8 +192,8 @@ async def test_contact_opens_only_after_the_details_and_without_script(
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("wide", [360, 1280])
 async def test_the_new_pages_are_clean_and_carry_their_headers(
-    start: Start,  # noqa: F811  # the fixture imported above
-    sink: Sink,  # noqa: F811  # as above
+    start: Start,
+    sink: MailSink,
     browser: Browser,
     lang: str,
     wide: int,

@@ -25,7 +25,7 @@ from tests.integration.intake.holding import (
     routed,
     sample,
 )
-from tests.support.jump import JumpClock
+from tests.support.clock import JumpClock
 from tests.support.waiting import eventually
 
 KEYRING = Keyring([b"m" * 32])

@@ -15,8 +15,8 @@ from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import Desk, log_of, running
 from tests.integration.intake.holding import Holder, audit_of, erased, holder, nothing_pending, owned
+from tests.support.clock import JumpClock
 from tests.support.erasing import faults
-from tests.support.jump import JumpClock
 from tests.support.waiting import eventually
 
 Settings = tuple[BusSettings, StoreSettings]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
-from tests.support.jump import JumpClock
+from tests.support.clock import JumpClock
 
 SPECIAL: list[tuple[dict[str, Any], str]] = [
     ({"harm_types": ["child_material"]}, "child_material"),

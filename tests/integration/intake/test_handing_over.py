@@ -11,7 +11,7 @@ from services.intake.store import documents
 from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page
-from tests.support.jump import JumpClock
+from tests.support.clock import JumpClock
 
 KEYRING = Keyring([b"m" * 32])
 

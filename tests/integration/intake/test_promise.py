@@ -11,7 +11,7 @@ from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, Urgency
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import holder, owned
-from tests.support.jump import JumpClock
+from tests.support.clock import JumpClock
 from tests.support.waiting import eventually
 
 

@@ -5,8 +5,8 @@ import pytest
 from shared.metrics import REGISTRY
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page
+from tests.support.clock import JumpClock
 from tests.support.erasing import faults
-from tests.support.jump import JumpClock
 
 YEARS = 365.25
 

@@ -243,7 +243,7 @@ async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
         async def there() -> bool:
             return await sequences(bus_settings, key) == list(versions)
 
-        await until_async(there, f"{key} is published")
+        await eventually(there, f"{key} is published")
 
     async with relaying(relay):
         for key in keys:  # one after the other: each is a batch of its own

@@ -3,21 +3,16 @@
 import asyncio
 import base64
 import contextlib
-import email
-import email.policy
 import secrets
 import socket
-import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
 from typing import Any, cast
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
 from services.notify.main import Notify, build
@@ -32,6 +27,7 @@ from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import BY_NAME, Topic
+from tests.support.mail import MailSink, mail_sink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE
 
@@ -45,48 +41,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@dataclass(slots=True)
-class Sink:
-    """Takes mails; refuses them while told to."""
-
-    mails: list[tuple[str, EmailMessage]] = field(default_factory=list)
-    refuse: bool = False
-    arrived: int = 0
-    """Mails whose content has come, held ones too."""
-    flows: threading.Event = field(default_factory=threading.Event)
-    """Cleared: mails are taken in and not answered."""
-
-    def __post_init__(self) -> None:
-        self.flows.set()
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        del server, session
-        self.arrived += 1
-        await asyncio.to_thread(self.flows.wait, 20)
-        if self.refuse:
-            return "451 not now"
-        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
-        self.mails.append((envelope.rcpt_tos[0], parsed))
-        return "250 OK"
-
-    def alert_ids(self) -> list[str]:
-        """Of every alert that came, alone or in a bundle."""
-        listed = (str(mail["X-Ieum-Alert-Ids"] or mail["X-Ieum-Alert-Id"]) for _, mail in self.mails)
-        return [alert_id for ids in listed for alert_id in ids.split()]
-
-
 @pytest.fixture
 def sink_port() -> int:
     return free_port()
 
 
 @pytest.fixture
-def sink(sink_port: int) -> Iterator[Sink]:
-    handler = Sink()
-    controller = Controller(handler, hostname="127.0.0.1", port=sink_port)
-    controller.start()
-    yield handler
-    controller.stop()
+def sink(sink_port: int) -> Iterator[MailSink]:
+    with mail_sink(sink_port) as running:
+        yield running
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from services.notify.store.tallies import TallyStore
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
-from tests.integration.notify.conftest import Bench, Sink, Start, log_of
+from tests.integration.notify.conftest import Bench, Start, log_of
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tests.unit.notify.test_channels import SECRET, receiver
 
 
-async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, sink: Sink) -> None:
+async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, sink: MailSink) -> None:
     bench = await start()
     await bench.routed(event("report.routed", 1))
     row = await eventually(lambda: bench.case(report_id(1)))
@@ -41,7 +42,7 @@ async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, 
     assert len(set(sink.alert_ids())) == 2
 
 
-async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: Start, sink: Sink) -> None:
+async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
     await bench.routed(event("report.routed", 1))
@@ -76,7 +77,7 @@ async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: St
     assert versions == list(range(1, len(told) + 4))
 
 
-def _came(sink: Sink, mails: int) -> bool:
+def _came(sink: MailSink, mails: int) -> bool:
     return len(sink.mails) == mails
 
 
@@ -85,7 +86,7 @@ async def _step(bench: Bench, step: int) -> bool:
     return row is not None and row["step"] == step and row["next_alert_at"] is not None
 
 
-async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sink: Sink) -> None:
+async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
     await bench.routed(event("report.routed", 1))
@@ -99,7 +100,7 @@ async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sin
 
 
 async def test_more_than_five_within_two_minutes_become_one_message_with_count_and_oldest_age(
-    start: Start, sink: Sink
+    start: Start, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock, gather_s=1.0)
@@ -129,7 +130,7 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
 
 
 async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for_nothing(
-    start: Start, sink: Sink
+    start: Start, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
     async with receiver(204) as (port, came):
@@ -160,7 +161,7 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
         assert len(by_hook()) == len(sink.alert_ids()) == 4
 
 
-async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: Sink) -> None:
+async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: MailSink) -> None:
     bench = await start()
     duty = {"state": "open", "staff_on_duty": 0}
     answer = await bench.duty("gwangju", **duty)
@@ -187,7 +188,7 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     await eventually(changed)
 
 
-async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(start: Start, sink: Sink) -> None:
+async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
     sink.refuse = True
@@ -208,7 +209,7 @@ async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(star
     await eventually(attempts)
 
 
-async def test_two_processes_share_what_is_due_without_doubles(start: Start, sink: Sink) -> None:
+async def test_two_processes_share_what_is_due_without_doubles(start: Start, sink: MailSink) -> None:
     one, _ = await asyncio.gather(start(), start())
     await one.routed(*(event("report.routed", n) for n in range(300)))
     await eventually(lambda: len(set(sink.alert_ids())) == 300)

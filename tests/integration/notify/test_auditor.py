@@ -17,7 +17,8 @@ from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Sink, Start, as_record
+from tests.integration.notify.conftest import Bench, Start, as_record
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tests.unit.notify.test_channels import receiver
@@ -48,7 +49,7 @@ async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
     settings: NotifySettings,
     bus_settings: BusSettings,
     store_settings: StoreSettings,
-    sink: Sink,
+    sink: MailSink,
     publisher: Publisher,
 ) -> None:
     """No notify runs at all: the worst failure there is."""
@@ -73,7 +74,7 @@ async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
 
 
 async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_console(
-    start: Start, bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink
+    start: Start, bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)

@@ -18,7 +18,8 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import KEY, Sink, as_record, free_port, log_of
+from tests.integration.notify.conftest import KEY, as_record, free_port, log_of
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import NOW, event, report_id
 
@@ -55,14 +56,14 @@ async def process(env: dict[str, str]) -> AsyncIterator["asyncio.subprocess.Proc
             await running.wait()
 
 
-def _moved(sink: Sink, before: int) -> bool:
+def _moved(sink: MailSink, before: int) -> bool:
     return len(sink.mails) > before or len(set(sink.alert_ids())) == REPORTS
 
 
 @pytest.mark.kill
 @pytest.mark.timeout(180)
 async def test_killed_between_claim_and_record_every_alert_is_still_sent(
-    bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink, sink_port: int
+    bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int
 ) -> None:
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)

@@ -12,12 +12,13 @@ import pytest
 from shared.kafka.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
 from shared.web.serve import serve
-from tests.integration.notify.conftest import Bench, Sink, Staff, Start, log_of
+from tests.integration.notify.conftest import Bench, Staff, Start, log_of
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
 
 
-async def test_of_two_who_acknowledge_one_wins_and_the_other_hears_who(start: Start, sink: Sink) -> None:
+async def test_of_two_who_acknowledge_one_wins_and_the_other_hears_who(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await bench.routed(event("report.routed", 1))
@@ -36,7 +37,7 @@ async def test_of_two_who_acknowledge_one_wins_and_the_other_hears_who(start: St
     await eventually(told)
 
 
-async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, sink: Sink) -> None:
+async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await bench.routed(*stream(1)[:3])
@@ -68,7 +69,7 @@ async def _owned(bench: Bench, center: str) -> bool:
     ],
 )
 async def test_bad_requests_are_named(
-    start: Start, sink: Sink, method: str, path: str, body: dict[str, Any] | None, status: int
+    start: Start, sink: MailSink, method: str, path: str, body: dict[str, Any] | None, status: int
 ) -> None:
     del sink
     bench = await start()
@@ -80,7 +81,7 @@ async def test_bad_requests_are_named(
     assert unsigned.status_code == 401
 
 
-async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: Sink) -> None:
+async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     urgencies = ["normal", "critical", "high"]
@@ -176,7 +177,7 @@ class Console:
 
 
 async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_reconnects(
-    start: Start, sink: Sink
+    start: Start, sink: MailSink
 ) -> None:
     del sink
     bench = await start()
@@ -212,7 +213,7 @@ async def _feed(bench: Bench, numbers: range) -> None:
         await bench.routed(event("report.routed", n))
 
 
-async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Sink) -> None:
+async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: MailSink) -> None:
     del sink
     one, two = await start(), await start()
     async with listening(one) as base:
@@ -230,7 +231,7 @@ async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Sink
             await task
 
 
-async def test_a_dead_record_is_told_to_central_once(start: Start, sink: Sink) -> None:
+async def test_a_dead_record_is_told_to_central_once(start: Start, sink: MailSink) -> None:
     bench = await start()
     headers = [
         ("dead_reason", b"not_json"),

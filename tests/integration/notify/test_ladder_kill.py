@@ -24,9 +24,10 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS
-from tests.integration.notify.conftest import Sink, as_record, log_of
+from tests.integration.notify.conftest import as_record, log_of
 from tests.integration.notify.test_crash import environment
 from tests.kill.hasty_notify import POINTS
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
@@ -78,7 +79,7 @@ def _plan(step: int, target: Target) -> Plan:
 @pytest.mark.kill
 @pytest.mark.timeout(480 + CASES // 10)
 async def test_killed_at_each_named_point_while_timers_run(
-    bus_settings: BusSettings, store_settings: StoreSettings, sink: Sink, sink_port: int, tmp_path: Path
+    bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int, tmp_path: Path
 ) -> None:
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)

@@ -7,7 +7,8 @@ from shared.audit.model import Entry
 from shared.audit.reading import Filter, Reader
 from shared.errors import TransientError
 from shared.events.vocabulary import CenterState
-from tests.integration.notify.conftest import Bench, Sink, Start
+from tests.integration.notify.conftest import Bench, Start
+from tests.support.mail import MailSink
 
 CLOSED = {"state": "closed", "staff_on_duty": 0}
 ORIGIN = "reports/0/7"
@@ -35,7 +36,7 @@ async def states(bench: Bench) -> list[object]:
 
 
 async def test_duty_and_dead_records_are_on_record_or_stay_as_they_are(
-    start: Start, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    start: Start, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del sink
     bench = await start()

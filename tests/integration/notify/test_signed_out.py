@@ -7,8 +7,9 @@ import pytest
 from services.notify.accounts.model import Account, AccountState, Ending
 from services.notify.accounts.sessions import Issued
 from shared.identity.roles import StaffRole
-from tests.integration.notify.conftest import Bench, Sink, Staff, Start
+from tests.integration.notify.conftest import Bench, Staff, Start
 from tests.integration.notify.test_desk import Console, listening
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
@@ -35,7 +36,7 @@ async def signed_in(bench: Bench) -> Issued:
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
-async def test_a_stream_ends_within_seconds_of_signing_out(start: Start, sink: Sink, *, elsewhere: bool) -> None:
+async def test_a_stream_ends_within_seconds_of_signing_out(start: Start, sink: MailSink, *, elsewhere: bool) -> None:
     del sink
     bench = await start()
     other = await start() if elsewhere else bench
@@ -64,7 +65,7 @@ def _bearer(issued: Issued) -> dict[str, str]:
     return {"Authorization": f"Bearer {issued.token}"}
 
 
-async def test_a_stream_shows_ones_own_centre_only(start: Start, sink: Sink) -> None:
+async def test_a_stream_shows_ones_own_centre_only(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     for organisation, center, status in (
@@ -82,7 +83,7 @@ async def test_a_stream_shows_ones_own_centre_only(start: Start, sink: Sink) -> 
         assert answer.status_code == 403
 
 
-async def test_only_leads_close_a_centre(start: Start, sink: Sink) -> None:
+async def test_only_leads_close_a_centre(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     closed = {"state": "closed", "staff_on_duty": 0}

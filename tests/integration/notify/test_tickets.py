@@ -11,8 +11,9 @@ from shared.errors import TransientError
 from shared.identity.keys import known
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
 from shared.identity.tokens import Purpose, TokenError, verify_access, verify_ticket
-from tests.integration.notify.conftest import Bench, Sink, Start
+from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import taken, tell
+from tests.support.mail import MailSink
 from tests.unit.notify.samples import report_id
 
 ID = report_id(1)
@@ -24,7 +25,7 @@ async def asked(bench: Bench, organisation: str, role: str, **body: object) -> t
     return answer.status_code, answer.json().get("code", "")
 
 
-async def test_every_role_of_every_kind_of_organisation(start: Start, sink: Sink) -> None:
+async def test_every_role_of_every_kind_of_organisation(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -43,7 +44,7 @@ async def test_every_role_of_every_kind_of_organisation(start: Start, sink: Sink
             assert unsigned.status_code == 401
 
 
-async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start, sink: Sink) -> None:
+async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -63,7 +64,7 @@ async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start
     assert verify_ticket(other["ticket"], keys, bench.clock.now()).ticket_id != ticket.ticket_id
 
 
-async def test_only_the_present_ownership_counts(start: Start, sink: Sink) -> None:
+async def test_only_the_present_ownership_counts(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -76,7 +77,7 @@ async def test_only_the_present_ownership_counts(start: Start, sink: Sink) -> No
 
 
 async def test_without_its_line_in_the_audit_nothing_is_opened_or_done(
-    start: Start, sink: Sink, monkeypatch: pytest.MonkeyPatch
+    start: Start, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del sink
     bench = await start()
@@ -94,7 +95,7 @@ async def test_without_its_line_in_the_audit_nothing_is_opened_or_done(
     assert case.contacted_at is None
 
 
-async def test_the_page_leads_to_intake_with_the_ticket_in_a_form(start: Start, sink: Sink) -> None:
+async def test_the_page_leads_to_intake_with_the_ticket_in_a_form(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)

@@ -16,9 +16,10 @@ from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import BusSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Sink, Start
+from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
@@ -56,7 +57,7 @@ async def offered(bench: Bench, by: str, to: str, ownership: int, subject: str =
     return made
 
 
-async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: Start, sink: Sink) -> None:
+async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: Start, sink: MailSink) -> None:
     bench = await start()
     await taken(bench)
     async with consoles(bench, "gwangju", "busan") as (gwangju, busan):
@@ -107,7 +108,7 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
     ]
 
 
-async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: Sink) -> None:
+async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
     await taken(bench)
@@ -131,7 +132,7 @@ async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: Sin
     await offered(bench, "gwangju", "jeju", 1)
 
 
-async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(start: Start, sink: Sink) -> None:
+async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await bench.duty("daegu", state="closed", staff_on_duty=0)
@@ -195,7 +196,7 @@ ACTS: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: Start, sink: Sink) -> None:
+async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -214,7 +215,7 @@ async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: St
     assert {(line.outcome, line.reason) for line in lines} == {("refused", "not_allowed")}
 
 
-async def test_what_routing_made_void_is_explained(start: Start, sink: Sink) -> None:
+async def test_what_routing_made_void_is_explained(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -230,7 +231,7 @@ async def test_what_routing_made_void_is_explained(start: Start, sink: Sink) -> 
     assert "광주 센터가 닫혀" in gone.json()["detail"]
 
 
-async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: Sink) -> None:
+async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: MailSink) -> None:
     del sink
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
@@ -246,7 +247,7 @@ async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: Sink
     assert instruments.UNCONFIRMED._value.get() == 0
 
 
-async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, sink: Sink) -> None:
+async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -277,7 +278,7 @@ async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, s
 
 
 async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
-    start: Start, sink: Sink, settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
+    start: Start, sink: MailSink, settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
 ) -> None:
     """The case and its event are one document: a process that dies between them has told nothing and lost nothing."""
     del sink

@@ -11,8 +11,9 @@ import pytest
 from shared.kafka.redrive import redrive
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
-from tests.integration.notify.conftest import Sink, Start
+from tests.integration.notify.conftest import Start
 from tests.integration.routing.running import Process, Traffic
+from tests.support.mail import MailSink
 from tests.support.tables import Change, write
 from tests.support.waiting import eventually
 
@@ -40,7 +41,12 @@ async def routing(bus_settings: BusSettings, store_settings: StoreSettings, tmp_
 
 
 async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_tables_know_the_place(
-    start: Start, sink: Sink, routing: Process, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    start: Start,
+    sink: MailSink,
+    routing: Process,
+    bus_settings: BusSettings,
+    store_settings: StoreSettings,
+    tmp_path: Path,
 ) -> None:
     bench = await start()
     routing.start()

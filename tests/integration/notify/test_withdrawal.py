@@ -1,13 +1,14 @@
 """A withdrawal stops everything at once: ladder, offers, mails on their way, details. Undone, somebody is told anew."""
 
 from services.notify.model import CaseState, EntryKind
-from tests.integration.notify.conftest import Sink, Start
+from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import case_of, taken, tell
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
 
-async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: Start, sink: Sink) -> None:
+async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: Start, sink: MailSink) -> None:
     sink.flows.clear()
     bench = await start(smtp_connections=1, gather_s=0.5)
     await bench.routed(event("report.routed", 1), event("report.routed", 2))
@@ -37,7 +38,7 @@ async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: S
     }
 
 
-async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: Start, sink: Sink) -> None:
+async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -58,7 +59,7 @@ async def test_an_offer_dies_with_the_withdrawal_and_a_ticket_is_refused(start: 
     assert "철회했습니다" in ended.json()["detail"]
 
 
-async def test_the_page_of_a_withdrawn_case_says_so_and_offers_nothing(start: Start, sink: Sink) -> None:
+async def test_the_page_of_a_withdrawn_case_says_so_and_offers_nothing(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -81,7 +82,7 @@ async def test_the_page_of_a_withdrawn_case_says_so_and_offers_nothing(start: St
     assert 'name="ticket"' not in late.text
 
 
-async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink: Sink) -> None:
+async def test_a_report_that_is_brought_back_is_alerted_anew(start: Start, sink: MailSink) -> None:
     bench = await start()
     await taken(bench)
     await tell(bench, "report.ended", reason="withdrawn")

@@ -10,9 +10,10 @@ from services.notify.accounts.model import Account, AccountState
 from services.notify.decisions.severity import PER_PERSON
 from services.notify.tallies import Tally, tally
 from shared.identity.roles import StaffRole
-from tests.integration.notify.conftest import Bench, Sink, Start
+from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_on_record import lines
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
@@ -44,7 +45,9 @@ async def _said(bench: Bench, kind: str, times: int) -> bool:
     return [one.TYPE for one in await told(bench)].count(kind) == times
 
 
-async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_change(start: Start, sink: Sink) -> None:
+async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_change(
+    start: Start, sink: MailSink
+) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -64,7 +67,7 @@ async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_c
     await eventually(lambda: _said(bench, "case.contacted.v1", 2))
 
 
-async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(start: Start, sink: Sink) -> None:
+async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench)
@@ -80,7 +83,7 @@ async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(st
     await eventually(lambda: _said(bench, "case.supported.v1", 1))
 
 
-async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start: Start, sink: Sink) -> None:
+async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [OTHER]}
@@ -105,7 +108,7 @@ async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start:
     assert (await case_of(bench, 1)).joined == ()
 
 
-async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: Sink) -> None:
+async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await colleague(bench, "lee")
@@ -119,7 +122,7 @@ async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: S
     assert await act(bench, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
 
 
-async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: Sink) -> None:
+async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await colleague(bench, "lee")
@@ -143,7 +146,7 @@ async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, 
 
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
 async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
-    start: Start, sink: Sink, organisation: str, status: int
+    start: Start, sink: MailSink, organisation: str, status: int
 ) -> None:
     del sink
     bench = await start()
@@ -163,7 +166,7 @@ async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
     assert "5678" not in receipt.text
 
 
-async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: Start, sink: Sink) -> None:
+async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await taken(bench, 1, copy_central=True)
@@ -177,7 +180,7 @@ async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: 
     assert ticket.status_code == 403
 
 
-async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start, sink: Sink) -> None:
+async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     now = bench.clock.now().isoformat()
@@ -209,7 +212,7 @@ async def test_a_refusal_keeps_the_staffs_page_and_offers_no_quick_exit(start: S
     assert 'class="who"' in answer.text
 
 
-async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: Sink) -> None:
+async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     await bench.routed(event("report.routed", 1, synthetic=True), event("report.routed", 2))
@@ -228,7 +231,7 @@ async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: Sink) 
     assert page.text.count("data-drill") == 2
 
 
-async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: Sink) -> None:
+async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
     for path in ("/team/gwangju", "/team/gwangju/hand-over", "/team/gwangju/numbers"):

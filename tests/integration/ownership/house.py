@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,7 +20,6 @@ from services.routing.main import Routing
 from services.routing.main import build as build_routing
 from services.routing.settings import RoutingSettings
 from shared import process
-from shared.clock import SystemClock
 from shared.events.base import Event, Record
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
@@ -31,6 +30,8 @@ from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.integration.ownership.tape import Tape
 from tests.integration.routing.running import NOBODY_THERE, record_of
+from tests.support.clock import JumpClock
+from tests.support.mail import MailSink
 from tools.local.ports import free_port
 
 T = TypeVar("T")
@@ -38,27 +39,6 @@ KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 GROUPS = ("routing", "notify", "analytics")
 SETTLE_S = 40.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class JumpingClock(SystemClock):
-    """The machine's clock, ahead by what the test has let pass; all services share it."""
-
-    def __init__(self) -> None:
-        self._ahead = timedelta()
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
-
-    def jump(self, hours: float) -> None:
-        self._ahead += timedelta(hours=hours)
-
-
-class Sink:
-    """Takes every mail and forgets it."""
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        del server, session, envelope
-        return "250 OK"
 
 
 class Slow:
@@ -79,13 +59,13 @@ class House:
 
     def __init__(self, bus: BusSettings, store: StoreSettings, *, routing_workers: int = 2) -> None:
         self.bus, self.store = bus, store
-        self.clock = JumpingClock()
+        self.clock = JumpClock()
         self.deaths: list[str] = []
         self._workers = routing_workers
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="house", daemon=True)
         self._tasks: list[asyncio.Task[Any]] = []
-        self._sink = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+        self._sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
 
     # --- seen from outside the loop
 

@@ -268,7 +268,7 @@ class Play:
 
     async def let_pass(self, hours: float) -> None:
         self.done.append(f"{hours} hours pass")
-        self.house.clock.jump(hours)
+        self.house.clock.jump(hours=hours)
 
     async def hold(self) -> None:
         """From now on what staff do is published late."""

@@ -31,6 +31,7 @@ from shared.identity.roles import Scope, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town
+from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tools.local.engines import Running
 from tools.local.ports import free_port
@@ -42,14 +43,6 @@ def a_key(letter: str) -> SecretStr:
     return SecretStr(base64.b64encode(letter.encode() * 32).decode())
 
 
-class Sink:
-    """Takes every mail and forgets it."""
-
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
-        del server, session, envelope
-        return "250 OK"
-
-
 @contextlib.asynccontextmanager
 async def running(engines: Running) -> AsyncIterator[Town]:
     """A town with its reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
@@ -57,7 +50,7 @@ async def running(engines: Running) -> AsyncIterator[Town]:
     bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     town = Town(bus, store)
-    sink = Controller(Sink(), hostname="127.0.0.1", port=free_port())
+    sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
     sink.start()
     try:
         async with contextlib.AsyncExitStack() as stack:

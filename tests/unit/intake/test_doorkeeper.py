@@ -2,7 +2,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,8 @@ from services.intake.model.submission import Submission
 from services.intake.policy import passage
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.policy.triage import demoted, triage
-from shared.clock import SystemClock
 from shared.events.vocabulary import Suspicion, Urgency
-
-
-class JumpingClock(SystemClock):
-    """The machine's, with both of its hands moved on by a test."""
-
-    def __init__(self) -> None:
-        self._jumped = 0.0
-
-    def now(self) -> datetime:
-        return super().now() + timedelta(seconds=self._jumped)
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self._jumped
-
-    def jump(self, seconds: float) -> None:
-        self._jumped += seconds
-
+from tests.support.clock import JumpClock
 
 KEYS = LodgingKeys(b"r" * 32)
 SCRIPT = Path(__file__).parents[3] / "services" / "intake" / "static" / "passage.js"
@@ -46,12 +28,12 @@ HERE, ELSEWHERE = from_("203.0.113.7"), from_("198.51.100.7")
 
 
 @pytest.fixture
-def clock() -> JumpingClock:
-    return JumpingClock()
+def clock() -> JumpClock:
+    return JumpClock(monotonic=True)
 
 
 @pytest.fixture
-def door(clock: JumpingClock) -> Doorkeeper:
+def door(clock: JumpClock) -> Doorkeeper:
     return Doorkeeper(KEYS, clock, free=2, many=4)
 
 
@@ -106,23 +88,23 @@ def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: D
     assert door.ask(ELSEWHERE, given, answer).challenge is not None
 
 
-def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpingClock) -> None:
+def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpClock) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
-    clock.jump(passage.WAIT_S - 1)
+    clock.jump(seconds=passage.WAIT_S - 1)
     assert door.ask(HERE, given, "").challenge is not None
-    clock.jump(2)
+    clock.jump(seconds=2)
     assert door.ask(HERE, given, "").challenge is None
-    clock.jump(passage.VALID_S)
+    clock.jump(seconds=passage.VALID_S)
     assert passage.age_of(KEYS, given, "203.0.113.0/24", int(clock.now().timestamp())) is None
 
 
-def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpingClock) -> None:
+def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpClock) -> None:
     lodge(door)
     lodge(door)
     challenged(door)
-    clock.jump(600)
+    clock.jump(seconds=600)
     lodge(door)
     lodge(door)
 
@@ -155,7 +137,7 @@ def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Do
     assert door.of_text(mark_of_text(report(narrative="도와주세요"))) == door.of_text(mark_of_text(report())) == ()
 
 
-def test_a_marked_report_is_one_step_less_urgent_and_keeps_its_reasons(clock: JumpingClock) -> None:
+def test_a_marked_report_is_one_step_less_urgent_and_keeps_its_reasons(clock: JumpClock) -> None:
     child = triage(report(age_band="under_14"), clock.now())
     assert child.urgency is Urgency.CRITICAL
     lower = demoted(child, (Suspicion.BURST, Suspicion.REPEATED_TEXT))

@@ -6,14 +6,20 @@ from shared.clock import SystemClock
 
 
 class JumpClock(SystemClock):
-    """``now`` is real time plus every jump so far; sleeping and measuring stay real."""
+    """``now`` is real time plus every jump so far; sleeping stays real, and so does measuring unless told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, monotonic: bool = False) -> None:
+        """With ``monotonic``, ``monotonic()`` jumps too."""
         self._jumped = timedelta()
+        self._both = monotonic
 
     def now(self) -> datetime:
         """Wall time in UTC, as far as the jumps have gone."""
         return super().now() + self._jumped
+
+    def monotonic(self) -> float:
+        """Seconds of the machine's monotonic clock, with the jumps if the clock was made so."""
+        return super().monotonic() + (self._jumped.total_seconds() if self._both else 0.0)
 
     def jump(self, **span: float) -> None:
         """Let days, hours, … pass."""

@@ -1,0 +1,55 @@
+"""A mail server for tests that keeps what it is given."""
+
+import asyncio
+import contextlib
+import email
+import email.policy
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+
+@dataclass(slots=True)
+class MailSink:
+    """Takes mails; refuses them while told to."""
+
+    mails: list[tuple[str, EmailMessage]] = field(default_factory=list)
+    refuse: bool = False
+    arrived: int = 0
+    """Mails whose content has come, held ones too."""
+    flows: threading.Event = field(default_factory=threading.Event)
+    """Cleared: mails are taken in and not answered."""
+
+    def __post_init__(self) -> None:
+        self.flows.set()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        del server, session
+        self.arrived += 1
+        await asyncio.to_thread(self.flows.wait, 20)
+        if self.refuse:
+            return "451 not now"
+        parsed = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        self.mails.append((envelope.rcpt_tos[0], parsed))
+        return "250 OK"
+
+    def alert_ids(self) -> list[str]:
+        """Of every alert that came, alone or in a bundle."""
+        listed = (str(mail["X-Ieum-Alert-Ids"] or mail["X-Ieum-Alert-Id"]) for _, mail in self.mails)
+        return [alert_id for ids in listed for alert_id in ids.split()]
+
+
+@contextlib.contextmanager
+def mail_sink(port: int) -> Iterator[MailSink]:
+    """A running one on this port of the loopback address."""
+    sink = MailSink()
+    controller = Controller(sink, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield sink
+    finally:
+        controller.stop()
