@@ -34,15 +34,26 @@ class Revoked(BaseModel):
 
     session: str = Field(max_length=64)
     until: AwareDatetime
-    """When the last token of the session expires, grace included; then the entry goes."""
+    """When no token of the session could count any more, whoever renewed it; then the entry goes."""
+
+
+class EndedKey(BaseModel):
+    """A key that ended before its time, which its document in the store might be made to deny."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kid: str = Field(pattern=r"^[0-9a-f]{16}$")
+    until: AwareDatetime
+    """When it would have ended by itself; then the entry goes."""
 
 
 class KeyDocument(BaseModel):
-    """What notify publishes for everybody who verifies: a JWK set with two more members."""
+    """What notify publishes for everybody who verifies: a JWK set with three more members."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     keys: tuple[PublicKey, ...]
+    ended: tuple[EndedKey, ...] = ()
     revoked: tuple[Revoked, ...] = ()
     issued_at: AwareDatetime
 
@@ -58,6 +69,24 @@ class Known:
     def fresh(self, now: datetime) -> bool:
         """Whether notify answered lately."""
         return now - self.confirmed_at < FRESH
+
+
+def keep_endings(before: KeyDocument | None, after: KeyDocument) -> KeyDocument:
+    """The later document with every ending that the earlier one tells and that is not over: what ended stays ended.
+
+    Somebody who can write to notify's store can take an ending away there, but not from whoever has heard of it.
+    """
+    earlier = (before,) if before is not None else ()
+    ended = {one.kid: one for document in (*earlier, after) for one in document.ended if one.until > after.issued_at}
+    revoked = {
+        one.session: one for document in (*earlier, after) for one in document.revoked if one.until > after.issued_at
+    }
+    return KeyDocument(
+        keys=tuple(key for key in after.keys if key.kid not in ended),
+        ended=tuple(ended[kid] for kid in sorted(ended)),
+        revoked=tuple(revoked[session] for session in sorted(revoked)),
+        issued_at=after.issued_at,
+    )
 
 
 def known(document: KeyDocument, confirmed_at: datetime) -> Known:

@@ -1,7 +1,8 @@
 """How a service gets the keys: it asks notify every two seconds and keeps the last answer on disk.
 
 This is one of the two ways around the bus that the design allows. Notify being down stops nobody: what is known stays
-known, also over a restart. A session that was ended is refused everywhere within seconds.
+known, also over a restart. A session that was ended is refused everywhere within seconds, and stays refused although a
+later answer should not name it any more: notify's store is not believed against what was heard before.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from starlette.requests import HTTPConnection
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.identity.keys import KeyDocument, Known, known
+from shared.identity.keys import KeyDocument, Known, keep_endings, known
 from shared.identity.principal import Principal
 from shared.identity.tokens import GRACE, Ticket, TokenError, verify_access, verify_ticket
 from shared.metrics import REGISTRY
@@ -49,6 +50,8 @@ class Identity:
         self._clock = clock
         self._cache = cache
         self._known: Known | None = None
+        self.document: KeyDocument | None = None
+        """What is known, as notify publishes it."""
 
     async def run(self) -> None:
         """Keep asking, until cancelled."""
@@ -64,8 +67,7 @@ class Identity:
     async def refresh(self) -> bool:
         """Ask once; False where there was no answer. What is known stays."""
         try:
-            document = await self._fetch()
-            self.learn(document)
+            document = self.learn(await self._fetch())
         except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:
             AGE.set(self._age())
             _log.debug("identity.no_answer", error=type(error).__name__)
@@ -73,10 +75,17 @@ class Identity:
         await asyncio.to_thread(self._keep, document)
         return True
 
-    def learn(self, document: KeyDocument) -> None:
-        """Take a document as confirmed now."""
-        self._known = known(document, self._clock.now())
+    def learn(self, document: KeyDocument) -> KeyDocument:
+        """Take a document as confirmed now; with it what is known of endings, which no document takes back."""
+        kept = keep_endings(self.document, document)
+        self._known = known(kept, self._clock.now())
+        self.document = kept
         AGE.set(0)
+        return kept
+
+    def has_ended(self, session: str) -> bool:
+        """Whether a session is known to have ended, whatever a store says."""
+        return self._known is not None and session in self._known.revoked
 
     def principal_of(self, request: HTTPConnection) -> Principal | None:
         """Who sends this request, by bearer token or cookie; None where neither counts."""
@@ -131,6 +140,7 @@ class Identity:
             document = KeyDocument.model_validate_json(self._cache.read_bytes())
             # Confirmed when it was written, not now: revocations since then are unknown.
             self._known = known(document, document.issued_at)
+            self.document = document
         except (ValidationError, ValueError, OSError) as error:
             _log.warning("identity.cache_unusable", error=type(error).__name__)
 

@@ -78,7 +78,7 @@ def account_router(
 
     @router.get("/identity/keys", dependencies=[Depends(OPEN)])
     async def keys() -> Response:
-        """The public keys and the sessions that ended early (JWK set with two more members)."""
+        """The public keys, and the keys and sessions that ended early (JWK set with three more members)."""
         try:
             document = await signing.document()
         except TransientError:

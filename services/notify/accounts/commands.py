@@ -125,7 +125,7 @@ async def rewrap(accounts: Accounts) -> int:
             sealed = account.totp and accounts.vault.rewrap(account.subject, account.totp)
             if sealed:
                 done += await accounts.store.save(account.model_copy(update={"totp": sealed})) is not None
-    for key in await accounts.keys.all():
+    for key in await accounts.signing.records():
         wrapped = accounts.vault.rewrap(key.kid, key.private)
         if wrapped:
             await accounts.keys.rewrapped(key.kid, wrapped)

@@ -1,4 +1,4 @@
-"""Marks under the account key: whoever can write to the store but lacks the key makes no session and no account.
+"""Marks under the account key: whoever can write to the store but lacks it makes no session, account or signing key.
 
 Kept apart from the master key, so that replacing that one signs nobody out and voids no recovery code.
 """
@@ -12,7 +12,7 @@ from typing import Final
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from services.notify.accounts.model import Account, Session
+from services.notify.accounts.model import Account, KeyRecord, Session
 
 KEY_BYTES: Final = 32
 
@@ -24,7 +24,15 @@ class Marks:
         """32 bytes."""
         self._keys = {
             purpose: derived(account_key, f"ieum account {purpose}".encode())
-            for purpose in ("session", "invitation", "recovery", "session document", "account document")
+            for purpose in (
+                "session",
+                "invitation",
+                "recovery",
+                "session document",
+                "session ending",
+                "account document",
+                "signing key document",
+            )
         }
 
     def session(self, secret: str) -> str:
@@ -43,6 +51,18 @@ class Marks:
         """Binds a session to its account and its beginning. What changes while it lives is not in it."""
         parts = (session.digest, session.session, session.subject, _instant(session.started_at))
         return self._mark("session document", *parts)
+
+    def ending_seal(self, session: Session) -> str:
+        """Binds the end of a session to it: when, why and how long it is published."""
+        why = session.ended_why.value if session.ended_why is not None else ""
+        times = (_instant(at) if at is not None else "" for at in (session.ended_at, session.counts_until))
+        return self._mark("session ending", session.digest, session.session, why, *times)
+
+    def key_seal(self, key: KeyRecord, public: bytes) -> str:
+        """Binds a signing key's number and times to its public half, as derived from the private one."""
+        times = (_instant(at) for at in (key.created_at, key.signs_from, key.valid_until))
+        parts = (key.kid, str(key.number), public.hex(), *times, str(key.at_once))
+        return self._mark("signing key document", *parts)
 
     def account_seal(self, account: Account) -> str:
         """Binds together everything that decides who somebody is, what they may and how they prove it.

@@ -102,27 +102,35 @@ class Session(_Frozen):
     """Of the secret in the cookie."""
     seal: str = ""
     """That this document was written here; see ``marks``."""
-    session: str
+    session: str = Field(max_length=64)
     """What tokens and the published list of ended sessions call it; opens nothing."""
     subject: str
     started_at: datetime
     seen_at: datetime
     ended_at: datetime | None = None
     ended_why: Ending | None = None
+    counts_until: datetime | None = None
+    """Of an ended one: until when it is published as ended."""
+    ending_seal: str = ""
+    """That notify ended it, when and why."""
 
 
 class KeyRecord(_Frozen):
-    """A signing key. Private half sealed."""
+    """A signing key. Private half sealed; the public one is derived from it. Never changed once it is written."""
 
     kid: str
+    seal: str = ""
+    """That this document was written here; see ``marks``."""
     number: int
     """1, 2, 3, …: processes that rotate at the same moment make the same number, and one of them wins."""
-    public: str
     private: Sealed
     created_at: datetime
     signs_from: datetime
     """Verifiers hear of it before it signs."""
     valid_until: datetime
+    """By itself; a key made after it ends it earlier."""
+    at_once: bool = False
+    """The keys before this one ended when it began to sign: they may be known to others."""
 
 
 class RefusedError(IeumError):

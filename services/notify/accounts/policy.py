@@ -1,14 +1,14 @@
 """What a layperson could review: passwords, delays after wrong sign-ins, how long things last, who may change whom."""
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from services.notify.accounts.common import COMMON
-from services.notify.accounts.model import Account, AccountState, Session, Waiting
+from services.notify.accounts.model import Account, AccountState, KeyRecord, Session, Waiting
 from shared.centers import CENTRAL
 from shared.identity.roles import StaffRole, conflict, roles_at
 from shared.identity.tokens import ACCESS_LASTS, GRACE
@@ -162,9 +162,9 @@ def of_now(session: Session, account: Account) -> bool:
     return begins is None or session.started_at >= begins or session.session == account.session_kept
 
 
-def last_token_ends(ended_at: datetime) -> datetime:
-    """When nothing signed for a session that ended then can count any more."""
-    return ended_at + _OVERLAP
+def session_over(started_at: datetime) -> datetime:
+    """When nothing signed for a session can count any more, even if somebody else renewed it to its last moment."""
+    return started_at + SESSION_LASTS + _OVERLAP
 
 
 def rotation_due(created_at: datetime, now: datetime) -> bool:
@@ -175,6 +175,13 @@ def rotation_due(created_at: datetime, now: datetime) -> bool:
 def key_until(signs_until: datetime) -> datetime:
     """Until when a key is published that signs until then."""
     return signs_until + _OVERLAP
+
+
+def key_ends(key: KeyRecord, every: Iterable[KeyRecord]) -> datetime:
+    """Until when a key counts: by itself, or as the keys made after it say, which no change of its own can undo."""
+    later = (other for other in every if other.number > key.number)
+    said = (other.signs_from if other.at_once else key_until(other.signs_from) for other in later)
+    return min((key.valid_until, *said))
 
 
 class Wrong(StrEnum):

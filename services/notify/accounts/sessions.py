@@ -10,6 +10,7 @@ from services.notify.accounts.proofs import new_secret, new_session_name
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import SessionStore
+from services.notify.accounts.trail import Trail, What, by_job, line
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -39,6 +40,7 @@ class Sessions:
         signing: Signing,
         marks: Marks,
         identity: Identity,
+        trail: Trail,
         clock: Clock,
     ) -> None:
         """``identity`` is this process's own: it learns of what ended at once."""
@@ -47,6 +49,7 @@ class Sessions:
         self._signing = signing
         self._marks = marks
         self._identity = identity
+        self._trail = trail
         self._clock = clock
 
     async def begin(self, subject: str) -> Issued | None:
@@ -72,6 +75,9 @@ class Sessions:
             return None
         account = await self._accounts.get(known.subject)
         if account is None or not usable(account) or not of_now(known, account):
+            return None
+        if self._identity.has_ended(known.session):
+            # Known to have ended although the store says otherwise now; ``Signing`` raises the alarm.
             return None
         # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
         # this sees the ended session, or the token made here belongs to a session that is published as ended.
@@ -110,6 +116,8 @@ class Sessions:
         if session is not None and not same(session.seal, self._marks.session_seal(session)):
             ALTERED.labels("session").inc()
             _log.error("sessions.altered", session=session.session)
+            refusal = line(by_job("sessions"), What.SESSION_ALTERED, self._clock.now(), refused="altered")
+            self._trail.note(refusal, paced=True)
             return None
         return session
 

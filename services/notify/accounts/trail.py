@@ -32,6 +32,14 @@ class What(StrEnum):
     """Both factors asked again, of somebody who is signed in."""
     RELEASE = "account.release"
     ROTATE = "keys.rotate"
+    KEY_REFUSED = "keys.refuse"
+    """A signing key in the store that is not as notify wrote it."""
+    KEY_REMOVED = "keys.remove"
+    """A signing key that is gone from the store before its time."""
+    SESSION_ALTERED = "sessions.refuse"
+    """A session in the store that is not as notify wrote it."""
+    REVOCATION_ALTERED = "sessions.reopen"
+    """The end of a session was changed or taken away in the store."""
 
 
 LINES: Final = Allowance(capacity=30, per_second=0.5)
@@ -43,6 +51,9 @@ class Trail(Protocol):
 
     async def append(self, *entries: Entry) -> None:
         """Durable when it returns. Raises ``TransientError``: then what it is about must not happen."""
+
+    def note(self, entry: Entry, *, paced: bool = False) -> None:
+        """Write soon, without waiting: for what has happened already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,11 @@ def by(request: HTTPConnection, principal: Principal | None) -> By:
 def by_command(name: str) -> By:
     """Whoever has a shell on the machine."""
     return By(SYSTEM, None, (), f"command {name}")
+
+
+def by_job(name: str) -> By:
+    """Something notify found by itself."""
+    return By(SYSTEM, None, (), f"job {name}")
 
 
 def line(

@@ -70,6 +70,9 @@ class Accounts:
         """Make the indexes, the first signing key, and let this process verify. Raises ``TransientError``."""
         for store in (self.store, self.session_store, self.delays, self.keys):
             await store.prepare()
+        await self.identity.recall()
+        if self.identity.document is not None:
+            self.signing.remember(self.identity.document)
         await self.signing.keep()
         self.identity.learn(await self.signing.document(anew=True))
         # The first sign-in must not take longer than others because of this.
@@ -107,11 +110,11 @@ def build(
 ) -> Accounts:
     """Make the parts; nothing runs or connects yet."""
     vault, passwords = Vault(settings.master_keys(), key_bytes(settings.account_key)), Passwords()
-    store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database)
+    store, sessions_kept = AccountStore(database, vault.marks), SessionStore(database, vault.marks)
     delays, keys = DelayStore(database), KeyStore(database)
-    signing = Signing(keys, sessions_kept, vault, clock)
+    signing = Signing(keys, sessions_kept, vault, trail, clock)
     identity = Identity(signing.document, clock, settings.keys_cache)
-    sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, clock)
+    sessions = Sessions(sessions_kept, store, signing, vault.marks, identity, trail, clock)
     sign_in = SignIn(
         store, delays, sessions, passwords, vault, trail, clock, only_break_glass=bool(settings.oidc_issuer)
     )

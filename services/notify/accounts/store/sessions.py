@@ -1,19 +1,24 @@
 """Sessions, signing keys and delays."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pydantic import ValidationError
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
+from services.notify.accounts.marks import Marks
 from services.notify.accounts.model import Ending, KeyRecord, Sealed, Session
-from services.notify.accounts.policy import FORGOTTEN, SESSION_LASTS, Tally, last_token_ends
+from services.notify.accounts.policy import FORGOTTEN, SESSION_LASTS, Tally, session_over
 from shared.errors import TransientError
 from shared.mongo import Document, store_errors
 
 _FAR: Final = timedelta(days=1)
+_LATE: Final = timedelta(hours=12)
+"""After its last moment a session is not ended any more: its last token is over by then."""
+_NEVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _TRIES: Final = 25
 _KEPT: Final = timedelta(days=1)
 """An ended or expired session is kept so long for the person's own list."""
@@ -22,8 +27,9 @@ _KEPT: Final = timedelta(days=1)
 class SessionStore:
     """Who is signed in."""
 
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
+    def __init__(self, database: AsyncIOMotorDatabase[Document], marks: Marks) -> None:
+        """``database`` is notify's own; ``marks`` seal the ends of sessions."""
+        self._marks = marks
         self.collection: AsyncIOMotorCollection[Document] = database["sessions"]
 
     async def prepare(self) -> None:
@@ -35,14 +41,15 @@ class SessionStore:
 
     async def add(self, session: Session) -> None:
         """A new session."""
+        fields = session.model_dump(exclude={"digest", "counts_until", "ending_seal"})
         with store_errors():
-            await self.collection.insert_one({"_id": session.digest, **session.model_dump(exclude={"digest"})})
+            await self.collection.insert_one({"_id": session.digest, **fields})
 
     async def get(self, digest: str) -> Session | None:
         """The session whose secret has this digest."""
         with store_errors():
             found = await self.collection.find_one({"_id": digest})
-        return _session(found) if found is not None else None
+        return _session(found)
 
     async def seen(self, digest: str, now: datetime) -> Session | None:
         """Mark it as used now; None where it has ended: the check and the mark are one step."""
@@ -50,30 +57,38 @@ class SessionStore:
             found = await self.collection.find_one_and_update(
                 {"_id": digest, "ended_at": None}, {"$set": {"seen_at": now}}, return_document=ReturnDocument.AFTER
             )
-        return _session(found) if found is not None else None
+        return _session(found)
 
     async def end(self, subject: str, why: Ending, now: datetime, *, only: str = "", but: str = "") -> int:
         """End somebody's sessions: ``only`` this one, or all ``but`` this one (by public name). How many ended."""
-        wanted: Document = {"subject": subject, "ended_at": None}
+        wanted: Document = {"subject": subject, "ended_at": None, "started_at": {"$gt": now - SESSION_LASTS - _LATE}}
         if only or but:
             wanted["session"] = only or {"$ne": but}
-        change = {"$set": {"ended_at": now, "ended_why": why.value, "counts_until": last_token_ends(now)}}
         with store_errors():
-            done = await self.collection.update_many(wanted, change)
-        return int(done.modified_count)
+            found = await self.collection.find(wanted).to_list(None)
+        done = 0
+        for session in filter(None, map(_session, found)):
+            ending = {"ended_at": now, "ended_why": why, "counts_until": session_over(session.started_at)}
+            seal = self._marks.ending_seal(session.model_copy(update=ending))
+            change = {"$set": {**ending, "ended_why": why.value, "ending_seal": seal}}
+            with store_errors():
+                changed = await self.collection.update_one({"_id": session.digest, "ended_at": None}, change)
+            done += int(changed.modified_count)
+        return done
 
     async def of(self, subject: str) -> list[Session]:
         """Somebody's sessions, newest first."""
         with store_errors():
             found = await self.collection.find({"subject": subject}).to_list(200)
-        return sorted((_session(document) for document in found), key=lambda session: session.started_at, reverse=True)
+        sessions = filter(None, map(_session, found))
+        return sorted(sessions, key=lambda session: session.started_at, reverse=True)
 
-    async def ended(self, now: datetime) -> list[tuple[str, datetime]]:
-        """Sessions that ended and whose tokens may still look good: public name, and until when."""
+    async def ended(self, now: datetime) -> list[Session]:
+        """Sessions that ended and whose tokens may still look good; whether notify ended them is not judged here."""
         window = {"counts_until": {"$gt": now, "$lt": now + _FAR}}
         with store_errors():
-            found = await self.collection.find(window, {"session": 1, "counts_until": 1}).to_list(None)
-        return sorted((str(document["session"]), document["counts_until"]) for document in found)
+            found = await self.collection.find(window).to_list(None)
+        return sorted(filter(None, map(_session, found)), key=lambda session: session.session)
 
     async def sweep(self, now: datetime) -> int:
         """Delete what ended or expired more than a day ago."""
@@ -95,11 +110,10 @@ class KeyStore:
             await self.collection.create_index("number", name="number", unique=True)
 
     async def all(self) -> list[KeyRecord]:
-        """Every key, oldest first; a handful."""
+        """Every document that is there, oldest first; a handful. Whether notify wrote it is not judged here."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        keys = [KeyRecord.model_validate({**document, "kid": document["_id"]}) for document in found]
-        return sorted(keys, key=lambda key: key.number)
+        return sorted(map(_key, found), key=lambda key: key.number)
 
     async def add(self, key: KeyRecord) -> bool:
         """A new key; False where another process made this number first."""
@@ -109,11 +123,6 @@ class KeyStore:
         except DuplicateKeyError:
             return False
         return True
-
-    async def retire(self, kid: str, valid_until: datetime) -> None:
-        """Until when a key counts from now on."""
-        with store_errors():
-            await self.collection.update_one({"_id": kid}, {"$set": {"valid_until": valid_until}})
 
     async def rewrapped(self, kid: str, private: Sealed) -> None:
         """The same private half under another master key."""
@@ -183,8 +192,30 @@ class DelayStore:
         return done.matched_count == 1
 
 
-def _session(document: Document) -> Session:
-    return Session.model_validate({**document, "digest": document["_id"]})
+def _session(document: Document | None) -> Session | None:
+    """The session; None where there is none, or nothing that notify could have written."""
+    if document is None:
+        return None
+    try:
+        return Session.model_validate({**document, "digest": document["_id"]})
+    except ValidationError:
+        return None
+
+
+def _key(document: Document) -> KeyRecord:
+    """The key; of what notify could not have written only the name, under a seal that never fits."""
+    try:
+        return KeyRecord.model_validate({**document, "kid": document["_id"]})
+    except ValidationError:
+        nothing = Sealed(key_id="", key=b"", blob=b"")
+        return KeyRecord(
+            kid=str(document["_id"])[:40],
+            number=0,
+            private=nothing,
+            created_at=_NEVER,
+            signs_from=_NEVER,
+            valid_until=_NEVER,
+        )
 
 
 def _tally(found: Document | None) -> Tally | None:

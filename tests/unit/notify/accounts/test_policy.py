@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify.accounts.external import mapped
-from services.notify.accounts.model import Account, AccountState, RefusedError, Session
+from services.notify.accounts.model import Account, AccountState, KeyRecord, RefusedError, Sealed, Session
 from services.notify.accounts.policy import (
     DELAYS,
     FORGOTTEN,
+    KEY_LASTS,
     SESSION_IDLE,
     SESSION_LASTS,
     Source,
@@ -21,16 +22,18 @@ from services.notify.accounts.policy import (
     after_success,
     alive,
     change_wrong,
-    last_token_ends,
+    key_ends,
+    key_until,
     normal,
     roles_wrong,
+    session_over,
     step_of,
     wait,
     weakness,
 )
 from services.notify.accounts.settings import Mapped
 from shared.identity.roles import StaffRole
-from shared.identity.tokens import ACCESS_LASTS, GRACE
+from shared.identity.tokens import GRACE
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -133,7 +136,7 @@ def test_sessions_end_by_age_by_idleness_and_by_word() -> None:
 
 
 def test_an_ended_session_is_published_until_its_last_token_cannot_count() -> None:
-    assert last_token_ends(NOW) > NOW + ACCESS_LASTS + GRACE
+    assert session_over(NOW) > NOW + SESSION_LASTS + GRACE
 
 
 @pytest.mark.parametrize(
@@ -207,3 +210,26 @@ def test_unclear_claims_give_none(values: list[str]) -> None:
 def test_an_impossible_line_of_the_table_is_refused_at_start(given: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="roles"):
         Mapped.model_validate(given)
+
+
+def key(number: int, days: int, *, at_once: bool = False) -> KeyRecord:
+    signs_from = NOW + timedelta(days=days)
+    return KeyRecord(
+        kid=f"{number:016x}",
+        number=number,
+        private=Sealed(key_id="", key=b"", blob=b""),
+        created_at=signs_from,
+        signs_from=signs_from,
+        valid_until=signs_from + KEY_LASTS,
+        at_once=at_once,
+    )
+
+
+def test_a_key_ends_by_itself_or_as_a_later_one_says() -> None:
+    one, two, late = key(1, 0), key(2, 10), key(3, 300)
+    assert key_ends(one, [one]) == one.valid_until
+    assert key_ends(one, [one, late]) == one.valid_until
+    assert key_ends(one, [one, two, late]) == key_until(two.signs_from)
+    assert key_ends(two, [one, two]) == two.valid_until
+    assert key_ends(one, [key(2, 10, at_once=True), one]) == two.signs_from
+    assert key_ends(two, [key(1, 0, at_once=True), two]) == two.valid_until
