@@ -30,23 +30,11 @@ _KEY: Final = (
     "“The Idempotency-Key HTTP Header Field”. The same key and body: the same answer, for ever. Another "
     "body under the key: 409 `idempotency_conflict`. No key: allowed, and every request is a report of "
     "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever "
-    "knows a key and the content can ask for the receipt again."
+    "knows a key and the content can ask for the receipt again. In quotation marks, as the draft has it, or without: "
+    "it is the same key. Two of this header: 400 `invalid_header`."
 )
 _ASKED: Final[dict[str, Any]] = {
-    # By hand, like the body: read as a parameter of the function it would cost a twentieth of all the work.
-    "parameters": [
-        {
-            "name": headers.IDEMPOTENCY_KEY,
-            "in": "header",
-            "required": False,
-            "schema": {
-                "anyOf": [{"type": "string"}, {"type": "null"}],
-                "description": _KEY,
-                "title": headers.IDEMPOTENCY_KEY.title(),
-            },
-            "description": _KEY,
-        }
-    ],
+    "parameters": headers.key_parameter(_KEY),
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": inlined(Submission.model_json_schema()), "examples": EXAMPLES}},
@@ -90,7 +78,7 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
         """
         try:
             submission = await _submission(request)
-            key = headers.idempotency_key(request.headers.get(headers.IDEMPOTENCY_KEY))
+            key = headers.idempotency_key(request)
             lodged = await reception.lodge(submission, front_end=client.client_id, idempotency_key=key)
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise refusals.counted(error) from None
@@ -114,7 +102,7 @@ def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRo
 async def _submission(request: Request) -> Submission:
     if not is_json(request.headers.get("content-type")):
         raise wrong_content_type()
-    return refusals.read_submission(await request.body())
+    return refusals.read_body(await request.body(), Submission)
 
 
 def _accepted(lodged: Lodgement) -> Response:

@@ -45,11 +45,12 @@ ASKED: Final = Counter("intake_clients", "Requests of front ends, by outcome.", 
 
 _ADMITTED: Final = ASKED.labels("admitted")
 
-_CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="ieum front ends"'}
+_REALM: Final = 'Bearer realm="ieum front ends"'
+_CHALLENGE: Final = {"WWW-Authenticate": _REALM}
 _SAID: Final[dict[Turned, tuple[int, str]]] = {
     Turned.UNKNOWN: (401, gettext_noop("This credential does not count. It has the form “<client id>.<secret>”.")),
     Turned.DISABLED: (403, gettext_noop("This front end was disabled. Ask the administrator of the system.")),
-    Turned.SCOPE: (403, gettext_noop("This front end's credential does not allow this.")),
+    Turned.SCOPE: (403, gettext_noop("This needs the scope %(scope)s, which this front end does not have.")),
 }
 
 
@@ -102,7 +103,7 @@ class ClientGate:
         """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
         credential = bearer_of(request)
         if not credential:
-            raise self._turned(request, NO_CREDENTIAL, None)
+            raise self._turned(request, NO_CREDENTIAL, None, scope)
         mark = (hashlib.sha256(credential.encode()).digest(), scope)
         right = self._right.get(mark)
         if right is None:
@@ -122,7 +123,7 @@ class ClientGate:
         if isinstance(said, Turned):
             # Told apart only for those who know the secret.
             known = None if said is Turned.UNKNOWN else credential.partition(".")[0]
-            raise self._turned(request, said, known)
+            raise self._turned(request, said, known, scope)
         return said
 
     async def _all(self) -> dict[str, Client]:
@@ -191,7 +192,7 @@ class ClientGate:
         finally:
             self._used |= waiting
 
-    def _turned(self, request: Request, code: str, client_id: str | None) -> Problem:
+    def _turned(self, request: Request, code: str, client_id: str | None, scope: Scope) -> Problem:
         ASKED.labels(code).inc()
         actor = f"client:{client_id}" if client_id else None
         line = by_other(request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=Outcome.REFUSED)
@@ -200,6 +201,10 @@ class ClientGate:
             said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
             return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)
         status, detail = _SAID[Turned(code)]
+        if code == Turned.SCOPE:
+            challenge = f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'  # RFC 6750, 3.1
+            named = {"scope": scope.value}
+            return Problem(status, code, detail, headers={"WWW-Authenticate": challenge}, values=named)
         return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
 
 

@@ -9,7 +9,7 @@ from services.intake.handing_over import HandingOver
 from services.intake.headers import idempotency_key
 from services.intake.model.asking import ReceiptQuestion, TakeOverAsked
 from services.intake.model.report import HandOver, StatusAnswer, TakenOver
-from services.intake.receipts_api import AnyDoor, Key, asked_in, body
+from services.intake.receipts_api import AnyDoor, asked_in, body
 
 
 def router(handing: HandingOver, *, write: AnyDoor) -> APIRouter:
@@ -45,14 +45,14 @@ def router(handing: HandingOver, *, write: AnyDoor) -> APIRouter:
         status_code=201,
         response_model=TakenOver,
         summary="Take a report over with a code",
-        openapi_extra=body(TakeOverAsked, "take-over"),
+        openapi_extra=body(TakeOverAsked, "take-over", keyed=True),
         responses=answered(201, ANSWERS["take-over"]),
     )
-    async def take(request: Request, key: Key = None) -> TakenOver:
+    async def take(request: Request) -> TakenOver:
         """The person gets a receipt of their own; the former one from then on says `handed_over` and nothing else.
 
         Codes that do not exist are answered 404 `unknown_code`, slowly; used, void and expired ones 409.
         """
-        return await handing.take(await asked_in(request, TakeOverAsked), request, idempotency_key(key))
+        return await handing.take(await asked_in(request, TakeOverAsked), request, idempotency_key(request))
 
     return routes

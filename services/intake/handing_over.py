@@ -7,12 +7,14 @@ import orjson
 from prometheus_client import Counter
 from starlette.requests import Request
 
+from services.intake import refusals
 from services.intake.changing import Changer, Step, open_life
 from services.intake.holder import unavailable
 from services.intake.model import receipts
 from services.intake.model.asking import ReceiptQuestion, TakeOverAsked
 from services.intake.model.report import HandOver, StatusAnswer, TakenOver
 from services.intake.policy import handing_over, lodging
+from services.intake.policy.admission import NotAdmittedError, demand_consent
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.secret_word import Words
@@ -68,6 +70,10 @@ class HandingOver:
 
         ``key`` makes a repeat of this request answer alike. Raises ``Problem``.
         """
+        try:
+            demand_consent(asked.contact, asked.consents)
+        except NotAdmittedError as error:
+            raise refusals.from_admission(error) from None
         code, key = receipts.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
         admitted = await self._changer.holders.with_code(asked.code, request, "receipts.take_over")
         receipt = receipts.from_number(

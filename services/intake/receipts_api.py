@@ -1,14 +1,14 @@
 """The HTTP API of whoever holds a receipt: status, message, addition, withdrawal, second thoughts, a word."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter, Depends, Header, Request
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
 
 from services.intake import refusals
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
-from services.intake.headers import idempotency_key
+from services.intake.headers import idempotency_key, key_parameter
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.report import AnswersLeft, StatusAnswer, Taken
 from services.intake.model.schema import inlined
@@ -21,14 +21,10 @@ AnyDoor = Callable[..., Any]
 """A dependency of ``shared.web.gate``."""
 M = TypeVar("M", bound=BaseModel)
 
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        description="16–128 of A-Z a-z 0-9 . _ : ~ + / = -, random. The same request sent again with it is answered as "
-        "the first one and changes nothing.",
-    ),
-]
+_KEY: Final = (
+    "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, random, in quotation marks or without. The same request sent again with it "
+    "is answered as the first one and changes nothing."
+)
 
 
 def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDoor) -> APIRouter:
@@ -56,13 +52,13 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         status_code=201,
         response_model=Taken,
         summary="Leave a message for the centre",
-        openapi_extra=body(MessageAsked, "messages"),
+        openapi_extra=body(MessageAsked, "messages", keyed=True),
         responses=answered(201, ANSWERS["messages"]),
         dependencies=[Depends(write)],
     )
-    async def message(request: Request, key: Key = None) -> Taken:
+    async def message(request: Request) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(await asked_in(request, MessageAsked), request, idempotency_key(key))
+        return await desk.message(await asked_in(request, MessageAsked), request, idempotency_key(request))
 
     @routes.post(
         "/answers",
@@ -81,13 +77,13 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         status_code=201,
         response_model=Taken,
         summary="Add to a report or correct it",
-        openapi_extra=body(AmendmentAsked, "amend"),
+        openapi_extra=body(AmendmentAsked, "amend", keyed=True),
         responses=answered(201, ANSWERS["amend"]),
         dependencies=[Depends(write)],
     )
-    async def amend(request: Request, key: Key = None) -> Taken:
+    async def amend(request: Request) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(await asked_in(request, AmendmentAsked), request, idempotency_key(key))
+        return await desk.amend(await asked_in(request, AmendmentAsked), request, idempotency_key(request))
 
     @routes.post(
         "/withdraw",
@@ -138,16 +134,14 @@ async def asked_in(request: Request, model: type[M]) -> M:
     """The body of a request. Raises ``Problem``."""
     if not is_json(request.headers.get("content-type")):
         raise wrong_content_type()
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise refusals.from_errors(error) from None
+    return refusals.read_body(await request.body(), model)
 
 
 _JSON: Final = "application/json"
 
 
-def body(model: type[BaseModel], operation: str) -> dict[str, Any]:
-    """A body with its schema and examples, as OpenAPI takes it."""
+def body(model: type[BaseModel], operation: str, *, keyed: bool = False) -> dict[str, Any]:
+    """A body with its schema and examples, as OpenAPI takes it; ``keyed``: with an ``Idempotency-Key`` beside it."""
     content = {"schema": inlined(model.model_json_schema()), "examples": RECEIPT_EXAMPLES[operation]}
-    return {"requestBody": {"required": True, "content": {_JSON: content}}}
+    keys = {"parameters": key_parameter(_KEY)} if keyed else {}
+    return {**keys, "requestBody": {"required": True, "content": {_JSON: content}}}

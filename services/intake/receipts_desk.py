@@ -18,7 +18,7 @@ from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQu
 from services.intake.model.life import Life
 from services.intake.model.report import AnswerLeft, AnswersLeft, StatusAnswer, Taken
 from services.intake.policy import amending, erasure, linking
-from services.intake.policy.admission import NotAdmittedError
+from services.intake.policy.admission import NotAdmittedError, demand_consent, demand_deadline, demand_told
 from services.intake.policy.erasure import RefusedError
 from services.intake.rendering.details import written
 from services.intake.secret_word import Words
@@ -105,6 +105,13 @@ class ReceiptDesk:
         mark = self._changer.mark("amend", asked, key)
         if amending.is_empty(asked):
             raise refusals.nothing_said()
+        try:
+            # Of what is said now only: what was taken before stands as it is, and a consent may be taken back alone.
+            demand_deadline(asked.threat_deadline, self._clock.now())
+            demand_told(asked.already_told)
+            demand_consent(asked.contact, asked.consents)
+        except NotAdmittedError as error:
+            raise refusals.from_admission(error) from None
         admitted = await self._changer.holders.admit(asked, request, "receipts.amend", spoken=spoken)
         found = await self._found(admitted, asked)
 

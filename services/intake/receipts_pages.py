@@ -31,6 +31,7 @@ from services.intake.rendering.form import Typed
 from services.intake.status import StatusDesk
 from shared.web.app import Problem
 from shared.web.gate import OPEN
+from shared.web.problems import invalid
 
 ACTIONS: Final = ("answers", "message", "add", "contact", "word", "withdraw", "undo", "destroy", "hand-over", "keep")
 
@@ -170,7 +171,7 @@ class _Actions:
     async def _word(self, request: Request, typed: Typed) -> StatusAnswer:
         asked = receipt_forms.asked(WordAsked, typed, new_word=typed.one("new_word"))
         if asked.new_word is None:
-            raise refusals.invalid([refusals.required("new_word")])
+            raise invalid([refusals.required("new_word")])
         return await self._desk.set_word(asked, request)
 
     async def _withdraw(self, request: Request, typed: Typed) -> StatusAnswer:

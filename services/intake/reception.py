@@ -13,7 +13,7 @@ from services.intake.linker import Linker
 from services.intake.model import receipts
 from services.intake.model.submission import Submission
 from services.intake.policy import linking, lodging
-from services.intake.policy.admission import facts_of
+from services.intake.policy.admission import demand_sound, facts_of
 from services.intake.policy.lodging import ConflictError, LodgingKeys, ProofSigner
 from services.intake.policy.triage import triage
 from services.intake.secret_word import Words
@@ -100,12 +100,13 @@ class Reception:
         ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
         ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
 
-        Raises ``NotAdmittedError`` (a place that does not exist), ``ConflictError``, or ``TransientError`` when the
+        Raises ``NotAdmittedError`` (what does not hold together), ``ConflictError``, or ``TransientError`` when the
         store did not take it; then nothing was promised and the same request may be sent again.
         """
         if not self._disk.takes_reports():
             raise BusyError("the store's disk is full")
         now = whole_milliseconds(self._clock.now())
+        demand_sound(submission, now)
         text = mark_of_text(submission)
         suspicion = (*suspicion, *self._doorkeeper.of_text(text))
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)

@@ -1,21 +1,22 @@
 """Every refusal of a submission in one form for API and pages: field, stable reason, sentence, and a count."""
 
-from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import Counter
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from services.intake.model.submission import Submission, Word
+from services.intake.model.submission import Word
 from services.intake.policy.admission import NotAdmittedError
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import ConflictError
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import FieldError, Problem
-from shared.web.problems import MOST_ERRORS, from_validation
-from shared.web.reasons import field_name, reason_and_detail
+from shared.web.bodies import validated
+from shared.web.problems import MOST_ERRORS, field_error, from_validation, invalid
 from shared.web.translations import gettext_noop
+
+M = TypeVar("M", bound=BaseModel)
 
 REFUSED = Counter(
     "intake_reports_refused",
@@ -41,13 +42,18 @@ _ADMISSION: Final = {
     "unknown_division": gettext_noop("There is no such province or city."),
     "ambiguous_division": gettext_noop("Several places have this name; choose one."),
     "unknown_district": gettext_noop("There is no such district in this province or city."),
+    "deadline_out_of_range": gettext_noop("This is more than five years away from today. Check the year."),
+    "nobody_and_others": gettext_noop("“nobody” cannot stand beside others."),
+    "consent_needed": gettext_noop(
+        "There is a way of contact, and nothing was agreed to. Leave the contact out, or say what was agreed to."
+    ),
 }
 
 
-def read_submission(body: bytes) -> Submission:
-    """The submission in a JSON body. Raises ``Problem``: 400 ``not_json`` or 422 ``invalid``."""
+def read_body(body: bytes, model: type[M]) -> M:
+    """What a JSON body means. Raises ``Problem``: 400 ``not_json`` or 422 ``invalid``."""
     try:
-        return Submission.model_validate_json(body)
+        return validated(body, model)
     except ValidationError as error:
         raise from_errors(error) from None
 
@@ -61,9 +67,7 @@ def from_errors(error: ValidationError) -> Problem:
     for entry in found[:MOST_ERRORS]:
         if entry["type"] == "too_short" and any(_inside(other["loc"], entry["loc"]) for other in found):
             continue  # a list whose entries were refused is not also too short
-        reason, detail = reason_and_detail(entry)
-        place = _PLACES.get(reason) or field_name(entry["loc"])
-        fields.append(FieldError(field=place, reason=reason, detail=detail))
+        fields.append(field_error(entry, _PLACES.get(entry["type"], "")))
     return invalid(fields)
 
 
@@ -71,21 +75,18 @@ def _inside(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-def invalid(fields: Sequence[FieldError]) -> Problem:
-    """422 with the fields to correct."""
-    return Problem(
-        422, "invalid", gettext_noop("Correct the fields named under “errors” and send again."), errors=fields
-    )
-
-
 def from_admission(error: NotAdmittedError) -> Problem:
-    """422 for a place that does not exist or has several meanings, with the values that would do."""
+    """422 for what the tables, the day or several fields together do not allow, with the values that would do."""
+    choices = list(error.choices)
+    fields = [FieldError(field=error.field, reason=error.reason, detail=_ADMISSION[error.reason], allowed=choices)]
+    if not choices:
+        return invalid(fields)
     return Problem(
         422,
         "invalid",
         gettext_noop("Correct the field named under “errors”. Values that would do: %(choices)s."),
-        errors=[FieldError(field=error.field, reason=error.reason, detail=_ADMISSION[error.reason])],
-        values={"choices": ", ".join(error.choices)},
+        errors=fields,
+        values={"choices": ", ".join(choices)},
     )
 
 
@@ -185,8 +186,7 @@ def fit_word(word: str | None) -> str:
         return _WORD.validate_python(word)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        fields = [FieldError(field="word", reason=r, detail=d) for r, d in map(reason_and_detail, found)]
-        raise invalid(fields) from None
+        raise invalid([field_error(entry, "word") for entry in found]) from None
 
 
 def away() -> Problem:

@@ -16,12 +16,12 @@ from services.intake.drafts import Drafts
 from services.intake.form_view import BEGIN_AGAIN, FormView
 from services.intake.forms import typed_of
 from services.intake.model.submission import Submission
-from services.intake.policy.admission import NotAdmittedError, place_of
+from services.intake.policy.admission import NotAdmittedError, examine
 from services.intake.rendering import form, steps
 from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, Step
 from services.intake.returning import Returning
-from shared.clock import SEOUL, Clock
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN
@@ -142,7 +142,7 @@ class _Steps:
             problems += form.problems_of((e.field, e.reason) for e in refused.errors)
         else:
             try:
-                place_of(submission, self._clock.now().astimezone(SEOUL).date())
+                examine(submission, self._clock.now())
             except NotAdmittedError as error:
                 problems += form.problems_of([(error.field, error.reason)])
         return [problem for problem in problems if problem.control in one.controls]

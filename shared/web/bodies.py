@@ -1,27 +1,71 @@
 """Reading a JSON body fast: bytes straight into the model, with the same problems as FastAPI's own way."""
 
-from typing import TypeVar
+import json
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from shared.web.problems import from_validation, wrong_content_type
+from shared.web.problems import FieldError, from_validation, invalid, wrong_content_type
+from shared.web.reasons import field_name
+from shared.web.translations import gettext_noop
 
 M = TypeVar("M", bound=BaseModel)
+
+REPEATED: Final = ("duplicate_field", gettext_noop("This field is there more than once."))
+"""Reason and sentence: which of the values counts would be a guess."""
+_REPEATED: Final = object()
 
 
 async def json_body(request: Request, model: type[M]) -> M:
     """The validated body. Raises Problem: 415 (not JSON by its type), 400 (not JSON), 422 (fields), 413 (too large)."""
     if not is_json(request.headers.get("content-type")):
         raise wrong_content_type()
-    body = await request.body()
     try:
-        return model.model_validate_json(body)
+        return validated(await request.body(), model)
     except ValidationError as error:
         raise from_validation(error.errors(include_url=False, include_input=False)) from None
 
 
+def validated(body: bytes, model: type[M]) -> M:
+    """What a JSON text means. Raises ``ValidationError``, or ``Problem`` 422 where a field is there twice."""
+    found = model.model_validate_json(body)  # first: what it lets through is neither deep nor large
+    if twice := repeated(body):
+        reason, detail = REPEATED
+        raise invalid([FieldError(field=name, reason=reason, detail=detail) for name in twice])
+    return found
+
+
 def is_json(content_type: str | None) -> bool:
-    """Whether a content type is JSON (``application/json`` or ``application/*+json``)."""
-    main, _, sub = (content_type or "").partition(";")[0].strip().lower().partition("/")
-    return main == "application" and (sub == "json" or sub.endswith("+json"))
+    """Whether a content type is ``application/json``; another one that ends in ``+json`` has rules of its own."""
+    return (content_type or "").partition(";")[0].strip().lower() == "application/json"
+
+
+def repeated(body: bytes) -> list[str]:
+    """The dotted names of fields that a JSON text has more than once."""
+    any_found = False
+
+    def read(pairs: list[tuple[str, Any]]) -> dict[object, Any]:
+        nonlocal any_found
+        made: dict[object, Any] = dict(pairs)
+        if len(made) < len(pairs):
+            any_found = True
+            names = [name for name, _ in pairs]
+            made[_REPEATED] = sorted({name for name in names if names.count(name) > 1})
+        return made
+
+    whole = json.loads(body, object_pairs_hook=read)
+    return sorted(_places(whole, ())) if any_found else []
+
+
+def _places(node: Any, at: tuple[int | str, ...]) -> Iterator[str]:  # noqa: ANN401  # any JSON
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if name is _REPEATED:
+                yield from (field_name((*at, twice)) for twice in value)
+            else:
+                yield from _places(value, (*at, name))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _places(value, (*at, number))

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import log, trace
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
-from shared.web.problems import Problem, unexpected
+from shared.web.problems import Problem, encoded, unexpected, wrong_content_type
 from shared.web.problems import response as problem_response
 from shared.web.same_origin import check as check_origin
 from shared.web.translations import Translator, gettext_noop
@@ -147,6 +147,10 @@ class Edge:
         length = given.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._limit:
             return self._too_large()
+        if given.get(b"content-encoding", b"identity").strip().lower() not in {b"", b"identity"}:
+            return encoded()
+        if given.get(b"content-type", b"").partition(b";")[0].rstrip().lower().endswith(b"+json"):
+            return wrong_content_type()  # FastAPI would read it
         cookies = b";".join(value for name, value in scope["headers"] if name == b"cookie")
         return check_origin(scope["scheme"], given, self._own_origins, scope["path"], cookies)
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from shared import trace
-from shared.web.reasons import field_name, reason_and_detail
+from shared.web.reasons import allowed_values, field_name, reason_and_detail
 from shared.web.translations import Translator, gettext_noop
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -24,6 +24,7 @@ TITLES: Final[dict[int, str]] = {
     404: gettext_noop("Not found."),
     405: gettext_noop("This address does not answer that method."),
     406: gettext_noop("This form of answer is not offered."),
+    408: gettext_noop("The request came too slowly."),
     409: gettext_noop("This does not fit the present state."),
     410: gettext_noop("This is no longer here."),
     413: gettext_noop("The request is too large."),
@@ -60,11 +61,15 @@ RETRY_SECONDS: Final = 10
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field: its dotted name, a stable reason, and a sentence."""
+    """What is wrong with one field: its dotted name, a stable reason, a sentence, and the values that would do.
+
+    ``detail`` may have a hole ``%(allowed)s`` for them. None of it may hold what a person wrote.
+    """
 
     field: str
     reason: str
     detail: str
+    allowed: list[str] = []
 
 
 class ProblemDocument(BaseModel):
@@ -140,10 +145,26 @@ def from_validation(errors: Iterable[Mapping[str, Any]], *, json_body: bool = Tr
         return Problem(400, "not_json", gettext_noop("The body is not valid JSON."))
     if not json_body and any(tuple(e["loc"]) == ("body",) and e["type"] != "missing" for e in found):
         return wrong_content_type()
-    fields = []
-    for error in found[:MOST_ERRORS]:
-        reason, detail = reason_and_detail(error)
-        fields.append(FieldError(field=field_name(error["loc"]), reason=reason, detail=detail))
+    return invalid([field_error(error) for error in found[:MOST_ERRORS]])
+
+
+def field_error(error: Mapping[str, Any], place: str = "") -> FieldError:
+    """One entry of ``ValidationError.errors()``; ``place`` where it is to be put elsewhere than where it was found."""
+    reason, detail = reason_and_detail(error)
+    allowed = list(allowed_values(error))
+    return FieldError(
+        field=place or field_name(error["loc"]),
+        reason=reason,
+        detail=_ALLOWED_ARE if allowed else detail,
+        allowed=allowed,
+    )
+
+
+_ALLOWED_ARE: Final = gettext_noop("This is not one of the values allowed: %(allowed)s.")
+
+
+def invalid(fields: Sequence[FieldError]) -> Problem:
+    """422 with the fields to correct."""
     return Problem(
         422, "invalid", gettext_noop("Correct the fields named under “errors” and send again."), errors=fields
     )
@@ -152,6 +173,17 @@ def from_validation(errors: Iterable[Mapping[str, Any]], *, json_body: bool = Tr
 def wrong_content_type() -> Problem:
     """415 for a body that is not JSON by its own account."""
     return Problem(415, "wrong_content_type", gettext_noop("Send the body as application/json."))
+
+
+def encoded() -> Problem:
+    """415 for a body that is compressed or coded otherwise: it would be larger than what was counted."""
+    return Problem(
+        415,
+        "wrong_content_encoding",
+        gettext_noop("Send the body as it is, without gzip or another Content-Encoding."),
+        errors=[FieldError(field="Content-Encoding", reason="not_allowed", detail=_ALLOWED_ARE, allowed=["identity"])],
+        headers={"Accept-Encoding": "identity"},
+    )
 
 
 def document(problem: Problem, translator: Translator) -> dict[str, Any]:
@@ -167,10 +199,16 @@ def document(problem: Problem, translator: Translator) -> dict[str, Any]:
         "trace_id": trace.trace_id(bound) if bound else "",
     }
     if problem.errors:
-        body["errors"] = [
-            {"field": e.field, "reason": e.reason, "detail": translator.gettext(e.detail)} for e in problem.errors
-        ]
+        body["errors"] = [_told(error, translator) for error in problem.errors]
     return body
+
+
+def _told(error: FieldError, translator: Translator) -> dict[str, Any]:
+    values = {"allowed": ", ".join(error.allowed)} if error.allowed else {}
+    detail = _filled(translator.gettext(error.detail), values)
+    return {"field": error.field, "reason": error.reason, "detail": detail} | (
+        {"allowed": error.allowed} if error.allowed else {}
+    )
 
 
 def response(problem: Problem, translator: Translator) -> Response:

@@ -33,7 +33,10 @@ _BY_TYPE: Final = {kind: (reason, detail) for kind, reason, detail in _REASONS}
 _WRONG_TYPE: Final = ("wrong_type", gettext_noop("This is not of the expected kind."))
 _WRONG_VALUE: Final = ("invalid", gettext_noop("This value is not valid."))
 
-_HARMLESS: Final = re.compile(r"^[A-Za-z_][A-Za-z_-]{0,39}$")
+_LONGEST_NAME: Final = 100
+_PERSONAL: Final = re.compile(r"@|\d(?:[^\w]?\d){5}")
+"""What may be an address or a number of somebody's: it does not come back, not even as the name of a field."""
+_ALLOWED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _SOURCES: Final = frozenset({"body", "query", "path", "header", "cookie"})
 
 
@@ -52,10 +55,24 @@ def reason_and_detail(error: Mapping[str, Any]) -> tuple[str, str]:
     return kind, message if not error.get("ctx") else _WRONG_VALUE[1]
 
 
+def allowed_values(error: Mapping[str, Any]) -> tuple[str, ...]:
+    """The values that would do, where there is a list of them. From our own schema, never from what was sent."""
+    if error["type"] not in {"literal_error", "enum", "union_tag_invalid"}:
+        return ()
+    context = error.get("ctx") or {}
+    return tuple(_ALLOWED.findall(str(context.get("expected") or context.get("expected_tags") or "")))
+
+
 def field_name(location: Sequence[int | str]) -> str:
-    """The dotted name of a place. A name the caller made up and that could hold anything is shown as ``?``."""
+    """The dotted name of a place, as it was sent; ``?`` for one that is too long or may name or reach a person."""
     parts = list(location)
     if len(parts) > 1 and parts[0] in _SOURCES:
         parts = parts[1:]
-    named = [str(p) if isinstance(p, int) or _HARMLESS.match(p) else "?" for p in parts if p != "[key]"]
-    return ".".join(named) or "body"
+    return ".".join(_shown(part) for part in parts if part != "[key]") or "body"
+
+
+def _shown(part: int | str) -> str:
+    if isinstance(part, int):
+        return str(part)
+    harmless = 0 < len(part) <= _LONGEST_NAME and part.isprintable() and not _PERSONAL.search(part)
+    return part if harmless else "?"

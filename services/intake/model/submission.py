@@ -152,6 +152,9 @@ DeclinedCenter = Annotated[str, StringConstraints(max_length=40), AfterValidator
 
 Told = Literal["police", "hotline", "platform", "nobody"]
 """Who has been told already: police, 1366, the platform, or nobody yet."""
+NOBODY_TOLD: Final = "nobody"
+ConsentVersion = Literal["2026-11", "2026-11-25"]
+"""Every wording of the consents that was ever shown or read out. A new wording is a new one; none is taken away."""
 MaySay = Literal["nothing", "private", "center"]
 """What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""
 
@@ -198,7 +201,7 @@ class OnBehalf(Part):
 class Consents(Part):
     """What was agreed to, under which wording. Itemised as the law asks (PIPA 22, 23)."""
 
-    version: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$", description="Month or day of the wording.")
+    version: ConsentVersion = Field(description="Month or day of the wording that was shown or read out.")
     personal: bool = False
     sensitive: bool = False
     share_with_center: bool = False
@@ -216,7 +219,9 @@ class Submission(Part):
         default=None,
         description="Slug, name, alias or code of the province or city; `overseas` or `unknown`. Default unknown.",
     )
-    district: Annotated[str | None, BeforeValidator(nothing)] = Field(default=None, pattern=r"^[0-9]{5}$")
+    district: Annotated[str | None, BeforeValidator(nothing)] = Field(
+        default=None, pattern=r"^[0-9]{5}$", description="Administrative code of a district of `division`."
+    )
     age_band: AgeBand = AgeBand.UNKNOWN
     gender: Gender = Gender.UNKNOWN
     relationship: Relationship = Relationship.UNKNOWN
@@ -225,7 +230,7 @@ class Submission(Part):
     still_spreading: bool | None = None
     threatened: bool | None = None
     money_demanded: bool | None = None
-    threat_deadline: AwareDatetime | None = None
+    threat_deadline: AwareDatetime | None = Field(default=None, description="Within five years of today.")
     narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
     urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
@@ -239,7 +244,7 @@ class Submission(Part):
     seen_when: OptionalLine = Field(default=None, description="When it was seen, in their words.")
     search_words: OptionalPhrase = Field(default=None, description="Words with which it is found in a search.")
     already_told: Annotated[tuple[Told, ...], FailFast()] = Field(
-        default=(), max_length=4, description="Who knows already; `hotline` is 1366."
+        default=(), max_length=4, description="Who knows already; `hotline` is 1366, and `nobody` stands alone."
     )
     offender_handles: Annotated[tuple[Line, ...], FailFast()] = Field(
         default=(),

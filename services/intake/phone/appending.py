@@ -18,6 +18,7 @@ from services.intake.store.documents import Document
 from shared import log as logs
 from shared.errors import PermanentError
 from shared.sealing import Keyring
+from shared.web.problems import invalid
 
 _log = logs.get(__name__)
 
@@ -67,7 +68,7 @@ def _asked(typed: Typed) -> AmendmentAsked:
     }
     missing = [refusals.required(name) for name in ("receipt", "word") if not asked[name].strip()]
     if missing:
-        raise refusals.invalid(missing)
+        raise invalid(missing)
     try:
         return AmendmentAsked.model_validate_json(orjson.dumps(asked))
     except ValidationError as error:

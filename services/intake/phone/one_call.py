@@ -1,7 +1,7 @@
 """What happens on the page of one call: shown, kept, offered, sent. The rules are those of the web form."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final
 
 from fastapi import Request, Response
@@ -22,7 +22,7 @@ from services.intake.policy import linking
 from services.intake.refusals import RETRY_SECONDS
 from services.intake.rendering import call_words, calls, form
 from services.intake.rendering.form import FieldProblem, Typed
-from shared.clock import SEOUL, Clock
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.web.problems import Problem
@@ -116,7 +116,7 @@ class OneCall:
         def answers(before: Held, now: datetime) -> Notes:
             known = before.notes.answers
             kept.shown = calls.taken(known, sent, names)
-            _, found = read(kept.shown, before.notes.assent, _day(now))
+            _, found = read(kept.shown, before.notes.assent, now)
             kept.problems = calls.refused(kept.shown, names, found)
             kept.revived = before.call.state is CallState.ENDED
             typed = calls.without(kept.shown, known, {problem.control for problem in kept.problems})
@@ -137,7 +137,7 @@ class OneCall:
 
     async def _freeze(self, request: Request, call_id: str, operator: Principal, sent: Typed) -> Response:
         kept = await self._keep(call_id, operator, sent)
-        _, wrong = read(kept.shown, kept.held.notes.assent, _day(self._clock.now()))
+        _, wrong = read(kept.shown, kept.held.notes.assent, self._clock.now())
         if kept.problems or wrong:
             kept.problems = list({problem.control: problem for problem in (*kept.problems, *wrong)}.values())
             return self._again(request, kept)
@@ -186,10 +186,6 @@ _NOTICES: Final = {RENEWED: call_words.RENEWED, REVIVED: call_words.GONE}
 def _noted(before: Notes, kept: Typed, operator: Principal, now: datetime) -> Notes:
     assent = policy.assented(before, kept.values, kept.one(calls.ASSENT), operator.subject, now)
     return Notes(kept.values, assent)
-
-
-def _day(now: datetime) -> date:
-    return now.astimezone(SEOUL).date()
 
 
 def _to(call_id: str, mark: str = "") -> Response:

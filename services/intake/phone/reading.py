@@ -1,6 +1,6 @@
 """Reads the submission a call means, with everything that is wrong with it."""
 
-from datetime import date
+from datetime import datetime
 
 import orjson
 from pydantic import ValidationError
@@ -8,12 +8,12 @@ from pydantic import ValidationError
 from services.intake import refusals
 from services.intake.model.call import Assent
 from services.intake.model.submission import Submission
-from services.intake.policy.admission import NotAdmittedError, place_of
+from services.intake.policy.admission import NotAdmittedError, examine
 from services.intake.rendering import calls, form
 from services.intake.rendering.form import FieldProblem, Typed
 
 
-def read(typed: Typed, assent: Assent | None, today: date) -> tuple[Submission | None, list[FieldProblem]]:
+def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission | None, list[FieldProblem]]:
     """The submission, or None, and what to say about which field. The same model and rules as for the web form."""
     raw, problems = calls.submission_of(typed, assent)
     try:
@@ -22,7 +22,7 @@ def read(typed: Typed, assent: Assent | None, today: date) -> tuple[Submission |
         found = refusals.from_errors(error)
         return None, problems + form.problems_of((e.field, e.reason) for e in found.errors)
     try:
-        place_of(submission, today)
+        examine(submission, now)
     except NotAdmittedError as error:
         return None, problems + form.problems_of([(error.field, error.reason)])
     return (None if problems else submission), problems

@@ -17,7 +17,7 @@ from services.intake.rendering.form import Typed
 from services.intake.store.changes import Changes
 from services.intake.store.documents import facts_in
 from shared import log as logs
-from shared.clock import SEOUL, Clock, whole_milliseconds
+from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
 from shared.process import told_of
 
@@ -81,7 +81,7 @@ class Sender:
         if await self._changes.of_report(self._drafts.report_id(call_id)) is not None:
             return True  # lodged before whoever was at it could write that down; a frozen call does not change
         typed = Typed(held.notes.answers)
-        submission, _ = read(typed, held.notes.assent, self._clock.now().astimezone(SEOUL).date())
+        submission, _ = read(typed, held.notes.assent, self._clock.now())
         if submission is None:
             return False
         try:

@@ -61,6 +61,14 @@ _SENTENCES: Final = {
     ("division", "unknown_division"): n("We do not know this place. Choose it from the list, or leave it open."),
     ("division", "ambiguous_division"): n("Several places have this name. Choose the right one."),
     ("district", "unknown_district"): n("This district is not in the place you chose. Choose it again."),
+    ("already_told", "nobody_and_others"): n("“Nobody yet” does not go with another answer. Choose one or the other."),
+    ("threat_deadline", "deadline_out_of_range"): n(
+        "This time is more than five years away. Check the year, or leave it empty."
+    ),
+    ("consents", "consent_needed"): n(
+        "To be contacted, somebody must have agreed to at least one of these. Tick what was agreed to, or leave the "
+        "contact out."
+    ),
     ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
     ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
     ("phone", "not_a_phone_number"): n("Enter the phone number with digits only, for example 010-0000-0000."),

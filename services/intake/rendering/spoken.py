@@ -8,10 +8,11 @@ version, and the version is kept with the assent.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from services.intake.model.submission import ConsentVersion
 from shared.web.language import Language
 from shared.web.translations import gettext_noop as n
 
-VERSION: Final = "2026-11-25"
+VERSION: Final[ConsentVersion] = "2026-11-25"
 """Names the wording of ``CONSENT_OPENING``, ``CONSENTS`` and ``CONSENT_CLOSING`` in both languages; a test holds them
 together, so that no word changes without it."""
 

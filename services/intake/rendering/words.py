@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from services.intake.model.submission import ConsentVersion
 from shared.events.vocabulary import AgeBand, ContactChannel, Gender, HarmType, PlatformKind, Relationship, Role
 from shared.web.translations import gettext_noop as n
 
@@ -142,5 +143,5 @@ CONSENTS: Final = (
         n("If you leave this empty, you are asked before another centre is told, wherever that is possible"),
     ),
 )
-CONSENT_VERSION: Final = "2026-11-25"
+CONSENT_VERSION: Final[ConsentVersion] = "2026-11-25"
 """Names the wording above; changes whenever a word of it does."""

@@ -75,8 +75,10 @@ class Canaries:
         return self._kept(name, f"{digits[:3]}-{digits[3:7]}-{digits[7:]}", digits[3:])
 
     def moment(self, name: str) -> str:
-        """A time in Korea, many years ahead, which must not be found there or as the same moment elsewhere."""
-        there = datetime(2061, 1, 1, tzinfo=UTC) + timedelta(seconds=self._random.randrange(10**9))
+        """A time in Korea, years ahead, which must not be found there or as the same moment elsewhere."""
+        there = datetime(datetime.now(UTC).year + 2, 1, 1, tzinfo=UTC) + timedelta(
+            seconds=self._random.randrange(5 * 10**7)
+        )
         here = there.astimezone(SEOUL)
         self._kept(f"{name} in UTC", f"{there:%Y-%m-%dT%H:%M:%S}Z", f"{there:%Y-%m-%dT%H:%M:%S}")
         return self._kept(name, f"{here:%Y-%m-%dT%H:%M:%S}+09:00", f"{here:%Y-%m-%dT%H:%M:%S}")

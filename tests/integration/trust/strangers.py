@@ -18,8 +18,7 @@ async def refused(street: Street, credential: str) -> None:
         *(
             json.dumps(body, ensure_ascii=False).encode()
             for body in (
-                # A single plain word as a field's name is told back, for whoever mistypes one of ours; nothing else is.
-                {**least, new.text("words for a field's name"): 1},
+                # A field's name is told back, for whoever mistypes one of ours; not one that may reach somebody.
                 {**least, new.email("an address for a field's name"): 1},
                 {**least, "contact": {new.phone("a number for a field's name"): 1}},
                 {**least, "role": new.text("role")},

@@ -114,7 +114,7 @@ def test_of_a_request_only_the_fields_it_is_about_are_taken() -> None:
 
 def test_what_is_only_missing_does_not_keep_anything_back() -> None:
     typed = Typed({"contact_channels": ("phone",), "narrative": ("900101-1234567",)})
-    submission, problems = read(typed, None, NOW.date())
+    submission, problems = read(typed, None, NOW)
     assert submission is None
     assert {problem.control for problem in problems} >= {"role", "harm_types", "narrative"}
     refused = calls.refused(typed, calls.CONTROLS, problems)
@@ -126,11 +126,11 @@ def test_what_is_only_missing_does_not_keep_anything_back() -> None:
 
 def test_a_submission_of_a_call_is_by_phone_in_the_callers_language_and_consent_needs_reading() -> None:
     least = {"role": ("victim",), "harm_types": ("other",), "consents": ("personal",)}
-    submission, problems = read(Typed(least), None, NOW.date())
+    submission, problems = read(Typed(least), None, NOW)
     assert submission is None
     assert [problem.control for problem in problems] == ["assent"]
     assent = Assent(version=spoken.VERSION, language="en", by="s-first", at=NOW)
-    submission, problems = read(Typed({**least, "assent": (f"en:{spoken.VERSION}",)}), assent, NOW.date())
+    submission, problems = read(Typed({**least, "assent": (f"en:{spoken.VERSION}",)}), assent, NOW)
     assert problems == []
     assert submission is not None
     assert (submission.channel, submission.language) == (Channel.PHONE, "en")
@@ -144,7 +144,7 @@ def test_a_submission_of_a_call_is_by_phone_in_the_callers_language_and_consent_
 
 def test_answers_that_do_not_apply_are_not_sent() -> None:
     typed = Typed({"role": ("victim",), "harm_types": ("other",), "phone": ("010-0000-0000",), "relation": ("spouse",)})
-    submission, _ = read(typed, None, NOW.date())
+    submission, _ = read(typed, None, NOW)
     assert submission is not None
     assert (submission.contact.phone, submission.on_behalf, submission.consents) == (None, None, None)
 
@@ -171,6 +171,21 @@ def test_a_receipt_is_said_in_fours_and_every_digit_has_its_word() -> None:
 
 def test_every_refusal_has_words() -> None:
     assert set(call_words.REFUSALS) == set(CallRefusal)
+
+
+def test_who_agreed_to_nothing_that_was_read_out_leaves_no_way_of_contact() -> None:
+    assent = Assent(version=spoken.VERSION, language="ko", by="s-first", at=NOW)
+    least = {"role": ("victim",), "harm_types": ("other",), "assent": (f"ko:{spoken.VERSION}",)}
+    submission, problems = read(Typed(least), assent, NOW)
+    assert submission is not None
+    assert submission.consents is not None
+    assert problems == []
+    reached = {**least, "contact_channels": ("phone",), "phone": ("010-0000-0000",)}
+    submission, problems = read(Typed(reached), assent, NOW)
+    assert (submission, [problem.control for problem in problems]) == (None, ["consents"])
+    assert "at least one of these" in problems[0].message
+    submission, problems = read(Typed({**reached, "consents": ("personal",)}), assent, NOW)
+    assert submission is not None
 
 
 def test_every_control_by_which_reports_find_each_other_is_one_of_the_page() -> None:

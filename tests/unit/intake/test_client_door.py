@@ -12,7 +12,8 @@ from services.intake.model.client import Client
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.roles import Scope
-from shared.web.problems import Problem
+from shared.web.problems import Problem, document
+from shared.web.translations import Translator
 from tests.unit.intake.test_credentials import CLIENT, KEYS, SECRET
 
 TIMEOUT_S = 10.0
@@ -112,3 +113,19 @@ async def test_a_use_during_the_writing_of_others_and_after_a_failure_is_not_los
     assert written == [first]
     await door.gate._remember_use()
     assert written == [first, later]
+
+
+async def test_a_missing_scope_is_named_in_the_answer_and_its_challenge() -> None:
+    door = Door()
+    door.store.back = True
+    noted: list[Any] = []
+    door.gate._audit = type("Audit", (), {"note": lambda _, line, **__: noted.append(line)})()
+    headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]
+    request = Request({"type": "http", "path": "/", "headers": headers, "client": ("192.0.2.1", 1), "state": {}})
+    with pytest.raises(Problem) as refused:
+        await door.gate.admit(request, Scope.RECEIPTS_WRITE)
+    said = document(refused.value, Translator("en"))
+    assert (said["status"], said["code"]) == (403, "scope_missing")
+    assert "receipts:write" in said["detail"]
+    assert 'error="insufficient_scope", scope="receipts:write"' in dict(refused.value.headers or {})["WWW-Authenticate"]
+    assert len(noted) == 1

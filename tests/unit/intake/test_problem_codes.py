@@ -8,6 +8,7 @@ from services.intake.model.submission import REASONS as OWN
 from services.intake.policy.credentials import NO_CREDENTIAL, Turned
 from services.intake.rendering.client_problem_words import PROBLEMS, REASONS
 from shared.web import problems, reasons
+from shared.web.bodies import REPEATED
 
 ROOT = Path(__file__).parents[3]
 API = (
@@ -54,7 +55,7 @@ def test_every_reason_is_in_the_table_once() -> None:
     known = [one.code for one in REASONS]
     assert len(known) == len(set(known))
     given = {reason for _, reason, _ in reasons._REASONS} | {reasons._WRONG_TYPE[0], reasons._WRONG_VALUE[0]}
-    given |= set(OWN) | set(refusals._ADMISSION) | {"idempotency_conflict"}
+    given |= set(OWN) | set(refusals._ADMISSION) | {"idempotency_conflict", REPEATED[0], "duplicate_header"}
     assert given == set(known)
 
 

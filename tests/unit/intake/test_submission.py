@@ -1,15 +1,17 @@
 import base64
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from services.intake import refusals
 from services.intake.examples import EXAMPLES
 from services.intake.model.schema import inlined
-from services.intake.model.submission import Submission
+from services.intake.model.submission import ConsentVersion, Submission
+from services.intake.rendering import spoken, words
 from shared.centers import CENTER_IDS
+from shared.events.vocabulary import Role
 from shared.web.app import Problem
 from shared.web.problems import MOST_ERRORS
 
@@ -31,12 +33,16 @@ TEXT_FIELDS: dict[str, Callable[[str], dict[str, Any]]] = {
 
 def refused(extra: dict[str, Any]) -> Problem:
     with pytest.raises(Problem) as caught:
-        refusals.read_submission(json.dumps({**LEAST, **extra}).encode())
+        read_bytes(json.dumps({**LEAST, **extra}).encode())
     return caught.value
 
 
 def read(extra: dict[str, Any]) -> Submission:
-    return refusals.read_submission(json.dumps({**LEAST, **extra}).encode())
+    return read_bytes(json.dumps({**LEAST, **extra}).encode())
+
+
+def read_bytes(body: bytes) -> Submission:
+    return refusals.read_body(body, Submission)
 
 
 def said(problem: Problem) -> set[tuple[str, str]]:
@@ -51,21 +57,21 @@ def test_only_role_and_harm_are_compulsory() -> None:
     assert read({}).contact.channels == ()
     assert said(refused({"role": None})) == {("role", "not_allowed")}
     with pytest.raises(Problem) as caught:
-        refusals.read_submission(b"{}")
+        read_bytes(b"{}")
     assert said(caught.value) == {("role", "required"), ("harm_types", "required")}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"nul", b"\xff\xfe", b'{"role": "victim",}'])
 def test_what_is_not_json_is_400(body: bytes) -> None:
     with pytest.raises(Problem) as caught:
-        refusals.read_submission(body)
+        read_bytes(body)
     assert (caught.value.status_code, caught.value.code) == (400, "not_json")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null"])
 def test_json_that_is_no_object_is_422(body: bytes) -> None:
     with pytest.raises(Problem) as caught:
-        refusals.read_submission(body)
+        read_bytes(body)
     assert caught.value.status_code == 422
 
 
@@ -116,7 +122,8 @@ def test_no_text_field_takes_numbers_media_or_control_characters(field: str, tex
         ({"attachment": "x"}, "attachment", "unknown_field"),
         ({"contact": {"address": "x"}}, "contact.address", "unknown_field"),
         ({"consents": {}}, "consents.version", "required"),
-        ({"consents": {"version": "홍길동".encode().hex()}}, "consents.version", "wrong_form"),
+        ({"consents": {"version": "홍길동".encode().hex()}}, "consents.version", "not_allowed"),
+        ({"consents": {"version": "2019-01"}}, "consents.version", "not_allowed"),
         ({"narrative": "\ufdfa" * 100}, "narrative", "swelling_characters"),
         ({"harm_types": ["murder"] * 5000}, "harm_types.0", "not_allowed"),
         ({"urls": ["x"] * 5000}, "urls.0", "not_a_web_address"),
@@ -134,12 +141,37 @@ def test_a_refusal_names_a_bounded_number_of_fields() -> None:
     assert len(problem.errors) == MOST_ERRORS
 
 
-def test_a_refusal_repeats_nothing_of_what_was_sent() -> None:
+def test_a_refusal_repeats_no_value_and_only_names_that_reach_nobody() -> None:
     problem = refused(
-        {"narrative": {"카나리아": "canary"}, "카나리아 이름": 1, "role": "canary", "division": "canary" * 20}
+        {
+            "narrative": {"카나리아": "canary"},
+            "010-1234-5678": "canary",
+            "이름": "canary",
+            "role": "canary",
+            "division": "canary" * 20,
+        }
     )
     assert "canary" not in everything(problem)
     assert "카나리아" not in everything(problem)
+    assert "1234" not in everything(problem)
+    assert {("이름", "unknown_field"), ("?", "unknown_field")} <= said(problem)
+
+
+def test_a_field_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(Problem) as caught:
+        read_bytes(b'{"role": "victim", "harm_types": ["other"], "contact": {"name": "a", "name": "b"}}')
+    assert (caught.value.status_code, said(caught.value)) == (422, {("contact.name", "duplicate_field")})
+
+
+def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:
+    [error] = refused({"consents": {"version": "2019-01"}}).errors
+    assert error.allowed == list(get_args(ConsentVersion))
+    [error] = refused({"role": "bystander"}).errors
+    assert error.allowed == [role.value for role in Role]
+
+
+def test_every_wording_that_is_shown_or_read_out_is_a_known_version() -> None:
+    assert {words.CONSENT_VERSION, spoken.VERSION} <= set(get_args(ConsentVersion))
 
 
 def test_an_error_of_the_model_itself_hides_the_input() -> None:
@@ -160,7 +192,7 @@ def test_phone_numbers_as_people_write_them_are_taken(phone: str) -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_documented_examples_are_accepted(name: str) -> None:
-    assert refusals.read_submission(json.dumps(EXAMPLES[name]["value"]).encode())
+    assert read_bytes(json.dumps(EXAMPLES[name]["value"]).encode())
 
 
 def test_the_documented_schema_holds_no_references() -> None:

@@ -1,3 +1,4 @@
+import gzip
 from typing import Any
 
 import pytest
@@ -76,9 +77,63 @@ async def test_another_content_type_is_415(path: str, media_type: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_json_by_another_name_is_json(path: str) -> None:
-    answer = await _post_bytes(path, b'{"name": "sky"}', "application/vnd.small+json; charset=utf-8")
-    assert answer.status_code == 200
+@pytest.mark.parametrize("media_type", ["application/vnd.api+json", "application/Problem+JSON; charset=utf-8"])
+async def test_json_by_another_name_has_rules_we_do_not_follow(path: str, media_type: str) -> None:
+    answer = await _post_bytes(path, b'{"name": "sky"}', media_type)
+    assert (answer.status_code, answer.json()["code"]) == (415, "wrong_content_type")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON;charset=utf-8"])
+async def test_json_by_its_own_name_is_taken(path: str, media_type: str) -> None:
+    assert (await _post_bytes(path, b'{"name": "sky"}', media_type)).status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("coding", ["gzip", "BR", "deflate, gzip"])
+async def test_a_coded_body_is_415_and_the_one_that_would_do_is_named(path: str, coding: str) -> None:
+    async with client() as http:
+        headers = {"content-type": "application/json", "content-encoding": coding}
+        answer = await http.post(path, content=gzip.compress(b'{"name": "sky"}'), headers=headers)
+        plain = await http.post(path, json={"name": "sky"}, headers={"content-encoding": "identity"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "wrong_content_encoding")
+    assert answer.headers["accept-encoding"] == "identity"
+    assert answer.json()["errors"][0]["allowed"] == ["identity"]
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_value_that_is_not_allowed_is_answered_with_those_that_are(path: str) -> None:
+    [error] = (await _post(path, {"name": "sky", "kind": SECRET_TEXT})).json()["errors"]
+    assert error["allowed"] == ["a", "b"]
+    assert "a, b" in error["detail"]
+    [other] = (await _post(path, {"name": "x"})).json()["errors"]
+    assert "allowed" not in other
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("name", ["extra2", "연락처", "contact[phone]", "a.b", "x" * 100])
+async def test_an_unknown_field_is_named_as_it_was_sent(path: str, name: str) -> None:
+    assert _reasons(await _post(path, {"name": "sky", name: 1})) == {name: "unknown_field"}
+
+
+@pytest.mark.parametrize("name", ["010-1234-5678", "a@example.com", "900101 1", "x" * 101, "a\nb", ""])
+async def test_a_name_that_may_reach_a_person_or_is_none_does_not_come_back(name: str) -> None:
+    assert _reasons(await _post(PATHS[1], {"name": "sky", name: 1})) == {"?": "unknown_field"}
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b'{"name": "sky", "name": "sea"}', ["name"]),
+        (b'{"name": "sky", "links": [{"url": "a"}, {"url": "b", "url": "c"}]}', ["links.1.url"]),
+        (b'{"kind": "a", "name": "sky", "kind": "a", "name": "sky", "name": "sky"}', ["kind", "name"]),
+    ],
+)
+async def test_a_field_that_is_there_twice_is_refused(content: bytes, named: list[str]) -> None:
+    answer = await _post_bytes(PATHS[1], content)
+    assert answer.status_code == 422
+    assert _reasons(answer) == dict.fromkeys(named, "duplicate_field")
 
 
 async def test_a_query_parameter_is_named_without_its_source() -> None:
