@@ -57,40 +57,48 @@ class Doorkeeper:
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def ask(self, request: Request, challenge: str, answer: str) -> Passage:
-        """Whether a report from there may be lodged now. Counts nothing: see ``lodged``."""
+        """Whether a report from there may be lodged now; one that may is counted here, before anything is awaited.
+
+        Counted only once it was lodged, as many as come in one moment would all pass. See ``give_back``.
+        """
         network = _network(request)
         suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
-        if not self._free.wait(network):
-            PASSAGES.labels("free").inc()
-            return Passage(suspicion=suspicion)
-        how = self._how(network, challenge, answer)
+        how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
         PASSAGES.labels(how or "challenged").inc()
         if how is None:
             now_s = int(self._clock.now().timestamp())
             return Passage(passage.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion)
-        return Passage(suspicion=suspicion)
-
-    def lodged(self, request: Request, challenge: str) -> None:
-        """A report from there was lodged, and not for the second time."""
-        network = _network(request)
-        self._free.draw(network, 1.0)
-        self._many.draw(network, 1.0)
+        self._draw(network, 1.0)
         if challenge:
             self._used[challenge] = None
             while len(self._used) > _USED:
                 self._used.popitem(last=False)
+        return Passage(suspicion=suspicion)
+
+    def give_back(self, request: Request, challenge: str) -> None:
+        """What ``ask`` counted was not lodged after all, or had been lodged before."""
+        self._draw(_network(request), -1.0)
+        self._used.pop(challenge, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
-        """Whether the same long text came too often. A channel of its own: front ends send for many networks.
+        """Whether the same long text came too often; it is counted here. Front ends send for many networks.
 
-        ``text`` is what ``mark_of_text`` made of it.
+        ``text`` is what ``mark_of_text`` made of it. See ``give_text_back``.
         """
-        return (Suspicion.REPEATED_TEXT,) if text and self._texts.wait(text) else ()
+        if not text:
+            return ()
+        often = self._texts.wait(text) > 0
+        self._texts.draw(text, 1.0)
+        return (Suspicion.REPEATED_TEXT,) if often else ()
 
-    def text_lodged(self, text: str) -> None:
-        """A report with this text was lodged, and not for the second time."""
+    def give_text_back(self, text: str) -> None:
+        """The report with this text was not lodged after all, or had been lodged before."""
         if text:
-            self._texts.draw(text, 1.0)
+            self._texts.draw(text, -1.0)
+
+    def _draw(self, network: str, cost: float) -> None:
+        self._free.draw(network, cost)
+        self._many.draw(network, cost)
 
     def _how(self, network: str, challenge: str, answer: str) -> str | None:
         age = passage.age_of(self._keys, challenge, network, int(self._clock.now().timestamp())) if challenge else None

@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake import drafts, passage_page, refusals
 from services.intake.api import FORM_FRONT_END
-from services.intake.doorkeeper import Doorkeeper
+from services.intake.doorkeeper import Doorkeeper, Passage
 from services.intake.drafts import Drafts
 from services.intake.form_view import FormView
 from services.intake.forms import typed_of
@@ -128,13 +128,22 @@ class _Sending:
             return None, problems + form.problems_of((e.field, e.reason) for e in refused.errors)
 
     async def _lodge(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
+        challenge = typed.one("passage")
         try:
             if submission.word is not None:
                 self._not_too_many(request)
-            challenge = typed.one("passage")
-            passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
-            if passed.challenge is not None:
-                return passage_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+        except Problem as refused:
+            return await self._refused(request, typed, key, refused, _TOO_MANY_WORDS)
+        passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+        if passed.challenge is not None:
+            return passage_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+        return await self._submit(request, typed, key, submission, passed)
+
+    async def _submit(
+        self, request: Request, typed: Typed, key: str, submission: Submission, passed: Passage
+    ) -> Response:
+        new = False
+        try:
             earlier = await self._returning.known(request, typed)
             if earlier.problem is not None and not earlier.later:
                 return await self._again(request, typed, key, problems=[earlier.problem], status=422)
@@ -146,9 +155,9 @@ class _Sending:
                 suspicion=passed.suspicion,
                 known=(earlier.report_id,) if earlier.report_id else (),
             )
-            if not lodged.repeated:
+            new = not lodged.repeated
+            if new:
                 RETURNED.inc(bool(earlier.report_id))
-                self._doorkeeper.lodged(request, challenge)
         except NotAdmittedError as error:
             refusals.counted(error)
             problems = form.problems_of([(error.field, error.reason)])
@@ -157,12 +166,20 @@ class _Sending:
             refusals.counted(error)
             return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
         except (Problem, TransientError) as error:
-            refused = refusals.counted(error)
             notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
-            page = await self._again(request, typed, key, notice=notice, status=refused.status_code)
-            page.headers.update(refused.headers or {})
-            return page
+            return await self._refused(request, typed, key, error, notice)
+        finally:
+            if not new:
+                self._doorkeeper.give_back(request, typed.one("passage"))
         return await self._receipt(request, lodged, submission, typed)
+
+    async def _refused(
+        self, request: Request, typed: Typed, key: str, error: Problem | TransientError, notice: str
+    ) -> Response:
+        refused = refusals.counted(error)
+        page = await self._again(request, typed, key, notice=notice, status=refused.status_code)
+        page.headers.update(refused.headers or {})
+        return page
 
     async def _again(
         self,

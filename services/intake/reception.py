@@ -108,7 +108,27 @@ class Reception:
         now = whole_milliseconds(self._clock.now())
         demand_sound(submission, now)
         text = mark_of_text(submission)
+        # Counted before anything is awaited, or as many as come in one moment would all be the first.
         suspicion = (*suspicion, *self._doorkeeper.of_text(text))
+        new = False
+        try:
+            lodged = await self._lodge(submission, front_end, idempotency_key, suspicion, call, known, now)
+            new = not lodged.repeated
+        finally:
+            if not new:
+                self._doorkeeper.give_text_back(text)
+        return lodged
+
+    async def _lodge(
+        self,
+        submission: Submission,
+        front_end: str,
+        idempotency_key: str | None,
+        suspicion: tuple[Suspicion, ...],
+        call: Mapping[str, object] | None,
+        known: tuple[str, ...],
+        now: datetime,
+    ) -> Lodgement:
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
         report_id = (
             lodging.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
@@ -137,7 +157,6 @@ class Reception:
             REPEATED.inc()
         else:
             self._relay.offer(report_id, [event])
-            self._doorkeeper.text_lodged(text)
             for why in suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:

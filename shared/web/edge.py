@@ -3,6 +3,7 @@
 Plain ASGI: a few microseconds per request, since accepting reports goes through here.
 """
 
+import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -34,6 +35,9 @@ SECONDS = Histogram(
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+
+BODY_S: Final = 30.0
+"""For 64 KB that is 17 kbit/s: slower than any phone network that still answers, faster than who means to stay."""
 
 Render = Callable[[Request, Problem], Response]
 
@@ -77,12 +81,15 @@ class Edge:
         own_origins: frozenset[str],
         render: Render,
         always_https: bool = False,
+        body_s: float = BODY_S,
     ) -> None:
         """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer.
 
+        ``body_s``: seconds within which a body must have arrived.
         ``always_https``: browsers reach us by https although the proxy before us speaks http to us.
         """
         self._always_https = always_https
+        self._body_s = body_s
         self._app = app
         self._headers = headers
         self._names = frozenset(name for name, _ in headers)
@@ -163,19 +170,36 @@ class Edge:
         )
 
     def _limited(self, receive: Receive) -> Receive:
-        # Counts what really arrives: a chunked body announces no length.
-        left = self._limit
+        # Counts what really arrives: a chunked body announces no length, and a slow one holds its connection.
+        left, whole, due = self._limit, False, 0.0
 
         async def counted() -> Message:
-            nonlocal left
-            message = await receive()
+            nonlocal left, whole, due
+            if whole:
+                return await receive()  # waits for the caller to leave, however long an answer takes
+            due = due or asyncio.get_running_loop().time() + self._body_s
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                raise self._too_slow() from None
             if message["type"] == "http.request":
+                whole = not message.get("more_body", False)
                 left -= len(message.get("body", b""))
                 if left < 0:
                     raise self._too_large()
             return message
 
         return counted
+
+    def _too_slow(self) -> Problem:
+        return Problem(
+            408,
+            "too_slow",
+            gettext_noop("The body did not arrive within %(seconds)s seconds. Please send it again."),
+            values={"seconds": round(self._body_s)},
+            headers={"Connection": "close"},
+        )
 
     def _report(self, scope: Scope, error: BaseException) -> None:
         # Type and places only: a message may quote what a person wrote (pydantic's does).

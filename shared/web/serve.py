@@ -8,6 +8,7 @@ from collections.abc import Generator
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.settings import SettingsError
 
@@ -15,7 +16,50 @@ _GRACE_SECONDS = 5
 """How long running answers may take to end; open streams are cut after it."""
 
 _KEEP_ALIVE_SECONDS = 30
+_HEAD_SECONDS = 20
+"""How long a connection may be open, or go on sending, without a whole request head. Bodies have their own time."""
 _BACKLOG = 2048
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, and an end to connections on which no request arrives.
+
+    uvicorn itself waits for ever for the first byte and for the last line of a head; its keep-alive time ends with the
+    first byte of whatever comes.
+    """
+
+    head_seconds: float = _HEAD_SECONDS
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn types it
+        """A caller is there: the time for a head begins."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Something came. While no request is being answered it must become one in time."""
+        super().data_received(data)
+        if self._head is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """A request's head is whole."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The caller has left, or was left."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if not self.transport.is_closing():
+            self._head = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
 
 class _Server(uvicorn.Server):
@@ -50,7 +94,7 @@ def config_of(app: FastAPI) -> uvicorn.Config:
         app,
         proxy_headers=bool(trusted),
         forwarded_allow_ips=trusted,
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -30,6 +30,7 @@ PROBLEMS: Final = (
     Known("unknown_code", 404, n("There is no such code for taking a report over.")),
     Known("method_not_allowed", 405, n("The address does not answer this method.")),
     Known("not_acceptable", 406, n("An answer of the wanted form is not offered.")),
+    Known("too_slow", 408, n("The body took longer than 30 seconds to arrive."), again=True),
     Known(
         "idempotency_conflict",
         409,

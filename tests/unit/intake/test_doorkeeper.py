@@ -39,7 +39,6 @@ def door(clock: JumpClock) -> Doorkeeper:
 
 def lodge(door: Doorkeeper, request: Request = HERE) -> None:
     assert door.ask(request, "", "").challenge is None
-    door.lodged(request, "")
 
 
 def challenged(door: Doorkeeper) -> str:
@@ -61,8 +60,27 @@ def test_work_opens_once(door: Doorkeeper) -> None:
     given = challenged(door)
     answer = passage.solve(given)
     assert door.ask(HERE, given, answer).challenge is None
-    door.lodged(HERE, given)
     assert door.ask(HERE, given, answer).challenge is not None
+
+
+def test_as_many_as_come_in_one_moment_are_counted_before_any_of_them_is_lodged(door: Doorkeeper) -> None:
+    passed = [door.ask(HERE, "", "").challenge is None for _ in range(10)]
+    assert passed == [True] * 2 + [False] * 8
+
+
+def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: Doorkeeper) -> None:
+    lodge(door)
+    lodge(door)
+    door.give_back(HERE, "")
+    lodge(door)
+    given = challenged(door)
+    answer = passage.solve(given)
+    assert door.ask(HERE, given, answer).challenge is None
+    door.give_back(HERE, given)
+    assert door.ask(HERE, given, answer).challenge is None
+    for _ in range(5):
+        door.give_back(ELSEWHERE, "")
+    assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
 
 
 def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: Doorkeeper) -> None:
@@ -111,10 +129,10 @@ def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpCloc
 
 def test_very_many_are_marked_and_still_pass(door: Doorkeeper) -> None:
     for _ in range(4):
-        given = door.ask(HERE, "", "").challenge or ""
-        passed = door.ask(HERE, given, passage.solve(given) if given else "")
+        passed = door.ask(HERE, "", "")
+        if passed.challenge is not None:
+            passed = door.ask(HERE, passed.challenge, passage.solve(passed.challenge))
         assert (passed.challenge, passed.suspicion) == (None, ())
-        door.lodged(HERE, given)
     given = challenged(door)
     passed = door.ask(HERE, given, passage.solve(given))
     assert (passed.challenge, passed.suspicion) == (None, (Suspicion.BURST,))
@@ -127,13 +145,15 @@ def report(**more: Any) -> Submission:
 def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Doorkeeper) -> None:
     text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. " * 5
     for _ in range(SAME_TEXT):
+        door.of_text(mark_of_text(report(narrative=text)))
+        door.give_text_back(mark_of_text(report(narrative=text)))  # not lodged after all
+    for _ in range(SAME_TEXT):
         assert door.of_text(mark_of_text(report(narrative=text))) == ()
-        door.text_lodged(mark_of_text(report(narrative=text)))
     assert door.of_text(mark_of_text(report(narrative=f"  {text.upper()}\n"))) == (Suspicion.REPEATED_TEXT,)
     assert door.of_text(mark_of_text(report(narrative=f"{text}그런데 이건 다릅니다."))) == ()
     for _ in range(10):
-        door.text_lodged(mark_of_text(report(narrative="도와주세요")))
-        door.text_lodged(mark_of_text(report()))
+        assert door.of_text(mark_of_text(report(narrative="도와주세요"))) == ()
+        assert door.of_text(mark_of_text(report())) == ()
     assert door.of_text(mark_of_text(report(narrative="도와주세요"))) == door.of_text(mark_of_text(report())) == ()
 
 

@@ -1,13 +1,17 @@
 import asyncio
+import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from shared.settings import SettingsError
-from shared.web.serve import bind, serve
+from shared.web.edge import Edge
+from shared.web.serve import PatientProtocol, bind, serve
 from tests.unit.shared.web.small_site import build
 
 
@@ -77,6 +81,69 @@ async def test_an_address_in_a_header_counts_only_from_a_trusted_proxy(trusted: 
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+@asynccontextmanager
+async def _served(app: FastAPI) -> AsyncIterator[int]:
+    port = _free_port()
+    running = asyncio.create_task(serve(app, "127.0.0.1", port))
+    await _answering(port)
+    try:
+        yield port
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+WHOLE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+POST = b"POST /api/v1/raw HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "sent"),
+    [(b"", b""), (b"", b"\r\n"), (b"", b"G"), (b"", WHOLE[:-2]), (WHOLE, b"G"), (POST + b"abcd", WHOLE[:-2])],
+)
+async def test_a_connection_without_a_whole_request_ends(
+    before: bytes, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.05)
+    async with _served(build()) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        if before:
+            writer.write(before)
+            assert b"200 OK" in await reader.readuntil(b"\r\n")
+        writer.write(sent)
+        await reader.read()  # whatever was left of an answer, and then the end
+        assert reader.at_eof()
+        writer.close()
+
+
+async def test_a_request_that_is_being_read_or_answered_is_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PatientProtocol, "head_seconds", 0.05)
+    async with _served(build()) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + b"ab")
+        await writer.drain()
+        idle, other = await asyncio.open_connection("127.0.0.1", port)
+        await idle.read()  # the time for a head has passed for one that came later
+        writer.write(b"cd")
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+        for one in (writer, other):
+            one.close()
+
+
+async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> None:
+    app = build()
+    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == Edge.__name__]
+    edge.kwargs["body_s"] = 0.05
+    async with _served(app) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + b"ab")
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"too_slow"' in answer
+        writer.close()
 
 
 async def _endless() -> AsyncIterator[bytes]:

@@ -1,0 +1,79 @@
+"""Words are hashed one at a time in a bounded queue, whoever gives up."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from services.intake import secret_word
+from services.intake.policy.lodging import LodgingKeys
+from services.intake.secret_word import WAITING, Words
+from shared.errors import TransientError
+
+
+class Slow:
+    """A hasher that waits for a test, and counts how many hash at once."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.began = threading.Event()
+        self.hashed = 0
+        self._inside = 0
+        self.most = 0
+
+    def hash(self, _: bytes) -> str:
+        self._inside += 1
+        self.most = max(self.most, self._inside)
+        self.began.set()
+        self.go.wait(30)
+        self._inside -= 1
+        self.hashed += 1
+        return "hash"
+
+    def verify(self, *_: Any) -> bool:
+        return True
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    made = Slow()
+    yield made
+    made.go.set()
+
+
+@pytest.fixture
+def words(slow: Slow) -> Words:
+    made, hasher = Words(LodgingKeys(b"r" * 32)), slow
+    made._hasher = hasher  # type: ignore[assignment]  # as much of it as is asked for
+    return made
+
+
+async def test_as_many_as_may_wait_and_no_more(words: Words, slow: Slow) -> None:
+    asked = [asyncio.create_task(words.hashed("r", "word", lodging=True)) for _ in range(WAITING + 20)]
+    slow.go.set()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert answers.count("hash") == WAITING + 1
+    assert sum(isinstance(answer, TransientError) for answer in answers) == 19
+    assert slow.most == 1
+    assert await words.hashed("r", "word", lodging=True) == "hash"
+
+
+async def test_a_hash_that_was_given_up_counts_until_it_ends(
+    words: Words, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secret_word, "WAITING", 0)
+    given_up = asyncio.create_task(words.hashed("r", "word"))
+    await asyncio.to_thread(slow.began.wait, 30)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    with pytest.raises(TransientError):
+        await words.hashed("r", "word")
+
+
+async def test_all_who_ask_first_share_one_hash_of_nobodys_word(words: Words, slow: Slow) -> None:
+    slow.go.set()
+    found = await asyncio.gather(*(words.fits("r", None, "word") for _ in range(20)))
+    assert found == [False] * 20
+    assert slow.hashed == 1
