@@ -247,7 +247,7 @@ class Nonsense:
                 return Body("too large", REPORTS, good + b" " * self._random.randrange(65_536, 200_000))
             case _:
                 key = self._random.choice(
-                    ("short", "k" * 129, "with blanks in it ....", '"quoted-and-long-enough"', "!" * 20)
+                    ("short", "k" * 129, "with blanks in it ....", '"quoted and with blanks"', "!" * 20)
                 )
                 return Body("idempotency key", REPORTS, good, {"content-type": JSON, "idempotency-key": key})
 
