@@ -16,10 +16,16 @@ from pymongo import MongoClient
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
-from tools.local.engines import Engines, Running
+from tools.local.engines import EngineError, Engines, Running
+from tools.local.jars import JarError
+from tools.local.kafka import KafkaError
+from tools.local.ports import PortTakenError
 from tools.testing import shared_engines
+from tools.testing.results import LEFT_OUT
 
 _FEW_PARTITIONS = 3
+ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
+"""Why an engine may be missing on this machine; the texts say which and what to do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,8 +45,13 @@ class EnginesOfTheRun:
     def pytest_xdist_setupnodes(self, config: pytest.Config) -> None:
         """Start them, unless some run already or only unit tests were asked for."""
         only_units = bool(config.args) and all("tests/unit" in argument for argument in config.args)
-        if shared_engines.running() is None and not only_units:
+        if shared_engines.running() is not None or only_units:
+            return
+        try:
             self._started = Engines().start()
+        except ENGINE_ERRORS as error:
+            shared_engines.announce_missing(str(error))
+        else:
             shared_engines.announce(self._started)
 
     def pytest_unconfigure(self) -> None:
@@ -74,20 +85,26 @@ def engines() -> Iterator[Running]:
     shared = shared_engines.running()
     if shared is not None:
         yield shared
-        return
-    started = Engines()
-    try:
-        yield started.start()
-    finally:
-        started.stop()
+    else:
+        yield from _engines_of_our_own()
 
 
 @pytest.fixture(scope="module")
 def own_engines() -> Iterator[Engines]:
     """Engines of this module alone, which its tests may kill."""
+    yield from _engines_of_our_own()
+
+
+def _engines_of_our_own() -> Iterator[Engines]:
+    if reason := shared_engines.missing():
+        pytest.skip(f"{LEFT_OUT}{reason}")
     started = Engines()
     try:
-        yield started.start()
+        try:
+            started.start()
+        except ENGINE_ERRORS as error:
+            pytest.skip(f"{LEFT_OUT}{error}")
+        yield started
     finally:
         started.stop()
 

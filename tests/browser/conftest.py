@@ -14,6 +14,7 @@ from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.desk import Desk, running
 from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
 from tools.local.chromium import find
+from tools.testing.results import LEFT_OUT
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +29,7 @@ def chromium_path() -> str:
     """Where Chromium is; skips the test where there is none."""
     found = find()
     if found is None:
-        pytest.skip("no Chromium on this machine: install chromium, or set IEUM_CHROMIUM to its path")
+        pytest.skip(f"{LEFT_OUT}no Chromium on this machine: install chromium, or set IEUM_CHROMIUM to its path")
     return found
 
 

@@ -20,6 +20,7 @@ from tools.local.settings import LocalSettings
 
 KAFKA: Final = "IEUM_TEST_KAFKA"
 STORE: Final = "IEUM_TEST_STORE"
+MISSING: Final = "IEUM_TEST_ENGINES_MISSING"
 
 _START_LIMIT_S: Final = 90.0
 _STOP_LIMIT_S: Final = 20.0
@@ -38,6 +39,16 @@ def running() -> Addresses | None:
 def announce(engines: Addresses | Engines) -> None:
     """Tell every process started from here where the engines are."""
     os.environ[KAFKA], os.environ[STORE] = engines.kafka, engines.mongodb
+
+
+def announce_missing(reason: str) -> None:
+    """Tell every process started from here that there are no engines, and why."""
+    os.environ[MISSING] = " ".join(reason.split())
+
+
+def missing() -> str:
+    """Why there are no engines; empty where that is not known."""
+    return os.environ.get(MISSING, "")
 
 
 def keep() -> None:

@@ -1,0 +1,11 @@
+"""The example of the tests' README: the fold of events into a fact, without any I/O."""
+
+from services.analytics.model import Fact
+from services.analytics.projection import apply
+from tests.unit.analytics import events as make
+
+
+def test_a_record_that_comes_twice_is_counted_once() -> None:
+    report = make.report_id(7)
+    once = apply(Fact(report, 0), make.received(report, make.facts()))
+    assert apply(once, make.received(report, make.facts())) == once
