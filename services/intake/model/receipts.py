@@ -7,6 +7,8 @@ The check digit is Damm's: it catches every single wrong digit and every swap of
 import re
 from typing import Final
 
+from services.intake.model.text import normalised
+
 DIGITS: Final = 16
 _PAYLOAD: Final = DIGITS - 1
 SPACE: Final = 10**_PAYLOAD
@@ -62,14 +64,14 @@ def code_from_number(number: int) -> str:
 
 def read_code(typed: str) -> str | None:
     """The 12 digits of what a person typed, or None where that is no code."""
-    digits = _BETWEEN.sub("", typed.strip())
+    digits = _BETWEEN.sub("", normalised(typed).strip())
     fits = len(digits) == CODE_DIGITS and digits.isascii() and digits.isdigit() and check_digit(digits) == 0
     return digits if fits else None
 
 
 def read(typed: str) -> str | None:
     """The 16 digits of what a person typed, or None where that is no receipt. Spaces and hyphens do not matter."""
-    digits = _BETWEEN.sub("", typed.strip())
+    digits = _BETWEEN.sub("", normalised(typed).strip())
     if not _FORM.fullmatch(digits) or check_digit(digits) != 0:
         return None
     return digits

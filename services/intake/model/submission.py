@@ -44,6 +44,12 @@ _SPACE: Final = re.compile(r"\s")
 WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
 """Shortest local number, longest international one (E.164)."""
+_DIGITS: Final = "0123456789"
+_PHONE: Final = re.compile(r"\+?[0-9 ().-]+")
+_AS_CARD: Final = re.compile(r"\D*[0-9]{6}[ .-]{1,3}[0-9]{7}\D*")
+"""Six and seven digits: no phone number is grouped like this, every registration number is."""
+_COUNTRY: Final = ("82", "+82", "+ 82", "(82", "(+82")
+"""Korea's country code: 8201012345678 could also be a date of birth and seven digits."""
 
 REASONS: Final[dict[str, str]] = {
     texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
@@ -71,20 +77,21 @@ def refusal(reason: str) -> PydanticCustomError:
 
 
 def clean(value: str) -> str:
-    """A text that holds nothing it must not hold."""
+    """A text that holds nothing it must not hold, with the line ends and spaces of ours."""
     reason = texts.refused(value)
     if reason is not None:
         raise refusal(reason)
-    return value
+    return texts.tidied(value)
 
 
 def _one_line(value: str) -> str:
     if "\n" in value or "\r" in value or "\t" in value:
         raise refusal(texts.CONTROL)
-    return clean(value)
+    return clean(value).replace("\n", " ")
 
 
 def _web_address(value: str) -> str:
+    value = texts.visible(value)
     reason = texts.refused(value, link=True)
     if reason is not None:
         raise refusal(reason)
@@ -99,19 +106,17 @@ def _web_address(value: str) -> str:
 
 
 def _phone(value: str) -> str:
+    plain = texts.plain_phone(value)
+    digits = sum(sign in _DIGITS for sign in plain)
+    shaped = PHONE_DIGITS[0] <= digits <= PHONE_DIGITS[1] and _PHONE.fullmatch(plain) and not _AS_CARD.fullmatch(plain)
+    if shaped and (plain.startswith(_COUNTRY) or texts.refused(plain) is None):
+        return plain
     _one_line(value)
-    digits = [c for c in value if c.isdigit()]
-    if (
-        not PHONE_DIGITS[0] <= len(digits) <= PHONE_DIGITS[1]
-        or not set(value) <= set("0123456789 -+().")
-        or "+" in value[1:]
-    ):
-        raise refusal("not_a_phone_number")
-    return value
+    raise refusal("not_a_phone_number")
 
 
 def _email(value: str) -> str:
-    _one_line(value)
+    value = _one_line(texts.visible(value))
     local, at, host = value.rpartition("@")
     if not (local and at and "." in host.strip(".")) or any(c.isspace() for c in value) or "@" in local:
         raise refusal("not_an_email_address")

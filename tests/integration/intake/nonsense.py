@@ -63,7 +63,7 @@ _LISTS: Final[dict[str, tuple[int, object]]] = {
 """How many there may be, and a good one."""
 _LONGEST: Final = {"narrative": 4000, "seen_when": 100, "search_words": 300, "word": 64}
 _NUMBERS: Final[tuple[object, ...]] = (0, -1, 1.5, 10**30, 1e308)
-_CONTROLS: Final = "\x00\x01\x07\x08\x0b\x1b\x7f\x85"
+_CONTROLS: Final = "\x00\x01\x07\x08\x0e\x1b\x7f\x85"
 _PICTURE: Final = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8).decode()
 
 
@@ -189,7 +189,7 @@ class Nonsense:
         between = self._random.choice(("-", "", " - ", "–"))
         digits = "".join(self._random.choices("0123456789", k=6))
         birth = f"{self._random.randrange(100):02}0{self._random.randrange(1, 10)}{self._random.randrange(10, 29)}"
-        return self._text(good, f"제 번호는 {birth}{between}{self._random.choice('1234')}{digits}")
+        return self._text(good, f"제 주민번호는 {birth}{between}{self._random.choice('1234')}{digits}")
 
     def _media(self, good: dict[str, Any]) -> bytes:
         kept = f"data:image/png;base64,{_PICTURE[: self._random.randrange(200, 1500)]}"

@@ -190,6 +190,48 @@ def test_phone_numbers_as_people_write_them_are_taken(phone: str) -> None:
     assert read({"contact": {"channels": ["text"], "phone": phone}}).contact.phone == phone
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("8201012345678", "8201012345678"),
+        ("8203112345678", "8203112345678"),
+        ("82 010 1234 5678", "82 010 1234 5678"),
+        ("\u202a010-1234-5678\u202c", "010-1234-5678"),
+        ("\u2068+82 10-1234-5678\u2069", "+82 10-1234-5678"),
+        ("０１０－１２３４－５６７８", "010-1234-5678"),
+        ("٠١٠ ١٢٣٤ ٥٦٧٨", "010 1234 5678"),
+        ("010\u20111234\u20115678", "010-1234-5678"),
+        ("010\u00a01234\u00a05678", "010 1234 5678"),
+        ("010\u200b1234\u200b5678", "01012345678"),
+        ("8613812345678", "8613812345678"),
+    ],
+)
+def test_a_phone_number_is_kept_as_it_is_dialled(typed: str, kept: str) -> None:
+    assert read({"contact": {"channels": ["text"], "phone": typed}}).contact.phone == kept
+
+
+@pytest.mark.parametrize(
+    "typed", ["820101-2345678", "9001011234567", "+900101-1234567", "900101 1234567", "0101013123456", "900101.1234567"]
+)
+def test_a_registration_number_is_no_phone_number(typed: str) -> None:
+    assert said(refused({"contact": {"phone": typed}})) == {("contact.phone", "resident_registration_number")}
+
+
+def test_what_word_processors_and_telephones_add_is_not_kept() -> None:
+    report = read(
+        {
+            "narrative": "첫 쪽\x0c둘째 쪽\x0b\u202a010-1234-5678\u202c 👩\u200d👧",
+            "offender_handles": ["\u2068@bad_guy\u2069", "8201012345678"],
+            "urls": ["https://example.com/\u200bpost\u2060/1"],
+            "contact": {"hours": "저녁\x0b7시", "email": "me\u200b@example.com"},
+        }
+    )
+    assert report.narrative == "첫 쪽\n둘째 쪽\n010-1234-5678 👩\u200d👧"
+    assert report.offender_handles == ("@bad_guy", "8201012345678")
+    assert report.urls == ("https://example.com/post/1",)
+    assert (report.contact.hours, report.contact.email) == ("저녁 7시", "me@example.com")
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_documented_examples_are_accepted(name: str) -> None:
     assert read_bytes(json.dumps(EXAMPLES[name]["value"]).encode())

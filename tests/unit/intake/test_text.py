@@ -63,7 +63,33 @@ def test_every_number_with_a_real_birth_date_is_seen(birth: date, tail: int, fem
     assert text.refused(f"민번 {birth:%y%m%d}{between}{century}{tail:06d} 입니다") == text.REGISTRATION_NUMBER
 
 
-@given(st.integers(10_000_000, 99_999_999), st.sampled_from(["010", "+82 10", "82-10", "+8210", "+82010"]))
+@given(
+    st.dates(min_value=date(1930, 1, 1), max_value=date(2014, 12, 31)),
+    st.integers(0, 99_999),
+    st.booleans(),
+    st.sampled_from(["", "-", " ", " - ", "."]),
+)
+def test_no_name_is_needed_for_a_number_of_somebody_alive(birth: date, tail: int, female: bool, between: str) -> None:
+    century = (1 if birth.year < 2000 else 3) + female
+    number = with_check_digit(f"{birth:%y%m%d}{century}{tail:05d}")
+    assert text.refused(f"그 사람은 {number[:6]}{between}{number[6:]} 입니다") == text.REGISTRATION_NUMBER
+
+
+@given(st.dates(min_value=date(2015, 1, 1), max_value=date(2020, 9, 30)), st.integers(0, 99_999), st.sampled_from("34"))
+def test_a_childs_number_is_told_from_an_order_of_that_day_by_its_check_digit(
+    birth: date, tail: int, century: str
+) -> None:
+    number = with_check_digit(f"{birth:%y%m%d}{century}{tail:05d}")
+    assert text.refused(f"아이는 {number}") == text.REGISTRATION_NUMBER
+    assert text.refused(f"주문번호 {number}") is None
+
+
+def with_check_digit(digits: str) -> str:
+    total = sum(int(digit) * weight for digit, weight in zip(digits, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5), strict=True))
+    return f"{digits}{(11 - total % 11) % 10}"
+
+
+@given(st.integers(10_000_000, 99_999_999), st.sampled_from(["010", "+82 10", "82-10", "+8210", "+82010", "82010"]))
 def test_no_mobile_number_is_taken_for_one(number: int, prefix: str) -> None:
     digits = str(number)
     for shape in (f"{prefix}{digits}", f"{prefix}-{digits[:4]}-{digits[4:]}", f"{prefix} {digits[:4]} {digits[4:]}"):

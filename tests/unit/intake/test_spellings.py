@@ -1,0 +1,64 @@
+"""Every spelling of the table gets its answer, and no made-up honest story is refused."""
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from services.intake.model import text
+
+_HERE: Final = Path(__file__).parent
+
+
+def _spellings() -> list[Any]:
+    table = yaml.safe_load((_HERE / "spellings.yaml").read_text(encoding="utf-8"))
+    return [
+        pytest.param(spelling, group["field"] == "link", group["wanted"], id=f"{group['kind']}-{number}")
+        for group in table
+        for number, spelling in enumerate(group["spellings"])
+    ]
+
+
+SPELLINGS: Final = _spellings()
+
+
+@pytest.mark.parametrize(("spelling", "link", "wanted"), SPELLINGS)
+def test_a_spelling_gets_the_answer_of_the_table(spelling: str, link: bool, wanted: str | None) -> None:
+    assert text.refused(spelling, link=link) == wanted
+
+
+def test_the_table_has_many_of_each_kind() -> None:
+    wanted = [spelling.values[2] for spelling in SPELLINGS]
+    assert wanted.count(text.REGISTRATION_NUMBER) >= 120
+    assert wanted.count(text.MEDIA) >= 80
+    assert wanted.count(None) >= 150
+
+
+def test_no_honest_story_is_refused() -> None:
+    stories: list[str] = yaml.safe_load((_HERE / "honest_stories.yaml").read_text(encoding="utf-8"))
+    assert len(set(stories)) == 300
+    assert [(story, text.refused(story)) for story in stories if text.refused(story) is not None] == []
+
+
+@pytest.mark.parametrize("number", ["900101-1234567", "구공공일공일 다시 일이삼사오육칠", "9 0 0 1 0 1 1 2 3 4 5 6 7"])
+def test_a_number_is_found_in_the_middle_of_every_honest_story(number: str) -> None:
+    stories: list[str] = yaml.safe_load((_HERE / "honest_stories.yaml").read_text(encoding="utf-8"))
+    missed = []
+    for story in stories:
+        words = story.split(" ")
+        middle = " ".join([*words[: len(words) // 2], f"제 것은 {number} 입니다", *words[len(words) // 2 :]])
+        if text.refused(middle) != text.REGISTRATION_NUMBER:
+            missed.append(middle)
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "sign", ["1 ", "1", "900101-", "240824-1055513 ", "뒤 900101 ", "a1", "공 ", "주문 등록 ", "\u0661"]
+)
+def test_no_text_takes_long(sign: str) -> None:
+    value = (sign * 4000)[:4000]
+    before = time.process_time()
+    text.refused(value)
+    assert time.process_time() - before < 0.25  # milliseconds, if nothing runs away
