@@ -143,7 +143,8 @@ class Changer:
         """What is stored of a request's idempotency key, if it has one."""
         if key is None:
             return None
-        content = asked.model_dump_json(exclude={"receipt", "word"})
+        # Without defaults, as for reports: a field added later must not turn a repeat into a conflict.
+        content = asked.model_dump_json(exclude={"receipt", "word"}, exclude_defaults=True)
         return Mark(
             self._keys.mac("request", action, key)[:_KEY_BYTES].hex(),
             self._keys.mac("request content", content).hex(),

@@ -70,8 +70,9 @@ def receipt_hash(keys: LodgingKeys, receipt: str) -> str:
 
 def content_digest(submission: Submission) -> str:
     """SHA-256 of the submission in canonical form, hex. Never shown or stored: most reports could be guessed."""
-    # Without the word: it is no content, and a digest must not change for reports that have none.
-    return hashlib.sha256(submission.model_dump_json(exclude={"word"}).encode()).hexdigest()
+    # Without the word: it is no content. Without what is left at its default: a field added later must not change the
+    # digest of a report that does not have it, or an honest repeat across an upgrade would be a conflict.
+    return hashlib.sha256(submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()).hexdigest()
 
 
 def content_mac(keys: LodgingKeys, digest: str) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.model import receipts
-from services.intake.model.submission import Submission
+from services.intake.model.submission import Contact, Submission
 from services.intake.policy import lodging
 from services.intake.policy.lodging import Lodged, LodgingKeys, ProofSigner
 from shared.events.vocabulary import HarmType, Role
@@ -61,6 +61,34 @@ def test_the_content_digest_sees_every_change_and_no_order() -> None:
     assert lodging.content_digest(one) == lodging.content_digest(same)
     assert lodging.content_digest(one) != lodging.content_digest(other)
     assert lodging.content_mac(KEYS, "x") != lodging.content_mac(OTHER_KEYS, "x")
+
+
+class _LaterContact(Contact):
+    best_day: str | None = None
+
+
+class _LaterSubmission(Submission):
+    new_question: bool | None = None
+    contact: _LaterContact = _LaterContact()
+
+
+def test_a_new_optional_field_does_not_change_the_digest_of_a_report_without_it() -> None:
+    sent = (
+        '{"role": "victim", "harm_types": ["other"], "narrative": "a", "still_spreading": false,'
+        ' "contact": {"channels": ["text"], "phone": "010-0000-0000"}, "consents": {"version": "2026-11"}}'
+    )
+    now = lodging.content_digest(Submission.model_validate_json(sent))
+    later = _LaterSubmission.model_validate_json(sent)
+    assert lodging.content_digest(later) == now
+    assert lodging.content_digest(later.model_copy(update={"new_question": False})) != now
+    moved = later.model_copy(update={"contact": later.contact.model_copy(update={"best_day": "월요일"})})
+    assert lodging.content_digest(moved) != now
+
+
+def test_the_digest_tells_no_from_not_answered() -> None:
+    one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
+    said = one.model_copy(update={"threatened": False})
+    assert lodging.content_digest(one) != lodging.content_digest(said)
 
 
 def test_a_proof_says_what_was_signed_and_nothing_else() -> None:
