@@ -145,7 +145,7 @@ class FormView:
     def fields(self, request: Request, typed: Typed, problems: Sequence[FieldProblem]) -> dict[str, Any]:
         """What the fields of any step need: answers, what is wrong with them, labels and choices."""
         translate = self.pages.gettext(request)
-        errors = [(problem.control, translate(problem.message)) for problem in problems]
+        errors = [(problem.control, problem.said(translate)) for problem in problems]
         return {
             "typed": typed,
             "errors": errors,

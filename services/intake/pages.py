@@ -125,7 +125,7 @@ class _Sending:
             return Submission.model_validate_json(orjson.dumps(raw)), problems
         except ValidationError as error:
             refused = refusals.counted(refusals.from_errors(error))
-            return None, problems + form.problems_of((e.field, e.reason) for e in refused.errors)
+            return None, problems + form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
 
     async def _lodge(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
         challenge = typed.one("passage")

@@ -38,10 +38,10 @@ def key_of(typed: Typed) -> str | None:
     return key if len(key) == KEY_CHARS else None
 
 
-def errors(problem: Problem | None, *, otherwise: str = "receipt") -> list[FieldProblem]:
+def errors(problem: Problem | None, typed: Typed, *, otherwise: str = "receipt") -> list[FieldProblem]:
     """What is wrong, by control; ``otherwise`` is the one for what is about none of them."""
     if problem is None:
         return []
     if problem.errors:
-        return form.problems_of((e.field, e.reason) for e in problem.errors)
+        return form.problems_of(((e.field, e.reason) for e in problem.errors), typed)
     return [FieldProblem(receipt_words.PLACES.get(problem.code, otherwise), str(problem.detail))]

@@ -131,7 +131,7 @@ class _Actions:
             words=receipt_words.PAGES[action],
             idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
             message_chars=MESSAGE_CHARS,
-            **self._view.fields(request, typed, receipt_forms.errors(problem)),
+            **self._view.fields(request, typed, receipt_forms.errors(problem, typed)),
         )
         page.headers.update((problem.headers if problem else None) or {})
         return page
@@ -160,8 +160,7 @@ class _Actions:
         await self._desk.message(asked, request, receipt_forms.key_of(typed))
 
     async def _add(self, request: Request, typed: Typed) -> None:
-        more = {"urls": form.lines_of(typed.one("urls")), "offender_handles": form.lines_of(typed.one("accounts"))}
-        asked = receipt_forms.asked(AmendmentAsked, typed, narrative=typed.one("narrative"), **more)
+        asked = receipt_forms.asked(AmendmentAsked, typed, **form.addition_of(typed))
         await self._desk.amend(asked, request, receipt_forms.key_of(typed))
 
     async def _contact(self, request: Request, typed: Typed) -> None:

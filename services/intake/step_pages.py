@@ -139,7 +139,7 @@ class _Steps:
             submission = Submission.model_validate_json(orjson.dumps(raw))
         except ValidationError as error:
             refused = refusals.from_errors(error)
-            problems += form.problems_of((e.field, e.reason) for e in refused.errors)
+            problems += form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
         else:
             try:
                 examine(submission, self._clock.now())

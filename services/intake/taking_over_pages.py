@@ -28,7 +28,7 @@ def router(view: FormView, handing: HandingOver) -> APIRouter:
             status=problem.status_code if problem else 200,
             public=True,
             idempotency_key=key,
-            **view.fields(request, typed, receipt_forms.errors(problem, otherwise="code")),
+            **view.fields(request, typed, receipt_forms.errors(problem, typed, otherwise="code")),
         )
         shown.headers.update((problem.headers if problem else None) or {})
         return shown

@@ -116,7 +116,7 @@ def answered(lodged: dict[str, Any]) -> list[Visit]:
     """What forms answer, good and bad; ``lodged`` is the answer to a report of which the receipt is used."""
     receipt = {"receipt": str(lodged["receipt"])}
     least = {"role": "victim", "harm_types": "other", "consents": "personal", "language": "ko"}
-    wrong = {"narrative": "900101-1234567", "urls": "no link", "contact_channels": "email", "email": "nobody"}
+    wrong = {"narrative": "900101-1234567", "urls": "ftp://example.com", "contact_channels": "email", "email": "nobody"}
     found = [
         Visit("receipt", "/", {**least, "idempotency_key": secrets.token_urlsafe(24)}, expect=".receipt-code"),
         Visit("errors", "/", {**least, **wrong}, expect=".error-summary"),

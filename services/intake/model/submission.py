@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from services.intake.model import text as texts
+from services.intake.model.web_addresses import completed
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import (
     AgeBand,
@@ -59,7 +60,9 @@ REASONS: Final[dict[str, str]] = {
     ),
     texts.SWELLING: n("There are special characters here that stand for whole words. Please write them out."),
     texts.CONTROL: n("There are control characters here."),
-    "not_a_web_address": n("This must be a web address that starts with http:// or https://."),
+    "not_a_web_address": n(
+        "This must be a web address such as https://example.com/post. Account names go to offender_handles."
+    ),
     "unknown_center": n("This is not the id of a centre."),
     "declines_every_center": n("At least one centre must be left."),
     "needs_phone": n("The chosen way of contact needs a phone number."),
@@ -91,7 +94,7 @@ def _one_line(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
-    value = texts.visible(value)
+    value = completed(texts.visible(value))
     reason = texts.refused(value, link=True)
     if reason is not None:
         raise refusal(reason)
@@ -237,7 +240,11 @@ class Submission(Part):
     money_demanded: bool | None = None
     threat_deadline: AwareDatetime | None = Field(default=None, description="Within five years of today.")
     narrative: Annotated[Narrative | None, BeforeValidator(nothing)] = None
-    urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(default=(), max_length=URLS)
+    urls: Annotated[tuple[WebAddress, ...], FailFast()] = Field(
+        default=(),
+        max_length=URLS,
+        description="Where it can be seen, one address each; `https://` may be left out. No account names.",
+    )
     fingerprints: Annotated[tuple[Fingerprint, ...], FailFast()] = Field(
         default=(), max_length=FINGERPRINTS, description="SHA-256 of files, in hex. Never send the file itself."
     )

@@ -12,7 +12,7 @@ from services.intake import refusals
 from services.intake.model.asking import AmendmentAsked, plain_word
 from services.intake.policy import amending
 from services.intake.receipts_desk import ReceiptDesk
-from services.intake.rendering.form import Typed
+from services.intake.rendering.form import Typed, addition_of
 from services.intake.store import documents
 from services.intake.store.documents import Document
 from shared import log as logs
@@ -63,8 +63,7 @@ def _asked(typed: Typed) -> AmendmentAsked:
     asked: Mapping[str, Any] = {
         "receipt": typed.one("receipt"),
         "word": typed.one("word"),
-        "narrative": typed.one("narrative"),
-        "urls": [line.strip() for line in typed.one("urls").splitlines() if line.strip()],
+        **addition_of(typed),
     }
     missing = [refusals.required(name) for name in ("receipt", "word") if not asked[name].strip()]
     if missing:

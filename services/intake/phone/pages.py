@@ -59,7 +59,9 @@ def router(gate: Gate, view: CallView, desk: CallDesk, one: OneCall, appending: 
         try:
             await appending.add(typed, request, key)
         except Problem as problem:
-            page = view.addition(request, typed, key=key, problems=_problems(problem), status=problem.status_code)
+            page = view.addition(
+                request, typed, key=key, problems=_problems(problem, typed), status=problem.status_code
+            )
             page.headers.update(problem.headers or {})
             return page
         return view.added(request, key=form_drafts.new_key())
@@ -111,9 +113,9 @@ def _to(call_id: str) -> Response:
     return RedirectResponse(f"{HOME}/{call_id}", 303)
 
 
-def _problems(problem: Problem) -> list[FieldProblem]:
+def _problems(problem: Problem, typed: Typed) -> list[FieldProblem]:
     if problem.errors:
-        found = form.problems_of((e.field, e.reason) for e in problem.errors)
+        found = form.problems_of(((e.field, e.reason) for e in problem.errors), typed)
         missing = {e.field for e in problem.errors if e.reason == "required"}
         said = call_words.MISSING
         return [FieldProblem(p.control, said[p.control]) if p.control in missing & said.keys() else p for p in found]

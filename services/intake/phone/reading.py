@@ -20,7 +20,7 @@ def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission
         submission = Submission.model_validate_json(orjson.dumps(raw))
     except ValidationError as error:
         found = refusals.from_errors(error)
-        return None, problems + form.problems_of((e.field, e.reason) for e in found.errors)
+        return None, problems + form.problems_of(((e.field, e.reason) for e in found.errors), typed)
     try:
         examine(submission, now)
     except NotAdmittedError as error:

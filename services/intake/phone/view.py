@@ -143,7 +143,7 @@ class CallView:
 
     def _said(self, request: Request, problems: Sequence[FieldProblem]) -> dict[str, str]:
         translate = self.pages.gettext(request)
-        return {problem.control: translate(problem.message) for problem in problems}
+        return {problem.control: problem.said(translate) for problem in problems}
 
     def _readings(self, request: Request) -> list[tuple[str, str]]:
         translate = self.pages.gettext(request)

@@ -101,7 +101,11 @@ REASONS: Final = (
     ),
     Known("swelling_characters", 422, n("The text has characters that stand for whole words.")),
     Known("control_character", 422, n("The text has control characters, or line ends where only one line fits.")),
-    Known("not_a_web_address", 422, n("The address does not begin with http:// or https://.")),
+    Known(
+        "not_a_web_address",
+        422,
+        n("This is no web address. One without https:// in front is completed; account names go to offender_handles."),
+    ),
     Known("unknown_division", 422, n("There is no such province or city. “allowed” names those that are.")),
     Known("ambiguous_division", 422, n("Several places have this name. “allowed” names them.")),
     Known(

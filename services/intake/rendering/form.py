@@ -6,6 +6,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from services.intake.model import text as texts
+from services.intake.model.submission import PHRASE_CHARS
+from services.intake.rendering import links
+from services.intake.rendering.links import Line, Seen
 from services.intake.rendering.words import CONSENT_VERSION
 from shared.clock import SEOUL
 from shared.web.translations import gettext_noop as n
@@ -52,7 +56,9 @@ _SENTENCES: Final = {
     ("narrative", "too_long"): n("Shorten what happened to 4,000 characters; the rest can be told later."),
     ("urls", "too_many"): n("Give at most 20 links; more can be added later."),
     ("urls", "too_long"): n("One of the links is longer than 2,000 characters."),
-    ("urls", "not_a_web_address"): n("Each link must start with http:// or https:// and stand on its own line."),
+    ("urls", "not_a_web_address"): n(
+        "One of the lines is no link we can read. A link looks like https://example.com/post, an account like @name."
+    ),
     ("marks", "too_many"): n("Give fingerprints of at most 20 pictures."),
     ("marks", "wrong_form"): n("One of the lines is no fingerprint. Please leave only lines that this page made."),
     ("accounts", "too_many"): n("Give at most 10 accounts; more can be added later."),
@@ -95,6 +101,27 @@ _ANYWHERE: Final = {
     "too_long": n("This text is too long. Please shorten it."),
 }
 _OTHERWISE: Final = n("Please check this answer.")
+_IN_LINE: Final = {
+    ("urls", "too_long"): n("Line %(line)s is longer than 2,000 characters: “%(text)s”"),
+    ("urls", "not_a_web_address"): n(
+        "Line %(line)s is no link we can read: “%(text)s”. A link looks like https://example.com/post, an account like "
+        "@name."
+    ),
+    ("accounts", "too_long"): n("Line %(line)s is longer than 100 characters: “%(text)s”. One on each line, please."),
+}
+"""The same where the line is known."""
+_IN_ANY_LINE: Final = {
+    "resident_registration_number": n(
+        "There seems to be a resident registration number in line %(line)s. For your safety, please remove it."
+    ),
+    "media_bytes": n("There seems to be a picture or file in line %(line)s. Please send only its link."),
+    "control_character": n("There are characters in line %(line)s that cannot be read. Please type it again."),
+}
+_WORDS_TOO_LONG: Final = n(
+    "The words beside the links are too long. Please move them to what happened, or shorten them to 300 characters."
+)
+_SHOWN_CHARS: Final = 40
+"""Of a line, where it is named."""
 
 
 class FieldProblem(NamedTuple):
@@ -102,6 +129,15 @@ class FieldProblem(NamedTuple):
 
     control: str
     message: str
+    line: int = 0
+    """Which line of the control is meant, from 1; 0 where it is all of it."""
+    text: str = ""
+    """How that line begins."""
+
+    def said(self, translate: Callable[[str], str]) -> str:
+        """The sentence in a language."""
+        sentence = translate(self.message)
+        return sentence % {"line": self.line, "text": self.text} if self.line else sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +172,7 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: list(typed.all(name)) for name in _LISTS if typed.all(name)}
     raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name) in _SURE}
     raw |= {name: typed.one(name) for name in _LINES}
-    raw["urls"] = lines_of(typed.one("urls"))
-    raw["offender_handles"] = lines_of(typed.one("accounts"))
+    raw |= seen_of(typed)
     raw |= _marks(typed.one("marks"))
     raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):
@@ -150,6 +185,29 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
         raw["threat_deadline"] = deadline
         problems = [] if deadline else [FieldProblem("threat_deadline", _SENTENCES["threat_deadline", "wrong_time"])]
     return raw, problems
+
+
+def seen_of(typed: Typed) -> dict[str, Any]:
+    """Links, accounts and words to search for, from the boxes for each; the one for links may hold all three."""
+    seen = links.read(typed.one("urls"))
+    accounts = [*lines_of(typed.one("accounts")), *(line.text for line in seen.accounts)]
+    words = [said for said in (typed.one("search_words").strip(), *(line.text for line in seen.words)) if said]
+    return {
+        "urls": [line.text for line in seen.links],
+        "offender_handles": list(dict.fromkeys(accounts)),
+        "search_words": ", ".join(words),
+    }
+
+
+def addition_of(typed: Typed) -> dict[str, Any]:
+    """Text, links and accounts of an addition.
+
+    Words beside the links go with the text: search words of an addition would stand in the place of earlier ones.
+    """
+    seen = seen_of(typed)
+    beside = [line.text for line in links.read(typed.one("urls")).words]
+    said = [text for text in (typed.one("narrative").strip(), "\n".join(beside)) if text]
+    return {"urls": seen["urls"], "offender_handles": seen["offender_handles"], "narrative": "\n\n".join(said)}
 
 
 def contact_of(typed: Typed) -> dict[str, Any]:
@@ -197,14 +255,50 @@ def _deadline(text: str) -> str | None:
         return None
 
 
-def problems_of(errors: Iterable[tuple[str, str]]) -> list[FieldProblem]:
-    """What to say about refused fields, given as (field, reason); one sentence per control, in the given order."""
+def problems_of(errors: Iterable[tuple[str, str]], typed: Typed | None = None) -> list[FieldProblem]:
+    """What to say about refused fields, given as (field, reason); one sentence per control, in the given order.
+
+    ``typed`` tells in which line of a box it is.
+    """
     said: dict[str, FieldProblem] = {}
     for place, reason in errors:
-        control = _control(place)
-        message = _SENTENCES.get((control, reason)) or _ANYWHERE.get(reason) or _OTHERWISE
-        said.setdefault(control, FieldProblem(control, message))
+        problem = (_problem_in_line(place, reason, typed) if typed else None) or _problem(_control(place), reason)
+        said.setdefault(problem.control, problem)
     return list(said.values())
+
+
+def _problem(control: str, reason: str) -> FieldProblem:
+    message = _SENTENCES.get((control, reason)) or _ANYWHERE.get(reason) or _OTHERWISE
+    return FieldProblem(control, message)
+
+
+def _problem_in_line(place: str, reason: str, typed: Typed) -> FieldProblem | None:
+    """The same for a line of the boxes for links and accounts, where what was sent is in several fields."""
+    name, _, index = place.partition(".")
+    seen = links.read(typed.one("urls"))
+    line: Line | None = None
+    control = "urls"
+    if name == "urls" and index.isdigit():
+        line = seen.links[int(index)] if int(index) < len(seen.links) else None
+    elif name == "offender_handles" and index.isdigit():
+        control, line = _line_of_account(int(index), seen, typed)
+    elif name in ("search_words", "narrative") and seen.words:
+        if (name, reason) == ("search_words", "too_long") and len(typed.one("search_words").strip()) <= PHRASE_CHARS:
+            return FieldProblem("urls", _WORDS_TOO_LONG)
+        line = next((one for one in seen.words if texts.refused(one.text) == reason), None)
+    message = _IN_LINE.get((control, reason)) or _IN_ANY_LINE.get(reason)
+    if line is None or message is None:
+        return None
+    shown = line.typed if len(line.typed) <= _SHOWN_CHARS else f"{line.typed[:_SHOWN_CHARS]}…"
+    return FieldProblem(control, message, line.number, shown)
+
+
+def _line_of_account(index: int, seen: Seen, typed: Typed) -> tuple[str, Line | None]:
+    own = [Line(at, line.strip(), line.strip()) for at, line in enumerate(typed.one("accounts").splitlines(), 1)]
+    named = list({line.text: ("accounts", line) for line in own if line.text}.values())
+    known = {line.text for _, line in named}
+    named += [("urls", line) for line in {line.text: line for line in seen.accounts}.values() if line.text not in known]
+    return named[index] if index < len(named) else ("accounts", None)
 
 
 def _control(place: str) -> str:

@@ -199,7 +199,7 @@ class Nonsense:
         match self._random.randrange(3):
             case 0:
                 wrong = (
-                    "example.com",
+                    "no address",
                     "javascript:alert(1)",
                     "ftp://example.com",
                     "http://",
@@ -258,7 +258,7 @@ class Nonsense:
             ("/", urlencode({**good, "role": "nobody"}).encode()),
             ("/", urlencode({**good, "contact_channels": "email", "email": "nobody"}).encode()),
             ("/", urlencode({**good, "narrative": "900101-1234567"}).encode()),
-            ("/", urlencode({**good, "urls": "example.com"}).encode()),
+            ("/", urlencode({**good, "urls": "ftp://example.com"}).encode()),
             ("/", urlencode([*good.items(), *[("x", "y")] * 200]).encode()),
             ("/", b"role=%ff%fe&harm_types=other"),
             ("/", _json(GOOD)),

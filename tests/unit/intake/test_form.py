@@ -53,14 +53,119 @@ def test_accounts_are_read_line_by_line_and_what_is_wrong_is_said_at_their_field
     assert report.offender_handles == ("텔레그램 @bad_guy", "https://x.com/bad_guy", "010-0000-0000")
     for typed, said in (
         ("\n".join(f"@account{n}" for n in range(11)), "Give at most 10 accounts; more can be added later."),
-        ("@" + "a" * 100, "One of the accounts is longer than 100 characters. One on each line, please."),
-        ("Telegram 900101-1234568", form._ANYWHERE["resident_registration_number"]),
+        (
+            "@one\n\n@" + "a" * 100,
+            f"Line 3 is longer than 100 characters: “@{'a' * 39}…”. One on each line, please.",
+        ),
+        (
+            "@one\nTelegram 900101-1234568",
+            "There seems to be a resident registration number in line 2. For your safety, please remove it.",
+        ),
     ):
-        raw, _ = form.submission_of(form.read(urlencode([*FULL, ("accounts", typed)]).encode()), "ko")
-        with pytest.raises(ValidationError) as refused:
-            Submission.model_validate_json(orjson.dumps(raw))
-        errors = refusals.from_errors(refused.value).errors
-        assert form.problems_of((e.field, e.reason) for e in errors) == [form.FieldProblem("accounts", said)]
+        assert problems_of([*FULL, ("accounts", typed)]) == [("accounts", said)]
+
+
+NO_LINK = "Line {} is no link we can read: “{}”. A link looks like https://example.com/post, an account like @name."
+
+
+def problems_of(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Control and English sentence of everything that is wrong with a form."""
+    typed = form.read(urlencode(pairs).encode())
+    raw, _ = form.submission_of(typed, "ko")
+    with pytest.raises(ValidationError) as refused:
+        Submission.model_validate_json(orjson.dumps(raw))
+    errors = refusals.from_errors(refused.value).errors
+    found = form.problems_of(((error.field, error.reason) for error in errors), typed)
+    return [(problem.control, problem.said(str)) for problem in found]
+
+
+def without(name: str) -> list[tuple[str, str]]:
+    return [pair for pair in FULL if pair[0] != name]
+
+
+def test_what_is_written_beside_links_goes_where_it_belongs() -> None:
+    box = (
+        "1. t.me/abcd\n@first_one\n\n텔레그램 @bad_guy\nhttps://example.com/2 여기 3분쯤에 나와요\n"
+        "네이버에 제 별명을 치면 나와요\nwww.example.org/a에서 봤어요, x.com/b"
+    )
+    report = submission([*without("urls"), ("urls", box), ("accounts", "@own"), ("search_words", "달빛")])
+    assert report.urls == (
+        "https://t.me/abcd",
+        "https://example.com/2",
+        "https://www.example.org/a",
+        "https://x.com/b",
+    )
+    assert report.offender_handles == ("@own", "@first_one", "텔레그램 @bad_guy")
+    assert report.search_words == "달빛, 여기 3분쯤에 나와요, 네이버에 제 별명을 치면 나와요, 봤어요"
+
+
+@pytest.mark.parametrize(
+    ("box", "control", "said"),
+    [
+        (
+            "https://example.com/1\n\njavascript:alert(1)",
+            "urls",
+            NO_LINK.format(3, "javascript:alert(1)"),
+        ),
+        (
+            "t.me/a\nhttp://",
+            "urls",
+            NO_LINK.format(2, "http://"),
+        ),
+        (
+            "t.me/abcd\n제 번호는 900101-1234567",
+            "urls",
+            "There seems to be a resident registration number in line 2. For your safety, please remove it.",
+        ),
+        (
+            "https://example.com/?id=900101-1234567",
+            "urls",
+            "There seems to be a resident registration number in line 1. For your safety, please remove it.",
+        ),
+        (
+            "https://example.com/" + "a" * 2000,
+            "urls",
+            f"Line 1 is longer than 2,000 characters: “https://example.com/{'a' * 20}…”",
+        ),
+        (
+            "@one_two 900101-1234567",
+            "urls",
+            "There seems to be a resident registration number in line 1. For your safety, please remove it.",
+        ),
+        (
+            "\n".join(["참 긴 이야기예요. " * 8] * 5),
+            "urls",
+            form._WORDS_TOO_LONG,
+        ),
+        (
+            "\n".join(f"https://example.com/{n}" for n in range(21)),
+            "urls",
+            "Give at most 20 links; more can be added later.",
+        ),
+    ],
+)
+def test_a_bad_line_is_named_at_the_box_it_was_typed_in(box: str, control: str, said: str) -> None:
+    assert problems_of([*without("urls"), ("urls", box)]) == [(control, said)]
+
+
+def test_what_is_wrong_with_the_search_words_themselves_is_said_there() -> None:
+    own = ("search_words", "900101-1234567")
+    assert problems_of([*without("urls"), ("urls", "t.me/abcd 여기예요"), own]) == [
+        ("search_words", form._ANYWHERE["resident_registration_number"])
+    ]
+    long = ("search_words", "가" * 301)
+    assert problems_of([*without("urls"), ("urls", "t.me/abcd 여기예요"), long]) == [
+        ("search_words", "Shorten the search words to 300 characters.")
+    ]
+
+
+def test_words_beside_the_links_of_an_addition_go_with_its_text() -> None:
+    typed = Typed({"urls": ("t.me/abcd 두 번째 글이에요\n@other_one",), "narrative": ("또 올라왔어요",)})
+    assert form.addition_of(typed) == {
+        "urls": ["https://t.me/abcd"],
+        "offender_handles": ["@other_one"],
+        "narrative": "또 올라왔어요\n\n두 번째 글이에요",
+    }
 
 
 def test_a_filled_form_is_the_submission_it_means() -> None:

@@ -217,6 +217,11 @@ def test_a_registration_number_is_no_phone_number(typed: str) -> None:
     assert said(refused({"contact": {"phone": typed}})) == {("contact.phone", "resident_registration_number")}
 
 
+def test_an_address_without_its_scheme_is_completed_and_a_handle_is_refused_by_its_place() -> None:
+    assert read({"urls": ["t.me/abcd", "https://example.com/1"]}).urls == ("https://t.me/abcd", "https://example.com/1")
+    assert said(refused({"urls": ["https://example.com/1", "@handle"]})) == {("urls.1", "not_a_web_address")}
+
+
 def test_what_word_processors_and_telephones_add_is_not_kept() -> None:
     report = read(
         {

@@ -1,0 +1,63 @@
+import pytest
+
+from services.intake.model import web_addresses
+from services.intake.rendering import links
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "accounts", "words"),
+    [
+        ("https://example.com/1", ["https://example.com/1"], [], []),
+        ("t.me/abcd", ["https://t.me/abcd"], [], []),
+        ("example.com", ["https://example.com"], [], []),
+        ("hxxps://example.com/1", ["https://example.com/1"], [], []),
+        ("링크:https://example.com/1", ["https://example.com/1"], [], []),
+        ("(https://example.com/1).", ["https://example.com/1"], [], []),
+        ("https://example.com/a, https://example.com/b", ["https://example.com/a", "https://example.com/b"], [], []),
+        ("- x.com/abc (댓글 3번째)", ["https://x.com/abc"], [], ["댓글 3번째"]),
+        ("t.me/abcd에서 봤어요", ["https://t.me/abcd"], [], ["봤어요"]),
+        ("namu.wiki/w/홍길동", ["https://namu.wiki/w/홍길동"], [], []),
+        ("https://example.com/board/2024년", ["https://example.com/board/2024년"], [], []),
+        ("@handle", [], ["@handle"], []),
+        ("인스타 @my.daily_log", [], ["인스타 @my.daily_log"], []),
+        ("@a_b 이 사람이 여러 번 올렸어요", [], ["@a_b"], ["이 사람이 여러 번 올렸어요"]),
+        ("@one @two", [], ["@one", "@two"], []),
+        ("제 별명을 치면 나와요", [], [], ["제 별명을 치면 나와요"]),
+        ("photo.jpg", [], [], ["photo.jpg"]),
+        ("my.name99", [], [], ["my.name99"]),
+        ("me@example.com", [], [], ["me@example.com"]),
+        ("javascript:alert(1)", ["javascript:alert(1)"], [], []),
+        ("ftp://example.com/a", ["ftp://example.com/a"], [], []),
+        ("http://", ["http://"], [], []),
+        (" \t ", [], [], []),
+        ("---", [], [], []),
+    ],
+)
+def test_a_line_is_taken_for_what_it_is(typed: str, found: list[str], accounts: list[str], words: list[str]) -> None:
+    seen = links.read(typed)
+    assert [[line.text for line in part] for part in (seen.links, seen.accounts, seen.words)] == [
+        found,
+        accounts,
+        words,
+    ]
+
+
+def test_each_part_knows_its_line() -> None:
+    seen = links.read("t.me/abcd\n\n @handle \nt.me/b 저기")
+    assert [(line.number, line.typed) for line in seen.links] == [(1, "t.me/abcd"), (4, "t.me/b 저기")]
+    assert [(line.number, line.typed) for line in seen.accounts] == [(3, "@handle")]
+    assert [line.number for line in seen.words] == [4]
+
+
+@pytest.mark.parametrize(
+    "text", ["t.me/a", "www.x.yz1.kr", "sub.example.co.kr:8080/a?b=c", "한국.com", "EXAMPLE.COM/a"]
+)
+def test_an_address_without_scheme_is_completed(text: str) -> None:
+    assert web_addresses.completed(text) == f"https://{text}"
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "javascript:alert(1)", "a.jpg", "my.name", "me@example.com", "data:image/png", "", "1.5"]
+)
+def test_other_texts_stay_as_they_are(text: str) -> None:
+    assert web_addresses.completed(text) == text
