@@ -16,6 +16,7 @@ from pymongo import MongoClient
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings, StoreSettings
+from tests.tiers import is_quick
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
 from tools.local.kafka import KafkaError
@@ -29,8 +30,10 @@ ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever uses the engines is marked so, wherever it stands."""
+    """Mark what uses the engines, and what `make test` leaves to `make test-all`."""
     for item in items:
+        if not is_quick(item.nodeid.split("::")[0]):
+            item.add_marker("thorough")
         if {"engines", "own_engines"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("engines")
 

@@ -1,4 +1,4 @@
-"""The short kill test of `make test`; `python -m tests.kill.torture` is the long one."""
+"""Kill runs: 300 reports for `make test`, 2,000 for `make test-all`; `python -m tests.kill.torture` is the long one."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,8 +11,21 @@ from tests.kill.run import Options, run_kill_test
 pytestmark = pytest.mark.kill
 SEED = 20260824
 REPORTS = 2000
+SHORT = 300
 
 
+@pytest.mark.timeout(300)
+async def test_every_process_is_killed_once_and_no_report_is_lost(tmp_path: Path) -> None:
+    short = Options(seed=SEED, reports=SHORT, kills=1, freezes=0, ambushes=0, rotate_after=0)
+    result = await run_kill_test(short, logs=tmp_path / "logs")
+    assert result.faults == [], f"seed {SEED}; logs of the services: {tmp_path / 'logs'}"
+    assert result.accepted == SHORT
+    assert Counter(result.struck) == Counter({f"kill {target}": 1 for target in plan.TARGETS})
+    assert sum(result.restarts.get(name, 0) for name in ("routing", "routing-2")) >= 1
+    assert all(result.restarts.get(name, 0) >= 1 for name in ("intake", "notify", "analytics", "kafka", "store"))
+
+
+@pytest.mark.thorough
 @pytest.mark.timeout(400)
 async def test_every_accepted_report_is_owned_alerted_and_counted_once_whatever_is_killed(tmp_path: Path) -> None:
     result = await run_kill_test(Options(seed=SEED, reports=REPORTS, kills=2, freezes=1), logs=tmp_path / "logs")
@@ -30,6 +43,7 @@ async def test_every_accepted_report_is_owned_alerted_and_counted_once_whatever_
     assert result.rotations_killed >= 1
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(200)
 async def test_a_build_that_acknowledges_before_the_effect_is_found_out(tmp_path: Path) -> None:
     wrong = Options(

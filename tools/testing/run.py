@@ -81,7 +81,8 @@ def matching(expression: str) -> int:
 
 
 def _paths_of(service: str) -> list[str]:
-    folders = [Path("tests/unit") / service, Path("tests/integration") / service]
+    more = {"notify": [Path("tests/integration/accounts")]}.get(service, [])
+    folders = [Path("tests/unit") / service, Path("tests/integration") / service, *more]
     return [str(folder) for folder in folders if (processes.PROJECT / folder).exists()]
 
 

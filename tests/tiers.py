@@ -1,0 +1,69 @@
+"""Which modules `make test` runs beside all unit tests; all others are marked ``thorough`` and left to `make test-all`.
+
+A module stands here because it is the quickest that proves one kind of thing on the real parts. A single test in it
+that takes long carries the mark itself.
+"""
+
+from typing import Final
+
+QUICK: Final = frozenset(
+    {
+        # the bus: consuming, publishing, the outbox, dead letters, commits that fail, deaths
+        "tests/integration/kafka/test_commit.py",
+        "tests/integration/kafka/test_consume.py",
+        "tests/integration/kafka/test_crash.py",
+        "tests/integration/kafka/test_dead_letter.py",
+        "tests/integration/kafka/test_outbox.py",
+        "tests/integration/kafka/test_publisher.py",
+        # intake: accepting, who may, links, erasure, what a receipt may do, what a reporter is told
+        "tests/integration/intake/test_accepting.py",
+        "tests/integration/intake/test_clients.py",
+        "tests/integration/intake/test_details.py",
+        "tests/integration/intake/test_erasure.py",
+        "tests/integration/intake/test_example.py",
+        "tests/integration/intake/test_following.py",
+        "tests/integration/intake/test_links.py",
+        "tests/integration/intake/test_receipt_changes.py",
+        # one fault scenario: Kafka away and the store away while people report
+        "tests/integration/intake/test_outages.py",
+        # routing: a real process, two workers that both believe a partition is theirs, the audit of its log
+        "tests/integration/routing/test_service.py",
+        "tests/integration/routing/test_two_workers.py",
+        "tests/integration/routing/test_verifier.py",
+        # notify: alerts, commands, transfers, tickets, withdrawals, kill -9
+        "tests/integration/notify/test_alerts.py",
+        "tests/integration/notify/test_crash.py",
+        "tests/integration/notify/test_desk.py",
+        "tests/integration/notify/test_example.py",
+        "tests/integration/notify/test_tickets.py",
+        "tests/integration/notify/test_transfers.py",
+        "tests/integration/notify/test_withdrawal.py",
+        # analytics: exactly once, one store for two workers, the catalogue of releases
+        "tests/integration/analytics/test_dead_letters.py",
+        "tests/integration/analytics/test_exactly_once.py",
+        "tests/integration/analytics/test_one_store.py",
+        "tests/integration/analytics/test_register.py",
+        # identity and audit: signing in, what somebody with the store alone can do
+        "tests/integration/accounts/test_sign_in.py",
+        "tests/integration/accounts/test_tampering.py",
+        "tests/integration/audit/test_heads.py",
+        "tests/integration/audit/test_store.py",
+        # every route x every role
+        "tests/integration/trust/test_clients.py",
+        "tests/integration/trust/test_matrix.py",
+        # the launcher's supervisor
+        "tests/integration/local/test_supervisor.py",
+        # a journey per role through the whole system, and every public page by axe
+        "tests/browser/test_every_page.py",
+        "tests/browser/test_journey.py",
+        # the short kill run and the checks of its verdict
+        "tests/kill/test_kill.py",
+        "tests/kill/test_plan.py",
+        "tests/kill/test_verdict.py",
+    }
+)
+
+
+def is_quick(path: str) -> bool:
+    """Whether the tests of a module, by its path in the project, belong to `make test`."""
+    return path.startswith("tests/unit/") or path in QUICK
