@@ -14,7 +14,7 @@ from services.intake.holder import Holders, unavailable
 from services.intake.model.asking import ReceiptQuestion
 from services.intake.model.life import Access, Life
 from services.intake.model.report import Taken
-from services.intake.policy import erasure
+from services.intake.policy import erasure, receipt_alone
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.store.changes import Changes
@@ -119,9 +119,9 @@ class Changer:
             document = await self._changes.of_report(admitted["_id"])
             if document is None:
                 raise unavailable()  # a report never goes away; the store is being restored
-            if not by_code:
-                _still_theirs(document, admitted)
             now = whole_milliseconds(self._clock.now())
+            if not by_code:
+                _still_theirs(document, admitted, now)
             step = judge(document, now)
             if step is None:
                 return Changed(document, None)
@@ -151,11 +151,12 @@ class Changer:
         )
 
 
-def _still_theirs(document: Document, admitted: Document) -> None:
+def _still_theirs(document: Document, admitted: Document, now: datetime) -> None:
     """Raises ``RefusedError`` where receipt or word are no longer those with which somebody was let in."""
+    word = receipt_alone.word_in_force(document, now)
     if document["receipt_hash"] != admitted["receipt_hash"]:
         raise RefusedError("handed_over")
-    if document.get("word") != admitted.get("word") and document.get("word") is not None:
+    if word is not None and word != receipt_alone.word_in_force(admitted, now):
         raise RefusedError("word_changed")
 
 

@@ -90,6 +90,7 @@ RECEIPT_EXAMPLES: Final[dict[str, dict[str, dict[str, Any]]]] = {
         "the first": {"value": {"receipt": _RECEIPT, "word": "파란 우산"}},
         "another": {"value": {"receipt": _RECEIPT, "word": "파란 우산", "new_word": "노란 우산"}},
     },
+    "word/cancel": {"by receipt": {"value": {"receipt": _RECEIPT}}},
 }
 """Of the operations under ``/api/v1/receipts``."""
 
@@ -122,9 +123,10 @@ ANSWERS: Final[dict[str, dict[str, Any]]] = {
     },
     "reinstate": _STANDING,
     "hand-over": {"code": _CODE, "until": "2026-11-27T12:00:00.000Z"},
-    "hand-over/cancel": {**_STANDING, "limited": True, "may_hand_over": True},
+    "hand-over/cancel": {**_STANDING, "limited": True, "limited_because": "not_confirmed", "may_hand_over": True},
     "take-over": {"receipt": _RECEIPT, "taken_over_at": _AT},
-    "word": _STANDING,
+    "word": {**_STANDING, "word_from": "2026-11-25T12:00:00.000Z"},
+    "word/cancel": _STANDING,
 }
 """What those operations answer."""
 PROOF_KEY: Final[dict[str, Any]] = {

@@ -13,7 +13,7 @@ from services.intake.holder import unavailable
 from services.intake.model import receipts
 from services.intake.model.asking import ReceiptQuestion, TakeOverAsked
 from services.intake.model.report import HandOver, StatusAnswer, TakenOver
-from services.intake.policy import handing_over, lodging
+from services.intake.policy import handing_over, lodging, receipt_alone
 from services.intake.policy.admission import NotAdmittedError, demand_consent
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
@@ -133,7 +133,8 @@ class HandingOver:
                 "receipt_hash": receipt_hash,
                 changes.FORMER_RECEIPT: document["receipt_hash"],
                 "hand_over": used.model_dump(),
-                "word": word,
+                receipt_alone.WORD: word,
+                receipt_alone.LATER: None,
                 "facts": facts.model_dump(mode="json"),
                 "consents": asked.consents.model_dump(mode="json") if asked.consents else None,
                 f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(name, orjson.dumps(contact)),

@@ -12,7 +12,7 @@ from services.intake import refusals
 from services.intake.gate import StatusGate
 from services.intake.model import receipts
 from services.intake.model.asking import ReceiptQuestion
-from services.intake.policy import handing_over, lodging
+from services.intake.policy import handing_over, lodging, receipt_alone
 from services.intake.policy.erasure import RefusedError
 from services.intake.policy.lodging import LodgingKeys
 from services.intake.refusals import RETRY_SECONDS
@@ -22,6 +22,7 @@ from services.intake.store.changes import Changes
 from services.intake.store.documents import Document
 from services.intake.trail import Trail, client_of
 from services.intake.turns import Turns
+from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import Problem
@@ -46,6 +47,7 @@ class Holders:
         gate: StatusGate,
         words: Words,
         trail: Trail,
+        clock: Clock,
         *,
         wrong_takes_s: float = WRONG_TAKES_S,
     ) -> None:
@@ -55,6 +57,7 @@ class Holders:
         self.gate = gate
         self._words = words
         self._trail = trail
+        self._clock = clock
         self._wrong_takes_s = wrong_takes_s
         self._turns = Turns()
 
@@ -67,7 +70,7 @@ class Holders:
         guarded: bool = True,
         spoken: Spoken | None = None,
     ) -> Document:
-        """The report. ``guarded``: the word is needed, if one was set, and the receipt must not be a former one.
+        """The report. ``guarded``: the word is needed, if one is in force, and the receipt must not be a former one.
 
         ``spoken``: somebody says the word to an operator, so there must be one; where none was set, this says whether
         it is another that the report knows its person by. Of a report that was handed over, its former receipt opens
@@ -94,10 +97,11 @@ class Holders:
                 former = await self._changes.of_former_receipt(name) if found is None else None
                 if former is not None:
                     return self._of_former(former, request, action, guarded=guarded)
-                if asks_word and (spoken is not None or found is None or found.get("word") is not None):
+                word = receipt_alone.word_in_force(found, self._clock.now()) if found else None
+                if asks_word and (spoken is not None or found is None or word is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
                     self._not_too_often(self.gate.wait_for(tried, host, client))
-                right = await self._right(found, question, asks_word=asks_word, spoken=spoken)
+                right = await self._right(found, word, question, asks_word=asks_word, spoken=spoken)
             except TransientError:
                 raise unavailable() from None
             if right is not None:
@@ -159,9 +163,14 @@ class Holders:
         await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
 
     async def _right(
-        self, found: Document | None, question: ReceiptQuestion, *, asks_word: bool, spoken: Spoken | None
+        self,
+        found: Document | None,
+        stored: str | None,
+        question: ReceiptQuestion,
+        *,
+        asks_word: bool,
+        spoken: Spoken | None,
     ) -> Document | None:
-        stored = found.get("word") if found else None
         if not asks_word or (found is not None and stored is None and spoken is None):
             return found
         fits = await self._words.fits(found["_id"] if found else "", stored, question.word)

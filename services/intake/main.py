@@ -198,7 +198,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     trail = Trail(audit, clock)
     changes = Changes(reports.collection, database["jobs"])
     eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
-    holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail)
+    holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail, clock)
     correspondence = Correspondence(changes, gate, trail, keyring, keys, clock)
     changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
     duties = Duties(bus_settings, clock)

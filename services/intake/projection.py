@@ -1,9 +1,12 @@
 """What the `routings` and `cases` streams say about a report. Pure folds; repeats and late records change nothing."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from services.intake.model.life import NEW, Life
-from services.intake.model.report import Ownership, Progress, Standing, State, Work
+from services.intake.model.report import Ownership, Progress, Standing, State, Stay, Work
 from services.intake.policy import erasure
 from shared.events.base import Event
 from shared.events.cases import (
@@ -38,7 +41,10 @@ def fold(progress: Progress, event: Event) -> Progress:
         first = progress.first_seen_at
         if first is None and isinstance(event, CaseAcknowledged) and _counts(progress.work, event):
             first = event.at
-        return progress.model_copy(update={"work": _worked(progress.work, event), "first_seen_at": first})
+        work, former = _worked(progress.work, event), progress.former_work
+        if progress.work is not None and work is not None and work.ownership > progress.work.ownership:
+            former = (*former, progress.work)
+        return progress.model_copy(update={"work": work, "former_work": former, "first_seen_at": first})
     return progress
 
 
@@ -52,7 +58,15 @@ def _routed(progress: Progress, event: RoutingEvent) -> Progress:
         return progress.model_copy(update={"hole": max(event.version, hole or 0)})
     closed = hole is not None and owned.version >= hole
     first = progress.first_center_id or owned.center_id
-    return progress.model_copy(update={"ownership": owned, "first_center_id": first, "hole": None if closed else hole})
+    moved = known is not None and owned.ownership > known.ownership
+    return progress.model_copy(
+        update={
+            "ownership": owned,
+            "former": (*progress.former, known) if moved else progress.former,
+            "first_center_id": first,
+            "hole": None if closed else hole,
+        }
+    )
 
 
 def _owned(known: Ownership | None, event: RoutingEvent) -> Ownership | None:
@@ -102,11 +116,18 @@ def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:
             return {}
 
 
-def standing(received_at: datetime, progress: Progress, life: Life = NEW, role: Role = Role.VICTIM) -> Standing:
-    """Where a report stands now. Work under an ownership that is not the present one does not count.
+def standing(
+    received_at: datetime,
+    progress: Progress,
+    life: Life = NEW,
+    role: Role = Role.VICTIM,
+    opened: Mapping[int, datetime] = MappingProxyType({}),
+) -> Standing:
+    """Where a report stands now. ``opened``: when the details were first opened, by ownership.
 
     Whether it was withdrawn, its own ``life`` says: at once, and before any stream does. Whoever reported for somebody
-    else is told only received and closed until the person harmed has confirmed (``limited``), and their own withdrawal.
+    else is told only received, seen and closed until the person harmed has confirmed (``limited``), and their own
+    withdrawal.
     """
     if life.withdrawal is not None and erasure.silent(life):
         gone_at = life.withdrawal.at
@@ -122,7 +143,7 @@ def standing(received_at: datetime, progress: Progress, life: Life = NEW, role: 
             erasure=erasure.fate_of(life),
             erased_at=life.erased_at,
         )
-    found = _working(received_at, progress, undone=life.reinstated_at is not None)
+    found = _working(received_at, progress, opened, undone=life.reinstated_at is not None)
     if life.withdrawal is not None:
         found = found.model_copy(
             update={
@@ -137,48 +158,105 @@ def standing(received_at: datetime, progress: Progress, life: Life = NEW, role: 
     return _narrow(found) if erasure.limited(life, role) else found
 
 
-def _working(received_at: datetime, progress: Progress, *, undone: bool) -> Standing:
+def _working(received_at: datetime, progress: Progress, opened: Mapping[int, datetime], *, undone: bool) -> Standing:
     owned = progress.ownership
     if owned is None:
         return Standing(state=State.RECEIVED, since=received_at, received_at=received_at)
-    work = progress.work
-    if work is None or work.ownership != owned.ownership:
-        work = Work(version=0, ownership=owned.ownership)
-    closed_at = work.closed_at or (owned.ended_at if owned.ended is EndReason.CLOSED else None)
+    works = {work.ownership: work for work in (*progress.former_work, progress.work) if work is not None}
+    ends = [later.assigned_at for later in (*progress.former, owned)[1:]]
+    stays = [
+        _stay(one, works.get(one.ownership), opened.get(one.ownership), end)
+        for one, end in zip((*progress.former, owned), [*ends, None], strict=True)
+    ]
+    state, since = _furthest(stays)
+    work = works.get(owned.ownership)
+    closed_at = (work.closed_at if work else None) or (owned.ended_at if owned.ended is EndReason.CLOSED else None)
     if owned.ended is None and closed_at is not None and owned.again_at is not None and closed_at < owned.again_at:
         closed_at = None  # Somebody closed it before it came back, which routing ignores as well.
-    steps = [
-        # Undone here, and routing has not yet said so again: the echo of what was undone is no news.
-        (State.WITHDRAWN, owned.ended_at if owned.ended is EndReason.WITHDRAWN and not undone else None),
-        (State.CLOSED, closed_at),
-        (State.SUPPORTED, work.supported_at),
-        (State.IN_CONTACT, work.contacted_at),
-        (State.SEEN, work.acknowledged_at),
-        (State.ASSIGNED, owned.assigned_at),
-    ]
-    state, since = next((state, at) for state, at in steps if at is not None)
+    if closed_at is not None:
+        state, since = State.CLOSED, closed_at
+    # Undone here, and routing has not yet said so again: the echo of what was undone is no news.
+    if owned.ended is EndReason.WITHDRAWN and owned.ended_at is not None and not undone:
+        state, since = State.WITHDRAWN, owned.ended_at
+    told = [one.told for one in stays]
     return Standing(
         state=state,
         since=since,
         center_id=owned.center_id,
         received_at=received_at,
-        assigned_at=owned.assigned_at,
-        seen_at=work.acknowledged_at,
-        contacted_at=work.contacted_at or work.supported_at,
+        assigned_at=told[0].assigned_at,
+        moved_at=owned.assigned_at if len(told) > 1 else None,
+        stays=tuple(told),
+        seen_at=_first(one.seen_at for one in told),
+        opened_at=_first(one.opened_at for one in told),
+        contacted_at=_first(one.contacted_at for one in told),
         closed_at=closed_at,
     )
 
 
+class _Stay(NamedTuple):
+    told: Stay
+    level: int
+    """How far this centre came: a place in ``_LEVELS``."""
+    since: datetime
+
+
+_LEVELS: Final = (State.ASSIGNED, State.SEEN, State.OPENED, State.IN_CONTACT, State.SUPPORTED)
+
+
+def _stay(owned: Ownership, work: Work | None, opened_at: datetime | None, end: datetime | None) -> _Stay:
+    """One centre's time; what was done after its end does not count."""
+
+    def during(at: datetime | None) -> datetime | None:
+        return at if at is not None and (end is None or at <= end) else None
+
+    opened_at = during(opened_at)
+    # Who opens it has seen it, also where nobody put their name to it first.
+    seen_at = during(work.acknowledged_at) if work else None
+    contacted_at = during(work.contacted_at) if work else None
+    supported_at = during(work.supported_at) if work else None
+    reached = (owned.assigned_at, seen_at, opened_at, contacted_at, supported_at)
+    level, since = next((place, at) for place, at in reversed(list(enumerate(reached))) if at is not None)
+    told = Stay(
+        center_id=owned.center_id,
+        assigned_at=owned.assigned_at,
+        seen_at=seen_at or opened_at,
+        opened_at=opened_at,
+        contacted_at=contacted_at or supported_at,
+    )
+    return _Stay(told, level, since)
+
+
+def _furthest(stays: Sequence[_Stay]) -> tuple[State, datetime]:
+    """What is told of the work. Never less than before: where the present centre is not yet as far, it has moved."""
+    *before, now = stays
+    if before and (now.level == 0 or now.level < max(one.level for one in before)):
+        return State.MOVED, now.told.assigned_at
+    return _LEVELS[now.level], now.since
+
+
+def _first(times: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in times if at is not None), default=None)
+
+
 def _narrow(found: Standing) -> Standing:
-    told = {State.CLOSED, State.WITHDRAWN}
-    state, since = (found.state, found.since) if found.state in told else (State.RECEIVED, found.received_at)
+    state: State
+    if found.state in {State.CLOSED, State.WITHDRAWN}:
+        state, since = found.state, found.since
+    elif found.seen_at is not None:
+        state, since = State.SEEN, found.seen_at
+    else:
+        state, since = State.RECEIVED, found.received_at
     return found.model_copy(
         update={
             "state": state,
             "since": since,
             "center_id": None,
             "assigned_at": None,
-            "seen_at": None,
+            "moved_at": None,
+            "stays": (),
+            "seen_at": None if state is State.WITHDRAWN else found.seen_at,
+            "opened_at": None,
             "contacted_at": None,
             "closed_at": found.closed_at if state is State.CLOSED else None,
             # What becomes of it a lead decides, perhaps because of what the person harmed said.

@@ -96,6 +96,10 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
     async def withdraw(request: Request) -> StatusAnswer:
         """Contact stops and nobody can open it from now on; after 72 hours, or `at_once`, its key is destroyed.
 
+        `at_once` waits 24 hours where only the receipt is shown, so that whoever it belongs to can still save the
+        report: the status tells of it (`destroy_asked_at`, `erase_at`) and `/reinstate` cancels it. With a word that
+        was set with the report it is done at once.
+
         Reports about child material, about children under 14, or made by somebody else are sealed as well, and a
         lead of the centre decides what the law lets be destroyed (`erasure` is `decision`). For reports made by
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
@@ -124,8 +128,24 @@ def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDo
         **told,
     )
     async def word(request: Request) -> StatusAnswer:
-        """From then on messages, additions, withdrawals and a new word need it. It cannot be found again."""
+        """Messages, additions, withdrawals and a new word then need it. It cannot be found again.
+
+        A first word counts 24 hours later, because whoever found the receipt could set one as well: the status tells
+        of it (`word_from`), and until then `/word/cancel` makes it void. Replacing one counts at once.
+        """
         return await desk.set_word(await asked_in(request, WordAsked), request)
+
+    @routes.post(
+        "/word/cancel",
+        summary="Make a word void that does not count yet",
+        openapi_extra=body(ReceiptQuestion, "word/cancel"),
+        responses=answered(200, ANSWERS["word/cancel"]),
+        dependencies=[Depends(write)],
+        **told,
+    )
+    async def cancel_word(request: Request) -> StatusAnswer:
+        """For whoever did not set it. Changes nothing where no word waits."""
+        return await desk.cancel_word(await asked_in(request, ReceiptQuestion), request)
 
     return routes
 

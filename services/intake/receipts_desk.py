@@ -17,7 +17,7 @@ from services.intake.linker import Linker
 from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.model.life import Life
 from services.intake.model.report import AnswerLeft, AnswersLeft, StatusAnswer, Taken
-from services.intake.policy import amending, erasure, linking
+from services.intake.policy import amending, erasure, linking, receipt_alone
 from services.intake.policy.admission import NotAdmittedError, demand_consent, demand_deadline, demand_told
 from services.intake.policy.erasure import RefusedError
 from services.intake.rendering.details import written
@@ -130,7 +130,10 @@ class ReceiptDesk:
         return taken_of(changed, mark)
 
     async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
-        """Stop contact and seal the report at once; destroy it later, or now if that was understood."""
+        """Stop contact and seal the report at once; destroy it later, or sooner if that was understood.
+
+        Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``.
+        """
 
         def judge(document: Document, now: datetime) -> Step | None:
             if asked.at_once and not asked.understood:
@@ -139,7 +142,14 @@ class ReceiptDesk:
             if before.erased_at is not None:
                 return None  # it is what they want, and they are told that it is so
             facts = documents.facts_in(document)
-            life = erasure.withdrawn(before, facts, at_once=asked.at_once, understood=asked.understood, now=now)
+            life = erasure.withdrawn(
+                before,
+                facts,
+                at_once=asked.at_once,
+                understood=asked.understood,
+                receipt_alone=not receipt_alone.may_act_at_once(document),
+                now=now,
+            )
             if life == before:
                 return None
             version = document["intake_version"] + 1
@@ -196,22 +206,38 @@ class ReceiptDesk:
         return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
-        """Set a word, or replace the one there is. Raises ``Problem``."""
+        """Set a word, or replace the one in force; the first one counts a day later. Raises ``Problem``."""
         fresh = asked.new_word or refusals.fit_word(asked.word)
         document = await self._changer.holders.admit(asked, request, "receipts.word")
-        if document.get("word") is not None and asked.new_word is None:
+        now = self._clock.now()
+        if receipt_alone.word_in_force(document, now) is not None and asked.new_word is None:
             return self._tell(document)  # it is the word that is set, or nobody would have come this far
+        waiting = receipt_alone.waiting_word(document, now)
         try:
+            if waiting is not None and await self._words.fits(document["_id"], waiting.hash, fresh):
+                return self._tell(document)  # asked twice: the day is not begun anew
             stored = await self._words.hashed(document["_id"], fresh)
         except TransientError:
             raise unavailable() from None
 
-        def judge(known: Document, _: datetime) -> Step:
+        def judge(known: Document, now: datetime) -> Step:
             open_life(known)
-            return Step(fields={"word": stored}, detail={"replaced": str("word" in known).lower()})
+            replaced = receipt_alone.word_in_force(known, now) is not None
+            return Step(fields=receipt_alone.with_word(known, stored, now), detail={"replaced": str(replaced).lower()})
 
         changed = await self._changer.apply("receipts.word", document, request, judge)
         return self._tell(changed.document)
+
+    async def cancel_word(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Make a word void that does not count yet; nothing where there is none. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if receipt_alone.waiting_word(document, now) is None:
+                return None
+            return Step(fields={receipt_alone.LATER: None})
+
+        document, _ = await self._changer.change("receipts.word_cancel", asked, request, judge)
+        return self._tell(document)
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
         """What an addition can be found by, and the reports that share it."""
@@ -243,7 +269,11 @@ class ReceiptDesk:
             fields[f"sealed.fields.{name}"] = key.seal(name, parts.get(part, b"{}"))
         if found.digests:
             fields |= documents.to_be_found(linking.merged(document.get(documents.DIGESTS) or (), found.digests), now)
-        pushed: dict[str, Any] = {"amendments": {"number": taken.number, "at": now, "version": version}}
+        alone = not receipt_alone.may_act_at_once(document)
+        made = {"number": taken.number, "at": now, "version": version, "receipt_alone": alone}
+        if amending.changes_contact(asked):
+            made["contact"] = True
+        pushed: dict[str, Any] = {"amendments": made}
         if asked.consents is not None:
             fields["consents"] = asked.consents.model_dump(mode="json")
             if document.get("consents"):

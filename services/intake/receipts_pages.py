@@ -33,7 +33,19 @@ from shared.web.app import Problem
 from shared.web.gate import OPEN
 from shared.web.problems import invalid
 
-ACTIONS: Final = ("answers", "message", "add", "contact", "word", "withdraw", "undo", "destroy", "hand-over", "keep")
+ACTIONS: Final = (
+    "answers",
+    "message",
+    "add",
+    "contact",
+    "word",
+    "void-word",
+    "withdraw",
+    "undo",
+    "destroy",
+    "hand-over",
+    "keep",
+)
 
 
 def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> APIRouter:
@@ -78,6 +90,7 @@ class _Actions:
             "add": self._add,
             "contact": self._contact,
             "word": self._word,
+            "void-word": self._void_word,
             "withdraw": self._withdraw,
             "undo": self._undo,
             "destroy": self._destroy,
@@ -113,11 +126,14 @@ class _Actions:
             answer=answer,
             said=said,
             title=standing.TITLES[answer.state],
-            next_step=_next(answer),
+            next_step=standing.next_of(answer),
+            limits=standing.limits_of(answer),
             steps=standing.steps_of(answer),
             can_add=answer.state not in {State.WITHDRAWN, State.ERASED, State.HANDED_OVER},
             can_undo=answer.undo_until is not None and answer.undo_until > self._pages.clock.now(),
-            can_destroy=answer.erasure is Fate.PLANNED and answer.erase_at == answer.undo_until,
+            can_destroy=answer.erasure is Fate.PLANNED
+            and answer.erase_at == answer.undo_until
+            and answer.destroy_asked_at is None,
         )
 
     def page(self, request: Request, action: str, typed: Typed, *, problem: Problem | None = None) -> Response:
@@ -145,7 +161,7 @@ class _Actions:
             answer = await self._do[action](request, typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
-        said = receipt_words.DONE[action]
+        said = receipt_words.done(action, answer)
         if answer is None:
             return await self.status(request, typed, said=said)
         return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
@@ -173,6 +189,9 @@ class _Actions:
             raise invalid([refusals.required("new_word")])
         return await self._desk.set_word(asked, request)
 
+    async def _void_word(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._desk.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), request)
+
     async def _withdraw(self, request: Request, typed: Typed) -> StatusAnswer:
         return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), request)
 
@@ -194,11 +213,3 @@ class _Actions:
         return await self._desk.withdraw(
             receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), request
         )
-
-
-def _next(answer: StatusAnswer) -> str:
-    if answer.limited and answer.state is State.RECEIVED:
-        return standing.TAKEN_OVER if answer.taken_over_at else standing.LIMITED
-    if answer.state is State.WITHDRAWN and answer.erasure is not None:
-        return standing.FATES[answer.erasure]
-    return standing.NEXT[answer.state]

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from services.intake import projection
 from services.intake.holder import Holders
 from services.intake.model.asking import ReceiptQuestion
-from services.intake.model.life import Access
-from services.intake.model.report import CenterName, State, StatusAnswer
-from services.intake.policy import amending, erasure, handing_over, promise
+from services.intake.model.life import Access, Life, Special
+from services.intake.model.report import CenterName, CenterStay, LimitedBecause, State, StatusAnswer
+from services.intake.policy import amending, erasure, handing_over, promise, receipt_alone
 from services.intake.policy.promise import FirstOnDuty
 from services.intake.store import documents
 from services.intake.store.documents import Document
@@ -54,22 +54,28 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     facts = document.get("facts")
     role = Role(facts["role"]) if facts else Role.VICTIM
     progress = documents.progress_of(document)
-    standing = projection.standing(document["received_at"], progress, life, role)
-    name = None
-    if standing.center_id is not None:
-        owner = center(standing.center_id)
-        name = CenterName(id=owner.id, name_ko=owner.name_ko, name_en=owner.name_en)
+    standing = projection.standing(document["received_at"], progress, life, role, documents.opened_at(document))
     messages = amending.by_holder(document, "messages")
     mine = facts is not None and life.erased_at is None and life.withdrawal is None
     may_offer = mine and handing_over.may_offer(life, documents.facts_in(document))
     offer = handing_over.offer_of(document) if may_offer else None
-    replies = 0 if standing.limited else len(document.get("replies") or ())
+    left = () if standing.limited else document.get("replies") or ()
+    replies = len(left)
     unread = replies - min(replies, document.get("replies_read") or 0)
-    shown = erasure.access_of(life) is Access.OPEN and replies > 0
+    access = erasure.access_of(life)
+    shown = access is Access.OPEN and replies > 0
+    waiting = receipt_alone.waiting_word(document, now) if access is Access.OPEN else None
     return StatusAnswer(
+        answered_at=max(one["at"] for one in left) if shown else None,
         answers=replies if shown else None,
         answers_unread=unread if shown else None,
-        center=name,
+        center=CenterName(**_name(standing.center_id)) if standing.center_id is not None else None,
+        centers=[CenterStay(**_name(one.center_id), **one.model_dump(exclude={"center_id"})) for one in standing.stays]
+        if standing.moved_at is not None
+        else None,
+        contact_changed_at=amending.contact_changed_at(document) if mine else None,
+        destroy_asked_at=erasure.destroy_asked_at(life),
+        limited_because=_limited_because(life, role) if standing.limited else None,
         messages=messages if messages and not standing.limited else None,
         expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress, first_on_duty)
         if facts
@@ -77,5 +83,18 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         may_hand_over=may_offer or None,
         hand_over_until=handing_over.open_until(offer, now),
         taken_over_at=life.handed_over_at,
-        **standing.model_dump(exclude={"center_id"}),
+        word_from=waiting.counts_from if waiting else None,
+        **standing.model_dump(exclude={"center_id", "stays"}),
     )
+
+
+def _name(center_id: str) -> dict[str, str]:
+    found = center(center_id)
+    return {"id": found.id, "name_ko": found.name_ko, "name_en": found.name_en}
+
+
+def _limited_because(life: Life, role: Role) -> LimitedBecause:
+    if life.handed_over_at is not None:
+        return LimitedBecause.TAKEN_OVER
+    tip = role is Role.THIRD_PARTY or Special.THIRD_PARTY in life.special
+    return LimitedBecause.TIP if tip else LimitedBecause.NOT_CONFIRMED

@@ -109,7 +109,11 @@ class Vault:
             # Once more: what was withdrawn or moved while that was written is not shown.
             document, refused = await self._judged(ticket)
             if refused is None:
-                return self._opened(request, ticket, document, stale=why is not None)
+                opened = self._opened(request, ticket, document, stale=why is not None)
+                if ticket.ownership not in documents.opened_at(document):
+                    # Before anybody reads it: the reporter is never told that nobody has.
+                    await self._changes.opened(ticket.report_id, ticket.ownership, self._clock.now())
+                return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
         behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
         raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value, **behind))

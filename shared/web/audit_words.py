@@ -52,6 +52,7 @@ ACTIONS: Final[dict[str, str]] = {
     "receipts.read": n("Receipt asked for"),
     "receipts.link": n("Earlier receipt given with a new report"),
     "receipts.word": n("Own word set"),
+    "receipts.word_cancel": n("Word that did not count yet made void"),
     "receipts.message": n("Message left"),
     "receipts.amend": n("Report amended"),
     "receipts.withdraw": n("Report withdrawn"),

@@ -153,7 +153,8 @@ class Tour:
     async def _gone(self, case: JSON) -> None:
         receipt = self._progress.receipts[case["report_id"]]
         said = await self._receipt("withdraw", {"receipt": receipt, "at_once": True, "understood": True})
-        self._say("asked twice, its key is destroyed at once", fine=said.get("erasure") == "erased")
+        fine = said.get("erasure") == "planned" and "destroy_asked_at" in said
+        self._say("with the receipt alone, destruction at once waits a day and can be cancelled", fine=fine)
         await self._until(case, lambda row: row["ended"] == "withdrawn", "its case ends; the count stays")
 
     async def _offer(self, case: JSON, to: str) -> str:

@@ -59,7 +59,7 @@ class MessageAsked(ReceiptQuestion):
 class WithdrawalAsked(ReceiptQuestion):
     """The report is to be taken back."""
 
-    at_once: bool = Field(default=False, description="Destroy it now instead of in 72 hours. Needs `understood`.")
+    at_once: bool = Field(default=False, description="Destroy it sooner than in 72 hours. Needs `understood`.")
     understood: bool = Field(
         default=False, description="The person was told that it cannot be undone, in a question of its own."
     )

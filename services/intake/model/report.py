@@ -43,6 +43,10 @@ class Progress(_Frozen):
 
     ownership: Ownership | None = None
     work: Work | None = None
+    former: tuple[Ownership, ...] = ()
+    """Ownerships that ended with a move to another centre, oldest first."""
+    former_work: tuple[Work, ...] = ()
+    """What was done under earlier ownerships, oldest first."""
     first_seen_at: datetime | None = None
     """The first acknowledgement of all, whichever centre made it: the clocks of retention start there."""
     first_center_id: str | None = None
@@ -57,6 +61,9 @@ class State(StrEnum):
     RECEIVED = "received"
     ASSIGNED = "assigned"
     SEEN = "seen"
+    """Somebody put their name to it."""
+    OPENED = "opened"
+    """Somebody opened the details."""
     IN_CONTACT = "in_contact"
     SUPPORTED = "supported"
     CLOSED = "closed"
@@ -64,6 +71,29 @@ class State(StrEnum):
     ERASED = "erased"
     HANDED_OVER = "handed_over"
     """Only for the receipt of whoever reported for somebody who has since taken the report over."""
+    MOVED = "moved"
+    """Another centre has it now, and has not yet come as far as the one before."""
+
+
+class LimitedBecause(StrEnum):
+    """Why a receipt shows less. Part of the API: only add."""
+
+    NOT_CONFIRMED = "not_confirmed"
+    """A representative made the report, and the person harmed has not confirmed it."""
+    TIP = "tip"
+    """A third party made the report; nobody has to confirm a tip."""
+    TAKEN_OVER = "taken_over"
+    """The holder took the report over, and the centre has not yet made sure of them."""
+
+
+class Stay(_Frozen):
+    """One centre's time with a report, and what it did; times are missing until they happened."""
+
+    center_id: str
+    assigned_at: datetime
+    seen_at: datetime | None = None
+    opened_at: datetime | None = None
+    contacted_at: datetime | None = None
 
 
 class Standing(_Frozen):
@@ -74,7 +104,13 @@ class Standing(_Frozen):
     center_id: str | None = None
     received_at: datetime
     assigned_at: datetime | None = None
+    """When the first centre got it."""
+    moved_at: datetime | None = None
+    """When the present centre got it, if that is not the first."""
+    stays: tuple[Stay, ...] = ()
+    """Every centre that has had it, the present one last."""
     seen_at: datetime | None = None
+    opened_at: datetime | None = None
     contacted_at: datetime | None = None
     closed_at: datetime | None = None
     withdrawn_at: datetime | None = None
@@ -108,15 +144,33 @@ class CenterName(BaseModel):
     name_en: str
 
 
+class CenterStay(CenterName):
+    """One centre's time with a report, and what it did."""
+
+    assigned_at: AwareDatetime
+    seen_at: AwareDatetime | None = None
+    opened_at: AwareDatetime | None = None
+    contacted_at: AwareDatetime | None = None
+
+
 class StatusAnswer(BaseModel):
-    """Where a report stands. Times are missing until they happened."""
+    """Where a report stands. Times are missing until they happened, and none goes again when a report moves."""
 
     state: State
     since: AwareDatetime
-    center: CenterName | None = None
+    center: CenterName | None = Field(default=None, description="The centre that answers now.")
     received_at: AwareDatetime
-    assigned_at: AwareDatetime | None = None
-    seen_at: AwareDatetime | None = None
+    assigned_at: AwareDatetime | None = Field(default=None, description="When the first centre got it.")
+    moved_at: AwareDatetime | None = Field(
+        default=None, description="When the present centre got it from another; missing if it never moved."
+    )
+    centers: list[CenterStay] | None = Field(
+        default=None, description="Where it moved: every centre that has had it, the present one last."
+    )
+    seen_at: AwareDatetime | None = Field(
+        default=None, description="When a person first put their name to it. Nobody need have read it yet."
+    )
+    opened_at: AwareDatetime | None = Field(default=None, description="When a person first opened what was written.")
     contacted_at: AwareDatetime | None = None
     closed_at: AwareDatetime | None = None
     withdrawn_at: AwareDatetime | None = None
@@ -127,7 +181,20 @@ class StatusAnswer(BaseModel):
         "`erased`.",
     )
     erase_at: AwareDatetime | None = None
+    destroy_asked_at: AwareDatetime | None = Field(
+        default=None,
+        description="When somebody asked for destruction at once with the receipt alone. It waits until `erase_at`; "
+        "`POST /receipts/reinstate` cancels it.",
+    )
     erased_at: AwareDatetime | None = None
+    word_from: AwareDatetime | None = Field(
+        default=None,
+        description="From when a word counts that somebody set with the receipt alone; `POST /receipts/word/cancel` "
+        "makes it void until then. Say so: the holder may not be the one who set it.",
+    )
+    contact_changed_at: AwareDatetime | None = Field(
+        default=None, description="When the ways of contact were last changed with the receipt."
+    )
     expected_by: AwareDatetime | None = Field(
         default=None,
         description="By when a person should have seen it; missing once somebody has. If past: say so, and 1366.",
@@ -137,10 +204,14 @@ class StatusAnswer(BaseModel):
         default=None, description="Answers the centre left; `POST /receipts/answers` reads them."
     )
     answers_unread: int | None = Field(default=None, description="How many of them nobody with this receipt has read.")
+    answered_at: AwareDatetime | None = Field(default=None, description="When the newest of them was left.")
     limited: bool | None = Field(
         default=None,
         description="True where somebody else made the report and the person harmed has not confirmed it: then only "
-        "received and closed are told.",
+        "received, seen, a missed time and closed are told.",
+    )
+    limited_because: LimitedBecause | None = Field(
+        default=None, description="Why. Nobody has to confirm a `tip`: nothing is awaited there."
     )
     may_hand_over: bool | None = Field(
         default=None, description="True where the report can be handed over to the person it is about."

@@ -161,7 +161,7 @@ DeclinedCenter = Annotated[str, StringConstraints(max_length=40), AfterValidator
 Told = Literal["police", "hotline", "platform", "nobody"]
 """Who has been told already: police, 1366, the platform, or nobody yet."""
 NOBODY_TOLD: Final = "nobody"
-ConsentVersion = Literal["2026-11", "2026-11-25"]
+ConsentVersion = Literal["2026-11", "2026-11-25", "2026-11-27"]
 """Every wording of the consents that was ever shown or read out. A new wording is a new one; none is taken away."""
 MaySay = Literal["nothing", "private", "center"]
 """What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""

@@ -39,8 +39,18 @@ def by_holder(document: Mapping[str, Any], what: str) -> int:
 
     Whoever reported for somebody does not use up what that person may say after taking over.
     """
+    return len(_of_holder(document, what))
+
+
+def _of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
     since = (document.get("life") or {}).get("handed_over_at")
-    return sum(since is None or made["at"] > since for made in document.get(what) or ())
+    return [made for made in document.get(what) or () if since is None or made["at"] > since]
+
+
+def contact_changed_at(document: Mapping[str, Any]) -> datetime | None:
+    """When its present holder last changed the ways of contact; None where they stand as they were first given."""
+    made = [one["at"] for one in _of_holder(document, "amendments") if one.get("contact")]
+    return max(made, default=None)
 
 
 def is_empty(amendment: Amendment) -> bool:
@@ -83,13 +93,19 @@ def amended_facts(
 def touched(amendment: Amendment) -> frozenset[str]:
     """The sealed parts it adds to or replaces."""
     said = _said(amendment)
-    parts = {part for part in _PARTS if said.get(part)}
+    # "contact": {} is said as well: from then on nobody may be contacted, and the number before must not stand.
+    parts = {part for part in _PARTS if part in said}
     return frozenset(parts | ({"answers"} if any(name in said for name in (*_ANSWERS, *_ABOUT)) else set()))
 
 
 def reaches(amendment: Amendment) -> bool:
     """Whether it changes whom the centre contacts, on whose behalf, or what was agreed to."""
     return not {"contact", "on_behalf", "consents"}.isdisjoint(_said(amendment))
+
+
+def changes_contact(amendment: Amendment) -> bool:
+    """Whether it replaces the ways of contact."""
+    return "contact" in _said(amendment)
 
 
 def latest(opened: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  # any JSON

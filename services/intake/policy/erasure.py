@@ -18,6 +18,7 @@ from services.intake.model.life import (
     Special,
     Withdrawal,
 )
+from services.intake.policy.receipt_alone import WAIT
 from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict, category_in, choices_for, ends, stricter
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, HarmType, Role
@@ -65,7 +66,7 @@ def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Spec
 
 
 def limited(life: Life, role: Role) -> bool:
-    """Whether the receipt may say only received and closed: made by somebody else, and not confirmed."""
+    """Whether the receipt may say only received, seen and closed: made by somebody else, and not confirmed."""
     by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
     return by_other and not confirmed_by_holder(life)
 
@@ -115,11 +116,14 @@ def fate_of(life: Life) -> Fate | None:
     return Fate.DECISION if life.decide_since is not None else Fate.KEPT
 
 
-def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, now: datetime) -> Life:
+def withdrawn(
+    life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, receipt_alone: bool, now: datetime
+) -> Life:
     """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
 
-    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. Who reported
-    for somebody else cannot give up that person's time, and cannot withdraw what that person stands by.
+    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. With a receipt
+    alone it leaves ``WAIT`` of it: whoever found the paper destroys nothing that its owner cannot still save. Who
+    reported for somebody else cannot give up that person's time, and cannot withdraw what that person stands by.
     """
     if life.erased_at is not None:
         raise RefusedError("erased")
@@ -132,7 +136,12 @@ def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool
     known = life.withdrawal
     if known is not None and (not at_once or known.undo_until <= now):
         return life
-    withdrawal = Withdrawal(at=known.at if known else now, undo_until=now if at_once else now + UNDO_FOR)
+    undo_until = now + UNDO_FOR
+    if at_once:
+        undo_until = now + WAIT if receipt_alone else now
+        if known is not None and known.undo_until <= undo_until:
+            return life  # it comes no later than was planned, and asking again moves no time
+    withdrawal = Withdrawal(at=known.at if known else now, undo_until=undo_until)
     special = specials(facts, life.special)
     if special:
         waiting = life.decide_since if known else now
@@ -142,6 +151,12 @@ def withdrawn(life: Life, facts: ReportFacts, *, at_once: bool, understood: bool
         return _changed(life, withdrawal=withdrawal, special=special, decide_since=waiting, plan=plan)
     cause = Cause.AT_ONCE if at_once else Cause.WITHDRAWN
     return _changed(life, withdrawal=withdrawal, plan=Plan(cause=cause, at=withdrawal.undo_until, announced_at=now))
+
+
+def destroy_asked_at(life: Life) -> datetime | None:
+    """When destruction at once was asked for with the receipt alone, and so still waits; None where it does not."""
+    plan = life.plan
+    return plan.announced_at if plan is not None and plan.cause is Cause.AT_ONCE else None
 
 
 def reinstated(life: Life, now: datetime) -> Life:

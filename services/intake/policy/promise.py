@@ -66,15 +66,17 @@ class Outlook(NamedTuple):
 def expected_by(
     urgency: Urgency, standing: Standing, progress: Progress, first_on_duty: FirstOnDuty
 ) -> datetime | None:
-    """Until when somebody should have seen it; None once somebody has, or where no more than receipt is told.
+    """Until when somebody should have seen it; None once somebody at the present centre has.
 
-    Moving to another centre does not move the time while nobody has seen it anywhere.
+    Moving to another centre does not move the time while nobody has seen it anywhere. Whoever reported for somebody
+    else learns of no move, and so of no time of the next centre's.
     """
-    if standing.limited or standing.state not in {State.RECEIVED, State.ASSIGNED}:
+    seen_here = bool(standing.stays) and standing.stays[-1].seen_at is not None
+    if seen_here or standing.state not in {State.RECEIVED, State.ASSIGNED, State.MOVED}:
         return None
     begun, center_id = standing.received_at, progress.first_center_id or standing.center_id
-    if progress.first_seen_at is not None and standing.assigned_at is not None:
-        begun, center_id = standing.assigned_at, standing.center_id
+    if standing.seen_at is not None and standing.moved_at is not None:
+        begun, center_id = standing.moved_at, standing.center_id
     on_duty = first_on_duty(center_id, begun) if center_id is not None else None
     return promised(urgency, begun, on_duty)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from services.intake.policy import erasure
+from services.intake.policy import erasure, receipt_alone
 from shared.events.vocabulary import Role
 
 _FIRST: Final = 1
@@ -46,17 +46,24 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What the page shows. Of contact, answers and relation only the newest: an older number may be unsafe.
+    """What the page shows. Of answers and relation only the newest.
 
-    Where somebody else reported, that person may have changed whom the centre calls, so what was there before is shown.
+    Whoever holds the receipt can change whom the centre calls: whoever reported for somebody else, or who found it at
+    home. So a change of contact is always shown, with what was there before. Neither is to be used unchecked: the
+    person may have changed it because the older one was no longer safe.
     """
 
     received_at: datetime
     contact: Mapping[str, Any]
     contact_at: datetime
     earlier_contacts: tuple[Said, ...]
-    """Newest first; only of reports made by somebody else."""
+    """Newest first."""
     contact_changed_at: datetime | None
+    """When it was last changed with the receipt."""
+    contact_changed_alone: bool
+    """Whoever found the receipt could have done it: no word that was set with the report was asked for."""
+    check_word: str | None
+    """The newest word for answering the centre that nobody with the receipt alone can have chosen."""
     on_behalf: Mapping[str, Any]
     earlier_on_behalf: tuple[Said, ...]
     answers: Mapping[str, Any]
@@ -75,7 +82,11 @@ class Details:
     consents: Mapping[str, Any] | None
     by_other: bool
     """Made by somebody else, also where it was handed over since."""
+    tip: bool
+    """Made by a third party: there is nobody who has to confirm it."""
     handed_over_at: datetime | None
+    word_set_later_at: datetime | None
+    """When a word was first set with the receipt alone."""
     confirmed_at: datetime | None
     threat_deadline: datetime | None
     call: Mapping[str, Any] | None = None
@@ -111,10 +122,12 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
 
     def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:
         found = [Said(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
-        if by_other and found and found[0].number > _FIRST:
+        if found and found[0].number > _FIRST:
             found.insert(0, Said(received_at, _FIRST, missing))
-        return tuple(reversed(found[:-1])) if by_other else ()
+        return tuple(reversed(found[:-1]))
 
+    alone = {entry["version"]: entry.get("receipt_alone", True) for entry in document.get("amendments") or ()}
+    later = receipt_alone.later_word(document)
     messages = [
         Said(left.get(number, received_at), number, value)
         for name, value in parts.items()
@@ -126,8 +139,18 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         contact_at=contact.at,
         earlier_contacts=(before := earlier("contact", _NO_CONTACT)),
         contact_changed_at=contact.at if before and contact.at != life.handed_over_at else None,
+        contact_changed_alone=alone.get(contact.number, True),
+        check_word=next(
+            (
+                said.value["person_codeword"]
+                for said in before
+                if said.value["person_codeword"]
+                and (said.at == life.handed_over_at or not alone.get(said.number, said.number > _FIRST))
+            ),
+            None,
+        ),
         on_behalf={**_NOT_SAID, **newest("on_behalf").value},
-        earlier_on_behalf=earlier("on_behalf", _NOT_SAID),
+        earlier_on_behalf=earlier("on_behalf", _NOT_SAID) if by_other else (),
         answers={name: value for name, value in answers.items() if name != "threat_deadline"},
         narratives=tuple(versions("narrative")),
         urls=tuple(versions("urls")),
@@ -141,6 +164,8 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
         facts=document["facts"],
         consents=document.get("consents"),
         by_other=by_other,
+        tip=document["facts"]["role"] == Role.THIRD_PARTY,
+        word_set_later_at=later.asked_at if later else None,
         handed_over_at=life.handed_over_at,
         confirmed_at=life.confirmed_at if erasure.confirmed_by_holder(life) else None,
         threat_deadline=datetime.fromisoformat(deadline) if deadline else None,

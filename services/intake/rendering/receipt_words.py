@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from services.intake.model.report import State, StatusAnswer
 from shared.web.translations import gettext_noop as n
 
 NO_SUCH_PAGE: Final = n("There is nothing at this address.")
@@ -44,9 +45,19 @@ PAGES: Final[Mapping[str, Words]] = {
         n("Set a word of your own"),
         n(
             "If somebody else could see your receipt number, a word only you know keeps them from writing in your name "
-            "or taking your report back. How far your report is can still be seen with the number alone."
+            "or taking your report back. How far your report is can still be seen with the number alone. A first word "
+            "counts 24 hours after it is set: else whoever finds the number could lock you out. Until then it can be "
+            "made void on the status page."
         ),
         n("Set the word"),
+    ),
+    "void-word": Words(
+        n("Make the word void"),
+        n(
+            "The word that was set with the receipt number does not count then. If it was not you who set it, somebody "
+            "else knows your receipt number: please tell 1366, or leave the centre a message."
+        ),
+        n("Make it void"),
     ),
     "withdraw": Words(
         n("Take your report back"),
@@ -59,9 +70,9 @@ PAGES: Final[Mapping[str, Words]] = {
         n("Undo it"),
     ),
     "destroy": Words(
-        n("Destroy your report now"),
+        n("Destroy your report sooner"),
         n("Please read this before you decide. You need not do anything: without it the report is destroyed later."),
-        n("Destroy it now, for ever"),
+        n("Destroy it for ever"),
     ),
     "hand-over": Words(
         n("Hand the report over to the person it is about"),
@@ -86,8 +97,24 @@ DONE: Final[Mapping[str, str]] = {
     "withdraw": n("Your report was taken back. From now on nobody contacts you and nobody can open it."),
     "undo": n("Your report is open again."),
     "keep": n("The code no longer counts."),
+    "void-word": n("The word does not count."),
     "destroy": n("What could be destroyed at once was destroyed."),
 }
+WORD_LATER: Final = n(
+    "Your word is set and counts from the time shown below. Please remember it: we do not know it and cannot find it "
+    "again."
+)
+DESTROY_LATER: Final = n("Your report will be destroyed at the time shown below. Until then you can undo it.")
+
+
+def done(action: str, answer: StatusAnswer | None) -> str:
+    """What is said once it is done."""
+    if action == "word" and answer is not None and answer.word_from is not None:
+        return WORD_LATER
+    if action == "destroy" and answer is not None and answer.state is not State.ERASED:
+        return DESTROY_LATER
+    return DONE[action]
+
 
 PLACES: Final[Mapping[str, str]] = {
     "empty": "narrative",

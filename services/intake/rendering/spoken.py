@@ -12,7 +12,7 @@ from services.intake.model.submission import ConsentVersion
 from shared.web.language import Language
 from shared.web.translations import gettext_noop as n
 
-VERSION: Final[ConsentVersion] = "2026-11-25"
+VERSION: Final[ConsentVersion] = "2026-11-27"
 """Names the wording of ``CONSENT_OPENING``, ``CONSENTS`` and ``CONSENT_CLOSING`` in both languages; a test holds them
 together, so that no word changes without it."""
 
@@ -27,7 +27,8 @@ OPENING: Final = (
 CONSENT_OPENING: Final = (
     n(
         "Now I read you four short texts, because the law asks for it. Please say yes or no to each. Your report is "
-        "taken either way, and you can take a yes back at any time by calling 1366."
+        "taken either way. If you change your mind later, you can take the report back on the web with its number, or "
+        "leave the centre a message there."
     ),
     n(
         "Only staff of the one support centre that gets your report can read it. It is kept as long as the law "

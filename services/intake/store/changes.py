@@ -27,6 +27,8 @@ FORMER_RECEIPT: Final = "former_receipt_hash"
 """Keyed hash of the receipt of whoever reported for somebody who took the report over."""
 CODE: Final = "hand_over_code"
 """Keyed hash of the newest code for taking a report over."""
+OPENED: Final = "opened"
+"""When staff first opened the details, by number of the ownership."""
 _MARKS: Final = (ERASE_AT, DECIDE_SINCE, KEPT_SINCE, ALARM_SINCE)
 """Times that only few reports have, each with a sparse index: what a page or a job looks for."""
 
@@ -138,7 +140,7 @@ class Changes:
 
         Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
         """
-        gone = {name: "" for name in (*before, "alarm", *_MARKS) if name not in {*TOMBSTONE, "changes", "life"}}
+        gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in {*TOMBSTONE, "changes", "life"}}
         sets = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
         with store_errors():
             result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
@@ -187,6 +189,14 @@ class Changes:
         if writes:
             with store_errors():
                 await self._reports.bulk_write(writes, ordered=False)
+
+    async def opened(self, report_id: str, ownership: int, at: datetime) -> None:
+        """Note when the details were opened under an ownership, once; nothing where it was noted, or is erased."""
+        place = f"{OPENED}.{ownership}"
+        with store_errors():
+            await self._reports.update_one(
+                {"_id": report_id, "life.erased_at": None, place: None}, {"$set": {place: at}}
+            )
 
     async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
         """Whether this process may do a day's job now: nobody has finished it, and nobody alive is at it."""

@@ -116,6 +116,11 @@ def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
     return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
 
 
+def opened_at(document: Document) -> dict[int, datetime]:
+    """When staff first opened the details, by number of the ownership."""
+    return {int(ownership): at for ownership, at in (document.get("opened") or {}).items()}
+
+
 def key_of(document: Document, keyring: Keyring) -> ObjectKey:
     """The key a document's personal parts are sealed with. Raises ``PermanentError`` if it does not open."""
     sealed = document["sealed"]

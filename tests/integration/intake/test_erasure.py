@@ -4,11 +4,13 @@ import asyncio
 import itertools
 import random
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import bson
 import pytest
 
+from services.intake.policy.receipt_alone import WAIT
 from services.intake.store import documents
 from services.intake.store.changes import TOMBSTONE
 from shared.errors import PermanentError, TransientError
@@ -80,13 +82,13 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
 
 
 async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(desk: Desk, clock: JumpClock) -> None:
-    someone, other = await holder(desk), await holder(desk)
-    await someone.done("messages", text="one more thing")
-    await someone.done("amend", narrative="and another")
+    someone, other = await holder(desk, word="umbrella"), await holder(desk)
+    await someone.done("messages", word="umbrella", text="one more thing")
+    await someone.done("amend", word="umbrella", narrative="and another")
     backup = await someone.stored()
     opened = documents.opened(backup, KEYRING)
     assert {"narrative", "contact", "message:1", "narrative:3"} <= set(opened)
-    await someone.done("withdraw", at_once=True, understood=True)
+    await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
     assert await erased(someone)
 
     # Everything that is still in the store, of this report and any other, and every key there is.
@@ -134,27 +136,51 @@ async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> No
 
 
 async def test_at_once_needs_to_be_understood_and_may_come_later(desk: Desk) -> None:
-    someone, later = await holder(desk), await holder(desk)
-    refused = await someone.post("withdraw", at_once=True)
+    someone, later = await holder(desk, word="umbrella"), await holder(desk, word="umbrella")
+    refused = await someone.post("withdraw", word="umbrella", at_once=True)
     assert (refused.status_code, refused.json()["code"]) == (422, "not_understood")
     assert "withdrawal" not in ((await someone.stored()).get("life") or {})
-    told = await someone.done("withdraw", at_once=True, understood=True)
+    told = await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
     assert told["state"] == "erased"
     assert [event["intake_version"] for event in await someone.published()] == [1, 2]
     assert (await someone.done("withdraw"))["state"] == "erased"
 
-    await later.done("withdraw")
-    told = await later.done("withdraw", at_once=True, understood=True)
+    await later.done("withdraw", word="umbrella")
+    told = await later.done("withdraw", word="umbrella", at_once=True, understood=True)
     assert told["state"] == "erased"
     assert (await later.post("reinstate")).json()["code"] == "erased"
     assert [event["intake_version"] for event in await later.published()] == [1, 2]
 
 
+async def test_with_a_receipt_alone_destruction_at_once_waits_a_day_and_can_be_cancelled(
+    desk: Desk, clock: JumpClock
+) -> None:
+    someone = await holder(desk)
+    told = await someone.done("withdraw", at_once=True, understood=True)
+    assert (told["state"], told["erasure"]) == ("withdrawn", "planned")
+    assert told["destroy_asked_at"] == told["since"]
+    assert told["erase_at"] == told["undo_until"]
+    assert datetime.fromisoformat(told["erase_at"]) == datetime.fromisoformat(told["since"]) + WAIT
+    assert await desk.status(someone.receipt) == told, "who looks is told as well"
+    clock.jump(hours=23)
+    await desk.intake.eraser.minute()
+    back = await someone.done("reinstate")
+    assert (back["state"], "destroy_asked_at" in back) == ("received", False)
+    clock.jump(hours=48)
+    await desk.intake.eraser.minute()
+    assert not await erased(someone)
+
+    await someone.done("withdraw", at_once=True, understood=True)
+    clock.jump(hours=24, minutes=1)
+    await desk.intake.eraser.minute()
+    assert await erased(someone)
+
+
 async def test_a_repeated_lodging_does_not_bring_an_erased_report_back(desk: Desk) -> None:
     key = new_key()
-    body = {**LEAST, **PERSONAL}
+    body = {**LEAST, **PERSONAL, "word": "umbrella"}
     someone = Holder(desk, (await desk.lodge(body, key=key)).json())
-    await someone.done("withdraw", at_once=True, understood=True)
+    await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
     again = await desk.lodge(body, key=key)
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_conflict")
     assert await erased(someone)
@@ -188,9 +214,9 @@ async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(d
 
 
 async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
-    someone, other = await holder(desk), await holder(desk)
+    someone, other = await holder(desk, word="umbrella"), await holder(desk)
     document = await someone.stored()
-    await someone.done("withdraw", at_once=True, understood=True)
+    await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
     stone = await someone.stored()
     await desk.publish([routed(document, "busan", document["received_at"])])
     await owned(other, "busan")

@@ -75,9 +75,9 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
         patch.setattr(Eraser, "destroy", _gone)
         patch.setattr(Eraser, "run", _idle)
         async with running(*given, clock=clock) as first:
-            someone = await holder(first)
+            someone = await holder(first, word="umbrella")
             with pytest.raises(CutOffError):
-                await someone.post("withdraw", at_once=True, understood=True)
+                await someone.post("withdraw", word="umbrella", at_once=True, understood=True)
             assert not await erased(someone)
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
         there = Holder(second, vars(someone))

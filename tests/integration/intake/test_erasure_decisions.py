@@ -107,7 +107,7 @@ async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(d
     assert (await someone.post("reinstate")).json()["code"] == "too_late"
     form = {"do": "keep", "reason": "victim_objects"}
     assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
-    assert (await desk.status(someone.receipt))["state"] == "received"
+    assert (await desk.status(someone.receipt))["state"] == "seen"
     assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3]
     assert "reinstated_at" in (await someone.published())[-1]
     refused = await someone.post("withdraw")

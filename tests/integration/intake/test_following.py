@@ -71,10 +71,10 @@ async def test_the_status_follows_owner_and_work(desk: Desk) -> None:
     assert told["seen_at"] == "2026-11-24T12:00:00Z"
 
     await desk.publish([case(CaseContacted, report_id, 2), await routing(desk, report_id, 2, "ulsan")])
-    await is_now("assigned")
+    await is_now("moved")
     told = await desk.status(receipt)
-    assert told["center"]["id"] == "ulsan"
-    assert "seen_at" not in told
+    assert (told["center"]["id"], told["seen_at"]) == ("ulsan", "2026-11-24T12:00:00Z")
+    assert [(one["id"], "seen_at" in one) for one in told["centers"]] == [("busan", True), ("ulsan", False)]
 
     await desk.publish(
         [

@@ -85,13 +85,13 @@ async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_forme
     desk: Desk,
 ) -> None:
     theirs = await holder(desk, role="representative")
-    own = await taken(theirs)
+    own = await taken(theirs, word="umbrella")
     await owned(own, seen=True)
     form = {"report_id": own.report_id, "way": "phone"}
     assert (await page(desk, "busan", "counsellor", form=form, to="/details/confirm")).status_code == 200
     assert (await desk.status(own.receipt))["center"]["id"] == "busan"
     left = await desk.status(theirs.receipt)
-    gone = await own.done("withdraw", at_once=True, understood=True)
+    gone = await own.done("withdraw", word="umbrella", at_once=True, understood=True)
     assert gone["state"] == "erased"
     assert await desk.status(theirs.receipt) == left
     assert (await theirs.post("withdraw")).json()["code"] == "handed_over"

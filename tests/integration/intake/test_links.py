@@ -91,11 +91,11 @@ async def test_an_addition_links_and_is_found(desk: Desk) -> None:
 
 
 async def test_what_is_taken_back_is_not_named_and_what_is_erased_leaves_no_digest(desk: Desk) -> None:
-    gone = await lodged(desk, **SEEN, offender_handles=["only_theirs"])
+    gone = await lodged(desk, **SEEN, offender_handles=["only_theirs"], word="umbrella")
     await indexed(desk)
 
     async def post(what: str, **more: Any) -> None:
-        asked = {"receipt": gone["receipt"], **more}
+        asked = {"receipt": gone["receipt"], "word": "umbrella", **more}
         answer = await desk.http.post(f"/api/v1/receipts/{what}", json=asked, headers=desk.headers())
         assert answer.status_code == 200, answer.text
 

@@ -156,8 +156,8 @@ async def test_the_word_guards_every_change_and_is_kept_only_as_a_slow_hash(desk
 
 
 async def test_the_right_word_opens_and_can_be_replaced(desk: Desk) -> None:
-    someone = await holder(desk)
-    await someone.done("word", word="초록  우산")
+    someone = await holder(desk, word="초록  우산")
+    assert await someone.done("word", word="초록 우산") == await desk.status(someone.receipt)
     await someone.done("messages", text="one", word="초록 우산")
     await someone.done("word", word="초록 우산", new_word="Red Hat")
     assert (await someone.post("messages", text="two", word="초록 우산")).status_code == 404
@@ -166,16 +166,18 @@ async def test_the_right_word_opens_and_can_be_replaced(desk: Desk) -> None:
     assert (short.status_code, short.json()["errors"][0]["field"]) == (422, "new_word")
 
 
-async def test_a_representatives_receipt_says_only_received_and_closed_until_confirmed(desk: Desk) -> None:
+async def test_a_representatives_receipt_says_only_received_seen_and_closed_until_confirmed(desk: Desk) -> None:
     someone = await holder(desk, role="representative", on_behalf={"relation": "lineal"})
     await owned(someone, "busan", seen=True)
     await someone.done("messages", text="from a mother")
     told = await desk.status(someone.receipt)
     assert told == {
-        "state": "received",
-        "since": told["received_at"],
+        "state": "seen",
+        "since": told["seen_at"],
         "received_at": told["received_at"],
+        "seen_at": told["seen_at"],
         "limited": True,
+        "limited_because": "not_confirmed",
         "may_hand_over": True,
     }
 
@@ -192,7 +194,7 @@ async def test_a_representatives_receipt_says_only_received_and_closed_until_con
     assert await confirm(desk, desk.people.cookie("busan", "counsellor"), {**form, "way": "by guess"}) == 422
     assert await confirm(desk, desk.people.cookie("busan", "counsellor"), form) == 200
     told = await desk.status(someone.receipt)
-    assert (told["state"], told["center"]["id"], told["messages"]) == ("seen", "busan", 1)
+    assert (told["state"], told["center"]["id"], told["messages"]) == ("opened", "busan", 1)
     assert "limited" not in told
     lines = await audit_of(desk, someone.report_id)
     assert ("details.confirm", "done", "phone") in lines

@@ -108,7 +108,17 @@ async def test_taking_back_undoing_and_the_second_question(desk: Desk) -> None:
     not_ticked = await press(someone, "destroy")
     assert (not_ticked.status_code, 'href="#understood"' in not_ticked.text) == (422, True)
     assert not await erased(someone)
-    done = await press(someone, "destroy", understood="yes")
+    waits = await press(someone, "destroy", understood="yes")
+    assert "Your report will be destroyed at the time shown below." in waits.text
+    assert "it was asked to destroy this report for ever." in (await press(someone, "", step="")).text
+    assert 'action="/status/destroy' not in waits.text
+    assert "destroy" not in (await press(someone, "undo")).text
+
+
+async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(desk: Desk) -> None:
+    someone = await holder(desk, word="umbrella")
+    await press(someone, "withdraw", word="umbrella")
+    done = await press(someone, "destroy", understood="yes", word="umbrella")
     assert "The report was erased." in done.text
     assert await erased(someone)
     assert 'action="/status/undo' not in done.text
@@ -129,6 +139,7 @@ async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> 
     await owned(someone, "busan", seen=True)
     shown = await press(someone, "message", text="hello")
     assert "Someone else made this report" in shown.text
+    assert "A person at the centre has seen that your report is there." in shown.text
     assert "Busan" not in shown.text
     assert "Messages you left" not in shown.text
 

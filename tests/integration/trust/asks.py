@@ -32,7 +32,7 @@ _ACTS: Final[dict[str, dict[str, Any]]] = {
 """Acts of the owning centre under an ownership; each is a route of the API and one of the pages."""
 
 
-_OF_A_RECEIPT: Final = ("status", "messages", "answers", "amend", "withdraw", "reinstate", "word")
+_OF_A_RECEIPT: Final = ("status", "messages", "answers", "amend", "withdraw", "reinstate", "word", "word/cancel")
 _HANDING_OVER: Final = ("hand-over", "hand-over/cancel", "take-over")
 
 

@@ -20,7 +20,7 @@ NEEDS = {
     **{
         f"/api/v1/receipts/{what}": Scope.RECEIPTS_WRITE
         for what in (
-            *("messages", "answers", "amend", "withdraw", "reinstate", "word"),
+            *("messages", "answers", "amend", "withdraw", "reinstate", "word", "word/cancel"),
             *("hand-over", "hand-over/cancel", "take-over"),
         )
     },

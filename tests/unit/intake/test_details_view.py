@@ -1,6 +1,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
+from services.intake.policy.receipt_alone import WAIT
 from services.intake.rendering.details import details_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -59,7 +62,51 @@ def test_contact_that_whoever_reported_changed_is_shown_with_what_was_there_befo
     assert (details.contact["phone"], details.contact_changed_at) == ("2", later)
     assert [(said.at, said.value["phone"]) for said in details.earlier_contacts] == [(NOW, "1")]
     assert [(said.at, said.value["victim_agrees"]) for said in details.earlier_on_behalf] == [(NOW, None)]
-    own = details_of(document(amendments=amendments), parts)
-    assert (own.earlier_contacts, own.contact_changed_at) == ((), None)
     unchanged = details_of(by_other, {"contact": parts["contact"]})
     assert (unchanged.earlier_contacts, unchanged.contact_changed_at) == ((), None)
+
+
+LATER = NOW + timedelta(hours=1)
+CHANGED: dict[str, Any] = {
+    "contact": {"channels": ["phone"], "phone": "1", "person_codeword": "rain"},
+    "contact:2": {"channels": ["phone"], "phone": "2", "person_codeword": "sun"},
+}
+
+
+@pytest.mark.parametrize(
+    ("entry", "alone"), [({"receipt_alone": True}, True), ({"receipt_alone": False}, False), ({}, True)]
+)
+def test_a_victims_changed_contact_says_when_from_what_and_with_which_word_to_check(
+    entry: dict[str, bool], *, alone: bool
+) -> None:
+    details = details_of(document(amendments=[{"number": 1, "at": LATER, "version": 2, **entry}]), CHANGED)
+    assert (details.contact_changed_at, details.contact_changed_alone) == (LATER, alone)
+    assert [(said.at, said.value["phone"]) for said in details.earlier_contacts] == [(NOW, "1")]
+    assert details.check_word == "rain"
+
+
+def test_the_word_to_check_with_is_never_one_that_a_receipt_alone_can_have_chosen() -> None:
+    parts = {**CHANGED, "contact:3": {"channels": ["phone"], "phone": "3", "person_codeword": "snow"}}
+
+    def word(*alone: bool) -> str | None:
+        made = [{"number": n, "at": LATER, "version": n + 1, "receipt_alone": one} for n, one in enumerate(alone, 1)]
+        return details_of(document(amendments=made), parts).check_word
+
+    assert (word(True, True), word(False, True)) == ("rain", "sun")
+    del parts["contact"]
+    assert word(True, True) is None
+
+
+def test_contact_first_given_later_is_a_change_from_none() -> None:
+    parts = {"contact:2": CHANGED["contact:2"]}
+    details = details_of(document(amendments=[{"number": 1, "at": LATER, "version": 2}]), parts)
+    assert (details.contact_changed_at, [said.value["channels"] for said in details.earlier_contacts]) == (LATER, [()])
+
+
+def test_a_tip_waits_for_nobodys_confirmation_and_a_word_set_later_is_told() -> None:
+    tip = details_of(document(facts={"role": "third_party", "harm_types": ["other"]}), {})
+    assert (tip.tip, tip.by_other, tip.word_set_later_at) == (True, True, None)
+    assert not details_of(document(facts={"role": "representative", "harm_types": ["other"]}), {}).tip
+    later = {"hash": "x", "asked_at": LATER, "counts_from": LATER + WAIT}
+    assert details_of(document(word_later=later), {}).word_set_later_at == LATER
+    assert details_of(document(word_later=later, word="y"), {}).word_set_later_at is None

@@ -12,6 +12,7 @@ from services.intake.model.life import NEW, Access, Category, Cause, Decision, F
 from services.intake.model.report import Progress, Work
 from services.intake.policy import erasure, retention
 from services.intake.policy.erasure import UNDO_FOR, RefusedError
+from services.intake.policy.receipt_alone import WAIT
 from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, UrgencyReason
@@ -36,8 +37,12 @@ def facts(**more: Any) -> ReportFacts:
     return ReportFacts.model_validate(values)
 
 
-def taken_back(life: Life = NEW, *, at_once: bool = False, now: datetime = NOW, **about: Any) -> Life:
-    return erasure.withdrawn(life, facts(**about), at_once=at_once, understood=at_once, now=now)
+def taken_back(
+    life: Life = NEW, *, at_once: bool = False, receipt_alone: bool = False, now: datetime = NOW, **about: Any
+) -> Life:
+    return erasure.withdrawn(
+        life, facts(**about), at_once=at_once, understood=at_once, receipt_alone=receipt_alone, now=now
+    )
 
 
 def decision(*, destroy: bool, reason: Reason, category: Category | None = None) -> Decision:
@@ -68,7 +73,35 @@ def test_at_once_is_at_once_also_when_it_comes_later() -> None:
     assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, later)
     assert erasure.dying(life, KEPT, later) is Cause.AT_ONCE
     with pytest.raises(RefusedError, match="not_understood"):
-        erasure.withdrawn(NEW, facts(), at_once=True, understood=False, now=NOW)
+        erasure.withdrawn(NEW, facts(), at_once=True, understood=False, receipt_alone=False, now=NOW)
+
+
+def test_with_a_receipt_alone_at_once_is_a_day_later_and_undone_until_then() -> None:
+    life = taken_back(at_once=True, receipt_alone=True)
+    day_later = NOW + WAIT
+    assert erasure.destroy_asked_at(life) == NOW
+    assert erasure.dying(life, KEPT, day_later - timedelta(milliseconds=1)) is None
+    assert erasure.dying(life, KEPT, day_later) is Cause.AT_ONCE
+    undone = erasure.reinstated(life, day_later - timedelta(milliseconds=1))
+    assert (undone.withdrawal, undone.plan, erasure.destroy_asked_at(undone)) == (None, None, None)
+    assert taken_back(life, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=5)) == life
+
+
+def test_asking_for_destruction_never_makes_it_later_than_it_was_planned() -> None:
+    before = taken_back()
+    late = NOW + UNDO_FOR - timedelta(hours=3)
+    assert taken_back(before, at_once=True, receipt_alone=True, now=late) == before
+    assert erasure.destroy_asked_at(before) is None
+    sooner = taken_back(before, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=1))
+    assert sooner.withdrawal is not None
+    assert (sooner.withdrawal.at, sooner.withdrawal.undo_until) == (NOW, NOW + timedelta(hours=1) + WAIT)
+
+
+def test_a_lead_waits_for_that_day_as_well() -> None:
+    waiting = taken_back(at_once=True, receipt_alone=True, age_band=AgeBand.UNDER_14)
+    gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
+    assert gone.plan is not None
+    assert (gone.plan.at, erasure.destroy_asked_at(waiting)) == (NOW + WAIT, None)
 
 
 @pytest.mark.parametrize(
@@ -215,10 +248,12 @@ class Lives(RuleBasedStateMachine):
         self.now += timedelta(hours=hours)
 
     @precondition(alive)
-    @rule(at_once=st.booleans())
-    def withdraw(self, *, at_once: bool) -> None:
+    @rule(at_once=st.booleans(), receipt_alone=st.booleans())
+    def withdraw(self, *, at_once: bool, receipt_alone: bool) -> None:
         before = self.life
-        self.life = erasure.withdrawn(self.life, self.about, at_once=at_once, understood=True, now=self.now)
+        self.life = erasure.withdrawn(
+            self.life, self.about, at_once=at_once, understood=True, receipt_alone=receipt_alone, now=self.now
+        )
         if before.withdrawal is None:
             self.asked_at = self.now
 

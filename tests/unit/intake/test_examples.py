@@ -29,6 +29,7 @@ TAKES: dict[str, type[BaseModel]] = {
     "withdraw": WithdrawalAsked,
     "reinstate": ReceiptQuestion,
     "word": WordAsked,
+    "word/cancel": ReceiptQuestion,
     "hand-over": ReceiptQuestion,
     "hand-over/cancel": ReceiptQuestion,
     "take-over": TakeOverAsked,

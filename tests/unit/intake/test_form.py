@@ -250,4 +250,4 @@ def test_every_state_has_its_sentences_and_steps_their_times() -> None:
     answer = StatusAnswer.model_validate(
         {"state": "assigned", "since": "2026-11-24T12:00:00Z", "received_at": "2026-11-24T12:00:00Z"}
     )
-    assert [step.at is not None for step in standing.steps_of(answer)] == [True, False, False, False, False]
+    assert [step.at is not None for step in standing.steps_of(answer)] == [True, *[False] * 5]

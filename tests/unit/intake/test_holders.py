@@ -33,7 +33,8 @@ class Kept:
 def holders(word: str | None = None, per_minute: int = 1000) -> Holders:
     kept: Any = Kept(word)
     trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
-    return Holders(kept, KEYS, StatusGate(per_minute, ManualClock(NOW)), Words(KEYS), trail, wrong_takes_s=0)
+    clock = ManualClock(NOW)
+    return Holders(kept, KEYS, StatusGate(per_minute, clock), Words(KEYS), trail, clock, wrong_takes_s=0)
 
 
 async def code(door: Holders, host: str, *, word: str | None, client: str | None = None) -> str:

@@ -111,17 +111,24 @@ def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
 
 
 @pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])
-def test_others_are_told_only_received_and_closed(role: Role) -> None:
-    told = projection.standing(NOW, SEEN, Life(), role)
-    assert told.model_dump(exclude_none=True) == {
+def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
+    waiting = projection.standing(NOW, Progress(ownership=OWNED), Life(), role)
+    assert waiting.model_dump(exclude_none=True) == {
         "state": State.RECEIVED,
         "since": NOW,
         "received_at": NOW,
+        "stays": (),
         "limited": True,
+    }
+    told = projection.standing(NOW, SEEN, Life(), role, {1: NOW})
+    assert told.model_dump(exclude_none=True) == {
+        **waiting.model_dump(exclude_none=True),
+        "state": State.SEEN,
+        "seen_at": NOW,
     }
     closed = SEEN.model_copy(update={"work": Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW)})
     told = projection.standing(NOW, closed, Life(), role)
-    assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, None)
+    assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, NOW)
     assert projection.standing(NOW, SEEN, Life(confirmed_at=NOW), role).state is State.IN_CONTACT
 
 
@@ -147,6 +154,7 @@ def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
             "received_at": NOW,
             "withdrawn_at": NOW,
             "undo_until": NOW + timedelta(hours=72),
+            "stays": (),
             "limited": True,
         }
     with pytest.raises(RefusedError, match="too_late"):

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -148,11 +149,63 @@ def test_the_story_is_told_step_by_step(length: int) -> None:
 def test_a_new_owner_has_not_seen_it_yet() -> None:
     events = [routed(), case(CaseAcknowledged, 1, 2), rerouted(2, 2, "ulsan", 10)]
     standing = projection.standing(T0, folded(*events))
-    assert (standing.state, standing.center_id, standing.seen_at) == (State.ASSIGNED, "ulsan", None)
+    assert (standing.state, standing.center_id, standing.stays[-1].seen_at) == (State.MOVED, "ulsan", None)
     late = case(CaseContacted, 2, 11, ownership=1)
-    assert state(*events, late) == (State.ASSIGNED, at(10))
+    assert state(*events, late) == (State.MOVED, at(10))
     seen = case(CaseAcknowledged, 3, 12, ownership=2)
     assert state(*events, late, seen) == (State.SEEN, at(12))
+
+
+WORK: list[tuple[type[CaseEvent], dict[str, Any]]] = [
+    (CaseAcknowledged, {}),
+    (CaseContacted, {}),
+    (CaseSupported, {"support": SupportKind.COUNSELLING}),
+]
+ORDER = [State.RECEIVED, State.ASSIGNED, State.SEEN, State.OPENED, State.IN_CONTACT, State.SUPPORTED]
+
+
+@pytest.mark.parametrize("before", range(len(WORK) + 1))
+def test_after_a_move_the_status_never_runs_backwards_and_nothing_that_happened_is_lost(before: int) -> None:
+    events: list[Event] = [routed()]
+    events += [case(cls, n, n + 1, **more) for n, (cls, more) in enumerate(WORK[:before], start=1)]
+    furthest = ORDER.index(state(*events)[0])
+    kept = projection.standing(T0, folded(*events)).model_dump(include={"assigned_at", "seen_at", "contacted_at"})
+    events.append(rerouted(2, 2, "ulsan", 10))
+    moved = projection.standing(T0, folded(*events))
+    assert (moved.state, moved.since, moved.moved_at, moved.center_id) == (State.MOVED, at(10), at(10), "ulsan")
+    for n, (cls, more) in enumerate(WORK, start=before + 1):
+        events.append(case(cls, n, 10 + n, ownership=2, **more))
+        now = projection.standing(T0, folded(*events))
+        assert now.state is State.MOVED or ORDER.index(now.state) >= furthest
+        known = {name: value for name, value in kept.items() if value is not None}
+        assert now.model_dump(include=set(known)) == known
+    assert now.state is State.SUPPORTED
+    assert [stay.center_id for stay in now.stays] == ["busan", "ulsan"]
+
+
+def test_seen_by_name_opened_and_contacted_are_told_apart() -> None:
+    seen = folded(routed(), case(CaseAcknowledged, 1, 2))
+    told = projection.standing(T0, seen)
+    assert (told.state, told.seen_at, told.opened_at, told.contacted_at) == (State.SEEN, at(2), None, None)
+    told = projection.standing(T0, seen, opened={1: at(3)})
+    assert (told.state, told.since, told.opened_at, told.contacted_at) == (State.OPENED, at(3), at(3), None)
+    reached = projection.fold(seen, case(CaseContacted, 2, 4))
+    told = projection.standing(T0, reached, opened={1: at(3)})
+    assert (told.state, told.opened_at, told.contacted_at) == (State.IN_CONTACT, at(3), at(4))
+    assert projection.standing(T0, reached).opened_at is None
+
+
+def test_who_opened_it_has_seen_it_and_what_another_centre_opened_is_not_the_present_ones() -> None:
+    told = projection.standing(T0, folded(routed()), opened={1: at(3)})
+    assert (told.state, told.seen_at) == (State.OPENED, at(3))
+    moved = projection.standing(T0, folded(routed(), rerouted(2, 2, "ulsan", 10)), opened={1: at(3)})
+    assert (moved.state, moved.opened_at, moved.stays[-1].opened_at) == (State.MOVED, at(3), None)
+
+
+def test_what_a_centre_did_after_it_gave_the_report_away_does_not_count() -> None:
+    late = [case(CaseAcknowledged, 1, 11), rerouted(2, 2, "ulsan", 10)]
+    moved = projection.standing(T0, folded(routed(), *late), opened={1: at(12)})
+    assert (moved.seen_at, moved.opened_at) == (None, None)
 
 
 def test_work_that_is_heard_of_before_its_ownership_counts_once_that_comes() -> None:

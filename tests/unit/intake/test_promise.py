@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.model.report import Progress, Standing, State
+from services.intake.model.report import Progress, Standing, State, Stay
 from services.intake.policy.promise import (
     AT_THE_LATEST,
     ON_DUTY,
@@ -27,15 +27,23 @@ def at_once(_: str, moment: datetime) -> datetime | None:
     return moment
 
 
-def standing(state: State, *, limited: bool | None = None) -> Standing:
-    assigned_at, center_id = (None, None) if state is State.RECEIVED else (LATER, "busan")
-    return Standing(
-        state=state, since=AT, received_at=AT, assigned_at=assigned_at, limited=limited, center_id=center_id
+def standing(state: State, **more: object) -> Standing:
+    assigned_at, center_id = (None, None) if state is State.RECEIVED else (AT, "busan")
+    given = {"state": state, "since": AT, "received_at": AT, "assigned_at": assigned_at, "center_id": center_id, **more}
+    return Standing.model_validate(given)
+
+
+def moved(**more: object) -> Standing:
+    """Seen at the first centre, and now at the second."""
+    stays = (
+        Stay(center_id="ulsan", assigned_at=AT, seen_at=AT),
+        Stay.model_validate({"center_id": "busan", "assigned_at": LATER, **more}),
     )
+    return standing(State.MOVED, seen_at=AT, moved_at=LATER, stays=stays)
 
 
 @pytest.mark.parametrize("urgency", list(Urgency))
-@pytest.mark.parametrize("state", [State.RECEIVED, State.ASSIGNED])
+@pytest.mark.parametrize("state", [State.RECEIVED, State.ASSIGNED, State.MOVED])
 def test_the_more_urgent_the_sooner_and_moving_it_on_moves_no_time(urgency: Urgency, state: State) -> None:
     assert expected_by(urgency, standing(state), Progress(), never) == AT + AT_THE_LATEST[urgency]
     for spans in (ON_DUTY, AT_THE_LATEST):
@@ -59,26 +67,31 @@ def test_while_nobody_saw_it_the_first_centres_promise_counts_and_the_present_on
         asked.append((center_id, moment))
         return None
 
-    moved = Progress(first_center_id="ulsan")
-    expected_by(Urgency.HIGH, standing(State.ASSIGNED), moved, noted)
-    expected_by(Urgency.HIGH, standing(State.ASSIGNED), moved.model_copy(update={"first_seen_at": AT}), noted)
+    first = Progress(first_center_id="ulsan")
+    expected_by(Urgency.HIGH, standing(State.MOVED, moved_at=LATER), first, noted)
+    expected_by(Urgency.HIGH, moved(), first, noted)
     expected_by(Urgency.HIGH, standing(State.ASSIGNED), Progress(), noted)
     expected_by(Urgency.HIGH, standing(State.RECEIVED), Progress(), noted)
     assert asked == [("ulsan", AT), ("busan", LATER), ("busan", AT)]
 
 
-@pytest.mark.parametrize("state", [state for state in State if state not in {State.RECEIVED, State.ASSIGNED}])
+@pytest.mark.parametrize(
+    "state", [state for state in State if state not in {State.RECEIVED, State.ASSIGNED, State.MOVED}]
+)
 def test_nothing_is_awaited_once_somebody_saw_it_or_it_is_over(state: State) -> None:
     assert expected_by(Urgency.CRITICAL, standing(state), Progress(), at_once) is None
 
 
-def test_whoever_may_know_only_that_it_arrived_is_told_no_time() -> None:
-    assert expected_by(Urgency.CRITICAL, standing(State.RECEIVED, limited=True), Progress(), at_once) is None
+def test_whoever_reported_for_others_is_told_the_time_until_somebody_saw_it() -> None:
+    first = Progress(first_center_id="ulsan")
+    waiting = standing(State.RECEIVED, limited=True)
+    assert expected_by(Urgency.CRITICAL, waiting, first, at_once) == AT + ON_DUTY[Urgency.CRITICAL]
+    assert expected_by(Urgency.CRITICAL, standing(State.SEEN, limited=True, seen_at=AT), first, at_once) is None
 
 
-def test_a_centre_that_takes_it_over_after_it_was_seen_has_its_own_time() -> None:
-    seen = Progress(first_seen_at=AT)
-    assert expected_by(Urgency.HIGH, standing(State.ASSIGNED), seen, never) == LATER + AT_THE_LATEST[Urgency.HIGH]
+def test_a_centre_that_takes_it_over_after_it_was_seen_has_its_own_time_until_it_has_seen_it() -> None:
+    assert expected_by(Urgency.HIGH, moved(), Progress(), never) == LATER + AT_THE_LATEST[Urgency.HIGH]
+    assert expected_by(Urgency.HIGH, moved(seen_at=LATER), Progress(), never) is None
 
 
 def test_before_anything_is_typed_only_what_every_centre_can_keep_is_promised() -> None:

@@ -1,0 +1,64 @@
+"""What a receipt alone does only after a day, so that whoever it belongs to can see and stop it. Pure.
+
+A receipt is 16 digits on paper, and the person it must be kept from may live in the same home. Two acts would lock its
+owner out for good: destroying the report at once, and setting a word where none was. Both wait, the status page tells
+of them, and until then whoever holds the receipt can cancel them. A word that was set with the report, or when it was
+taken over, shows more than that somebody found the receipt: who has it need not wait.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+WAIT: Final = timedelta(hours=24)
+"""Long enough for somebody who looks once a day; shorter than the time for second thoughts."""
+WORD: Final = "word"
+"""The hash of a word that was set with the report, or when it was taken over."""
+LATER: Final = "word_later"
+"""A word that was first set with the receipt alone, see ``LaterWord``."""
+
+
+class LaterWord(BaseModel):
+    """What is stored of a word that was first set with the receipt alone. Replacing it, with it, changes no time."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hash: str
+    asked_at: datetime
+    counts_from: datetime
+
+
+def later_word(document: Mapping[str, Any]) -> LaterWord | None:
+    """The word that was first set with the receipt alone, whether it counts yet or not."""
+    stored = document.get(LATER)
+    return LaterWord.model_validate(stored) if stored and document.get(WORD) is None else None
+
+
+def word_in_force(document: Mapping[str, Any], now: datetime) -> str | None:
+    """The hash of the word that is needed now; None where the receipt is enough."""
+    first: str | None = document.get(WORD)
+    later = later_word(document)
+    return later.hash if later is not None and later.counts_from <= now else first
+
+
+def waiting_word(document: Mapping[str, Any], now: datetime) -> LaterWord | None:
+    """The word that does not count yet; None where none waits."""
+    later = later_word(document)
+    return later if later is not None and now < later.counts_from else None
+
+
+def may_act_at_once(document: Mapping[str, Any]) -> bool:
+    """Whether who was let in has shown more than the receipt."""
+    return document.get(WORD) is not None
+
+
+def with_word(document: Mapping[str, Any], hashed: str, now: datetime) -> dict[str, Any]:
+    """The fields that set a word, or replace the one in force."""
+    if document.get(WORD) is not None:
+        return {WORD: hashed}
+    later = later_word(document)
+    if later is not None and later.counts_from <= now:
+        return {LATER: later.model_copy(update={"hash": hashed}).model_dump()}
+    return {LATER: LaterWord(hash=hashed, asked_at=now, counts_from=now + WAIT).model_dump()}

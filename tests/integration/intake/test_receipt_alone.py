@@ -1,0 +1,114 @@
+"""Somebody at home found the receipt: what they cannot do at once, what its owner sees, and what staff see."""
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+
+from services.intake.policy.receipt_alone import WAIT
+from tests.integration.intake.desk import Desk
+from tests.integration.intake.holding import audit_of, holder, owned
+from tests.support.jump import JumpClock
+
+HTML = {"Accept": "text/html", "Accept-Language": "en"}
+
+
+@pytest.fixture
+def clock() -> JumpClock:
+    return JumpClock()
+
+
+async def test_a_first_word_set_later_locks_nobody_out_for_a_day_and_can_be_made_void(
+    desk: Desk, clock: JumpClock
+) -> None:
+    someone = await holder(desk)
+    told = await someone.done("word", word="their word")
+    assert (await desk.status(someone.receipt))["word_from"] == told["word_from"]
+    clock.jump(hours=5)
+    assert (await someone.done("word", word="THEIR word"))["word_from"] == told["word_from"], "asked twice"
+    await someone.done("messages", text="without any word")
+    assert "word_from" not in await someone.done("word/cancel")
+    assert "word_from" not in await someone.done("word/cancel")
+    clock.jump(hours=30)
+    await someone.done("messages", text="still without")
+    assert ("receipts.word_cancel", "done", None) in await audit_of(desk, someone.report_id)
+
+
+async def test_a_first_word_counts_after_the_day_and_is_then_needed(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk)
+    told = await someone.done("word", word="my word")
+    assert datetime.fromisoformat(told["word_from"]) - clock.now() <= WAIT
+    clock.jump(hours=24, minutes=1)
+    assert "word_from" not in await desk.status(someone.receipt)
+    for what, body in (("messages", {"text": "x"}), ("word/cancel", {}), ("withdraw", {})):
+        assert (await someone.post(what, **body)).json()["code"] == "unknown_receipt"
+    await someone.done("messages", text="x", word="my word")
+    await someone.done("word", word="my word", new_word="another word")
+    await someone.done("messages", text="y", word="another word")
+    # It was set with the receipt alone, so it lends nobody the right to destroy at once.
+    gone = await someone.done("withdraw", word="another word", at_once=True, understood=True)
+    assert (gone["state"], "destroy_asked_at" in gone) == ("withdrawn", True)
+
+
+async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_with(desk: Desk, clock: JumpClock) -> None:
+    before = {"channels": ["phone"], "phone": "010-2468-1357", "person_codeword": "blue umbrella"}
+    someone = await holder(desk, contact=before)
+    await owned(someone, "busan", seen=True)
+    clock.jump(hours=1)
+    await someone.done("amend", contact={"channels": ["phone"], "phone": "010-1111-2222", "person_codeword": "sun"})
+    told = await desk.status(someone.receipt)
+    assert datetime.fromisoformat(told["contact_changed_at"]) > datetime.fromisoformat(told["received_at"])
+    ticket = desk.people.ticket(someone.report_id, "busan")
+    shown = (await desk.http.post("/details", data={"ticket": ticket}, headers=HTML)).text
+    notice = shown.split("The ways of contact were changed at", 1)[1].split("</div>", 1)[0]
+    assert "somebody at home who found it" in notice
+    assert "blue umbrella" in notice
+    assert "sun" not in re.sub(r"<time[^>]*>", "", notice).split("agreed before the change", 1)[1]
+    assert "010-2468-1357" in shown
+
+
+async def test_who_opened_the_details_is_told_to_the_reporter_once_and_by_centre(desk: Desk, clock: JumpClock) -> None:
+    someone = await holder(desk)
+    await owned(someone, "busan", seen=True)
+    told = await desk.status(someone.receipt)
+    assert (told["state"], "opened_at" in told) == ("seen", False)
+    for _ in range(2):
+        ticket = desk.people.ticket(someone.report_id, "busan")
+        assert (await desk.http.post("/details", data={"ticket": ticket}, headers=HTML)).status_code == 200
+        after = await desk.status(someone.receipt)
+        clock.jump(minutes=5)
+        assert after["state"] == "opened"
+        assert datetime.fromisoformat(after["opened_at"]) > datetime.fromisoformat(told["seen_at"]) - timedelta(
+            seconds=5
+        )
+    assert len((await someone.stored())["opened"]) == 1
+    refused = desk.people.ticket(someone.report_id, "jeju")
+    assert (await desk.http.post("/details", data={"ticket": refused})).status_code != 200
+    assert (await desk.status(someone.receipt))["opened_at"] == after["opened_at"]
+
+
+async def test_a_tip_and_a_representative_see_a_missed_time_on_their_page(desk: Desk, clock: JumpClock) -> None:
+    for role in ("third_party", "representative"):
+        someone = await holder(desk, role=role)
+        await owned(someone, "busan")
+        form = {"receipt": someone.receipt}
+        assert "Someone there should have seen it by:" in (await desk.http.post("/status?lang=en", data=form)).text
+        clock.jump(days=4)
+        late = (await desk.http.post("/status?lang=en", data=form)).text
+        assert "Someone should have seen it by now, and nobody has." in late
+        assert ("Nobody has to confirm it" in late) is (role == "third_party")
+        assert "Busan" not in late
+
+
+async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_top(desk: Desk) -> None:
+    someone = await holder(desk)
+    await desk.collection.update_one(
+        {"_id": someone.report_id},
+        {"$set": {"replies": [{"number": 1, "at": (await someone.stored())["received_at"], "by": "s-1"}]}},
+    )
+    page = (await desk.http.post("/status?lang=en", data={"receipt": someone.receipt})).text
+    again = re.search(r'<form method="post" action="/status\?lang=en" class="again">.*?</form>', page, re.DOTALL)
+    assert again is not None
+    assert f'value="{someone.receipt}"' in again.group()
+    assert "Check again" in again.group()
+    assert page.index("The centre left 1 new answer.") < page.index('<ol class="steps way">')

@@ -1,0 +1,127 @@
+"""A word that is first set with the receipt alone, and what is told of it: without store, bus or HTTP."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.intake.changing import _still_theirs
+from services.intake.model.asking import Amendment
+from services.intake.model.life import NEW, Life, Special
+from services.intake.model.report import LimitedBecause, StatusAnswer
+from services.intake.policy import amending, erasure, receipt_alone
+from services.intake.policy.erasure import RefusedError
+from services.intake.policy.receipt_alone import WAIT
+from services.intake.rendering import receipt_words, standing
+from services.intake.status import told
+from shared.events.vocabulary import Role
+from tests.unit.intake.test_erasure import NOW, facts, taken_back
+
+JUST_BEFORE = NOW + WAIT - timedelta(milliseconds=1)
+TAKEN_OVER = Life(special=(Special.REPRESENTATIVE,), handed_over_at=NOW)
+SET_LATER = receipt_alone.with_word({}, "one", NOW)
+
+
+def answer(life: Life = NEW, now: datetime = NOW, role: Role = Role.VICTIM, **more: Any) -> StatusAnswer:
+    document = {
+        "received_at": NOW,
+        "facts": facts(role=role).model_dump(mode="json"),
+        "life": life.model_dump(),
+        **more,
+    }
+    return told(document, now, lambda _, moment: moment)
+
+
+def test_a_first_word_counts_a_day_after_it_was_set_and_not_before() -> None:
+    assert receipt_alone.word_in_force(SET_LATER, JUST_BEFORE) is None
+    assert receipt_alone.word_in_force(SET_LATER, NOW + WAIT) == "one"
+    waiting = receipt_alone.waiting_word(SET_LATER, JUST_BEFORE)
+    assert waiting is not None
+    assert (waiting.asked_at, waiting.counts_from) == (NOW, NOW + WAIT)
+    assert receipt_alone.waiting_word(SET_LATER, NOW + WAIT) is None
+
+
+def test_a_word_set_with_the_report_is_replaced_at_once() -> None:
+    assert receipt_alone.with_word({"word": "old"}, "new", NOW) == {"word": "new"}
+    assert receipt_alone.word_in_force({"word": "old", **SET_LATER}, NOW + WAIT) == "old"
+    assert receipt_alone.may_act_at_once({"word": "old"})
+
+
+def test_a_word_set_later_is_replaced_at_once_and_stays_one_that_a_found_receipt_could_set() -> None:
+    replaced = receipt_alone.with_word(SET_LATER, "two", NOW + WAIT)
+    assert receipt_alone.word_in_force(replaced, NOW + WAIT) == "two"
+    assert not receipt_alone.may_act_at_once(replaced)
+    again = receipt_alone.with_word(SET_LATER, "two", JUST_BEFORE)
+    assert receipt_alone.word_in_force(again, JUST_BEFORE + WAIT - timedelta(milliseconds=1)) is None
+
+
+def test_a_word_that_comes_into_force_meanwhile_stops_who_was_let_in_without_it() -> None:
+    stored = {"receipt_hash": "r", **SET_LATER}
+    _still_theirs(stored, {"receipt_hash": "r"}, JUST_BEFORE)
+    with pytest.raises(RefusedError, match="word_changed"):
+        _still_theirs(stored, {"receipt_hash": "r"}, NOW + WAIT)
+    _still_theirs(stored, stored, NOW + WAIT)
+
+
+def test_the_status_tells_of_a_word_until_it_counts() -> None:
+    assert answer(now=JUST_BEFORE, **SET_LATER).word_from == NOW + WAIT
+    assert answer(now=NOW + WAIT, **SET_LATER).word_from is None
+    assert answer(word_later=None).word_from is None
+
+
+def test_the_status_tells_of_a_destruction_that_waits() -> None:
+    gone = answer(taken_back(at_once=True, receipt_alone=True))
+    assert (gone.destroy_asked_at, gone.erase_at, gone.undo_until) == (NOW, NOW + WAIT, NOW + WAIT)
+    assert receipt_words.done("destroy", gone) == receipt_words.DESTROY_LATER
+    assert answer(taken_back()).destroy_asked_at is None
+
+
+def test_the_status_tells_when_contact_was_changed_by_the_present_holder() -> None:
+    later = NOW + timedelta(hours=1)
+    made = [
+        {"number": 1, "at": later, "version": 2, "contact": True},
+        {"number": 2, "at": later + timedelta(hours=1), "version": 3},
+    ]
+    assert answer(amendments=made).contact_changed_at == later
+    assert answer(amendments=made[1:]).contact_changed_at is None
+    handed = NEW.model_copy(update={"handed_over_at": later})
+    assert answer(handed, amendments=made).contact_changed_at is None
+
+
+@pytest.mark.parametrize(
+    ("life", "role", "because"),
+    [
+        (NEW, Role.REPRESENTATIVE, LimitedBecause.NOT_CONFIRMED),
+        (NEW, Role.THIRD_PARTY, LimitedBecause.TIP),
+        (TAKEN_OVER, Role.VICTIM, LimitedBecause.TAKEN_OVER),
+        (NEW, Role.VICTIM, None),
+    ],
+)
+def test_whoever_is_shown_less_is_told_why(life: Life, role: Role, because: LimitedBecause | None) -> None:
+    assert answer(life, role=role).limited_because is because
+
+
+def test_a_tip_awaits_no_confirmation_in_any_sentence() -> None:
+    tip = answer(role=Role.THIRD_PARTY)
+    assert tip.expected_by is not None
+    assert "Nobody has to confirm" in standing.LIMITED[LimitedBecause.TIP]
+    assert set(standing.LIMITED) == set(LimitedBecause)
+
+
+def test_the_newest_answer_is_told_by_its_time() -> None:
+    replies = [{"number": n, "at": NOW + timedelta(hours=n), "by": "s-1"} for n in (1, 2)]
+    assert answer(replies=replies).answered_at == NOW + timedelta(hours=2)
+    assert answer(taken_back(), replies=replies).answered_at is None
+    assert answer().answered_at is None
+
+
+def test_contact_left_empty_takes_the_place_of_the_number_before() -> None:
+    nothing = Amendment.model_validate({"contact": {}})
+    assert amending.touched(nothing) == {"contact"}
+    assert amending.changes_contact(nothing)
+
+
+def test_an_erased_report_tells_of_no_word_and_no_contact() -> None:
+    life = Life.model_validate(erasure.tombstone(taken_back(at_once=True), NOW).model_dump())
+    gone = told({"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None)
+    assert (gone.word_from, gone.contact_changed_at, gone.destroy_asked_at) == (None, None, None)
