@@ -8,7 +8,7 @@ import pytest
 from services.intake.policy.receipt_alone import WAIT
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, holder, owned
-from tests.support.jump import JumpClock
+from tests.support.clock import JumpClock
 
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
