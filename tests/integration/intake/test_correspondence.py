@@ -41,10 +41,9 @@ async def answers(someone: Holder, **more: str) -> httpx.Response:
 
 
 async def test_an_answer_reaches_the_holder_and_nobody_else_reads_it(desk: Desk) -> None:
-    someone = await holder(desk)
+    someone = await holder(desk, word="초록 우산")
     await assigned(someone, "busan", seen=True)
-    await someone.done("messages", text="언제 전화하세요?")
-    await someone.done("word", word="초록 우산")
+    await someone.done("messages", text="언제 전화하세요?", word="초록 우산")
     page, leave = await leave_of(desk, someone.report_id)
     assert "언제 전화하세요?" in page
     secret = "토요일 저녁에 이 번호로 다시 볼게요."
