@@ -19,8 +19,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final, NoReturn
 
-import uvloop
-
 from shared import log
 from shared.errors import IeumError
 
@@ -40,7 +38,7 @@ _FRAMES: Final = 12
 
 def run(main: Callable[[], Awaitable[None]]) -> NoReturn:
     """Run a service until it returns, is asked to stop, or fails; never returns and never waits for stray threads."""
-    loop = uvloop.new_event_loop()
+    loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     beat = Heartbeat()
     threading.Thread(target=watch, args=(beat,), name="watchdog", daemon=True).start()

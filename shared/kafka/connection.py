@@ -8,7 +8,6 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.helpers import create_ssl_context
 
 from shared.errors import TransientError
-from shared.kafka.lost import treat_closed_as_lost
 from shared.settings import BusSettings
 from shared.topics import Topic
 
@@ -17,7 +16,6 @@ T = TypeVar("T")
 
 def client_options(settings: BusSettings) -> dict[str, Any]:
     """Keyword arguments for any aiokafka client: bootstrap servers and security."""
-    treat_closed_as_lost()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
         "security_protocol": settings.security_protocol,

@@ -24,7 +24,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import psutil
-import uvloop
 
 from tests.bench.http_load import Tally, load, request_of
 from tools.demo import frontends
@@ -161,7 +160,7 @@ def main() -> int:
         with (
             server(["services.intake"], port, own) as intake,
             server(["tests.bench.validating", str(bare)], bare, {}),
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            asyncio.Runner() as runner,
         ):
             headers = frontends.create({**os.environ, **own}).headers("api")
             accepted, validated = runner.run(measure(port, bare, headers, arguments.rounds, arguments.seconds))

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -179,7 +178,7 @@ def main() -> int:
             stack.start()
             made = people.create(stack.environment_of("notify"), [OVERSIGHT])
             desks = Desks(Crew(stack.urls, made), frontends.create(stack.environment_of("intake")))
-            ours, theirs = uvloop.run(measure(stack, desks, given.rounds, given.reports))
+            ours, theirs = asyncio.run(measure(stack, desks, given.rounds, given.reports))
         finally:
             stack.stop()
     result = result_of(ours, theirs, given.reports)

@@ -7,7 +7,6 @@ import asyncio
 import sys
 from typing import Any
 
-import uvloop
 from fastapi import FastAPI, Request
 
 from services.intake.model.submission import Submission
@@ -27,5 +26,4 @@ def application() -> FastAPI:
 
 
 if __name__ == "__main__":
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.run(serve(application(), "127.0.0.1", int(sys.argv[1])))

@@ -1,5 +1,6 @@
 """`make demo`: start everything, let a bad week come in, count it, say where to look, stay up until Ctrl-C."""
 
+import asyncio
 import hashlib
 import os
 import secrets
@@ -9,7 +10,6 @@ import time
 from pathlib import Path
 
 import orjson
-import uvloop
 from rich.console import Console
 
 from shared.settings import SettingsError, load
@@ -73,7 +73,7 @@ def demonstrate(stack: Stack, demo: DemoSettings, console: Console, staff: dict[
     place = Place(urls=stack.urls, kafka=stack.kafka, crew=Crew(stack.urls, staff), front_ends=front_ends)
     with View(console) as view:
         run = Demonstration(place, demo, view)
-        uvloop.run(run.run())
+        asyncio.run(run.run())
     run.checked("`make verify-audit` finds nothing wrong with the audit", fine=_audit_is_whole(stack))
     walked(console, run.steps)
     return run.summary()
