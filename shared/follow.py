@@ -13,6 +13,7 @@ from shared.errors import FatalError, PermanentError, TransientError, UnknownTyp
 from shared.kafka import measures
 from shared.kafka.backoff import backoff
 from shared.kafka.connection import bare_name, bounded, client_options, topic_name
+from shared.kafka.patches import partitions_of
 from shared.kafka.records import RawRecord, Received, raw, receive
 from shared.kafka.vitals import ended_part
 from shared.settings import BusSettings
@@ -188,7 +189,7 @@ class PartitionReader:
 
     async def partitions(self) -> tuple[int, ...]:
         """The numbers of the topic's partitions on the cluster."""
-        looking = self._connected()._client._wait_on_metadata(self._name)
+        looking = partitions_of(self._connected(), self._name)
         return tuple(sorted(await bounded(looking, self._limit, f"looking for {self._name}")))
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
@@ -268,7 +269,7 @@ def _reader(settings: BusSettings, *, auto_offset_reset: str = "earliest") -> AI
 async def _places(consumer: AIOKafkaConsumer, names: Sequence[str], limit: float) -> list[TopicPartition]:
     found = []
     for name in names:
-        numbers = await bounded(consumer._client._wait_on_metadata(name), limit, f"looking for {name}")
+        numbers = await bounded(partitions_of(consumer, name), limit, f"looking for {name}")
         found += [TopicPartition(name, number) for number in sorted(numbers)]
     return found
 

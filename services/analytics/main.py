@@ -10,7 +10,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from services.analytics import api, dashboard, data_pages, exports_api, operations_pages
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder, consumers
 from services.analytics.operating import Operations
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.store.folding import prepare
@@ -34,7 +34,6 @@ from shared.identity.source import Identity, over_http
 from shared.kafka.bus import Bus
 from shared.mongo import connect, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
-from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
 from shared.web.pages import Pages
@@ -124,15 +123,7 @@ def build(
     database = connect(store_settings, "analytics")
     folder = Folder(database)
     bus = Bus(bus_settings, "analytics", health, clock)
-    topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
-    bus.subscribe(
-        *topics,
-        group="analytics",
-        handler=folder.handle,
-        max_records=settings.batch_records,
-        pace_s=settings.pace_s,
-        on_assigned=folder.assigned,
-    )
+    bus.include(consumers(folder, max_records=settings.batch_records, pace_s=settings.pace_s))
 
     reader = Reader(database)
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Protocol
 
+from services.analytics.consumers import Folder
 from services.analytics.contributions import daily, monthly
-from services.analytics.handlers import Folder
 from services.analytics.model import Fact
 from services.analytics.projection import Cells, advance, fold_centers
 from services.analytics.store.folding import Position

@@ -26,6 +26,7 @@ from services.intake import (
 from services.intake.changing import Changer
 from services.intake.client_door import ClientGate
 from services.intake.clients import Desk
+from services.intake.consumers import StatusFollower, consumers
 from services.intake.correspondence import Correspondence
 from services.intake.decisions import Decisions
 from services.intake.disk import Disk
@@ -37,7 +38,6 @@ from services.intake.finding import Finder
 from services.intake.form_view import FormView
 from services.intake.gate import StatusGate
 from services.intake.handing_over import HandingOver
-from services.intake.handlers import StatusFollower
 from services.intake.holder import Holders
 from services.intake.linker import Linker
 from services.intake.phone import pages as call_pages
@@ -82,19 +82,15 @@ from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.sealing import Keyring
 from shared.settings import BusSettings, StoreSettings, load
-from shared.topics import CASES, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
 
-PACE_S = 0.2
-"""Between two batches of news for the reporter's status; nobody sees the difference, the store does."""
 RELAY_PACE_S = 0.025
 """Under load the events of so long go out together; who comes alone does not wait (issue 6, record 5)."""
 HERE = Path(__file__).parent
-GROUP = "intake-status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +159,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
     follower = StatusFollower(reports)
-    following = bus.subscribe(ROUTINGS, CASES, group=GROUP, handler=follower, pace_s=PACE_S)
+    [following] = bus.include(consumers(follower))
     aside.ready["relay.intake"] = relay.check
     aside.ready["routings.holes"] = follower.check
 

@@ -17,13 +17,13 @@ from services.notify.alerting import Alerter
 from services.notify.api import case_router, center_router
 from services.notify.case_pages import CasePages, moving_router, story_router
 from services.notify.channels import MailChannel
+from services.notify.consumers import Routings, consumers
 from services.notify.dead import DeadWatch
 from services.notify.desk import Auditing, Desk
 from services.notify.doors import auditing
 from services.notify.drill.running import Drills
 from services.notify.drill_pages import drill_router
 from services.notify.gauges import Gauges
-from services.notify.handlers import Routings
 from services.notify.hub import Hub
 from services.notify.ladder.delivery import Delivery
 from services.notify.nudges import Nudges
@@ -142,7 +142,7 @@ def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: S
     delivery = Delivery(settings, channel, clock)
     alerter = Alerter(cases, centers, TallyStore(database), delivery, hub, case_relay, clock, settings, worker)
     routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
-    bus.subscribe(ROUTINGS, group=SERVICE, handler=routings.handle)
+    bus.include(consumers(routings))
     nudges = Nudges(cases, hub, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
     dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)

@@ -22,7 +22,7 @@ from shared.events.alerts import AlertEvent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportRouted
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 
 _LOG = log.get(__name__)
 _GRACE_S: Final = 0.1

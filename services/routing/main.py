@@ -4,7 +4,7 @@ import asyncio
 import gc
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,14 +13,15 @@ from fastapi import FastAPI
 
 from services.routing import tables
 from services.routing.api import api_router
+from services.routing.consumers import consumers
 from services.routing.handlers.closing import Closing
-from services.routing.handlers.copying import MAX_RECORDS, Copier
+from services.routing.handlers.copying import Copier
 from services.routing.handlers.keeping import Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.recounting import Recounter
-from services.routing.handlers.worker import Places, Worker
+from services.routing.handlers.worker import Worker
 from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Board, Picture
@@ -36,7 +37,7 @@ from shared.identity.source import Identity, over_http
 from shared.kafka.bus import Bus
 from shared.kafka.connection import topic_name
 from shared.settings import BusSettings, StoreSettings, load
-from shared.topics import CASES, CENTERS, LOADS, REPORTS, ROUTINGS
+from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
 from shared.web.pages import Pages
@@ -46,8 +47,6 @@ from shared.web.translations import gettext_noop
 _log = log.get(__name__)
 
 SERVICE: Final = "routing"
-PACE_S: Final = 0.1
-"""Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
 HERE: Final = Path(__file__).parent
 YOUNG_OBJECTS: Final = 100_000
 """The collector looks for cycles after so many new objects. A batch makes tens of thousands and no cycle; with the
@@ -112,33 +111,8 @@ def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: 
     worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
-    async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
-        await sees.wait()
-        return await worker.on_assigned(places)
-
-    bus.subscribe(
-        REPORTS,
-        CASES,
-        group="routing",
-        handler=worker.handle,
-        max_records=settings.max_records,
-        on_assigned=take_over,
-        on_revoked=worker.on_revoked,
-    )
-
-    async def go_on_copying(places: Places) -> Mapping[tuple[str, int], int]:
-        await sees.wait()
-        return await copier.on_assigned(places)
-
     copier = Copier(store, worker.surging, lookback, clock)
-    bus.subscribe(
-        ROUTINGS,
-        group="routing-copy",
-        handler=copier.handle,
-        max_records=MAX_RECORDS,
-        pace_s=PACE_S,
-        on_assigned=go_on_copying,
-    )
+    bus.include(consumers(worker, copier, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check

@@ -3,29 +3,26 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Final
+from typing import Any, Final
 
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import InvalidSessionTimeoutError, KafkaError
-from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
 from shared import log, process
 from shared.clock import Clock
 from shared.errors import FatalError, TransientError
 from shared.health import Health
-from shared.kafka import fast
 from shared.kafka.admin import ensure_topics
 from shared.kafka.backoff import backoff
-from shared.kafka.connection import bounded, client_options, group_name, topic_name
-from shared.kafka.consumer import Subscription
-from shared.kafka.hooks import Handler, OnAssigned, OnRevoked
-from shared.kafka.lenient import accept_any_header_name
+from shared.kafka.connection import bounded, client_options, group_name
+from shared.kafka.consumer import Delivery, Subscription
+from shared.kafka.patches import accept_any_header_name
+from shared.kafka.polling import PatientConsumer
 from shared.kafka.progress import SAMPLE_SECONDS
 from shared.kafka.publisher import Publisher
+from shared.kafka.router import KafkaRouter
 from shared.kafka.vitals import ended_part, examine, membership
 from shared.settings import BusSettings
-from shared.topics import Topic
 
 _log = log.get(__name__)
 
@@ -40,6 +37,20 @@ _ENDED_LOOKS: Final = 2
 """Something seen without its task so many times running has ended; once may be a change of tasks."""
 
 
+def kafka_broker(settings: BusSettings, service: str) -> KafkaBroker:
+    """The FastStream broker of one process: consumers only, since publishing is ``Publisher``'s."""
+    return KafkaBroker(
+        settings.bootstrap_servers,
+        client_id=f"ieum-{service}",
+        consumer_only=True,
+        allow_auto_create_topics=False,
+        apply_types=False,  # events come validated from the decoder, and injection costs a thread hop per message
+        logger=None,  # it logs twice per message
+        graceful_timeout=STOP_SECONDS,
+        middlewares=[Delivery],
+    )
+
+
 class Bus:
     """What a service publishes with and subscribes by; one per process."""
 
@@ -51,65 +62,50 @@ class Bus:
         self._health = health
         self._clock = clock
         self._waiting: str | None = "not started"
-        self._running: list[tuple[Subscription, KafkaBroker]] = []
+        self.broker = kafka_broker(settings, service)
+        self._subscriptions: dict[str, Subscription] = {}
         self._looking: list[asyncio.Task[None]] = []
         health.ready["bus"] = lambda: self._waiting
 
-    def subscribe(
-        self,
-        *topics: Topic,
-        group: str,
-        handler: Handler,
-        max_records: int = 1000,
-        pace_s: float = 0.0,
-        on_assigned: OnAssigned | None = None,
-        on_revoked: OnRevoked | None = None,
-    ) -> Subscription:
-        """Read ``topics`` as ``group``, at most ``max_records`` at a time, from the start where nothing is committed.
+    def include(self, router: KafkaRouter) -> list[Subscription]:
+        """Read what the router's subscribers say, and deliver it to their handlers. Call before ``start``.
 
-        ``pace_s`` is the least time between two batches: a reader nobody waits for takes many records at once and
-        leaves the store to those who are waited for. After a quiet time the first record is read at once all the same.
-
-        ``on_assigned`` gets (bare topic, partition) pairs while they are paused and returns where to start; what it
-        leaves out starts at the committed offset. It runs outside the rebalance, never beside a batch, is repeated on
-        ``TransientError`` and cancelled when the partitions go away. ``on_revoked`` runs inside the rebalance, after
-        the batch in flight, and must be short. Call before ``start``.
+        Returns one subscription for each subscriber, in their order.
         """
-        subscription = Subscription(
-            self._settings,
-            group=group,
-            handler=handler,
-            publisher=self.publisher,
-            service=self._service,
-            clock=self._clock,
-            on_assigned=on_assigned,
-            on_revoked=on_revoked,
-        )
-        broker = self._broker(subscription, topics, max_records, pace_s)
-        self._running.append((subscription, broker))
-        self._health.ready[f"bus.{group}"] = subscription.ready
-        self._health.live[f"bus.{group}"] = lambda: _ended(subscription, broker) if self._waiting is None else None
-        return subscription
+        self.broker.include_router(router, prefix=self._settings.topic_prefix)
+        made = []
+        for reading in router.readings:
+            if reading.group in self._subscriptions:
+                raise ValueError(f"two subscribers as {reading.group}: name all topics of a group in one")
+            subscription = Subscription(
+                self._settings, reading, publisher=self.publisher, service=self._service, clock=self._clock
+            )
+            reading.subscription = self._subscriptions[reading.group] = subscription
+            self._health.ready[f"bus.{reading.group}"] = subscription.ready
+            self._health.live[f"bus.{reading.group}"] = lambda one=subscription: (  # type: ignore[misc]  # a default
+                _ended(one) if self._waiting is None else None
+            )
+            made.append(subscription)
+        return made
 
     async def start(self) -> None:
         """Wait for Kafka however long it takes, make the topics, connect the producer, join the groups."""
         await self._until_done(lambda: ensure_topics(self._settings))
         await self._until_done(self.publisher.start)
-        for subscription, broker in self._running:
-            await self._until_done(lambda s=subscription, b=broker: self._join(s, b))  # type: ignore[misc]  # defaults
-        looking = [*(self._sample(one) for one, _ in self._running), self._watch()]
+        if self._subscriptions:
+            await self._until_done(self._join)
+        looking = [*(self._sample(one) for one in self._subscriptions.values()), self._watch()]
         self._looking = [asyncio.create_task(_for_ever(one)) for one in looking]
         self._waiting = None
-        _log.info("bus.started", subscriptions=[subscription.group for subscription, _ in self._running])
+        _log.info("bus.started", subscriptions=list(self._subscriptions))
 
     async def stop(self) -> None:
         """Let batches in flight end, leave the groups, flush the producer; each bounded, never raises for Kafka."""
         self._waiting = "stopping"
         for task in self._looking:
             task.cancel()
-        for subscription, broker in self._running:
-            await subscription.leave()
-            await _stop(broker, STOP_SECONDS)
+        await asyncio.gather(*(subscription.leave() for subscription in self._subscriptions.values()))
+        await _stop(self.broker, STOP_SECONDS)
         await self.publisher.stop()
 
     async def run_forever(self) -> None:
@@ -120,44 +116,22 @@ class Bus:
         finally:
             await self.stop()
 
-    def _broker(
-        self, subscription: Subscription, topics: tuple[Topic, ...], max_records: int, pace_s: float
-    ) -> KafkaBroker:
-        options = client_options(self._settings) | membership(self._settings)
-        options |= {"client_id": f"ieum-{self._service}", "max_partition_fetch_bytes": FETCH_BYTES}
-        broker = fast.ConsumingBroker(
-            subscription,
-            options,
-            pace_s,
-            consumer_only=True,
-            allow_auto_create_topics=False,
-            apply_types=False,  # injection costs a thread hop per message
-            logger=None,  # it logs twice per message
-            graceful_timeout=STOP_SECONDS,
+    def _build(self, **options: Any) -> PatientConsumer:  # noqa: ANN401  # FastStream's, handed on as they are
+        """FastStream's ``builder``: the consumer of one subscriber, with this deployment's terms."""
+        subscription = self._subscriptions[options["group_id"]]
+        return PatientConsumer(
+            owner=subscription,
+            pace_s=subscription.reading.pace_s,
+            **(
+                options
+                | client_options(self._settings)
+                | membership(self._settings)
+                | {
+                    "group_id": group_name(self._settings, subscription.group),
+                    "max_partition_fetch_bytes": FETCH_BYTES,
+                }
+            ),
         )
-        subscriber = broker.subscriber(
-            *(topic_name(self._settings, topic) for topic in topics),
-            group_id=group_name(self._settings, subscription.group),
-            batch=True,
-            batch_timeout_ms=1,  # slept after every empty poll; the poll itself waits (fast.PatientConsumer)
-            max_records=max_records,
-            ack_policy=AckPolicy.MANUAL,
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            listener=subscription,
-            no_reply=True,
-            parser=fast.parse,
-            decoder=fast.decode,
-            title=f"{self._service}:{subscription.group}",
-            description=f"{self._service} reads {', '.join(topic.name for topic in topics)}.",
-            include_in_schema=False,  # docs/asyncapi describes the topics from the table
-        )
-
-        @subscriber
-        async def on_batch(records: fast.Records) -> None:
-            await subscription.handle(records)
-
-        return broker
 
     async def _until_done(self, step: Callable[[], Awaitable[object]]) -> None:
         attempt = 0
@@ -181,11 +155,14 @@ class Bus:
             else:
                 return
 
-    async def _join(self, subscription: Subscription, broker: KafkaBroker) -> None:
+    async def _join(self) -> None:
+        groups = ", ".join(self._subscriptions)
         try:
-            await bounded(broker.start(), JOIN_SECONDS, f"joining the group {subscription.group}")
+            await self.broker.connect()
+            self.broker.config.broker_config.builder = self._build
+            await bounded(self.broker.start(), JOIN_SECONDS * len(self._subscriptions), f"joining {groups}")
         except (KafkaError, TransientError) as error:
-            await _stop(broker, STOP_SECONDS)
+            await _stop(self.broker, STOP_SECONDS)
             if isinstance(error, InvalidSessionTimeoutError):
                 raise FatalError(
                     f"kafka refuses a session timeout of {self._settings.session_timeout_ms} ms: set "
@@ -193,7 +170,7 @@ class Bus:
                 ) from error
             if isinstance(error, TransientError):
                 raise
-            raise TransientError(f"kafka: joining {subscription.group} failed: {type(error).__name__}") from error
+            raise TransientError(f"kafka: joining {groups} failed: {type(error).__name__}") from error
 
     async def _sample(self, subscription: Subscription) -> None:
         """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing."""
@@ -211,7 +188,7 @@ class Bus:
         ended = 0
         while True:
             found = {"publisher": self.publisher.ended()}
-            found |= {subscription.group: _ended(subscription, broker) for subscription, broker in self._running}
+            found |= {group: _ended(subscription) for group, subscription in self._subscriptions.items()}
             ended = ended + 1 if any(found.values()) else 0
             if ended >= _ENDED_LOOKS:
                 process.die("bus.client_ended", ended={who: why for who, why in found.items() if why is not None})
@@ -238,12 +215,12 @@ async def _look(subscription: Subscription) -> None:
     progress.sample(await bounded(consumer.end_offsets(list(progress.owned)), SAMPLE_SECONDS, "asking for the ends"))
 
 
-def _ended(subscription: Subscription, broker: KafkaBroker) -> str | None:
-    for subscriber in broker.subscribers:
-        # No tasks is no sign of an end: FastStream may name them otherwise one day, and this check ends the process.
-        tasks = getattr(subscriber, "tasks", ())
-        if not subscriber.running or (tasks and all(task.done() for task in tasks)):
-            return "the consumer task has ended"
+def _ended(subscription: Subscription) -> str | None:
+    subscriber = subscription.reading.subscriber
+    # No tasks is no sign of an end: FastStream may name them otherwise one day, and this check ends the process.
+    tasks = getattr(subscriber, "tasks", ())
+    if subscriber is None or not subscriber.running or (tasks and all(task.done() for task in tasks)):
+        return "the consumer task has ended"
     return ended_part(subscription.consumer)
 
 

@@ -1,4 +1,4 @@
-"""One subscription: batches in, effects first, offsets afterwards.
+"""One subscription, the middleware of its subscriber: batches in, effects first, offsets afterwards.
 
 The order is the promise: validate from bytes → handler (its effects are durable when it returns) → dead letters
 acknowledged → offsets committed. What dies in between is done again, in doubt the process ends: nothing is skipped.
@@ -7,11 +7,12 @@ acknowledged → offsets committed. What dies in between is done again, in doubt
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from faststream import BaseMiddleware, StreamMessage
 
 from shared import dead_letter, log, process, trace
 from shared.clock import Clock
@@ -19,16 +20,13 @@ from shared.errors import TransientError
 from shared.kafka import measures
 from shared.kafka.attempts import Attempts, GivenUpError
 from shared.kafka.connection import bare_name, bounded
-from shared.kafka.fast import Polled, Records
-from shared.kafka.hooks import Handler, OnAssigned, OnRevoked, Places
+from shared.kafka.polling import Polled
 from shared.kafka.progress import Progress
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Received, Rejected
+from shared.kafka.router import BatchMessage, OnAssigned, Places, Reading, Records, triaged
 from shared.kafka.triage import DeadLetter, Triage, dead_run, refused, sort_out
 from shared.kafka.vitals import Pulse
 from shared.settings import BusSettings
-
-__all__ = ["Handler", "OnAssigned", "OnRevoked", "Received", "Rejected", "Subscription"]
 
 _log = log.get(__name__)
 
@@ -37,31 +35,42 @@ REVOKE_WAIT_SECONDS: Final = 5.0
 _POLL_AGAIN_SECONDS: Final = 1.0
 
 
-class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
+"""FastStream's way to the handler."""
+
+
+class Delivery(BaseMiddleware):
+    """The broker's middleware: every batch goes through its subscription, which calls the handler."""
+
+    async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> None:
+        """Deliver one batch."""
+        if not isinstance(msg, BatchMessage) or msg.reading.subscription is None:
+            raise TypeError("subscribe with shared.kafka.router.KafkaRouter and include it with Bus.include")
+        await msg.reading.subscription.handle(msg, call_next)
+
+
+class Subscription:
     """What one group of this process reads, and everything that may go wrong with it."""
 
     def __init__(
         self,
         settings: BusSettings,
+        reading: Reading,
         *,
-        group: str,
-        handler: Handler,
         publisher: Publisher,
         service: str,
         clock: Clock,
-        on_assigned: OnAssigned | None = None,
-        on_revoked: OnRevoked | None = None,
     ) -> None:
-        self.group = group
+        self.reading = reading
+        self.group = group = reading.group
         self._settings = settings
         self.progress = Progress(group, clock, self._bare)
         self.pulse = Pulse(settings, clock)
-        self._handler = handler
         self._publisher = publisher
         self._service = service
         self._clock = clock
-        self._on_assigned = on_assigned
-        self._on_revoked = on_revoked
+        self._on_assigned = reading.on_assigned
+        self._on_revoked = reading.on_revoked
         self._consumer: AIOKafkaConsumer | None = None
         self._busy = asyncio.Lock()
         self._attempts = Attempts(group)
@@ -150,29 +159,35 @@ class Subscription(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka
 
     # --- one batch
 
-    async def handle(self, records: Records) -> None:
+    async def handle(self, message: BatchMessage, call_next: CallNext) -> None:
         """One batch from FastStream, which swallows what is raised; so nothing is."""
         fetched_in = self._polled_in
+        records = message.records
         try:
             async with self._busy:
                 with measures.BATCH_SECONDS.labels(self.group).time():
-                    await self._process(records, fetched_in)
+                    await self._process(message, call_next, fetched_in)
         except GivenUpError:
             measures.DROPPED.labels(self.group).inc()
             self._rewind(records, fetched_in)
         except Exception as error:
             process.die("bus.batch_failed", error, subscription=self.group)
 
-    async def _process(self, records: Records, fetched_in: int) -> None:
+    def sort_out(self, records: Records) -> Triage:
+        """Validate a batch record by record."""
+        return sort_out(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
+
+    async def _process(self, message: BatchMessage, call_next: CallNext, fetched_in: int) -> None:
         """Make everything durable, then commit. ``GivenUpError`` leaves the batch to whoever owns it now."""
         if self._lost(fetched_in) or self._halted is not None:
             raise GivenUpError("the batch came too late")
+        records = message.records
         self.progress.begin(records)
-        batch = sort_out(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
+        batch = await triaged(message)
         dead = list(batch.dead)
         if batch.accepted:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
-            rejected = await self._attempts.repeat(lambda: self._handler(batch.accepted), "the handler")
+            rejected = await self._attempts.repeat(lambda: call_next(message), "the handler")
             for received, _, _ in rejected or ():
                 measures.REJECTED.labels(self.group, received.topic).inc()
             dead += refused(rejected or (), records, self._bare)

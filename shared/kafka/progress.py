@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 from shared.clock import Clock
 from shared.kafka import measures
-from shared.kafka.fast import Records
+from shared.kafka.router import Records
 
 SAMPLE_SECONDS: Final = 5.0
 SILENT_SECONDS: Final = 20.0

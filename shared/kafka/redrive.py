@@ -18,6 +18,7 @@ from shared import settings as configuration
 from shared.dead_letter import PREFIX, is_whole, revived_message
 from shared.errors import IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.patches import partitions_of
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, Topic
@@ -141,7 +142,7 @@ class _Letters:
         self, start: int | None, limit: int | None, until: Mapping[int, int] | None = None
     ) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
         consumer = self._consumer
-        numbers = await bounded(consumer._client._wait_on_metadata(self._name), self._limit, "looking for the topic")
+        numbers = await bounded(partitions_of(consumer, self._name), self._limit, "looking for the topic")
         places = [TopicPartition(self._name, number) for number in sorted(numbers)]
         consumer.assign(places)
         positions = {}

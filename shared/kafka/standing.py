@@ -23,6 +23,7 @@ from shared import log
 from shared.dead_letter import PREFIX, is_whole
 from shared.errors import PermanentError, TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.patches import partitions_of
 from shared.kafka.redrive import GROUP as REDRIVE
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, TOPICS, Topic
@@ -177,7 +178,7 @@ class Look:
     async def _places(self, names: Sequence[str]) -> list[TopicPartition]:
         found = []
         for name in names:
-            numbers = await self._asked(self._consumer._client._wait_on_metadata(name), f"looking for {name}")
+            numbers = await self._asked(partitions_of(self._consumer, name), f"looking for {name}")
             found += [TopicPartition(name, number) for number in sorted(numbers)]
         return found
 

@@ -5,8 +5,7 @@ client made for the question, again and again, while it answers nothing that the
 way a new client is the remedy, and a new process the one way to it that is tried every day.
 """
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.kafka import measures
 from shared.kafka.connection import bounded, client_options, group_name
+from shared.kafka.patches import background_tasks
 from shared.settings import BusSettings
 
 _log = log.get(__name__)
@@ -52,21 +52,11 @@ def membership(settings: BusSettings) -> dict[str, int]:
 
 def ended_part(client: Any) -> str | None:  # noqa: ANN401  # aiokafka ships no types
     """What of a started consumer or producer has ended without being asked to, in words; None while all of it lives."""
-    for name, task in _tasks(client).items():
+    for name, task in background_tasks(client).items():
         if task is not None and task.done():
             error = None if task.cancelled() else task.exception()
             return f"{name} has ended: {type(error).__name__ if error is not None else 'without an error'}"
     return None
-
-
-def _tasks(client: Any) -> Mapping[str, asyncio.Task[None] | None]:  # noqa: ANN401  # as above
-    if (sender := getattr(client, "_sender", None)) is not None:
-        return {"looking after metadata": client.client._sync_task, "sending": sender._sender_task}
-    return {
-        "looking after metadata": client._client._sync_task,
-        "looking after the group": getattr(client._coordinator, "_coordination_task", None),  # only where there is one
-        "fetching": client._fetcher and client._fetcher._fetch_task,
-    }
 
 
 class Pulse:

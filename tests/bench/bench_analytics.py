@@ -20,7 +20,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder
 from services.analytics.store.folding import Batch, Write, prepare, stored_offsets
 from services.analytics.store.generations import Generation
 from shared import log
@@ -34,6 +34,7 @@ from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.bench.analytics_history import REBUILD_MB, TEN_YEARS, Ground, cleared, fill, rebuilding, remove, span_of
 from tests.bench.analytics_pages import PAGES_GOAL, serving
+from tests.support.subscribing import subscribe
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
 
@@ -89,7 +90,7 @@ async def folding(settings: BusSettings, store: StoreSettings, total: int) -> tu
     group = f"bench-{uuid.uuid4().hex[:8]}"
     bus = Bus(settings, "bench", Health(), SystemClock())
     topics = (*TOPICS, CENTERS)
-    bus.subscribe(*topics, group=group, handler=handle, max_records=BATCH, on_assigned=folder.assigned)
+    subscribe(bus, *topics, group=group, handler=handle, max_records=BATCH, on_assigned=folder.assigned)
     place.operations = operations
     try:
         await bus.start()

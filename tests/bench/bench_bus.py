@@ -28,6 +28,7 @@ from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import message_left, report_id
+from tests.support.subscribing import subscribe
 from tools.local.engines import Engines
 
 RECORDS: Final = 10_000
@@ -100,7 +101,7 @@ async def consume_by_the_bus(settings: BusSettings, expected: int) -> float:
             done.set()
 
     bus = Bus(settings, "bench", Health(), SystemClock())
-    bus.subscribe(REPORTS, group=f"bus-{uuid.uuid4().hex[:8]}", handler=handler)
+    subscribe(bus, REPORTS, group=f"bus-{uuid.uuid4().hex[:8]}", handler=handler)
     await bus.start()
     await done.wait()
     await bus.stop()

@@ -7,37 +7,32 @@ broker, so that a kill falls between them about as often as it would in a year o
 import asyncio
 import importlib
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
+from faststream import StreamMessage
 
 from shared import process
-from shared.kafka.bus import Bus
-from shared.kafka.consumer import Handler, Subscription
-from shared.kafka.records import Received, Rejected
-from shared.settings import BusSettings, load
-from shared.topics import Topic
+from shared.kafka.consumer import CallNext, Subscription
+from shared.kafka.router import BatchMessage
 
 _PAUSE_S = 0.3
 
 
 def acknowledge_before_effect() -> None:
     """Replace the order that the bus promises."""
-    subscribe = Bus.subscribe
-    prefix = load(BusSettings).topic_prefix
+    handle = Subscription.handle
 
-    def subscribe_hastily(self: Bus, *topics: Topic, group: str, handler: Handler, **options: Any) -> Subscription:
-        async def acknowledge_first(received: list[Received]) -> Sequence[Rejected] | None:
-            ends = {TopicPartition(prefix + r.topic, r.partition): r.offset + 1 for r in received}
-            await subscription.consumer.commit(ends)
+    async def handle_hastily(self: Subscription, message: BatchMessage, call_next: CallNext) -> None:
+        async def acknowledge_first(delivered: StreamMessage[Any]) -> object:
+            ends = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in message.records}
+            await self.consumer.commit(ends)
             await asyncio.sleep(_PAUSE_S)
-            return await handler(received)
+            return await call_next(delivered)
 
-        subscription = subscribe(self, *topics, group=group, handler=acknowledge_first, **options)
-        return subscription
+        await handle(self, message, acknowledge_first)
 
-    setattr(Bus, "subscribe", subscribe_hastily)  # noqa: B010  # a type checker would rightly refuse it
+    setattr(Subscription, "handle", handle_hastily)  # noqa: B010  # a type checker would rightly refuse it
 
 
 def main(service: str) -> None:

@@ -15,7 +15,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import ReportEvent
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 
 _LOG = log.get(__name__)
 EVERY_S: Final = 5.0

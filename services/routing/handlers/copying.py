@@ -15,7 +15,7 @@ from services.routing.store import Copied, DecisionStore, Entry
 from shared import log
 from shared.clock import Clock
 from shared.events.routings import ReportRerouted, ReportRouted
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 from shared.topics import ROUTINGS
 
 _log = log.get(__name__)

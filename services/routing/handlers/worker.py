@@ -25,7 +25,7 @@ from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds
 from shared.errors import FatalError, TransientError
 from shared.events.cases import CaseAcknowledged
-from shared.kafka.consumer import Received, Rejected
+from shared.kafka.router import Received, Rejected
 from shared.topics import CASES, REPORTS
 
 _log = log.get(__name__)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from services.analytics import handlers, main, rebuild, rebuilding
+from services.analytics import consumers, main, rebuild, rebuilding
 from services.analytics.store import folding
 from services.analytics.store import rebuilding as storing
 from shared import process
@@ -100,7 +100,7 @@ def arm_counting(folder: Path) -> None:
         return strike
 
     after(folding.Batch, "facts", at("read"))
-    place: Any = handlers
+    place: Any = consumers
     real = place.fold
 
     def fold(*arguments: Any) -> Any:
@@ -110,7 +110,7 @@ def arm_counting(folder: Path) -> None:
 
     place.fold = fold
     after(folding.Batch, "save", at("written"))
-    after(handlers.Folder, "handle", at("committed"))
+    after(consumers.Folder, "handle", at("committed"))
 
 
 if __name__ == "__main__":

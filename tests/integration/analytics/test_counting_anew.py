@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder
 from services.analytics.model import CELLS_VERSION
 from services.analytics.store import renewing
 from services.analytics.store.folding import prepare

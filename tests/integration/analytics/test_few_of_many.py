@@ -5,7 +5,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder
 from services.analytics.store.folding import prepare
 from services.analytics.store.generations import serving
 from services.analytics.store.reading import Reader

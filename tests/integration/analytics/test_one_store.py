@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder
 from services.analytics.projection import Changes, fold
 from services.analytics.store.folding import Batch, batch, prepare
 from services.analytics.store.generations import Database, Generation, serving

@@ -8,6 +8,7 @@ from shared.kafka.publisher import Message
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, id_in, message_left, new_bus, running, until_committed
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 
@@ -18,7 +19,7 @@ async def test_a_refused_commit_puts_the_positions_back(
     stuck = id_in(0, 3)
     seen = Seen()
     bus, health = new_bus(bus_settings)
-    subscription = bus.subscribe(REPORTS, group="refused", handler=seen)
+    subscription = subscribe(bus, REPORTS, group="refused", handler=seen)
     newer = message_left(stuck, 2)
     headers = [(k, b"report.message_left.v9" if k == "ce_type" else v) for k, v in newer.headers]
     one, three = message_left(stuck, 1), message_left(stuck, 3)
@@ -48,7 +49,7 @@ async def test_a_commit_without_an_answer_is_sent_again_and_the_effects_are_not_
 ) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    subscription = bus.subscribe(REPORTS, group="unanswered", handler=seen)
+    subscription = subscribe(bus, REPORTS, group="unanswered", handler=seen)
     async with running(bus):
         commit, unanswered = subscription.consumer.commit, 2
 

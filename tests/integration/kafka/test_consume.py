@@ -27,6 +27,7 @@ from tests.integration.kafka.tools import (
     running,
     until_committed,
 )
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 GOOD = message_left(report_id(1), 1)
@@ -39,7 +40,7 @@ class MessageLeftLater(ReportMessageLeft):
 async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_settings: BusSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="order", handler=seen, max_records=97)
+    subscribe(bus, REPORTS, group="order", handler=seen, max_records=97)
     reports = [report_id(n) for n in range(40)]
     async with running(bus):
         # Twenty publishers at once, each with keys of its own: their batches meet in the same partitions.
@@ -58,7 +59,7 @@ async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_s
 async def test_trace_and_place_come_with_the_event(bus_settings: BusSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="trace", handler=seen)
+    subscribe(bus, REPORTS, group="trace", handler=seen)
     async with running(bus):
         await bus.publisher.publish([GOOD])
         await eventually(lambda: seen.received, "the record")
@@ -94,7 +95,7 @@ POISON: dict[str, Message] = {
 async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bus_settings: BusSettings) -> None:
     seen = Seen()
     bus, health = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="poison", handler=seen)
+    subscribe(bus, REPORTS, group="poison", handler=seen)
     name = topic_name(bus_settings, REPORTS)
     mixed: list[Message] = []
     for number, poison in enumerate(POISON.values()):
@@ -120,7 +121,7 @@ async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bu
 async def test_poison_alone_and_with_neither_key_nor_value_is_dead_too(bus_settings: BusSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="nothing", handler=seen)
+    subscribe(bus, REPORTS, group="nothing", handler=seen)
     async with running(bus):
         await bus.publisher.send(topic_name(bus_settings, REPORTS), 0, [(None, b"x", []), (None, None, [])])
         await until_committed(bus_settings, "nothing")
@@ -137,7 +138,7 @@ async def test_what_the_handler_refuses_is_dead_and_the_rest_is_done(bus_setting
         return [Rejected(r, "odd", "the version is odd") for r in batch if r.event.sequence % 2]
 
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="refuse", handler=handler)
+    subscribe(bus, REPORTS, group="refuse", handler=handler)
     async with running(bus):
         await bus.publisher.publish(messages([report_id(1)], range(1, 11)))
         await until_committed(bus_settings, "refuse")
@@ -153,7 +154,7 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
     stuck, free = id_in(0, 3), id_in(2, 3)
     seen = Seen()
     bus, health = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="versions", handler=seen)
+    subscribe(bus, REPORTS, group="versions", handler=seen)
     newer = message_left(stuck, 2)
     headers = [(k, b"report.message_left.v9" if k == "ce_type" else v) for k, v in newer.headers]
     name = topic_name(bus_settings, REPORTS)
@@ -175,7 +176,7 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
     monkeypatch.setitem(catalog.EVENT_TYPES, "report.message_left.v9", MessageLeftLater)
     later = Seen()
     bus, health = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="versions", handler=later)
+    subscribe(bus, REPORTS, group="versions", handler=later)
     async with running(bus):
         await until_committed(bus_settings, "versions")
         assert health.ready["bus.versions"]() is None
@@ -186,7 +187,7 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
 async def test_a_transient_failure_repeats_the_same_batch_and_skips_nothing(bus_settings: BusSettings) -> None:
     seen = Seen()
     bus, health = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="transient", handler=seen)
+    subscribe(bus, REPORTS, group="transient", handler=seen)
     async with running(bus):
         seen.failures = 6
         await bus.publisher.publish(messages([report_id(1), report_id(2)], range(1, 6)))
@@ -204,7 +205,7 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
     settings = bus_settings.model_copy(update={"dead_letter_cap": 10})
     seen = Seen()
     bus, health = new_bus(settings)
-    bus.subscribe(REPORTS, group="cap", handler=seen)
+    subscribe(bus, REPORTS, group="cap", handler=seen)
     name = topic_name(settings, REPORTS)
     async with running(bus):
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 9)
@@ -219,7 +220,7 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
     assert len(seen.received) == 1
     # Restarted, it goes on where it stopped, and stops again.
     bus, health = new_bus(settings)
-    bus.subscribe(REPORTS, group="cap", handler=seen)
+    subscribe(bus, REPORTS, group="cap", handler=seen)
     async with running(bus):
         await eventually(lambda: health.ready["bus.cap"]() is not None, "ready turns red again")
     assert len(await dead_letters(settings)) == 29
@@ -230,7 +231,7 @@ async def test_records_of_a_stranger_without_our_conventions_do_no_harm(bus_sett
     """aiokafka's own producer, compressed, with a batch of its own making."""
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="stranger", handler=seen)
+    subscribe(bus, REPORTS, group="stranger", handler=seen)
     async with running(bus):
         producer = AIOKafkaProducer(**client_options(bus_settings), compression_type="gzip")
         await producer.start()

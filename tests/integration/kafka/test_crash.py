@@ -20,6 +20,7 @@ from tests.integration.kafka.tools import (
     until_committed,
 )
 from tests.integration.kafka.workers import ended, workers
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 
@@ -68,7 +69,7 @@ async def test_a_stopped_worker_that_wakes_up_commits_nothing_and_loses_nothing(
         await publish(settings, 10, range(6, 31))
         seen = Seen()
         bus, _ = new_bus(settings)
-        bus.subscribe(REPORTS, group="workers", handler=seen)
+        subscribe(bus, REPORTS, group="workers", handler=seen)
         async with running(bus):
             await until_committed(settings, "workers")
             zombie.send_signal(signal.SIGCONT)

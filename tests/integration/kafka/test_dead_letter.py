@@ -18,6 +18,7 @@ from tests.integration.kafka.tools import (
     running,
     until_committed,
 )
+from tests.support.subscribing import subscribe
 
 SECRET = b"not for anybody's eyes"
 
@@ -43,7 +44,7 @@ def command(settings: BusSettings, *arguments: str) -> str:
 async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: BusSettings) -> None:
     good = message_left(id_in(1, 3), 1)
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="first", handler=Seen())
+    subscribe(bus, REPORTS, group="first", handler=Seen())
     name = topic_name(bus_settings, REPORTS)
     headers = [*good.headers, ("note", None)]
     async with running(bus):
@@ -80,7 +81,7 @@ async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_
 ) -> None:
     bus, _ = new_bus(bus_settings)
     seen = Seen()
-    bus.subscribe(REPORTS, group="large", handler=seen)
+    subscribe(bus, REPORTS, group="large", handler=seen)
     name = topic_name(bus_settings, REPORTS)
     async with running(bus):
         await bus.publisher.send(name, 1, [(b"k", b"x" * (MAX_BATCH_BYTES - 200), [])])

@@ -9,6 +9,7 @@ from shared.kafka.publisher import MAX_BATCH_BYTES
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, dead_letters, id_in, message_left, new_bus, running, until_committed
+from tests.support.subscribing import subscribe
 
 
 class NoText(str):
@@ -26,7 +27,7 @@ async def test_it_loses_nobody_elses_record_and_ends_nothing(bus_settings: BusSe
     report = id_in(1, 3)
     seen = Seen()
     bus, _ = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="names", handler=seen)
+    subscribe(bus, REPORTS, group="names", handler=seen)
     async with running(bus):
         producer = AIOKafkaProducer(**client_options(bus_settings))
         await producer.start()

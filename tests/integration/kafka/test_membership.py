@@ -9,6 +9,7 @@ from shared.kafka import bus as bus_module
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, new_bus, running
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 
@@ -17,11 +18,10 @@ async def test_a_consumer_task_that_ended_ends_the_process(
 ) -> None:
     monkeypatch.setattr(bus_module, "SAMPLE_SECONDS", 0.1)
     bus, health = new_bus(bus_settings)
-    bus.subscribe(REPORTS, group="ended", handler=Seen())
+    subscribe(bus, REPORTS, group="ended", handler=Seen())
     async with running(bus):
         assert health.live_report()[0]
-        [(_, broker)] = bus._running
-        for subscriber in broker.subscribers:
+        for subscriber in bus.broker.subscribers:
             for task in getattr(subscriber, "tasks", ()):
                 task.cancel()
         await eventually(lambda: ends, "the process wants to end")
@@ -32,7 +32,7 @@ async def test_a_consumer_task_that_ended_ends_the_process(
 async def test_a_refused_session_timeout_ends_the_start_and_names_the_setting(bus_settings: BusSettings) -> None:
     too_long = bus_settings.model_copy(update={"session_timeout_ms": 3_600_000})  # a broker allows 30 minutes
     bus, _ = new_bus(too_long)
-    bus.subscribe(REPORTS, group="session", handler=Seen())
+    subscribe(bus, REPORTS, group="session", handler=Seen())
     try:
         with pytest.raises(FatalError, match="KAFKA_SESSION_TIMEOUT_MS"):
             async with asyncio.timeout(60):

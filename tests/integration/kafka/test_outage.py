@@ -24,6 +24,7 @@ from tests.integration.kafka.tools import (
     until_committed,
 )
 from tests.integration.kafka.workers import workers
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
@@ -43,7 +44,7 @@ async def test_away_at_the_start_it_waits_and_says_so(
     await asyncio.to_thread(own_engines.kill_kafka)
     seen = Seen()
     bus, health = new_bus(settings)
-    bus.subscribe(REPORTS, group="early", handler=seen)
+    subscribe(bus, REPORTS, group="early", handler=seen)
     starting = asyncio.create_task(bus.start())
     try:
         await eventually(lambda: "waiting for kafka" in str(health.ready["bus"]()), "ready says what it waits for")
@@ -81,7 +82,7 @@ async def test_publishing_while_away_fails_in_time_and_works_afterwards(
     await publisher.stop()
     seen = Seen()
     bus, _ = new_bus(settings)
-    bus.subscribe(REPORTS, group="after", handler=seen)
+    subscribe(bus, REPORTS, group="after", handler=seen)
     async with running(bus):
         await until_committed(settings, "after")
     # The batch that timed out may be there too, before or beside its repetition; first occurrences are in order.
@@ -101,7 +102,7 @@ async def publish_until_acknowledged(publisher: Publisher, report: str, versions
 
 async def test_stopping_while_away_does_not_hang(settings: BusSettings, own_engines: Engines) -> None:
     bus, _ = new_bus(settings)
-    bus.subscribe(REPORTS, group="stopping", handler=Seen())
+    subscribe(bus, REPORTS, group="stopping", handler=Seen())
     await bus.start()
     await asyncio.to_thread(own_engines.kill_kafka)
     with pytest.raises(TransientError):

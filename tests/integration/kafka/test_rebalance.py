@@ -19,6 +19,7 @@ from tests.integration.kafka.tools import (
     running,
     until_committed,
 )
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 REPORT_IDS = [report_id(n) for n in range(30)]
@@ -27,7 +28,7 @@ REPORT_IDS = [report_id(n) for n in range(30)]
 async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: BusSettings) -> None:
     one, two, three = Seen(), Seen(), Seen()
     first, _ = new_bus(bus_settings)
-    first.subscribe(REPORTS, group="moving", handler=one, max_records=20)
+    subscribe(first, REPORTS, group="moving", handler=one, max_records=20)
     async with running(first):
 
         async def feed() -> None:
@@ -39,7 +40,7 @@ async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: BusS
         await eventually(lambda: len(one.received) > 200, "the first is at work")
         for seen in (two, three):
             other, _ = new_bus(bus_settings)
-            other.subscribe(REPORTS, group="moving", handler=seen, max_records=20)
+            subscribe(other, REPORTS, group="moving", handler=seen, max_records=20)
             async with running(other):
                 await eventually(lambda seen=seen: len(seen.received) > 200, "the other gets its share")  # type: ignore[misc]  # default
         await feeding
@@ -66,14 +67,14 @@ async def test_a_batch_that_outlives_its_partitions_commits_nothing(
         await let_go.wait()
 
     first, _ = new_bus(bus_settings)
-    first.subscribe(REPORTS, group="outlive", handler=slow_handler)
+    subscribe(first, REPORTS, group="outlive", handler=slow_handler)
     async with running(first):
         await first.publisher.publish(messages(REPORT_IDS, range(1, 3)))
         async with asyncio.timeout(20):
             await entered.wait()
         quick = Seen()
         second, _ = new_bus(bus_settings)
-        second.subscribe(REPORTS, group="outlive", handler=quick)
+        subscribe(second, REPORTS, group="outlive", handler=quick)
         async with running(second):
             await eventually(lambda: quick.received, "the second does its partitions without the first")
             done_by_second = {partition for partition, _ in quick.places}
@@ -102,7 +103,7 @@ async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_s
         revoked.append(places)
 
     first, _ = new_bus(bus_settings)
-    first.subscribe(REPORTS, CASES, group="hook", handler=seen, on_assigned=on_assigned, on_revoked=on_revoked)
+    subscribe(first, REPORTS, CASES, group="hook", handler=seen, on_assigned=on_assigned, on_revoked=on_revoked)
     zero, two = id_in(0, 3), id_in(2, 3)
     async with running(first):
         await first.publisher.publish(messages([zero, two], range(1, 11)))
@@ -113,7 +114,7 @@ async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_s
         assert [k for k in seen.keys if k[0] == zero] == [(zero, n) for n in range(6, 11)]
         assert [k for k in seen.keys if k[0] == two] == [(two, n) for n in range(1, 11)]
         second, _ = new_bus(bus_settings)
-        second.subscribe(REPORTS, CASES, group="hook", handler=Seen(), on_assigned=on_assigned)
+        subscribe(second, REPORTS, CASES, group="hook", handler=Seen(), on_assigned=on_assigned)
         async with running(second):
             await eventually(lambda: len(calls) >= 5, "both take over what is theirs now")
     everything = frozenset((topic, number) for topic in ("reports", "cases") for number in range(3))
@@ -129,13 +130,13 @@ async def test_a_retry_ends_when_the_partitions_go(bus_settings: BusSettings) ->
     stuck = Seen()
     stuck.failures = 10_000
     first, _ = new_bus(bus_settings)
-    first.subscribe(REPORTS, group="retry", handler=stuck)
+    subscribe(first, REPORTS, group="retry", handler=stuck)
     async with running(first):
         await first.publisher.publish(messages(REPORT_IDS, range(1, 3)))
         await eventually(lambda: stuck.attempts > 2, "the first fails and fails")
         willing = Seen()
         second, _ = new_bus(bus_settings)
-        second.subscribe(REPORTS, group="retry", handler=willing)
+        subscribe(second, REPORTS, group="retry", handler=willing)
         async with running(second):
             await eventually(lambda: willing.received, "the second does its share")
             stuck.failures = 0
@@ -147,7 +148,7 @@ async def test_restarted_it_goes_on_after_the_last_commit(bus_settings: BusSetti
     for round_ in range(3):
         seen = Seen()
         bus, _ = new_bus(bus_settings)
-        bus.subscribe(REPORTS, group="restart", handler=seen)
+        subscribe(bus, REPORTS, group="restart", handler=seen)
         async with running(bus):
             await bus.publisher.publish([message_left(REPORT_IDS[0], round_ + 1)])
             await until_committed(bus_settings, "restart")

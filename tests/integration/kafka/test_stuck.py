@@ -17,6 +17,7 @@ from shared.kafka.vitals import coordinator_answers
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until_committed
+from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
@@ -38,7 +39,7 @@ def settings(bus_settings: BusSettings) -> BusSettings:
 def subscribed(settings: BusSettings, limit_s: float = LIMIT_S) -> tuple[Bus, Subscription, Seen]:
     bus, _ = new_bus(settings)
     seen = Seen()
-    subscription = bus.subscribe(REPORTS, group="stuck", handler=seen)
+    subscription = subscribe(bus, REPORTS, group="stuck", handler=seen)
     subscription.pulse.doubt_s, subscription.pulse.limit_s = 1.5, limit_s
     return bus, subscription, seen
 

@@ -19,6 +19,7 @@ from shared.kafka.bus import Bus
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS
+from tests.support.subscribing import subscribe
 
 PLAN: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
 
@@ -42,7 +43,7 @@ async def handler(batch: list[Received]) -> None:
 async def main() -> None:
     log.configure("worker")
     bus = Bus(BusSettings(**PLAN["settings"]), "worker", Health(), SystemClock())
-    bus.subscribe(REPORTS, group=PLAN["group"], handler=handler, max_records=PLAN.get("max_records", 50))
+    subscribe(bus, REPORTS, group=PLAN["group"], handler=handler, max_records=PLAN.get("max_records", 50))
     await bus.run_forever()
 
 

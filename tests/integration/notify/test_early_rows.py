@@ -14,7 +14,7 @@ from services.notify.policy import Rules
 from services.notify.projection import RoutingEvent
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 from tests.integration.notify.conftest import Bench, Start
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE, event, report_id, stream

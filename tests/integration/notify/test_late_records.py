@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from services.notify.consumers import Routings
 from services.notify.dead import dead_record
-from services.notify.handlers import Routings
 from services.notify.hub import Hub
 from services.notify.model import DeadRecord
 from services.notify.policy import Rules
@@ -12,7 +12,7 @@ from services.notify.store.cases import CaseStore
 from services.notify.store.centers import DeadStore
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.unit.notify.samples import TRACE, event, report_id, stream

@@ -11,7 +11,7 @@ from aiosmtpd.controller import Controller
 from motor.motor_asyncio import AsyncIOMotorClient
 from pydantic import SecretStr
 
-from services.analytics.handlers import Folder
+from services.analytics.consumers import Folder
 from services.analytics.store.folding import prepare
 from services.notify.main import Notify
 from services.notify.main import build as build_notify
@@ -32,6 +32,7 @@ from tests.integration.ownership.tape import Tape
 from tests.integration.routing.running import NOBODY_THERE, record_of
 from tests.support.clock import JumpClock
 from tests.support.mail import MailSink
+from tests.support.subscribing import subscribe
 from tools.local.ports import free_port
 
 T = TypeVar("T")
@@ -170,7 +171,7 @@ class House:
         await prepare(database)
         folder, bus = Folder(database), Bus(self.bus, "analytics", Health(), self.clock)
         topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
-        bus.subscribe(*topics, group="analytics", handler=folder.handle, on_assigned=folder.assigned)
+        subscribe(bus, *topics, group="analytics", handler=folder.handle, on_assigned=folder.assigned)
         return bus
 
     async def tell(self, *events: Event) -> None:

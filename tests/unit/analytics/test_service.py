@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import services.analytics
-from services.analytics.handlers import next_offsets, together_or_fatal
+from services.analytics.consumers import next_offsets, together_or_fatal
 from services.analytics.policy.reconciliation import Tally, reconcile
 from services.analytics.settings import AnalyticsSettings
 from services.analytics.table_files import wanted_format

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.intake.handlers import HOLES, StatusFollower
+from services.intake.consumers import HOLES, StatusFollower
 from services.intake.model.report import Progress
 from services.intake.store.reports import Fold, Reports
 from shared.events.base import Event
 from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
 from shared.events.vocabulary import EndReason
-from shared.kafka.consumer import Received
+from shared.kafka.router import Received
 from tests.unit.intake.test_projection import REPORT, rerouted, routed
 
 OTHER = "00000000-0000-4000-8000-000000000001"

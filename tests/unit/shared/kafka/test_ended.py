@@ -4,16 +4,14 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from faststream.kafka import KafkaBroker
-
 from shared.kafka.bus import _ended
 from shared.kafka.consumer import Subscription
 
 
 def ended(**subscriber: Any) -> str | None:  # whatever FastStream may call its attributes
     client = SimpleNamespace(_client=SimpleNamespace(_sync_task=None), _coordinator=None, _fetcher=None)
-    broker = SimpleNamespace(subscribers=[SimpleNamespace(**subscriber)])
-    return _ended(cast("Subscription", SimpleNamespace(consumer=client)), cast("KafkaBroker", broker))
+    reading = SimpleNamespace(subscriber=SimpleNamespace(**subscriber))
+    return _ended(cast("Subscription", SimpleNamespace(consumer=client, reading=reading)))
 
 
 async def test_tasks_under_another_name_end_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What happens with routing's records: load, fold, write once, tell whoever waits."""
+"""What notify reads from Kafka: routing's records. Load, fold, write once, tell whoever waits."""
 
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -13,11 +13,24 @@ from services.notify.store.cases import CaseStore, Change
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.families import RoutingEvents
 from shared.events.vocabulary import CauseKind
-from shared.kafka.consumer import Received, Rejected
+from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
+from shared.topics import ROUTINGS
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
+
+
+def consumers(routings: "Routings") -> KafkaRouter:
+    """One group."""
+    router = KafkaRouter()
+
+    @router.subscriber(ROUTINGS, group="notify")
+    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Rejected] | None:
+        return await routings.handle(batch)
+
+    return router
 
 
 class Routings:

@@ -1,18 +1,60 @@
-"""Header names that are not UTF-8: aiokafka cannot unpack them, and so neither the records beside them in their batch.
+"""Everything of aiokafka that is used without being public, and why.
 
-Its parser raises in the middle of a batch, and again wherever in that batch reading begins anew: seeking past the
-record does not help, and a process that ends for it ends for ever. So where that happens the batch is unpacked once
-more by aiokafka's slower parser, with the bytes that are no text written in hexadecimal; what the record is worth is
-then decided like that of any other.
+- The partitions of a topic for a consumer without a group: ``partitions_for_topic`` knows only what the metadata
+  happen to hold, and nothing public asks for a topic's metadata and waits. aiokafka has this from kafka-python, which
+  mended it (its issue 1774).
+- Whether a client's background tasks have ended, and what the group's coordinator answers: a consumer can be stuck
+  while its broker lives, and nothing public shows it (aiokafka issue 1154).
+- Header names that are not UTF-8 (no upstream issue yet): aiokafka's parser raises in the middle of a batch, and again
+  wherever in that batch reading begins anew. Seeking past the record does not help, and a process that ends for it ends
+  for ever. So where that happens the batch is unpacked once more by aiokafka's slower parser, with the bytes that are
+  no text written in hexadecimal; what the record is worth is then decided like that of any other.
+
+``tests/integration/kafka/test_patches.py`` fails once one of them is not needed any more.
 """
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
+from aiokafka import AIOKafkaConsumer
+from aiokafka.client import ConnectionGroup
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+
+
+async def partitions_of(consumer: AIOKafkaConsumer, name: str) -> Collection[int]:
+    """The numbers of a topic's partitions, asked of the cluster; waits until the topic is known."""
+    numbers: Collection[int] = await consumer._client._wait_on_metadata(name)
+    return numbers
+
+
+def background_tasks(client: Any) -> Mapping[str, asyncio.Task[None] | None]:  # noqa: ANN401  # aiokafka ships no types
+    """The tasks of a started consumer or producer that live as long as it does."""
+    if (sender := getattr(client, "_sender", None)) is not None:
+        return {"looking after metadata": client.client._sync_task, "sending": sender._sender_task}
+    return {
+        "looking after metadata": client._client._sync_task,
+        "looking after the group": getattr(client._coordinator, "_coordination_task", None),  # only where there is one
+        "fetching": client._fetcher and client._fetcher._fetch_task,
+    }
+
+
+def tell_of_coordinator(consumer: AIOKafkaConsumer, heard: Callable[..., None]) -> None:
+    """Call ``heard(offsets=…)`` for every answer of the group's coordinator; True where it is one about offsets."""
+    send: Callable[..., Awaitable[Any]] = consumer._client.send
+
+    async def sent(node: object, request: object, *, group: int = ConnectionGroup.DEFAULT) -> Any:  # noqa: ANN401  # as above
+        answer = await send(node, request, group=group)
+        if group == ConnectionGroup.COORDINATION:
+            heard(offsets=isinstance(request, OffsetCommitRequest | OffsetFetchRequest))
+        return answer
+
+    consumer._client.send = sent
+
 
 _LENGTH_AT: Final = 8
 _OVERHEAD: Final = 12

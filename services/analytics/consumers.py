@@ -13,16 +13,39 @@ from services.analytics import measures
 from services.analytics.model import Fact
 from services.analytics.projection import fold, fold_centers
 from services.analytics.recent import Recent
-from services.analytics.store.folding import Batch, Position, batch, stored_offsets
+from services.analytics.store.folding import Batch as OpenBatch
+from services.analytics.store.folding import Position, batch, stored_offsets
 from services.analytics.store.generations import Database, Generation
 from shared.errors import FatalError, TransientError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
-from shared.kafka.records import Received
-from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS
+from shared.events.families import AlertEvents, CaseEvents, CenterEvents, ReportEvents, RoutingEvents
+from shared.kafka.router import Batch, KafkaRouter, Received
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 
 REPORT_TOPICS: Final = frozenset(topic.name for topic in (REPORTS, ROUTINGS, CASES, ALERTS))
 """Read side by side: partition p of all four belongs to one worker."""
+
+
+def consumers(folder: "Folder", *, max_records: int, pace_s: float) -> KafkaRouter:
+    """One group for all topics: partition p of the four report topics belongs to one process."""
+    router = KafkaRouter()
+
+    @router.subscriber(
+        REPORTS,
+        ROUTINGS,
+        CASES,
+        ALERTS,
+        CENTERS,
+        group="analytics",
+        max_records=max_records,
+        pace_s=pace_s,
+        on_assigned=folder.assigned,
+    )
+    async def count(batch: Batch[ReportEvents | RoutingEvents | CaseEvents | AlertEvents | CenterEvents]) -> None:
+        await folder.handle(batch)
+
+    return router
 
 
 class Folder:
@@ -89,7 +112,7 @@ class _Done:
     """Events that changed something."""
 
 
-async def _fold(open_batch: Batch, records: Sequence[Received], recent: Recent) -> _Done:
+async def _fold(open_batch: OpenBatch, records: Sequence[Received], recent: Recent) -> _Done:
     partitions = {r.partition for r in records if r.topic in REPORT_TOPICS}
     stored = await open_batch.offsets(partitions)
     trusted = recent.known(open_batch.generation, stored, partitions)

@@ -1,4 +1,4 @@
-"""What intake does with `routings` and `cases`: keep the truth a reporter is told up to date."""
+"""What intake reads from Kafka: `routings` and `cases` keep the truth a reporter is told up to date."""
 
 from prometheus_client import Counter, Gauge
 
@@ -6,8 +6,10 @@ from services.intake import projection
 from services.intake.model.report import Progress
 from services.intake.store.reports import Reports
 from shared import log
-from shared.kafka.consumer import Received
+from shared.events.families import CaseEvents, RoutingEvents
+from shared.kafka.router import Batch, KafkaRouter, Received
 from shared.metrics import REGISTRY
+from shared.topics import CASES, ROUTINGS
 
 FOREIGN = Counter(
     "intake_foreign_events", "Events about reports that are not in this store: another system's.", registry=REGISTRY
@@ -19,13 +21,29 @@ HOLES = Gauge(
 )
 
 
+GROUP = "intake-status"
+PACE_S = 0.2
+"""Between two batches of news for the reporter's status; nobody sees the difference, the store does."""
+
+
+def consumers(follower: "StatusFollower") -> KafkaRouter:
+    """One group for both topics."""
+    router = KafkaRouter()
+
+    @router.subscriber(ROUTINGS, CASES, group=GROUP, pace_s=PACE_S)
+    async def follow_status(batch: Batch[RoutingEvents | CaseEvents]) -> None:
+        await follower(batch)
+
+    return router
+
+
 class StatusFollower:
     """Handler of both topics."""
 
     def __init__(self, reports: Reports) -> None:
         """``reports`` is where progress is kept."""
         self._reports = reports
-        self._log = log.get("services.intake.handlers")
+        self._log = log.get("services.intake.consumers")
         self._holes: set[str] = set()
 
     async def __call__(self, received: list[Received]) -> None:

@@ -1,0 +1,46 @@
+"""What routing reads from Kafka."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.routing.handlers.copying import MAX_RECORDS, Copier
+from services.routing.handlers.worker import Worker
+from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
+from shared.kafka.router import Batch, KafkaRouter, Places, Rejected
+from shared.topics import CASES, REPORTS, ROUTINGS
+
+PACE_S: Final = 0.1
+"""Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
+
+
+def consumers(worker: Worker, copier: Copier, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
+    """Two groups: one decides, one copies decisions for pages. Neither takes over before ``sees`` is set."""
+    router = KafkaRouter()
+
+    async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
+        await sees.wait()
+        return await worker.on_assigned(places)
+
+    @router.subscriber(
+        REPORTS,
+        CASES,
+        group="routing",
+        max_records=max_records,
+        on_assigned=take_over,
+        on_revoked=worker.on_revoked,
+    )
+    async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected] | None:
+        return await worker.handle(batch)
+
+    async def go_on_copying(places: Places) -> Mapping[tuple[str, int], int]:
+        await sees.wait()
+        return await copier.on_assigned(places)
+
+    @router.subscriber(
+        ROUTINGS, group="routing-copy", max_records=MAX_RECORDS, pace_s=PACE_S, on_assigned=go_on_copying
+    )
+    async def copy(batch: Batch[RoutingEvents]) -> None:
+        await copier.handle(batch)
+
+    return router

@@ -1,0 +1,33 @@
+"""Intake's consumers under FastStream's test broker."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from services.intake.consumers import StatusFollower, consumers
+from shared.events.base import encode
+from shared.topics import CASES, ROUTINGS
+from tests.support.driving import Heard, driving, golden, publish, types
+from tests.unit.intake.test_following import Kept, known
+from tests.unit.intake.test_projection import REPORT, routed
+
+
+async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:
+    heard = Heard()
+    async with driving(consumers(cast("StatusFollower", heard))) as broker:
+        await publish(broker, *golden(ROUTINGS, CASES))
+    assert heard.types == types(golden(ROUTINGS, CASES))
+
+
+async def test_a_record_on_the_wire_moves_the_status() -> None:
+    kept = Kept()
+    async with driving(consumers(StatusFollower(kept))) as broker:
+        await publish(
+            broker,
+            encode(
+                routed(),
+                source="routing",
+                time=datetime.now(UTC),
+                traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
+            ),
+        )
+    assert known(kept, REPORT) == 1
