@@ -96,7 +96,7 @@ async def test_garbage_goes_to_the_dead_topic_and_its_neighbours_are_routed(
         metrics = (await _get(process, "/metrics")).text
         return 'ieum_bus_dead_total{reason="no_attribute"' in metrics and 'reason="unknown_report"' in metrics
 
-    await until(counted, 30, "both are counted as dead")
+    await eventually(counted, what="both are counted as dead")
 
 
 async def _owned(settings: BusSettings, reports: int) -> Audit:
