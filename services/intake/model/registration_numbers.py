@@ -29,7 +29,7 @@ _RECENT: Final = range(15, 30)
 """Years in which everyday dates lie: of messages, orders, file names, and of milliseconds since 1970."""
 
 _BETWEEN: Final = r"(?:[^0-9A-Za-z가-힣]|[년월일생])"
-_RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_BETWEEN}{{0,4}}[0-9]){{{_SHORTEST - 1},}}")
+_RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_BETWEEN}{{0,8}}[0-9]){{{_SHORTEST - 1},}}")
 _DIGIT_OF: Final = str.maketrans(
     "공영령빵일이삼사오육륙칠팔구〇零一二三四五六七八九oOlI", "0000123456678900123456789" + "0011"
 )
@@ -41,6 +41,9 @@ _SPELLED_RUN: Final = re.compile(
     rf"{{{_LENGTH - 1},}}"
 )
 """Digits read out: 구공공일공일 다시 일이삼사오육칠."""
+_HALF_SPELLED: Final = re.compile(rf"[0-9]{_JOINED}{{0,3}}[{_SPELLED}]{{3}}")
+_HALF_SPELLED_RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_JOINED}{{0,3}}[0-9{_SPELLED}]){{{_LENGTH - 1},}}")
+"""900101-일이삼사오육칠."""
 _LIKE_DIGITS: Final = re.compile(rf"[0-9oOlI](?<![0-9oOlI].)(?:{_JOINED}{{0,3}}[0-9oOlI]){{{_LENGTH - 1},}}")
 """Letters in the place of digits: 9oo1o1-l234567."""
 _LETTERS_FOR_DIGITS: Final = bytes(
@@ -63,14 +66,15 @@ _CARD: Final = "67"
 _DATE: Final = re.compile(r"[24][12][12].")
 _FORMS: Final = re.compile(rf"(?=((?:{_DATED})(?:7|16|34|43)|d|1{{13}}(?!1)))")
 """Lengths of groups, in hexadecimal: how people write one among other numbers."""
-_WHOLE_FORMS: Final = re.compile(r"(?:6|33|42|24|1{6}|222)(?:7|16|25|34|43|52|61|1{7}|223|2221|322|232|133|1222)")
+_WHOLE_FORMS: Final = re.compile(r"(?:6|15|51|33|42|24|1{6}|222)(?:7|16|25|34|43|52|61|1{7}|223|2221|322|232|133|1222)")
 """Lengths that count only where nothing else stands beside the 13 digits."""
 
 _PHONE: Final = re.compile(
     r"(?<![0-9])(?:(?:\+|00)?82[-. )]{0,2}\(?0?\)?[-. ]?|0)"
     r"(?:1[016789]|70|50[0-9]?|[2-6][1-5]?|80)[-. )]{0,2}[0-9]{3,4}[-. ]?[0-9]{4}(?![0-9])"
 )
-_MOBILE: Final = re.compile(r"820?(?:1[016789]|70)[0-9]{7,8}")
+_MOBILE: Final = re.compile(r"82010[0-9]{8}")
+"""With country code. Also the number of somebody born from 1 to 9 January 1982: without a label it is a telephone."""
 _PERSON: Final = re.compile(
     r"주민\s*(?:등록)?\s*(?:번호|증|[:=])|민번|민증|주번|신분증|외국인\s*(?:등록)?\s*(?:번호|증)|거소\s*(?:신고)?\s*번호"
     r"|resident\s+(?:registration\s+)?n(?:o|um)|\brrn\b|jumin|alien\s+registration|\barc\s+n",
@@ -104,7 +108,9 @@ _COMPANY: Final = re.compile(r"(?:1[1-8]|2[0-2])01[1-3][1-9]")
 """Court and kind of company, as far as they can be taken for a date: 110111 is a stock company in Seoul."""
 
 _ADDRESS: Final = re.compile(r"(?:https?://|www\.)[^\s<>\"'가-힣]+", re.IGNORECASE)
-_FRONT_AND_BACK: Final = re.compile(r"(?<![0-9])([0-9]{6})(?![0-9])([^0-9]{1,30}?)([1-8][0-9]{6})(?![0-9])")
+_FRONT_AND_BACK: Final = re.compile(
+    r"(?<![0-9])([0-9]{6})(?![0-9])((?:[^0-9]|[67](?=\s?자리)){1,30}?)([1-8][0-9]{6})(?![0-9])"
+)
 _BACK_AND_FRONT: Final = re.compile(r"(?<![0-9])([1-8][0-9]{6})(?![0-9])([^0-9]{1,30}?)([0-9]{6})(?![0-9])")
 _PARTS: Final = (
     "앞",
@@ -114,6 +120,10 @@ _PARTS: Final = (
     "대시",
     "하이픈",
     "작대기",
+    "이고",
+    "이며",
+    "나머지",
+    "그다음",
     "back",
     "rear",
     "dash",
@@ -128,7 +138,7 @@ _BACK_ALONE: Final = re.compile(
     r"(?:주민\s*(?:등록)?\s*번호|민번|주민)\s*(?:의\s*)?(?:뒷|뒤)\s*(?:자리|번호|7자리)?[^0-9가-힣]{0,4}(?:는|은|가)?[^0-9가-힣]{0,4}[1-8][0-9]{6}(?![0-9])"
 )
 _AFTER_LABEL: Final = re.compile(
-    r"[^0-9]{0,15}([0-9]+(?:[^0-9A-Za-z가-힣]{0,4}(?:하이픈|다시|대시|이고|뒷자리|뒷번호|뒤|년|월|일|생|에|의|dash)?[^0-9A-Za-z가-힣]{0,4}[0-9]+){0,12})"
+    r"[^0-9]{0,15}([0-9]+(?:[^0-9A-Za-z가-힣]{0,4}(?:(?:하이픈|다시|대시|이고요?|그리고|뒷자리는?|뒷번호는?|뒤|년|월|일|생|에|의|dash)[^0-9A-Za-z가-힣]{0,4}){0,2}[0-9]+){0,12})"
 )
 
 
@@ -165,14 +175,16 @@ def found_in(plain: str, letters: bytes, *, link: bool) -> bool:
     small = letters.lower()
     return (
         (digits >= _SHORTEST and any(map(_counts, _candidates(plain, _RUN))))
-        or _is_spelled(plain, letters, small)
+        or _is_spelled(plain, letters, small, digits)
         or (digits >= _BACK and (_is_in_two_parts(plain) or _is_behind_a_label(plain, small)))
     )
 
 
-def _is_spelled(plain: str, letters: bytes, small: bytes) -> bool:
+def _is_spelled(plain: str, letters: bytes, small: bytes, digits: int) -> bool:
     """Whether it is read out, or has letters in the place of digits."""
     if not plain.isascii() and any(map(_counts, _candidates(plain, _SPELLED_RUN))):
+        return True
+    if digits and _HALF_SPELLED.search(plain) and any(map(_counts, _candidates(plain, _HALF_SPELLED_RUN))):
         return True
     alike = letters.translate(_LETTERS_FOR_DIGITS)
     if (b"0o" in alike or b"o0" in alike) and any(map(_counts, _candidates(plain, _LIKE_DIGITS))):
@@ -201,7 +213,8 @@ def _of_run(plain: str, at: int, run: str) -> Iterator[_Candidate]:
     phones = [phone.span() for phone in _PHONE.finditer(run)]
     for first, end in found:
         start, stop = groups[first].start(), groups[end - 1].end()
-        in_phone = any(start < phone[1] and phone[0] < stop for phone in phones)
+        grouped_alike = lengths[first:end] not in ("d", _CARD)  # no phone number is written in six and seven digits
+        in_phone = grouped_alike and any(start < phone[1] and phone[0] < stop for phone in phones)
         if in_phone and _named(plain, at + start) != _PERSONS:
             continue
         digits, century = _digits([group[0] for group in groups[first:end]])
@@ -252,7 +265,8 @@ def _counts(one: _Candidate) -> bool:
 
 def _is_something_else(one: _Candidate) -> bool:
     """An amount, a mobile number with country code, a company's number, the name of a file or order with a date."""
-    if _UNIT.match(one.text, one.end) or _MONEY.search(one.text, one.start, one.end):
+    apart = not one.as_card and not one.whole
+    if apart and (_UNIT.match(one.text, one.end) or _MONEY.search(one.text, one.start, one.end)):
         return True
     digits = one.front + one.back
     if (one.whole and _MOBILE.fullmatch(digits)) or (_is_company(digits) and not _check_digit_fits(digits)):

@@ -3,7 +3,7 @@ import random
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from services.intake.model import text
@@ -72,6 +72,7 @@ def test_every_number_with_a_real_birth_date_is_seen(birth: date, tail: int, fem
 def test_no_name_is_needed_for_a_number_of_somebody_alive(birth: date, tail: int, female: bool, between: str) -> None:
     century = (1 if birth.year < 2000 else 3) + female
     number = with_check_digit(f"{birth:%y%m%d}{century}{tail:05d}")
+    assume(between or not number.startswith("82010"))  # as long as a mobile number with country code
     assert text.refused(f"그 사람은 {number[:6]}{between}{number[6:]} 입니다") == text.REGISTRATION_NUMBER
 
 
