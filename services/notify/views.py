@@ -16,6 +16,7 @@ from shared.events.vocabulary import (
     Outcome,
     PlatformKind,
     Urgency,
+    agreed_channels,
 )
 
 
@@ -253,7 +254,7 @@ def case_view(case: Case) -> CaseView:
         **row_of(case).model_dump(),
         linked_reports=case.linked,
         joined=case.joined,
-        contact_channels=case.contact_channels,
+        contact_channels=agreed_channels(case.contact_channels),
         deletions=tuple(DeletionView.model_validate(one) for one in case.deletions),
         timeline=[_entry(entry) for entry in case.entries],
         timeline_dropped=case.entries_dropped,

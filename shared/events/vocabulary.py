@@ -1,5 +1,6 @@
 """The words events use. Values are part of the contract: never rename one, only add."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -118,6 +119,13 @@ class ContactChannel(StrEnum):
     TEXT = "text"
     EMAIL = "email"
     MESSAGE_HERE = "message_here"
+    """Only here, with the receipt: excludes every other way."""
+
+
+def agreed_channels(chosen: Iterable[ContactChannel]) -> tuple[ContactChannel, ...]:
+    """The channels that may be used: "only here" excludes what older reports chose beside it."""
+    channels = tuple(dict.fromkeys(chosen))
+    return (ContactChannel.MESSAGE_HERE,) if ContactChannel.MESSAGE_HERE in channels else channels
 
 
 class CenterState(StrEnum):

@@ -65,6 +65,7 @@ REASONS: Final[dict[str, str]] = {
     ),
     "unknown_center": n("This is not the id of a centre."),
     "declines_every_center": n("At least one centre must be left."),
+    "only_here": n("“Only here” excludes every other way of contact."),
     "needs_phone": n("The chosen way of contact needs a phone number."),
     "needs_email": n("The chosen way of contact needs an e-mail address."),
     "not_a_phone_number": n("This must be a phone number: digits, spaces, hyphens, a plus in front."),
@@ -176,7 +177,11 @@ class Part(BaseModel):
 class Contact(Part):
     """How the reporter may be reached, if at all. No channel here: nobody will try."""
 
-    channels: Annotated[tuple[ContactChannel, ...], FailFast()] = Field(default=(), max_length=len(ContactChannel))
+    channels: Annotated[tuple[ContactChannel, ...], FailFast()] = Field(
+        default=(),
+        max_length=len(ContactChannel),
+        description="`message_here` means only here, by messages with the receipt; it excludes every other channel.",
+    )
     name: OptionalLine = Field(default=None, description="The name to use; need not be the real one.")
     phone: Annotated[Phone | None, BeforeValidator(nothing)] = None
     email: Annotated[Email | None, BeforeValidator(nothing)] = None
@@ -191,6 +196,8 @@ class Contact(Part):
 
     @model_validator(mode="after")
     def _addresses_for_channels(self) -> "Contact":
+        if ContactChannel.MESSAGE_HERE in self.channels and len(set(self.channels)) > 1:
+            raise refusal("only_here")
         if self.phone is None and {ContactChannel.PHONE, ContactChannel.TEXT} & set(self.channels):
             raise refusal("needs_phone")
         if self.email is None and ContactChannel.EMAIL in self.channels:

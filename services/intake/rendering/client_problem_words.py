@@ -120,6 +120,7 @@ REASONS: Final = (
     Known("consent_needed", 422, n("There is a way of contact, and none of the consents is true.")),
     Known("unknown_center", 422, n("No centre has this id.")),
     Known("declines_every_center", 422, n("No centre would be left.")),
+    Known("only_here", 422, n("“message_here” means only here: no other channel may be beside it.")),
     Known("needs_phone", 422, n("For this way of contact a phone number is needed.")),
     Known("needs_email", 422, n("For this way of contact an e-mail address is needed.")),
     Known("not_a_phone_number", 422, n("This is no phone number.")),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from services.intake.policy import erasure, receipt_alone
-from shared.events.vocabulary import Role
+from shared.events.vocabulary import ContactChannel, Role, agreed_channels
 
 _FIRST: Final = 1
 _NO_CONTACT: Final[Mapping[str, Any]] = {
@@ -93,6 +93,11 @@ class Details:
     """Of a report taken by phone: which operator of which organisation took it, when the call began."""
     read_aloud_at: datetime | None = None
     """When the texts of consent were read to the caller, as ``call["assent"]`` says by whom and in which wording."""
+
+    @property
+    def agreed_channels(self) -> tuple[ContactChannel, ...]:
+        """The ways of contact that may be used now."""
+        return agreed_channels(ContactChannel(code) for code in self.contact["channels"])
 
     @property
     def may_contact(self) -> bool:

@@ -75,6 +75,9 @@ _SENTENCES: Final = {
         "To be contacted, somebody must have agreed to at least one of these. Tick what was agreed to, or leave the "
         "contact out."
     ),
+    ("contact_channels", "only_here"): n(
+        "“Only here” excludes every other way. Leave it out, or choose nothing beside it."
+    ),
     ("phone", "needs_phone"): n("Enter a phone number, or choose another way to reach you."),
     ("email", "needs_email"): n("Enter an e-mail address, or choose another way to reach you."),
     ("phone", "not_a_phone_number"): n("Enter the phone number with digits only, for example 010-0000-0000."),

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.intake.rendering.form import Typed
 from shared.centers import districts_of
-from shared.events.vocabulary import ContactChannel, Role
+from shared.events.vocabulary import ContactChannel, Role, agreed_channels
 
 CHECK: Final = "check"
 """Where everything is looked at once more and sent."""
@@ -26,8 +26,13 @@ def _with_districts(typed: Typed) -> bool:
     return bool(districts_of(typed.one("division")))
 
 
+def _ways(typed: Typed) -> set[ContactChannel]:
+    chosen = [ContactChannel(way) for way in typed.all("contact_channels") if way in set(ContactChannel)]
+    return set(agreed_channels(chosen))
+
+
 def _reachable(typed: Typed) -> bool:
-    return bool({ContactChannel.PHONE, ContactChannel.TEXT, ContactChannel.EMAIL} & set(typed.all("contact_channels")))
+    return bool(_ways(typed) - {ContactChannel.MESSAGE_HERE})
 
 
 @dataclass(frozen=True, slots=True)

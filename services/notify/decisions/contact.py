@@ -18,12 +18,13 @@ from services.notify.decisions.common import (
 from services.notify.model import Case, EntryKind, RunCause
 from services.notify.policy import Rules
 from shared.events.cases import CaseContacted
-from shared.events.vocabulary import SettledReason
+from shared.events.vocabulary import SettledReason, agreed_channels
 
 
 def ways(case: Case) -> tuple[ContactWay, ...]:
     """How somebody may be in touch with the reporter. What they do themselves needs nobody's agreement."""
-    return tuple(w for w in ContactWay if w not in CHANNEL_OF or CHANNEL_OF[w] in case.contact_channels)
+    agreed = agreed_channels(case.contact_channels)
+    return tuple(w for w in ContactWay if w not in CHANNEL_OF or CHANNEL_OF[w] in agreed)
 
 
 def contact(

@@ -114,6 +114,7 @@ async def test_what_an_amendment_may_not_change(desk: Desk) -> None:
         ({"synthetic": True}, "synthetic", "unknown_field"),
         ({"division": "atlantis"}, "division", "unknown_division"),
         ({"contact": {"channels": ["phone"]}}, "contact.phone", "needs_phone"),
+        ({"contact": {"channels": ["email", "message_here"], "email": "a@b.c"}}, "contact.channels", "only_here"),
         ({"on_behalf": {"relation": "spouse"}}, "on_behalf", "only_for_representatives"),
         ({"narrative": "900101-1234567"}, "narrative", "resident_registration_number"),
     ):

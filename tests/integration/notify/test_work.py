@@ -51,7 +51,7 @@ async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_c
     del sink
     bench = await start()
     await taken(bench)
-    assert (await case_of(bench)).contact_channels == ("text", "message_here")
+    assert (await case_of(bench)).contact_channels == ("text",)
     assert await act(bench, "contact", way="phone", reached=True) == (409, "way_not_agreed")
     assert await act(bench, "contact", way="text", reached=True) == (409, "rules_not_read")
     assert await act(bench, "contact", reached=True) == (422, "invalid")

@@ -43,6 +43,11 @@ def test_of_contact_only_the_newest_counts_and_of_texts_all_are_shown_in_order()
     assert [(said.number, said.value) for said in details.messages] == [(1, "a"), (2, "b"), (10, "c")]
 
 
+def test_only_here_excludes_what_an_older_report_chose_beside_it() -> None:
+    details = details_of(document(), {"contact": {"channels": ["text", "message_here"], "phone": "1"}})
+    assert details.agreed_channels == ("message_here",)
+
+
 def test_a_deadline_is_a_time_and_no_answer() -> None:
     details = details_of(document(), {"answers": {"threatened": True, "threat_deadline": "2026-11-25T21:00:00+09:00"}})
     assert details.answers == {"threatened": True}

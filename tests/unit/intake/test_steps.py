@@ -26,7 +26,8 @@ def typed(**more: str | tuple[str, ...]) -> Typed:
         ({"division": "jeonnam-gwangju"}, [*ALWAYS[:11], "district", *ALWAYS[11:], "contact"]),
         ({"division": "busan"}, [*ALWAYS, "contact"]),
         ({"contact_channels": "message_here"}, [*ALWAYS, "contact"]),
-        ({"contact_channels": ("message_here", "email")}, [*ALWAYS, "contact", "reach", "safe"]),
+        ({"contact_channels": ("message_here", "email")}, [*ALWAYS, "contact"]),
+        ({"contact_channels": "email"}, [*ALWAYS, "contact", "reach", "safe"]),
     ],
 )
 def test_only_what_applies_is_asked_and_the_way_is_the_same_forth_and_back(

@@ -112,6 +112,11 @@ def test_no_text_field_takes_numbers_media_or_control_characters(field: str, tex
         ({"on_behalf": {"relation": "spouse"}}, "on_behalf", "only_for_representatives"),
         ({"contact": {"channels": ["phone"]}}, "contact.phone", "needs_phone"),
         ({"contact": {"channels": ["email"]}}, "contact.email", "needs_email"),
+        (
+            {"contact": {"channels": ["message_here", "text"], "phone": "010-0000-0000"}},
+            "contact.channels",
+            "only_here",
+        ),
         ({"contact": {"phone": "12"}}, "contact.phone", "not_a_phone_number"),
         ({"contact": {"email": "x"}}, "contact.email", "not_an_email_address"),
         ({"contact": {"name": "a\nb"}}, "contact.name", "control_character"),

@@ -8,12 +8,13 @@ from services.notify.decisions import Answer, Refusal, Who
 from services.notify.decisions.severity import PER_PERSON, is_severe, severe_of
 from services.notify.model import Case, EntryKind
 from services.notify.policy import ALWAYS
+from services.notify.views import case_view
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
 from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged
 from tests.unit.notify.samples import NOW, event, report_id
 from tests.unit.notify.test_projection import folded, taken
 
-ALL = tuple(ContactChannel)
+ALL = (ContactChannel.PHONE, ContactChannel.TEXT, ContactChannel.EMAIL)
 
 
 def _contact(case: Case, way: ContactWay, who: Who = LEE) -> Answer | Refusal:
@@ -27,6 +28,15 @@ def test_no_way_that_was_not_agreed_to(way: ContactWay, agreed: tuple[ContactCha
     fine = way is ContactWay.CAME_TO_US or way.value in [one.value for one in agreed]
     assert isinstance(came, Answer) if fine else came is Refusal.WAY_NOT_AGREED
     assert (way in decisions.ways(acknowledged(contact_channels=agreed))) is fine
+
+
+@pytest.mark.parametrize("way", list(ContactWay))
+def test_only_here_excludes_what_an_older_report_chose_beside_it(way: ContactWay) -> None:
+    case = acknowledged(contact_channels=(*ALL, ContactChannel.MESSAGE_HERE))
+    fine = way in {ContactWay.MESSAGE_HERE, ContactWay.CAME_TO_US}
+    assert isinstance(_contact(case, way), Answer) is fine
+    assert (way in decisions.ways(case)) is fine
+    assert case_view(case).contact_channels == (ContactChannel.MESSAGE_HERE,)
 
 
 @pytest.mark.parametrize("reached", [True, False])
