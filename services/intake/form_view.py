@@ -1,6 +1,6 @@
 """What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from services.intake.rendering.form import FieldProblem, Typed
 from services.intake.rendering.steps import CHECK, LAST, Step
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
-from shared.events.vocabulary import Urgency
+from shared.events.vocabulary import ContactChannel, Urgency
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 
@@ -75,13 +75,15 @@ class FormView:
             required=one.required,
             optional=not one.required,
             before=steps.before(one.slug, typed),
-            sendable=steps.open_step(typed) is None or one.slug == "what",
-            links=notes.fitting(typed),
+            sendable=steps.open_step(typed) is None or "harm_types" in one.controls,
+            progress=steps.progress(one.slug, typed),
+            young=typed.one(steps.PATH) == steps.YOUNG,
+            links=[] if typed.one(steps.PATH) == steps.YOUNG else notes.fitting(typed),
             notice=notice,
             say=wording.asked(one.slug, role),
             note=wording.note(one.slug, role),
             form_of_step="step",
-            **self.fields(request, typed, problems),
+            **self.fields(request, typed, problems, asked=one.asked(typed)),
         )
 
     def check(
@@ -99,7 +101,7 @@ class FormView:
         context = self.fields(request, typed, problems)
         hidden = [(name, value) for name, values in shown.values.items() if name not in LAST for value in values]
         context["errors"] = [
-            (control if control in LAST else f"/form/{steps.place_of(control)}#{control}", text)
+            (control if control in LAST else f"/form/{steps.place_of(control, typed)}#{control}", text)
             for control, text in context["errors"]
         ]
         return self._render(
@@ -110,6 +112,8 @@ class FormView:
             hidden=hidden,
             sections=summary.sections(shown, context["options"]),
             before=steps.before(CHECK, typed),
+            progress=steps.progress(CHECK, typed),
+            young=typed.one(steps.PATH) == steps.YOUNG,
             notice=notice,
             form_of_step="step",
             **context,
@@ -136,22 +140,40 @@ class FormView:
             slugs=[one.slug for one in steps.STEPS],
             say={one.slug: wording.asked(one.slug, role) for one in steps.STEPS},
             form_of_step="step",
-            **self.fields(request, typed, problems),
+            **self.fields(
+                request,
+                typed,
+                problems,
+                asked=steps.CONTROLS if steps.may_fingerprint(typed) else steps.CONTROLS - {"marks"},
+            ),
         )
 
     def _render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401  # as Jinja takes it
         return self.pages.render(request, template, status=status, public=True, **context)
 
-    def fields(self, request: Request, typed: Typed, problems: Sequence[FieldProblem]) -> dict[str, Any]:
-        """What the fields of any step need: answers, what is wrong with them, labels and choices."""
+    def fields(
+        self,
+        request: Request,
+        typed: Typed,
+        problems: Sequence[FieldProblem],
+        *,
+        asked: Collection[str] = steps.CONTROLS - {"marks"},
+    ) -> dict[str, Any]:
+        """What the fields of any step need: answers, what is wrong with them, labels and choices.
+
+        ``asked`` are the controls to show; by default all but the fingerprints, which need an answer first.
+        """
         translate = self.pages.gettext(request)
         errors = [(problem.control, problem.said(translate)) for problem in problems]
         return {
             "typed": typed,
             "errors": errors,
             "error_of": dict(errors),
-            "labels": wording.LABELS,
-            "sole": {one.slug for one in steps.STEPS if len(one.controls) == 1},
+            "labels": wording.labels(typed.one(steps.PATH)),
+            "asked": asked,
+            "child": steps.may_show_a_child(typed),
+            "under_19": notes.UNDER_19,
+            "sole": steps.SOLE,
             "options": self._options(request, typed),
             "narrative_chars": NARRATIVE_CHARS,
             "phrase_chars": PHRASE_CHARS,
@@ -163,7 +185,15 @@ class FormView:
         unknown = form.options([words.UNKNOWN], translate)
         for name in summary.WITH_UNKNOWN:
             found[name] = [*found[name], *unknown]
+        if typed.one(steps.PATH) == steps.YOUNG:
+            said = form.options(words.YOUNG_HARMS, translate)
+            found["young_harms"] = said
+            found["harm_types"] = [*said, *(one for one in found["harm_types"] if one[0] not in {o[0] for o in said})]
+            found["young_ages"] = [*form.options(words.YOUNG_AGES, translate), *unknown]
+            found["contact_channels"] = form.options(words.YOUNG_CHANNELS, translate)
+        by_email, chosen = ContactChannel.EMAIL, typed.all("contact_channels")
         return found | {
+            "short_channels": [one for one in found["contact_channels"] if one[0] in chosen or one[0] != by_email],
             "consents": form.options(words.CONSENTS, translate),
             "may_leave_message": form.options([("yes", words.VOICEMAIL)], translate),
             "language": [tuple(tongue) for tongue in words.TONGUES],

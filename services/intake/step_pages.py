@@ -77,9 +77,12 @@ class _Steps:
         except TransientError:
             raise Problem(503, "unavailable", _NOT_REACHED, retry_after=_RETRY_S) from None
         if typed is None or token is None:
-            return self._view.step(request, one, Typed()) if one is steps.STEPS[0] else RedirectResponse("/", 303)
+            if one is None or one is not steps.first(one.path):
+                return RedirectResponse("/", 303)
+            return self._view.step(request, one, steps.entered(Typed(), one))
         if one is None:
             return self._view.check(request, typed, key=self._kept.key_of_report(token))
+        typed = steps.entered(typed, one)
         if not one.applies(typed):
             return RedirectResponse(f"/form/{steps.after(one.slug, typed)}", 303)
         return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
@@ -115,8 +118,8 @@ class _Steps:
     def _lead(self, request: Request, one: Step, typed: Typed, go: str, *, fresh: bool) -> Response:
         if go == "stay":
             return self._view.step(request, one, typed)
-        if fresh and one is not steps.STEPS[0]:
-            return RedirectResponse(f"/form/{steps.STEPS[0].slug}?{BEGIN_AGAIN}", 303)
+        if fresh and one is not (beginning := steps.first(one.path)):
+            return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
         if go == "back":
             return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
         return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
@@ -145,6 +148,8 @@ class _Steps:
                 examine(submission, self._clock.now())
             except NotAdmittedError as error:
                 problems += form.problems_of([(error.field, error.reason)])
+        if "phone" in one.controls and typed.one("phone") and not typed.all("contact_channels"):
+            problems += form.problems_of([("contact.channels", "number_without_way")])
         return [problem for problem in problems if problem.control in one.controls]
 
 

@@ -54,7 +54,7 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(chromium: Br
     await page.keyboard.press("F8")
     await saved(page)
     await page.keyboard.press("Shift+F2")
-    assert await page.evaluate("document.activeElement.name") == "marks"
+    assert await page.evaluate("document.activeElement.name") == "still_spreading"
     await to(page, "[name=contact_channels]", "F2")
     await page.keyboard.press("Space")
     await expect(page.locator("#s-reach")).to_be_visible()

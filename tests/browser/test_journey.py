@@ -84,11 +84,11 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     await go_on(person, "what")
     await person.locator("input[name=harm_types][value=distribution_threat]").check()
     await go_on(person, "urgent")
-    await person.locator("input[name=threatened][value=yes]").check()
-    for slug in ("seen", "marks", "words"):
+    await person.locator("input[name=money_demanded][value=yes]").check()
+    for slug in ("about", "seen", "words"):
         await go_on(person, slug)
     await person.locator("textarea[name=narrative]").fill("Someone says they will post pictures of me.")
-    for slug in ("other", "names", "told", "earlier", "place"):
+    for slug in ("other", "told", "place"):
         await go_on(person, slug)
     await person.locator("select[name=division]").select_option("jeju")
     await go_on(person, "check", by="check")

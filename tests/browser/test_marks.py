@@ -52,7 +52,9 @@ async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     await go_on(page, "what")
     await page.locator("#harm_types").check()
     await page.locator("main button[value=next]").click()
-    await page.goto(f"{site}/form/marks")
+    await page.goto(f"{site}/form/seen")
+    await expect(page.locator("#pictures")).to_be_hidden()
+    await page.locator("details.more summary").click()
     assert await page.locator("input[type=file]").get_attribute("name") is None
     await page.locator("#pictures").set_input_files([tmp_path / name for name in ("a.png", "b.png", "film.mp4")])
     await expect(page.locator("[data-marks-status]")).to_contain_text("만든 지문")

@@ -156,7 +156,7 @@ async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, s
     await expect(page.locator("h1")).to_have_text("In your own words")
     assert await page.locator("#narrative").input_value() == "half a sentence"
     await page.locator("main button[value=back]").click()
-    await expect(page.locator("h1")).to_have_text("Fingerprints of pictures")
+    await expect(page.locator("h1")).to_have_text("Where and when was it seen?")
     await page.go_back()
     await page.goto(f"{site}/form/words")
     assert await page.locator("#narrative").input_value() == "half a sentence"
@@ -231,3 +231,89 @@ async def test_leaving_destroys_the_draft_and_leaves_nothing_to_come_back_to(
     answer = await page.goto(f"{site}/form/what")
     assert answer is not None
     assert page.url == f"{site}/"
+
+
+class Walk:
+    """Presses like a person and counts: clicks, and pages that were passed."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.clicks = 0
+        self.pages: list[str] = []
+
+    async def click(self, place: str, to: str = "") -> None:
+        await self.page.locator(place).click()
+        self.clicks += 1
+        if to:
+            await self.page.wait_for_url(f"**{to}*")
+            self.pages.append(to)
+
+
+@pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "ko"), (True, "en")])
+async def test_who_is_threatened_now_has_a_receipt_in_eight_clicks(
+    chromium: Browser, site: str, desk: Desk, script: bool, language: str
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    walk = Walk(page)
+    await page.goto(f"{site}/?lang={language}")
+    await shoot(page, f"now-0-start-{language}-360")
+    await walk.click("main a[href='/form/now']", "/form/now")
+    await expect(page.locator(".way-back")).to_contain_text("1/3")
+    await shoot(page, f"now-1-{language}-360")
+    await walk.click("label[for=money_demanded]")
+    await walk.click("main button[value=next]", "/form/now-contact")
+    await shoot(page, f"now-2-{language}-360")
+    await walk.click(f"label[for={await page.locator('[name=contact_channels][value=text]').get_attribute('id')}]")
+    await page.locator("#phone").fill("010-0000-0000")
+    await assert_no_sideways_scrolling(page)
+    await walk.click("main button[value=next]", "/form/check")
+    await shoot(page, f"now-3-check-{language}-360")
+    await walk.click("#send button")
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    assert walk.clicks <= MOST_CLICKS, walk.clicks
+    [stored] = await desk.collection.find({}).to_list(None)
+    assert stored["facts"]["contact_channels"] == ["text"]
+    assert stored["facts"]["harm_types"] == ["distribution_threat"]
+
+
+@pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "en")])
+async def test_a_child_comes_from_the_childrens_page_to_the_receipt_in_eight_steps(
+    chromium: Browser, site: str, desk: Desk, script: bool, language: str
+) -> None:
+    page = await window(chromium, java_script_enabled=script)
+    walk = Walk(page)
+    await page.goto(f"{site}/notes/younger?lang={language}")
+    await shoot(page, f"young-0-{language}-360")
+    await walk.click("main a.primary[href='/form/y-what']", "/form/y-what")
+    await shoot(page, f"young-what-{language}-360")
+    await walk.click("label[for=harm_types]")
+    for slug in ("y-age", "y-now", "y-words", "y-place", "y-contact"):
+        await walk.click("main button[value=next]", f"/form/{slug}")
+        await assert_no_sideways_scrolling(page)
+        if script:
+            await assert_accessible(page)
+        await shoot(page, f"young-{slug}-{language}-360")
+        if slug == "y-age":
+            await walk.click("label[for=age_band]")
+    await walk.click("main button[value=next]", "/form/check")
+    await shoot(page, f"young-check-{language}-360")
+    assert len(walk.pages) <= MOST_CLICKS, walk.pages
+    await walk.click("#send button")
+    await expect(page.locator(".receipt-code")).to_be_visible()
+    [stored] = await desk.collection.find({}).to_list(None)
+    assert (stored["facts"]["age_band"], stored["facts"]["urgency"]) == ("under_14", "critical")
+
+
+async def test_only_here_unticks_the_other_ways_and_they_untick_it(chromium: Browser, site: str) -> None:
+    page = await window(chromium)
+    await page.goto(f"{site}/all?lang=ko")
+    here, text, phone = (
+        page.locator(f"[name=contact_channels][value={value}]") for value in ("message_here", "text", "phone")
+    )
+    await text.check()
+    await phone.check()
+    await here.check()
+    await expect(text).not_to_be_checked()
+    await expect(phone).not_to_be_checked()
+    await phone.check()
+    await expect(here).not_to_be_checked()

@@ -54,10 +54,7 @@ _COUNTRY: Final = ("82", "+82", "+ 82", "(82", "(+82")
 
 REASONS: Final[dict[str, str]] = {
     texts.REGISTRATION_NUMBER: n("There seems to be a resident registration number here. Please remove it."),
-    texts.MEDIA: n(
-        "There seem to be the bytes of a picture or file here. Keep the file where it is; send its link or its SHA-256 "
-        "instead."
-    ),
+    texts.MEDIA: n("There seem to be the bytes of a picture or file here. Send its link instead."),
     texts.SWELLING: n("There are special characters here that stand for whole words. Please write them out."),
     texts.CONTROL: n("There are control characters here."),
     "not_a_web_address": n(

@@ -51,7 +51,7 @@ def refused(typed: Typed, names: Collection[str], problems: Iterable[FieldProble
 
 def counting(typed: Typed) -> Typed:
     """Without answers to questions that do not apply, and without what no submission knows."""
-    return steps.counting(typed)
+    return steps.counting(typed, shown_whole=True)
 
 
 def submission_of(typed: Typed, assent: Assent | None) -> tuple[dict[str, Any], list[FieldProblem]]:

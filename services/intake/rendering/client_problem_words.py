@@ -94,10 +94,7 @@ REASONS: Final = (
     Known(
         "media_bytes",
         422,
-        n(
-            "The text holds the bytes of a picture or file. The person should keep the file; send its address or its "
-            "SHA-256."
-        ),
+        n("The text holds the bytes of a picture or file. Send its address instead."),
     ),
     Known("swelling_characters", 422, n("The text has characters that stand for whole words.")),
     Known("control_character", 422, n("The text has control characters, or line ends where only one line fits.")),

@@ -12,6 +12,7 @@ from services.intake.rendering import links
 from services.intake.rendering.links import Line, Seen
 from services.intake.rendering.words import CONSENT_VERSION
 from shared.clock import SEOUL
+from shared.events.vocabulary import HarmType
 from shared.web.translations import gettext_noop as n
 
 MAX_FIELDS: Final = 100
@@ -36,6 +37,10 @@ PDQ: Final = "pdq:"
 _UNKNOWN: Final = "unknown"
 """A person said that they do not know, or would rather not say: an answer, and to a submission like none."""
 
+_SAID_BY_HARM: Final = {
+    "threatened": HarmType.DISTRIBUTION_THREAT,
+    "money_demanded": HarmType.BODY_CAM_PHISHING,
+}
 _SURE: Final = ("yes", "no")
 
 _CONTROLS: Final = {
@@ -75,6 +80,7 @@ _SENTENCES: Final = {
         "To be contacted, somebody must have agreed to at least one of these. Tick what was agreed to, or leave the "
         "contact out."
     ),
+    ("contact_channels", "number_without_way"): n("Choose how the centre may use this number, or clear the number."),
     ("contact_channels", "only_here"): n(
         "“Only here” excludes every other way. Leave it out, or choose nothing beside it."
     ),
@@ -176,6 +182,10 @@ def submission_of(typed: Typed, language: str) -> tuple[dict[str, Any], list[Fie
     raw |= {name: typed.one(name) == "yes" for name in _YES_NO if typed.one(name) in _SURE}
     raw |= {name: typed.one(name) for name in _LINES}
     raw |= seen_of(typed)
+    harms = typed.all("harm_types")
+    for name, harm in _SAID_BY_HARM.items():
+        if harm in harms and name not in raw:
+            raw[name] = True  # said with what happened, and not asked again
     raw |= _marks(typed.one("marks"))
     raw["contact"] = contact_of(typed)
     if on_behalf := _on_behalf(typed):

@@ -34,6 +34,12 @@ _CALL_LIST: Final = n(
     "Calls to 1366 may show in the list of calls and on the phone bill. Delete the entry if others see your phone."
 )
 _NO_MEDIA: Final = n("Do not send the pictures to anybody to prove it, not to us either. The link is enough.")
+UNDER_19: Final = n(
+    "If anybody under 19 may be in it, yourself included: take no screenshot, save nothing and do not open it again. "
+    "Even as evidence the law may forbid having it. Tell us or 112 the link or the account; the centre and the police "
+    "secure the evidence."
+)
+"""Having such material is a crime, whatever for: article 11(5) of the Act that protects children and youth."""
 
 NOTES: Final[Mapping[str, Note]] = {
     "money": Note(
@@ -46,9 +52,10 @@ NOTES: Final[Mapping[str, Note]] = {
                 (
                     n("Do not pay and send no more pictures. Whoever gets something comes back for more."),
                     n(
-                        "Do not delete the chat. Take screenshots of the threats, the account name, the account number "
-                        "for money and the time."
+                        "Keep the words of the chat. Take screenshots of the written threats, the account name, the "
+                        "account number for money and the time, without sexual pictures."
                     ),
+                    UNDER_19,
                     n("Stop answering. Do not tell them that you ask for help."),
                     n(
                         "If they named a time, tell it in the report or call 1366 or 112: such reports are looked at "
@@ -90,9 +97,10 @@ NOTES: Final[Mapping[str, Note]] = {
                         "to begin."
                     ),
                     n(
-                        "Take a screenshot with address and time before it disappears. Then you need not look at it "
-                        "again."
+                        "If only adults are in it: take a screenshot with address and time before it disappears. Then "
+                        "you need not look at it again."
                     ),
+                    UNDER_19,
                     n("Report it to the site or app as well, if you can. Whoever runs it must act on it."),
                     n("Let nobody search for it out of curiosity: searching and sending it on makes it spread."),
                 ),
@@ -115,12 +123,13 @@ NOTES: Final[Mapping[str, Note]] = {
             Part(
                 n("Now"),
                 (
-                    n("Keep what shows who made or sent it: account names, room names, links, times."),
+                    n("Write down what shows who made or sent it: account names, room names, links, times."),
+                    UNDER_19,
                     n("Which of your pictures was used? Where it had been posted helps to find who did it."),
                     n("Set your profiles to private for now, and take down pictures others could use."),
                     n(
-                        "If it came in a group chat, do not leave before you took screenshots of the members and "
-                        "messages."
+                        "If it came in a group chat, write down the address of the room and the members' account names "
+                        "before you leave. You need not save the pictures."
                     ),
                 ),
             ),
@@ -139,7 +148,7 @@ NOTES: Final[Mapping[str, Note]] = {
                 n("What you can do now"),
                 (
                     n("You can call 1366, day or night. You do not have to say your name. It costs nothing."),
-                    n("You can also write to us here. You only need to answer two questions."),
+                    n("You can also write to us here. You only need to answer one question."),
                     n("Young people can also call or text 1388 or 117."),
                     n("Are you afraid right now, or is someone on the way to you? Call 112."),
                 ),
@@ -148,7 +157,10 @@ NOTES: Final[Mapping[str, Note]] = {
                 n("Does someone want pictures or money?"),
                 (
                     n("Send nothing more. Even if they say they will show your pictures to others."),
-                    n("Do not delete the messages. They show what that person did."),
+                    n(
+                        "Write down the app and the name of that person. You need not save or show any picture: the "
+                        "police and the centre look for the evidence."
+                    ),
                     n("Do not meet that person."),
                 ),
             ),

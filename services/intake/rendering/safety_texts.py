@@ -36,6 +36,7 @@ KEYS: Final = (
     "now_h",
     "have_receipt",
     "no_media",
+    "under_19",
     "back_to_start",
     *(f"{question}_{part}" for question in QUESTIONS for part in "qa"),
     *(f"{note}_title" for note in NOTES),
@@ -63,8 +64,9 @@ class SafetyTexts(NamedTuple):
     def points(self, note: str) -> list[str]:
         """What one page of advice says, in order."""
         own = [self.texts[f"{note}_{point}"] for point in range(1, NOTES[note] + 1)]
-        # Whoever may be asked for proof is told not to send it, on each page that is about pictures.
-        return [*own, self.texts["no_media"]] if note in ("money", "links", "pictures") else own
+        # On each page that is about pictures: what must not be kept of a child, and that nothing is sent as proof.
+        about_pictures = [self.texts["under_19"], self.texts["no_media"]]
+        return [*own, *about_pictures] if note in ("money", "links", "pictures") else own
 
 
 def load(folder: Path = FOLDER) -> dict[str, SafetyTexts]:

@@ -58,15 +58,16 @@ class Section:
 
 
 def sections(typed: Typed, options: Options) -> list[Section]:
-    """Every step that applies."""
+    """Every step that applies; those of the path first."""
     role = wording.role_of(typed.one("role"))
+    labels = wording.labels(typed.one(steps.PATH))
     return [
         Section(
             one.slug,
             wording.asked(one.slug, role).title,
-            tuple(Line(name, wording.LABELS[name], _said(typed, name, options)) for name in one.controls),
+            tuple(Line(name, labels[name], _said(typed, name, options)) for name in fields),
         )
-        for one in steps.way(typed)
+        for one, fields in steps.shown(typed)
     ]
 
 

@@ -32,31 +32,12 @@ _FOR_ALL: Final[Mapping[str, Asked]] = {
     "seen": Asked(
         n("Where and when was it seen?"), n("With a link, the centre can begin to have it taken down without asking.")
     ),
-    "marks": Asked(
-        n("Fingerprints of pictures"),
-        n("With a fingerprint, copies can be found and blocked without anyone looking at the picture."),
-    ),
     "words": Asked(n("In your own words"), n("What you write here you need not tell again. You may leave it empty.")),
     "other": Asked(n("Who did it?"), n("It tells the centre what could be dangerous for you, and which help fits.")),
-    "names": Asked(
-        n("Do you know accounts of whoever did it?"),
-        n("With the same account, reports from other places are found to belong together, and more people are helped."),
-    ),
     "told": Asked(n("Who knows about it already?"), n("So that nothing is done twice and you need not tell it again.")),
-    "earlier": Asked(
-        n("Have you reported to us before?"),
-        n(
-            "With that receipt number, the centre that knows you gets this report too, and you need not tell it all "
-            "again."
-        ),
-    ),
     "place": Asked(n("Where should help be near?"), n("Your report goes to the centre of that place.")),
     "district": Asked(
         n("In which district?"), n("There are two centres there; the district tells which one is yours.")
-    ),
-    "centres": Asked(
-        n("Is there a centre that must not get it?"),
-        n("For example because someone you know works there. You need not say why."),
     ),
     "about": Asked(
         n("About you"), n("Some help is only for young people, and some for everybody. Nobody is turned away.")
@@ -67,6 +48,19 @@ _FOR_ALL: Final[Mapping[str, Asked]] = {
     "safe": Asked(
         n("What keeps you safe when they call?"),
         n("So that nobody near you learns of it. All of it may be left empty."),
+    ),
+    "now": Asked(
+        n("What do they want, and until when?"),
+        n("Such reports are looked at first, day and night. Two short pages, then you can send it."),
+    ),
+    "now-contact": Asked(n("May the centre contact you?"), n("They use only the ways you choose here.")),
+    "y-what": Asked(n("What happened to you?"), n("You can choose more than one. It is fine not to be sure.")),
+    "y-age": Asked(n("How old are you?"), n("Then somebody who knows about helping people of your age looks first.")),
+    "y-now": Asked(n("Is that person frightening you?"), n("If so, we look at it first, at night too.")),
+    "y-words": Asked(n("Tell us in your words"), n("Short is fine, and so is nothing at all.")),
+    "y-place": Asked(n("Where do you live?"), n("Then people near you can help.")),
+    "y-contact": Asked(
+        n("May we contact you?"), n("Only in the way you choose. We call neither your parents nor your school unasked.")
     ),
 }
 
@@ -149,6 +143,27 @@ def note(slug: str, role: Role) -> str:
     return A_TIP if (slug, role) == ("what", T) else ""
 
 
+_YOUNG: Final[Mapping[str, str]] = {
+    "harm_types": n("What happened to you?"),
+    "age_band": n("How old are you?"),
+    "threatened": n("Do they say they will show your pictures or your secret to others?"),
+    "money_demanded": n("Do they ask for pictures or money?"),
+    "threat_deadline": n("Did they say until when?"),
+    "narrative": n("What you want to tell"),
+    "accounts": n("The name or ID of that person, and the app"),
+    "division": n("Where do you live?"),
+    "contact_channels": n("How may we contact you?"),
+    "phone": n("Your phone number"),
+    "not_safe": n("Is there anything we should be careful about?"),
+}
+"""Fields in plain words, on the path for children."""
+
+
+def labels(path: str) -> Mapping[str, str]:
+    """What each field is called on a path."""
+    return {**LABELS, **_YOUNG} if path == "young" else LABELS
+
+
 LABELS: Final[Mapping[str, str]] = {
     "role": n("Who is reporting?"),
     "relation": n("Who are you to this person?"),
@@ -163,15 +178,15 @@ LABELS: Final[Mapping[str, str]] = {
     "urls": n("Links to where it can be seen"),
     "search_words": n("Search words that lead to it"),
     "seen_when": n("When was it seen?"),
-    "marks": n("Fingerprints"),
+    "marks": n("Fingerprints of pictures"),
     "narrative": n("In your own words"),
     "relationship": n("Who did it?"),
-    "accounts": n("Their accounts"),
+    "accounts": n("Do you know accounts of whoever did it?"),
     "already_told": n("Who knows about it already?"),
-    "earlier_receipt": n("Earlier receipt number"),
+    "earlier_receipt": n("Earlier receipt number, if you have reported to us before"),
     "division": n("Province or city"),
     "district": n("District"),
-    "declined_centers": n("Centres that must not get it"),
+    "declined_centers": n("Is there a centre that must not get it?"),
     "age_band": n("Age"),
     "gender": n("Gender"),
     "language": n("Language for talking and writing"),

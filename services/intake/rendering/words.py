@@ -53,6 +53,30 @@ HARMS: Final = (
     (HarmType.OTHER, n("Something else, or I am not sure"), n("You can say more later")),
 )
 
+YOUNG_HARMS: Final = (
+    (HarmType.ONLINE_GROOMING, n("Someone asks for my pictures, or wants to meet me"), ""),
+    (HarmType.DISTRIBUTION_THREAT, n("Someone says they will show my pictures to others"), ""),
+    (HarmType.DISTRIBUTION, n("My pictures or videos were shown to others"), ""),
+    (HarmType.ILLEGAL_FILMING, n("Someone filmed me without asking"), ""),
+    (HarmType.SYNTHESIS, n("Someone made strange pictures with my face"), ""),
+    (HarmType.BODY_CAM_PHISHING, n("Someone asks for money because of a video call or pictures"), ""),
+    (HarmType.CYBER_HARASSMENT, n("Someone says dirty or mean things about my body"), ""),
+    (HarmType.OTHER, n("Something else, or I do not know how to say it"), ""),
+)
+"""The same codes in plain words, on the path for children. What a child has seen of others is for the long path."""
+
+YOUNG_AGES: Final = (
+    (AgeBand.UNDER_14, n("I am under 14")),
+    (AgeBand.FROM_14_TO_18, n("I am 14 to 18")),
+)
+
+YOUNG_CHANNELS: Final = (
+    (ContactChannel.TEXT, n("By text message"), ""),
+    (ContactChannel.PHONE, n("By phone call"), ""),
+    (ContactChannel.EMAIL, n("E-mail"), ""),
+    (ContactChannel.MESSAGE_HERE, n("Only here, with my receipt number"), n("Nobody calls or writes to you")),
+)
+
 AGES: Final = (
     (AgeBand.UNDER_14, n("Under 14")),
     (AgeBand.FROM_14_TO_18, n("14 to 18")),

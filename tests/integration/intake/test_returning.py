@@ -64,7 +64,7 @@ async def test_a_step_says_so_at_once_and_going_back_is_never_held_up(desk: Desk
         ("next", "", 303),
     ):
         form = {"earlier_receipt": receipt, "go": go}
-        answer = await desk.http.post("/form/earlier?lang=en", data=form)
+        answer = await desk.http.post("/form/told?lang=en", data=form)
         assert answer.status_code == status, (go, receipt)
 
 
@@ -73,7 +73,7 @@ async def test_guessing_is_held_back_as_on_the_status_page_and_a_report_is_not(
 ) -> None:
     async with running(bus_settings, store_settings, status_questions_per_minute=4) as desk:
         codes = [
-            (await desk.http.post("/form/earlier?lang=en", data={"earlier_receipt": from_number(number)})).text
+            (await desk.http.post("/form/told?lang=en", data={"earlier_receipt": from_number(number)})).text
             for number in range(3)
         ]
         assert "No report has this receipt number" in codes[0]
@@ -90,7 +90,7 @@ async def test_guessing_is_held_back_as_on_the_status_page_and_a_report_is_not(
 async def test_the_last_page_shows_only_the_end_of_the_receipt(desk: Desk, language: str) -> None:
     earlier = await holder(desk)
     await desk.http.post(f"/form/who?lang={language}", data={"role": "victim", "go": "next"})
-    await desk.http.post(f"/form/earlier?lang={language}", data={"earlier_receipt": earlier.receipt, "go": "next"})
+    await desk.http.post(f"/form/told?lang={language}", data={"earlier_receipt": earlier.receipt, "go": "next"})
     page = await desk.http.get("/form/check")
     assert f"… {earlier.receipt[-4:]}" in page.text
     assert page.text.count(earlier.receipt) == 1

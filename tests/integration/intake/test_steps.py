@@ -75,7 +75,7 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
     await answer(desk, "who", role="representative")
     await answer(desk, "relation", relation="sibling", victim_knows="yes", victim_agrees="unknown")
     await answer(desk, "what", harm_types="distribution_threat")
-    await answer(desk, "urgent", threatened="yes", money_demanded="unknown", threat_deadline="2061-11-26T21:00")
+    await answer(desk, "urgent", money_demanded="unknown", threat_deadline="2061-11-26T21:00")
     await answer(
         desk,
         "seen",
@@ -85,16 +85,15 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
         search_words="찾는 말",
         seen_when="어제저녁",
     )
-    await answer(desk, "marks", marks=f"{'ab' * 32}\r\npdq:{'cd' * 32}")
     await answer(desk, "words", narrative=STORY)
     await answer(desk, "other", relationship="social")
     await answer(desk, "told", already_told=["police", "hotline"])
-    assert (await answer(desk, "place", division="jeonnam-gwangju")).headers["location"] == "/form/district"
+    near = await answer(desk, "place", division="jeonnam-gwangju", declined_centers=["jeonnam"])
+    assert near.headers["location"] == "/form/district"
     await answer(desk, "district", district="12210")
-    await answer(desk, "centres", declined_centers=["jeonnam"])
     await answer(desk, "about", age_band="14_18", gender="unknown")
     await answer(desk, "language", language="vi", contact_name="달")
-    assert (await answer(desk, "contact", contact_channels=["text"])).headers["location"] == "/form/reach"
+    assert (await answer(desk, "contact", contact_channels=["phone"])).headers["location"] == "/form/reach"
     await answer(desk, "reach", phone="010-0000-0000")
     last = await answer(
         desk,
@@ -114,10 +113,8 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
     assert opened == {
         "narrative": STORY,
         "urls": ["https://a.example/1", "https://b.example/2"],
-        "fingerprints": ["ab" * 32],
-        "picture_hashes": ["cd" * 32],
         "contact": {
-            "channels": ["text"],
+            "channels": ["phone"],
             "name": "달",
             "phone": "010-0000-0000",
             "hours": "저녁",
@@ -226,7 +223,7 @@ async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(desk: D
     assert "제 번호는 900101-1234567" in refused.text
     assert "narrative" not in hidden(await desk.http.get("/form/check?lang=en"))
     back = await answer(desk, "words", "back", narrative="제 번호는 900101-1234567")
-    assert (back.status_code, back.headers["location"]) == (303, "/form/marks")
+    assert (back.status_code, back.headers["location"]) == (303, "/form/seen")
     needed = await answer(desk, "contact", contact_channels=["phone"])
     assert needed.headers["location"] == "/form/reach"
     missing = await answer(desk, "reach")
@@ -295,3 +292,89 @@ async def test_the_status_names_the_time_and_says_when_it_was_missed(desk: Desk,
     late = (await desk.http.post("/status?lang=en", data=mine)).text
     assert "should have seen it by now, and nobody has" in late
     assert "should have seen it by:" not in late
+
+
+async def test_the_short_path_is_threat_contact_send(desk: Desk) -> None:
+    assert "/form/now" in (await desk.http.get("/?lang=en")).text
+    first = await desk.http.get("/form/now?lang=en")
+    assert ("1/3" in first.text, 'name="threatened"' in first.text) == (True, False)
+    on = await answer(desk, "now", money_demanded="yes", age_band="14_18")
+    assert on.headers["location"] == "/form/now-contact"
+    lost = await answer(desk, "now-contact", phone="010-0000-0000")
+    assert (lost.status_code, 'href="#contact_channels"' in lost.text) == (422, True)
+    missing = await answer(desk, "now-contact", contact_channels=["text"])
+    assert (missing.status_code, 'href="#phone"' in missing.text) == (422, True)
+    last = await answer(desk, "now-contact", contact_channels=["text"], phone="010-0000-0000")
+    assert last.headers["location"] == "/form/check"
+    form = hidden(await desk.http.get("/form/check?lang=en"))
+    receipt(await desk.http.post("/?lang=en", data=form))
+    [stored] = await desk.collection.find({}).to_list(None)
+    facts, opened = stored["facts"], documents.opened(stored, Keyring([b"m" * 32]))
+    assert (facts["role"], facts["harm_types"], facts["urgency"]) == ("victim", ["distribution_threat"], "critical")
+    assert opened["answers"] == {"threatened": True, "money_demanded": True}
+    assert opened["contact"] == {"channels": ["text"], "phone": "010-0000-0000"}
+
+
+async def test_a_change_from_the_last_page_of_the_short_path_leads_back_there(desk: Desk) -> None:
+    await answer(desk, "now", money_demanded="no")
+    assert (await answer(desk, "words", narrative=STORY)).headers["location"] == "/form/check"
+    page = await desk.http.get("/form/check?lang=en")
+    assert ("3/3" in page.text, STORY in page.text, hidden(page)["path"]) == (True, True, ["now"])
+    gone = await answer(desk, "who", role="third_party")
+    assert gone.headers["location"] == "/form/what", "the short path is for who was harmed"
+
+
+async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictures(desk: Desk) -> None:
+    page = await desk.http.get("/notes/younger?lang=ko")
+    assert "/form/y-what" in page.text
+    seen = ""
+    for slug, said in {
+        "y-what": {"harm_types": ["online_grooming"]},
+        "y-age": {"age_band": "under_14"},
+        "y-now": {"threatened": "yes"},
+        "y-words": {"narrative": STORY, "accounts": "@someone"},
+        "y-place": {"division": "busan"},
+        "y-contact": {"contact_channels": ["message_here"]},
+    }.items():
+        page = await desk.http.get(f"/form/{slug}?lang=ko")
+        assert page.status_code == 200
+        seen += page.text
+        assert (await answer(desk, slug, **said)).status_code == 303  # type: ignore[arg-type]  # texts and lists
+    assert 'type="file"' not in seen
+    assert "그루밍" not in seen
+    receipt(await desk.http.post("/?lang=ko", data=hidden(await desk.http.get("/form/check?lang=ko"))))
+    [stored] = await desk.collection.find({}).to_list(None)
+    facts = stored["facts"]
+    assert (facts["role"], facts["age_band"], facts["urgency"]) == ("victim", "under_14", "critical")
+
+
+@pytest.mark.parametrize(
+    ("who", "what", "age", "offered"),
+    [
+        ("victim", "synthesis", "19_24", True),
+        ("victim", "synthesis", "14_18", False),
+        ("victim", "child_material", "19_24", False),
+        ("representative", "synthesis", "19_24", False),
+        ("third_party", "child_material", "", False),
+    ],
+)
+async def test_the_fingerprint_box_is_folded_and_only_for_the_adult_in_the_picture(
+    desk: Desk, who: str, what: str, age: str, offered: bool
+) -> None:
+    await answer(desk, "who", role=who)
+    await answer(desk, "what", harm_types=what)
+    await answer(desk, "about", age_band=age)
+    page = (await desk.http.get("/form/seen?lang=en")).text
+    assert ('type="file"' in page) is offered
+    assert ("take no screenshot" in page) is (what == "child_material" or age == "14_18")
+    if offered:
+        assert page.index("<summary>Fingerprints") < page.index('type="file"')
+        assert '<details class="more">\n<summary>Fingerprints' in page
+    assert 'type="file"' not in (await desk.http.get("/all?lang=en")).text
+
+
+async def test_only_here_and_a_text_message_are_refused_together(desk: Desk) -> None:
+    await begun(desk)
+    both = await answer(desk, "contact", contact_channels=["text", "message_here"])
+    assert (both.status_code, 'href="#contact_channels"' in both.text) == (422, True)
+    assert (await answer(desk, "contact", contact_channels=["message_here"])).headers["location"] == "/form/check"

@@ -9,8 +9,7 @@ from services.intake.rendering.form import Typed
 from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
 
 LEAST = {"role": ("victim",), "harm_types": ("other",)}
-ALWAYS = ["who", "what", "urgent", "seen", "marks", "words", "other", "names", "told"]
-ALWAYS += ["earlier", "place", "centres", "about", "language"]
+ALWAYS = ["who", "what", "urgent", "about", "seen", "words", "other", "told", "place", "language"]
 
 
 def typed(**more: str | tuple[str, ...]) -> Typed:
@@ -23,11 +22,14 @@ def typed(**more: str | tuple[str, ...]) -> Typed:
         ({}, [*ALWAYS, "contact"]),
         ({"role": "representative"}, ["who", "relation", *ALWAYS[1:], "contact"]),
         ({"role": "third_party"}, [*ALWAYS, "contact"]),
-        ({"division": "jeonnam-gwangju"}, [*ALWAYS[:11], "district", *ALWAYS[11:], "contact"]),
+        ({"division": "jeonnam-gwangju"}, [*ALWAYS[:9], "district", *ALWAYS[9:], "contact"]),
         ({"division": "busan"}, [*ALWAYS, "contact"]),
         ({"contact_channels": "message_here"}, [*ALWAYS, "contact"]),
         ({"contact_channels": ("message_here", "email")}, [*ALWAYS, "contact"]),
         ({"contact_channels": "email"}, [*ALWAYS, "contact", "reach", "safe"]),
+        ({"path": "now"}, ["now", "now-contact"]),
+        ({"path": "young"}, ["y-what", "y-age", "y-now", "y-words", "y-place", "y-contact"]),
+        ({"path": "made-up"}, [*ALWAYS, "contact"]),
     ],
 )
 def test_only_what_applies_is_asked_and_the_way_is_the_same_forth_and_back(
@@ -57,12 +59,13 @@ def test_every_control_is_on_one_page_has_a_label_and_a_place() -> None:
     assert len(controls) == len(set(controls))
     assert set(wording.LABELS) == set(controls)
     assert {steps.place_of(control) for control in controls} == {one.slug for one in steps.STEPS}
+    assert {control for path in steps.PATHS.values() for one in path for control in one.controls} == set(controls)
     assert steps.place_of("consents") == steps.place_of("word") == steps.CHECK
     assert set(summary.TABLES) < set(controls)
 
 
 def test_every_step_says_for_every_role_what_it_asks_and_why() -> None:
-    for one in steps.STEPS:
+    for one in (one for path in steps.PATHS.values() for one in path):
         for role in Role:
             assert all(wording.asked(one.slug, role))
     told = {role: wording.asked("what", role).title for role in Role}
@@ -106,7 +109,7 @@ def test_the_summary_shows_labels_lines_and_nothing_unknown_to_us() -> None:
     assert shown["threat_deadline"] == ("2026-11-25 21:00",)
     assert shown["harm_types"] == ("SOMETHING ELSE, OR I AM NOT SURE",)
     answered = {one.slug for one in summary.sections(answers, options) if one.answered}
-    assert answered == {"who", "what", "urgent", "marks"}
+    assert answered == {"who", "what", "urgent", "seen"}
 
 
 @pytest.mark.parametrize(
@@ -142,3 +145,110 @@ def test_the_chosen_language_wins_over_the_pages_own() -> None:
     assert form.submission_of(typed(language="vi"), "ko")[0]["language"] == "vi"
     assert form.submission_of(typed(), "en")[0]["language"] == "en"
     assert len(words.TONGUES) == 13
+
+
+@pytest.mark.parametrize(
+    ("more", "not_asked"),
+    [
+        ({"harm_types": "distribution_threat"}, {"threatened"}),
+        ({"harm_types": "body_cam_phishing"}, {"money_demanded"}),
+        ({"contact_channels": "text"}, {"email", "may_leave_message", "may_say"}),
+        ({"contact_channels": "email"}, {"phone", "hours", "may_leave_message", "may_say", "center_codeword"}),
+        ({"contact_channels": ("phone", "email")}, set()),
+    ],
+)
+def test_nothing_is_asked_twice_or_without_use(more: dict[str, Any], not_asked: set[str]) -> None:
+    answers = typed(**more)
+    asked = {name for one in steps.way(answers) for name in one.asked(answers)}
+    mine = {"threatened", "money_demanded"} | (
+        {"email", "phone", "hours", "may_leave_message", "may_say", "center_codeword"}
+        if "contact_channels" in more
+        else set()
+    )
+    assert mine - asked == not_asked
+    assert not not_asked & set(steps.counting(typed(**more, **dict.fromkeys(not_asked, "yes"))).values)
+
+
+def test_what_a_kind_of_harm_says_is_counted_as_said() -> None:
+    raw, _ = form.submission_of(typed(harm_types=("distribution_threat", "body_cam_phishing")), "ko")
+    assert (raw["threatened"], raw["money_demanded"]) == (True, True)
+    raw, _ = form.submission_of(typed(), "ko")
+    assert not {"threatened", "money_demanded"} & set(raw)
+
+
+@pytest.mark.parametrize(
+    ("more", "offered"),
+    [
+        ({}, True),
+        ({"age_band": "19_24"}, True),
+        ({"role": "representative"}, False),
+        ({"role": "third_party"}, False),
+        ({"age_band": "under_14"}, False),
+        ({"age_band": "14_18"}, False),
+        ({"harm_types": ("synthesis", "child_material")}, False),
+        ({"harm_types": "online_grooming"}, False),
+    ],
+)
+def test_fingerprints_are_offered_to_the_adult_in_the_picture_alone(more: dict[str, Any], offered: bool) -> None:
+    answers = typed(**more)
+    step = steps.step("seen")
+    assert step is not None
+    assert ("marks" in step.asked(answers)) is offered
+    assert ("marks" in steps.counting(typed(**more, marks="a" * 64)).values) is offered
+
+
+def test_no_advice_leads_anybody_to_keep_or_open_what_may_show_a_child() -> None:
+    for slug, note in notes.NOTES.items():
+        items = [item for part in note.parts for item in part.items]
+        if any("screenshot" in item and item != notes.UNDER_19 for item in items) and slug != "browser":
+            assert notes.UNDER_19 in items, slug
+    advice = " ".join(item for part in notes.NOTES["younger"].parts for item in part.items)
+    assert "screenshot" not in advice
+    assert "Do not delete" not in advice
+
+
+def test_a_short_path_says_what_entering_it_says_and_loses_nothing() -> None:
+    now, young = steps.first("now"), steps.first("young")
+    begun = steps.taken(Typed(), "now", Typed({"money_demanded": ("yes",)}))
+    assert begun.values == {
+        "role": ("victim",),
+        "harm_types": ("distribution_threat",),
+        "path": ("now",),
+        "money_demanded": ("yes",),
+    }
+    known = typed(harm_types="synthesis", narrative="kept")
+    assert steps.entered(known, now).all("harm_types") == ("synthesis", "distribution_threat")
+    assert steps.entered(known, young).one("narrative") == "kept"
+    assert steps.open_step(steps.entered(Typed(), now)) is None
+    other = steps.taken(begun, "who", Typed({"role": ("representative",)}))
+    assert "path" not in other.values, "both short paths are for who was harmed"
+
+
+def test_a_question_beside_the_path_leads_back_to_the_last_page() -> None:
+    answers = typed(path="now")
+    assert (steps.after("words", answers), steps.before("words", answers)) == (steps.CHECK, steps.CHECK)
+    assert steps.place_of("phone", answers) == "now-contact"
+    assert steps.place_of("narrative", answers) == "words"
+
+
+@pytest.mark.parametrize(
+    ("more", "slug", "shown"),
+    [
+        ({}, "who", (1, 12)),
+        ({"division": "jeonnam-gwangju", "contact_channels": "text"}, "what", (2, 15)),
+        ({}, steps.CHECK, (12, 12)),
+        ({"path": "now"}, "now-contact", (2, 3)),
+        ({"path": "now"}, "words", None),
+    ],
+)
+def test_progress_is_the_page_and_how_many_there_are(
+    more: dict[str, Any], slug: str, shown: tuple[int, int] | None
+) -> None:
+    assert steps.progress(slug, typed(**more)) == shown
+
+
+def test_every_question_stands_once_on_the_last_page() -> None:
+    for path in steps.PATHS:
+        found = [name for _, fields in steps.shown(typed(path=path, contact_channels="phone")) for name in fields]
+        assert len(found) == len(set(found))
+        assert {"role", "harm_types", "narrative", "phone"} <= set(found)
