@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from services.notify import lists
 from services.notify.api import Audited
-from services.notify.decisions.severity import PER_PERSON
 from services.notify.desk import Desk
 from services.notify.doors import checked_center, guarded
 from services.notify.model import CENTRAL_DESK, SEOUL, Case
@@ -25,6 +24,7 @@ from shared import centers
 from shared.events.base import CenterId, StaffRef
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.severity import SEVERE_PER_PERSON
 from shared.web.app import Problem
 from shared.web.gate import Gate
 from shared.web.pages import Pages
@@ -78,7 +78,7 @@ class TeamPages:
             colleagues=colleagues,
             loads=found,
             unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
-            cap=PER_PERSON,
+            cap=SEVERE_PER_PERSON,
             who=self.desk.people.name,
             may=principal.may,
             across=await self._across() if across else {},

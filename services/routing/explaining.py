@@ -16,9 +16,11 @@ from services.routing.policy.rules import RULE, RULES, case_of
 from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
-from shared.events.vocabulary import AgeBand, HarmType, PassedOver, RoutingReason, UrgencyReason
+from shared.events.vocabulary import PassedOver, RoutingReason
+from shared.severity import concerns_child
 from shared.web.formats import exact_percent, number, percent
 from shared.web.language import Language
+from shared.words import CENTRAL_NAME, ROUTING_REASONS
 
 Translate = Callable[[str], str]
 
@@ -87,7 +89,7 @@ class Explainer:
         wanted = _home_anyway(decision, facts) or sentences.WHY.get(decision.reason)
         if wanted is not None and sentences.holes(wanted) <= values.keys():
             return self._say(wanted, values)
-        return self._translate(words.REASONS[decision.reason])
+        return self._translate(ROUTING_REASONS[decision.reason])
 
     def _tables(self, decision: Decision) -> Tables:
         """Those it names; of others nothing is known but what holds today."""
@@ -96,7 +98,7 @@ class Explainer:
     def name(self, center_id: str) -> str:
         """A centre within a sentence."""
         if center_id == CENTRAL:
-            return self._translate(words.CENTRAL_NAME)
+            return self._translate(CENTRAL_NAME)
         known = center(center_id)
         # With this ending each Korean particle after it is the same whatever the place.
         return f"{known.short_ko}센터" if self._language == "ko" else known.short_en
@@ -215,7 +217,6 @@ _TOLD_BECAUSE: Final = {RoutingReason.NOBODY_ON_DUTY: "nobody", RoutingReason.AL
 def _why_copied(decision: Decision, facts: ReportFacts) -> str:
     if decision.reason in _TOLD_BECAUSE:
         return _TOLD_BECAUSE[decision.reason]
-    child = facts.age_band is AgeBand.UNDER_14 or HarmType.CHILD_MATERIAL in facts.harm_types
-    if child or {UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL} & set(facts.urgency_reasons):
+    if concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons):
         return "child"
     return "no_home" if decision.home_center_id is None else "other"

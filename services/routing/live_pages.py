@@ -20,6 +20,7 @@ from shared.web.gate import Gate
 from shared.web.korea import MapCell
 from shared.web.language import Language
 from shared.web.pages import Pages
+from shared.words import CENTER_STATES
 
 CLASSES: Final = {
     Band.FREE: "level-1",
@@ -121,7 +122,7 @@ class Painter:
     def _texts(language: Language, translate: Translate) -> dict[str, Any]:
         return {
             "names": {center_id: short_name(center_id, language) for center_id in CENTER_IDS},
-            "state_words": {state.value: translate(word) for state, word in words.STATES.items()},
+            "state_words": {str(state): translate(word) for state, word in CENTER_STATES.items()},
         }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.routing import sentences, words
+from services.routing import sentences
 from services.routing.explaining import Explainer, Explanation, Translate
 from services.routing.policy.assign import day_of
 from services.routing.projection import BROUGHT_BACK, RoutingEvent
@@ -14,6 +14,7 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import EndReason, Urgency
 from shared.web.language import Language
+from shared.words import TRANSFER_VOIDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ class _Teller:
                 owner = self.explainer.name(event.center_id)
                 said = [self.explainer.say(sentences.UPDATED[event.kind], owner=owner)]
                 if event.void_reason is not None:
-                    said.append(self._translate(words.VOIDS[event.void_reason]))
+                    said.append(self._translate(TRANSFER_VOIDS[event.void_reason]))
                 return _told(event, event.center_id, said)
             case ReportEnded():
                 owner = self.explainer.name(event.center_id)

@@ -28,6 +28,7 @@ from shared.web import audit_words as words
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.problems import Problem
+from shared.words import MINISTRY_NAME
 
 _RETRY_SECONDS: Final = 10
 _MOST_DOUBTFUL: Final = 1_000_000
@@ -144,7 +145,7 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
 def _place(pages: Pages, request: Request) -> dict[str, str]:
     korean = pages.language(request) == "ko"
     names = {one.id: one.short_ko if korean else one.short_en for one in TABLES.centers.values()}
-    return {**names, MINISTRY: pages.gettext(request)(words.MINISTRY_NAME)}
+    return {**names, MINISTRY: pages.gettext(request)(MINISTRY_NAME)}
 
 
 def _day(text: str) -> str | None:

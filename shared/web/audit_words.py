@@ -2,7 +2,9 @@
 
 from typing import Final
 
+from shared.events.vocabulary import EndReason
 from shared.web.translations import gettext_noop as n
+from shared.words import END_REASONS, PURPOSES
 
 ACTIONS: Final[dict[str, str]] = {
     "own_account": n("Own account"),
@@ -66,12 +68,7 @@ ACTIONS: Final[dict[str, str]] = {
 """Known actions. One that is missing is shown as its code."""
 
 REASONS: Final[dict[str, str]] = {
-    "first_contact": n("First contact"),
-    "follow_up": n("Follow-up"),
-    "deletion_support": n("Deletion support"),
-    "message": n("A message to read"),
-    "handover": n("Handover"),
-    "erasure": n("Erasure"),
+    **PURPOSES,
     "not_allowed": n("Role does not allow it"),
     "not_signed_in": n("Not signed in"),
     "ticket_invalid": n("Ticket does not count"),
@@ -79,7 +76,7 @@ REASONS: Final[dict[str, str]] = {
     "ticket_expired": n("Ticket expired"),
     "owner_changed": n("Another centre owns it"),
     "owner_not_known_yet": n("Owner not known yet"),
-    "withdrawn": n("Withdrawn"),
+    "withdrawn": END_REASONS[EndReason.WITHDRAWN],
     "erased": n("Erased"),
     "unknown_report": n("No such report"),
     "not_opened": n("Sealed parts did not open"),
@@ -93,12 +90,12 @@ REASONS: Final[dict[str, str]] = {
     "scope_missing": n("Scope missing"),
     "unknown_receipt": n("No such receipt"),
     "wrong_word": n("Wrong word"),
-    "requester_asks": n("The person asks for it"),
-    "victim_agrees": n("The person harmed agrees"),
-    "victim_objects": n("The person harmed objects"),
-    "investigation": n("Asked for by an investigating agency"),
-    "child_material_law": n("Child sexual exploitation material"),
-    "not_credible_request": n("Doubt about the request"),
+    "requester_asks": n("The person asks for it, and nothing in law keeps it"),
+    "victim_agrees": n("The person harmed was reached and agrees"),
+    "victim_objects": n("The person harmed was reached and objects: the report is taken up again"),
+    "investigation": n("An investigating agency asked for it to be kept"),
+    "child_material_law": n("It concerns child sexual exploitation material"),
+    "not_credible_request": n("There is doubt that the person harmed wants it destroyed"),
     "call_begun": n("Call begun"),
     "call_offered": n("Call offered to others"),
     "call_recalled": n("Offer of a call taken back"),
@@ -135,7 +132,6 @@ REASONS: Final[dict[str, str]] = {
     "actor": n("Lines of an account"),
     "month": n("Sums of a month"),
 }
-MINISTRY_NAME: Final = n("Ministry")
 OUTCOMES: Final[dict[str, str]] = {"done": n("done"), "refused": n("refused")}
 
 FINDINGS: Final[dict[str, str]] = {

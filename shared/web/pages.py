@@ -10,9 +10,10 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from shared import words
 from shared.clock import Clock, SystemClock
 from shared.settings import ServiceSettings
-from shared.web import case_words, formats, korea, people, translations
+from shared.web import formats, korea, people, translations
 from shared.web.assets import Assets
 from shared.web.language import COOKIE, LANGUAGES, Language, chosen
 
@@ -151,8 +152,7 @@ class Pages:
             role_names=lambda roles: people.role_names(roles, texts),
             organisation_name=lambda organisation: people.organisation_name(organisation, language, texts),
             korea_shapes=korea.shapes,
-            harm_words=case_words.HARM_WORDS,
-            support_words=case_words.SUPPORT_WORDS,
+            vocabulary=words,
         )
         return environment
 

@@ -5,19 +5,10 @@ from typing import Final
 
 from shared import centers
 from shared.identity.principal import Principal
-from shared.identity.roles import MINISTRY, Action, StaffRole
+from shared.identity.roles import MINISTRY, Action
 from shared.web.language import Language
 from shared.web.translations import Translator, gettext_noop
-
-ROLE_WORDS: Final = {
-    StaffRole.OPERATOR: gettext_noop("Phone operator"),
-    StaffRole.COUNSELLOR: gettext_noop("Counsellor"),
-    StaffRole.LEAD: gettext_noop("Lead"),
-    StaffRole.ANALYST: gettext_noop("Analyst"),
-    StaffRole.AUDITOR: gettext_noop("Auditor"),
-    StaffRole.ADMINISTRATOR: gettext_noop("Administrator"),
-}
-_MINISTRY: Final = gettext_noop("Ministry")
+from shared.words import MINISTRY_NAME, STAFF_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +82,7 @@ def home_of(principal: Principal, urls: dict[str, str]) -> str:
 def organisation_name(organisation: str, language: Language, translator: Translator) -> str:
     """The short name of a centre, of ``central`` or of the ministry; the id itself where there is none."""
     if organisation == MINISTRY:
-        return translator.gettext(_MINISTRY)
+        return translator.gettext(MINISTRY_NAME)
     if organisation not in (*centers.CENTER_IDS, centers.CENTRAL):
         return organisation
     found = centers.center(organisation)
@@ -101,7 +92,7 @@ def organisation_name(organisation: str, language: Language, translator: Transla
 def role_names(roles: object, translator: Translator) -> str:
     """Roles in words, in the order of the table."""
     given = set(roles) if isinstance(roles, (set, frozenset, list, tuple)) else set()
-    return ", ".join(translator.gettext(words) for role, words in ROLE_WORDS.items() if role in given)
+    return ", ".join(translator.gettext(word) for role, word in STAFF_ROLES.items() if role in given)
 
 
 def _visible(link: Link, principal: Principal | None) -> bool:

@@ -7,23 +7,21 @@ from services.analytics.cubes import IN_CARE, NO_SUPPORT
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import TOTAL, members
-from shared.events.vocabulary import (
-    AgeBand,
-    Channel,
-    EndReason,
-    Gender,
-    HarmType,
-    PlatformKind,
-    Relationship,
-    Role,
-)
-from shared.web.case_words import HARM_WORDS, SUPPORT_WORDS
+from shared.events.vocabulary import EndReason
 from shared.web.translations import gettext_noop
+from shared.words import (
+    AGE_BANDS,
+    CHANNELS,
+    END_REASONS,
+    GENDERS,
+    HARMS,
+    PLATFORM_KINDS,
+    RELATIONSHIPS,
+    ROLES,
+    SUPPORTS,
+)
 
 HIDDEN_MARK: Final = "*"
-
-_HARM_WORDS: Final[Mapping[str, str]] = {**HARM_WORDS, HarmType.OTHER: gettext_noop("Other")}
-"""The same code stands for other platforms and genders."""
 
 TIME_WORDS: Final[Mapping[str, str]] = {
     "within_5_min": gettext_noop("Up to 5 minutes"),
@@ -51,8 +49,8 @@ _WITHIN_WORDS: Final[Mapping[str, str]] = {
 
 END_WORDS: Final[Mapping[str, str]] = {
     IN_CARE: gettext_noop("Looked after by a centre"),
-    EndReason.CLOSED: gettext_noop("Closed by the centre"),
-    EndReason.WITHDRAWN: gettext_noop("Withdrawn by the reporter"),
+    EndReason.CLOSED: END_REASONS[EndReason.CLOSED],
+    EndReason.WITHDRAWN: END_REASONS[EndReason.WITHDRAWN],
 }
 
 OTHER_WORDS: Final[Mapping[str, str]] = {
@@ -84,36 +82,16 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
 
 
 PEOPLE_WORDS: Final[Mapping[str, str]] = {
-    AgeBand.UNDER_14: gettext_noop("Under 14"),
-    AgeBand.FROM_14_TO_18: gettext_noop("14 to 18"),
-    AgeBand.FROM_19_TO_24: gettext_noop("19 to 24"),
-    AgeBand.FROM_25_TO_29: gettext_noop("25 to 29"),
-    AgeBand.THIRTIES: gettext_noop("30 to 39"),
-    AgeBand.FORTIES: gettext_noop("40 to 49"),
-    AgeBand.FIFTIES_UP: gettext_noop("50 and over"),
-    Gender.FEMALE: gettext_noop("Female"),
-    Gender.MALE: gettext_noop("Male"),
-    AgeBand.UNKNOWN: gettext_noop("Not known"),
-    Role.VICTIM: gettext_noop("The person harmed"),
-    Role.REPRESENTATIVE: gettext_noop("Somebody for them"),
-    Role.THIRD_PARTY: gettext_noop("Somebody who saw it"),
-    Channel.WEB: gettext_noop("Web form"),
-    Channel.PHONE: gettext_noop("Phone"),
-    Channel.API: gettext_noop("Another front end"),
-    Relationship.TEMPORARY: gettext_noop("Met once or online"),
-    Relationship.STRANGER: gettext_noop("Stranger"),
-    Relationship.INTIMATE: gettext_noop("Partner, present or former"),
-    Relationship.SOCIAL: gettext_noop("Somebody known"),
-    Relationship.FAMILY: gettext_noop("Family"),
-    PlatformKind.SOCIAL_MEDIA: gettext_noop("Social media"),
-    PlatformKind.MESSENGER: gettext_noop("Messenger"),
-    PlatformKind.ADULT_SITE: gettext_noop("Adult site"),
-    PlatformKind.SEARCH_ENGINE: gettext_noop("Search engine"),
-    PlatformKind.COMMUNITY: gettext_noop("Community"),
-    PlatformKind.FILE_SHARING: gettext_noop("File sharing"),
-    **SUPPORT_WORDS,
+    **AGE_BANDS,
+    **GENDERS,
+    **ROLES,
+    **CHANNELS,
+    **RELATIONSHIPS,
+    **PLATFORM_KINDS,
+    **SUPPORTS,
     NO_SUPPORT: gettext_noop("None yet"),
 }
+"""``other`` and ``unknown`` are codes of several vocabularies and have one word in all."""
 
 
 def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
@@ -127,7 +105,7 @@ def word(key: str, centers: Mapping[str, str], _: Callable[[str], str]) -> str:
         return ", ".join(word(part, centers, _) for part in key.split("/"))
     if key in centers:
         return centers[key]
-    for words in (_HARM_WORDS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
+    for words in (HARMS, TIME_WORDS, END_WORDS, PEOPLE_WORDS, OTHER_WORDS):
         if key in words:
             return _(words[key])
     return key

@@ -6,8 +6,9 @@ from typing import Final
 
 from services.intake.model.submission import Submission
 from shared.events.vocabulary import AgeBand, HarmType, Suspicion, Urgency, UrgencyReason
+from shared.severity import CHILD_REASONS
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Grows whenever the rule changes; reports keep the number they were judged by."""
 
 DEADLINE_SOON: Final = timedelta(hours=72)
@@ -20,7 +21,7 @@ _ONE_LESS: Final = {
     Urgency.HIGH: Urgency.NORMAL,
     Urgency.NORMAL: Urgency.NORMAL,
 }
-_CRITICAL_ALONE: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL, UrgencyReason.DEADLINE_SOON})
+_CRITICAL_ALONE: Final = CHILD_REASONS | {UrgencyReason.DEADLINE_SOON}
 _CRITICAL_FOR_MINORS: Final = frozenset(
     {UrgencyReason.SPREADING_NOW, UrgencyReason.THREATENED, UrgencyReason.EXTORTION, UrgencyReason.GROOMING}
 )
@@ -47,11 +48,15 @@ def triage(report: Submission, now: datetime) -> Triage:
 
 
 def demoted(found: Triage, suspicion: tuple[Suspicion, ...]) -> Triage:
-    """The judgement of a report that may not be meant: one step less urgent, whatever its reasons, which stay.
+    """The judgement of a report that may not be meant: one step less urgent; its reasons stay.
 
-    Never more than a step: what would have been critical is still alerted at once, by day and night.
+    Never more than a step: what would have been critical is still alerted at once, by day and night. A report that
+    concerns a child stays critical, as it is to routing: after something at a school many true ones come from one
+    network.
     """
-    return replace(found, urgency=_ONE_LESS[found.urgency]) if suspicion else found
+    if not suspicion or not CHILD_REASONS.isdisjoint(found.reasons):
+        return found
+    return replace(found, urgency=_ONE_LESS[found.urgency])
 
 
 def _applying(report: Submission, now: datetime) -> dict[UrgencyReason, bool]:

@@ -1,33 +1,10 @@
-"""The words staff read for the vocabulary's values: terms, where the public reads sentences."""
+"""The words staff read of the details: terms, where the public reads sentences. Shared ones are in ``shared.words``."""
 
 from typing import Final
 
 from services.intake.rendering import words
-from shared.events.vocabulary import ContactChannel, Role, Urgency
-from shared.web.case_words import HARM_WORDS
 from shared.web.translations import gettext_noop as n
 
-ROLES: Final[dict[str, str]] = {
-    Role.VICTIM: n("The person harmed"),
-    Role.REPRESENTATIVE: n("Somebody on their behalf"),
-    Role.THIRD_PARTY: n("A third party (a tip)"),
-}
-HARMS: Final[dict[str, str]] = dict(HARM_WORDS)
-CHANNELS: Final[dict[str, str]] = {
-    ContactChannel.PHONE: n("Phone call"),
-    ContactChannel.TEXT: n("Text message"),
-    ContactChannel.EMAIL: n("E-mail"),
-    ContactChannel.MESSAGE_HERE: n("Only by message with the receipt"),
-}
-URGENCIES: Final[dict[str, str]] = {
-    Urgency.CRITICAL: n("Critical"),
-    Urgency.HIGH: n("High"),
-    Urgency.NORMAL: n("Normal"),
-}
-AGES: Final[dict[str, str]] = dict(words.AGES)
-GENDERS: Final[dict[str, str]] = dict(words.GENDERS)
-RELATIONSHIPS: Final[dict[str, str]] = dict(words.RELATIONSHIPS)
-PLATFORMS: Final[dict[str, str]] = dict(words.PLATFORMS)
 RELATIONS: Final[dict[str, str]] = dict(words.RELATIONS)
 CONSENTS: Final[dict[str, str]] = {
     "personal": n("Personal data"),
@@ -50,14 +27,6 @@ MAY_SAY: Final[dict[str, str]] = {
     "nothing": n("Hang up without a word"),
     "private": n("Only that it is a private call"),
     "center": n("The centre may be named"),
-}
-PURPOSES: Final[dict[str, str]] = {
-    "first_contact": n("First contact"),
-    "follow_up": n("Follow-up"),
-    "deletion_support": n("Deletion support"),
-    "message": n("A message to read"),
-    "handover": n("Handover"),
-    "erasure": n("Erasure"),
 }
 REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "ticket_invalid": (403, n("This ticket does not count. Open the details again from the case.")),

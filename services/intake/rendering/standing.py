@@ -81,7 +81,7 @@ _DONE: Final = (
     ("opened_at", n("What you wrote was opened")),
     ("contacted_at", n("In contact")),
 )
-_CLOSED: Final = n("Closed")
+_CLOSED: Final = n("Support ended")
 _WITHDRAWN: Final = n("Taken back")
 _ERASED: Final = n("Erased")
 _HANDED_OVER: Final = n("Handed over")

@@ -5,6 +5,9 @@ from typing import Final
 from services.intake.model.submission import ConsentVersion
 from shared.events.vocabulary import AgeBand, ContactChannel, Gender, HarmType, PlatformKind, Relationship, Role
 from shared.web.translations import gettext_noop as n
+from shared.words import AGE_BANDS, CONTACT_CHANNELS, PLATFORM_KINDS
+from shared.words import GENDERS as GENDER_WORDS
+from shared.words import RELATIONSHIPS as RELATIONSHIP_WORDS
 
 ROLES: Final = (
     (Role.VICTIM, n("It happened to me"), ""),
@@ -73,44 +76,34 @@ YOUNG_AGES: Final = (
 YOUNG_CHANNELS: Final = (
     (ContactChannel.TEXT, n("By text message"), ""),
     (ContactChannel.PHONE, n("By phone call"), ""),
-    (ContactChannel.EMAIL, n("E-mail"), ""),
+    (ContactChannel.EMAIL, CONTACT_CHANNELS[ContactChannel.EMAIL], ""),
     (ContactChannel.MESSAGE_HERE, n("Only here, with my receipt number"), n("Nobody calls or writes to you")),
 )
 
-AGES: Final = (
-    (AgeBand.UNDER_14, n("Under 14")),
-    (AgeBand.FROM_14_TO_18, n("14 to 18")),
-    (AgeBand.FROM_19_TO_24, n("19 to 24")),
-    (AgeBand.FROM_25_TO_29, n("25 to 29")),
-    (AgeBand.THIRTIES, n("Thirties")),
-    (AgeBand.FORTIES, n("Forties")),
-    (AgeBand.FIFTIES_UP, n("Fifty or older")),
+AGES: Final = tuple((band, AGE_BANDS[band]) for band in AgeBand if band is not AgeBand.UNKNOWN)
+
+GENDERS: Final = (
+    *((one, GENDER_WORDS[one]) for one in (Gender.FEMALE, Gender.MALE)),
+    (Gender.OTHER, n("Another gender")),
 )
 
-GENDERS: Final = ((Gender.FEMALE, n("Woman")), (Gender.MALE, n("Man")), (Gender.OTHER, n("Another gender")))
-
 RELATIONSHIPS: Final = (
-    (Relationship.STRANGER, n("A stranger")),
+    (Relationship.STRANGER, RELATIONSHIP_WORDS[Relationship.STRANGER]),
     (Relationship.TEMPORARY, n("Someone met briefly or in a chat")),
     (Relationship.INTIMATE, n("A current or former partner")),
     (Relationship.SOCIAL, n("Someone from school, work or a circle of friends")),
-    (Relationship.FAMILY, n("Family")),
+    (Relationship.FAMILY, RELATIONSHIP_WORDS[Relationship.FAMILY]),
 )
 
 PLATFORMS: Final = (
-    (PlatformKind.SOCIAL_MEDIA, n("Social media")),
-    (PlatformKind.MESSENGER, n("Messenger")),
-    (PlatformKind.ADULT_SITE, n("Adult site")),
-    (PlatformKind.SEARCH_ENGINE, n("Search engine")),
-    (PlatformKind.COMMUNITY, n("Online community")),
-    (PlatformKind.FILE_SHARING, n("File sharing")),
+    *((one, PLATFORM_KINDS[one]) for one in PlatformKind if one not in {PlatformKind.OTHER, PlatformKind.UNKNOWN}),
     (PlatformKind.OTHER, n("Somewhere else")),
 )
 
 CHANNELS: Final = (
-    (ContactChannel.PHONE, n("Phone call"), ""),
-    (ContactChannel.TEXT, n("Text message"), ""),
-    (ContactChannel.EMAIL, n("E-mail"), ""),
+    (ContactChannel.PHONE, CONTACT_CHANNELS[ContactChannel.PHONE], ""),
+    (ContactChannel.TEXT, CONTACT_CHANNELS[ContactChannel.TEXT], ""),
+    (ContactChannel.EMAIL, CONTACT_CHANNELS[ContactChannel.EMAIL], ""),
     (ContactChannel.MESSAGE_HERE, n("Only here, with my receipt number"), n("Nobody calls or writes to you")),
 )
 
@@ -120,7 +113,7 @@ RELATIONS: Final = (
     ("sibling", n("Brother or sister")),
     ("guardian", n("Guardian")),
     ("agent", n("Someone they named to act for them")),
-    ("other", n("Other")),
+    ("other", n("Another relation")),
 )
 
 TOLD: Final = (

@@ -25,6 +25,7 @@ from shared.events.base import ReportEvent
 from shared.events.cases import CaseAcknowledged, CaseContacted, CaseEvent
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import AlertTrouble, EndReason, SettledReason, UpdateKind, Urgency
+from shared.severity import urgency_of
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 _ANEW: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
@@ -182,7 +183,7 @@ def _routing(life: _Life, event: RoutingEvent, seen: Watched) -> None:
             life.unread = False
             life.owe(None)
         return
-    before, life.urgency = life.urgency, event.facts.urgency
+    before, life.urgency = life.urgency, urgency_of(event.facts)
     if isinstance(event, ReportUpdated):
         seen.center_id = event.center_id
         _updated(life, event, worse=RANK[life.urgency] < RANK[before])

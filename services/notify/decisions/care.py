@@ -27,6 +27,7 @@ from shared.events.cases import (
     CaseReopened,
 )
 from shared.events.vocabulary import EndReason, Outcome, SettledReason
+from shared.severity import SEVERE_PER_PERSON
 
 _READ: Final = {"unread": False, "unread_messages": 0}
 
@@ -63,7 +64,7 @@ def assign(
 ) -> Answer | Refusal:
     """Give a case to somebody at the owning centre. That they work there is the caller's to know.
 
-    ``severe_open``: the severe cases they have already. One more than ``severity.PER_PERSON`` only ``over_cap``, which
+    ``severe_open``: the severe cases they have already. One more than ``SEVERE_PER_PERSON`` only ``over_cap``, which
     is a lead's to say. Acknowledging is never refused for that: nobody waits because of a cap.
     """
     why = not_workable(case, who, ownership)
@@ -71,7 +72,7 @@ def assign(
         return why
     if case.assignee == assignee:
         return Answer(case, None)
-    if severity.is_severe(case) and severe_open >= severity.PER_PERSON and not over_cap:
+    if severity.is_severe(case) and severe_open >= SEVERE_PER_PERSON and not over_cap:
         return Refusal.SEVERE_CAP
     entry = line(case, who, EntryKind.ASSIGNED, now).model_copy(update={"assignee": assignee})
     return carried(case, CaseAssigned, entry, {"assignee": assignee}, now, {"assignee": assignee})

@@ -14,6 +14,7 @@ from services.notify.model import RunCause
 from services.notify.rendering import Mail, age_words, sized_mail
 from shared.events.envelope import iso
 from shared.events.vocabulary import Urgency
+from shared.words import URGENCIES
 
 HOOK_BYTES: Final = 6144
 """Size of every webhook's body; as of a mail."""
@@ -58,11 +59,6 @@ class Words:
     body: str
 
 
-_URGENCY: Final = {
-    Urgency.CRITICAL: ("매우 긴급", "critical"),
-    Urgency.HIGH: ("긴급", "high"),
-    Urgency.NORMAL: ("보통", "normal"),
-}
 _ASKED: Final = {
     Ask.ANSWER: (
         "",
@@ -98,7 +94,7 @@ def words(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
     oldest = min(alert.received_at for alert in alerts)
     age_ko, age_en = age_words(now - oldest)
     worst = min((alert.urgency for alert in alerts), key=_RANK.index)
-    ko, en = _URGENCY[worst]
+    ko, en = URGENCIES[worst].ko, URGENCIES[worst].lower()
     if len(alerts) > 1:
         count = len(alerts)
         return Words(

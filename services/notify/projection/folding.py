@@ -14,6 +14,7 @@ from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
+from shared.severity import urgency_of
 
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
@@ -54,7 +55,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         ownership=event.ownership,
         center_id=decision.center_id,
         alias=alias(event.report_id),
-        urgency=facts.urgency,
+        urgency=urgency_of(facts),
         harm_types=facts.harm_types,
         channel=facts.channel,
         language=facts.language,
@@ -97,7 +98,7 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         "reason": decision.reason,
         "over_capacity": decision.over_capacity,
         "copy_central": decision.copy_central,
-        "urgency": facts.urgency,
+        "urgency": urgency_of(facts),
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
         "other_centers": facts.other_centers,
@@ -153,9 +154,9 @@ def _reach(facts: ReportFacts) -> dict[str, Any]:
 
 def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:
     facts = event.facts
-    more_urgent = policy.RANK[facts.urgency] < policy.RANK[case.urgency]
+    more_urgent = policy.RANK[urgency_of(facts)] < policy.RANK[case.urgency]
     told: dict[str, Any] = {
-        "urgency": facts.urgency,
+        "urgency": urgency_of(facts),
         "harm_types": facts.harm_types,
         "declined_centers": facts.declined_centers,
         "other_centers": facts.other_centers,

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from services.notify.attention import is_open
 from services.notify.casework import DeletionState
-from services.notify.decisions.severity import PER_PERSON, is_severe
+from services.notify.decisions.severity import is_severe
 from services.notify.model import Case, CaseState
+from shared.severity import SEVERE_PER_PERSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Load:
     @property
     def full(self) -> bool:
         """Whether another severe case needs a lead's word."""
-        return self.severe >= PER_PERSON
+        return self.severe >= SEVERE_PER_PERSON
 
 
 def loads(cases: Iterable[Case], colleagues: Mapping[str, str]) -> list[Load]:

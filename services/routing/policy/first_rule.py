@@ -14,7 +14,8 @@ from services.routing.model import Board, Choice, Seat
 from services.routing.policy.reach import Origin, Ring, origin_of
 from shared.centers import CENTRAL, Tables
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver, RoutingReason, Urgency, UrgencyReason
+from shared.events.vocabulary import CenterState, PassedOver, RoutingReason, Urgency
+from shared.severity import concerns_child
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,8 +49,6 @@ _STAYED = frozenset({RoutingReason.HOME, RoutingReason.LINKED})
 _CLOSED = CenterState.CLOSED
 _CHOSEN, _DECLINED, _SHUT, _KEPT = PassedOver.CHOSEN, PassedOver.DECLINED, PassedOver.CLOSED, PassedOver.KEPT_AT_HOME
 _FULL, _BUSIER, _OUT_OF_REACH = PassedOver.FULL, PassedOver.BUSIER, PassedOver.OUT_OF_REACH
-_UNDER_14, _CHILD_MATERIAL = AgeBand.UNDER_14, HarmType.CHILD_MATERIAL
-_CHILD = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
 
 Picked = tuple[str, RoutingReason]
 
@@ -138,11 +137,7 @@ def _least(among: Iterable[str], board: Board, weight: int) -> str:
 
 
 def _concerns_a_child(facts: ReportFacts) -> bool:
-    return (
-        facts.age_band is _UNDER_14
-        or _CHILD_MATERIAL in facts.harm_types
-        or not _CHILD.isdisjoint(facts.urgency_reasons)
-    )
+    return concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons)
 
 
 def _explained(

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from services.routing.policy.first_rule import FIRST_RULE, FirstRule
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
+from shared.severity import SEVERE_HARMS, SEVERE_PER_PERSON, concerns_child
 
 
 class Terms(NamedTuple):
@@ -63,8 +64,8 @@ RULE: Final = Rule(
         HarmType.ONLINE_GROOMING: 5,
         HarmType.BODY_CAM_PHISHING: 5,
     },
-    severe_harms=frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING}),
-    severe_per_person=4,
+    severe_harms=SEVERE_HARMS,
+    severe_per_person=SEVERE_PER_PERSON,
     threshold_percent=90,
     margin_points=20,
     overload_percent=100,
@@ -76,8 +77,6 @@ RULE: Final = Rule(
 
 RULES: Final[Mapping[int, Rule | FirstRule]] = {FIRST_RULE.version: FIRST_RULE, RULE.version: RULE}
 RULE_VERSION: Final = RULE.version
-
-_CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
 
 
 class Case(NamedTuple):
@@ -125,7 +124,7 @@ def weight_of(facts: ReportFacts) -> int:
 
 
 def _reckoned(answers: Answers, rule: Rule) -> Case:
-    child = _concerns_a_child(answers)
+    child = concerns_child(answers.age_band, answers.harm_types, answers.urgency_reasons)
     critical = child or answers.urgency is Urgency.CRITICAL
     if answers.synthetic:
         return Case(0, severe=False, critical=critical, child=child)
@@ -134,15 +133,6 @@ def _reckoned(answers: Answers, rule: Rule) -> Case:
 
 
 _case = lru_cache(maxsize=8192)(_reckoned)  # no decorator: mutation testing leaves out what is decorated
-
-
-def _concerns_a_child(answers: Answers) -> bool:
-    """Material of a child, or a person under 14, by any of the three answers that may say so."""
-    return (
-        answers.age_band is AgeBand.UNDER_14
-        or HarmType.CHILD_MATERIAL in answers.harm_types
-        or not _CHILD_REASONS.isdisjoint(answers.urgency_reasons)
-    )
 
 
 def _weight(answers: Answers, rule: Rule, *, critical: bool) -> int:

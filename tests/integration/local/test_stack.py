@@ -151,9 +151,9 @@ def test_a_wrong_setting_of_the_launcher_is_one_line() -> None:
 
 def _mail_goes_round(stack: Stack) -> None:
     message = EmailMessage()
-    message["Subject"], message["From"], message["To"] = "새 사건", "alert@ieum.example", "busan@duty.ieum.example"
+    message["Subject"], message["From"], message["To"] = "새 사례", "alert@ieum.example", "busan@duty.ieum.example"
     message.set_content("확인해 주세요.")
     with smtplib.SMTP("127.0.0.1", stack.settings.smtp_port, timeout=5) as client:
         client.send_message(message)
     found = httpx.get(f"{stack.urls['mail']}/messages", params={"to": "busan@duty.ieum.example"}).json()
-    assert [entry["subject"] for entry in found["messages"]] == ["새 사건"]
+    assert [entry["subject"] for entry in found["messages"]] == ["새 사례"]

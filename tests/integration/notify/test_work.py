@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.notify.accounts.model import Account, AccountState
-from services.notify.decisions.severity import PER_PERSON
 from services.notify.tallies import Tally, tally
 from shared.identity.roles import StaffRole
+from shared.severity import SEVERE_PER_PERSON
 from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_on_record import lines
@@ -112,7 +112,7 @@ async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: S
     del sink
     bench = await start()
     await colleague(bench, "lee")
-    for number in range(2, 2 + PER_PERSON):
+    for number in range(2, 2 + SEVERE_PER_PERSON):
         await taken(bench, number, urgency="critical")
         given = await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
         assert given.status_code == 200, given.text

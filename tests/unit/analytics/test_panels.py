@@ -172,7 +172,7 @@ async def test_people_by_every_yearly_table(lang: str) -> None:
     year = next(each for each in RELEASES if each.period == "2026").tables
     label = {"ko": "30대, 여성", "en": "30 to 39, Female"}[lang]
     assert page.line("age", label) == [str(year["reports-by-age-and-gender"]["30s/female"])]
-    assert page.line("role", {"ko": "대리인, 전화", "en": "Somebody for them, Phone"}[lang]) == [
+    assert page.line("role", {"ko": "대리인, 전화", "en": "A representative, Phone"}[lang]) == [
         str(year["reports-by-role-and-channel"]["representative/phone"])
     ]
     assert page.line("relationship", {"ko": "가족", "en": "Family"}[lang])

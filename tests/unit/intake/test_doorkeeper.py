@@ -158,13 +158,20 @@ def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Do
 
 
 def test_a_marked_report_is_one_step_less_urgent_and_keeps_its_reasons(clock: JumpClock) -> None:
-    child = triage(report(age_band="under_14"), clock.now())
-    assert child.urgency is Urgency.CRITICAL
-    lower = demoted(child, (Suspicion.BURST, Suspicion.REPEATED_TEXT))
-    assert (lower.urgency, lower.reasons) == (Urgency.HIGH, child.reasons)
-    assert demoted(child, ()) == child
+    threatened = triage(report(age_band="14_18", threatened=True), clock.now())
+    assert threatened.urgency is Urgency.CRITICAL
+    lower = demoted(threatened, (Suspicion.BURST, Suspicion.REPEATED_TEXT))
+    assert (lower.urgency, lower.reasons) == (Urgency.HIGH, threatened.reasons)
+    assert demoted(threatened, ()) == threatened
     plain = triage(report(), clock.now())
     assert demoted(plain, (Suspicion.BURST,)) == plain
+
+
+def test_a_marked_report_of_a_child_stays_critical(clock: JumpClock) -> None:
+    for about in (report(age_band="under_14"), report(harm_types=("child_material",))):
+        child = triage(about, clock.now())
+        assert demoted(child, (Suspicion.BURST, Suspicion.REPEATED_TEXT)) == child
+        assert child.urgency is Urgency.CRITICAL
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="the browser test runs the script everywhere else")

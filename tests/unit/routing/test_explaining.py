@@ -24,12 +24,11 @@ from shared.events.vocabulary import (
     EndReason,
     PassedOver,
     RoutingReason,
-    TransferVoid,
     UpdateKind,
-    Urgency,
 )
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
+from shared.words import ROUTING_REASONS
 from tests.unit.routing.builders import DAY, any_board, any_facts, facts
 
 PAGES = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
@@ -69,14 +68,10 @@ def why(decision: Decision, language: Language = "en", about: ReportFacts | None
 
 
 def test_every_code_has_its_words() -> None:
-    assert set(words.REASONS) == set(RoutingReason)
     assert set(sentences.WHY) == set(RoutingReason) - {RoutingReason.ALL_CLOSED}
     assert set(words.VERDICTS) == set(PassedOver)
-    assert set(words.STATES) == set(CenterState)
     assert set(words.BANDS) == set(Band)
     assert set(words.HOWS) == set(words.DISTANCES) == set(Distance)
-    assert set(words.URGENCIES) == set(Urgency)
-    assert set(words.VOIDS) == set(TransferVoid)
     assert set(sentences.UPDATED) == set(UpdateKind)
     assert set(sentences.ENDED) == set(EndReason)
     assert set(sentences.MOVED) == set(CauseKind)
@@ -91,7 +86,7 @@ def test_a_full_home_and_a_neighbour_are_said_with_the_figures_that_decided() ->
     )
     assert (
         why(decision, "ko")
-        == "관할인 부산센터는 이 사건을 더하면 96%로 기준 90%를 넘었고, 육지로 맞닿은 경남센터는 61.1%였습니다."
+        == "관할인 부산센터는 이 사례를 더하면 96%로 기준 90%를 넘었고, 육지로 맞닿은 경남센터는 61.1%였습니다."
     )
 
 
@@ -152,14 +147,14 @@ def test_every_reason_is_said_with_its_figures_and_plainly_without_them(
     assert "%(" not in full + bare
     needs = sentences.holes(sentences.WHY.get(reason, ""))
     translate = PAGES.translator(language).gettext
-    assert (bare == translate(words.REASONS[reason])) == (not needs or needs - {"chosen", "home", "how"} != set())
+    assert (bare == translate(ROUTING_REASONS[reason])) == (not needs or needs - {"chosen", "home", "how"} != set())
     if needs - {"chosen", "home", "how"}:
         assert re.search(r"\d", full), full
 
 
 def test_what_a_rule_of_another_build_decided_is_said_without_its_limit() -> None:
     said = why(decided(RoutingReason.HOME_FULL_NEIGHBOUR, rule_version=99))
-    assert said == words.REASONS[RoutingReason.HOME_FULL_NEIGHBOUR]
+    assert said == ROUTING_REASONS[RoutingReason.HOME_FULL_NEIGHBOUR]
 
 
 @given(any_facts(), any_board())

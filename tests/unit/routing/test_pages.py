@@ -14,7 +14,6 @@ from services.routing.main import HERE
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
 from services.routing.story import story_of
-from services.routing.words import VOIDS
 from shared.centers import CENTER_IDS, TABLES, center, faults
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
@@ -25,6 +24,7 @@ from shared.health import Health
 from shared.web.app import create_app
 from shared.web.gate import unnamed
 from shared.web.pages import Pages
+from shared.words import TRANSFER_VOIDS
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.house import WHERE, House, story
 from tests.unit.routing.steps import case, run, settle
@@ -85,7 +85,7 @@ async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lan
     told = [
         say(sentences.MOVED[CauseKind.CASE_EVENT], left=ulsan, chosen=jeju),
         say(sentences.UPDATED[UpdateKind.TRANSFER_VOID], owner=jeju),
-        say(VOIDS[TransferVoid.SAME_OWNER]),
+        say(TRANSFER_VOIDS[TransferVoid.SAME_OWNER]),
         say(sentences.ENDED[EndReason.CLOSED], owner=jeju),
         say(sentences.UPDATED[UpdateKind.REOPENED], owner=jeju),
         say(sentences.UPDATED[UpdateKind.MESSAGE_LEFT], owner=jeju),

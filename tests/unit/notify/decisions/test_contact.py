@@ -5,11 +5,12 @@ import pytest
 from services.notify import decisions
 from services.notify.casework import NEXT_OF, ContactWay, DeletionState
 from services.notify.decisions import Answer, Refusal, Who
-from services.notify.decisions.severity import PER_PERSON, is_severe, severe_of
+from services.notify.decisions.severity import is_severe, severe_of
 from services.notify.model import Case, EntryKind
 from services.notify.policy import ALWAYS
 from services.notify.views import case_view
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
+from shared.severity import SEVERE_PER_PERSON
 from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged
 from tests.unit.notify.samples import NOW, event, report_id
 from tests.unit.notify.test_projection import folded, taken
@@ -81,11 +82,13 @@ def test_messages_are_counted_until_somebody_reads() -> None:
 def test_a_person_has_so_many_severe_cases_and_a_lead_may_say_otherwise() -> None:
     severe = acknowledged(urgency=Urgency.CRITICAL)
     assert is_severe(severe)
-    assert decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON) is Refusal.SEVERE_CAP
-    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON - 1), Answer)
-    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=PER_PERSON, over_cap=True), Answer)
+    assert decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=SEVERE_PER_PERSON) is Refusal.SEVERE_CAP
+    assert isinstance(decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=SEVERE_PER_PERSON - 1), Answer)
+    assert isinstance(
+        decisions.assign(severe, LEE, 1, "lee", NOW, severe_open=SEVERE_PER_PERSON, over_cap=True), Answer
+    )
     mild = acknowledged(urgency=Urgency.NORMAL, harm_types=(HarmType.OTHER,))
-    assert isinstance(decisions.assign(mild, LEE, 1, "lee", NOW, severe_open=PER_PERSON), Answer)
+    assert isinstance(decisions.assign(mild, LEE, 1, "lee", NOW, severe_open=SEVERE_PER_PERSON), Answer)
     drill = severe.model_copy(update={"synthetic": True})
     assert severe_of([severe, drill, mild], KIM) == 1
 

@@ -1,0 +1,41 @@
+"""What child, critical and severe mean, once for triage, assignment, escalation and the cap on severe cases. Pure.
+
+Rules 1 and 2 of routing decide by these definitions: a change here is a new version of the rule there, and the old
+versions keep the old definition, so that old decisions replay.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
+
+CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
+"""Urgency reasons that say that a report concerns a child."""
+SEVERE_HARMS: Final = frozenset({HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING})
+"""Harms that make a report severe whatever its urgency."""
+SEVERE_PER_PERSON: Final = 4
+"""Severe cases one person may have at a time (staff wellbeing; our own judgement)."""
+
+
+def concerns_child(
+    age_band: AgeBand, harm_types: Collection[HarmType], reasons: Collection[UrgencyReason] = ()
+) -> bool:
+    """Whether the person harmed is under 14 or the material shows a child, by any of the answers that may say so."""
+    return (
+        age_band is AgeBand.UNDER_14 or HarmType.CHILD_MATERIAL in harm_types or not CHILD_REASONS.isdisjoint(reasons)
+    )
+
+
+def urgency_of(facts: ReportFacts) -> Urgency:
+    """The urgency that counts: a report that concerns a child is critical, whatever lowered it."""
+    child = concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons)
+    return Urgency.CRITICAL if child else facts.urgency
+
+
+def is_severe(urgency: Urgency, harm_types: Collection[HarmType], *, synthetic: bool) -> bool:
+    """Whether an open case takes one of a person's places for severe ones; a drill does not.
+
+    ``urgency`` is the one that counts (`urgency_of`).
+    """
+    return not synthetic and (urgency is Urgency.CRITICAL or not SEVERE_HARMS.isdisjoint(harm_types))
