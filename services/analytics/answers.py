@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 import orjson
 from starlette.requests import Request
@@ -37,6 +38,12 @@ def unchanged(request: Request, tag: str, language: str, headers: Mapping[str, s
     given = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     known = tag.removeprefix("W/") in given or "*" in given
     return Response(status_code=304, headers=headers_of(tag, language, headers)) if known else None
+
+
+def attachment(name: str, how: str = "attachment") -> str:
+    """``Content-Disposition`` of a file; a name beyond ASCII stands in it twice (RFC 6266, appendix D)."""
+    plain = name.encode("ascii", "ignore").decode().replace("--", "-").lstrip("-")
+    return f'{how}; filename="{plain}"' + ("" if plain == name else f"; filename*=UTF-8''{quote(name)}")
 
 
 def headers_of(tag: str, language: str, others: Mapping[str, str] | None) -> dict[str, str]:

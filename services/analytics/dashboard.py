@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.analytics.catalogue import periods_of, published
+from services.analytics.catalogue import Catalogue, Sample, periods_of, published
 from services.analytics.panels import centers, front, people, trends
 from services.analytics.panels.parts import lines
 from services.analytics.policy.definitions import DEFINITIONS, GENERAL
 from services.analytics.policy.edition import Edition
 from services.analytics.policy.history import Published
 from services.analytics.policy.releasing import HARM_TABLE
+from services.analytics.policy.sample import MONTH
 from services.analytics.store.publications import Publications
 from services.analytics.watch import Watch
 from services.analytics.wording import Wording
@@ -46,44 +47,64 @@ async def nothing_loaded() -> Sequence[Published]:
 
 
 def router(
-    publications: Publications, watch: Watch, pages: Pages, gate: Gate, history: History = nothing_loaded
+    publications: Publications,
+    sample: Sample,
+    watch: Watch,
+    pages: Pages,
+    gate: Gate,
+    history: History = nothing_loaded,
 ) -> APIRouter:
-    """The pages of `PAGES`."""
+    """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
     routes = APIRouter(include_in_schema=False)
+    released = _Dashboard(publications, watch, pages, history)
+    shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
     Reader = Annotated[Principal, Depends(gate(Action.TABLES_READ))]  # noqa: N806  # a type
 
-    async def general(request: Request, principal: Principal, period: str) -> dict[str, Any]:
-        """What every page needs: the words, the periods there are, and the edition of the one asked for."""
-        periods = await periods_of(publications, DEFINITIONS["reports-by-center"])
-        found: dict[str, Any] = {
-            "words": Wording(pages, request),
-            "general": GENERAL,
-            "next_release": publications.next_release(),
-            "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
-            "periods": periods,
-            "sections": PAGES,
-        }
-        if periods:
-            table = await published(publications, "reports-by-center", period[:20])
-            found |= {"table": table, "edition": Edition(publications.shelf, table.period)}
-        return found
+    def add(path: str, answer: Callable[[_Dashboard, Request, Principal, str], Awaitable[HTMLResponse]]) -> None:
+        async def of_release(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
+            return await answer(released, request, principal, period)
 
-    def shown(request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:
-        context: dict[str, Any] = {**found, **more}
-        return pages.render(request, template, **context)
+        async def of_sample(request: Request, principal: Reader, period: str = MONTH) -> HTMLResponse:
+            return await answer(shown, request, principal, period)
 
-    @routes.get("/")
-    async def overview(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
-        found = await general(request, principal, period)
+        routes.get(path)(of_release)
+        routes.get(_under("/sample", path), dependencies=[Depends(sample.demand)])(of_sample)
+
+    add("/", _Dashboard.overview)
+    add("/centers", _Dashboard.by_center)
+    add("/people", _Dashboard.of_people)
+    add("/trends", _Dashboard.over_time)
+    return routes
+
+
+def _under(base: str, path: str) -> str:
+    return f"{base}{path}".rstrip("/") or "/"
+
+
+class _Dashboard:
+    """The pages of one catalogue: of what was released, or of the sample, which mixes with nothing that is real."""
+
+    def __init__(self, catalogue: Catalogue, watch: Watch, pages: Pages, history: History, *, base: str = "") -> None:
+        self._catalogue = catalogue
+        self._watch = watch
+        self._pages = pages
+        self._history = history
+        self._base = base
+
+    async def overview(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """The front page."""
+        found = await self._general(request, principal, period)
         if not found["periods"]:
-            return shown(request, found, "nothing_yet.html")
+            return self._shown(request, found, "nothing_yet.html")
         edition, words, table = found["edition"], found["words"], found["table"]
         costs = [each for name in _COSTS if (each := edition.table(name))]
-        return shown(
+        answers = front.answers(edition, words, accounted=self._watch.accounted())
+        return self._shown(
             request,
             found,
             "dashboard.html",
-            answers=front.answers(edition, words, accounted=watch.accounted()),
+            # What is unaccounted for is looked at now: nothing of it stands beside made-up figures.
+            answers=[each for each in answers if not (self._base and each.id == "accounted")],
             map_cells=front.map_cells(table, words),
             map_day=table.period.last,
             merged=table.period.last >= MERGER,
@@ -94,28 +115,54 @@ def router(
             tables=costs,
         )
 
-    @routes.get("/centers")
-    async def by_center(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
-        return await panelled(request, principal, period, centers.panels)
+    async def by_center(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """Centre by centre."""
+        return await self._panelled(request, principal, period, centers.panels)
 
-    @routes.get("/people")
-    async def of_people(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
-        return await panelled(request, principal, period, people.panels)
+    async def of_people(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """The yearly tables."""
+        return await self._panelled(request, principal, period, people.panels)
 
-    @routes.get("/trends")
-    async def over_time(request: Request, principal: Reader, period: str = "") -> HTMLResponse:
-        rows = await _loaded(history)
-        return await panelled(request, principal, period, lambda edition, words: trends.panels(edition, words, rows))
+    async def over_time(self, request: Request, principal: Principal, period: str) -> HTMLResponse:
+        """Over time."""
+        rows = await _loaded(self._history)
+        return await self._panelled(
+            request, principal, period, lambda edition, words: trends.panels(edition, words, rows)
+        )
 
-    async def panelled(
-        request: Request, principal: Principal, period: str, made: Callable[[Edition, Wording], Sequence[object]]
+    async def _panelled(
+        self,
+        request: Request,
+        principal: Principal,
+        period: str,
+        made: Callable[[Edition, Wording], Sequence[object]],
     ) -> HTMLResponse:
-        found = await general(request, principal, period)
+        found = await self._general(request, principal, period)
         if not found["periods"]:
-            return shown(request, found, "nothing_yet.html")
-        return shown(request, found, "panels.html", panels=made(found["edition"], found["words"]))
+            return self._shown(request, found, "nothing_yet.html")
+        return self._shown(request, found, "panels.html", panels=made(found["edition"], found["words"]))
 
-    return routes
+    async def _general(self, request: Request, principal: Principal, period: str) -> dict[str, Any]:
+        """What every page needs: the words, the periods there are, and the edition of the one asked for."""
+        periods = await periods_of(self._catalogue, DEFINITIONS["reports-by-center"])
+        found: dict[str, Any] = {
+            "words": Wording(self._pages, request),
+            "general": GENERAL,
+            "next_release": self._catalogue.next_release(),
+            "operations": principal.may(Action.OPERATIONS_READ, MINISTRY),
+            "periods": periods,
+            "base": self._base,
+            "sample": bool(self._base),
+            "sections": {_under(self._base, path): name for path, name in PAGES.items()},
+        }
+        if periods:
+            table = await published(self._catalogue, "reports-by-center", period[:20])
+            found |= {"table": table, "edition": Edition(self._catalogue.shelf, table.period)}
+        return found
+
+    def _shown(self, request: Request, found: dict[str, Any], template: str, **more: object) -> HTMLResponse:
+        context: dict[str, Any] = {**found, **more}
+        return self._pages.render(request, template, **context)
 
 
 async def _loaded(history: History) -> Sequence[Published] | None:

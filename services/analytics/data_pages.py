@@ -9,17 +9,14 @@ from starlette.responses import Response
 from services.analytics.answers import NOT_CHANGED, answered
 from services.analytics.catalogue import periods_of
 from services.analytics.exporting import Languages
-from services.analytics.monthly import Monthly, NoFontError
+from services.analytics.monthly import Monthly, month_of, report_bytes
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.store.publications import Publications
 from services.analytics.table_files import FORMATS
 from services.analytics.terms import Terms
-from shared.errors import TransientError
 from shared.identity.roles import Action
 from shared.web.gate import Gate
 from shared.web.pages import Pages
-from shared.web.problems import Problem
-from shared.web.translations import gettext_noop
 
 
 def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
@@ -54,20 +51,8 @@ def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
     async def report(
         request: Request, file: Annotated[str, Path(max_length=40, description="A released month and `.pdf`")]
     ) -> Response:
-        months = await monthly.months()
-        month, dot, ending = file.partition(".")
-        if f"{dot}{ending}" != ".pdf" or month not in months:
-            said = gettext_noop("There is no such report. There are reports of: %(months)s.")
-            names = ", ".join(f"{each}.pdf" for each in months[:12]) or "–"
-            raise Problem(404, "unknown_report", said, values={"months": names})
-        try:
-            body = await monthly.pdf(month)
-        except NoFontError:
-            said = gettext_noop("No font with Korean letters is installed where this runs (fonts-noto-cjk).")
-            raise Problem(503, "no_font", said) from None
-        except TransientError:
-            said = gettext_noop("The report could not be made in time. Please try again in a moment.")
-            raise Problem(503, "unavailable", said, retry_after=10) from None
+        month = await month_of(monthly, file)
+        body = await report_bytes(monthly, month)
         headers = {"Content-Disposition": f'inline; filename="ieum-{month}.pdf"'}
         return answered(request, body, "application/pdf", "ko", headers)
 

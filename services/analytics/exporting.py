@@ -3,13 +3,14 @@
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from services.analytics.catalogue import center_names
+from services.analytics.policy import sample
 from services.analytics.policy.definitions import DEFINITIONS, Definition
 from services.analytics.policy.releasing import Release, period_of
 from services.analytics.policy.tables import Table, build, exists
@@ -24,12 +25,21 @@ from shared.web.pages import Pages
 
 _MADE: Final = (2026, 1, 1, 0, 0, 0)
 """The time of every file in the archive: the same releases give the same bytes."""
-_LAYOUT: Final = 2
+_LAYOUT: Final = 3
 """Of the exports. Raise it where the same releases are written in another way."""
+_NOTHING_YET: Final = (
+    "아직 공개한 통계가 없습니다. 지어낸 수치로 된 예시는 통계 화면에서 받을 수 있습니다.\n"
+    "Nothing has been released yet. A sample with made-up figures is offered on the statistics page.\n"
+)
 
 
 class Languages:
     """Texts and names in both languages, for files; they depend on no request."""
+
+    sample: str = ""
+    """What every file says it is, where it is no release."""
+    folder: str = "/api/v1/tables"
+    """Under which files by name lie."""
 
     def __init__(self, pages: Pages) -> None:
         self.text: Final[dict[str, Text]] = {lang: pages.translator(lang).gettext for lang in LANGUAGES}
@@ -43,6 +53,30 @@ class Languages:
     def dictionary(self) -> dict[str, Any]:
         """The data dictionary."""
         return as_dictionary(self.text, self.centers)
+
+    def shown(self, table: Table) -> Table:
+        """The table as a file holds it."""
+        return table
+
+
+class SampleLanguages(Languages):
+    """The same for the sample: every title, every period and every file's name says what it is."""
+
+    sample = sample.BOTH
+    folder = "/sample/tables"
+
+    def __init__(self, pages: Pages) -> None:
+        super().__init__(pages)
+        titles = {said for each in DEFINITIONS.values() for said in (each.title, each.definition)}
+        self.text.update({language: _marking(text, titles) for language, text in self.text.items()})
+
+    def shown(self, table: Table) -> Table:
+        """With the mark before its period."""
+        return sample.labelled(table)
+
+
+def _marking(text: Text, titles: Collection[str]) -> Text:
+    return lambda message: f"[{sample.BOTH}] {text(message)}" if message in titles else text(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +180,12 @@ def archive(releases: Sequence[Release], wanted: Wanted, language: Language, tex
             files.writestr(zipfile.ZipInfo(name, _MADE), body, zipfile.ZIP_DEFLATED)
             return out.taken()
 
-        yield add("dictionary.json", orjson.dumps(texts.dictionary(), option=orjson.OPT_INDENT_2))
-        for _, table in tables(releases, wanted):
+        mark = sample.FILE_MARK if texts.sample else ""
+        if not releases:
+            yield add("README.txt", _NOTHING_YET.encode())
+        yield add(f"{mark}dictionary.json", orjson.dumps(texts.dictionary(), option=orjson.OPT_INDENT_2))
+        for _, released in tables(releases, wanted):
+            table = texts.shown(released)
             start = f"{table.definition.name}/{table.period.name}"
             for ending, body in _files(table, language, texts):
                 yield add(f"{start}{ending}", body)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.analytics import api, dashboard, data_pages, exports_api, operations_pages
+from services.analytics import api, dashboard, data_pages, exports_api, operations_pages, sample_files
+from services.analytics.catalogue import Sample
 from services.analytics.consumers import Folder, consumers
 from services.analytics.operating import Operations
 from services.analytics.settings import AnalyticsSettings
@@ -64,6 +65,7 @@ def application(
     """The HTTP side: API and pages. Without an audit nothing can be sent back, and there are no pages about it."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
     gate = Gate(identity, settings, refused=written_to(audit) if audit else logged(_log, "analytics"))
+    sample = Sample(publications)
     audits = [audit_router(audit, gate, own_pages)] if audit else []
     return create_app(
         service="analytics",
@@ -76,7 +78,8 @@ def application(
         routers=[
             api.router(publications, watch, own_pages, gate),
             exports_api.router(publications, own_pages, gate),
-            dashboard.router(publications, watch, own_pages, gate, history),
+            dashboard.router(publications, sample, watch, own_pages, gate, history),
+            sample_files.router(sample, own_pages, gate),
             data_pages.router(publications, own_pages, gate),
             operations_pages.router(operations, publications, reader, watch, own_pages, gate, audit, clock),
             *audits,

@@ -12,14 +12,15 @@ from typing import Any, Final
 
 import orjson
 
-from services.analytics.catalogue import periods_of, published
+from services.analytics.catalogue import Catalogue, periods_of, published
 from services.analytics.exporting import Languages
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import HARM_TABLE, period_of
 from services.analytics.rendering.monthly import report
-from services.analytics.store.publications import Publications
 from shared import log
 from shared.errors import TransientError
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop
 
 _log = log.get(__name__)
 
@@ -46,7 +47,7 @@ Key = tuple[str, str]
 class Monthly:
     """Reports by month."""
 
-    def __init__(self, publications: Publications, texts: Languages) -> None:
+    def __init__(self, publications: Catalogue, texts: Languages) -> None:
         self._publications = publications
         self._texts = texts
         self._made: OrderedDict[Key, bytes] = OrderedDict()
@@ -88,12 +89,36 @@ class Monthly:
         earlier = [await published(self._publications, _TABLES[0], each) for each in reversed(months)]
         harms = await published(self._publications, HARM_TABLE, quarter) if quarter else None
         data = report(tables, earlier, harms, self._texts.names["ko"], self._texts.text["ko"])
+        data["sample"] = self._texts.sample
         return data, datetime.fromisoformat(tables[_TABLES[0]].as_of)
 
     async def _quarter(self, month: str) -> str:
         """The newest that ends with the month or before it: of a quarter's last month it comes a little later."""
         quarters = await periods_of(self._publications, DEFINITIONS[HARM_TABLE])
         return next((each for each in quarters if period_of(each).months[-1] <= month), "")
+
+
+async def month_of(monthly: Monthly, file: str) -> str:
+    """The month of a file's name such as ``2026-11.pdf``. Raises Problem 404, which names what there is."""
+    months = await monthly.months()
+    month, dot, ending = file.partition(".")
+    if f"{dot}{ending}" != ".pdf" or month not in months:
+        said = gettext_noop("There is no such report. There are reports of: %(months)s.")
+        names = ", ".join(f"{each}.pdf" for each in months[:12]) or "–"
+        raise Problem(404, "unknown_report", said, values={"months": names})
+    return month
+
+
+async def report_bytes(monthly: Monthly, month: str) -> bytes:
+    """A month's report, or the problem that a reader is told instead."""
+    try:
+        return await monthly.pdf(month)
+    except NoFontError:
+        said = gettext_noop("No font with Korean letters is installed where this runs (fonts-noto-cjk).")
+        raise Problem(503, "no_font", said) from None
+    except TransientError:
+        said = gettext_noop("The report could not be made in time. Please try again in a moment.")
+        raise Problem(503, "unavailable", said, retry_after=10) from None
 
 
 def typeset(data: str, as_of: datetime, families: Sequence[str] = FONTS) -> bytes:

@@ -7,7 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.analytics.answers import JSON, NOT_CHANGED, answered
+from services.analytics.answers import JSON, NOT_CHANGED, answered, attachment
 from services.analytics.exporting import Languages
 from services.analytics.policy.tables import Table
 from services.analytics.rendering.csvw import MEDIA_TYPE as CSVW
@@ -74,9 +74,10 @@ async def file_answer(request: Request, table: Table, form: Form | Literal["meta
     """The file in the request's language. CSV links to its metadata, everything else to the data dictionary."""
     language = chosen(request)
     name, text = texts.names[language], texts.text[language]
-    folder = f"/api/v1/tables/{table.definition.name}"
+    folder = f"{texts.folder}/{table.definition.name}"
+    held = texts.shown(table)
     if form == "metadata":
-        body = orjson.dumps(as_csvw(table, address(table, "csv", language), language, name, text))
+        body = orjson.dumps(as_csvw(held, address(table, "csv", language), language, name, text))
         return answered(request, body, CSVW, language)
     described = f'<{folder}/{address(table, METADATA, language)}>; rel="describedby"; type="{CSVW}"'
     headers = {
@@ -84,13 +85,13 @@ async def file_answer(request: Request, table: Table, form: Form | Literal["meta
         "Link": described if form == "csv" else f'</api/v1/dictionary>; rel="describedby"; type="{JSON}"',
     }
     if form == "json":
-        return answered(request, orjson.dumps(as_json(table, name, text)), _MEDIA[form], language, headers)
-    headers["Content-Disposition"] = f'attachment; filename="{table.definition.name}-{table.period.name}.{form}"'
+        return answered(request, orjson.dumps(as_json(held, name, text)), _MEDIA[form], language, headers)
+    headers["Content-Disposition"] = attachment(f"{table.definition.name}-{held.period.name}.{form}")
     if form == "parquet":
-        body = await asyncio.to_thread(as_parquet, table, texts.names)
+        body = await asyncio.to_thread(as_parquet, held, texts.names)
         return answered(request, body, _MEDIA[form], language, headers)
     headers["X-Legend"] = CSV_LEGEND
-    return answered(request, as_csv(table, name).encode(), _MEDIA[form], language, headers)
+    return answered(request, as_csv(held, name).encode(), _MEDIA[form], language, headers)
 
 
 def _no_such_format() -> Problem:
