@@ -79,7 +79,7 @@ check: venv ## format, lint, types, import rules, generated documents (a minute)
 	@tools/local/check.sh
 
 conformance: venv ## does a server speak the intake API (URL=http://127.0.0.1:8001 CREDENTIAL=file; sends drills)
-	@$(PY) -m deploy.client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
+	@PYTHONPATH=clients/python $(PY) -m ieum_client.conformance $(or $(URL),$(error say which: make conformance URL=http://127.0.0.1:8001 CREDENTIAL=file)) $(if $(CREDENTIAL),--credential-file $(CREDENTIAL))
 
 test: venv ## every kind of proof in eight minutes (S=routing: what tells that this service is whole)
 	@$(PY) -m tools.testing test $(if $(S),--service '$(S)')

@@ -23,7 +23,9 @@ from tools.local.processes import PROJECT
 from tools.local.settings import LocalSettings
 from tools.local.state import RunFolder
 
-FOLDER: Final = PROJECT / "docs" / "screenshots"
+SHOWN: Final = PROJECT / "docs" / "screenshots"
+"""Pictures that documents show. Those already there are replaced; no other is added by itself."""
+OTHERS: Final = PROJECT / "var" / "screenshots"
 LANGUAGES: Final = ("ko", "en")
 SIZES: Final = ((360, 760), (1280, 820))
 """Width and height of a phone and of a desk, in CSS pixels."""
@@ -44,7 +46,7 @@ class Camera:
     page: Page
     urls: Mapping[str, str]
     language: str
-    folder: Path
+    folder: Path | None
 
     async def open(self, service: str, path: str = "/") -> None:
         """Go to a page of a service, in this language."""
@@ -54,15 +56,18 @@ class Camera:
         """A picture of what is in the window."""
         width = self.page.viewport_size["width"] if self.page.viewport_size else 0
         await self.page.evaluate("document.fonts.ready")
-        path = self.folder / f"{name}-{self.language}-{width}.png"
+        file = f"{name}-{self.language}-{width}.png"
+        shown = SHOWN / file
+        path = self.folder / file if self.folder else shown if shown.exists() else OTHERS / file
         await self.page.screenshot(path=path)
         sys.stdout.write(f"{path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path}\n")
 
 
-async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path = FOLDER) -> None:
+async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: Path | None = None) -> None:
     """Form, receipt, sign-in, console, case, decision, live centres, audit, accounts and documentation.
 
-    In both languages and sizes. ``folder`` must exist.
+    In both languages and sizes. ``folder`` must exist; without one, pictures that documents show are replaced and the
+    others are written to ``var/screenshots``.
     """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
@@ -80,7 +85,7 @@ async def take_all(urls: Mapping[str, str], crew: Crew, chromium: str, folder: P
 
 
 async def _camera(
-    browser: Browser, urls: Mapping[str, str], language: str, size: tuple[int, int], folder: Path
+    browser: Browser, urls: Mapping[str, str], language: str, size: tuple[int, int], folder: Path | None
 ) -> Camera:
     context = await browser.new_context(
         viewport={"width": size[0], "height": size[1]}, locale="ko-KR" if language == "ko" else "en-GB"
@@ -172,7 +177,7 @@ def main() -> int:
     if chromium is None:
         sys.stderr.write("no Chromium found: install chromium, or set IEUM_CHROMIUM to its path\n")
         return 1
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    OTHERS.mkdir(parents=True, exist_ok=True)
     asyncio.run(take_all(state.urls, Crew(state.urls, staff), chromium))
     return 0
 

@@ -1,7 +1,15 @@
-"""``python -m services.analytics``."""
+"""``python -m services.analytics``, and the console script ``ieum-analytics``."""
 
-from services.analytics.main import run
-from shared.process import run as run_process
+from typing import NoReturn
+
+from services.analytics import main
+from shared import process
+
+
+def command() -> NoReturn:
+    """Run the service until it is asked to stop."""
+    process.run(main.run)
+
 
 if __name__ == "__main__":
-    run_process(run)
+    command()

@@ -1,6 +1,15 @@
-"""``python -m services.intake``."""
+"""``python -m services.intake``, and the console script ``ieum-intake``."""
+
+from typing import NoReturn
 
 from services.intake import main
 from shared import process
 
-process.run(main.run)
+
+def command() -> NoReturn:
+    """Run the service until it is asked to stop."""
+    process.run(main.run)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,6 +1,15 @@
-"""``python -m services.notify``."""
+"""``python -m services.notify``, and the console script ``ieum-notify``."""
+
+from typing import NoReturn
 
 from services.notify import main
 from shared import process
 
-process.run(main.run)
+
+def command() -> NoReturn:
+    """Run the service until it is asked to stop."""
+    process.run(main.run)
+
+
+if __name__ == "__main__":
+    command()

@@ -1,7 +1,15 @@
-"""``python -m services.routing``."""
+"""``python -m services.routing``, and the console script ``ieum-routing``."""
 
-from services.routing.main import run
+from typing import NoReturn
+
+from services.routing import main
 from shared import process
 
+
+def command() -> NoReturn:
+    """Run the service until it is asked to stop."""
+    process.run(main.run)
+
+
 if __name__ == "__main__":
-    process.run(run)
+    command()

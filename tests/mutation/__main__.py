@@ -25,7 +25,7 @@ from tests.mutation.judgement import SURVIVED, Change, Verdict, change_of, judge
 from tools.local.settings import LocalSettings
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("services", "shared", "deploy", "tools", "tests")
+SOURCES = ("services", "shared", "clients", "tools", "tests")
 RESTS_ON = (
     "services/routing",
     "shared/centers",

@@ -4,6 +4,7 @@ FastStream can describe its own subscribers, but batch handlers that validate fr
 writer through an outbox is no FastStream publisher: the table knows both sides.
 """
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tools.docs_generation.schemas import schema
 
 SERVICES = ("intake", "routing", "notify", "analytics")
 _GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "events"
+RELEASE = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "version"
+]
 _ABOUT = {
     "intake": "Takes in reports, keeps everything personal, publishes what routing and counting need.",
     "routing": "Joins each report to one centre and explains why.",
@@ -37,7 +41,7 @@ def document(service: str | None) -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": f"Ieum: {service or 'all services'}",
-            "version": "0.1.0",
+            "version": RELEASE,
             "description": _ABOUT[service] if service else "Every topic, who writes it and who reads it.",
         },
         "defaultContentType": "application/json",

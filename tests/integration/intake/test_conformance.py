@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from deploy.client.checks import CHECKS, the_least_report_is_accepted
-from deploy.client.conformance import outcomes
-from deploy.client.ieum_client import Ieum, NotReachedError, RefusedError
+from ieum_client import Ieum, NotReachedError, RefusedError
+from ieum_client.checks import CHECKS, the_least_report_is_accepted
+from ieum_client.conformance import outcomes
 from services.intake.model.submission import Submission
 from tests.integration.intake.desk import LEAST, Desk
 
@@ -50,7 +50,7 @@ def ieum(desk: Desk, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
 
 async def test_the_client_lodges_asks_adds_and_takes_back(desk: Desk) -> None:
     async with ieum(desk) as client:
-        receipt = (await client.lodge(LEAST, key=Ieum.new_key()))["receipt"]
+        receipt = (await client.submit(LEAST, key=Ieum.new_key()))["receipt"]
         assert (await client.status(receipt))["state"] == "received"
         assert (await client.message(receipt, "hello", key=Ieum.new_key()))["number"] == 1
         assert (await client.amend(receipt, {"still_spreading": True}, key=Ieum.new_key()))["number"] == 1
@@ -58,7 +58,7 @@ async def test_the_client_lodges_asks_adds_and_takes_back(desk: Desk) -> None:
         assert (await client.reinstate(receipt))["state"] == "received"
         assert (await client.proof_key())["algorithm"] == "Ed25519"
         with pytest.raises(RefusedError) as refused:
-            await client.lodge({"role": "victim"}, key=Ieum.new_key())
+            await client.submit({"role": "victim"}, key=Ieum.new_key())
         assert (refused.value.status, refused.value.code) == (422, "invalid")
         assert refused.value.errors[0]["field"] == "harm_types"
 
@@ -80,13 +80,13 @@ class Shaky(httpx.AsyncBaseTransport):
 
 
 async def test_a_broken_line_makes_one_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deploy.client.ieum_client._FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("ieum_client.client._FIRST_PAUSE_S", 0.01)
     async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 2)) as client:
-        await client.lodge(LEAST, key=Ieum.new_key())
+        await client.submit(LEAST, key=Ieum.new_key())
     assert await desk.collection.count_documents({}) == 1
     async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 99)) as client:
         with pytest.raises(NotReachedError):
-            await client.lodge(LEAST, key=Ieum.new_key())
+            await client.submit(LEAST, key=Ieum.new_key())
     assert await desk.collection.count_documents({}) == 2
 
 

@@ -16,7 +16,7 @@ TRACKED = subprocess.run(
 ).stdout.splitlines()
 DOCUMENTS = [name for name in TRACKED if name.endswith(".md") and name != "CHANGELOG.md"]
 """The change log tells of files as they were."""
-TOP = "services|shared|tools|tests|docs|deploy"
+TOP = "services|shared|tools|tests|docs|deploy|clients"
 IN_PROJECT = re.compile(rf"`((?:{TOP})/[^`\s]*)`")
 """A path from the top of the project, ``<name>`` standing for any name."""
 ANYWHERE = re.compile(r"`([A-Za-z0-9_][A-Za-z0-9_./-]*\.(?:py|html|css|js|json|sql|typ|yaml|sh|po|lock))`")

@@ -1,6 +1,8 @@
 """The compose file (not run here): parses, every service has a health check, names are those of the settings."""
 
+import importlib
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from tools.local.plan import SECRETS_OF
 from tools.local.settings import SERVICES
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
-COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "intake": IntakeSettings,
     "routing": RoutingSettings,
@@ -104,8 +106,38 @@ def test_only_services_are_reachable_from_outside_and_only_on_loopback() -> None
 
 
 def test_the_image_runs_as_nobody_in_particular_from_the_locked_packages() -> None:
-    lines = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    lines = (DEPLOY / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert "FROM python:3.13-slim" in lines
     assert "USER 10001" in lines
     assert any("--require-hashes" in line for line in lines)
     assert any(line.startswith("HEALTHCHECK") for line in lines)
+
+
+def test_what_the_image_copies_is_not_hidden_from_its_build() -> None:
+    lines = (DEPLOY / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = {
+        source.removeprefix("./")
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    }
+    shown = {
+        line.removeprefix("!") for line in (DEPLOY.parent / ".dockerignore").read_text().split() if line.startswith("!")
+    }
+    assert copied
+    assert copied == shown
+
+
+def test_the_image_is_built_from_the_dockerfile_that_compose_names() -> None:
+    build = COMPOSE["services"]["intake"]["build"]
+    context = (DEPLOY / "compose" / build["context"]).resolve()
+    assert context == DEPLOY.parent
+    assert (context / build["dockerfile"]).is_file()
+
+
+def test_every_service_has_a_console_script() -> None:
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["scripts"]) == {f"ieum-{service}" for service in SERVICES}
+    for target in project["scripts"].values():
+        module, _, function = target.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))

@@ -1,4 +1,4 @@
-"""``python -m deploy.client.conformance URL --credential-file FILE``: whether a server speaks the intake API.
+"""``ieum-conformance URL --credential-file FILE``: whether a server speaks the intake API.
 
 FILE holds one credential (``<client id>.<secret>``, scopes reports:submit, receipts:read and receipts:write); without
 it nothing is sent as one, which suits a stub. Prints one line per check; ends with 0 if all hold, 1 otherwise, 2 if
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from deploy.client.checks import CHECKS, Check
+from ieum_client.checks import CHECKS, Check
 
 _TIMEOUT_S: Final = 20.0
 _UNREACHED: Final = 2
@@ -35,7 +35,7 @@ async def outcomes(http: httpx.AsyncClient) -> list[Outcome]:
 
 def main(arguments: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.client.conformance", description=__doc__)
+    parser = argparse.ArgumentParser(prog="ieum-conformance", description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--credential-file", type=Path)
     given = parser.parse_args(arguments)
@@ -54,6 +54,11 @@ def main(arguments: Sequence[str]) -> int:
     wrong = sum(bool(one.wrong) for one in found)
     sys.stdout.write(f"{len(found) - wrong} of {len(found)} checks hold\n")
     return 1 if wrong else 0
+
+
+def command() -> None:
+    """Console script: check the server named on the command line."""
+    sys.exit(main(sys.argv[1:]))
 
 
 async def _run(url: str, credential: str) -> list[Outcome]:
@@ -75,4 +80,4 @@ async def _outcome(check: Check, http: httpx.AsyncClient) -> Outcome:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    command()

@@ -1,11 +1,11 @@
 """A small client of Ieum's intake for front ends. One file, to be copied; needs ``httpx`` and nothing of this project.
 
     async with Ieum("https://report.example", "portal.SECRET") as ieum:
-        accepted = await ieum.lodge({"role": "victim", "harm_types": ["other"]}, key=Ieum.new_key())
+        accepted = await ieum.submit({"role": "victim", "harm_types": ["other"]}, key=Ieum.new_key())
         print(accepted["receipt"])
 
 Make the key once per report, before the first try, and keep it until there is an answer: tried again with it, a report
-is never lodged twice. What cannot be reached or is busy is tried again by itself, always with the same key.
+is never stored twice. What cannot be reached or is busy is tried again by itself, always with the same key.
 """
 
 import asyncio
@@ -61,8 +61,8 @@ class Ieum:
         """An idempotency key: random, one per report, message or addition."""
         return str(uuid.uuid4())
 
-    async def lodge(self, report: Mapping[str, Any], *, key: str) -> dict[str, Any]:
-        """Lodge a report; the answer has ``receipt``, ``proof``, ``report_id``, ``received_at``."""
+    async def submit(self, report: Mapping[str, Any], *, key: str) -> dict[str, Any]:
+        """Send a report; the answer has ``receipt``, ``proof``, ``report_id``, ``received_at``."""
         return await self._post("/api/v1/reports", report, key)
 
     async def status(self, receipt: str) -> dict[str, Any]:

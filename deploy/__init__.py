@@ -1,1 +1,0 @@
-"""How Ieum is started: on one machine (local), as a demo, in containers."""

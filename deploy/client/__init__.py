@@ -1,1 +1,0 @@
-"""For those who build front ends: a small client, and the checks a front end's server has to pass."""
