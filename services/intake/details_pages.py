@@ -3,6 +3,8 @@
 from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import RedirectResponse
 
 from services.intake.correspondence import Correspondence
 from services.intake.forms import typed_of
@@ -14,11 +16,13 @@ from services.intake.rendering.details import details_of
 from services.intake.vault import ClosedError, Vault
 from shared.centers import TABLES, center
 from shared.errors import TransientError
+from shared.events.base import ReportId
 from shared.web.gate import OPEN
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 
 _BEHIND_S: Final = 2
+_REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
 
 
 def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRouter:
@@ -27,22 +31,26 @@ def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRou
 
     @routes.post("/details")
     async def details(request: Request) -> Response:
-        token = (await typed_of(request)).one("ticket")
+        typed = await typed_of(request)
+        token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
         try:
             opened = await vault.open(token, request)
         except ClosedError as error:
             status, said = staff_words.REFUSALS[error.refusal]
             wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"
-            return _closed(pages, request, Problem(status, error.refusal.value, said, retry_after=wait))
+            return _closed(pages, request, Problem(status, error.refusal.value, said, retry_after=wait), report_id)
         except TransientError:
             problem = Problem(503, "unavailable", staff_words.AWAY, retry_after=RETRY_SECONDS)
-            return _closed(pages, request, problem)
+            return _closed(pages, request, problem, report_id)
         ticket = opened.ticket
         details = details_of(opened.document, opened.parts)
         return pages.render(
             request,
             "details.html",
             report_id=opened.ticket.report_id,
+            alias=opened.ticket.alias,
+            people=opened.ticket.people,
+            subject=opened.ticket.subject,
             owner=center(opened.ticket.organisation),
             purpose=opened.ticket.purpose,
             stale=opened.stale,
@@ -60,13 +68,29 @@ def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRou
         # Where the language links and "back" lead to: a ticket is never in an address.
         return _closed(pages, request, Problem(405, "method_not_allowed", staff_words.AGAIN, headers={"Allow": "POST"}))
 
+    @routes.get("/details/{report_id}")
+    async def reloaded(report_id: ReportId) -> Response:
+        # The page of details gives itself this address: loading it again leads to the case and wastes no ticket.
+        notify = pages.settings.public_urls.get("notify", "").rstrip("/")
+        return RedirectResponse(f"{notify}/cases/{report_id}", 303)
+
     return routes
 
 
-def _closed(pages: Pages, request: Request, problem: Problem) -> Response:
+def _case_of(typed: str) -> str | None:
+    """The report a ticket's page says it is for: where a closed page leads back to. Nothing else rests on it."""
+    try:
+        return _REPORT_ID.validate_python(typed)
+    except ValidationError:
+        return None
+
+
+def _closed(pages: Pages, request: Request, problem: Problem, report_id: str | None = None) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         raise problem
-    page = pages.render(request, "details-closed.html", status=problem.status_code, said=problem.detail)
+    page = pages.render(
+        request, "details-closed.html", status=problem.status_code, said=problem.detail, report_id=report_id
+    )
     page.headers.update(problem.headers or {})
     return page
 

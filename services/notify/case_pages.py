@@ -1,7 +1,8 @@
 """The story of one case, and a form for everything that may be done with it. Works without script."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -9,10 +10,11 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.api import Audited
 from services.notify.casework import NEXT_OF
-from services.notify.decisions import ways
+from services.notify.decisions import Refusal, ways
 from services.notify.desk import Desk, Done
 from services.notify.doors import absent, checked_center, concerned, guarded, readable, refusal, there
 from services.notify.model import CENTRAL_DESK, Case, TransferReason
+from services.notify.next_step import next_step
 from services.notify.rows import center_names
 from services.notify.settings import NotifySettings
 from services.notify.tickets import Tickets
@@ -27,6 +29,25 @@ from shared.web.pages import Pages
 _CONFIRMED_S: Final = 1.5
 """How long a page waits for routing, so that it shows what became of the act; it mostly takes a tenth of that."""
 _LOOK_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What somebody sent with a form that was refused, to be shown again with the message beside its field."""
+
+    values: Mapping[str, str]
+    """By the id of the control, as ``reason-transfer``."""
+    controls: Mapping[Refusal, str] = field(default_factory=dict)
+    """The control each refusal is about."""
+
+
+_NOTHING_TRIED: Final = Tried({})
+_ABOUT_THE_CENTER: Final = (
+    Refusal.SAME_CENTER,
+    Refusal.CENTRAL_OWNS_LAST,
+    Refusal.CENTER_CLOSED,
+    Refusal.CENTER_DECLINED,
+)
 
 Ownership = Annotated[int, Form(ge=1)]
 OfferId = Annotated[str, Form(max_length=64)]
@@ -47,9 +68,16 @@ class CasePages:
         self.audited = audited
 
     async def story(
-        self, request: Request, principal: Principal, case: Case, problem: str = "", status: int = 200
+        self,
+        request: Request,
+        principal: Principal,
+        case: Case,
+        problem: str = "",
+        status: int = 200,
+        tried: Tried = _NOTHING_TRIED,
+        control: str = "",
     ) -> Response:
-        """The page of a case."""
+        """The page of a case; with ``problem`` beside the ``control`` of what was ``tried``."""
         routing = self.settings.public_urls.get("routing", "").rstrip("/")
         await guarded(lambda: self.desk.people.learn_story(case))
         own = principal.organisation == case.center_id
@@ -86,6 +114,8 @@ class CasePages:
             purposes=list(Purpose),
             decision_url=f"{routing}/decisions/{case.report_id}" if decides else "",
             problem=problem,
+            tried={"typed": tried.values, "field": control},
+            step=next_step(case, principal.subject) if own else None,
         )
 
     async def after(
@@ -96,24 +126,31 @@ class CasePages:
         *,
         back: str = "",
         offer_id: str | None = None,
+        tried: Tried = _NOTHING_TRIED,
     ) -> Response:
         """Where an act leads: back to the case (or ``back``), or to what became of it in words."""
         done = await guarded(lambda: act)
         if done is None:
             return self.absent(request, principal)
         if done.why is not None:
-            return await self.refused(request, principal, done, offer_id)
+            return await self.refused(request, principal, done, offer_id, tried)
         await guarded(lambda: self._confirmed(done.case))
         return RedirectResponse(back or f"/cases/{done.case.report_id}", 303)
 
     async def refused(
-        self, request: Request, principal: Principal, done: Done, offer_id: str | None = None
+        self,
+        request: Request,
+        principal: Principal,
+        done: Done,
+        offer_id: str | None = None,
+        tried: Tried = _NOTHING_TRIED,
     ) -> Response:
         """Why an act did not count: on the case's page for whoever may see it, alone for others."""
         problem = await refusal(self.pages, self.desk.people, request, done, offer_id)
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
-            return await self.story(request, principal, done.case, words, problem.status_code)
+            control = tried.controls.get(done.why, "") if done.why is not None else ""
+            return await self.story(request, principal, done.case, words, problem.status_code, tried, control)
         return self.pages.render(request, "said.html", status=problem.status_code, said=words)
 
     def absent(self, request: Request, principal: Principal) -> Response:
@@ -172,7 +209,8 @@ def story_router(parts: CasePages) -> APIRouter:
     ) -> Response:
         audit = audited(request, who)
         act = desk.assign(who, report_id, ownership, assignee, over_cap=over_cap, audit=audit)
-        return await parts.after(request, who, act)
+        about = {Refusal.SEVERE_CAP: "assignee", Refusal.UNKNOWN_COLLEAGUE: "assignee"} if assignee else {}
+        return await parts.after(request, who, act, tried=Tried({"assignee": assignee or ""}, about))
 
     @router.post("/close")
     async def close(
@@ -183,7 +221,8 @@ def story_router(parts: CasePages) -> APIRouter:
         outcome: Annotated[Outcome, Form()],
     ) -> Response:
         act = desk.close(who, report_id, ownership, outcome, audit=audited(request, who))
-        return await parts.after(request, who, act)
+        tried = Tried({"outcome": outcome.value}, {Refusal.UNREAD: "outcome"})
+        return await parts.after(request, who, act, tried=tried)
 
     @router.post("/reopen")
     async def reopen(
@@ -214,7 +253,11 @@ def moving_router(parts: CasePages) -> APIRouter:
     ) -> Response:
         to = checked_center(to_center_id)
         act = desk.offer(who, report_id, ownership, to, reason, agreed=agreed, audit=audited(request, who))
-        return await parts.after(request, who, act)
+        typed = {"to_center_id-transfer": to, "reason-transfer": reason.value}
+        if agreed:
+            typed["agreed-transfer"] = "true"
+        about = dict.fromkeys(_ABOUT_THE_CENTER, "to_center_id-transfer") | {Refusal.NOT_AGREED: "agreed-transfer"}
+        return await parts.after(request, who, act, tried=Tried(typed, about))
 
     @router.post("/transfer/accept")
     async def accept(

@@ -93,7 +93,7 @@ class Desk:
     async def acknowledge(
         self, principal: Principal, report_id: str, ownership: int | None = None, *, audit: Auditing = unaudited
     ) -> Done | None:
-        """Take a case, or read what is new in it."""
+        """Take a case."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
             return decisions.acknowledge(case, acting(principal), ownership, now, self.rules)

@@ -35,7 +35,7 @@ _WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.REOPENING: n("The case is being reopened. That takes a moment; load the page again."),
     Refusal.NOT_ACKNOWLEDGED: n("Nobody has acknowledged the case yet. Acknowledge it first."),
     Refusal.ALREADY_ACKNOWLEDGED: n("%(by)s acknowledged the case at %(at)s."),
-    Refusal.UNREAD: n("Something new reached the report. Read it before the case is closed."),
+    Refusal.UNREAD: n("Something new reached the report. Open the details before the case is closed."),
     Refusal.UNKNOWN_COLLEAGUE: n("Only a counsellor or lead of the same centre can have the case."),
     Refusal.SAME_CENTER: n("The case is at this centre already."),
     Refusal.CENTRAL_OWNS_LAST: n("The central centre takes a case only while every centre is closed. Refer instead."),

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from services.notify.model import CENTRAL_DESK, Case, CaseState
@@ -56,6 +56,14 @@ async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
         more = [*await store.page(CENTRAL_DESK, ("2", "3"), PAGE), *await store.copied(PAGE), *await store.late(PAGE)]
         cases = sorted({case.report_id: case for case in (*cases, *more)}.values(), key=lambda case: case.sort_key)
     return cases[:SHOWN], cursor is not None
+
+
+def by_center(cases: Iterable[Case]) -> dict[str, list[Case]]:
+    """The cases by the centre that has them; the centre with the most urgent case first."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.center_id, []).append(case)
+    return groups
 
 
 async def offers(store: CaseStore, center_id: str) -> list[Case]:

@@ -225,6 +225,8 @@ class Case(Model):
     """Those of them that the same person looks after, as their reporters agreed to."""
     contact_channels: tuple[ContactChannel, ...] = ()
     """The only ways the reporter agreed to be reached by."""
+    threat_deadline: Instant | None = None
+    """The hour in which a threat is to be carried out, as intake rounds it down."""
     suspicion: tuple[Suspicion, ...] = ()
     """Why intake took it for possibly not meant, and for one step less urgent; a person decides what it is."""
     rules_known_to: tuple[str, ...] = ()

@@ -58,6 +58,7 @@ def page_router(
             names=center_names(pages, request),
             others=[i for i in (*centers.CENTER_IDS, CENTRAL_DESK) if principal.may(Action.CASES_LIST, i)],
             cases=cases,
+            groups=lists.by_center(cases),
             shown={case.report_id for case in cases if wants(wanted, case, principal.subject)},
             wanted=wanted,
             states=STATES,

@@ -42,6 +42,7 @@ class Rows:
         """One row of a work list, or of the offers above it, as JSON; with ``html`` as the page shows it, too."""
         may = (
             principal.may(Action.CASES_ACKNOWLEDGE, case.center_id),
+            principal.may(Action.DETAILS_OPEN, case.center_id),
             principal.may(Action.TRANSFERS_ANSWER, center_id),
         )
         seen = (self._pages.language(request), may, self._people.name(case.assignee)) if html else ()

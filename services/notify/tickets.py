@@ -9,6 +9,7 @@ from typing import Final
 from services.notify import instruments
 from services.notify.decisions import Refusal, Who, may_open
 from services.notify.desk import Auditing, Desk, Done, unaudited
+from services.notify.model import Case, EntryKind
 from services.notify.work_desk import WorkDesk
 from shared import log
 from shared.clock import Clock
@@ -18,6 +19,8 @@ from shared.identity.tokens import TICKET_LASTS, Purpose, Signer, Ticket
 
 _LOG = log.get(__name__)
 _ID_BYTES: Final = 18
+_NAMES_BYTES: Final = 1200
+"""For names in a ticket; a token may have 4,096 characters in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,23 @@ class Tickets:
             session=principal.session,
             purpose=purpose,
             expires_at=now + TICKET_LASTS,
+            alias=case.alias,
+            people=await self._names(case, principal.subject),
         )
         signer = await self._signer()
         return Signed(signer.ticket(ticket, now), ticket.expires_at)
+
+    async def _names(self, case: Case, subject: str) -> dict[str, str]:
+        """Names at work of everybody who has had the details, the latest first, as far as a ticket has room."""
+        await self._desk.people.learn_story(case)
+        subjects = [subject, *(entry.by for entry in reversed(case.entries) if entry.kind is EntryKind.OPENED)]
+        names: dict[str, str] = {}
+        room = _NAMES_BYTES
+        for one in dict.fromkeys(subjects):
+            name = self._desk.people.name(one)
+            room -= len(one or "") + len(name.encode("unicode-escape"))
+            if room < 0:
+                break
+            if one and name != one:
+                names[one] = name
+        return names

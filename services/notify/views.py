@@ -44,6 +44,7 @@ ROW: Final[dict[str, JsonValue]] = {
     "unread": False,
     "unread_messages": 0,
     "linked": 1,
+    "threat_deadline": "2026-11-25T12:00:00.000Z",
     "received_at": "2026-11-24T03:12:07.481Z",
     "owned_since": "2026-11-24T03:12:07.502Z",
     "acknowledged_at": "2026-11-24T03:14:30.000Z",
@@ -91,6 +92,9 @@ class CaseRow(BaseModel):
     unread: bool
     unread_messages: int = Field(description="Messages of the reporter that nobody at the centre has read.")
     linked: int = Field(description="How many other reports share an address, a file or an offender's account.")
+    threat_deadline: Moment | None = Field(
+        description="When a threat is to be carried out, rounded down to the hour; the details have the exact moment."
+    )
     received_at: Moment
     owned_since: Moment
     acknowledged_at: Moment | None

@@ -41,7 +41,7 @@ class WorkDesk:
         """Note that a ticket to the details was given; the audit has its line already."""
 
         def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.opened(case, acting(principal), ownership, purpose, now)
+            return decisions.opened(case, acting(principal), ownership, purpose, now, self._desk.rules)
 
         return await self._desk.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
 

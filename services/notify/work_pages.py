@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import Response
 
-from services.notify.case_pages import CasePages, Ownership
+from services.notify.case_pages import CasePages, Ownership, Tried
 from services.notify.casework import ContactWay, DeletionState
+from services.notify.decisions import Refusal
 from services.notify.doors import checked_center
 from services.notify.work_desk import WorkDesk
 from shared.events.base import CenterId, ReportId
@@ -30,7 +31,8 @@ def work_pages_router(parts: CasePages) -> APIRouter:
         way: Annotated[ContactWay, Form()],
     ) -> Response:
         act = work.contact(who, report_id, ownership, way=way, reached=reached, audit=audited(request, who))
-        return await parts.after(request, who, act)
+        about = {Refusal.WAY_NOT_AGREED: "way", Refusal.RULES_NOT_READ: "way"}
+        return await parts.after(request, who, act, tried=Tried({"way": way.value}, about))
 
     @router.post("/support")
     async def support(
@@ -76,7 +78,9 @@ def work_pages_router(parts: CasePages) -> APIRouter:
         to_center_id: Annotated[CenterId, Form()],
     ) -> Response:
         to = checked_center(to_center_id)
-        return await parts.after(request, who, work.refer(who, report_id, ownership, to, audit=audited(request, who)))
+        act = work.refer(who, report_id, ownership, to, audit=audited(request, who))
+        about = {Refusal.SAME_CENTER: "to_center_id-refer", Refusal.CENTER_DECLINED: "to_center_id-refer"}
+        return await parts.after(request, who, act, tried=Tried({"to_center_id-refer": to}, about))
 
     @router.post("/join")
     async def join(

@@ -39,7 +39,10 @@ def facts_json(facts: ReportFacts) -> bytes:
 
     What ``model_dump_json(exclude_none=True)`` writes, in a quarter of its time: it asks every enum for its value.
     """
-    text = orjson.dumps(facts.__dict__)
+    values = facts.__dict__
+    if facts.threat_deadline is not None:
+        values = {**values, "threat_deadline": iso(facts.threat_deadline)}
+    text = orjson.dumps(values)
     for absent in _ABSENT:
         text = text.replace(absent, b"")
     return text

@@ -43,6 +43,8 @@ class ReportFacts(Model):
     other_centers: bool = False
     """The person agreed in the report that another centre may be told without being asked first."""
     contact_channels: tuple[ContactChannel, ...] = ()
+    threat_deadline: Moment | None = None
+    """When a threat is to be carried out, rounded down to the hour; the exact moment stays sealed in intake."""
     suspicion: tuple[Suspicion, ...] = ()
     """Why it may not be meant, if anything says so; ``urgency`` is then one step lower than its reasons say."""
     synthetic: bool = False

@@ -5,7 +5,7 @@ be used as another. Nothing in them names a person or says what a report is abou
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
@@ -70,6 +70,10 @@ class Ticket:
     session: str
     purpose: Purpose
     expires_at: datetime
+    alias: str = ""
+    """What people call the case."""
+    people: Mapping[str, str] = field(default_factory=dict)
+    """Names at work of those who wrote about the case, by subject: intake knows no accounts."""
 
 
 class _Claims(BaseModel):
@@ -89,6 +93,8 @@ class _TicketClaims(_Claims):
     rid: ReportId
     own: int = Field(ge=1)
     why: Purpose
+    als: str = Field(default="", max_length=40)
+    ppl: dict[StaffRef, str] = Field(default_factory=dict, max_length=100)
 
 
 C = TypeVar("C", bound=_Claims)
@@ -111,6 +117,7 @@ class Signer:
         """A ticket to carry to intake."""
         claims = _common(ticket.subject, ticket.organisation, ticket.roles, ticket.session)
         claims |= {"jti": ticket.ticket_id, "rid": ticket.report_id, "own": ticket.ownership, "why": ticket.purpose}
+        claims |= {"als": ticket.alias, "ppl": dict(ticket.people)}
         return self._sign(claims, TICKET_TYPE, TICKET_AUDIENCE, now, ticket.expires_at)
 
     def _sign(self, claims: Mapping[str, Any], kind: str, audience: str, issued: datetime, expires: datetime) -> str:
@@ -158,6 +165,8 @@ def verify_ticket(token: str, known: Known, now: datetime) -> Ticket:
         session=claims.sid,
         purpose=claims.why,
         expires_at=expires,
+        alias=claims.als,
+        people=claims.ppl,
     )
 
 

@@ -6,7 +6,7 @@
   const said = e => e.outerHTML.replace(/\s+/g, " ").slice(0, 140);
   const scrolls = e => e.closest("pre, select, noscript") || (e.closest("table") && roomy(e.closest("table").parentElement));
   const roomy = e => ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
-  const hidden = e => e.closest(".hidden-text, .skip, .sole > .field > legend, .sole > .field > label");
+  const hidden = e => e.closest(".hidden-text, .visually-hidden, .skip, .sole > .field > legend, .sole > .field > label");
   const far = document.documentElement.scrollWidth;
   if (far > wide) faults.push(`scrolls sideways: ${far} of ${wide}`);
   const range = document.createRange();

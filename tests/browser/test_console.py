@@ -174,7 +174,7 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
         page = await signed_in(browser, bench, base, lang=lang, wide=wide)
         await page.goto(f"{base}/cases/{report_id(1)}")
         await page.locator("#purpose").select_option("first_contact")
-        await page.locator("form[action$='/details'] button").click()
+        await page.locator("form:has(#purpose) button").click()
         await expect(page.locator("input[name=ticket]")).to_have_count(1)
         await clean(page)
         await shot(page, f"ticket-{lang}-{wide}")

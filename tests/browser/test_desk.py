@@ -174,7 +174,7 @@ async def test_contact_opens_only_after_the_details_and_without_script(
         await expect(page.locator(".safe")).to_contain_text("Open them first")
         assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
         await page.locator("#purpose").select_option("first_contact")
-        await page.locator("form[action$='/details'] button").click()
+        await page.locator("form:has(#purpose) button").click()
         await page.goto(f"{base}/cases/{report_id(1)}")
         assert "Text message" in await page.locator("#way option").all_text_contents()
         assert "Phone call" not in await page.locator("#way option").all_text_contents()

@@ -82,14 +82,34 @@ async def test_details_are_blurred_and_clean(chromium: Browser, desk: Desk, site
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
-async def test_an_answer_goes_to_whoever_holds_the_receipt_without_script(
+async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds_the_receipt(
     chromium: Browser, desk: Desk, site: str, lang: str
 ) -> None:
     someone = await lodged(desk)
     page = await opened(await window(chromium, lang, 1280), desk, site, someone.report_id)
+    await page.wait_for_url(f"**/details/{someone.report_id}")  # the page's script has run
     await page.locator("#answer").fill("토요일 저녁에 여기로 다시 볼게요.")
     await page.locator("form[action='/details/answer'] button").click()
-    await expect(page.locator("h1")).to_have_text("답장을 남겼습니다." if lang == "ko" else "The answer was left.")
+    await expect(page.get_by_role("status")).to_contain_text(
+        "답장을 남겼습니다." if lang == "ko" else "The answer was left."
+    )
+    await expect(page.locator("#answer")).to_have_value("")
+    await expect(page.locator("[data-written=answer] .card").first).to_contain_text("토요일 저녁에 여기로 다시 볼게요.")
+    for text in ("첫째 메모", "둘째 메모"):
+        await page.locator("#note").fill(text)
+        await page.locator("form[action='/details/note'] button").press("Enter")
+        await expect(page.locator("[data-written=note] .card").first).to_contain_text(text)
+    await expect(page.locator("#note")).to_be_focused()
+    await page.locator("#note").fill("주민등록번호 900101-1234567")
+    await page.locator("form[action='/details/note'] button").click()
+    await expect(page.locator("#note")).to_have_attribute("aria-invalid", "true")
+    await expect(page.locator("#note")).to_have_value("주민등록번호 900101-1234567")
+    await expect(page.locator("p.veil").first).to_be_visible()
+    await assert_accessible(page)
+    await shot(page, f"details-answered-{lang}-1280")
+    await page.context.route(f"**/cases/{someone.report_id}", lambda route: route.fulfill(body="the page of the case"))
+    await page.reload()
+    await expect(page.locator("body")).to_have_text("the page of the case")
     person = await (await window(chromium, lang, 360, script=False)).new_page()
     await person.goto(f"{site}/status?lang={lang}")
     await person.locator("#receipt").fill(someone.receipt)

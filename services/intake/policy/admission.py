@@ -4,7 +4,7 @@ What one field shows by itself the model refuses; here is what the tables, the d
 """
 
 from collections.abc import Collection
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from services.intake.model.submission import NOBODY_TOLD, Consents, Contact, Submission
@@ -17,6 +17,8 @@ from shared.events.vocabulary import Suspicion
 UNKNOWN: Final = "unknown"
 DEADLINE_WITHIN: Final = timedelta(days=5 * 366)
 """A deadline may have passed long ago or lie far ahead; one beyond is a slip of the hand. Our own choice."""
+DEADLINE_COUNTS: Final = timedelta(days=366)
+"""A deadline further away, before or after, is nothing a centre can count down to. Our own choice."""
 
 
 class NotAdmittedError(ValueError):
@@ -87,9 +89,17 @@ def facts_of(report: Submission, triage: Triage, day: date, suspicion: tuple[Sus
         declined_centers=tuple(dict.fromkeys(report.declined_centers)),
         other_centers=report.consents is not None and report.consents.other_centers,
         contact_channels=tuple(dict.fromkeys(report.contact.channels)),
+        threat_deadline=_deadline(report.threat_deadline, day),
         suspicion=suspicion,
         synthetic=report.synthetic,
     )
+
+
+def _deadline(typed: datetime | None, day: date) -> datetime | None:
+    """The hour in which a threat is to be carried out, never later than what was said; nothing that is far away."""
+    if typed is None or abs(typed.date() - day) > DEADLINE_COUNTS:
+        return None
+    return typed.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def place_of(report: Submission, day: date) -> tuple[str, str | None]:

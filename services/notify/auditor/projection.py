@@ -149,6 +149,8 @@ class _Life:
     acknowledged: datetime | None = None
     contacted: bool = False
     unread: bool = False
+    messages: bool = False
+    """A message was left since the details were last opened."""
     owed: Owed | None = None
     since: datetime | None = None
 
@@ -180,7 +182,7 @@ def _routing(life: _Life, event: RoutingEvent, seen: Watched) -> None:
         seen.center_id = event.center_id
         life.ended = event.reason
         if event.reason is EndReason.WITHDRAWN or not life.unread:
-            life.unread = False
+            life.unread = life.messages = False
             life.owe(None)
         return
     before, life.urgency = life.urgency, urgency_of(event.facts)
@@ -205,6 +207,7 @@ def _updated(life: _Life, event: ReportUpdated, *, worse: bool) -> None:
         life.ended = None
         _anew(life, event.decided_at)
         return
+    life.messages = life.messages or event.kind is UpdateKind.MESSAGE_LEFT
     if life.ended is EndReason.WITHDRAWN:
         return
     climbing = life.owed in (Owed.ANSWER, Owed.MESSAGE)
@@ -217,14 +220,19 @@ def _act(life: _Life, event: CaseAcknowledged | CaseContacted | AlertSettled) ->
     if event.ownership != life.ownership:
         return
     if isinstance(event, CaseAcknowledged):
-        life.waiting, life.unread, life.acknowledged, life.contacted = False, False, event.at, False
-        life.owe(Owed.CONTACT, contact_due(event.at, life.urgency))
+        life.waiting, life.unread, life.acknowledged, life.contacted = False, life.messages, event.at, False
+        if life.messages:
+            life.owe(Owed.MESSAGE, event.at + reading_leaves(life.urgency))
+        else:
+            life.owe(Owed.CONTACT, contact_due(event.at, life.urgency))
     elif isinstance(event, CaseContacted):
         life.contacted = True
         if life.owed is Owed.CONTACT:
             life.owe(None)
     elif event.reason is SettledReason.READ:
-        life.unread = False
+        life.unread = life.messages = False
+        if life.waiting:
+            return
         if life.ended is not None or life.contacted or life.acknowledged is None:
             life.owe(None)
             return

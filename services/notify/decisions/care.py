@@ -1,7 +1,6 @@
 """Who has a case at its centre, and how its work begins and ends: take it, give it away, refer, close, reopen."""
 
 from datetime import datetime
-from typing import Final
 
 from services.notify.decisions import severity
 from services.notify.decisions.common import (
@@ -13,7 +12,6 @@ from services.notify.decisions.common import (
     line,
     not_owned,
     not_workable,
-    settled,
     watched,
 )
 from services.notify.model import Awaiting, AwaitingKind, Case, CaseState, EntryKind
@@ -26,15 +24,14 @@ from shared.events.cases import (
     CaseReferred,
     CaseReopened,
 )
-from shared.events.vocabulary import EndReason, Outcome, SettledReason
+from shared.events.vocabulary import EndReason, Outcome
 from shared.severity import SEVERE_PER_PERSON
-
-_READ: Final = {"unread": False, "unread_messages": 0}
 
 
 def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules) -> Answer | Refusal:
-    """Take a case for its centre, or read what is new in one that was taken. The second deadline begins to run.
+    """Take a case for its centre. The second deadline begins to run.
 
+    Acknowledging opens nothing: messages stay unread until somebody opens the details (``contact.opened``).
     The same person saying it again is told yes again. Somebody else is told who was faster.
     """
     why = not_owned(case, who, ownership)
@@ -43,17 +40,13 @@ def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rule
     if case.state is CaseState.WAITING:
         taken = {
             "state": CaseState.ACKNOWLEDGED,
-            "unread": False,
-            "unread_messages": 0,
+            "unread": case.unread_messages > 0,
             "acknowledged_at": now,
             "acknowledged_by": who.subject,
             "assignee": who.subject,
         }
         made = carried(case, CaseAcknowledged, line(case, who, EntryKind.ACKNOWLEDGED, now), taken, now)
         return watched(made, rules, now)
-    if case.unread:
-        entry = line(case, who, EntryKind.READ, now)
-        return watched(settled(case, SettledReason.READ, entry, _READ, now), rules, now)
     if case.state is CaseState.ENDED:
         return Refusal.ENDED
     return Answer(case, None) if case.acknowledged_by == who.subject else Refusal.ALREADY_ACKNOWLEDGED

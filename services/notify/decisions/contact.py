@@ -15,7 +15,7 @@ from services.notify.decisions.common import (
     settled,
     watched,
 )
-from services.notify.model import Case, EntryKind, RunCause
+from services.notify.model import Case, CaseState, EntryKind, RunCause
 from services.notify.policy import Rules
 from shared.events.cases import CaseContacted
 from shared.events.vocabulary import SettledReason, agreed_channels
@@ -51,13 +51,20 @@ def contact(
     return watched(made, rules, now) if waits else made
 
 
-def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime) -> Answer | Refusal:
-    """Note that somebody was given a ticket to the details, and with them to the rules of safe contact."""
+def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime, rules: Rules) -> Answer | Refusal:
+    """Note that somebody was given a ticket to the details, and with them to the messages and the rules of contact.
+
+    Nothing is unread then. While nobody has acknowledged the case, its alerts go on.
+    """
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
-    known = {"rules_known_to": tuple(sorted({*case.rules_known_to, who.subject}))}
-    return Answer(changed(case, line(case, who, EntryKind.OPENED, now, purpose), known), None)
+    entry = line(case, who, EntryKind.OPENED, now, purpose)
+    update: dict[str, object] = {"rules_known_to": tuple(sorted({*case.rules_known_to, who.subject}))}
+    if not (case.unread or case.unread_messages):
+        return Answer(changed(case, entry, update), None)
+    made = settled(case, SettledReason.READ, entry, {**update, "unread": False, "unread_messages": 0}, now)
+    return made if case.state is CaseState.WAITING else watched(made, rules, now)
 
 
 def _unsafe(case: Case, who: Who, way: ContactWay) -> Refusal | None:

@@ -27,7 +27,7 @@ class Situation(StrEnum):
 
 _TEXT: Final = """
 act               waiting           acknowledged          unread  moving                closing               reopening  closed  withdrawn
-acknowledge       yes               already_acknowledged  yes     already_acknowledged  already_acknowledged  ended      ended   ended
+acknowledge       yes               already_acknowledged  already_acknowledged  already_acknowledged  already_acknowledged  ended      ended   ended
 assign            not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
 contact           not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
 support           not_acknowledged  yes                   yes     moving                closing               ended      ended   ended

@@ -17,15 +17,19 @@ def begin(case: Case, rules: Rules, now: datetime, cause: RunCause = RunCause.AN
 
 
 def watch(case: Case, rules: Rules, now: datetime, *, tried: bool = False) -> Case:
-    """Somebody answered: from now on the second deadline runs, unless the reporter was reached since.
+    """Start the timer of the first contact, unless the reporter was reached since the acknowledgement.
 
-    Whoever ``tried`` to reach them gets the whole time again; who reads a message past it gets one step's time.
+    While messages are unread, their timer runs instead: one step's time is left to open them. Whoever ``tried`` to
+    reach the reporter gets the whole time again; who reads a message past it gets one step's time.
     """
-    waits = case.state is CaseState.ACKNOWLEDGED and case.acknowledged_at is not None
-    if not waits or contacted(case):
+    if case.state is not CaseState.ACKNOWLEDGED or case.acknowledged_at is None:
+        return stop(case)
+    if case.unread:
+        return _run(case, rules, now + step_of(case.urgency, 1).wait, now, RunCause.MESSAGE)
+    if contacted(case):
         return stop(case)
     within = CONTACT_WITHIN[case.urgency]
-    first = (case.acknowledged_at or now) + within
+    first = case.acknowledged_at + within
     at = now + within if tried else max(first, now + step_of(case.urgency, 1).wait)
     return _run(case, rules, at, now, RunCause.CONTACT)
 

@@ -69,6 +69,7 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         other_centers=facts.other_centers,
         linked=facts.linked_reports,
         contact_channels=facts.contact_channels,
+        threat_deadline=facts.threat_deadline,
         suspicion=facts.suspicion,
         state=CaseState.WAITING,
         traceparent=traceparent,
@@ -148,6 +149,7 @@ def _reach(facts: ReportFacts) -> dict[str, Any]:
     return {
         "linked": facts.linked_reports,
         "contact_channels": facts.contact_channels,
+        "threat_deadline": facts.threat_deadline,
         "suspicion": facts.suspicion,
     }
 

@@ -3,6 +3,7 @@
 import { choices } from "./choices.js";
 import { count } from "./countdown.js";
 import { filtering } from "./filter.js";
+import { listOf, rowsOf, tidy } from "./groups.js";
 import { follow } from "./live-stream.js";
 import { shortcuts } from "./shortcuts.js";
 import { signal } from "./signals.js";
@@ -13,6 +14,7 @@ const live = document.getElementById("live");
 const offered = document.getElementById("offered");
 const offers = document.getElementById("offers");
 const listTitle = document.getElementById("list-title");
+const head = document.getElementById("head");
 const empty = document.getElementById("empty");
 const more = document.getElementById("more");
 const seen = new Map();
@@ -20,7 +22,7 @@ const filter = filtering(root, list);
 const wishes = choices(document.getElementById("settings"));
 let listed = null;
 
-for (const row of [...offers.children, ...list.children]) seen.set(row.id, Number(row.dataset.rev));
+for (const row of [...offers.children, ...rowsOf(list)]) seen.set(row.id, Number(row.dataset.rev));
 
 function place(row, into) {
   let after = null;
@@ -42,8 +44,8 @@ function put(entry, asNews) {
   const shell = document.createElement("template");
   shell.innerHTML = entry.html.trim();
   const row = shell.content.firstElementChild;
-  const into = entry.section === "offers" ? offers : list;
-  if (into === list) filter.judge(row);
+  const into = entry.section === "offers" ? offers : listOf(list, row);
+  if (into !== offers) filter.judge(row);
   if (!known || known.parentElement !== into) {
     known?.remove();
     row.classList.add("fresh");
@@ -55,7 +57,7 @@ function put(entry, asNews) {
   // A row keeps its place while someone is about to act on it.
   if (known.dataset.states !== row.dataset.states && asNews && row.dataset.states.includes("new")) signal(wishes, root);
   known.replaceWith(row);
-  if (held) (row.querySelector("button") ?? row.querySelector("a")).focus();
+  if (held) (row.querySelector("button, .open-new") ?? row.querySelector("a")).focus();
   else place(row, into);
 }
 
@@ -69,7 +71,7 @@ function take(left) {
 }
 
 function counted() {
-  const rows = [...list.children];
+  const rows = rowsOf(list);
   const values = document.querySelectorAll("#counts .stat-value");
   const real = rows.filter((row) => row.dataset.drill === undefined);
   if (more.hidden && root.dataset.center !== "central") {
@@ -78,6 +80,7 @@ function counted() {
     });
   }
   empty.hidden = rows.length > 0;
+  head.hidden = rows.length === 0;
   offered.hidden = offers.children.length === 0;
   listTitle.classList.toggle("visually-hidden", offered.hidden);
   filter.told();
@@ -95,7 +98,7 @@ function whole(body) {
   more.hidden = !body.more;
   apply(body, root.dataset.live !== undefined && root.dataset.met === "yes");
   if (!body.last || !listed) return;
-  for (const row of [...offers.children, ...list.children]) if (!listed.has(row.id)) row.remove();
+  for (const row of [...offers.children, ...rowsOf(list)]) if (!listed.has(row.id)) row.remove();
   listed = null;
   root.dataset.met = "yes";
   counted();

@@ -1,5 +1,7 @@
 // Shows only the rows somebody looks for, at once and without asking the server; without scripts the form does it.
 
+import { rowsOf, tidy } from "./groups.js";
+
 /** Watches the filter above a list. `judge` shows or hides one row; `told` says where nothing fits. */
 export function filtering(root, list) {
   const form = document.getElementById("filter");
@@ -20,12 +22,13 @@ export function filtering(root, list) {
   }
 
   function told() {
-    const rows = [...list.children];
+    const rows = rowsOf(list);
     none.hidden = rows.length === 0 || rows.some((row) => !row.hidden);
+    tidy(list);
   }
 
   function all() {
-    for (const row of list.children) judge(row);
+    for (const row of rowsOf(list)) judge(row);
     told();
   }
 

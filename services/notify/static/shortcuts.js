@@ -3,7 +3,7 @@
 /** Listens for them where they are wished for. */
 export function shortcuts(wishes, list, search) {
   function rows() {
-    return [...document.querySelectorAll("#offers > li"), ...list.children].filter((row) => !row.hidden);
+    return [...document.querySelectorAll("#offers > li"), ...list.querySelectorAll("li.case")].filter((row) => row.checkVisibility());
   }
 
   function current() {
@@ -20,7 +20,7 @@ export function shortcuts(wishes, list, search) {
   const acts = {
     j: () => step(1),
     k: () => step(-1),
-    a: () => current()?.querySelector("form.acknowledge button")?.click(),
+    a: () => current()?.querySelector("form.acknowledge button, a.open-new")?.click(),
     o: () => current()?.querySelector(".case-alias").click(),
     "/": () => {
       search.closest("details").open = true;

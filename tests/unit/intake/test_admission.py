@@ -137,3 +137,27 @@ def test_nothing_personal_is_among_the_facts() -> None:
     )
     assert "canary" not in found.model_dump_json()
     assert "9999" not in found.model_dump_json()
+
+
+SEOUL = timezone(timedelta(hours=9))
+NEPAL = timezone(timedelta(hours=5, minutes=45))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (None, None),
+        (datetime(2026, 11, 25, 21, 59, 59, tzinfo=SEOUL), datetime(2026, 11, 25, 12, tzinfo=UTC)),
+        (datetime(2026, 11, 25, 21, 0, tzinfo=SEOUL), datetime(2026, 11, 25, 12, tzinfo=UTC)),
+        (
+            datetime(2026, 11, 23, 3, 30, tzinfo=timezone(timedelta(hours=5, minutes=45))),
+            datetime(2026, 11, 22, 21, tzinfo=UTC),
+        ),
+        (datetime(1, 1, 1, tzinfo=SEOUL), None),
+        (datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=9))), None),
+    ],
+)
+def test_the_hour_of_a_threat_is_told_never_its_minute_and_never_later_than_it_is(
+    said: datetime | None, told: datetime | None
+) -> None:
+    assert facts(threat_deadline=said).threat_deadline == told

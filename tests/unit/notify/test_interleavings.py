@@ -41,7 +41,7 @@ class Interleavings(RuleBasedStateMachine):
         self.told: list[CaseEvent] = []
         self.read = self.folded = 0
         self.case: Case | None = None
-        self.unread = False
+        self.unread = self.messages = False
         self.deliver()
 
     def act(self, org: str, ownership: int | None, decide: Callable[[Case], Answer | Refusal]) -> None:
@@ -62,8 +62,11 @@ class Interleavings(RuleBasedStateMachine):
             assert case.ended is not EndReason.WITHDRAWN
             assert case.awaiting is None
             self.publish(answer.event, case)
-        if {entry.kind for entry in added(case, answer.case)} & {EntryKind.READ, EntryKind.ACKNOWLEDGED}:
-            self.unread = False
+        lines = {entry.kind for entry in added(case, answer.case)}
+        if EntryKind.OPENED in lines:
+            self.unread = self.messages = False
+        elif EntryKind.ACKNOWLEDGED in lines:
+            self.unread = self.messages
         self.case = answer.case
 
     def publish(self, made: CaseEvent, before: Case) -> None:
@@ -100,6 +103,11 @@ class Interleavings(RuleBasedStateMachine):
             "refer": lambda case: decisions.refer(case, who, own, "central", self.now),
         }
         self.act(org, own, acts[what])
+
+    @rule(org=ACTORS, back=BACK)
+    def open_details(self, org: str, back: int) -> None:
+        own, org = self.seen(back), self.owner(org)
+        self.act(org, own, lambda case: decisions.opened(case, Who("kim", org), own, "message", self.now, RULES))
 
     @rule(org=ACTORS, back=BACK)
     def close(self, org: str, back: int) -> None:
@@ -205,8 +213,9 @@ class Interleavings(RuleBasedStateMachine):
         self.case = after
         if isinstance(record, ReportUpdated) and record.kind in (UpdateKind.AMENDED, UpdateKind.MESSAGE_LEFT):
             self.unread = True
+            self.messages = self.messages or record.kind is UpdateKind.MESSAGE_LEFT
         elif isinstance(record, ReportEnded) and record.reason is EndReason.WITHDRAWN:
-            self.unread = False
+            self.unread = self.messages = False
         if before is not None:
             assert after.case_version == before.case_version
             self._explained(before, after)

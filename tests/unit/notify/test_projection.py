@@ -1,14 +1,14 @@
 """Cases as a fold of routing's records: order, duplicates, holes, owners, what is unread."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notify import policy
-from services.notify.decisions import Answer, Refusal, Who, acknowledge, reopen
+from services.notify.decisions import Answer, Refusal, Who, acknowledge, opened, reopen
 from services.notify.model import Case, CaseState, EntryKind
 from services.notify.policy import Result, Rules
 from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
@@ -93,7 +93,7 @@ def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() 
     case = taken(folded(stream()[:1]))
     after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
     assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
-    read = acknowledge(after, Who("lee", after.center_id), None, NOW, RULES)
+    read = opened(after, Who("lee", after.center_id), 1, "message", NOW, RULES)
     assert isinstance(read, Answer)
     assert read.event is not None
     assert read.event.TYPE == "alert.settled.v1"
@@ -224,3 +224,14 @@ def test_what_speaks_against_a_report_is_shown_and_changes_nothing_else() -> Non
     first = folded([event("report.routed", suspicion=["burst"])])
     assert first.suspicion == (Suspicion.BURST,)
     assert first.model_copy(update={"suspicion": ()}) == folded([event("report.routed")])
+
+
+def test_a_threats_deadline_follows_the_facts_whoever_has_the_case() -> None:
+    case = folded([event("report.routed")])
+    assert case.threat_deadline == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    sooner = {**event("report.updated").model_dump(mode="json")["facts"], "threat_deadline": "2026-11-24T20:00:00Z"}
+    case = folded([event("report.updated", version=2, ownership=1, kind="amended", facts=sooner)], case)
+    assert case.threat_deadline == datetime(2026, 11, 24, 20, tzinfo=UTC)
+    none = {**sooner, "threat_deadline": None}
+    moved = event("report.rerouted", version=3, ownership=2, center="busan", previous_center_id="gwangju", facts=none)
+    assert folded([moved], case).threat_deadline is None

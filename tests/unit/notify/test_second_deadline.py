@@ -6,7 +6,7 @@ import pytest
 
 from services.notify import policy
 from services.notify.casework import ContactWay
-from services.notify.decisions import Answer, Who, acknowledge, close, contact
+from services.notify.decisions import Answer, Who, acknowledge, close, contact, opened
 from services.notify.model import Case, EntryKind, RunCause
 from services.notify.policy import CONTACT_WITHIN, LADDER, QuietHours, Rules
 from services.notify.projection import fold
@@ -89,14 +89,25 @@ def test_an_unread_message_climbs_like_a_new_case_although_the_second_deadline_i
 
 
 def test_reading_a_message_is_told_and_brings_the_second_deadline_back() -> None:
-    answer = acknowledge(message(taken(), NOW + MINUTE), KIM, None, NOW + 2 * MINUTE, DAY)
+    answer = opened(message(taken(), NOW + MINUTE), KIM, 1, "message", NOW + 2 * MINUTE, DAY)
     assert isinstance(answer, Answer)
     assert isinstance(answer.event, AlertSettled)
     assert answer.event.reason is SettledReason.READ
     assert answer.case.wake_at == NOW + CONTACT_WITHIN[Urgency.CRITICAL]
     much_later = NOW + timedelta(days=2)
-    late = done(acknowledge(message(taken(), NOW + MINUTE), KIM, None, much_later, DAY))
+    late = done(opened(message(taken(), NOW + MINUTE), KIM, 1, "message", much_later, DAY))
     assert late.wake_at == much_later + LADDER[Urgency.CRITICAL][0].wait, "not in the same moment"
+
+
+def test_who_acknowledges_over_an_unread_message_has_one_steps_time_to_open_it() -> None:
+    case = done(acknowledge(message(case_of("critical"), NOW + MINUTE), KIM, None, NOW + 2 * MINUTE, DAY))
+    assert case.ladder is not None
+    assert case.ladder.cause is RunCause.MESSAGE
+    assert case.wake_at == NOW + 2 * MINUTE + LADDER[Urgency.CRITICAL][0].wait
+    read = done(opened(case, KIM, 1, "first_contact", NOW + 3 * MINUTE, DAY))
+    assert read.ladder is not None
+    assert read.ladder.cause is RunCause.CONTACT
+    assert read.wake_at == NOW + 2 * MINUTE + CONTACT_WITHIN[Urgency.CRITICAL]
 
 
 def test_reading_where_the_reporter_was_reached_ends_everything() -> None:
@@ -106,7 +117,7 @@ def test_reading_where_the_reporter_was_reached_ends_everything() -> None:
     assert case.ladder is not None
     reached = done(contact(case, KIM, 1, way=ContactWay.CAME_TO_US, reached=True, now=NOW + MINUTE, rules=DAY))
     assert reached.ladder == case.ladder, "reaching somebody does not read what they left"
-    assert done(acknowledge(case, KIM, None, NOW + 2 * MINUTE, DAY)).wake_at is None
+    assert done(opened(case, KIM, 1, "message", NOW + 2 * MINUTE, DAY)).wake_at is None
 
 
 def test_a_closed_case_has_no_second_deadline() -> None:

@@ -75,7 +75,7 @@ def reports(made: World, chance: random.Random, count: int, days: int) -> None:
         at, version, one = begins, 1, report_id(number)
         for _ in range(chance.randint(0, 6)):
             at += timedelta(seconds=chance.uniform(1, 30_000))
-            kind = chance.choice(("acknowledge", "reached", "tried", "message", "moved", "ended"))
+            kind = chance.choice(("acknowledge", "open", "reached", "tried", "message", "moved", "ended"))
             if kind in ("message", "moved", "ended"):
                 version += 1
             made.at(at, partial(_happens, made, kind, number, one, version, urgency))
@@ -95,8 +95,10 @@ def _happens(made: World, kind: str, number: int, one: str, version: int, urgenc
     elif kind == "ended":
         over = {"version": version, "ownership": case.ownership, "reason": EndReason.WITHDRAWN.value}
         made.routed(event("report.ended", number, center=case.center_id, **over))
-    elif kind == "acknowledge" and (case.state is CaseState.WAITING or case.unread):
+    elif kind == "acknowledge" and case.state is CaseState.WAITING:
         made.acknowledge(one)
+    elif kind == "open":
+        made.open(one)
     elif kind in ("reached", "tried") and case.state is CaseState.ACKNOWLEDGED:
         made.contact(one, reached=kind == "reached")
 
@@ -135,7 +137,9 @@ Break = Callable[[Plan, Case], bool]
         (lambda made, _: made.cause is RunCause.CONTACT and made.step == 3, Owed.CONTACT, ("acknowledge",)),
         (lambda made, _: made.cause is RunCause.MESSAGE, Owed.MESSAGE, ("acknowledge", "reached", "message")),
         (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("acknowledge", "tried")),
-        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("acknowledge", "message", "acknowledge")),
+        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("acknowledge", "message", "open")),
+        (lambda made, _: made.cause is RunCause.MESSAGE, Owed.MESSAGE, ("message", "acknowledge")),
+        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("message", "open", "acknowledge")),
         (lambda made, _: made.ownership == 2, Owed.ANSWER, ("acknowledge", "moved")),
     ],
 )

@@ -57,6 +57,11 @@ class World:
         case = self.cases[report_id]
         self._act(decisions.acknowledge(case, Who("kim", case.center_id), None, self.now, self.rules))
 
+    def open(self, report_id: str) -> None:
+        case = self.cases[report_id]
+        who = Who("kim", case.center_id)
+        self._act(decisions.opened(case, who, case.ownership, "message", self.now, self.rules))
+
     def contact(self, report_id: str, *, reached: bool) -> None:
         case = self.cases[report_id]
         who = Who("kim", case.center_id)

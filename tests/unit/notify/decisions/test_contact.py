@@ -3,6 +3,7 @@
 import pytest
 
 from services.notify import decisions
+from services.notify.attention import states_of
 from services.notify.casework import NEXT_OF, ContactWay, DeletionState
 from services.notify.decisions import Answer, Refusal, Who
 from services.notify.decisions.severity import is_severe, severe_of
@@ -46,7 +47,7 @@ def test_nobody_contacts_without_the_rules_and_who_is_called_by_the_reporter_may
     asked = decisions.contact(case, LEE, 1, way=ContactWay.PHONE, reached=reached, now=NOW, rules=ALWAYS)
     assert asked is Refusal.RULES_NOT_READ
     assert isinstance(_contact(case, ContactWay.CAME_TO_US), Answer)
-    opened = decisions.opened(case, LEE, 1, "first_contact", NOW)
+    opened = decisions.opened(case, LEE, 1, "first_contact", NOW, ALWAYS)
     assert isinstance(opened, Answer)
     assert opened.event is None
     assert opened.case.entries[-1].kind is EntryKind.OPENED
@@ -56,7 +57,7 @@ def test_nobody_contacts_without_the_rules_and_who_is_called_by_the_reporter_may
 @pytest.mark.parametrize("kind", ["amended", "reinstated", "message_left"])
 def test_the_rules_have_to_be_read_again_after_they_may_have_changed(kind: str) -> None:
     case = taken(folded([event("report.routed", 1)]))
-    opened = decisions.opened(case, Who(KIM, "gwangju"), 1, "first_contact", NOW)
+    opened = decisions.opened(case, Who(KIM, "gwangju"), 1, "first_contact", NOW, ALWAYS)
     assert isinstance(opened, Answer)
     after = folded([event("report.updated", 1, version=2, kind=kind)], opened.case)
     assert after.rules_known_to == ((KIM,) if kind == "message_left" else ())
@@ -69,14 +70,29 @@ def test_a_new_owner_has_read_no_rules_and_joined_nothing() -> None:
     assert (moved.rules_known_to, moved.joined) == ((), ())
 
 
-def test_messages_are_counted_until_somebody_reads() -> None:
-    case = taken(folded([event("report.routed", 1)]))
+def test_messages_are_counted_until_the_details_are_opened_and_acknowledging_opens_nothing() -> None:
     news = [event("report.updated", 1, version=n, kind="message_left") for n in (2, 3)]
-    case = folded(list(news), case)
-    assert case.unread_messages == 2
-    read = decisions.acknowledge(case, LEE, 1, NOW, ALWAYS)
-    assert isinstance(read, Answer)
-    assert read.case.unread_messages == 0
+    for case in (
+        taken(folded([event("report.routed", 1), *news])),
+        folded(list(news), taken(folded([event("report.routed", 1)]))),
+    ):
+        assert (case.unread, case.unread_messages, states_of(case)) == (True, 2, ("new",))
+        assert decisions.acknowledge(case, LEE, 1, NOW, ALWAYS) is Refusal.ALREADY_ACKNOWLEDGED
+        again = decisions.acknowledge(case, Who(KIM, "gwangju"), 1, NOW, ALWAYS)
+        assert again == Answer(case, None)
+        opened = decisions.opened(case, LEE, 1, "message", NOW, ALWAYS)
+        assert isinstance(opened, Answer)
+        assert (opened.case.unread, opened.case.unread_messages, states_of(opened.case)) == (False, 0, ("working",))
+
+
+def test_messages_opened_before_the_case_is_acknowledged_stay_opened_and_its_alerts_go_on() -> None:
+    case = folded([event("report.routed", 1), event("report.updated", 1, version=2, kind="message_left")])
+    opened = decisions.opened(case, LEE, 1, "first_contact", NOW, ALWAYS)
+    assert isinstance(opened, Answer)
+    assert opened.event is not None
+    assert (opened.case.state, opened.case.ladder) == (case.state, case.ladder)
+    assert taken(opened.case).unread_messages == 0
+    assert not taken(opened.case).unread
 
 
 def test_a_person_has_so_many_severe_cases_and_a_lead_may_say_otherwise() -> None:

@@ -22,7 +22,7 @@ Act = Callable[[Case, Who, int], Answer | Refusal]
 
 def _opened(case: Case, who: Who, own: int) -> Answer | Refusal:
     why = decisions.may_open(case, who, own)
-    return why if why is not None else decisions.opened(case, who, own, "first_contact", NOW)
+    return why if why is not None else decisions.opened(case, who, own, "first_contact", NOW, Rules())
 
 
 ACTS: dict[str, Act] = {

@@ -1,0 +1,154 @@
+"""The console at work in a real browser: columns, centres in groups, focus at the first error, tables that scroll."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.test_console import browser, filled, shot, signed_in  # noqa: F401  # a fixture and its helpers
+from tests.browser.walking import CUT_OFF
+from tests.integration.notify.conftest import Start
+from tests.integration.notify.moves import taken
+from tests.integration.notify.test_desk import listening
+from tests.support.mail import MailSink
+from tests.support.waiting import eventually
+from tests.unit.notify.samples import event, report_id
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+async def test_a_list_has_column_headings_above_its_columns_and_cuts_no_word(
+    start: Start,
+    sink: MailSink,
+    browser: Browser,  # noqa: F811  # as above
+    lang: str,
+) -> None:
+    bench = await start()
+    await filled(bench, sink)
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base, lang=lang)
+        await page.goto(base)
+        assert await page.evaluate(f"({CUT_OFF})()") == []
+        assert await page.evaluate(BROKEN_WORDS) == []
+        heads = page.locator("#head .case-head > span")
+        first = page.locator("#cases > li").first.locator(":scope > *")
+        assert await heads.count() == await first.count()
+        for head, cell in zip(await heads.all(), await first.all(), strict=True):
+            above, below = await head.bounding_box(), await cell.bounding_box()
+            assert above is not None
+            if below is not None:  # an empty cell has no box
+                assert above["x"] == pytest.approx(below["x"], abs=1)
+        await page.set_viewport_size({"width": 360, "height": 800})
+        await expect(page.locator("#head .case-head")).to_be_hidden()
+        assert await page.evaluate(f"({CUT_OFF})()") == []
+
+
+BROKEN_WORDS = """() => {
+  // A word on two lines: its first and its last letter are not level.
+  const found = [], range = document.createRange();
+  const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    if (!node.parentElement.checkVisibility()) continue;
+    for (const word of node.data.matchAll(/[A-Za-z가-힣]+/g)) {
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const tops = [...range.getClientRects()].map((box) => Math.round(box.top));
+      if (new Set(tops).size > 1) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
+async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
+    start: Start,
+    sink: MailSink,
+    browser: Browser,  # noqa: F811  # as above
+) -> None:
+    del sink
+    bench = await start()
+    await bench.routed(event("report.routed", 1, center="busan"))
+    await eventually(lambda: bench.case(report_id(1)))
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base, "central", lang="en")
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        await page.goto(base)
+        await expect(page.locator(".console[data-live=yes]")).to_be_attached()
+        await bench.routed(event("report.routed", 2, center="jeju"), event("report.routed", 3, center="busan"))
+        busan, jeju = (page.locator(f"details.group[data-center={one}]") for one in ("busan", "jeju"))
+        await expect(busan.locator("li.case")).to_have_count(2)
+        await expect(busan.locator(".group-count")).to_have_text("2")
+        await expect(jeju.locator("summary")).to_contain_text("Jeju")
+        await page.locator("#finding summary").click()
+        await page.locator("#alias").fill(await jeju.locator(".case-alias").inner_text())
+        await expect(busan).to_be_hidden()
+        await expect(jeju).to_be_visible()
+        await page.locator("#alias").fill("")
+        await bench.acknowledge(report_id(2), "jeju", "kim")
+        await expect(jeju).to_have_count(0)
+        assert problems == []
+
+
+async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
+    start: Start,
+    sink: MailSink,
+    browser: Browser,  # noqa: F811  # as above
+) -> None:
+    del sink
+    bench = await start()
+    facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "other_centers": False}
+    await taken(bench, facts=facts)
+    async with listening(bench) as base:
+        for lang in ("ko", "en"):
+            page = await signed_in(browser, bench, base, lang=lang)
+            await page.goto(f"{base}/cases/{report_id(1)}")
+            await page.locator("#to_center_id-transfer").select_option("busan")
+            await page.locator("#reason-transfer").select_option("place")
+            await page.locator("form:has(#reason-transfer) button").click()
+            await expect(page.locator("#agreed-transfer")).to_be_focused()
+            await expect(page.locator("#to_center_id-transfer")).to_have_value("busan")
+            await shot(page, f"transfer-refused-{lang}-1280")
+            await page.keyboard.press("Space")
+            await page.keyboard.press("Tab")
+            await page.keyboard.press("Tab")
+            await expect(page.locator("form:has(#reason-transfer) button")).to_be_focused()
+
+
+async def test_the_key_for_a_row_with_something_new_leads_to_opening_it(
+    start: Start,
+    sink: MailSink,
+    browser: Browser,  # noqa: F811  # as above
+) -> None:
+    del sink
+    bench = await start()
+    await taken(bench)
+    await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base, lang="en")
+        await page.goto(base)
+        await expect(page.locator(".open-new")).to_be_visible()
+        await page.keyboard.press("j")
+        await page.keyboard.press("a")
+        await expect(page.locator("#next button.primary")).to_have_text("Open the message")
+        await page.locator("#next button.primary").press("Enter")
+        await expect(page.locator("input[name=ticket]")).to_have_count(1)
+        await page.goto(base)
+        await expect(page.locator(".open-new")).to_have_count(0)
+
+
+async def test_a_table_that_scrolls_says_so(
+    start: Start,
+    sink: MailSink,
+    browser: Browser,  # noqa: F811  # as above
+) -> None:
+    del sink
+    bench = await start()
+    async with listening(bench) as base:
+        page = await signed_in(browser, bench, base, wide=360)
+        await page.goto(f"{base}/team/gwangju/numbers")
+        hint = page.locator("p.scroll-hint").first
+        await expect(hint).to_have_text("표가 화면보다 넓습니다. 옆으로 밀어서 보십시오.")
+        await shot(page, "numbers-ko-360")
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        await expect(hint).to_be_hidden()
