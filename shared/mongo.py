@@ -4,7 +4,7 @@ motor is the only thing to swap when PyMongo's own asyncio client takes its plac
 and in each service's ``store`` alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -66,18 +66,27 @@ def connect(settings: StoreSettings, service: str) -> AsyncIOMotorDatabase[Docum
 
 async def wait_until_ready(database: AsyncIOMotorDatabase[Document], clock: Clock) -> None:
     """Return once the store answers; says in the log that it waits, however long that takes."""
+    await until_done(lambda: database.command("ping"), clock, "asking the store")
+
+
+async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: str) -> None:
+    """Do what a start needs of the store until it is done; says in the log that it waits, however long that takes.
+
+    A store that has answered once may still be slow, or away again, a moment later. ``step`` is harmless to repeat.
+    """
     attempt = 0
     while True:
         try:
             with store_errors():
-                await database.command("ping")
+                await step()
         except TransientError as error:
             attempt += 1
             _log.warning(
                 "store.waiting",
+                what=what,
                 attempt=attempt,
                 said=str(error),
-                hint="unreachable (MONGODB_URI), or it refuses the credentials in it",
+                hint="slow or unreachable (MONGODB_URI), or it refuses the credentials in it",
             )
             await clock.sleep(backoff(attempt, _SPREAD))
         else:

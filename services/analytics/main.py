@@ -33,7 +33,7 @@ from shared.follow import PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
 from shared.kafka.bus import Bus
-from shared.mongo import connect, wait_until_ready
+from shared.mongo import connect, until_done, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
@@ -149,11 +149,14 @@ def build(
         settings, health, publications, reader, watch, identity, clock, operations, audit, history=history
     )
 
-    async def prepared() -> None:
-        await wait_until_ready(database, clock)
+    async def step() -> None:
         if audit is not None:
             await begin(audit)
         await prepare(database)
+
+    async def prepared() -> None:
+        await wait_until_ready(database, clock)
+        await until_done(step, clock, "preparing the store")
 
     return Analytics(
         app, identity, prepared, bus, tuple(logs.values()), watch, publications, settings.release_every_s, audit

@@ -118,6 +118,10 @@ class Intake:
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
+        await mongo.until_done(self._prepare, self.audit.clock, "preparing the store")
+        self.group.open()
+
+    async def _prepare(self) -> None:
         await self.reports.prepare()
         await self.changes.prepare()
         await self.drafts.prepare()
@@ -125,7 +129,6 @@ class Intake:
         await self.calls.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
-        self.group.open()
 
     async def work(self) -> None:
         """Accept, publish what is in the outboxes, follow what others say, until cancelled."""

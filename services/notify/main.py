@@ -95,6 +95,9 @@ class Notify:
         """Wait for the store and make its indexes. People stay signed in meanwhile, by the keys of before."""
         await self.accounts.identity.recall()
         await mongo.wait_until_ready(self.cases.database, self.clock)
+        await mongo.until_done(self._prepare, self.clock, "preparing the store")
+
+    async def _prepare(self) -> None:
         await self.cases.prepare()
         await self.dead_records.prepare()
         await self.drill_store.prepare()

@@ -1,4 +1,7 @@
-"""Which errors of the store may pass."""
+"""Which errors of the store may pass, and a start that waits for them to."""
+
+import asyncio
+from datetime import UTC, datetime
 
 import pytest
 from pymongo.errors import (
@@ -15,9 +18,11 @@ from pymongo.errors import (
     WriteConcernError,
     WTimeoutError,
 )
+from structlog.testing import capture_logs
 
-from shared.errors import TransientError
-from shared.mongo import store_errors
+from shared.clock import ManualClock
+from shared.errors import FatalError, TransientError
+from shared.mongo import store_errors, until_done
 
 LABELLED = OperationFailure("x", 1, {"errorLabels": ["TransientTransactionError"]})
 
@@ -57,3 +62,30 @@ def test_what_may_pass_is_transient_and_does_not_repeat_the_document(error: PyMo
 def test_what_would_fail_again_passes_through(error: PyMongoError) -> None:
     with pytest.raises(type(error)), store_errors():
         raise error
+
+
+async def test_a_start_waits_for_a_store_that_is_slow_and_says_so() -> None:
+    answers: list[Exception | None] = [NetworkTimeout("x"), TransientError("store: AutoReconnect"), None]
+    clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+    async def step() -> None:
+        if (error := answers.pop(0)) is not None:
+            raise error
+
+    with capture_logs() as said:
+        done = asyncio.create_task(until_done(step, clock, "preparing the store"))
+        async with asyncio.timeout(10):
+            while not done.done():
+                await clock.advance(60)
+                await asyncio.sleep(0)
+        await done
+    assert answers == []
+    assert [(line["event"], line["what"]) for line in said] == [("store.waiting", "preparing the store")] * 2
+
+
+async def test_a_start_does_not_wait_for_what_would_fail_again() -> None:
+    async def step() -> None:
+        raise FatalError("a newer build counted here")
+
+    with pytest.raises(FatalError):
+        await until_done(step, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), "preparing the store")
