@@ -13,8 +13,8 @@ from tools.local import chromium, jars, processes
 from tools.local.settings import SERVICES, LocalSettings
 from tools.testing.results import Results
 
-WORKERS: Final = 4
-"""Twice the cores that CI has: a third of what tests do is waiting for a broker, a store or a browser."""
+WORKERS: Final = 3
+"""For the two cores that CI has: a third of what tests do is waiting for a broker, a store or a browser."""
 
 EXIT_LEFT_OUT: Final = 3
 """Everything that ran is green, and something did not run."""
