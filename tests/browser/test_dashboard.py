@@ -21,7 +21,7 @@ from tools.disclosure_attack.__main__ import attack
 from tools.disclosure_attack.gathering import collect
 from tools.local.engines import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(480)]
 
 
 PAGES = ("/", "/centers", "/people", "/trends")

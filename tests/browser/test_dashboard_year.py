@@ -14,7 +14,7 @@ from tests.browser.dashboard_site import Site, signed_in
 from tests.browser.made_up_year import PAGES, made_up_year
 from tests.browser.reading import Page
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 HERE = Path(__file__).parent
 MOST_ROWS = 40
 """That surely fit on a sheet; the weeks of a year may end on the next."""

@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 from tools.local.chromium import find
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 WITHIN_S = 1.0
 """From routing's record to the row in an open console."""

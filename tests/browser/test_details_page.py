@@ -11,7 +11,7 @@ from tests.browser.helpers import assert_accessible
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import Holder, holder, owned
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 SESSION = "S" * 24
 POST = """ticket => {

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engines]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_a_drill_goes_the_whole_way_and_its_stages_are_on_the_page(chromium: Browser, tmp_path: Path) -> None:
     with running(tmp_path) as whole:
         page = await window(chromium, "en")

@@ -11,7 +11,7 @@ from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, FOCUS, Seen, Visit
 from tests.integration.intake.desk import Desk
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 LANGUAGES = ("ko", "en")
 NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 1024}
 ZOOMED = {"width": 320, "height": 256}

@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 from tools.demo.auditor import read_all
 from tools.local.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 _COPIES = 3
 CENTRAL = "central-counsellor-lead"
 

@@ -13,7 +13,7 @@ from tests.browser.whole import Whole, running, sign_in, window
 from tests.support.waiting import eventually
 from tools.local.processes import PROJECT
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from services.intake.rendering import steps
 from tests.browser.walking import FULLEST
 from tests.integration.intake.desk import Desk
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(480)
 WIDE: Final = {"width": 1280, "height": 900}
 TYPED: Final = {
     "phone": "010-0000-0000",

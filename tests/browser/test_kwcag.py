@@ -10,7 +10,7 @@ from playwright.async_api import Browser
 from tests.browser import walking
 from tests.integration.intake.desk import Desk
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 SIZE = {"width": 360, "height": 740}
 MOVING = """() => [
   ...document.querySelectorAll("video, audio, object, embed, iframe, marquee, blink, canvas, [autoplay], [http-equiv]"),

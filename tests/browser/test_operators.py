@@ -17,7 +17,7 @@ from tests.integration.analytics.test_dead_letters import GARBAGE, LOST, PERSONA
 from tests.integration.analytics.worker import STAFF
 from tools.local.engines import Running
 
-pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.engines, pytest.mark.timeout(480)]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from services.analytics.rendering.observations import Observation, observations
 from tests.disclosure.publishing import fetched, released
 from tools.disclosure_attack.__main__ import Result, attack
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture(scope="module")

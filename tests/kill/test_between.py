@@ -8,7 +8,7 @@ import pytest
 from tests.kill.between import POINTS
 from tests.kill.edges import WAYS, Edges, deadly_intake
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 EVERY = [(way, point) for way in WAYS for point in POINTS if (way, point) != ("api", "draft")]
 
 

@@ -20,7 +20,7 @@ from tests.integration.analytics.worker import STAFF, Numbers, Worker
 from tests.support.waiting import eventually
 from tests.unit.analytics import events as make
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 PERSONAL = "010-1234-5678"
 """What must appear nowhere, wherever in a letter it stands."""

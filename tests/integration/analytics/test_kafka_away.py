@@ -13,7 +13,7 @@ from tests.integration.analytics.worker import Worker
 from tests.support.waiting import eventually
 from tools.local import ports
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(480)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def keep_committing(consumer: AIOKafkaConsumer, done: list[float]) -> None
         done[0] = time.monotonic()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_commits_go_on_however_often_connections_are_reset(
     bus_settings: BusSettings, relay: subprocess.Popen[str]
 ) -> None:

@@ -16,7 +16,7 @@ from tools.local import keys, ports, processes
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.state import Entry, RunFolder, State
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(480)]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 READY_S = 60.0
 

@@ -61,7 +61,7 @@ def _moved(sink: MailSink, before: int) -> bool:
 
 
 @pytest.mark.kill
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(480)
 async def test_killed_between_claim_and_record_every_alert_is_still_sent(
     bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int
 ) -> None:

@@ -19,7 +19,7 @@ from tests.integration.routing.mistakes import FORGETFUL
 from tests.integration.routing.watching import highest
 from tools.local.engines import Engines
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 ALARM: Final = "ieum_routing_recount_difference"
 BLOWS: Final = (

@@ -17,7 +17,7 @@ from tests.integration.routing.watching import figure
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 PARTITIONS = 3
 OLD = 150

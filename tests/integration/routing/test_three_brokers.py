@@ -9,7 +9,7 @@ from tests.integration.routing.blows import LEADERS
 from tests.integration.routing.cluster import Cluster
 from tests.integration.routing.fire import Fire, Scenario
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 
 @pytest.fixture

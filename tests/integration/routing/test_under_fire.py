@@ -12,7 +12,7 @@ from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.mistakes import FORGETFUL
 from tools.local.engines import Engines
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 
 async def test_one_owner_always_whatever_dies(own_engines: Engines, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from tools.demo.people import Crew, Wanted
 from tools.local.settings import SERVICES, LocalSettings
 from tools.local.stack import Stack
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(480)]
 
 STAFF = (
     Wanted(OWNER, (StaffRole.LEAD,)),

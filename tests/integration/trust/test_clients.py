@@ -12,7 +12,7 @@ from shared.identity.roles import Action, Scope
 from tests.integration.trust.matrix import keys
 from tests.integration.trust.town import Town
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
 NEEDS = {
     "/api/v1/reports": Scope.REPORTS_SUBMIT,

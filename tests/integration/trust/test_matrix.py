@@ -13,7 +13,7 @@ from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
 from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town, state
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
 NOBODYS = "00000000-0000-4000-8000-000000000000"
 """A report that does not exist."""

@@ -18,7 +18,7 @@ from tests.integration.trust.matrix import Cell, Knocking, cells, keys
 from tests.integration.trust.town import OWNER, STRANGER, URLS, Lodged, Town, state
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
 FOREIGN = {
     "another site": {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
