@@ -172,6 +172,8 @@ class Subscription:
             self._rewind(records, fetched_in)
         except Exception as error:
             process.die("bus.batch_failed", error, subscription=self.group)
+        finally:
+            message.let_go()
 
     def sort_out(self, records: Records) -> Triage:
         """Validate a batch record by record."""

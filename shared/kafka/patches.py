@@ -85,13 +85,13 @@ class _Fetched:
         begin = self._at
         length = int.from_bytes(self._data[begin + _LENGTH_AT : begin + _OVERHEAD], "big", signed=True)
         self._at = begin + _OVERHEAD + length
-        return batch if batch is None else _Batch(batch, self._data[begin : self._at])
+        return batch if batch is None else _Batch(batch, memoryview(self._data)[begin : self._at])
 
 
 class _Batch:
     """A batch of aiokafka's that is read to its end."""
 
-    def __init__(self, batch: Any, data: bytes) -> None:  # noqa: ANN401  # aiokafka ships no types
+    def __init__(self, batch: Any, data: memoryview) -> None:  # noqa: ANN401  # aiokafka ships no types
         self._batch = batch
         self._data = data
         self._records: Iterator[Any] | None = None
@@ -114,7 +114,7 @@ class _Batch:
         except (UnicodeDecodeError, CorruptRecordException) as error:
             if not _by_a_name(error):
                 raise
-        again = _DefaultRecordBatchPy(self._data)
+        again = _DefaultRecordBatchPy(bytes(self._data))
         again._maybe_uncompress()
         again._buffer = _Forgiving(again._buffer)
         return iter(again)
