@@ -4,6 +4,7 @@ The cookie holds a random token. Where a draft is found and what opens it are ke
 the store nor intake's own keys open a draft without the browser, and nothing but the token is on the device.
 """
 
+import asyncio
 import base64
 import contextlib
 import re
@@ -58,6 +59,7 @@ class Drafts:
         self._keys = keys
         self._clock = clock
         self._room = room
+        self._dropping: set[asyncio.Task[None]] = set()
 
     async def prepare(self) -> None:
         """Make what the store needs to forget by itself."""
@@ -107,6 +109,15 @@ class Drafts:
         if token is not None:
             with contextlib.suppress(TransientError):
                 await self._store.remove(self._id(token))
+
+    async def drop_within(self, token: str | None, seconds: float) -> None:
+        """Forget it, and return after ``seconds`` at most: a slow store is waited for behind the answer."""
+        dropping = asyncio.create_task(self.drop(token), name="drop draft")
+        self._dropping.add(dropping)
+        dropping.add_done_callback(self._dropping.discard)
+        done, _ = await asyncio.wait({dropping}, timeout=seconds)
+        for finished in done:
+            finished.result()
 
     def key_of_report(self, token: str) -> str:
         """The idempotency key of the one report this draft becomes, however often it is sent."""

@@ -4,7 +4,6 @@ Sending takes everything from the form itself, not from the draft: whoever linge
 gone still sends all of it, and loading the receipt's page again gives the same receipt.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from typing import Final
@@ -41,7 +40,8 @@ from shared.web.translations import gettext_noop as n
 WORDS_PER_MINUTE: Final = 10
 """Reports with a word of their own that one network may lodge by the form, at once and again within each minute."""
 LEAVING_S: Final = 0.5
-"""How long leaving waits for the store at most; the draft has lost its key already."""
+"""How long leaving waits for the store at most; the browser loses the draft's key with the answer, and a slow store
+forgets the draft after it."""
 
 _TOO_MANY_WORDS: Final = n(
     "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
@@ -230,9 +230,7 @@ class _Sending:
 
 
 async def _left(request: Request, view: FormView, kept: Drafts) -> Response:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(LEAVING_S):
-            await kept.drop(drafts.token_of(request))
+    await kept.drop_within(drafts.token_of(request), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)

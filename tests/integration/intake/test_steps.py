@@ -13,6 +13,7 @@ from services.intake.store import documents
 from shared.clock import ManualClock
 from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk
+from tests.support.waiting import eventually
 
 STORY = "카나리아가 적은 이야기"
 
@@ -210,7 +211,11 @@ async def test_leaving_destroys_the_draft_and_the_cookie(desk: Desk, method: str
         assert (left.status_code, left.headers["location"]) == (303, "https://www.weather.go.kr/w/index.do")
     else:
         assert left.status_code == 204
-    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
+
+    async def destroyed() -> bool:
+        return await desk.intake.drafts._store.collection.count_documents({}) == 0
+
+    await eventually(destroyed, "the draft is destroyed, after the answer if the store is slow")
     assert not {drafts.COOKIE, "lang"} & set(desk.http.cookies)
 
 
