@@ -1,7 +1,7 @@
 """After the week: a walk through what makes the system one that can be trusted, each step checked as it is taken.
 
-Details by ticket, an owner that moves only when the other side accepts, a word that guards, a report taken back and
-brought back. Everything through the front doors, as the people of the demonstration.
+Details by ticket, an owner that moves only when the other side accepts, a word that locks nobody out, a report taken
+back and brought back. Everything through the front doors, as the people of the demonstration.
 """
 
 import asyncio
@@ -105,12 +105,12 @@ class Tour:
 
     async def _word(self, case: JSON) -> None:
         receipt, word = self._progress.receipts[case["report_id"]], f"{secrets.token_hex(4)} moon"
-        await self._receipt("word", {"receipt": receipt, "word": word})
-        said = {"receipt": receipt, "text": "언제 연락을 주시나요?"}
-        without = await self._ask("messages", said)
-        self._say("without the reporter's word nobody leaves a message", fine=without.is_client_error)
-        await self._receipt("messages", {**said, "word": word})
-        await self._until(case, lambda row: row["unread"], "a message with the word reaches the owning centre")
+        told = await self._receipt("word", {"receipt": receipt, "word": word})
+        self._say("a word set with the receipt alone counts a day later", fine="word_from" in told)
+        told = await self._receipt("word/cancel", {"receipt": receipt})
+        self._say("until then whoever holds the receipt makes it void", fine="word_from" not in told)
+        await self._receipt("messages", {"receipt": receipt, "text": "언제 연락을 주시나요?"})
+        await self._until(case, lambda row: row["unread"], "a message of the reporter reaches the owning centre")
 
     async def _moves(self, case: JSON) -> None:
         offer = await self._offer(case, _OTHER)
