@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,7 +43,10 @@ NO_PAGES: Final = {
     "/leave": "leads away from here, and answers the script of the quick exit",
 }
 """Open routes that show no page of their own, and why."""
-REDIRECTS: Final = {"/status/{action}": "only a form leads there; whoever comes otherwise is sent to /status"}
+REDIRECTS: Final = {
+    "/status/{action}": "only a form leads there; whoever comes otherwise is sent to /status",
+    "/details/{report_id}": "the page of details loaded again: leads staff to the case",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,8 @@ def plain(app: FastAPI) -> list[Visit]:
 
 def parametrised() -> list[Visit]:
     """Pages of which there are several."""
-    found = [Visit(f"step-{one.slug}", f"/form/{one.slug}", expect="#step") for one in steps.way(FULLEST)]
+    ways = (steps.way(FULLEST), steps.PATHS[steps.NOW], steps.PATHS[steps.YOUNG])
+    found = [Visit(f"step-{one.slug}", f"/form/{one.slug}", expect="#step") for one in chain(*ways)]
     found.append(Visit("check", f"/form/{steps.CHECK}", expect="#send"))
     found += [Visit(f"note-{slug}", f"/notes/{slug}") for slug in NOTES]
     # Their text is the same whatever the reader's language; only the frame around them changes.

@@ -111,6 +111,8 @@ def _intake() -> Asks:
         # The ticket is the proof: without one everybody is refused alike.
         ("intake", "POST", "/details"): (ask(403, body={"ticket": "none"}),),
         ("intake", "GET", "/details"): (ask(405),),
+        # Leads to the case, whoever's it is: that page has its own door.
+        ("intake", "GET", "/details/{report_id}"): (ask(303, path=_REPORT),),
         ("intake", "GET", "/clients"): (ask(200, whose=CENTRAL),),
         ("intake", "POST", "/clients"): (
             ask(422, body={"client_id": "Not an id"}, whose=CENTRAL),
