@@ -27,7 +27,7 @@ def site(engines: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 QUESTIONS = {
-    "ko": ("모두 흐르고", "빠짐없이", "뒤처진 곳이 있습니까?", "읽지 못한 기록이 있습니까?", "가장 오래 기다리는"),
+    "ko": ("막힘없이 흐르고", "빠짐없이", "뒤처진 곳이 있습니까?", "읽지 못한 기록이 있습니까?", "가장 오래 기다리는"),
     "en": (
         "Does everything flow?",
         "accounted for?",
