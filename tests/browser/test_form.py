@@ -95,7 +95,7 @@ async def test_what_was_typed_is_kept_and_each_error_leads_to_its_field(chromium
     await page.goto(f"{site}/all?lang=ko")
     await fill_least(page, "ko")
     await page.locator("#narrative").fill("제 번호는 900101-1234567 이에요")
-    await page.locator("#urls").fill("example.com")
+    await page.locator("#urls").fill("ftp://example.com")
     await page.get_by_label("문자", exact=True).check()
     await page.locator("#division").select_option("busan")
     await page.get_by_role("button", name=WORDS["ko"]["send"]).click()
