@@ -268,6 +268,8 @@ async def test_who_is_threatened_now_has_a_receipt_in_eight_clicks(
     await assert_no_sideways_scrolling(page)
     await walk.click("main button[value=next]", "/form/check")
     await shoot(page, f"now-3-check-{language}-360")
+    await expect(page.locator(".answers")).to_contain_text("?")
+    await expect(page.locator(".answers")).not_to_contain_text("?:")
     await walk.click("#send button")
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert walk.clicks <= MOST_CLICKS, walk.clicks
