@@ -7,11 +7,11 @@ from typing import Any, Final
 import orjson
 
 from services.intake.model.asking import Amendment
-from services.intake.model.submission import Submission
+from services.intake.model.submission import Contact, Submission
 from services.intake.policy.admission import facts_of
 from services.intake.policy.triage import triage
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import Role
+from shared.events.vocabulary import ContactChannel, Role, agreed_channels
 
 AMENDMENTS: Final = 20
 """Additions to one report; more belong in a conversation."""
@@ -63,16 +63,19 @@ def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) 
 
     ``opened`` are its sealed parts. Raises ``ValidationError`` where the parts do not fit each other any more.
     """
-    whole = facts.model_dump(mode="json", include=set(_KEPT))
+    whole, said = facts.model_dump(mode="json", include=set(_KEPT)), _said(amendment)
     whole |= latest(opened, "answers") or {}
     # What whoever reported said of themselves is no part of it once the person harmed has taken it over.
-    parts = ("contact", "on_behalf") if facts.role is Role.REPRESENTATIVE else ("contact",)
-    for part in parts:
-        if known := latest(opened, part):
-            whole[part] = known
+    if facts.role is Role.REPRESENTATIVE and (known := latest(opened, "on_behalf")):
+        whole["on_behalf"] = known
     if amendment.district is not None and amendment.division is None:
         whole["division"] = facts.division
-    return Submission.model_validate_json(orjson.dumps(whole | _said(amendment)))
+    now_true = Submission.model_validate_json(orjson.dumps(whole | said))
+    if "contact" in said:
+        return now_true
+    # Not asked again: a rule that came later must not refuse an addition for a way of contact that was taken before.
+    channels = agreed_channels(map(ContactChannel, (latest(opened, "contact") or {}).get("channels", ())))
+    return now_true.model_copy(update={"contact": Contact.model_construct(channels=channels)})
 
 
 def amended_facts(

@@ -6,12 +6,12 @@ import pytest
 
 from services.intake.model.asking import Amendment
 from services.intake.model.life import NEW
-from services.intake.model.submission import Consents, Submission
+from services.intake.model.submission import Consents, Contact, Submission
 from services.intake.policy import amending, handing_over
 from services.intake.policy.admission import facts_of
 from services.intake.policy.triage import triage
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import HarmType, Role
+from shared.events.vocabulary import ContactChannel, HarmType, Role
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 YES, NO = Consents(version="2026-11", other_centers=True), Consents(version="2026-11", personal=True)
@@ -40,6 +40,24 @@ def test_an_amendment_changes_it_only_by_saying_so(before: Consents | None, amen
     known = facts(before)
     whole = amending.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment)
     assert amending.amended_facts(known, whole, amendment, NOW, NOW.date()).other_centers is agreed
+
+
+@pytest.mark.parametrize(
+    ("taken", "stays"),
+    [
+        ({"channels": ["message_here", "phone"], "phone": "010-0000-0000"}, (ContactChannel.MESSAGE_HERE,)),
+        ({"channels": ["phone"], "phone": "900101-1234567"}, (ContactChannel.PHONE,)),
+        ({}, ()),
+    ],
+)
+def test_a_later_rule_for_contact_refuses_no_addition_to_an_earlier_report(
+    taken: dict[str, object], stays: tuple[ContactChannel, ...]
+) -> None:
+    known = facts(None)
+    whole = amending.merged(known, {"answers": {}, "contact": taken}, Amendment(threatened=True))
+    assert amending.amended_facts(known, whole, Amendment(threatened=True), NOW, NOW.date()).contact_channels == stays
+    chosen = Amendment(contact=Contact(channels=(ContactChannel.EMAIL,), email="a@example.com"))
+    assert amending.merged(known, {"answers": {}, "contact": taken}, chosen).contact == chosen.contact
 
 
 def test_who_takes_a_report_over_begins_without_what_was_agreed_for_them() -> None:
