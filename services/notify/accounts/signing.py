@@ -135,12 +135,10 @@ class Signing:
         good = self._believed(records)
         signs_from = now if at_once or not any(now < key.until for key in good) else now + KEY_ANNOUNCED
         number = good[-1].record.number + 1 if good else 1
-        taken = {record.number for record in records}
-        while number in taken:  # by a document somebody planted, to stop the next key from being made
-            number += 1
-        made = self._made(number, signs_from, at_once=at_once)
-        if not await self._keys.add(made):
-            return None
+        while not await self._keys.add(made := self._made(number, signs_from, at_once=at_once)):
+            if any(key.record.number >= number for key in self._believed(await self._keys.all())):
+                return None
+            number += 1  # a document somebody planted has it, to stop the next key from being made
         _log.info("keys.rotated", kid=made.kid, number=made.number, at_once=at_once)
         await self.document(anew=True)
         return made
