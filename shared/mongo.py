@@ -1,6 +1,6 @@
 """The document store: one client per process, writes that survive a power cut, errors in the project's two kinds.
 
-motor is the only thing to swap when PyMongo's own asyncio client takes its place (STACK, section 6); it is named here
+motor is the only thing to swap when PyMongo's own asyncio client takes its place (decision record 3); it is named here
 and in each service's ``store`` alone.
 """
 

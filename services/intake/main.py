@@ -89,7 +89,7 @@ from shared.web.serve import serve
 from shared.web.translations import gettext_noop
 
 RELAY_PACE_S = 0.025
-"""Under load the events of so long go out together; who comes alone does not wait (issue 6, record 5)."""
+"""Under load the events of so long go out together; who comes alone does not wait (decision 5)."""
 HERE = Path(__file__).parent
 
 

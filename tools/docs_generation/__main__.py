@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tools.docs_generation import asyncapi, cases, openapi, permissions, schemas
+from tools.docs_generation import asyncapi, cases, metrics, openapi, pages, permissions, schemas, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWNED = ("events", "asyncapi", "openapi")
@@ -12,7 +12,8 @@ OWNED = ("events", "asyncapi", "openapi")
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    return {**schemas.files(), **asyncapi.files(), **openapi.files(), **permissions.files(), **cases.files()}
+    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, pages)
+    return {path: text for part in parts for path, text in part.files().items()}
 
 
 def differences(documents: dict[str, str]) -> list[str]:

@@ -19,6 +19,7 @@ step format .venv/bin/ruff format --no-cache --check --quiet .
 step lint .venv/bin/ruff check --no-cache --quiet .
 step "import rules" .venv/bin/lint-imports
 step documents .venv/bin/python -m tools.docs_generation --check
+step site env NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict --quiet
 step texts .venv/bin/python -m shared.web.messages --check
 wait "$types" || failed+=(types)
 cat "$output"

@@ -1,4 +1,4 @@
-"""Disclosure control: what of the true counts may leave. Nobody may work out a count from 1 to 4 (DESIGN, promise 9).
+"""Disclosure control: what of the true counts may leave. Nobody may work out a count from 1 to 4 (promise 9).
 
 Everything rests on two rules whose outcome says no more than itself, even to whoever knows them by heart:
 

@@ -1,4 +1,4 @@
-"""All accounted for (DESIGN, promise 3): accepted = routed + in flight + dead, from both ends.
+"""All accounted for (docs/architecture.md, promise 3): accepted = routed + in flight + dead, from both ends.
 
 ``accepted`` and ``routed`` are running sums kept by increments while the topics are read. What is under way is counted
 apart from them, over the facts themselves. The two ways must agree; a difference means that a report was lost, counted

@@ -35,7 +35,7 @@ from shared.errors import FatalError, TransientError
 from shared.mongo import store_errors
 
 _AT_ONCE: Final = 1000
-"""Documents per insert: the embedded store's best (STACK, section 0)."""
+"""Documents per insert: the embedded store's best (docs/architecture.md, “Speed comes from batches”)."""
 _STAGE: Final = stage_cell("")
 
 

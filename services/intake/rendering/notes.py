@@ -1,6 +1,6 @@
 """Pages of advice, and which of them fit what somebody answered. English message ids; addresses say nothing.
 
-Facts: 1366 and 112 (DESIGN), 1577-1366 in thirteen languages, 117 and 1388 for young people; the central centre's
+Facts: 1366 and 112, 1577-1366 in thirteen languages, 117 and 1388 for young people; the central centre's
 number. What to do under threat follows what Korean police and centres publish: do not pay, keep evidence, cut contact
 through the account that was used, and treat a phone on which a file was installed as read by others.
 """

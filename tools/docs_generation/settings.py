@@ -1,0 +1,86 @@
+"""The reference of settings, written from the classes that read the environment."""
+
+import ast
+import inspect
+import json
+import textwrap
+from functools import cache
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from services.analytics.settings import AnalyticsSettings
+from services.intake.settings import IntakeSettings
+from services.notify.accounts.settings import AccountSettings
+from services.notify.settings import NotifySettings
+from services.routing.settings import RoutingSettings
+from shared.audit.settings import AuditSettings
+from shared.settings import BusSettings, ServiceSettings, StoreSettings, variable_of
+
+CLASSES: dict[str, type[BaseSettings]] = {
+    "Kafka, every process": BusSettings,
+    "Document store, every process": StoreSettings,
+    "Every service": ServiceSettings,
+    "Audit": AuditSettings,
+    "Intake": IntakeSettings,
+    "Routing": RoutingSettings,
+    "Accounts and sign-in (notify)": AccountSettings,
+    "Notify": NotifySettings,
+    "Analytics": AnalyticsSettings,
+}
+_HEAD = """# Settings
+
+Written by `make docs` from the settings classes; `make check` compares. Settings are environment
+variables and nothing else. A wrong one ends the process with status 78 and one
+line that names the variable, what was found and an example. Secrets are never shown.
+"""
+
+
+def files() -> dict[str, str]:
+    """The page, by its path below ``docs``."""
+    return {"reference/settings.md": _HEAD + "".join(_section(title, cls) for title, cls in CLASSES.items())}
+
+
+def own_fields(cls: type[BaseSettings]) -> dict[str, FieldInfo]:
+    """Fields that a class declares itself."""
+    return {name: field for name, field in cls.model_fields.items() if name in cls.__annotations__}
+
+
+def _section(title: str, cls: type[BaseSettings]) -> str:
+    about = inspect.cleandoc(cls.__doc__ or "").splitlines()[0]
+    lines = [f"\n## {title}", "", about, "", "| variable | default | example | meaning |", "|---|---|---|---|"]
+    for name, field in own_fields(cls).items():
+        example = f"`{_cell(str(field.examples[0]))}`" if field.examples else ""
+        lines.append(
+            f"| `{variable_of(cls, name)}` | {_default(field)} | {example} | {_cell(_meanings(cls).get(name, ''))} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == "":
+        return "unset"
+    if "Secret" in str(field.annotation):
+        return "not shown"
+    shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else str(value)
+    return f"`{_cell(shown)}`"
+
+
+@cache
+def _meanings(cls: type[BaseSettings]) -> dict[str, str]:
+    """What stands below each field in the source."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    assert isinstance(body, ast.ClassDef)  # noqa: S101  # the source of a class
+    found: dict[str, str] = {}
+    for declared, below in zip(body.body, body.body[1:], strict=False):
+        match declared, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                found[name] = " ".join(inspect.cleandoc(text).replace("``", "`").split())
+    return found
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
