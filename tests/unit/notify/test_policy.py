@@ -211,6 +211,15 @@ def test_a_held_case_says_so_and_goes_out_when_the_hours_end() -> None:
     assert policy.plan(case, STAFFED, datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) is not None
 
 
+def test_a_retry_of_what_can_wait_is_held_too_when_quiet_hours_began_meanwhile() -> None:
+    last_second = datetime(2026, 11, 24, 12, 59, 59, tzinfo=UTC)
+    for urgency, held in (("normal", True), ("high", False)):
+        case = send(case_of(urgency, NIGHT, last_second), last_second, ok=False, rules=NIGHT)
+        assert case.ladder is not None
+        assert case.ladder.held == held
+        assert (case.ladder.due_at == datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) == held
+
+
 def test_a_step_that_begins_much_too_late_says_so() -> None:
     case = case_of()
     on_time = policy.plan(case, STAFFED, NOW + policy.OVERDUE_AFTER)
