@@ -39,7 +39,7 @@ async def test_a_batch_that_is_done_is_let_go_though_its_message_is_kept() -> No
     subscription.polled({})
     message = BatchMessage((record(4), record(5)), subscription.reading)
     message.set_decoder(subscription.reading.decode)
-    seen = []
+    seen: list[weakref.ref[Any]] = []
 
     async def call_next(given: Any) -> None:
         batch = await given.decode()
