@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pymongo import MongoClient
 
@@ -63,8 +64,16 @@ class EnginesOfTheRun:
             self._started.stop()
 
 
+def _without_a_stopwatch() -> None:
+    """An example of hypothesis may take as long as the machine needs; CI's own profile says so too."""
+    if settings.get_current_profile_name() == "default":
+        settings.register_profile("ieum", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        settings.load_profile("ieum")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The hooks above are for the process that starts workers, not for the workers."""
+    _without_a_stopwatch()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(EnginesOfTheRun())
 

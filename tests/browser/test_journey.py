@@ -75,7 +75,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     whole: Whole, stack: Stack, chromium: Browser
 ) -> None:
     desk = await console(chromium, whole, "jeju-lead", "jeju")
-    await expect(desk.locator(".case")).to_have_count(0)
+    await expect(desk.locator("li.case")).to_have_count(0)
 
     person = await (await chromium.new_context(locale="en-GB")).new_page()
     await person.goto(f"{stack.urls['intake']}/?lang=en")
@@ -96,7 +96,7 @@ async def test_a_web_report_is_seen_live_and_acknowledged_and_the_receipt_tells_
     receipt = "".join((await person.locator(".receipt-code").inner_text()).split())
     assert len(receipt.replace("-", "")) == 16
 
-    row = desk.locator(".case")
+    row = desk.locator("li.case")
     await expect(row).to_have_count(1, timeout=LIVE_MS)
     await expect(row).to_have_attribute("data-state", "waiting")
     assert "post pictures" not in await desk.content()
