@@ -49,7 +49,7 @@ def test_every_route_is_walked_and_a_new_one_is_missed(desk: Desk, visits: list[
     assert len(visits) > 50
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["ko", pytest.param("en", marks=pytest.mark.thorough)])
 async def test_with_script_at_both_widths_without_a_fault_of_axe(
     chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
 ) -> None:
@@ -70,6 +70,7 @@ async def test_with_script_at_both_widths_without_a_fault_of_axe(
     assert not seen.faults, "\n".join(seen.faults)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_without_script_nothing_is_cut_off_at_any_width(
     chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
@@ -83,6 +84,7 @@ async def test_without_script_nothing_is_cut_off_at_any_width(
     assert not seen.faults, "\n".join(seen.faults)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_and_shows_its_focus(
     chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str

@@ -114,6 +114,7 @@ async def test_kill_9_again_and_again_changes_no_number(
     assert deaths == 3
 
 
+@pytest.mark.thorough
 async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
     engines: Running,
     bus_settings: BusSettings,
@@ -145,6 +146,7 @@ async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
     await compare(numbers, engines, bus_settings)
 
 
+@pytest.mark.thorough
 async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
     engines: Running,
     bus_settings: BusSettings,
