@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -57,6 +58,11 @@ class EnginesOfTheRun:
             shared_engines.announce_missing(str(error))
         else:
             shared_engines.announce(self._started)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Name a failure when it happens, not only at the end of a long run."""
+        if report.failed:
+            sys.stderr.write(f"\nFAILED {report.nodeid} ({report.when})\n")
 
     def pytest_unconfigure(self) -> None:
         """Stop what was started here."""
