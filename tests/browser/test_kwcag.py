@@ -186,8 +186,9 @@ async def test_choosing_leads_nowhere_before_a_button_is_pressed(chromium: Brows
     await page.goto(f"{site}/all?lang=ko")
     went: list[str] = []
     page.on("request", lambda request: went.append(request.url))
-    for summary in await page.locator("main details:not([open]) > summary").all():
-        await summary.click()
+    folded = page.locator("main details:not([open]) > summary")
+    while await folded.count():
+        await folded.first.click()
     for select in await page.locator("main select").all():
         await select.select_option(index=1)
     for box in await page.locator("main input:is([type=radio], [type=checkbox])").all():

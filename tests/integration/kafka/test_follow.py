@@ -158,20 +158,25 @@ async def test_a_reader_yields_exactly_the_stretch_that_was_asked_for(published:
 
 async def test_a_hole_in_the_log_is_fatal(published: BusSettings) -> None:
     # A transaction's end takes an offset that holds no record: a hole, as a cut log would have.
-    producer = AIOKafkaProducer(**client_options(published), transactional_id=f"{published.topic_prefix}hole")
-    await producer.start()
-    place = TopicPartition(topic_name(published, REPORTS), 0)
-    try:
-        async with producer.transaction():
-            await producer.send_and_wait(place.topic, b"x", partition=0)
-    finally:
-        await producer.stop()
     reader = PartitionReader(published, REPORTS)
     await reader.start()
     publisher = Publisher(published)
     await publisher.start()
+    producer = AIOKafkaProducer(**client_options(published), transactional_id=f"{published.topic_prefix}hole")
+    await producer.start()
+    place = TopicPartition(topic_name(published, REPORTS), 0)
     try:
-        before = (await reader.ends([0]))[0]
+        before = (await reader.ends([0]))[0] + 2
+        try:
+            async with producer.transaction():
+                await producer.send_and_wait(place.topic, b"x", partition=0)
+        finally:
+            await producer.stop()
+
+        async def ended() -> bool:
+            return (await reader.ends([0]))[0] == before
+
+        await eventually(ended, "the broker writes the end of the transaction after it has answered")
         await publisher.publish_to(REPORTS, 0, [message_left(id_in(0, 3), 99)])
         with pytest.raises(FatalError, match=f"has {before} where {before - 1} is due"):
             _ = [r async for r in reader.read({0: (0, before + 1)})]
