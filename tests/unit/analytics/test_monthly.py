@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -16,6 +15,7 @@ from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import of_month
 from services.analytics.policy.tables import build, exists
 from services.analytics.rendering.monthly import report
+from tests.support.waiting import eventually
 from tests.unit.analytics.test_doors import NOW, House
 from tests.unit.analytics.test_exports import get, numbers
 from tests.unit.analytics.test_tables import made, period, some_counts
@@ -82,17 +82,11 @@ def press(monkeypatch: pytest.MonkeyPatch) -> Press:
     return press
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110  # what is waited for happens in a thread
-            await asyncio.sleep(0.001)
-
-
 async def test_however_many_ask_at_once_it_is_made_once_and_one_at_a_time(press: Press) -> None:
     house = House()
     reader = house.staff.bearer("ministry", "analyst")
     asked = [asyncio.create_task(house.get(f"/api/v1/monthly/2026-{n}.pdf", reader)) for n in (10, 10, 11, 10, 11)]
-    await until(lambda: bool(press.printed))
+    await eventually(lambda: bool(press.printed))
     press.free.set()
     answers = await asyncio.gather(*asked)
     assert [answer.status_code for answer in answers] == [200] * 5
