@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from services.notify.tallies import tally
+from shared.words import ROUTING_REASONS
 from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import case_of, taken, tell
 from tests.integration.notify.test_work import colleague
@@ -66,13 +67,10 @@ async def test_a_threats_deadline_and_why_it_is_here_come_first(start: Start, si
     await eventually(lambda: bench.case(ID))
     row = await page_of(bench, "/", who="gyeonggi")
     assert re.search(r'class="threat countdown">Threat deadline: <time datetime="2026-11-25T21:00:00\+09:00"', row)
-    for language, deadline, why in (
-        ("en", "Threat deadline", "The report comes from Seoul, which has no regional centre"),
-        ("ko", "협박 기한", "서울에는 이 시스템에 참여하는 지역 센터가 없어"),
-    ):
+    for language, deadline in (("en", "Threat deadline"), ("ko", "협박 기한")):
         page = await page_of(bench, language=language, who="gyeonggi")
         assert page.index(deadline) < page.index('<dl class="facts">')
-        assert why in page
+        assert ROUTING_REASONS["no_home_seoul"].text(language) in page
 
 
 async def test_the_page_has_one_primary_button_that_is_the_next_step(start: Start, sink: MailSink) -> None:

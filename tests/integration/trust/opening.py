@@ -165,6 +165,7 @@ async def _seed(town: Town) -> None:
         asked = {"receipt": town.reports[ELSEWHERE].receipt}
         assert (await http.post("/api/v1/receipts/withdraw", json=asked)).status_code == 200
     await eventually(lambda: _ended(town, town.reports[ELSEWHERE].report_id), "the withdrawn case has ended")
+    await eventually(lambda: _offer_told(town), "the asked centre has been told of the offer")
 
 
 async def _seen(town: Town) -> bool:
@@ -180,6 +181,11 @@ async def _arrived(town: Town, report_id: str, owner: str) -> bool:
     async with town.http("routing", **town.bearer(owner, "lead")) as http:
         copied = (await http.get(f"/api/v1/decisions/{report_id}")).status_code == httpx.codes.OK
     return known == owner and copied and bool(await town.case(report_id))
+
+
+async def _offer_told(town: Town) -> bool:
+    offer = (await town.case(town.reports[OWNER].report_id)).get("offer")
+    return bool(offer) and offer["tell_at"] is None
 
 
 async def _ended(town: Town, report_id: str) -> bool:
