@@ -185,7 +185,7 @@ async def _arrived(town: Town, report_id: str, owner: str) -> bool:
 
 async def _offer_told(town: Town) -> bool:
     offer = (await town.case(town.reports[OWNER].report_id)).get("offer")
-    return bool(offer) and offer["tell_at"] is None
+    return offer is not None and offer["tell_at"] is None
 
 
 async def _ended(town: Town, report_id: str) -> bool:
