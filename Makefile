@@ -40,8 +40,8 @@ logs: venv ## follow the logs (S=routing: only that process)
 redrive: venv ## return dead records of a topic to it (T=reports)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive --topic $(T)
 
-replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30; RULE=1: what would differ)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(RULE),--rule '$(RULE)') $(if $(TABLES),--tables '$(TABLES)')
+replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
 
 rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
 	@$(LOCAL) in analytics services.analytics.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')
@@ -116,7 +116,7 @@ torture: venv ## ownership under many interleavings, routing under fire, 100,000
 attack: venv ## try to undo what is published: ten made-up years, or everything a running service has (URL=http://127.0.0.1:8004 TOKEN=file)
 	@$(if $(URL),$(PY) -m tools.disclosure_attack var/attack/published --from $(URL) $(if $(TOKEN),--token-file '$(TOKEN)'),$(PY) -m tests.disclosure.decade --years $(or $(YEARS),10) --per-day $(or $(PER_DAY),28))
 
-simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere, under each rule (P=busan X=5 SEED=2 SEEDS=20)
+simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere (P=busan X=5 SEED=2 SEEDS=20)
 	@$(PY) -m tools.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench

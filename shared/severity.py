@@ -1,7 +1,7 @@
 """What child, critical and severe mean, once for triage, assignment, escalation and the cap on severe cases. Pure.
 
-Rules 1 and 2 of routing decide by these definitions: a change here is a new version of the rule there, and the old
-versions keep the old definition, so that old decisions replay.
+Routing's rule decides by these definitions: a change here is a new version of the rule there, and the old version keeps
+the old definition, so that old decisions replay.
 """
 
 from collections.abc import Collection

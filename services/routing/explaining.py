@@ -11,8 +11,7 @@ from typing import Final
 from services.routing import sentences, words
 from services.routing.distance import NEAREST_FIRST, Distance, distance_of
 from services.routing.figures import normal_cases, percent_of
-from services.routing.policy.first_rule import FirstRule
-from services.routing.policy.rules import RULE, RULES, case_of
+from services.routing.policy.rules import RULE, case_of
 from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
@@ -65,7 +64,7 @@ class Explainer:
 
     def explain(self, decision: Decision, facts: ReportFacts, day: date) -> Explanation:
         """One decision. ``day`` is the Seoul day whose tables counted for it."""
-        weight = weight_under(decision.rule_version, facts)
+        weight = case_of(facts).weight
         home, tables = decision.home_center_id, self._tables(decision)
         far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.candidates}
         by_distance = sorted(
@@ -109,7 +108,7 @@ class Explainer:
 
     def weight(self, decision: Decision, facts: ReportFacts) -> str:
         """What the case counts as."""
-        cases = normal_cases(weight_under(decision.rule_version, facts))
+        cases = normal_cases(case_of(facts).weight)
         return self._say(sentences.WEIGHT, {"cases": number(cases, self._language)})
 
     def _say(self, message: str, values: Mapping[str, str]) -> str:
@@ -123,7 +122,7 @@ class Explainer:
 
     def _values(self, decision: Decision, facts: ReportFacts, day: date) -> dict[str, str]:
         """The figures that were recorded, by the names of the holes in the sentences."""
-        weight = weight_under(decision.rule_version, facts)
+        weight = case_of(facts).weight
         seen = {candidate.center_id: candidate for candidate in decision.candidates}
         tables = self._tables(decision)
         far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
@@ -133,8 +132,8 @@ class Explainer:
         }
         if decision.home_center_id is not None:
             values["home"] = self.name(decision.home_center_id)
-        if (rule := RULES.get(decision.rule_version)) is not None:
-            values["limit"] = percent(rule.threshold_percent / 100, self._language)
+        if decision.rule_version == RULE.version:
+            values["limit"] = percent(RULE.threshold_percent / 100, self._language)
         for role, center_id in (("chosen", decision.center_id), ("home", decision.home_center_id)):
             candidate = seen.get(center_id or "")
             if candidate is None:
@@ -186,27 +185,19 @@ class Explainer:
         )
 
 
-def weight_under(rule_version: int, facts: ReportFacts) -> int:
-    """What the case added to its owner's load under that rule, in tenths; nothing known of a rule counts as today's."""
-    rule = RULES.get(rule_version, RULE)
-    if isinstance(rule, FirstRule):
-        return rule.weights[facts.urgency]
-    return case_of(facts, rule).weight
-
-
 _NOT_ASKED: Final = frozenset({PassedOver.CHOSEN, PassedOver.KEPT_AT_HOME, PassedOver.CLOSED, PassedOver.DECLINED})
 
 
 def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
     """Why home keeps it though others were asked: past the limit, or as many severe cases as it may have."""
-    rule = RULES.get(decision.rule_version)
     own = next((c for c in decision.candidates if c.center_id == decision.center_id), None)
-    if decision.reason is not RoutingReason.HOME or rule is None or own is None or not own.capacity:
+    known = decision.rule_version == RULE.version
+    if decision.reason is not RoutingReason.HOME or not known or own is None or not own.capacity:
         return None
-    with_it = own.load + weight_under(decision.rule_version, facts)
-    if with_it * 100 > own.capacity * rule.threshold_percent:
+    with_it = own.load + case_of(facts).weight
+    if with_it * 100 > own.capacity * RULE.threshold_percent:
         return sentences.HOME_ANYWAY
-    # Rule 1 asked nobody while home was within the limit; later ones do where home may have no severe case more.
+    # Within the limit others are asked only where home may have no severe case more.
     asked = any(c.passed_over not in _NOT_ASKED for c in decision.candidates)
     return sentences.SEVERE_ANYWAY if asked else None
 

@@ -1,7 +1,7 @@
 """``python -m services.routing.replay``: decide every decision of a span again from what the log recorded of it.
 
-Prints 0 differences, or the culprits and ends with 1. With ``--rule`` it prints what another rule would have decided.
-Prints numbers, centres and reasons; of a report nothing but its id, and only where its record does not replay.
+Prints 0 differences, or the culprits and ends with 1. Prints numbers, centres and reasons; of a report nothing but its
+id, and only where its record does not replay.
 Days and moments are Seoul time unless they name a zone; a day as the end means all of it. Ends with 2 where it cannot
 begin: an argument that says nothing, Kafka away.
 """
@@ -9,15 +9,13 @@ begin: an argument that says nothing, Kafka away.
 import argparse
 import asyncio
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from services.routing.handlers.replaying import replay
-from services.routing.policy.replaying import Changed, Replay, Side, Span
-from services.routing.policy.rules import RULES
+from services.routing.policy.replaying import Replay, Span
 from services.routing.settings import RoutingSettings
 from shared import log
 from shared import settings as configuration
@@ -37,11 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.routing.replay", description=__doc__)
     parser.add_argument("--from", dest="since", default="", metavar="DAY|MOMENT", help="nothing: from the beginning")
     parser.add_argument("--to", dest="until", default="", metavar="DAY|MOMENT", help="nothing: to the end")
-    parser.add_argument("--rule", default=None, metavar="N", help="what rule N would have decided")
     parser.add_argument("--tables", type=Path, default=None, metavar="FOLDER", help="as ROUTING_TABLES_DIR")
     chosen = parser.parse_args(arguments)
     try:
-        span, rule = span_of(chosen.since, chosen.until), rule_of(chosen.rule)
+        span = span_of(chosen.since, chosen.until)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_BEGIN
@@ -50,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sets = PACKAGED if folder is None else from_folder(folder)
     for fault in sets.faults:
         sys.stderr.write(f"the folder of tables was refused: {fault}\n")
-    found = Replay(known=sets.known, rule=rule)
+    found = Replay(known=sets.known)
     try:
         asyncio.run(_replay(configuration.load(BusSettings), span, found))
     except IeumError as error:
@@ -75,15 +72,6 @@ def span_of(since: str, until: str) -> Span:
     if found.since is not None and found.until is not None and found.since >= found.until:
         raise ValueError(f"FROM={since} is not before TO={until}")
     return found
-
-
-def rule_of(text: str | None) -> int | None:
-    """The rule version an argument means. Raises ``ValueError`` with a line to print."""
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit() or int(text) not in RULES:
-        raise ValueError(f"RULE={text} is no rule of this build; there are {', '.join(map(str, sorted(RULES)))}")
-    return int(text)
 
 
 def _moment(name: str, text: str, *, end: bool) -> datetime | None:
@@ -116,9 +104,7 @@ def told(span: Span, found: Replay) -> Iterator[str]:
         yield f"  under rule {version}: {number}"
     for what, number in sorted(found.not_comparable.items()):
         yield f"  not comparable, {what}: {number}"
-    if found.rule is not None:
-        yield from _compared(found, found.rule)
-    yield f"differences: {found.differences}" if found.rule is None else f"failures: {found.differences}"
+    yield f"differences: {found.differences}"
     for culprit in found.culprits:
         yield f"  {culprit.place}  report {culprit.report_id} version {culprit.version}: {culprit.why}"
     if found.differences > len(found.culprits):
@@ -132,30 +118,6 @@ def _sum(found: Replay) -> str:
 
 def _edge(moment: datetime | None, otherwise: str) -> str:
     return otherwise if moment is None else f"{moment.astimezone(SEOUL):%Y-%m-%d %H:%M} (Seoul)"
-
-
-def _compared(found: Replay, rule: int) -> Iterator[str]:
-    yield f"with rule {rule}, each decision for itself (the loads stay those of the day): {found.compared} compared"
-    yield f"  agreed between centres, left alone: {found.agreed}"
-    yield f"  another centre: {found.centers.total()}"
-    yield from _changes(found.centers)
-    yield f"  another reason: {found.reasons.total()}"
-    yield from _changes(found.reasons)
-    if found.compared:
-        yield f"  as recorded: {_side(found.before, found.compared)}"
-        yield f"  with rule {rule}: {_side(found.after, found.compared)}"
-
-
-def _changes(changes: Counter[Changed]) -> Iterator[str]:
-    for (was, now), number in sorted(changes.items(), key=lambda change: (-change[1], change[0])):
-        yield f"    {was} → {now}: {number}"
-
-
-def _side(side: Side, number: int) -> str:
-    return (
-        f"{side.at_home * 100 / number:.1f} % at home, {side.over_capacity} past capacity, "
-        f"chosen centres {side.percents / number:.1f} % busy before it, at most {side.highest} %"
-    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.routing import sentences
 from services.routing.explaining import Explainer, Explanation, Translate
-from services.routing.policy.assign import day_of
+from services.routing.policy.assign import seoul_day
 from services.routing.projection import BROUGHT_BACK, RoutingEvent
 from services.routing.views import replays
 from shared.centers import PACKAGED, Tables
@@ -112,7 +112,7 @@ class _Teller:
     def _decided(
         self, event: ReportRouted | ReportRerouted, decision: Decision, facts: ReportFacts, before: tuple[str, ...]
     ) -> Step:
-        day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
+        day = seoul_day(event.received_at)
         explained = self.explainer.explain(decision, facts, day)
         return Step(
             version=event.version,

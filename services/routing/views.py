@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field
 
 from services.routing.figures import Band, band_of
 from services.routing.model import Seat
-from services.routing.policy.assign import day_of, replay
-from services.routing.policy.rules import RULES
+from services.routing.policy.assign import replay, seoul_day
+from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection import RoutingEvent
 from services.routing.store import Entry, event_of
 from shared.centers import PACKAGED, Tables, center
@@ -80,10 +80,9 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
         return None
     decision: Decision = event.decision
     tables = known.get(decision.table_version)
-    if decision.rule_version not in RULES or tables is None:
+    if decision.rule_version != RULE_VERSION or tables is None:
         return None
-    day = day_of(decision.rule_version, received_at=event.received_at, decided_at=event.decided_at)
-    return replay(decision, event.facts, day, tables=tables) == decision
+    return replay(decision, event.facts, seoul_day(event.received_at), tables=tables) == decision
 
 
 def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables] = PACKAGED.known) -> History:

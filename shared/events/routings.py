@@ -36,11 +36,11 @@ class Candidate(Model):
     capacity: int = Field(ge=0)
     """Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those it is funded for."""
     guests: int = Field(default=0, ge=0)
-    """The part of the load whose home is another centre, or none. Not counted under rule 1."""
+    """The part of the load whose home is another centre, or none."""
     severe: int = Field(default=0, ge=0)
-    """Severe open cases. Not counted under rule 1."""
+    """Severe open cases."""
     severe_cap: int = Field(default=0, ge=0)
-    """Severe cases its staff may have at a time. Unknown to rule 1."""
+    """Severe cases its staff may have at a time."""
     passed_over: PassedOver
 
 

@@ -60,7 +60,7 @@ def test_what_triage_calls_critical_is_what_routing_calls_critical(
     submission: Submission, suspicion: tuple[Suspicion, ...]
 ) -> None:
     facts = facts_of(submission, triage(submission, AT), AT.date(), suspicion)
-    assert (facts.urgency is Urgency.CRITICAL) == rules.is_critical(facts)
+    assert (facts.urgency is Urgency.CRITICAL) == rules.case_of(facts).critical
     child = concerns_child(submission.age_band, submission.harm_types)
     assert child == concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons)
     assert facts.urgency is Urgency.CRITICAL or not child
@@ -76,7 +76,7 @@ def test_the_alerts_climb_as_fast_as_routing_judged_and_the_auditor_expects(fact
     conclude(seen, None)
     assert seen.promise is not None
     assert case.urgency is seen.promise.urgency is urgency_of(facts)
-    assert (case.urgency is Urgency.CRITICAL) == rules.is_critical(facts)
+    assert (case.urgency is Urgency.CRITICAL) == rules.case_of(facts).critical
 
 
 @given(any_facts)

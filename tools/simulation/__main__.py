@@ -1,14 +1,13 @@
-"""``python -m tools.simulation``: a surge in one province and one everywhere, under each version of the rule."""
+"""``python -m tools.simulation``: a surge in one province and one everywhere."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from services.routing.policy.rules import RULES
 from shared.centers import divisions_on, home_candidates
 from tools.simulation.arrivals import Figures, Surge, arrivals, day_of
-from tools.simulation.figures import Figure, figures_of, table, verdicts
+from tools.simulation.figures import Figure, figures_of, table, verdict
 from tools.simulation.running import run
 
 PROVINCE: Final = "gyeonggi"
@@ -46,7 +45,7 @@ def _assumptions(figures: Figures) -> None:
         f"days on average; one person carries {figures.cases_per_person} normal cases; all funded staff on duty from "
         f"{figures.day_from_hour} to {figures.night_from_hour} h, by night {nights} and nobody elsewhere;\n"
         "the rest as in tools/demo/params.json. Fairness is Jain's index of what the centres carry; percentages of "
-        "load are of what the funded staff\ncan carry, weighed as the newest rule does. A neighbour could carry a case "
+        "load are of what the funded staff\ncan carry, weighed as the rule does. A neighbour could carry a case "
         "if somebody is on duty, or the case can wait, and all of its capacity\nwould do: what it keeps for its own "
         "people too, so that in a flood that fills the country this may happen and is right.\n"
     )
@@ -58,14 +57,11 @@ def _scenario(name: str, figures: Figures, surge: Surge, seeds: range) -> None:
     sys.stdout.write(f"\n{name}\n")
     told: list[Figure] = []
     for seed in seeds:
-        coming = arrivals(figures, surge, seed=seed)
-        found = [
-            one for _, rule in sorted(RULES.items()) for one in figures_of(figures, run(figures, coming, rule), home)
-        ]
+        found = figures_of(figures, run(figures, arrivals(figures, surge, seed=seed)), home)
         if seed == seeds.start:
             sys.stdout.writelines(f"{line}\n" for line in table(found))
         told += found
-    sys.stdout.writelines(f"{line}\n" for line in verdicts(told, seeds))
+    sys.stdout.write(f"{verdict(told, seeds)}\n")
 
 
 if __name__ == "__main__":

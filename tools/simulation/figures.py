@@ -1,4 +1,4 @@
-"""What a rule's weeks come to: how evenly the centres carry, who stays at home, who waits. Pure."""
+"""What the rule's weeks come to: how evenly the centres carry, who stays at home, who waits. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from statistics import fmean
@@ -12,9 +12,8 @@ _DAY_HOURS = 24
 
 
 class Figure(NamedTuple):
-    """One rule in one week."""
+    """One week."""
 
-    rule: int
     phase: str
     reports: int
     fairness: float
@@ -69,7 +68,6 @@ def _figure(figures: Figures, run: Run, phase: str, home: str | None) -> Figure:
     waits = list(_waits(figures, decided))
     near = [] if home is None else [*neighbours(home), *linked(home)]
     return Figure(
-        rule=run.rule,
         phase=phase,
         reports=len(decided),
         fairness=fmean(jain(list(percent.values())) for percent in hours),
@@ -101,9 +99,9 @@ def _waits(figures: Figures, decided: Iterable[Decided]) -> Iterator[float]:
 
 
 def table(found: Sequence[Figure]) -> Iterator[str]:
-    """The figures as lines, each rule beside the others."""
+    """The figures as lines."""
     yield (
-        f"{'week':<8}{'rule':>5}{'reports':>9}{'fairness':>10}{'at home':>9}{'guests':>8}{'over':>6}{'beside room':>13}"
+        f"{'week':<8}{'reports':>9}{'fairness':>10}{'at home':>9}{'guests':>8}{'over':>6}{'beside room':>13}"
         f"{'crit. unstaffed':>17}{'wait h':>8}{'home max':>10}{'near max':>10}{'swaps':>7}"
     )
     for phase in PHASES:
@@ -111,20 +109,18 @@ def table(found: Sequence[Figure]) -> Iterator[str]:
             if one.phase == phase:
                 near = f"{one.neighbours_highest:.0f}%" if one.neighbours_highest else "–"
                 yield (
-                    f"{one.phase:<8}{one.rule:>5}{one.reports:>9}{one.fairness:>10.3f}{one.kept_at_home:>8.1f}%"
+                    f"{one.phase:<8}{one.reports:>9}{one.fairness:>10.3f}{one.kept_at_home:>8.1f}%"
                     f"{one.guests:>7.1f}%{one.over_capacity:>6}{one.beside_room:>13}"
                     f"{one.critical_unstaffed:>17}{one.critical_wait_hours:>8.1f}"
                     f"{one.home_highest:>9.0f}%{near:>10}{one.swaps:>7}"
                 )
 
 
-def verdicts(found: Sequence[Figure], seeds: range) -> Iterator[str]:
-    """For each rule whether any centre was past its capacity while a neighbour could have carried the case."""
+def verdict(weeks: Sequence[Figure], seeds: range) -> str:
+    """Whether any centre was past its capacity while a neighbour could have carried the case."""
     which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
-    for rule in sorted({one.rule for one in found}):
-        weeks = [one for one in found if one.rule == rule]
-        yield (
-            f"rule {rule}, {which}: {sum(one.over_capacity for one in weeks)} of {sum(one.reports for one in weeks)} "
-            f"reports brought their centre past its capacity, {sum(one.beside_room for one in weeks)} of them while a "
-            "neighbour could have carried it"
-        )
+    return (
+        f"{which}: {sum(one.over_capacity for one in weeks)} of {sum(one.reports for one in weeks)} reports brought "
+        f"their centre past its capacity, {sum(one.beside_room for one in weeks)} of them while a neighbour could have "
+        "carried it"
+    )

@@ -1,4 +1,4 @@
-"""Lets one version of the rule decide through all weeks. Pure: a board in memory, no bus and no clock."""
+"""Lets the rule decide through all weeks. Pure: a board in memory, no bus and no clock."""
 
 import heapq
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from typing import Final, NamedTuple
 
 from services.routing.model import Board, Choice, Seat
 from services.routing.policy.assign import choose
-from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.rules import RULE, Case, Rule, case_of
 from shared.centers import CENTER_IDS, center
 from shared.events.vocabulary import CenterState, Urgency
@@ -20,7 +19,6 @@ class Decided(NamedTuple):
 
     arrival: Arrival
     case: Case
-    """As the newest rule weighs it, so that what two rules did can be compared."""
     choice: Choice
     board: Board
     """As the rule saw it; not changed afterwards."""
@@ -34,9 +32,8 @@ class Hour(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Everything one rule did."""
+    """Everything the rule did."""
 
-    rule: int
     decided: list[Decided]
     hours: list[Hour]
 
@@ -50,17 +47,15 @@ class _Open(NamedTuple):
     weight: int
     guest: bool
     severe: bool
-    true_weight: int
 
 
 class _House:
-    """What is open at all centres, by the weights of the rule that decides and by those everybody is measured by."""
+    """What is open at all centres."""
 
-    def __init__(self, figures: Figures, rule: Rule | FirstRule) -> None:
+    def __init__(self, figures: Figures) -> None:
         self._figures = figures
-        self._rule = rule
         self._open: list[_Open] = []
-        self._load, self._guests, self._severe, self._true = (dict.fromkeys(CENTER_IDS, 0) for _ in range(4))
+        self._load, self._guests, self._severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
 
     def close_until(self, hour: float) -> None:
         while self._open and self._open[0].closes <= hour:
@@ -76,7 +71,6 @@ class _House:
         self._load[case.center_id] += sign * case.weight
         self._guests[case.center_id] += sign * case.weight * case.guest
         self._severe[case.center_id] += sign * case.severe
-        self._true[case.center_id] += sign * case.true_weight
 
     def board(self, hour: float) -> Board:
         return {c: self._seat(c, hour) for c in CENTER_IDS}
@@ -84,10 +78,10 @@ class _House:
     def _seat(self, center_id: str, hour: float) -> Seat:
         funded = center(center_id).staff
         staff = funded if is_day(self._figures, hour) else self._figures.night_centres.get(center_id, 0)
-        measured = staff if staff or isinstance(self._rule, FirstRule) else funded
+        measured = staff or funded
         return Seat(
             center_id,
-            CenterState.OPEN if staff or isinstance(self._rule, FirstRule) else CenterState.UNSTAFFED,
+            CenterState.OPEN if staff else CenterState.UNSTAFFED,
             staff,
             self._load[center_id],
             measured * self._figures.cases_per_person * _NORMAL,
@@ -98,13 +92,13 @@ class _House:
 
     def percent(self) -> dict[str, float]:
         per_person = self._figures.cases_per_person * _NORMAL
-        return {c: load * 100 / (center(c).staff * per_person) for c, load in self._true.items()}
+        return {c: load * 100 / (center(c).staff * per_person) for c, load in self._load.items()}
 
 
-def run(figures: Figures, coming: Sequence[Arrival], rule: Rule | FirstRule) -> Run:
+def run(figures: Figures, coming: Sequence[Arrival], rule: Rule = RULE) -> Run:
     """Decide about every report as it comes; cases close after their time."""
-    house = _House(figures, rule)
-    found = Run(rule.version, [], [])
+    house = _House(figures)
+    found = Run([], [])
     number = 0
     for hour in range(HOURS):
         while number < len(coming) and coming[number].hour < hour + 1:
@@ -117,20 +111,18 @@ def run(figures: Figures, coming: Sequence[Arrival], rule: Rule | FirstRule) -> 
     return found
 
 
-def _decide(house: _House, arrival: Arrival, rule: Rule | FirstRule, number: int) -> Decided:
+def _decide(house: _House, arrival: Arrival, rule: Rule, number: int) -> Decided:
     board = house.board(arrival.hour)
     choice = choose(arrival.facts, board, day_of(arrival.hour), rule=rule)
-    case = case_of(arrival.facts, RULE)
-    weight = rule.weights[arrival.facts.urgency] if isinstance(rule, FirstRule) else case_of(arrival.facts, rule).weight
+    case = case_of(arrival.facts, rule)
     house.take(
         _Open(
             arrival.hour + arrival.open_hours,
             number,
             choice.center_id,
-            weight,
+            case.weight,
             choice.center_id != choice.home_center_id,
             case.severe,
-            case.weight,
         )
     )
     return Decided(arrival, case, choice, board)

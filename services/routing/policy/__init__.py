@@ -2,6 +2,5 @@
 
 Which centre: ``second_rule`` says it in paragraphs (begin there), with the numbers in ``rules``, what one centre can be
 asked in ``hosts``, who is asked in which order in ``reach``, and why the others were not chosen in ``explaining``.
-``assign`` is the door to it, also for deciding again; ``first_rule`` is what was decided under before. ``stream`` turns
-events into routing records.
+``assign`` is the door to it, also for deciding again. ``stream`` turns events into routing records.
 """

@@ -1,6 +1,6 @@
 """The doors to the rule: decide about a report, record a transfer, and decide again from what was recorded. Pure.
 
-Which centre, and why, is ``second_rule.pick``; what has ever been decided under rule 1 goes through ``first_rule``.
+Which centre, and why, is ``second_rule.pick``.
 """
 
 from collections import Counter
@@ -8,24 +8,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from services.routing.model import Board, Choice, Seat
-from services.routing.policy import first_rule
 from services.routing.policy.explaining import explained
-from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.hosts import is_full, utilisation
 from services.routing.policy.reach import Origin, origin_of
-from services.routing.policy.rules import RULE, RULES, Case, Rule, case_of
+from services.routing.policy.rules import RULE, Case, Rule, case_of
 from services.routing.policy.second_rule import Question, pick
 from shared.centers import CENTRAL, TABLES, Tables
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
-from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
+from shared.events.vocabulary import PassedOver, RoutingReason
 
 __all__ = [
     "assign",
     "choose",
-    "day_of",
-    "decide_again",
     "decision_of",
     "linked_center",
     "replay",
@@ -44,7 +40,7 @@ def assign(
     day: date,
     *,
     linked: str | None = None,
-    rule: Rule | FirstRule = RULE,
+    rule: Rule = RULE,
     tables: Tables = TABLES,
 ) -> Decision:
     """Decide about one report received on that Seoul day. ``linked`` is the centre that knows a linked report."""
@@ -58,12 +54,10 @@ def choose(
     day: date,
     *,
     linked: str | None = None,
-    rule: Rule | FirstRule = RULE,
+    rule: Rule = RULE,
     tables: Tables = TABLES,
 ) -> Choice:
     """Decide about one report, in the light form. The board's order is the candidates' order, by id."""
-    if isinstance(rule, FirstRule):
-        return first_rule.choose(facts, board, day, linked=linked, tables=tables)
     case = case_of(facts, rule)
     origin = origin_of(facts.division, facts.district, day, tables)
     question = Question(case, origin, facts.declined_centers, linked, board, rule)
@@ -105,7 +99,7 @@ def transferred(
     day: date,
     *,
     may_return: bool,
-    rule: Rule | FirstRule = RULE,
+    rule: Rule = RULE,
     tables: Tables = TABLES,
 ) -> Choice:
     """People agreed on another centre: the rule records it, looks at nothing else and may find it full.
@@ -113,8 +107,6 @@ def transferred(
     ``may_return`` says whether the report's home had the right of return until now. An agreement never gives that
     right, it only leaves it, or uses it up: whoever gave a report away from home did not have it while it was there.
     """
-    if isinstance(rule, FirstRule):
-        return first_rule.transferred(to_center_id, facts, board, day, tables=tables)
     case, seat = case_of(facts, rule), board.get(to_center_id)
     origin = origin_of(facts.division, facts.district, day, tables)
     returned = may_return and to_center_id == origin.home
@@ -130,7 +122,7 @@ def transferred(
     )
 
 
-def decision_of(choice: Choice, rule: Rule | FirstRule = RULE, tables: Tables = TABLES) -> Decision:
+def decision_of(choice: Choice, rule: Rule = RULE, tables: Tables = TABLES) -> Decision:
     """The choice as it stands in an event."""
     return Decision(
         center_id=choice.center_id,
@@ -151,55 +143,18 @@ def seoul_day(moment: datetime) -> date:
     return moment.astimezone(SEOUL).date()
 
 
-def day_of(rule_version: int, *, received_at: datetime, decided_at: datetime) -> date:
-    """The Seoul day whose tables count: under rule 1 that of the decision, since then that of the report."""
-    return seoul_day(decided_at if rule_version == 1 else received_at)
-
-
 def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables = TABLES) -> Decision:
-    """Decide again from what a decision recorded; ``day`` is ``day_of`` its rule version.
+    """Decide again from what a decision recorded; ``day`` is the Seoul day on which the report was received.
 
     The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
-    Raises ``KeyError`` for a rule version this build does not know.
     """
-    return decide_again(decision, facts, day, decision.rule_version, tables=tables)
-
-
-def decide_again(
-    decision: Decision, facts: ReportFacts, day: date, rule_version: int, *, tables: Tables = TABLES
-) -> Decision:
-    """What the rule of a version decides from what was recorded; ``day`` is ``day_of`` that version.
-
-    Raises ``KeyError`` for a rule version this build does not know.
-    """
-    rule = RULES[rule_version]
-    board = _board(decision, rule)
+    board = {c.center_id: _seat_of(c) for c in sorted(decision.candidates, key=lambda c: c.center_id)}
     if decision.reason in _TRANSFERS:
         might = decision.right_of_return or decision.reason is RoutingReason.RETURNED_HOME
-        to = decision.center_id
-        return decision_of(transferred(to, facts, board, day, may_return=might, rule=rule, tables=tables), rule, tables)
-    # Rule 1 recorded the linked centre only where it chose it.
-    linked = decision.center_id if decision.reason is RoutingReason.LINKED else decision.linked_center_id
-    return decision_of(choose(facts, board, day, linked=linked, rule=rule, tables=tables), rule, tables)
-
-
-def _board(decision: Decision, rule: Rule | FirstRule) -> Board:
-    """What the rule saw, as one of that version would have seen it. Rule 1 counted neither guests nor severe cases."""
-    seats = [_seat_of(candidate) for candidate in sorted(decision.candidates, key=lambda c: c.center_id)]
-    if decision.rule_version == 1 and isinstance(rule, Rule):
-        seats = [_seen_since_rule_2(seat, rule) for seat in seats]
-    elif decision.rule_version != 1 and isinstance(rule, FirstRule):
-        seats = [seat if seat.staff_on_duty else seat._replace(capacity=0) for seat in seats]
-    return {seat.center_id: seat for seat in seats}
-
-
-def _seen_since_rule_2(seat: Seat, rule: Rule) -> Seat:
-    """A seat recorded under rule 1, which knew neither a cap on severe cases nor a state for nobody on duty."""
-    nobody = seat.staff_on_duty == 0 and seat.state is not CenterState.CLOSED
-    return seat._replace(
-        state=CenterState.UNSTAFFED if nobody else seat.state,
-        severe_cap=seat.staff_on_duty * rule.severe_per_person,
-    )
+        choice = transferred(decision.center_id, facts, board, day, may_return=might, tables=tables)
+    else:
+        choice = choose(facts, board, day, linked=decision.linked_center_id, tables=tables)
+    return decision_of(choice, tables=tables)
 
 
 def _seat_of(candidate: Candidate) -> Seat:

@@ -1,7 +1,7 @@
 """The numbers of the rule, by version. A change of any number is a new version, so that old decisions replay.
 
 They are no settings for the same reason: a decision names its rule version, and that must say all. Source of every
-number: our own judgement, to be reviewed with the ministry's figures. Rule 1 is in ``first_rule``.
+number: our own judgement, to be reviewed with the ministry's figures.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from services.routing.policy.first_rule import FIRST_RULE, FirstRule
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
 from shared.severity import SEVERE_HARMS, SEVERE_PER_PERSON, concerns_child
@@ -28,7 +27,7 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rule:
-    """One version of the rule's numbers from version 2 on."""
+    """One version of the rule's numbers."""
 
     version: int
     weights: Mapping[Urgency, int]
@@ -73,9 +72,8 @@ RULE: Final = Rule(
     waiting=Terms(load_percent=80, guest_percent=50, unstaffed_too=True),
     opened=Terms(load_percent=95, guest_percent=75),
 )
-"""Rule 2, under which everything is decided now."""
+"""Rule 2. Nothing was ever released under version 1."""
 
-RULES: Final[Mapping[int, Rule | FirstRule]] = {FIRST_RULE.version: FIRST_RULE, RULE.version: RULE}
 RULE_VERSION: Final = RULE.version
 
 
@@ -106,11 +104,6 @@ def case_of(facts: ReportFacts, rule: Rule = RULE) -> Case:
     """What the rule needs to know of a report besides its place."""
     answers = Answers(facts.urgency, facts.harm_types, facts.age_band, facts.urgency_reasons, facts.synthetic)
     return _case(answers, rule)
-
-
-def is_critical(facts: ReportFacts) -> bool:
-    """Whether somebody must look now: triage says so, or it concerns a child whatever triage says."""
-    return case_of(facts).critical
 
 
 def is_severe(facts: ReportFacts) -> bool:

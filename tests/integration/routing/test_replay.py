@@ -93,9 +93,6 @@ async def test_a_log_of_all_kinds_replays_and_a_record_somebody_changed_is_found
     status, printed = await replay(bus_settings, "--from", "2020-01-01", "--to", "2020-12-31")
     assert status == 0
     assert "2021-01-01 00:00 (Seoul): 0\n" in printed
-    status, printed = await replay(bus_settings, "--rule", "1")
-    assert (status, printed.splitlines()[-1]) == (0, "failures: 0"), printed
-    assert "with rule 1, each decision for itself" in printed
     assert not any(report.report_id in printed for report in reports)
 
     changed = await _tamper(bus_settings)
@@ -169,10 +166,9 @@ async def test_decisions_by_a_given_folder_replay_with_it_and_are_named_without_
     status, printed = await replay(bus_settings)
     assert status == 0
     assert "not comparable, tables 2027-01-01: 50" in printed
-    for with_folder in (["--tables", str(folder)], ["--tables", str(folder), "--rule", "1"]):
-        status, printed = await replay(bus_settings, *with_folder)
-        assert status == 0
-        assert "not comparable" not in printed
+    status, printed = await replay(bus_settings, "--tables", str(folder))
+    assert status == 0
+    assert "not comparable" not in printed
     ready = await answer(process, "/health/ready")
     assert ready is not None
     assert ready.json()["checks"]["tables"] == "version 2027-01-01, from the folder given"

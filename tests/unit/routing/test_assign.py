@@ -8,8 +8,6 @@ import pytest
 
 from services.routing.policy.assign import (
     assign,
-    day_of,
-    decide_again,
     decision_of,
     linked_center,
     replay,
@@ -17,9 +15,8 @@ from services.routing.policy.assign import (
     transferred,
     utilisation,
 )
-from services.routing.policy.first_rule import FirstRule
 from services.routing.policy.reach import origin_of, rings_from, rings_round
-from services.routing.policy.rules import RULE, RULE_VERSION, RULES, Rule, is_critical, is_severe, weight_of
+from services.routing.policy.rules import RULE, RULE_VERSION, case_of, is_severe, weight_of
 from shared.centers import CENTER_IDS, TABLE_VERSION, TABLES
 from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason
@@ -69,11 +66,11 @@ def test_a_report_weighs_by_its_urgency_and_its_heaviest_harm(told: dict[str, An
     ],
 )
 def test_what_cannot_wait_and_what_is_severe(told: dict[str, Any], critical: bool, severe: bool) -> None:
-    assert (is_critical(facts(**told)), is_severe(facts(**told))) == (critical, severe)
+    assert (case_of(facts(**told)).critical, is_severe(facts(**told))) == (critical, severe)
 
 
 def test_the_numbers_of_rule_2_are_those_written_down() -> None:
-    assert (RULE_VERSION, RULE.version, sorted(RULES)) == (2, 2, [1, 2])
+    assert (RULE_VERSION, RULE.version) == (2, 2)
     assert (RULE.threshold_percent, RULE.margin_points, RULE.overload_percent, RULE.severe_per_person) == (
         90,
         20,
@@ -126,11 +123,9 @@ def test_the_rings_are_land_then_sea_or_air_then_two_steps_then_all_others() -> 
     assert rings_from(("gyeonggi", "incheon"))[:2] == (("gyeonggi", "incheon"), ("chungbuk", "chungnam", "gangwon"))
 
 
-def test_the_day_is_that_of_the_report_and_was_that_of_the_decision_under_rule_1() -> None:
+def test_the_day_is_the_day_in_seoul() -> None:
     late, later = datetime(2026, 6, 30, 14, 59, tzinfo=UTC), datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
     assert (seoul_day(late), seoul_day(later)) == (date(2026, 6, 30), date(2026, 7, 1))
-    assert day_of(2, received_at=late, decided_at=later) == date(2026, 6, 30)
-    assert day_of(1, received_at=late, decided_at=later) == date(2026, 7, 1)
 
 
 def test_away_from_home_a_report_has_the_right_of_return() -> None:
@@ -180,46 +175,6 @@ def test_a_transfer_looks_at_nothing_but_says_how_full_it_finds_the_centre() -> 
     assert (central.candidates, central.over_capacity, central.copy_central) == ((), False, False)
 
 
-def test_another_rule_decides_again_from_the_same_record() -> None:
-    told, at = facts("busan", urgency="high"), board({"busan": 400, "gyeongnam": 340, "ulsan": 340})
-    second = assign(told, at, DAY)
-    assert (second.center_id, second.reason) == ("jeju", RoutingReason.HOME_FULL_NEIGHBOUR)
-    first = decide_again(second, told, DAY, 1)
-    assert (first.center_id, first.rule_version, first.linked_center_id) == ("busan", 1, None)
-    assert first == assign(told, at, DAY, rule=RULES[1])
-    assert decide_again(first, told, DAY, 2) == second
-    with pytest.raises(KeyError):
-        decide_again(second, told, DAY, 3)
-
-
-def test_what_rule_1_recorded_is_read_as_rule_2_would_have_seen_it() -> None:
-    told = facts("busan", urgency="critical")
-    old = board()
-    old["busan"] = old["busan"]._replace(staff_on_duty=0, capacity=0)
-    old = {c: seat._replace(severe_cap=0) for c, seat in old.items()}
-    first = assign(told, old, DAY, rule=RULES[1])
-    second = decide_again(first, told, DAY, 2)
-    seen = {c.center_id: (c.state, c.severe_cap) for c in second.candidates}
-    assert (seen["busan"], seen["ulsan"]) == ((CenterState.UNSTAFFED, 0), (CenterState.OPEN, 12))
-    assert (second.center_id, second.reason) == ("gyeongnam", RoutingReason.HOME_UNSTAFFED)
-
-
-def test_what_rule_2_recorded_is_read_as_rule_1_would_have_seen_it() -> None:
-    told, at = facts("busan"), board()
-    at["busan"] = at["busan"]._replace(staff_on_duty=0, state=CenterState.UNSTAFFED)
-    assert assign(told, at, DAY).center_id == "busan"
-    first = decide_again(assign(told, at, DAY), told, DAY, 1)
-    assert (first.center_id, first.reason) == ("gyeongnam", RoutingReason.HOME_FULL_NEIGHBOUR)
-    assert [c.capacity for c in first.candidates if c.center_id in {"busan", "ulsan"}] == [0, 450]
-
-
-def test_a_linked_centre_that_rule_1_chose_is_asked_again() -> None:
-    first = assign(facts("busan"), board(), DAY, linked="jeju", rule=RULES[1])
-    assert (first.reason, first.linked_center_id) == (RoutingReason.LINKED, None)
-    assert replay(first, facts("busan"), DAY) == first
-    assert decide_again(first, facts("busan"), DAY, 2).center_id == "jeju"
-
-
 def homes(decision: Decision) -> tuple[str | None, str]:
     return decision.home_center_id, decision.table_version
 
@@ -234,20 +189,18 @@ OTHER = replace(
 """The same tables, but that Jeju is home to Busan."""
 
 
-@pytest.mark.parametrize("rule", [RULES[1], RULES[2]])
-def test_day_and_tables_are_arguments_of_every_decision_and_of_its_repetition(rule: Rule | FirstRule) -> None:
+def test_day_and_tables_are_arguments_of_every_decision_and_of_its_repetition() -> None:
     told = facts("busan")
     for decision in (
-        assign(told, board(), DAY, rule=rule, tables=OTHER),
-        decision_of(transferred("ulsan", told, board(), DAY, may_return=True, rule=rule, tables=OTHER), rule, OTHER),
+        assign(told, board(), DAY, tables=OTHER),
+        decision_of(transferred("ulsan", told, board(), DAY, may_return=True, tables=OTHER), tables=OTHER),
     ):
         assert homes(decision) == ("jeju", "other")
         assert replay(decision, told, DAY, tables=OTHER) == decision
         assert homes(replay(decision, told, DAY)) == ("busan", TABLE_VERSION)
-        assert decide_again(decision, told, DAY, 3 - rule.version, tables=OTHER).home_center_id == "jeju"
     for day, home in ((BEFORE, None), (AFTER, "gwangju")):
-        decided = assign(MERGED, board(), day, rule=rule)
-        moved = decision_of(transferred("ulsan", MERGED, board(), day, may_return=True, rule=rule), rule)
+        decided = assign(MERGED, board(), day)
+        moved = decision_of(transferred("ulsan", MERGED, board(), day, may_return=True))
         assert (decided.home_center_id, moved.home_center_id) == (home, home)
         assert replay(decided, MERGED, day) == decided
         assert replay(moved, MERGED, day) == moved
@@ -277,10 +230,3 @@ def test_utilisation_is_a_whole_number_of_millionths_rounded_down() -> None:
     used = utilisation(board({"busan": 1}, capacity=3)["busan"], 1)
     assert (used, type(used)) == (666_666, int)
     assert utilisation(board(capacity=0)["busan"], 0) > utilisation(board({"busan": 9999}, capacity=1)["busan"], 0)
-
-
-def test_a_transfer_is_weighed_by_the_rule_it_is_decided_again_under() -> None:
-    told = facts("busan", harm_types=["distribution"])
-    second = decision_of(transferred("jeju", told, board({"jeju": 440}), DAY, may_return=False))
-    assert second.over_capacity
-    assert not decide_again(second, told, DAY, 1).over_capacity

@@ -1,4 +1,4 @@
-"""Every decision again: 0 differences, the culprits where there are some, and what another rule would have done."""
+"""Every decision again: 0 differences, the culprits where there are some."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 
 from services.routing.policy.assign import assign
-from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Side, Span
-from services.routing.policy.rules import RULES
+from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Span
 from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
-from services.routing.replay import main, rule_of, span_of, told
+from services.routing.replay import main, span_of, told
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
-from shared.events.reports import ReportFacts
-from shared.events.routings import ReportRerouted, ReportRouted
-from shared.events.vocabulary import RoutingReason
+from shared.events.routings import ReportRerouted
 from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, received
 from tests.unit.routing.steps import accepted, run, settle
 
@@ -44,17 +41,8 @@ def decisions() -> list[Decided]:
     return [event for event in found + settle(state, outcome) if isinstance(event, Decided)]
 
 
-def under(version: int, report: ReportFacts, loads: dict[str, int] | None = None) -> ReportRouted:
-    """A report routed under a given rule."""
-    event: ReportRouted = decisions()[0]  # type: ignore[assignment]  # the first is the routing of report 1
-    rule = RULES[version]
-    return event.model_copy(
-        update={"facts": report, "decision": assign(report, board(loads), date(2026, 11, 24), rule=rule)}
-    )
-
-
-def replayed(events: list[Decided], **more: Any) -> Replay:
-    found = Replay(known=KNOWN, **more)
+def replayed(events: list[Decided]) -> Replay:
+    found = Replay(known=KNOWN)
     for number, event in enumerate(events):
         found.take(event, f"routings/0/{number}")
     return found
@@ -69,10 +57,10 @@ def lines(found: Replay, span: Span = Span()) -> list[str]:  # noqa: B008  # a n
 
 
 def test_what_was_decided_is_decided_again() -> None:
-    events = [*decisions(), under(1, facts("jeju"), full("ulsan")), under(1, facts("overseas"))]
+    events = decisions()
     found = replayed(events)
     assert (found.differences, found.not_comparable) == (0, {})
-    assert found.by_rule == {1: 2, 2: len(events) - 2}
+    assert found.by_rule == {2: len(events)}
     assert found.decisions[ReportRerouted.TYPE] >= 3
     assert lines(found)[-1] == "differences: 0"
 
@@ -124,12 +112,6 @@ def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
     assert [culprit.why for culprit in found.culprits] == ["cannot be decided again: KeyError"] * 2
 
 
-def test_what_another_rule_cannot_decide_is_named_with_its_place_in_the_log() -> None:
-    found = Replay(known={TABLES.version: replace(TABLES, centers={})}, rule=1)
-    found.take(decisions()[0], "routings/3/14")
-    assert [(culprit.place, culprit.version) for culprit in found.culprits] == [("routings/3/14", 1)]
-
-
 def test_at_most_twenty_culprits_are_kept_and_all_are_counted() -> None:
     found = replayed([tampered(decisions()[0], center_id="jeju")] * 50)
     assert (found.differences, len(found.culprits)) == (50, MOST_CULPRITS)
@@ -163,55 +145,13 @@ def test_a_decision_is_judged_by_the_tables_it_names() -> None:
     assert mistaken.differences == 1
 
 
-def test_the_day_that_counts_is_the_rules() -> None:
-    """Rule 1 looked at the tables of the day it decided on, rule 2 at those of the day the report came."""
+def test_the_day_that_counts_is_the_one_the_report_came_on() -> None:
     before, after = datetime(2026, 6, 30, 14, tzinfo=UTC), datetime(2026, 7, 1, 14, tzinfo=UTC)
     event = decisions()[0].model_copy(update={"received_at": before, "decided_at": after})
     place = facts("jeonnam-gwangju", district="12210")
-    for version, day in ((1, date(2026, 7, 1)), (2, date(2026, 6, 30))):
-        decision = assign(place, board(), day, rule=RULES[version])
-        other = event.model_copy(update={"facts": place, "decision": decision})
-        assert replayed([other]).differences == 0
-    assert assign(place, board(), date(2026, 6, 30)).home_center_id is None
-
-
-def test_another_rule_says_what_would_differ_by_centre_and_reason() -> None:
-    loads = full("ulsan") | {"busan": 440}
-    events = [*decisions(), under(2, facts("busan"), loads), under(1, facts("busan"), loads)]
-    found = replayed(events, rule=1)
-    agreed = sum(event.decision.reason in {"transfer_accepted", "returned_home"} for event in events)
-    assert (found.agreed, found.compared, found.differences) == (agreed, len(events) - agreed, 0)
-    one = replayed([under(2, facts("busan"), {"busan": 420, "ulsan": 380, "gyeongnam": 380, "jeju": 0})], rule=1)
-    assert one.compared == 1
-    assert one.centers.total() == 1
-    assert set(one.centers) == {("jeju", "busan")}
-    said = lines(one)
-    assert "    jeju → busan: 1" in said
-    assert any(line.startswith("  as recorded: 0.0 % at home") for line in said)
-    assert any(line.startswith("  with rule 1: 100.0 % at home") for line in said)
-    assert said[-1] == "failures: 0"
-
-
-def test_what_changes_is_counted_for_each_pair_of_centres_and_of_reasons() -> None:
-    event = under(2, facts("busan"), {"busan": 420, "ulsan": 380, "gyeongnam": 380, "jeju": 0})
-    found = replayed([event] * 3, rule=1)
-    assert found.centers == {("jeju", "busan"): 3}
-    assert found.reasons == {(event.decision.reason, RoutingReason.HOME): 3}
-
-
-def test_a_side_adds_up_how_busy_the_chosen_centres_were() -> None:
-    """440 and 100 of 450 are 97 and 22 percent, rounded down; how busy the others are does not count."""
-    side = Side()
-    for load in (440, 100):
-        decision = under(2, facts("busan"), full() | {"busan": load}).decision
-        side.take(decision.model_copy(update={"center_id": "busan", "over_capacity": True}))
-    assert side == Side(at_home=2, over_capacity=2, percents=97 + 22, highest=97)
-
-
-def test_the_same_rule_changes_nothing() -> None:
-    found = replayed(decisions(), rule=2)
-    assert (found.centers, found.reasons, found.differences) == ({}, {}, 0)
-    assert found.before == found.after
+    decision = assign(place, board(), date(2026, 6, 30))
+    assert decision.home_center_id is None
+    assert replayed([event.model_copy(update={"facts": place, "decision": decision})]).differences == 0
 
 
 @pytest.mark.parametrize(
@@ -255,13 +195,6 @@ def test_a_span_that_says_nothing_is_refused_with_an_example(
         span_of(since, until)
     assert main(["--from", since, "--to", until]) == 2
     assert said in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("text", ["0", "7", "two", "", "-1", "٢"])
-def test_a_rule_nobody_knows_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no rule of this build; there are 1, 2"):
-        rule_of(text)
-    assert main(["--rule", text]) == 2
 
 
 def test_a_folder_that_is_refused_is_said_and_kafka_away_ends_with_two(

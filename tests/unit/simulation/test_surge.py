@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from services.routing.model import Seat
-from services.routing.policy.rules import RULE, RULES, Rule, Terms
+from services.routing.policy.rules import RULE, Rule, Terms
 from shared.centers import CENTER_IDS, linked, neighbours
 from shared.events.vocabulary import CenterState, RoutingReason
 from tools.simulation.__main__ import main
@@ -37,13 +37,13 @@ def coming(name: str, seed: int) -> tuple[Arrival, ...]:
 
 
 @cache
-def simulated(name: str, seed: int, version: int = 2) -> Run:
-    return run(FIGURES, coming(name, seed), RULES[version])
+def simulated(name: str, seed: int) -> Run:
+    return run(FIGURES, coming(name, seed))
 
 
-def week(name: str, seed: int, version: int, phase: str = "surge") -> Figure:
+def week(name: str, seed: int) -> Figure:
     home = SURGES[name].province
-    return next(one for one in figures_of(FIGURES, simulated(name, seed, version), home) if one.phase == phase)
+    return next(one for one in figures_of(FIGURES, simulated(name, seed), home) if one.phase == "surge")
 
 
 class Room(NamedTuple):
@@ -123,7 +123,7 @@ def test_in_the_surges_of_the_command_no_centre_is_past_its_capacity_while_a_nei
     reasons = {one.choice.reason for one in decided}
     assert RoutingReason.HOME_FULL_WIDER in reasons
     assert name != "gyeonggi" or RoutingReason.HOME_OVERLOADED in reasons
-    assert week(name, seed, 2).beside_room == 0
+    assert week(name, seed).beside_room == 0
 
 
 @pytest.mark.parametrize("name", ["gyeonggi-flood", "everywhere-flood"])
@@ -161,17 +161,6 @@ def test_a_rule_that_lets_a_home_drown_is_found_out(broken: Rule, room: Room) ->
     assert any(past(one, 100) and list(with_room(one, room)) for one in found)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("name", "burden"), [("gyeonggi", "neighbours_highest"), ("everywhere", "home_highest")])
-def test_rule_2_shares_a_surge_more_evenly_than_rule_1_and_keeps_more_at_home(
-    name: str, burden: str, seed: int
-) -> None:
-    first, second = week(name, seed, 1), week(name, seed, 2)
-    assert second.fairness > first.fairness
-    assert second.kept_at_home > first.kept_at_home
-    assert getattr(second, burden) < getattr(first, burden)
-
-
 def test_an_arrival_goes_through_every_hour_once_and_the_same_seed_makes_the_same_weeks() -> None:
     again = arrivals(FIGURES, SURGES["gyeonggi"], seed=1)
     assert list(coming("gyeonggi", 1)) == again
@@ -203,10 +192,9 @@ def test_the_figures_mean_what_they_say() -> None:
     back = one._replace(choice=one.choice._replace(home_center_id="ulsan", center_id="busan"))
     later = back._replace(arrival=one.arrival._replace(hour=one.arrival.hour + 1))
     assert (swaps([there, back, there]), swaps([there, later]), swaps([there, there])) == (1, 0, 0)
-    for version in RULES:
-        found = week("gyeonggi", 1, version)
-        assert found.reports == sum(phase_of(a.hour) == "surge" for a in coming("gyeonggi", 1))
-        assert 0 < found.fairness <= 1
+    found = week("gyeonggi", 1)
+    assert found.reports == sum(phase_of(a.hour) == "surge" for a in coming("gyeonggi", 1))
+    assert 0 < found.fairness <= 1
 
 
 def test_staff_come_and_go_with_the_shifts() -> None:
@@ -219,14 +207,14 @@ def test_staff_come_and_go_with_the_shifts() -> None:
     assert {seat.state for seat in noon.board.values()} == {CenterState.OPEN}
 
 
-def test_the_command_prints_both_surges_under_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_both_surges_(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--province", "busan", "--times", "5", "--seed", "2", "--seeds", "2"]) == 0
     printed = capsys.readouterr().out
-    rows = [line.split()[:2] for line in printed.splitlines() if line.startswith(("before", "surge", "after"))]
-    assert rows == [[phase, str(rule)] for phase in ("before", "surge", "after") for rule in sorted(RULES)] * 2
+    rows = [line.split()[0] for line in printed.splitlines() if line.startswith(("before", "surge", "after"))]
+    assert rows == ["before", "surge", "after"] * 2
     assert "busan, 5 times as many for a week" in printed
     assert "Assumed: a case is open for 3 days" in printed
-    verdicts = [line for line in printed.splitlines() if line.startswith("rule 2, seeds 2 to 3: 0 of ")]
+    verdicts = [line for line in printed.splitlines() if line.startswith("seeds 2 to 3: 0 of ")]
     assert len(verdicts) == 2
     assert all("0 of them while a neighbour could have carried it" in line for line in verdicts)
     with pytest.raises(SystemExit):
