@@ -38,7 +38,7 @@ logs: venv ## follow the logs (S=routing: only that process)
 	@$(LOCAL) logs $(S)
 
 redrive: venv ## return dead records of a topic to it (T=reports)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.dead_letter redrive --topic $(T)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.kafka.dead_letters redrive --topic $(T)
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')

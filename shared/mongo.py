@@ -19,9 +19,9 @@ from pymongo.errors import (
 )
 
 from shared import log
+from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.kafka.backoff import backoff
 from shared.settings import StoreSettings
 
 _log = log.get(__name__)

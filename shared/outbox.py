@@ -23,11 +23,11 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from shared import log, process
+from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record
-from shared.kafka import measures
-from shared.kafka.backoff import backoff
+from shared.kafka import metrics
 from shared.kafka.publisher import Publisher
 from shared.mongo import SLICE, Document, by_ids, store_errors
 
@@ -131,7 +131,7 @@ class Relay:
                 pass
             else:
                 return
-        measures.OUTBOX_DROPPED.labels(self._name).inc()
+        metrics.OUTBOX_DROPPED.labels(self._name).inc()
 
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is away it waits; nothing pending is forgotten."""
@@ -217,7 +217,7 @@ class Relay:
         for name, new in fresh:
             self._unmarked.setdefault(name, {}).update((_id(record), None) for record in new)
         self._published.set()
-        measures.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
+        metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
 
     def _acknowledged(self) -> frozenset[str]:
         return frozenset(one for ids in self._unmarked.values() for one in ids)
@@ -238,7 +238,7 @@ class Relay:
             page = await self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)
         if self._sweep_from == _EPOCH:
             oldest = (now - page[0][SINCE]).total_seconds() if page else 0.0
-            measures.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
+            metrics.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
             if not page:
                 self._failures = 0
         found = [(document["_id"], pending_records(document)) for document in page]
@@ -284,7 +284,7 @@ class Relay:
         """Drop what is in hand and give the lease back: it stays pending in the store, for the relay that can."""
         while not self._queue.empty():
             self._queue.get_nowait()
-            measures.OUTBOX_DROPPED.labels(self._name).inc()
+            metrics.OUTBOX_DROPPED.labels(self._name).inc()
         self._sweep_from, self._lease_until = _EPOCH, _EPOCH
         with contextlib.suppress(TransientError), store_errors():
             # Until the sweep gets its turn, this says how long events have been waiting.
@@ -296,7 +296,7 @@ class Relay:
         found = self._collection.find({SINCE: {"$gte": _EPOCH, "$lte": now}}, {SINCE: 1}).sort(SINCE, 1).limit(1)
         oldest = await found.to_list(1)
         age = (now - oldest[0][SINCE]).total_seconds() if oldest else 0.0
-        measures.OUTBOX_PENDING_SECONDS.labels(self._name).set(age)
+        metrics.OUTBOX_PENDING_SECONDS.labels(self._name).set(age)
 
     # --- marks
 

@@ -27,7 +27,7 @@ COMPILED: Final = (
     "services/routing/model.py",
     "services/routing/rendering.py",
     "shared/kafka/records.py",
-    "shared/kafka/triage.py",
+    "shared/kafka/decoding.py",
     "shared/events/catalog.py",
     "shared/events/envelope.py",
 )

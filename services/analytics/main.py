@@ -29,10 +29,10 @@ from shared.audit.store import AuditLog
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
-from shared.follow import PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
+from shared.kafka.reader import PartitionReader
 from shared.mongo import connect, until_done, wait_until_ready
 from shared.settings import BusSettings, StoreSettings, load
 from shared.web.app import create_app

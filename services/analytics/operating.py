@@ -15,8 +15,8 @@ from services.analytics.watch import Watch
 from shared import log
 from shared.clock import Clock
 from shared.errors import IeumError
+from shared.kafka.inspector import ForbiddenError, Letters, Look
 from shared.kafka.redrive import redrive
-from shared.kafka.standing import ForbiddenError, Letters, Look
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, TOPICS, Topic
 

@@ -19,7 +19,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
-from shared.kafka.standing import ForbiddenError
+from shared.kafka.inspector import ForbiddenError
 from shared.topics import BY_NAME, Topic
 from shared.web.gate import Gate
 from shared.web.pages import Pages

@@ -20,7 +20,7 @@ from services.analytics.store.reading import Reader
 from services.analytics.store.rebuilding import abandon, remembered
 from shared import log
 from shared.errors import IeumError
-from shared.follow import PartitionReader
+from shared.kafka.reader import PartitionReader
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CENTERS

@@ -8,7 +8,7 @@ from services.intake.policy.promise import Outlook
 from shared.centers import CENTER_IDS
 from shared.clock import Clock
 from shared.events.centers import CenterChanged
-from shared.follow import Follower
+from shared.kafka.reader import Follower
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CENTERS

@@ -76,8 +76,8 @@ from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import Identity, over_http
-from shared.kafka import measures
-from shared.kafka.bus import Bus
+from shared.kafka import metrics
+from shared.kafka.broker import Bus
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.sealing import Keyring
@@ -203,7 +203,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
     duties = Duties(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
     aside.ready["centers"] = duties.check
-    measures.show(aside.ready)  # once all of them are in it: what is added later is never shown
+    metrics.show(aside.ready)  # once all of them are in it: what is added later is never shown
     tell = Teller(duties.first_on_duty, clock)
     status = StatusDesk(holders, tell)
     receipts = ReceiptDesk(changer, keyring, words, linker, tell, clock, eraser.destroy)

@@ -46,10 +46,10 @@ from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
-from shared.follow import Follower
 from shared.health import Health
 from shared.identity.principal import Principal
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
+from shared.kafka.reader import Follower
 from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS

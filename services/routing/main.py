@@ -31,11 +31,11 @@ from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
-from shared.follow import Follower, PartitionReader
 from shared.health import Health
 from shared.identity.source import Identity, over_http
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.connection import topic_name
+from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app

@@ -22,7 +22,7 @@ from shared import settings as configuration
 from shared.centers import PACKAGED, from_folder
 from shared.clock import SEOUL
 from shared.errors import IeumError
-from shared.follow import PartitionReader
+from shared.kafka.reader import PartitionReader
 from shared.settings import BusSettings
 from shared.topics import ROUTINGS
 

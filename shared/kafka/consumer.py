@@ -14,18 +14,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream import BaseMiddleware, StreamMessage
 
-from shared import dead_letter, log, process, trace
+from shared import log, process, trace
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.kafka import measures
-from shared.kafka.attempts import Attempts, GivenUpError
+from shared.kafka import dead_letters, metrics
 from shared.kafka.connection import bare_name, bounded
+from shared.kafka.decoding import DeadLetter, Triage, dead_run, refused, sort_out
+from shared.kafka.lag import Progress
+from shared.kafka.liveness import Pulse
 from shared.kafka.polling import Polled
-from shared.kafka.progress import Progress
 from shared.kafka.publisher import Publisher
+from shared.kafka.retry import Attempts, GivenUpError
 from shared.kafka.router import BatchMessage, OnAssigned, Places, Reading, Records, triaged
-from shared.kafka.triage import DeadLetter, Triage, dead_run, refused, sort_out
-from shared.kafka.vitals import Pulse
 from shared.settings import BusSettings
 
 _log = log.get(__name__)
@@ -165,10 +165,10 @@ class Subscription:
         records = message.records
         try:
             async with self._busy:
-                with measures.BATCH_SECONDS.labels(self.group).time():
+                with metrics.BATCH_SECONDS.labels(self.group).time():
                     await self._process(message, call_next, fetched_in)
         except GivenUpError:
-            measures.DROPPED.labels(self.group).inc()
+            metrics.DROPPED.labels(self.group).inc()
             self._rewind(records, fetched_in)
         except Exception as error:
             process.die("bus.batch_failed", error, subscription=self.group)
@@ -191,7 +191,7 @@ class Subscription:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
             rejected = await self._attempts.repeat(lambda: call_next(message), "the handler")
             for received, _, _ in rejected or ():
-                measures.REJECTED.labels(self.group, received.topic).inc()
+                metrics.REJECTED.labels(self.group, received.topic).inc()
             dead += refused(rejected or (), records, self._bare)
             self._still(fetched_in)
         if dead:
@@ -203,7 +203,7 @@ class Subscription:
         self._hold_back(batch, fetched_in)
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        await dead_letter.bury(
+        await dead_letters.bury(
             self._publisher,
             self._settings,
             letters,
@@ -222,7 +222,7 @@ class Subscription:
             with self.pulse.committing():
                 await self._attempts.repeat(once, "committing offsets")
         except (CommitFailedError, IllegalStateError) as error:
-            measures.COMMIT_FAILURES.labels(self.group).inc()
+            metrics.COMMIT_FAILURES.labels(self.group).inc()
             _log.info("bus.commit_refused", subscription=self.group, error=type(error).__name__)
             raise GivenUpError("the group has moved on") from error
         self.progress.done(offsets)
@@ -236,7 +236,7 @@ class Subscription:
 
     def _count(self, records: Records, batch: Triage, dead: Sequence[DeadLetter]) -> None:
         for topic, number in Counter(received.topic for received in batch.accepted).items():
-            measures.CONSUMED.labels(self.group, topic).inc(number)
+            metrics.CONSUMED.labels(self.group, topic).inc(number)
         if not dead:
             self._dead_run = 0 if batch.accepted else self._dead_run
             return

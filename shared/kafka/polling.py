@@ -12,8 +12,8 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 
+from shared.kafka.liveness import Pulse
 from shared.kafka.patches import tell_of_coordinator
-from shared.kafka.vitals import Pulse
 
 Polled = Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 

@@ -26,9 +26,9 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from shared import log
 from shared.errors import FatalError, PermanentError, TransientError
 from shared.events.base import Record
-from shared.kafka import measures
+from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, topic_name
-from shared.kafka.vitals import ended_part
+from shared.kafka.liveness import ended_part
 from shared.settings import BusSettings
 from shared.topics import BY_NAME, Topic
 
@@ -134,10 +134,10 @@ class Publisher:
             if one_batch and len(batches) > 1:
                 raise ValueError(f"{len(messages)} records do not fit into one batch of {MAX_BATCH_BYTES} bytes")
             for batch in batches:
-                with measures.PUBLISH_SECONDS.time():
+                with metrics.PUBLISH_SECONDS.time():
                     offset = await bounded(self._send(batch, name, partition), limit, f"publishing to {name}")
                 first = offset if first is None else first
-            measures.PUBLISHED.labels(name.removeprefix(self._settings.topic_prefix)).inc(len(messages))
+            metrics.PUBLISHED.labels(name.removeprefix(self._settings.topic_prefix)).inc(len(messages))
         if first is None:
             raise ValueError("nothing to publish")
         return first

@@ -1,4 +1,4 @@
-"""``python -m shared.dead_letter``: look at dead letters and send them back to the topic they came from.
+"""``python -m shared.kafka.dead_letters``: look at dead letters and send them back to the topic they came from.
 
 Prints places, times, reasons and details, never a key or a value. Sending back continues where the last run stopped
 (own group ``redrive``); the record keeps its partition, so its order among the others of its key is what a person
@@ -15,9 +15,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared import settings as configuration
-from shared.dead_letter import PREFIX, is_whole, revived_message
 from shared.errors import IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.dead_letters import PREFIX, is_whole, revived_message
 from shared.kafka.patches import partitions_of
 from shared.kafka.publisher import Publisher
 from shared.settings import BusSettings
@@ -29,7 +29,7 @@ _BATCH: Final = 500
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line and run; exit status 1 with one line when Kafka does not answer."""
-    parser = argparse.ArgumentParser(prog="python -m shared.dead_letter", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m shared.kafka.dead_letters", description=__doc__)
     parser.add_argument("action", choices=("list", "redrive"))
     parser.add_argument("--topic", required=True, choices=sorted(BY_NAME), help="the topic, not its dead twin")
     parser.add_argument(

@@ -25,8 +25,8 @@ from pydantic_core import CoreSchema
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import Event
+from shared.kafka.decoding import Triage, sort_out
 from shared.kafka.records import Received, Rejected
-from shared.kafka.triage import Triage, sort_out
 from shared.topics import Topic
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from services.analytics.store.generations import Generation
 from shared import log
 from shared.clock import SystemClock
 from shared.health import Health
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.connection import bare_name, client_options, topic_name
 from shared.kafka.records import Received, receive
 from shared.mongo import connect

@@ -21,7 +21,7 @@ from shared.events.catalog import parse_event
 from shared.events.reports import ReportMessageLeft
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.kafka.records import Received

@@ -16,8 +16,8 @@ from services.notify.settings import NotifySettings
 from services.notify.store.findings import FindingStore
 from shared import log, mongo
 from shared.clock import Clock, SystemClock
-from shared.follow import Follower
 from shared.health import Health
+from shared.kafka.reader import Follower
 from shared.settings import BusSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, ROUTINGS
 from shared.web.app import create_app

@@ -36,7 +36,7 @@ _READS: Final = 64
 
 
 class Reader(Protocol):
-    """Bounded reads of one topic; ``shared.follow.PartitionReader``."""
+    """Bounded reads of one topic; ``shared.kafka.reader.PartitionReader``."""
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The end offset of each partition now."""

@@ -8,7 +8,7 @@ from services.routing.policy.replaying import Decided, Replay, Span
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from shared.follow import PartitionReader
+from shared.kafka.reader import PartitionReader
 from shared.kafka.records import RawRecord, receive
 
 _DECIDED: Final = frozenset({ReportRouted.TYPE.encode(), ReportRerouted.TYPE.encode()})

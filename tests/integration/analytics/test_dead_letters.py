@@ -11,8 +11,8 @@ import pytest
 
 from services.analytics.operating import GROUPS
 from shared.kafka.connection import dead_topic_name
+from shared.kafka.inspector import Look
 from shared.kafka.publisher import Message, Publisher, partition_of
-from shared.kafka.standing import Look
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.traffic import record

@@ -30,7 +30,7 @@ def command(settings: BusSettings, *arguments: str) -> str:
         "KAFKA_TOPIC_PARTITIONS": str(settings.topic_partitions),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "shared.dead_letter", *arguments],
+        [sys.executable, "-m", "shared.kafka.dead_letters", *arguments],
         env=environment,
         check=False,
         capture_output=True,

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from shared import follow
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.follow import Follower, PartitionReader
+from shared.kafka import reader
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
+from shared.kafka.reader import Follower, PartitionReader
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CASES, REPORTS
@@ -94,13 +94,13 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
     bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clients: list[AIOKafkaConsumer] = []
-    reader = follow._reader
+    made_by = reader._reader
 
     def made(settings: BusSettings) -> AIOKafkaConsumer:
-        clients.append(reader(settings))
+        clients.append(made_by(settings))
         return clients[-1]
 
-    monkeypatch.setattr(follow, "_reader", made)
+    monkeypatch.setattr(reader, "_reader", made)
     bus, _ = new_bus(bus_settings)
     async with running(bus):
         applied: list[Received] = []

@@ -16,7 +16,7 @@ from aiokafka import client as aiokafka_client
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, group_name, topic_name
-from shared.kafka.vitals import ended_part
+from shared.kafka.liveness import ended_part
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.support.waiting import eventually

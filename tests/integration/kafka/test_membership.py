@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from shared.errors import FatalError
-from shared.kafka import bus as bus_module
+from shared.kafka import broker as bus_module
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, new_bus, running

@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.kafka.connection import topic_name
-from shared.kafka.measures import OUTBOX_PENDING_SECONDS
+from shared.kafka.metrics import OUTBOX_PENDING_SECONDS
 from shared.kafka.publisher import Publisher
 from shared.mongo import by_ids, connect, wait_until_ready
 from shared.outbox import Relay, pending, pending_records, push

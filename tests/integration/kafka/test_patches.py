@@ -4,8 +4,8 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
+from shared.kafka.liveness import ended_part
 from shared.kafka.patches import partitions_of
-from shared.kafka.vitals import ended_part
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 

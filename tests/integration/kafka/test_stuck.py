@@ -10,10 +10,10 @@ import pytest
 from aiokafka.client import ConnectionGroup
 from aiokafka.protocol.commit import OffsetCommitRequest
 
-from shared.kafka import bus as bus_module
-from shared.kafka.bus import Bus
+from shared.kafka import broker as bus_module
+from shared.kafka.broker import Bus
 from shared.kafka.consumer import Subscription
-from shared.kafka.vitals import coordinator_answers
+from shared.kafka.liveness import coordinator_answers
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until_committed

@@ -14,7 +14,7 @@ from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportMessageLeft
 from shared.health import Health
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.connection import client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.publisher import partition_of
 from shared.kafka.records import Received

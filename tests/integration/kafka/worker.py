@@ -15,7 +15,7 @@ from shared import log, process
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.health import Health
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS

@@ -23,7 +23,7 @@ from shared import process
 from shared.events.base import Event, Record
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.publisher import Publisher
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings

@@ -13,10 +13,10 @@ from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
-from shared.follow import PartitionReader
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
+from shared.kafka.reader import PartitionReader
 from shared.kafka.records import receive
 from shared.settings import BusSettings
 from shared.topics import CASES, ROUTINGS

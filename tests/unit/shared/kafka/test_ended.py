@@ -4,7 +4,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from shared.kafka.bus import _ended
+from shared.kafka.broker import _ended
 from shared.kafka.consumer import Subscription
 
 

@@ -7,12 +7,12 @@ from aiokafka import TopicPartition
 
 from shared.clock import SystemClock
 from shared.health import Health
-from shared.kafka.bus import Bus
+from shared.kafka.broker import Bus
 from shared.kafka.router import BatchMessage
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.support.subscribing import subscribe
-from tests.unit.shared.kafka.test_triage import record
+from tests.unit.shared.kafka.test_decoding import record
 
 
 class Committing:

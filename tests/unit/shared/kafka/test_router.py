@@ -17,7 +17,7 @@ from shared.events import families
 from shared.events.base import Record
 from shared.events.catalog import EVENT_TYPES, types_of
 from shared.health import Health
-from shared.kafka.bus import Bus, kafka_broker
+from shared.kafka.broker import Bus, kafka_broker
 from shared.kafka.router import Batch, KafkaRouter
 from shared.settings import BusSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, TOPICS, Topic

@@ -8,14 +8,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from shared import log, process
+from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
-from shared.kafka import measures
-from shared.kafka.backoff import backoff
+from shared.kafka import metrics
 from shared.kafka.connection import bare_name, bounded, client_options, topic_name
+from shared.kafka.liveness import ended_part
 from shared.kafka.patches import partitions_of
 from shared.kafka.records import RawRecord, Received, raw, receive
-from shared.kafka.vitals import ended_part
 from shared.settings import BusSettings
 from shared.topics import Topic
 
@@ -141,7 +141,7 @@ class Follower:
         try:
             received = receive(record, topic)
         except PermanentError as error:
-            measures.FOLLOWED.labels(topic, "unreadable").inc()
+            metrics.FOLLOWED.labels(topic, "unreadable").inc()
             _log.warning(
                 "follow.unreadable", topic=topic, partition=place.partition, offset=record.offset, reason=error.reason
             )
@@ -153,7 +153,7 @@ class Follower:
             )
             return False
         self._apply(received)
-        measures.FOLLOWED.labels(topic, "applied").inc()
+        metrics.FOLLOWED.labels(topic, "applied").inc()
         return True
 
 

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.clock import ManualClock
-from shared.kafka.progress import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, Progress
+from shared.kafka.lag import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, Progress
 from shared.metrics import REGISTRY
 
 PLACE, OTHER = TopicPartition("p.reports", 0), TopicPartition("p.reports", 1)

@@ -20,9 +20,9 @@ from aiokafka.errors import (
 )
 
 from shared import log
-from shared.dead_letter import PREFIX, is_whole
 from shared.errors import PermanentError, TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.dead_letters import PREFIX, is_whole
 from shared.kafka.patches import partitions_of
 from shared.kafka.redrive import GROUP as REDRIVE
 from shared.settings import BusSettings

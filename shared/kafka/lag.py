@@ -6,7 +6,7 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from shared.clock import Clock
-from shared.kafka import measures
+from shared.kafka import metrics
 from shared.kafka.router import Records
 
 SAMPLE_SECONDS: Final = 5.0
@@ -43,12 +43,12 @@ class Progress:
     def release(self) -> None:
         """The assignment is over."""
         for place in self._lag:
-            measures.LAG.remove(self._group, self._bare(place.topic), str(place.partition))
+            metrics.LAG.remove(self._group, self._bare(place.topic), str(place.partition))
         self._owned = None
         self._next.clear()
         self._lag.clear()
         self._blocked.clear()
-        measures.BLOCKED.labels(self._group).set(0)
+        metrics.BLOCKED.labels(self._group).set(0)
 
     def start(self, place: TopicPartition, offset: int) -> None:
         """The partition is read from this offset on."""
@@ -71,7 +71,7 @@ class Progress:
     def block(self, place: TopicPartition, why: str) -> None:
         """The partition waits for a newer build."""
         self._blocked[place] = why
-        measures.BLOCKED.labels(self._group).set(len(self._blocked))
+        metrics.BLOCKED.labels(self._group).set(len(self._blocked))
 
     def unknown(self) -> frozenset[TopicPartition]:
         """Owned partitions whose next offset nobody has told yet."""
@@ -83,10 +83,10 @@ class Progress:
         for place, end in ends.items():
             if place in self.owned and place in self._next:
                 lag = self._lag[place] = max(0, end - self._next[place])
-                measures.LAG.labels(self._group, self._bare(place.topic), str(place.partition)).set(lag)
+                metrics.LAG.labels(self._group, self._bare(place.topic), str(place.partition)).set(lag)
         if not self._waiting():
             self._progressed = now
-        measures.SINCE_PROGRESS.labels(self._group).set(now - self._progressed)
+        metrics.SINCE_PROGRESS.labels(self._group).set(now - self._progressed)
 
     def complaint(self) -> str | None:
         """What is in the way of records, in one line; None while nothing is."""

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from shared.backoff import MOST_SECONDS, backoff
 from shared.errors import FatalError, TransientError
-from shared.kafka import attempts as attempts_module
-from shared.kafka.attempts import RED_AFTER_ATTEMPTS, Attempts, GivenUpError
-from shared.kafka.backoff import MOST_SECONDS, backoff
+from shared.kafka import retry as attempts_module
+from shared.kafka.retry import RED_AFTER_ATTEMPTS, Attempts, GivenUpError
 
 
 def test_waits_grow_are_capped_and_spread() -> None:

@@ -2,7 +2,7 @@
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.kafka.triage import dead_run, sort_out
+from shared.kafka.decoding import dead_run, sort_out
 from tests.integration.kafka.tools import message_left, report_id
 
 CAP = 100

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from shared import log
+from shared.backoff import backoff
 from shared.errors import IeumError, TransientError
-from shared.kafka import measures
-from shared.kafka.backoff import backoff
+from shared.kafka import metrics
 
 _log = log.get(__name__)
 
@@ -55,7 +55,7 @@ class Attempts:
                 result = await call()
             except TransientError as error:
                 attempt += 1
-                measures.RETRIES.labels(self._group).inc()
+                metrics.RETRIES.labels(self._group).inc()
                 _log.warning("bus.retry", subscription=self._group, what=what, attempt=attempt, error=str(error))
                 if attempt >= RED_AFTER_ATTEMPTS:
                     self.trouble = f"{what} failed {attempt} times: {error}"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.dead_letter import MOST_BYTES, bury, dead_message, is_whole, revived_message
 from shared.errors import TransientError
+from shared.kafka.dead_letters import MOST_BYTES, bury, dead_message, is_whole, revived_message
+from shared.kafka.decoding import DeadLetter
 from shared.kafka.publisher import Message, Publisher
 from shared.kafka.records import RawRecord
-from shared.kafka.triage import DeadLetter
 from shared.settings import BusSettings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

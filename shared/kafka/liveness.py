@@ -16,7 +16,7 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 from shared import log, process
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.kafka import measures
+from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, group_name
 from shared.kafka.patches import background_tasks
 from shared.settings import BusSettings
@@ -125,7 +125,7 @@ class Pulse:
 async def examine(pulse: Pulse, settings: BusSettings, group: str) -> None:
     """End the process where the coordinator answers everybody else and not this subscription."""
     silence = pulse.silence()
-    measures.COORDINATOR_SILENCE.labels(group).set(silence)
+    metrics.COORDINATOR_SILENCE.labels(group).set(silence)
     if silence <= pulse.doubt_s:
         pulse.forget()
         return

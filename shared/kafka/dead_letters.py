@@ -3,7 +3,7 @@
 A record so large that reason and origin would not fit beside it goes there without its largest parts; headers say how
 many bytes were left out and where the original lies, and it cannot be sent back.
 
-``python -m shared.dead_letter list|redrive --topic reports``. A dead letter may be written twice (a batch that is tried
+``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a batch that is tried
 again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from shared.kafka import measures
+from shared.kafka import metrics
 from shared.kafka.connection import dead_topic_name
+from shared.kafka.decoding import DeadLetter
 from shared.kafka.publisher import Message, Publisher, all_sent
 from shared.kafka.records import RawRecord
-from shared.kafka.triage import DeadLetter
 from shared.settings import BusSettings
 from shared.topics import BY_NAME
 
@@ -97,7 +97,7 @@ async def bury(
         by_place[place].append(dead_message(letter, group=subscription, service=service, now=now))
     await all_sent([publisher.send(name, number, messages) for (name, number), messages in by_place.items()])
     for letter in letters:
-        measures.DEAD.labels(subscription, letter.record.topic, letter.reason).inc()
+        metrics.DEAD.labels(subscription, letter.record.topic, letter.reason).inc()
 
 
 if __name__ == "__main__":

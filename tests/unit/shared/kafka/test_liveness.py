@@ -8,8 +8,8 @@ import pytest
 
 from shared import process
 from shared.clock import ManualClock
-from shared.kafka import vitals
-from shared.kafka.vitals import DOUBT_SECONDS, REQUEST_SECONDS, Pulse, ended_part, examine, membership
+from shared.kafka import liveness
+from shared.kafka.liveness import DOUBT_SECONDS, REQUEST_SECONDS, Pulse, ended_part, examine, membership
 from shared.settings import BusSettings
 
 SETTINGS = BusSettings(bootstrap_servers="nowhere:9092")
@@ -33,7 +33,7 @@ class Broker:
         self.answers = True
         self.asked = 0
         self.ends: list[str] = []
-        monkeypatch.setattr(vitals, "coordinator_answers", self._asked)
+        monkeypatch.setattr(liveness, "coordinator_answers", self._asked)
         monkeypatch.setattr(process, "die", lambda event, **_: self.ends.append(event))
 
     async def _asked(self, _: BusSettings, group: str) -> bool:
