@@ -3,8 +3,8 @@
 A record so large that reason and origin would not fit beside it goes there without its largest parts; headers say how
 many bytes were left out and where the original lies, and it cannot be sent back.
 
-``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a batch that is tried
-again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
+``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a batch that
+is tried again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
 """
 
 from collections import defaultdict
