@@ -8,39 +8,39 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
-from services.notify import pages as console
 from services.notify.accounts import wiring
 from services.notify.accounts.wiring import Accounts
-from services.notify.acts_api import act_router, ticket_router, transfer_router
-from services.notify.alarms import AlarmView
-from services.notify.alerting import Alerter
-from services.notify.api import case_router, center_router
-from services.notify.case_pages import CasePages, moving_router, story_router
+from services.notify.auditor.repository import FindingStore
+from services.notify.cases.consumers import Routings, consumers
+from services.notify.cases.repository import CaseStore
+from services.notify.cases.service import Auditing, Desk
+from services.notify.cases.tickets import Tickets
 from services.notify.channels import MailChannel
-from services.notify.consumers import Routings, consumers
-from services.notify.dead import DeadWatch
-from services.notify.desk import Auditing, Desk
-from services.notify.doors import auditing
-from services.notify.drill.running import Drills
-from services.notify.drill_pages import drill_router
-from services.notify.gauges import Gauges
-from services.notify.hub import Hub
-from services.notify.ladder.delivery import Delivery
-from services.notify.nudges import Nudges
-from services.notify.people import People
-from services.notify.rows import Rows
+from services.notify.console import pages as console_pages
+from services.notify.console.acts_api import act_router, ticket_router, transfer_router
+from services.notify.console.alarms import AlarmView
+from services.notify.console.api import case_router, center_router
+from services.notify.console.broadcaster import Hub
+from services.notify.console.case_pages import CasePages, moving_router, story_router
+from services.notify.console.dependencies import auditing
+from services.notify.console.feed import Nudges
+from services.notify.console.rows import Rows
+from services.notify.console.stream import stream_router
+from services.notify.console.work_api import work_router
+from services.notify.console.work_pages import work_pages_router
+from services.notify.dead_letters.service import DeadWatch
+from services.notify.drills.pages import drill_router
+from services.notify.drills.repository import DrillStore
+from services.notify.drills.service import Drills
+from services.notify.escalation.delivery import Delivery
+from services.notify.escalation.jobs import Gauges
+from services.notify.escalation.repository import TallyStore
+from services.notify.escalation.service import Alerter
 from services.notify.settings import NotifySettings
-from services.notify.store.cases import CaseStore
-from services.notify.store.centers import CenterStore, DeadStore
-from services.notify.store.drills import DrillStore
-from services.notify.store.findings import FindingStore
-from services.notify.store.rotas import RotaStore
-from services.notify.store.tallies import TallyStore
-from services.notify.stream import stream_router
-from services.notify.team_pages import TeamPages, team_router
-from services.notify.tickets import Tickets
-from services.notify.work_api import work_router
-from services.notify.work_pages import work_pages_router
+from services.notify.team.centers import CenterStore, DeadStore
+from services.notify.team.pages import TeamPages, team_router
+from services.notify.team.people import People
+from services.notify.team.repository import RotaStore
 from shared import log, mongo, process
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to
@@ -226,7 +226,7 @@ def _application(
             work_router(desk, gate, pages, audited),
             ticket_router(desk, tickets, gate, pages, audited, details),
             center_router(desk, gate, audited),
-            console.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
+            console_pages.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
             drill_router(drills, pages, gate, audited),
             story_router(parts),
             moving_router(parts),

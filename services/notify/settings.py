@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 from pydantic_settings import SettingsConfigDict
 
 from services.notify.accounts.settings import AccountSettings
-from services.notify.model import Target
-from services.notify.policy import QuietHours, Rules
+from services.notify.cases.models import Target
+from services.notify.escalation.rules import QuietHours, Rules
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""

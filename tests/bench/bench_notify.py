@@ -20,13 +20,13 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pymongo import UpdateOne
 
-from services.notify import policy
+from services.notify.cases.models import Case
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import CaseStore, Change
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Rules
 from services.notify.main import build
-from services.notify.model import Case
-from services.notify.policy import Rules
-from services.notify.projection import fold
 from services.notify.settings import NotifySettings
-from services.notify.store.cases import CaseStore, Change
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.settings import BusSettings, StoreSettings

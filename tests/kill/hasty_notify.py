@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from services.notify import main as notify
-from services.notify.ladder.delivery import Delivery
-from services.notify.policy import bundling, table
-from services.notify.store.cases import CaseStore
-from services.notify.store.tallies import TallyStore
+from services.notify.cases.repository import CaseStore
+from services.notify.escalation.delivery import Delivery
+from services.notify.escalation.repository import TallyStore
+from services.notify.escalation.rules import bundling, table
 from shared import process
 from tests.kill.between import deadly_after
 

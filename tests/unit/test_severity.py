@@ -9,9 +9,9 @@ from services.intake.model.submission import Submission
 from services.intake.policy.admission import facts_of
 from services.intake.policy.triage import triage
 from services.notify.auditor.projection import Watched, conclude, note
-from services.notify.decisions.severity import is_severe as counts_as_severe
-from services.notify.policy import Rules
-from services.notify.projection import fold
+from services.notify.cases.projection import fold
+from services.notify.cases.rules.severity import is_severe as counts_as_severe
+from services.notify.escalation.rules import Rules
 from services.routing.policy import rules
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
-from services.notify.accounts.measures import SIGN_INS
+from services.notify.accounts.metrics import SIGN_INS
 from services.notify.accounts.model import Account, AccountState, Ending, RefusedError
 from services.notify.accounts.oidc import Person
 from services.notify.accounts.policy import roles_wrong

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.notify.accounts.marks import Marks, same
-from services.notify.accounts.measures import ALTERED, ENDED, RENEWED
+from services.notify.accounts.metrics import ALTERED, ENDED, RENEWED
 from services.notify.accounts.model import Account, Ending, Session
 from services.notify.accounts.policy import SESSION_LASTS, alive, of_now, usable
 from services.notify.accounts.proofs import new_secret, new_session_name

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
-from services.notify.accounts.measures import SIGN_INS
+from services.notify.accounts.metrics import SIGN_INS
 from services.notify.accounts.model import Account, AccountState, RefusedError
 from services.notify.accounts.policy import (
     DEVICE_LASTS,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.utils import base64url_encode
 
 from services.notify.accounts.marks import same
-from services.notify.accounts.measures import ALTERED, KEY_AGE, KEYS, KEYS_REFUSED
+from services.notify.accounts.metrics import ALTERED, KEY_AGE, KEYS, KEYS_REFUSED
 from services.notify.accounts.model import KeyRecord, Session
 from services.notify.accounts.policy import KEY_ANNOUNCED, KEY_LASTS, key_ends, key_until, rotation_due
 from services.notify.accounts.proofs import Vault

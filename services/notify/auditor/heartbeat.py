@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from services.notify.auditor import measures
+from services.notify.auditor import metrics
 from shared import log
 
 _LOG = log.get(__name__)
@@ -38,7 +38,7 @@ class Heartbeat:
         """Knock once, unless something is wrong; whether it was heard."""
         why = self._well()
         if why is not None:
-            measures.HEARTBEATS.labels("withheld").inc()
+            metrics.HEARTBEATS.labels("withheld").inc()
             _LOG.warning("auditor.heartbeat_withheld", why=why)
             return False
         try:
@@ -47,7 +47,7 @@ class Heartbeat:
                 said = None if answer.is_success else f"http_{answer.status_code}"
         except httpx.HTTPError as error:
             said = type(error).__name__
-        measures.HEARTBEATS.labels("sent" if said is None else "failed").inc()
+        metrics.HEARTBEATS.labels("sent" if said is None else "failed").inc()
         if said is not None:
             _LOG.warning("auditor.heartbeat_failed", said=said)
         return said is None

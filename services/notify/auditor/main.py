@@ -8,12 +8,12 @@ import aiosmtplib
 from fastapi import FastAPI
 
 from services.notify.auditor.heartbeat import Heartbeat
+from services.notify.auditor.messages import alarm_mail
 from services.notify.auditor.policy import Quiet
 from services.notify.auditor.projection import Wrong
-from services.notify.auditor.rendering import alarm_mail
-from services.notify.auditor.watch import Auditor
+from services.notify.auditor.repository import FindingStore
+from services.notify.auditor.service import Auditor
 from services.notify.settings import NotifySettings
-from services.notify.store.findings import FindingStore
 from shared import log, mongo
 from shared.clock import Clock, SystemClock
 from shared.health import Health

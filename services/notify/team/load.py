@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.notify.attention import is_open
-from services.notify.casework import DeletionState
-from services.notify.decisions.severity import is_severe
-from services.notify.model import Case, CaseState
+from services.notify.cases.attention import is_open
+from services.notify.cases.casework import DeletionState
+from services.notify.cases.models import Case, CaseState
+from services.notify.cases.rules.severity import is_severe
 from shared.severity import SEVERE_PER_PERSON
 
 

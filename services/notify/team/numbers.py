@@ -11,7 +11,7 @@ from datetime import datetime
 from statistics import median
 from typing import Final
 
-from services.notify.model import SEOUL
+from services.notify.cases.models import SEOUL
 from shared.events.vocabulary import EndReason, HarmType
 
 MONTHS: Final = 12

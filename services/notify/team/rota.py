@@ -11,8 +11,8 @@ from typing import Final
 
 from pydantic import Field
 
-from services.notify.basics import Model
-from services.notify.model import SEOUL
+from services.notify.cases.basics import Model
+from services.notify.cases.models import SEOUL
 
 SHIFTS: Final = 60
 """Of one centre at most: three people have a handful each."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.notify.model import Case
+from services.notify.cases.models import Case
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from shared.topics import CASES

@@ -8,10 +8,10 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from services.notify.policy import CONTACT_WITHIN, LADDER
-from services.notify.policy.bundling import GAP
+from services.notify.escalation.repository import TallyStore
+from services.notify.escalation.rules import CONTACT_WITHIN, LADDER
+from services.notify.escalation.rules.bundling import GAP
 from services.notify.settings import WebhookWithSecret
-from services.notify.store.tallies import TallyStore
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.main import AuditorProcess
-from services.notify.auditor.watch import SETTLE_S
-from services.notify.policy import LADDER
+from services.notify.auditor.service import SETTLE_S
+from services.notify.escalation.rules import LADDER
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency

@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from services.notify.hub import Listener
-from services.notify.model import Case
-from services.notify.nudges import Nudges
-from services.notify.policy import Rules
-from services.notify.projection import RoutingEvent
+from services.notify.cases.models import Case
+from services.notify.cases.projection import RoutingEvent
+from services.notify.console.broadcaster import Listener
+from services.notify.console.feed import Nudges
+from services.notify.escalation.rules import Rules
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from services.notify import policy
-from services.notify.model import Case, RunCause, Target
-from services.notify.policy import LADDER, Plan
+from services.notify.cases.models import Case, RunCause, Target
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import LADDER, Plan
 from shared.events.alerts import AlertEvent, AlertSent
 from shared.events.vocabulary import Urgency
 from shared.kafka.admin import ensure_topics

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notify.dead import dead_record
+from services.notify.dead_letters.service import dead_record
 from shared.audit.model import Entry
 from shared.audit.reading import Filter, Reader
 from shared.errors import TransientError

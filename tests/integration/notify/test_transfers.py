@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from services.notify import instruments
-from services.notify.gauges import CONFIRMED_WITHIN
+from services.notify import metrics
+from services.notify.cases.models import EntryKind
+from services.notify.escalation.jobs import CONFIRMED_WITHIN
+from services.notify.escalation.rules import OFFER_LASTS
 from services.notify.main import build
-from services.notify.model import EntryKind
-from services.notify.policy import OFFER_LASTS
 from services.notify.settings import NotifySettings
 from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, SystemClock
@@ -238,13 +238,13 @@ async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: Mail
     await taken(bench)
     assert (await bench.act("close", ID, "gwangju", "kim", ownership=1, outcome="supported")).status_code == 200
     await bench.notify.gauges.look()
-    assert instruments.UNCONFIRMED._value.get() == 0
+    assert metrics.UNCONFIRMED._value.get() == 0
     await clock.advance(CONFIRMED_WITHIN.total_seconds() + 1)
     await bench.notify.gauges.look()
-    assert instruments.UNCONFIRMED._value.get() == 1
+    assert metrics.UNCONFIRMED._value.get() == 1
     await answer(bench)
     await bench.notify.gauges.look()
-    assert instruments.UNCONFIRMED._value.get() == 0
+    assert metrics.UNCONFIRMED._value.get() == 0
 
 
 async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, sink: MailSink) -> None:

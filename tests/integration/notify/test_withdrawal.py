@@ -1,6 +1,6 @@
 """A withdrawal stops everything at once: ladder, offers, mails on their way, details. Undone, somebody is told anew."""
 
-from services.notify.model import CaseState, EntryKind
+from services.notify.cases.models import CaseState, EntryKind
 from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import case_of, taken, tell
 from tests.support.mail import MailSink

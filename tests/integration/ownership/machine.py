@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from services.analytics.model import Fact
 from services.intake.model.report import Progress
 from services.intake.projection import fold as intake_fold
-from services.notify.model import CaseState
+from services.notify.cases.models import CaseState
 from shared.centers import CENTER_IDS
 from shared.events.catalog import parse_event
 from shared.events.vocabulary import CenterState

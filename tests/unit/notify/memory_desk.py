@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any, cast
 
-from services.notify.desk import Desk
-from services.notify.hub import Hub
-from services.notify.model import Case
-from services.notify.policy import QuietHours, Rules
-from services.notify.store.cases import Change, Saved
+from services.notify.cases.models import Case
+from services.notify.cases.repository import Change, Saved
+from services.notify.cases.service import Desk
+from services.notify.console.broadcaster import Hub
+from services.notify.escalation.rules import QuietHours, Rules
 from shared.clock import Clock
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from services.notify.projection import RoutingEvent
+from services.notify.cases.projection import RoutingEvent
 from shared.events.catalog import EVENT_TYPES
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"

@@ -6,7 +6,7 @@ What was decided before a report came back is void too: it was about a report th
 from datetime import datetime
 from typing import Any
 
-from services.notify.projection import RoutingEvent
+from services.notify.cases.projection import RoutingEvent
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.envelope import event_id
 from tests.unit.notify.samples import event

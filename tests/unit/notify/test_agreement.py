@@ -1,9 +1,9 @@
 """Another centre is told of a case only with the person's agreement, given in the report or when asked."""
 
-from services.notify import decisions
-from services.notify.decisions import Answer, Refusal, Who
-from services.notify.model import Case, TransferReason
-from services.notify.policy import Rules
+from services.notify.cases import rules as decisions
+from services.notify.cases.models import Case, TransferReason
+from services.notify.cases.rules import Answer, Refusal, Who
+from services.notify.escalation.rules import Rules
 from shared.events.cases import CaseTransferOffered
 from tests.unit.notify.samples import NOW, event
 from tests.unit.notify.test_policy import STAFFED

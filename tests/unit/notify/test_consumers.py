@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from services.notify.consumers import Routings, consumers
+from services.notify.cases.consumers import Routings, consumers
 from shared.topics import ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from services.notify import requests, views
+from services.notify.console import requests, views
 
 
 def examples() -> list[tuple[type[BaseModel], dict[str, Any]]]:

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.notify import explaining
-from services.notify.decisions import Refusal
-from services.notify.model import Case, Offer, OfferEnd, PastOffer
-from services.notify.policy import QuietHours, Rules
-from services.notify.projection import fold
+from services.notify.cases.models import Case, Offer, OfferEnd, PastOffer
+from services.notify.cases.projection import fold
+from services.notify.cases.rules import Refusal
+from services.notify.console import problems as explaining
+from services.notify.escalation.rules import QuietHours, Rules
 from tests.unit.notify.samples import NOW, TRACE, event
 
 RULES = Rules(quiet=QuietHours.parse("off"))

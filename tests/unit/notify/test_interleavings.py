@@ -9,12 +9,13 @@ from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.notify import decisions, policy
-from services.notify.casework import ContactWay
-from services.notify.decisions import Answer, Refusal, Who
-from services.notify.model import AwaitingKind, Case, CaseState, Center, EntryKind, RunCause, TransferReason
-from services.notify.policy import Rules
-from services.notify.projection import added, fold, sort_key
+from services.notify.cases import rules as decisions
+from services.notify.cases.casework import ContactWay
+from services.notify.cases.models import AwaitingKind, Case, CaseState, Center, EntryKind, RunCause, TransferReason
+from services.notify.cases.projection import added, fold, sort_key
+from services.notify.cases.rules import Answer, Refusal, Who
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Rules
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportEnded, ReportUpdated
 from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind, UpdateKind

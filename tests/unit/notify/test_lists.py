@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.notify.lists import AT_ONCE, Shown, Together
+from services.notify.console.lists import AT_ONCE, Shown, Together
 from shared.errors import TransientError
 
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify import policy
-from services.notify.decisions import Answer, Refusal, Who, acknowledge, opened, reopen
-from services.notify.model import Case, CaseState, EntryKind
-from services.notify.policy import Result, Rules
-from services.notify.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
+from services.notify.cases.models import Case, CaseState, EntryKind
+from services.notify.cases.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
+from services.notify.cases.rules import Answer, Refusal, Who, acknowledge, opened, reopen
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Result, Rules
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id

@@ -4,8 +4,8 @@ from typing import Any
 
 import orjson
 
-from services.notify.people import People
-from services.notify.rows import Rows
+from services.notify.console.rows import Rows
+from services.notify.team.people import People
 from shared.clock import ManualClock
 from tests.support.staff import TestIdentity
 from tests.unit.notify.decisions.cases import acknowledged

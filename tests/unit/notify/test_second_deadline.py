@@ -4,12 +4,12 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from services.notify import policy
-from services.notify.casework import ContactWay
-from services.notify.decisions import Answer, Who, acknowledge, close, contact, opened
-from services.notify.model import Case, EntryKind, RunCause
-from services.notify.policy import CONTACT_WITHIN, LADDER, QuietHours, Rules
-from services.notify.projection import fold
+from services.notify.cases.casework import ContactWay
+from services.notify.cases.models import Case, EntryKind, RunCause
+from services.notify.cases.projection import fold
+from services.notify.cases.rules import Answer, Who, acknowledge, close, contact, opened
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import CONTACT_WITHIN, LADDER, QuietHours, Rules
 from shared.events.alerts import AlertSettled
 from shared.events.vocabulary import Outcome, SettledReason, Urgency
 from tests.unit.notify.samples import NOW, TRACE, event

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from services.notify import lists
-from services.notify.hub import PER_SESSION, Hub
-from services.notify.model import Case
-from services.notify.stream import stream_router
+from services.notify.cases.models import Case
+from services.notify.console import lists
+from services.notify.console.broadcaster import PER_SESSION, Hub
+from services.notify.console.stream import stream_router
 from shared.clock import ManualClock
 from shared.health import Health
 from shared.settings import ServiceSettings

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
-from services.notify.casework import ContactWay
-from services.notify.policy import ALWAYS
-from services.notify.work_desk import WorkDesk
+from services.notify.cases.casework import ContactWay
+from services.notify.cases.work_service import WorkDesk
+from services.notify.escalation.rules import ALWAYS
 from tests.unit.notify.decisions.cases import KIM
 from tests.unit.notify.memory_desk import Cases, desk_of, staff
 from tests.unit.notify.samples import report_id

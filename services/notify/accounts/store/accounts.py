@@ -10,7 +10,7 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.notify.accounts.marks import Marks, same
-from services.notify.accounts.measures import ALTERED
+from services.notify.accounts.metrics import ALTERED
 from services.notify.accounts.model import Account, AccountState
 from shared import log
 from shared.identity.roles import StaffRole

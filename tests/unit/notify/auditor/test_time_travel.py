@@ -10,9 +10,9 @@ import pytest
 from services.notify.auditor import policy as law
 from services.notify.auditor.policy import Fault, Owed, Quiet
 from services.notify.auditor.projection import Watched, conclude, note, wrong
-from services.notify.model import Case, CaseState, RunCause
-from services.notify.policy import CONTACT_WITHIN, LADDER, RANK, Plan, QuietHours, Rules
-from services.notify.store.centers import nominal
+from services.notify.cases.models import Case, CaseState, RunCause
+from services.notify.escalation.rules import CONTACT_WITHIN, LADDER, RANK, Plan, QuietHours, Rules
+from services.notify.team.centers import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import CenterState, EndReason, Urgency
 from tests.unit.notify.auditor.world import World

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.notify import decisions, policy
 from services.notify.auditor.policy import Quiet
 from services.notify.auditor.projection import Watched, Wrong, conclude, note, wrong
-from services.notify.casework import ContactWay
-from services.notify.decisions import Answer, Who
-from services.notify.model import Case, Center, Target
-from services.notify.policy import Endpoint, Plan, Result, Rules
-from services.notify.projection import RoutingEvent, fold, record
-from services.notify.store.centers import nominal
+from services.notify.cases import rules as decisions
+from services.notify.cases.casework import ContactWay
+from services.notify.cases.models import Case, Center, Target
+from services.notify.cases.projection import RoutingEvent, fold, record
+from services.notify.cases.rules import Answer, Who
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Endpoint, Plan, Result, Rules
+from services.notify.team.centers import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import TRACE

@@ -2,14 +2,14 @@
 
 import pytest
 
-from services.notify import decisions
-from services.notify.attention import states_of
-from services.notify.casework import NEXT_OF, ContactWay, DeletionState
-from services.notify.decisions import Answer, Refusal, Who
-from services.notify.decisions.severity import is_severe, severe_of
-from services.notify.model import Case, EntryKind
-from services.notify.policy import ALWAYS
-from services.notify.views import case_view
+from services.notify.cases import rules as decisions
+from services.notify.cases.attention import states_of
+from services.notify.cases.casework import NEXT_OF, ContactWay, DeletionState
+from services.notify.cases.models import Case, EntryKind
+from services.notify.cases.rules import Answer, Refusal, Who
+from services.notify.cases.rules.severity import is_severe, severe_of
+from services.notify.console.views import case_view
+from services.notify.escalation.rules import ALWAYS
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency
 from shared.severity import SEVERE_PER_PERSON
 from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, acknowledged

@@ -8,12 +8,12 @@ import pytest
 
 from services.intake.model.submission import Submission
 from services.intake.policy.triage import triage
-from services.notify import policy
-from services.notify.decisions import Answer, Who, acknowledge
-from services.notify.drill.policy import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
-from services.notify.model import Case, Target
-from services.notify.policy import Result
-from services.notify.projection import record
+from services.notify.cases.models import Case, Target
+from services.notify.cases.projection import record
+from services.notify.cases.rules import Answer, Who, acknowledge
+from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Result
 from shared import centers
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW

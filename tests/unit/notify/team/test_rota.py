@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from pydantic import ValidationError
 
-from services.notify.model import SEOUL
+from services.notify.cases.models import SEOUL
 from services.notify.team.calendar import holiday
 from services.notify.team.load import loads, to_hand_over
 from services.notify.team.rota import SHIFTS, Rota, Shift, added, next_up, on_duty, removed, turns

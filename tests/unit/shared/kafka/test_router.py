@@ -9,7 +9,7 @@ from faststream.specification import AsyncAPI
 
 from services.analytics import consumers as analytics
 from services.intake import consumers as intake
-from services.notify import consumers as notify
+from services.notify.cases import consumers as notify
 from services.routing import consumers as routing
 from shared.clock import SystemClock
 from shared.errors import PermanentError, UnknownTypeError

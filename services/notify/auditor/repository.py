@@ -1,0 +1,78 @@
+"""What the auditor found wrong, and when it last looked: written by the auditor, read by the pages."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import DeleteOne, ReplaceOne
+
+from services.notify.cases.models import Instant, Model
+from services.notify.cases.repository import Document
+from shared.events.vocabulary import Urgency
+from shared.mongo import store_errors
+
+_LOOK: Final = "auditor"
+_SHOWN: Final = 500
+
+
+class Finding(Model):
+    """One report somebody should have been told of. ``alias`` is what people call the case."""
+
+    report_id: str
+    alias: str
+    center_id: str
+    urgency: Urgency
+    owed: str
+    fault: str
+    step: int
+    due_at: Instant
+    seen_at: Instant
+
+
+class Look(Model):
+    """The auditor's last look: the dead-man signal."""
+
+    at: Instant
+    watched: int
+    findings: int
+
+
+class FindingStore:
+    """Few documents: only what is wrong now."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["findings"]
+        self.looks: AsyncIOMotorCollection[Document] = database["auditor"]
+
+    async def put(self, new: Sequence[Finding], over: Sequence[str]) -> None:
+        """Write what is newly wrong and take away what is right again (report ids)."""
+        writes: list[ReplaceOne[Document] | DeleteOne] = [DeleteOne({"_id": report_id}) for report_id in over]
+        writes += [ReplaceOne({"_id": f.report_id}, f.model_dump(), upsert=True) for f in new]
+        if writes:
+            with store_errors():
+                await self.collection.bulk_write(writes, ordered=False)
+
+    async def known(self) -> set[str]:
+        """The reports something is written about."""
+        with store_errors():
+            return {document["_id"] async for document in self.collection.find({}, {"_id": 1})}
+
+    async def of(self, center_id: str | None) -> list[Finding]:
+        """What is wrong at a centre (None: at all), the longest overdue first."""
+        wanted = {} if center_id is None else {"center_id": center_id}
+        with store_errors():
+            found = await self.collection.find(wanted).limit(_SHOWN).to_list(None)
+        return sorted((Finding.model_validate(document) for document in found), key=lambda f: f.due_at)
+
+    async def looked(self, look: Look) -> None:
+        """The auditor lives."""
+        with store_errors():
+            await self.looks.replace_one({"_id": _LOOK}, {"_id": _LOOK, **look.model_dump()}, upsert=True)
+
+    async def last_look(self) -> datetime | None:
+        """When the auditor last looked; None: never."""
+        with store_errors():
+            found = await self.looks.find_one({"_id": _LOOK})
+        return Look.model_validate(found).at if found is not None else None

@@ -1,0 +1,61 @@
+"""Which cases need eyes beside those of the people who have them, and which of a list somebody wants to see. Pure."""
+
+from dataclasses import dataclass
+
+from services.notify.cases.models import CENTRAL_DESK, Case, CaseState, RunCause
+from shared.events.vocabulary import HarmType, Urgency
+
+
+def overdue(case: Case) -> bool:
+    """Acknowledged, and then nobody reached the reporter until others had to be told."""
+    climbed = case.ladder is not None and case.ladder.cause is RunCause.CONTACT and case.ladder.step > 1
+    return climbed and case.state is CaseState.ACKNOWLEDGED and case.contacted_at is None
+
+
+def is_open(case: Case) -> bool:
+    """Whether a case is on its centre's list: not ended, or with something left to read."""
+    return case.sort_key < "3"
+
+
+def on_list(case: Case, center_id: str) -> bool:
+    """Whether a case is on a console's list now. ``central`` sees what nobody answers, what is late, and its copies."""
+    if center_id != CENTRAL_DESK:
+        return case.center_id == center_id and is_open(case)
+    own = case.center_id == CENTRAL_DESK or case.copy_central
+    return (own and is_open(case)) or case.needs_attention or overdue(case)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What somebody looks for in a list; nothing named: all of it. Codes only, so that it may stand in an address."""
+
+    state: str = ""
+    """``waiting``, ``new``, ``working``, ``held`` or ``overdue``."""
+    urgency: Urgency | None = None
+    harm: HarmType | None = None
+    mine: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Wanted()
+
+
+STATES = ("waiting", "new", "working", "held", "overdue")
+
+
+def states_of(case: Case) -> tuple[str, ...]:
+    """Under which of ``STATES`` a case is found; a held one waits as well."""
+    first = "waiting" if case.state is CaseState.WAITING else "new" if case.unread else "working"
+    held = ("held",) if case.ladder is not None and case.ladder.held else ()
+    return (first, *held, *(("overdue",) if overdue(case) else ()))
+
+
+def wants(wanted: Wanted, case: Case, subject: str) -> bool:
+    """Whether a case is among what somebody looks for."""
+    return (
+        (not wanted.state or wanted.state in states_of(case))
+        and wanted.urgency in (None, case.urgency)
+        and (wanted.harm is None or wanted.harm in case.harm_types)
+        and (not wanted.mine or case.assignee == subject)
+    )

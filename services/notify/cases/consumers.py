@@ -1,0 +1,121 @@
+"""What notify reads from Kafka: routing's records. Load, fold, write once, tell whoever waits."""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from services.notify import metrics
+from services.notify.cases.models import AwaitingKind, Case, EntryKind
+from services.notify.cases.projection import RoutingEvent, added, fold
+from services.notify.cases.repository import CaseStore, Change
+from services.notify.channels.messages import alias
+from services.notify.console.broadcaster import Hub
+from services.notify.escalation.rules import Rules
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.events.families import RoutingEvents
+from shared.events.vocabulary import CauseKind
+from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
+from shared.topics import ROUTINGS
+
+_LOG = log.get(__name__)
+_ROUNDS = 20
+
+
+def consumers(routings: "Routings") -> KafkaRouter:
+    """One group."""
+    router = KafkaRouter()
+
+    @router.subscriber(ROUTINGS, group="notify")
+    async def on_routings(batch: Batch[RoutingEvents]) -> Sequence[Rejected] | None:
+        return await routings.handle(batch)
+
+    return router
+
+
+class Routings:
+    """Folds batches of `routings` into cases."""
+
+    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules, on_due: Callable[[], None]) -> None:
+        """``on_due`` is called when new alerts may be due."""
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._rules = rules
+        self._on_due = on_due
+
+    async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
+        """Apply a batch. Another process may write the same cases meanwhile: what lost is read again and redone."""
+        longer: dict[str, int] = {}
+        # A report's first record is nearly always new here: it is inserted without asking, and if it was known after
+        # all, the insert says so and everything is read.
+        known = await self._store.load(_begun_before(batch))
+        for _ in range(_ROUNDS):
+            changes = self._fold(batch, known, longer)
+            saved = await self._store.save(changes, self._clock.now())
+            self._tell([c.case for c in changes if c.case.report_id not in saved.lost], known)
+            if not saved.lost:
+                return None
+            for report_id in saved.alias_taken:
+                longer[report_id] = longer.get(report_id, 0) + 1
+            known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
+        raise TransientError("store: a batch kept losing races")
+
+    def _fold(self, batch: list[Received], known: dict[str, Case], longer: dict[str, int]) -> list[Change]:
+        now = self._clock.now()
+        changed: dict[str, Case] = {}
+        for received in batch:
+            event = cast("RoutingEvent", received.event)
+            before = changed.get(event.report_id) or known.get(event.report_id)
+            after = fold(before, event, received.envelope.traceparent, self._rules, now)
+            if after is not None:
+                changed[event.report_id] = after
+        return [_change(case, known.get(report_id), longer.get(report_id, 0)) for report_id, case in changed.items()]
+
+    def _tell(self, cases: list[Case], known: dict[str, Case]) -> None:
+        if not cases:
+            return
+        self._hub.publish(cases)
+        now = self._clock.now()
+        for case in cases:
+            _count(known.get(case.report_id), case)
+            if case.version == 1:
+                metrics.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
+        self._on_due()
+
+
+def _begun_before(batch: list[Received]) -> list[str]:
+    """Reports of which the batch holds more than first records.
+
+    Not those whose first record in the batch is a later one: a worker that woke up may have put its late first record
+    before a true later one, and the case must be known to see that.
+    """
+    return list(dict.fromkeys(received.event.key for received in batch if received.event.sequence > 1))
+
+
+def _change(case: Case, known: Case | None, longer: int) -> Change:
+    """One write per case, however many records it had in the batch."""
+    if known is not None:
+        return Change(case.model_copy(update={"rev": known.rev + 1}), known.rev)
+    return Change(case.model_copy(update={"rev": 1, "alias": alias(case.report_id, longer)}), 0)
+
+
+_VOID = {
+    EntryKind.VOID: "acknowledgement",
+    EntryKind.MOVE_VOID: "transfer",
+    EntryKind.CLOSING_VOID: "closing",
+    EntryKind.REOPENING_VOID: "reopening",
+}
+
+
+def _count(before: Case | None, after: Case) -> None:
+    """What became of what staff did."""
+    for entry in added(before, after):
+        if entry.kind in _VOID:
+            metrics.VOID.labels(_VOID[entry.kind]).inc()
+            _LOG.info("cases.void", act=_VOID[entry.kind], reason=entry.reason, ownership=after.ownership)
+        if entry.kind in (EntryKind.MOVE_VOID, EntryKind.OFFER_DIED):
+            metrics.TRANSFERS.labels("void" if entry.kind is EntryKind.MOVE_VOID else "died").inc()
+    moving = before is not None and before.awaiting is not None and before.awaiting.kind is AwaitingKind.MOVING
+    if moving and after.moved_by is CauseKind.CASE_EVENT and before is not None and after.ownership > before.ownership:
+        metrics.TRANSFERS.labels("moved").inc()

@@ -1,0 +1,255 @@
+"""Routing's records, taken into a case one version at a time."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from services.notify.cases.models import AwaitingKind, Case, CaseState, Entry, EntryKind, RunCause
+from services.notify.cases.projection.timeline import in_order, noted, offer_died
+from services.notify.channels.messages import alias
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Rules
+from shared.errors import FatalError
+from shared.events.cases import CaseReopened, CaseTransferAccepted
+from shared.events.envelope import event_id
+from shared.events.reports import ReportFacts
+from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
+from shared.severity import urgency_of
+
+RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
+
+
+def fold(case: Case | None, event: RoutingEvent, traceparent: str, rules: Rules, now: datetime) -> Case | None:
+    """The case after a record, or None where the record is already in it.
+
+    The first record of a version is the truth. A hole means that this process and the log disagree: ``FatalError``.
+    """
+    known = case.version if case is not None else 0
+    if event.version <= known:
+        return None
+    if event.version != known + 1:
+        raise FatalError(f"routings: version {event.version} of a report of which version {known} is known")
+    if case is None:
+        if not isinstance(event, ReportRouted):
+            raise FatalError(f"routings: a report begins with {event.TYPE}")
+        return in_order(_routed(event, traceparent, rules, now))
+    after = case.model_copy(update={"version": event.version, "rev": case.rev + 1, "traceparent": traceparent})
+    match event:
+        case ReportRerouted():
+            after = _rerouted(after, event, rules, now)
+        case ReportUpdated():
+            after = _updated(after, event, rules, now)
+        case ReportEnded():
+            after = _ended(after, event, now)
+        case ReportRouted():
+            raise FatalError("routings: a report was routed twice")
+    return in_order(after)
+
+
+def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) -> Case:
+    decision, facts = event.decision, event.facts
+    case = Case(
+        report_id=event.report_id,
+        rev=1,
+        version=event.version,
+        ownership=event.ownership,
+        center_id=decision.center_id,
+        alias=alias(event.report_id),
+        urgency=urgency_of(facts),
+        harm_types=facts.harm_types,
+        channel=facts.channel,
+        language=facts.language,
+        synthetic=facts.synthetic,
+        reason=decision.reason,
+        over_capacity=decision.over_capacity,
+        copy_central=decision.copy_central,
+        received_at=event.received_at,
+        decided_at=event.decided_at,
+        declined_centers=facts.declined_centers,
+        other_centers=facts.other_centers,
+        linked=facts.linked_reports,
+        contact_channels=facts.contact_channels,
+        threat_deadline=facts.threat_deadline,
+        suspicion=facts.suspicion,
+        state=CaseState.WAITING,
+        traceparent=traceparent,
+    )
+    entry = Entry(at=event.decided_at, kind=EntryKind.ROUTED, center_id=case.center_id, reason=decision.reason)
+    return policy.begin(noted(case, entry), rules, now)
+
+
+def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) -> Case:
+    decision, facts = event.decision, event.facts
+    crossed = case.acknowledged_at is not None and case.acknowledged_at >= event.decided_at
+    if case.state is CaseState.ACKNOWLEDGED and (crossed or event.cause.kind is CauseKind.CENTER_CLOSED):
+        # A closing centre loses only what routing holds for unacknowledged: the two crossed, and they should know.
+        case = noted(
+            case,
+            Entry(at=now, kind=EntryKind.VOID, center_id=case.center_id, by=case.acknowledged_by),
+        )
+    case = offer_died(_answered(case, event, now), now, event.cause.kind)
+    before = event.previous_center_id
+    came_back = _CAME_BACK.get(case.ended) if case.ended is not None else None
+    if came_back is not None:
+        # It is open again in the same record, at another centre: the one before was declined meanwhile, or is closed.
+        case = noted(case, Entry(at=event.decided_at, kind=came_back, center_id=before))
+    moved: dict[str, Any] = {
+        "ownership": event.ownership,
+        "center_id": decision.center_id,
+        "reason": decision.reason,
+        "over_capacity": decision.over_capacity,
+        "copy_central": decision.copy_central,
+        "urgency": urgency_of(facts),
+        "harm_types": facts.harm_types,
+        "declined_centers": facts.declined_centers,
+        "other_centers": facts.other_centers,
+        **_reach(facts),
+        # Whoever has the case now has to read for themselves what is safe, and asks the reporters anew.
+        "rules_known_to": (),
+        "joined": (),
+        "decided_at": event.decided_at,
+        "moved_from": before,
+        "moved_by": event.cause.kind if came_back is None else None,
+        "former": case.former if before in case.former else (*case.former, before),
+        "unread": False,
+        **_OPENED,
+    }
+    entry = Entry(
+        at=event.decided_at,
+        kind=EntryKind.MOVED,
+        center_id=decision.center_id,
+        other_center_id=before,
+        reason=decision.reason,
+    )
+    return policy.begin(noted(case.model_copy(update=moved), entry), rules, now)
+
+
+_UPDATES: Final = {
+    UpdateKind.AMENDED: EntryKind.AMENDED,
+    UpdateKind.MESSAGE_LEFT: EntryKind.MESSAGE_LEFT,
+    UpdateKind.REOPENED: EntryKind.REOPENED,
+    UpdateKind.REINSTATED: EntryKind.REINSTATED,
+}
+_CAME_BACK: Final = {EndReason.WITHDRAWN: EntryKind.REINSTATED, EndReason.CLOSED: EntryKind.REOPENED}
+_RULES_CHANGE: Final = frozenset({UpdateKind.AMENDED, UpdateKind.REINSTATED})
+"""After these the rules of safe contact may be others than those somebody has read."""
+_BACK: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+_OPENED: Final[dict[str, Any]] = {
+    "state": CaseState.WAITING,
+    "ended": None,
+    "ended_at": None,
+    "outcome": None,
+    "acknowledged_at": None,
+    "acknowledged_by": None,
+    "assignee": None,
+}
+
+
+def _reach(facts: ReportFacts) -> dict[str, Any]:
+    return {
+        "linked": facts.linked_reports,
+        "contact_channels": facts.contact_channels,
+        "threat_deadline": facts.threat_deadline,
+        "suspicion": facts.suspicion,
+    }
+
+
+def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:
+    facts = event.facts
+    more_urgent = policy.RANK[urgency_of(facts)] < policy.RANK[case.urgency]
+    told: dict[str, Any] = {
+        "urgency": urgency_of(facts),
+        "harm_types": facts.harm_types,
+        "declined_centers": facts.declined_centers,
+        "other_centers": facts.other_centers,
+        **_reach(facts),
+    }
+    if event.kind in _RULES_CHANGE:
+        told["rules_known_to"] = ()
+    if event.kind is UpdateKind.MESSAGE_LEFT:
+        told["unread_messages"] = case.unread_messages + 1
+    if event.kind is UpdateKind.TRANSFER_VOID:
+        return _answered(case.model_copy(update=told), event, now)
+    entry = Entry(at=event.decided_at, kind=_UPDATES[event.kind], center_id=case.center_id)
+    case = noted(case.model_copy(update=told), entry)
+    if event.kind in _BACK:
+        return policy.begin(_answered(case, event, now).model_copy(update=_OPENED), rules, now)
+    if case.ended is EndReason.WITHDRAWN:
+        return case  # All contact has stopped.
+    unread = case.model_copy(update={"unread": True})
+    running = case.ladder is not None and case.ladder.cause is not RunCause.CONTACT
+    if running and not more_urgent:
+        return unread  # The ladder is already running: a second one would only be noise.
+    waits = case.state is CaseState.WAITING
+    return policy.begin(unread, rules, now, RunCause.ANSWER if waits else RunCause.MESSAGE)
+
+
+def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:
+    withdrawn = event.reason is EndReason.WITHDRAWN
+    case = offer_died(_answered(case, event, now), now, event.reason)
+    kind = EntryKind.WITHDRAWN if withdrawn else EntryKind.CLOSED
+    ended = {
+        "state": CaseState.ENDED,
+        "ended": event.reason,
+        "ended_at": event.decided_at,
+        # What was left while the case was being closed still has to be read.
+        "unread": case.unread and not withdrawn,
+        "unread_messages": 0 if withdrawn else case.unread_messages,
+    }
+    case = noted(case.model_copy(update=ended), Entry(at=event.decided_at, kind=kind, center_id=case.center_id))
+    return case if case.unread else policy.stop(case)
+
+
+_VOID: Final = {
+    AwaitingKind.MOVING: EntryKind.MOVE_VOID,
+    AwaitingKind.CLOSING: EntryKind.CLOSING_VOID,
+    AwaitingKind.REOPENING: EntryKind.REOPENING_VOID,
+}
+
+
+_ASKS_FOR_AN_OWNER: Final = {
+    AwaitingKind.MOVING: CaseTransferAccepted.TYPE,
+    AwaitingKind.REOPENING: CaseReopened.TYPE,
+}
+"""What may be answered by a new owner: a reopened case gets one where it may not go back to the one before."""
+
+
+def _answered(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded, now: datetime) -> Case:
+    """The case with nothing awaited any more; a timeline line where routing made something else of it."""
+    awaited = case.awaiting
+    if awaited is None:
+        return case
+    done: dict[str, Any] = {"awaiting": None, "awaiting_since": None}
+    if awaited.kind is AwaitingKind.MOVING:
+        done["offered_to"] = None
+    if _as_asked(case, event):
+        return case.model_copy(update=done)
+    if awaited.kind is AwaitingKind.CLOSING:
+        done["outcome"] = None
+    why: str = event.reason if isinstance(event, ReportEnded) else event.cause.kind
+    if isinstance(event, ReportUpdated) and event.void_reason is not None:
+        why = event.void_reason
+    entry = Entry(
+        at=now,
+        kind=_VOID[awaited.kind],
+        center_id=case.center_id,
+        other_center_id=awaited.to_center_id,
+        by=awaited.by,
+        reason=why,
+    )
+    return noted(case.model_copy(update=done), entry)
+
+
+def _as_asked(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded) -> bool:
+    awaited = case.awaiting
+    match event:
+        case ReportRerouted():
+            asks = _ASKS_FOR_AN_OWNER.get(awaited.kind) if awaited is not None else None
+            if awaited is None or asks is None:
+                return False
+            return event.cause.event_id == event_id("notify", asks, case.report_id, awaited.case_version)
+        case ReportUpdated():
+            return awaited is not None and awaited.kind is AwaitingKind.REOPENING
+        case ReportEnded():
+            closing = awaited is not None and awaited.kind is AwaitingKind.CLOSING
+            return closing and event.reason is EndReason.CLOSED

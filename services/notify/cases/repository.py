@@ -1,0 +1,280 @@
+"""Cases in the document store. Every write is guarded by the number of the state it was made from."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from services.notify.cases.models import Case, CaseState
+from services.notify.team.numbers import Counted
+from shared import outbox, trace
+from shared.errors import TransientError
+from shared.events.base import Event, Record, encode
+from shared.events.vocabulary import EndReason, HarmType
+from shared.mongo import by_ids, store_errors
+
+SOURCE: Final = "notify"
+EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before every due time. A range with both ends reads only its part of the index; with one end the embedded store
+reads nearly all of it (0.9 ms against 140 ms of 20,000 documents)."""
+_DUPLICATE: Final = 11000
+OFFERS: Final = 100
+"""Offers shown at most; a centre of three people has a handful."""
+_ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A new state of a case and the events it must tell of. ``was`` is the state before; 0: there is none yet."""
+
+    case: Case
+    was: int
+    events: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a bulk write did. Lost changes met a newer state; taken aliases belong to another case."""
+
+    lost: frozenset[str]
+    alias_taken: frozenset[str] = frozenset()
+
+
+def records_of(events: Iterable[Event], now: datetime, traceparent: str | None = None) -> list[Record]:
+    """Events ready for the outbox."""
+    return [encode(e, source=SOURCE, time=now, traceparent=traceparent or trace.current()) for e in events]
+
+
+class CaseStore:
+    """The collection of cases."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.database = database
+        self.collection: AsyncIOMotorCollection[Document] = database["cases"]
+
+    async def prepare(self) -> None:
+        """Create the indexes; the same ones again change nothing."""
+        with store_errors():
+            await self.collection.create_index([("wake_at", 1)], name="wake_at")
+            await self.collection.create_index([("center_id", 1), ("sort_key", 1)], name="center_sort")
+            await self.collection.create_index([("sort_key", 1)], name="sort")
+            await self.collection.create_index([("center_id", 1), ("received_at", 1)], name="center_received")
+            await self.collection.create_index([("copy_central", 1), ("sort_key", 1)], name="copied_sort")
+            await self.collection.create_index([("alias", 1)], name="alias", unique=True)
+            await self.collection.create_index([("offered_to", 1)], name="offered_to")
+            await self.collection.create_index([("awaiting_since", 1)], name="awaiting_since")
+
+    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
+        """The known ones of these cases, by id."""
+        with store_errors():
+            found = await by_ids(self.collection, report_ids)
+        return {report_id: Case.model_validate(document) for report_id, document in found.items()}
+
+    async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
+        """Write all changes at once, each only over the state it was made from."""
+        if not changes:
+            return Saved(frozenset())
+        mark = secrets.token_hex(8)
+        writes = [_write(change, mark, now) for change in changes]
+        failed: dict[int, Mapping[str, Any]] = {}
+        with store_errors():
+            try:
+                matched = (await self.collection.bulk_write(writes, ordered=False)).matched_count
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors"):
+                    raise TransientError("store: a bulk write is not on a majority yet") from error
+                failed = {e["index"]: e for e in error.details["writeErrors"]}
+                matched = error.details.get("nMatched", 0)
+        if any(e.get("code") != _DUPLICATE for e in failed.values()):
+            raise TransientError("store: part of a bulk write was refused")
+        lost = {changes[index].case.report_id for index in failed}
+        updates = [c.case.report_id for c in changes if c.was]
+        if matched < len(updates):
+            lost |= await self._not_mine(updates, mark)
+        taken = {c.case.report_id for i, c in enumerate(changes) if i in failed and _names_alias(failed[i])}
+        return Saved(frozenset(lost), frozenset(taken))
+
+    async def _not_mine(self, report_ids: Sequence[str], mark: str) -> set[str]:
+        with store_errors():
+            found = await by_ids(self.collection, report_ids, {"mark": 1})
+        return {i for i in report_ids if found.get(i, {}).get("mark") != mark}
+
+    async def claim(self, worker: str, lease_s: float, limit: int, now: datetime) -> list[Case]:
+        """Take over up to ``limit`` cases whose next step is due and that no living worker holds.
+
+        Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after.
+        """
+        due = {"wake_at": {"$gte": EPOCH, "$lte": now}}
+        lease = f"{worker}:{secrets.token_hex(6)}"
+        with store_errors():
+            found = (
+                await self.collection.find(due, {"_id": 1})
+                .sort("wake_at", 1)
+                .limit(limit)
+                .batch_size(limit)
+                .to_list(None)
+            )
+            ids = [document["_id"] for document in found]
+            if not ids:
+                return []
+            taken = {"wake_at": now + timedelta(seconds=lease_s), "lease_by": lease}
+            update = {"$set": taken, "$inc": {"rev": 1}}
+            claimed = 0
+            for start in range(0, len(ids), 100):
+                some = {"_id": {"$in": ids[start : start + 100]}, **due}
+                claimed += (await self.collection.update_many(some, update)).modified_count
+        if not claimed:
+            return []
+        cases = await self.load(ids)
+        return [case for case in cases.values() if case.lease_by == lease]
+
+    async def backlog(self, now: datetime) -> int:
+        """How many cases are due and not claimed."""
+        with store_errors():
+            return await self.collection.count_documents({"wake_at": {"$gte": EPOCH, "$lte": now}})
+
+    async def page(self, center_id: str | None, bounds: tuple[str, str], limit: int) -> list[Case]:
+        """Up to ``limit`` cases of a centre (None: of all) with a sort key between the bounds, both left out."""
+        wanted: dict[str, Any] = {"sort_key": {"$gt": bounds[0], "$lt": bounds[1]}}
+        if center_id is not None:
+            wanted = {"center_id": center_id, **wanted}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def of_person(self, center_id: str, subject: str) -> list[Case]:
+        """The open cases somebody has at a centre, the most urgent first."""
+        wanted = {"center_id": center_id, "sort_key": {"$gt": "0", "$lt": "3"}, "assignee": subject}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def by_alias(self, alias: str) -> Case | None:
+        """The case with an alias."""
+        with store_errors():
+            found = await self.collection.find_one({"alias": alias})
+        return Case.model_validate(found) if found is not None else None
+
+    async def copied(self, limit: int) -> list[Case]:
+        """Open cases that the central desk has a copy of, in the order of need."""
+        wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
+        """What of a centre's cases is counted, of those received in a span; no drills."""
+        wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}, "synthetic": False}
+        names = [one.name for one in fields(Counted)]
+        with store_errors():
+            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).to_list(None)
+        return [
+            Counted(
+                received_at=document["received_at"],
+                harm_types=tuple(HarmType(harm) for harm in document["harm_types"]),
+                acknowledged_at=document.get("acknowledged_at"),
+                contacted_at=document.get("contacted_at"),
+                ended=EndReason(document["ended"]) if document.get("ended") else None,
+            )
+            for document in found
+        ]
+
+    async def late(self, limit: int) -> list[Case]:
+        """Acknowledged cases whose ladder has climbed again, in the order of need."""
+        wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, "ladder.step": {"$gte": 2}}
+        with store_errors():
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+        return [Case.model_validate(document) for document in found]
+
+    async def held(self, center_id: str | None) -> int:
+        """How many cases of a centre (None: of all) quiet hours hold back; no drills."""
+        return await self._count(center_id, {"sort_key": {"$gt": "0", "$lt": "3"}, "ladder.held": True})
+
+    async def unread(self, center_id: str | None) -> int:
+        """How many acknowledged cases of a centre (None: of all) have something that nobody has read; no drills."""
+        return await self._count(center_id, {"sort_key": {"$gte": "1", "$lt": "2"}})
+
+    async def counts(self, center_id: str | None) -> dict[CaseState, int]:
+        """How many cases of a centre (None: of all) are in each state; no drills.
+
+        Ended ones are not counted: they only grow.
+        """
+        ranges = {CaseState.WAITING: ("0", "1"), CaseState.ACKNOWLEDGED: ("1", "3")}
+        return {
+            state: await self._count(center_id, {"sort_key": {"$gte": low, "$lt": high}})
+            for state, (low, high) in ranges.items()
+        }
+
+    async def offered(self, center_id: str | None) -> int:
+        """How many cases of a centre (None: of all) are offered to another one or on their way there; no drills."""
+        return await self._count(center_id, {"offered_to": _ANY_CENTER})
+
+    async def _count(self, center_id: str | None, wanted: Document) -> int:
+        whose = {"center_id": center_id} if center_id is not None else {}
+        with store_errors():
+            return await self.collection.count_documents({**whose, **wanted, "synthetic": False})
+
+    async def offers_to(self, center_id: str, limit: int = OFFERS) -> list[Case]:
+        """Cases a centre has an open offer of, or has accepted and not got yet, in the order of need."""
+        return await self._offers({"offered_to": center_id}, limit)
+
+    async def offers_of(self, center_id: str, limit: int = OFFERS) -> list[Case]:
+        """Cases of a centre that it has offered to another one."""
+        return await self._offers({"offered_to": _ANY_CENTER, "center_id": center_id}, limit)
+
+    async def _offers(self, wanted: Document, limit: int) -> list[Case]:
+        with store_errors():
+            found = await self.collection.find(wanted).limit(limit).to_list(None)
+        return sorted((Case.model_validate(document) for document in found), key=lambda case: case.sort_key)
+
+    async def offers_open(self) -> int:
+        """How many offers wait for an answer or for the move."""
+        with store_errors():
+            return await self.collection.count_documents({"offered_to": _ANY_CENTER})
+
+    async def unconfirmed(self, before: datetime) -> int:
+        """How many cases have waited since before a moment for routing to make true what staff decided."""
+        with store_errors():
+            return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
+
+    async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+        """The run of the ladder and the offer each of these cases has now: what a mail about them may still tell."""
+        with store_errors():
+            found = await by_ids(self.collection, report_ids, {"ladder.run": 1, "offer.offer_id": 1})
+        return {
+            report_id: ((d.get("ladder") or {}).get("run"), (d.get("offer") or {}).get("offer_id"))
+            for report_id, d in found.items()
+        }
+
+    async def oldest_waiting(self) -> datetime | None:
+        """When the case was received that has waited longest for a first answer."""
+        oldest: datetime | None = None
+        for rank in "012":
+            for case in await self.page(None, (f"0{rank}", f"0{rank}~"), 1):
+                oldest = case.received_at if oldest is None else min(oldest, case.received_at)
+        return oldest
+
+
+def _write(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:
+    case = change.case
+    fields = case.model_dump(exclude={"report_id"})
+    records = records_of(change.events, now, case.traceparent)
+    if change.was == 0:
+        return InsertOne({"_id": case.report_id, **fields, "mark": mark, **outbox.pending(records, now)})
+    update: dict[str, Any] = (
+        {name: dict(values) for name, values in outbox.push(records, now).items()} if records else {}
+    )
+    update["$set"] = {**update.get("$set", {}), **fields, "mark": mark}
+    return UpdateOne({"_id": case.report_id, "rev": change.was}, update)
+
+
+def _names_alias(error: Mapping[str, Any]) -> bool:
+    return "alias" in str(error.get("keyPattern") or error.get("errmsg", ""))

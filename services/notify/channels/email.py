@@ -1,0 +1,124 @@
+"""How an alert reaches people: e-mail over a few SMTP connections that stay open."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+import aiosmtplib
+
+from services.notify.channels.messages import Mail
+from services.notify.channels.reasons import TOO_LATE
+from services.notify.settings import NotifySettings
+from shared.clock import Clock
+
+_IDLE_S: Final = 20.0
+"""A connection unused for longer may have been closed by the other side; a new one is safer than a lost alert."""
+
+Send = Callable[[Mail, float], Awaitable[str | None]]
+"""Sends one mail before a deadline; None, or why the server did not take it."""
+
+
+class MailChannel:
+    """Sends mails, several at a time, and says of each whether the server took it."""
+
+    def __init__(self, settings: NotifySettings, clock: Clock) -> None:
+        """Nothing is opened until the first mail."""
+        self._settings = settings
+        self._clock = clock
+        self._free: asyncio.Queue[_Connection] = asyncio.Queue()
+        self._all = [_Connection(settings, clock) for _ in range(settings.smtp_connections)]
+        for connection in self._all:
+            self._free.put_nowait(connection)
+
+    async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
+        """Send all, several at a time; per mail None, or a short reason why the server did not take it.
+
+        ``deadline`` is on the clock's monotonic scale: a mail not begun by then is not sent (reason ``too_late``).
+        """
+        return list(await asyncio.gather(*(self.send_one(mail, deadline) for mail in mails)))
+
+    async def send_one(self, mail: Mail, deadline: float) -> str | None:
+        """Send one, as soon as a connection is free."""
+        async with self.turn() as send:
+            return await send(mail, deadline)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Send]:
+        """Wait for a free connection and have it: whatever is decided inside is decided right before the mail goes."""
+        connection = await self._free.get()
+        try:
+            yield partial(self._one, connection)
+        finally:
+            self._free.put_nowait(connection)
+
+    async def _one(self, connection: "_Connection", mail: Mail, deadline: float) -> str | None:
+        if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:
+            return TOO_LATE
+        try:
+            async with asyncio.timeout(self._settings.smtp_timeout_s):
+                await connection.send(mail)
+        except (TimeoutError, aiosmtplib.SMTPException, OSError) as error:
+            await connection.drop()
+            return reason_of(error)
+        return None
+
+    async def close(self) -> None:
+        """Close all connections, politely where that is quick."""
+        for connection in self._all:
+            await connection.drop()
+
+
+def reason_of(error: Exception) -> str:
+    """A short code for why a mail was not taken; never the server's words, which may hold an address."""
+    match error:
+        case aiosmtplib.SMTPRecipientsRefused(recipients=recipients):
+            return f"recipient_refused_{min(refusal.code for refusal in recipients)}"
+        case aiosmtplib.SMTPResponseException(code=code):
+            return f"smtp_{code}"
+        case aiosmtplib.SMTPConnectError() | ConnectionError():
+            return "connect"
+        case TimeoutError():
+            return "timeout"
+        case _:
+            return f"error_{type(error).__name__}"
+
+
+class _Connection:
+    def __init__(self, settings: NotifySettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._client: aiosmtplib.SMTP | None = None
+        self._used = 0.0
+
+    async def send(self, mail: Mail) -> None:
+        if self._client is not None and self._clock.monotonic() - self._used > _IDLE_S:
+            await self.drop()
+        client = self._client or await self._open()
+        await client.sendmail(self._settings.mail_from, [mail.to], mail.content)
+        self._used = self._clock.monotonic()
+
+    async def _open(self) -> aiosmtplib.SMTP:
+        settings = self._settings
+        secure = settings.smtp_security
+        client = aiosmtplib.SMTP(
+            hostname=settings.smtp_host,
+            port=settings.smtp_port,
+            use_tls=secure == "tls",
+            start_tls=secure == "starttls",
+            tls_context=ssl.create_default_context() if secure != "none" else None,
+            username=settings.smtp_username,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            timeout=settings.smtp_timeout_s,
+        )
+        await client.connect()
+        self._client = client
+        self._used = self._clock.monotonic()
+        return client
+
+    async def drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()

@@ -1,0 +1,1 @@
+"""The console: work lists, pages, the JSON API and the live stream."""

@@ -1,0 +1,183 @@
+"""Live rows for every open console of this process. Each listener has its own bounded backlog; the newest row wins.
+
+A new case is shown *early*: as soon as it is in the log, with ``rev`` 0, not only once the store has it. What the store
+then says is given out in any case where it says something else.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from services.notify import metrics
+from services.notify.cases.attention import on_list
+from services.notify.cases.models import CENTRAL_DESK, Case
+
+BACKLOG: Final = 5000
+"""Rows one listener may be behind before it is sent away; its browser comes back and gets the whole list."""
+PER_SESSION: Final = 8
+"""Consoles one sign-in may have open: nobody takes everybody's."""
+_REMEMBERED: Final = 20_000
+EARLY_REV: Final = 0
+"""The number of a state that the log has and the store may not have yet; everything stored has a higher one."""
+
+
+class Listener:
+    """One console: rows it has not been given yet, newest state only."""
+
+    def __init__(self, center_id: str, backlog: int, session: str = "") -> None:
+        """``center_id`` is a centre, or ``central`` for what no centre has acknowledged."""
+        self.center_id = center_id
+        self.session = session
+        self.too_slow = False
+        self.closing = False
+        self._backlog = backlog
+        self._rows: dict[str, Case] = {}
+        self._early: set[str] = set()
+        self._notice = False
+        self._something = asyncio.Event()
+
+    def offer(self, case: Case, *, as_announced: bool = False) -> None:
+        """Take a row to be given; never blocks. ``as_announced``: whoever was shown the early row needs no other."""
+        known, early = self._rows.get(case.report_id), case.report_id in self._early
+        if known is None and not early and not self._concerns(case):
+            return
+        self._early.discard(case.report_id)
+        if case.rev == EARLY_REV:
+            self._early.add(case.report_id)
+        elif early and as_announced:
+            return
+        # What waits to be given is replaced even by what does not concern them: shown is the newest, or that it left.
+        if known is not None and known.rev >= case.rev:
+            return
+        self._rows[case.report_id] = case
+        if len(self._rows) > self._backlog:
+            self.too_slow = True
+            self._rows.clear()
+            self._early.clear()
+        self._something.set()
+
+    def _concerns(self, case: Case) -> bool:
+        # Whoever held the case or had an offer of it before must see it leave. Nobody else hears that it exists.
+        past = case.past_offer.to_center_id if case.past_offer is not None else None
+        concerned = {case.center_id, case.offered_to, past, *case.former}
+        return self.center_id == CENTRAL_DESK or self.center_id in concerned
+
+    def notice(self) -> None:
+        """Something besides the rows changed (who is on duty, a dead record)."""
+        self._notice = True
+        self._something.set()
+
+    def close(self) -> None:
+        """End after what is being given now."""
+        self.closing = True
+        self._something.set()
+
+    async def take(self, seconds: float) -> tuple[list[Case], bool]:
+        """The rows waiting and whether something else changed; both empty after ``seconds`` without news."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._something.wait()
+        except TimeoutError:
+            return [], False
+        self._something.clear()
+        rows, self._rows = list(self._rows.values()), {}
+        notice, self._notice = self._notice, False
+        return rows, notice
+
+    def holds(self, case: Case) -> bool:
+        """Whether the case is on this console's list now."""
+        return on_list(case, self.center_id)
+
+    def offered(self, case: Case) -> bool:
+        """Whether the case is among what other centres offer to this one."""
+        return case.offered_to == self.center_id
+
+
+def _looks_like(early: Case, stored: Case) -> bool:
+    """Whether a console shows the same for both. When the ladder began differs by how long storing took."""
+    began = {"rev": stored.rev, "ladder": stored.ladder, "wake_at": stored.wake_at, "traceparent": stored.traceparent}
+    held = [case.ladder is not None and case.ladder.held for case in (early, stored)]
+    return held[0] == held[1] and early.model_copy(update=began) == stored
+
+
+class Hub:
+    """Everyone who listens, and which state of each case they were last given."""
+
+    def __init__(self, backlog: int = BACKLOG) -> None:
+        """``backlog`` bounds each listener."""
+        self._backlog = backlog
+        self._listeners: set[Listener] = set()
+        self._given: OrderedDict[str, Case] = OrderedDict()
+        self._early: OrderedDict[str, Case] = OrderedDict()
+
+    @property
+    def listening(self) -> int:
+        """Open consoles."""
+        return len(self._listeners)
+
+    def full(self, session: str) -> bool:
+        """Whether a sign-in has as many consoles open as it may."""
+        return sum(listener.session == session for listener in self._listeners) >= PER_SESSION
+
+    def announce(self, case: Case) -> None:
+        """Show a new case that the store may not have yet, to those whom it concerns."""
+        if self.known(case.report_id):
+            return
+        early = self._early[case.report_id] = case.model_copy(update={"rev": EARLY_REV})
+        for listener in self._listeners:
+            listener.offer(early)
+        while len(self._early) > _REMEMBERED:
+            self._early.popitem(last=False)
+        metrics.NOT_STORED.set(len(self._early))
+
+    def known(self, report_id: str) -> bool:
+        """Whether a state of a case was given out, early or stored, and is remembered."""
+        return report_id in self._given or report_id in self._early
+
+    def early(self, report_id: str) -> bool:
+        """Whether a case was announced and the store has not confirmed it since."""
+        return report_id in self._early
+
+    def publish(self, cases: Iterable[Case]) -> None:
+        """Give newer states to all whom they concern; older ones are dropped."""
+        for case in cases:
+            early = self._early.pop(case.report_id, None)
+            known = self._given.get(case.report_id)
+            if known is not None and known.rev >= case.rev:
+                continue
+            self._given[case.report_id] = case
+            self._given.move_to_end(case.report_id)
+            as_announced = early is not None and _looks_like(early, case)
+            for listener in self._listeners:
+                listener.offer(case, as_announced=as_announced)
+        while len(self._given) > _REMEMBERED:
+            self._given.popitem(last=False)
+        metrics.NOT_STORED.set(len(self._early))
+
+    def given(self, report_id: str) -> Case | None:
+        """The newest state given out, if it is remembered."""
+        return self._given.get(report_id)
+
+    def notice(self) -> None:
+        """Tell every console that duty or dead records changed."""
+        for listener in self._listeners:
+            listener.notice()
+
+    @contextmanager
+    def listen(self, center_id: str, session: str = "") -> Iterator[Listener]:
+        """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
+        listener = Listener(center_id, self._backlog, session)
+        self._listeners.add(listener)
+        metrics.STREAMS.set(len(self._listeners))
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+            metrics.STREAMS.set(len(self._listeners))
+
+    def close(self) -> None:
+        """Send everyone away; the process is ending."""
+        for listener in self._listeners:
+            listener.close()

@@ -1,0 +1,109 @@
+"""What the routes share: who asks, the audit's line about it, and refusals in the reader's language."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from fastapi import Request
+
+from services.notify.cases.models import CENTRAL_DESK, Case
+from services.notify.cases.service import Auditing, Desk, Done
+from services.notify.console.away import unavailable
+from services.notify.console.problems import not_theirs, refused
+from services.notify.team.centers import known
+from services.notify.team.people import People
+from shared.audit.entries import by_staff
+from shared.audit.model import Entry, Outcome
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import NOBODY, Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+T = TypeVar("T")
+
+Append = Callable[[Entry], Awaitable[None]]
+
+
+def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
+    """Writes the lines of one request. Raises ``TransientError`` where it cannot; then nothing may happen."""
+
+    async def write(
+        action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
+    ) -> None:
+        if why is not None and purpose is not None:
+            detail["purpose"] = purpose
+        outcome = Outcome.DONE if why is None else Outcome.REFUSED
+        line = by_staff(
+            request,
+            principal,
+            action.value,
+            at=clock.now(),
+            report_id=report_id,
+            reason=why or purpose,
+            outcome=outcome,
+            **detail,
+        )
+        await append(line)
+
+    return write
+
+
+async def refusal(pages: Pages, people: People, request: Request, done: Done, offer_id: str | None = None) -> Problem:
+    """The problem of an act that did not count."""
+    if done.why is None:
+        raise RuntimeError("nothing was refused")
+    await guarded(lambda: people.learn([done.case.acknowledged_by]))
+    return refused(done.case, done.why, pages.language(request), people.name, offer_id)
+
+
+def no_such_case() -> Problem:
+    """The 404 of a case."""
+    return Problem(404, "no_such_case", gettext_noop("There is no such case, or it has not reached a centre yet."))
+
+
+def absent(principal: Principal) -> Problem:
+    """What is said of a case that is not there: 404 to who may read everybody's, to others that it is not theirs."""
+    return no_such_case() if principal.may(Action.CASES_READ, NOBODY) else not_theirs()
+
+
+def there(found: T | None, principal: Principal) -> T:
+    """What was found; the problem of a case that is not there."""
+    if found is None:
+        raise absent(principal)
+    return found
+
+
+async def readable(desk: Desk, gate: Gate, request: Request, principal: Principal, report_id: str) -> Case:
+    """The case, for who may read it. Raises 403 for another organisation's and, alike, for one that is not there."""
+    found = await guarded(lambda: desk.case(report_id))
+    whose = concerned(found, principal.organisation) if found is not None else NOBODY
+    gate.demand(request, principal, Action.CASES_READ, whose)
+    return there(found, principal)
+
+
+def checked_center(center_id: str) -> str:
+    """The centre's id; a 404 problem where there is none."""
+    if not known(center_id):
+        raise Problem(404, "no_such_center", gettext_noop("There is no such centre."))
+    return center_id
+
+
+def concerned(case: Case, organisation: str) -> str:
+    """Whose thing a case is for somebody of an organisation: whoever has an offer of it may read it as its own."""
+    return organisation if case.offered_to == organisation else case.center_id
+
+
+def home_of(principal: Principal) -> str:
+    """The list somebody sees first: their centre's, or the central desk's."""
+    return principal.organisation if known(principal.organisation) else CENTRAL_DESK
+
+
+async def guarded(call: Callable[[], Awaitable[T]]) -> T:
+    """The call's answer; a 503 problem while the store is away."""
+    try:
+        return await call()
+    except TransientError:
+        raise unavailable() from None

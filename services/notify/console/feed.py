@@ -1,0 +1,124 @@
+"""What passed on the bus, for the consoles of this process: a new case at once, everything else as the store has it.
+
+A new case is durable in the log and needs nothing of the store to be shown, so it waits neither for the store, which
+may be slow or away, nor for the process that writes it down. Of everything else the bus says that something changed
+and the store says what; it also confirms what was shown early, or says otherwise (a record that comes second is none).
+"""
+
+import asyncio
+from collections import OrderedDict
+from typing import Final
+
+from services.notify import metrics
+from services.notify.cases.models import Case
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import CaseStore
+from services.notify.console.broadcaster import Hub
+from services.notify.escalation.rules import Rules
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.events.alerts import AlertEvent
+from shared.events.base import ReportEvent
+from shared.events.cases import CaseEvent
+from shared.events.routings import ReportRouted
+from shared.kafka.router import Received
+
+_LOG = log.get(__name__)
+_GRACE_S: Final = 0.1
+"""The process that handles the record usually writes and shows it within this; then nothing is read at all."""
+_GIVE_UP_S: Final = 30.0
+_CONFIRMED_S: Final = 3600.0
+"""For so long the store is asked about what was shown before it had it."""
+_NEW_S: Final = 30.0
+"""A first record older than this was written by somebody who slept: whose case it is, the store says."""
+_READ: Final = 100
+_BACKLOG: Final = 20_000
+
+
+class Nudges:
+    """Collects what the follower saw and gives out the store's rows once they are at least as new."""
+
+    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules) -> None:
+        """Rows go to the hub; ``rules`` say what a new case looks like."""
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._rules = rules
+        self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
+        self._something = asyncio.Event()
+
+    def note(self, received: Received) -> None:
+        """A record passed by; never blocks."""
+        event = received.event
+        if not isinstance(event, ReportEvent):
+            self._hub.notice()
+            return
+        if not self._hub.listening:
+            return
+        if isinstance(event, ReportRouted):
+            self._announce(event, received.envelope.traceparent)
+        least = _least(event)
+        before = self._wanted.pop(event.report_id, None)
+        if before is not None:
+            least = (max(least[0], before[0][0]), max(least[1], before[0][1]), max(least[2], before[0][2]))
+        self._wanted[event.report_id] = (least, self._clock.monotonic())
+        if len(self._wanted) > _BACKLOG:
+            self._wanted.popitem(last=False)
+        self._something.set()
+
+    def _announce(self, event: ReportRouted, traceparent: str) -> None:
+        now = self._clock.now()
+        waited = (now - event.decided_at).total_seconds()
+        if waited > _NEW_S or self._hub.known(event.report_id):
+            return
+        case = fold(None, event, traceparent, self._rules, now)
+        if case is not None:
+            self._hub.announce(case)
+            metrics.SHOWN_EARLY.observe(max(waited, 0.0))
+
+    async def run(self) -> None:
+        """Work for ever."""
+        while True:
+            await self._something.wait()
+            self._something.clear()
+            while self._wanted:
+                await asyncio.sleep(_GRACE_S)
+                try:
+                    await self.pass_once()
+                except TransientError as error:
+                    _LOG.warning("nudges.waiting", reason=str(error))
+                    await asyncio.sleep(1.0)
+
+    async def pass_once(self) -> None:
+        """One read for everything that no handler of this process has shown meanwhile, for all consoles together."""
+        now = self._clock.monotonic()
+        for report_id, (least, since) in list(self._wanted.items()):
+            shown = self._hub.given(report_id)
+            patience = _CONFIRMED_S if self._hub.early(report_id) else _GIVE_UP_S
+            if (shown is not None and _as_new(shown, least)) or now - since > patience:
+                del self._wanted[report_id]
+        wanted = list(self._wanted)[:_READ]
+        if not wanted:
+            return
+        cases = await self._store.load(wanted)
+        self._hub.publish(cases.values())
+        for report_id in wanted:
+            case = cases.get(report_id)
+            held = self._wanted.get(report_id)
+            if held is not None and case is not None and _as_new(case, held[0]):
+                del self._wanted[report_id]
+            elif held is not None:
+                self._wanted.move_to_end(report_id)
+
+
+def _least(event: ReportEvent) -> tuple[int, int, int]:
+    if isinstance(event, CaseEvent):
+        return (0, event.case_version, 0)
+    if isinstance(event, AlertEvent):
+        return (0, 0, event.alert_version)
+    return (event.sequence, 0, 0)
+
+
+def _as_new(case: Case, least: tuple[int, int, int]) -> bool:
+    return case.version >= least[0] and case.case_version >= least[1] and case.alert_version >= least[2]

@@ -1,0 +1,107 @@
+"""Work lists: which cases a console shows, page by page."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from services.notify.cases.models import CENTRAL_DESK, Case, CaseState
+from services.notify.cases.repository import CaseStore
+
+PAGE: Final = 100
+SHOWN: Final = 500
+"""Rows a console holds at most; the rest is counted and comes up as these are done."""
+
+BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
+    None: ("0", "3"),
+    CaseState.WAITING: ("0", "1"),
+    CaseState.ACKNOWLEDGED: ("1", "3"),
+    CaseState.ENDED: ("3", "4"),
+}
+"""Sort keys of each state; without a state: everything that is open."""
+UNANSWERED: Final = ("0", "2")
+"""Waiting, or with something unread: what the central desk watches in all centres."""
+
+_CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
+
+
+def is_cursor(text: str) -> bool:
+    """Whether a cursor can be one of ours."""
+    return _CURSOR.match(text) is not None
+
+
+async def page(
+    store: CaseStore, center_id: str | None, state: CaseState | None, cursor: str | None, limit: int = PAGE
+) -> tuple[list[Case], str | None]:
+    """One page and the cursor of the next. ``central`` without a state: what no centre has answered."""
+    low, high = BOUNDS[state]
+    if center_id == CENTRAL_DESK and state is None:
+        center_id, (low, high) = None, UNANSWERED
+    cases = await store.page(center_id, (max(cursor or low, low), high), limit + 1)
+    more = len(cases) > limit
+    return cases[:limit], cases[limit - 1].sort_key if more else None
+
+
+async def whole(store: CaseStore, center_id: str) -> tuple[list[Case], bool]:
+    """What a console shows, and whether there is more than that."""
+    cases: list[Case] = []
+    cursor: str | None = None
+    while len(cases) < SHOWN:
+        found, cursor = await page(store, center_id, None, cursor)
+        cases.extend(found)
+        if cursor is None:
+            break
+    if center_id == CENTRAL_DESK:
+        # Beside what nobody has answered: its own, what it has on copy, and what was answered and then left.
+        more = [*await store.page(CENTRAL_DESK, ("2", "3"), PAGE), *await store.copied(PAGE), *await store.late(PAGE)]
+        cases = sorted({case.report_id: case for case in (*cases, *more)}.values(), key=lambda case: case.sort_key)
+    return cases[:SHOWN], cursor is not None
+
+
+def by_center(cases: Iterable[Case]) -> dict[str, list[Case]]:
+    """The cases by the centre that has them; the centre with the most urgent case first."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(case.center_id, []).append(case)
+    return groups
+
+
+async def offers(store: CaseStore, center_id: str) -> list[Case]:
+    """What other centres offer to this one. The central desk is offered nothing."""
+    return [] if center_id == CENTRAL_DESK else await store.offers_to(center_id)
+
+
+AT_ONCE: Final = 4
+"""Lists loaded at a time: after a restart every console comes back at once, and each list is hundreds of cases."""
+Shown = tuple[list[Case], bool]
+"""What a console shows, offers first, and whether there is more than that."""
+
+
+class Together:
+    """Loads a list once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
+
+    def __init__(self, load: Callable[[str], Awaitable[Shown]]) -> None:
+        """``load`` gives the list of a centre."""
+        self._load = load
+        self._waiting: dict[str, asyncio.Task[Shown]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def get(self, center_id: str) -> Shown:
+        """A list that was begun after this was asked. Whoever goes away meanwhile takes it from nobody."""
+        task = self._waiting.get(center_id)
+        if task is None:
+            task = self._waiting[center_id] = asyncio.create_task(self._one(center_id))
+            task.add_done_callback(_looked_at)
+        return await asyncio.shield(task)
+
+    async def _one(self, center_id: str) -> Shown:
+        async with self._turns:
+            # From here on whoever comes needs another: what changed before they listened may be missing in this one.
+            del self._waiting[center_id]
+            return await self._load(center_id)
+
+
+def _looked_at(task: "asyncio.Task[Shown]") -> None:
+    """Where all who waited are gone, nobody is left to hear of a failure."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,134 @@
+"""Why something did not count, as a problem in the reader's language: whose the case is, since when, and how."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from services.notify.cases.models import Case, OfferEnd
+from services.notify.cases.rules import Refusal
+from shared import centers
+from shared.events.vocabulary import CauseKind, EndReason
+from shared.web.formats import short
+from shared.web.language import Language
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop as n
+
+STATUS: Final[Mapping[Refusal, int]] = {
+    Refusal.NOT_ALLOWED: 403,
+    Refusal.WITHDRAWN: 410,
+    Refusal.UNKNOWN_COLLEAGUE: 422,
+    Refusal.SAME_CENTER: 422,
+    Refusal.CENTRAL_OWNS_LAST: 422,
+    Refusal.NO_SUCH_DELETION: 404,
+    Refusal.NOT_LINKED: 422,
+    Refusal.AGREEMENT_MISSING: 422,
+}
+"""The rest are 409: they do not fit the present state."""
+
+_WORDS: Final[Mapping[Refusal, str]] = {
+    Refusal.NOT_ALLOWED: n("There is no such case at your organisation."),
+    Refusal.ENDED: n("The case was closed at %(at)s. A lead can reopen it."),
+    Refusal.WITHDRAWN: n("The reporter withdrew the report at %(at)s. All contact has stopped."),
+    Refusal.NOT_ENDED: n("The case is open."),
+    Refusal.MOVING: n("The case is moving to %(other)s. That takes a moment; load the page again."),
+    Refusal.CLOSING: n("The case is being closed. That takes a moment; load the page again."),
+    Refusal.REOPENING: n("The case is being reopened. That takes a moment; load the page again."),
+    Refusal.NOT_ACKNOWLEDGED: n("Nobody has acknowledged the case yet. Acknowledge it first."),
+    Refusal.ALREADY_ACKNOWLEDGED: n("%(by)s acknowledged the case at %(at)s."),
+    Refusal.UNREAD: n("Something new reached the report. Open the details before the case is closed."),
+    Refusal.UNKNOWN_COLLEAGUE: n("Only a counsellor or lead of the same centre can have the case."),
+    Refusal.SAME_CENTER: n("The case is at this centre already."),
+    Refusal.CENTRAL_OWNS_LAST: n("The central centre takes a case only while every centre is closed. Refer instead."),
+    Refusal.CENTER_CLOSED: n("That centre is closed now."),
+    Refusal.CENTER_DECLINED: n("The reporter does not want that centre."),
+    Refusal.NOT_AGREED: n(
+        "The person has not agreed that another centre is told. Ask them first, and say here that they agreed."
+    ),
+    Refusal.OFFER_OPEN: n("The case is offered to %(other)s until %(until)s. Recall that offer first."),
+    Refusal.OFFER_OVER: n("This offer is no longer open."),
+    Refusal.WAY_NOT_AGREED: n("The reporter did not agree to be reached that way. Nothing was noted."),
+    Refusal.RULES_NOT_READ: n(
+        "Open the details first: they say how contact is safe. After an addition to the report, open them again."
+    ),
+    Refusal.SEVERE_CAP: n("This person has as many severe cases as one person may have. A lead can decide otherwise."),
+    Refusal.NO_SUCH_DELETION: n("There is no such request to delete in this case."),
+    Refusal.WRONG_STEP: n(
+        "That cannot follow now: somebody noted something else about this request. Load the page again."
+    ),
+    Refusal.NOT_LINKED: n("These two cases are not linked."),
+    Refusal.OTHER_CENTER: n("The linked case is not at this centre, not acknowledged, or on its way."),
+    Refusal.AGREEMENT_MISSING: n("Both reporters have to agree before one person looks after both cases."),
+}
+_OWNED: Final[Mapping[CauseKind | None, str]] = {
+    None: n("%(center)s has had this case since %(at)s. Load the page again."),
+    CauseKind.REPORT: n("%(center)s has had this case since %(at)s. Load the page again."),
+    CauseKind.CASE_EVENT: n("%(center)s accepted this case at %(at)s."),
+    CauseKind.CENTER_CLOSED: n("The case moved to %(center)s at %(at)s because %(before)s closed."),
+}
+_OVER: Final[Mapping[OfferEnd, str]] = {
+    OfferEnd.ACCEPTED: n("%(other)s accepted this offer at %(at)s."),
+    OfferEnd.DECLINED: n("%(other)s declined this offer at %(at)s."),
+    OfferEnd.RECALLED: n("%(center)s recalled this offer at %(at)s."),
+    OfferEnd.EXPIRED: n("Nobody answered this offer in time; it ended at %(at)s."),
+    OfferEnd.DIED: n("This offer ended at %(at)s: the case moved or ended."),
+}
+_RAN_OUT: Final = n("This offer ran out at %(at)s.")
+
+
+def center_name(center_id: str | None, language: Language) -> str:
+    """A centre's short name; the id itself for one that is gone from the tables."""
+    try:
+        found = centers.center(center_id or "")
+    except (KeyError, ValueError):
+        return center_id or ""
+    return found.short_ko if language == "ko" else found.short_en
+
+
+def not_theirs() -> Problem:
+    """The problem of a case that is another organisation's, and the same of one that does not exist."""
+    return Problem(STATUS[Refusal.NOT_ALLOWED], Refusal.NOT_ALLOWED.value, _WORDS[Refusal.NOT_ALLOWED])
+
+
+def refused(
+    case: Case, why: Refusal, language: Language, who: Callable[[str | None], str], offer_id: str | None = None
+) -> Problem:
+    """The problem of a refusal. ``who`` gives the name of a member of staff; ``offer_id`` is the offer that was meant.
+
+    To whom the case never belonged nothing of it is told.
+    """
+    if why is Refusal.NOT_ALLOWED:
+        return not_theirs()
+    words, at = _words(case, why, offer_id)
+    offer = case.offer
+    asked = case.awaiting.to_center_id if case.awaiting is not None else None
+    if asked is None and offer is not None:
+        asked = offer.to_center_id
+    center = case.center_id
+    past = case.past_offer
+    if why is Refusal.OFFER_OVER and past is not None and past.offer_id == offer_id:
+        # About the offer that was meant: whom the case was offered to since then is no business of theirs.
+        center, asked = past.from_center_id or center, past.to_center_id
+    values = {
+        "center": center_name(center, language),
+        "before": center_name(case.moved_from, language),
+        "other": center_name(asked, language),
+        "by": who(case.acknowledged_by),
+        "at": short(at, language),
+        "until": short(offer.expires_at, language) if offer is not None else "",
+    }
+    return Problem(STATUS.get(why, 409), why.value, words, values=values)
+
+
+def _words(case: Case, why: Refusal, offer_id: str | None) -> tuple[str, datetime]:
+    past = case.past_offer
+    if why is Refusal.ENDED and case.ended is EndReason.WITHDRAWN:
+        why = Refusal.WITHDRAWN
+    if why is Refusal.OWNER_CHANGED:
+        return _OWNED[case.moved_by], case.decided_at
+    if why is Refusal.OFFER_OVER and case.offer is not None and case.offer.offer_id == offer_id:
+        return _RAN_OUT, case.offer.expires_at
+    if why is Refusal.OFFER_OVER and past is not None and past.offer_id == offer_id:
+        return _OVER[past.how], past.at
+    if why is Refusal.ALREADY_ACKNOWLEDGED:
+        return _WORDS[why], case.acknowledged_at or case.decided_at
+    return _WORDS[why], case.ended_at or case.decided_at

@@ -1,0 +1,180 @@
+"""The live list: server-sent events. First follow, then the whole list, then every change; nothing falls between.
+
+Whoever is signed in no more gets nothing more: that is asked before every message, and every second.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Final, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.notify import metrics
+from services.notify.cases.models import Case
+from services.notify.cases.service import Desk
+from services.notify.console import lists
+from services.notify.console.broadcaster import Hub, Listener
+from services.notify.console.dependencies import checked_center, home_of
+from services.notify.console.lists import Shown, Together
+from services.notify.console.rows import Rows
+from services.notify.console.stream_views import Entry, Section, message
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.events.base import CenterId
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.translations import gettext_noop
+
+HEARTBEAT_S: Final = 15
+CHECK_S: Final = 1.0
+"""How long a stream may go on after its person was signed out."""
+SEND_TIMEOUT_S: Final = 10.0
+"""A client that takes nothing for this long is gone or frozen."""
+_RETRY_MS: Final = (500, 2500)
+_CHUNK: Final = 100
+
+
+def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, rows: Rows) -> APIRouter:
+    """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
+    router = APIRouter(prefix="/api/v1")
+
+    async def load(center_id: str) -> Shown:
+        cases, more = await lists.whole(desk.cases, center_id)
+        return [*await lists.offers(desk.cases, center_id), *cases], more
+
+    together = Together(load)
+
+    @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
+    async def stream(
+        request: Request,
+        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        center: Annotated[
+            CenterId | None, Query(description="A centre, or `central`. Without it: one's own.", examples=["jeju"])
+        ] = None,
+        html: Annotated[bool, Query(description="Add each row as the console shows it.")] = False,
+    ) -> EventSourceResponse:
+        """The live work list.
+
+        Events: `list` (all rows, in parts; `last` ends it), `rows` (changes), `notice` (duty or dead records changed),
+        `reconnect` (come back: the list starts anew; with the reason `signed_out`, sign in first). Of two rows of a
+        case the one with the higher `rev` is true; 0 is a new case that the store does not have yet. One sign-in has 8
+        streams at most; 429 says so.
+        """
+        chosen = checked_center(center) if center is not None else home_of(principal)
+        gate.demand(request, principal, Action.CASES_LIST, chosen)
+        if hub.full(principal.session):
+            raise Problem(
+                429,
+                "too_many_streams",
+                gettext_noop("You have too many consoles open. Close one first."),
+                retry_after=5,
+            )
+        if hub.listening >= limit:
+            raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
+
+        def entry(case: Case, section: Section) -> bytes:
+            return rows.entry(request, principal, case, chosen, section, html=html)
+
+        names = desk.people.learn_rows if html else None
+
+        def good() -> bool:
+            return gate.identity.good(principal)
+
+        source = _Stream(hub, clock, chosen, principal.session, good, entry, together, names)
+        return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
+
+    return router
+
+
+class _Stream:
+    """One console's stream."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        clock: Clock,
+        center_id: str,
+        session: str,
+        signed_in: Callable[[], bool],
+        entry: Entry,
+        together: Together,
+        learn: Callable[[list[Case]], Awaitable[None]] | None,
+    ) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._center_id = center_id
+        self._session = session
+        self._signed_in = signed_in
+        self._entry = entry
+        self._together = together
+        self._learn = learn
+
+    async def events(self) -> AsyncIterator[ServerSentEvent | bytes]:
+        """Messages until the process ends, the client is too slow, or the person is signed in no more."""
+        if self._hub.full(self._session):
+            # Many that were asked for at once: each passed the door before any was open.
+            yield _reconnect("too_many_streams")
+            return
+        with self._hub.listen(self._center_id, self._session) as listener:
+            yield ServerSentEvent(event="hello", data="{}", retry=_retry())
+            try:
+                async for message in self._messages(listener):
+                    if not self._signed_in():
+                        metrics.SIGNED_OUT.inc()
+                        yield _reconnect("signed_out")
+                        return
+                    if message is not None:
+                        yield message
+            except TransientError:
+                yield _reconnect("store")
+                return
+            yield _reconnect("too_slow" if listener.too_slow else "restart")
+            await asyncio.sleep(0)
+
+    async def _messages(self, listener: Listener) -> AsyncIterator[ServerSentEvent | bytes | None]:
+        """The list, then what changes; None when there was nothing to say for a while."""
+        async for part in self._whole(listener):
+            yield part
+        # Whoever passes messages on keeps the last one until the next: not the whole list for as long as nothing comes.
+        del part
+        yield ServerSentEvent(comment="listed")
+        while not listener.closing:
+            changed, notice = await listener.take(CHECK_S)
+            if listener.too_slow:
+                metrics.DROPPED.inc()
+                return
+            yield None
+            for start in range(0, len(changed), _CHUNK):
+                yield await self._message("rows", listener, changed[start : start + _CHUNK], {})
+            if notice:
+                yield ServerSentEvent(event="notice", data="{}")
+
+    async def _whole(self, listener: Listener) -> AsyncIterator[bytes]:
+        """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""
+        cases, more = await self._together.get(self._center_id)
+        for start in range(0, max(len(cases), 1), _CHUNK):
+            place = {"first": start == 0, "last": start + _CHUNK >= len(cases), "more": more}
+            yield await self._message("list", listener, cases[start : start + _CHUNK], place)
+
+    async def _message(
+        self, event: Literal["list", "rows"], listener: Listener, cases: list[Case], place: dict[str, bool]
+    ) -> bytes:
+        if self._learn is not None:
+            await self._learn(cases)
+        rows = message(listener, cases, self._clock.now(), self._entry, place)
+        # As the wire has it: JSON is one line, and 200 consoles that open at once do not each copy their list again.
+        return b"event: %b\ndata: %b\n\n" % (event.encode(), rows)
+
+
+def _reconnect(reason: str) -> ServerSentEvent:
+    return ServerSentEvent(event="reconnect", data=orjson.dumps({"reason": reason}).decode(), retry=_retry())
+
+
+def _retry() -> int:
+    # Consoles that were sent away together should not come back together.
+    return random.randint(*_RETRY_MS)  # noqa: S311  # spreading, not secrecy

@@ -1,0 +1,1 @@
+"""Dead letters: records that no service could read, shown and mailed to central."""

@@ -1,0 +1,168 @@
+"""Watches the dead topics: a record nobody could read may have been a report, and central hears of it at once.
+
+Dead records are not events but whatever was met, so they are read raw, with a small consumer of our own. One mail per
+origin: the topic, partition and offset the record came from.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from services.notify import metrics
+from services.notify.cases.models import DeadRecord
+from services.notify.channels import MailChannel
+from services.notify.channels.messages import Mail, dead_mail
+from services.notify.console.broadcaster import Hub
+from services.notify.settings import NotifySettings
+from services.notify.team.centers import DeadStore
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name
+from shared.settings import BusSettings
+from shared.topics import CASES, REPORTS, ROUTINGS
+
+_LOG = log.get(__name__)
+_IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "dead.ieum")
+WATCHED: Final = (REPORTS, ROUTINGS, CASES)
+GROUP: Final = "notify-dead"
+_RECORDS: Final = 100
+_PAUSE_S: Final = 2.0
+
+
+class DeadWatch:
+    """Reads dead records into the store and mails central about each that it has not been told of."""
+
+    def __init__(
+        self,
+        bus: BusSettings,
+        settings: NotifySettings,
+        store: DeadStore,
+        channel: MailChannel,
+        hub: Hub,
+        clock: Clock,
+    ) -> None:
+        """Nothing is opened until ``run``."""
+        self._bus = bus
+        self._settings = settings
+        self._store = store
+        self._channel = channel
+        self._hub = hub
+        self._clock = clock
+        self._news = asyncio.Event()
+        self.failing: str | None = None
+
+    async def run(self) -> None:
+        """Read for ever; a broker or store that is away is waited for with a new connection."""
+        while True:
+            try:
+                await self._read()
+            except (TransientError, KafkaError) as error:
+                self.failing = f"dead topics: {type(error).__name__}"
+                _LOG.warning("dead.waiting", reason=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
+
+    async def _read(self) -> None:
+        limit = self._bus.call_timeout_s
+        consumer = AIOKafkaConsumer(
+            *(dead_topic_name(self._bus, topic) for topic in WATCHED),
+            **client_options(self._bus),
+            group_id=group_name(self._bus, GROUP),
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=self._bus.session_timeout_ms,
+            heartbeat_interval_ms=self._bus.session_timeout_ms // 3,
+        )
+        try:
+            await bounded(consumer.start(), limit, "connecting the watch over dead topics")
+            while True:
+                found = await bounded(
+                    consumer.getmany(timeout_ms=1000, max_records=_RECORDS), limit, "reading dead topics"
+                )
+                self.failing = None
+                records = [record for part in found.values() for record in part]
+                if not records:
+                    continue
+                await self._remember(records)
+                try:
+                    await bounded(consumer.commit(), limit, "committing dead topics")
+                except (CommitFailedError, IllegalStateError):
+                    return  # Moved to another process; what was read twice is known by its origin.
+        finally:
+            try:
+                await bounded(consumer.stop(), limit, "leaving dead topics")
+            except (TransientError, KafkaError):
+                _LOG.warning("dead.stop_failed")
+
+    async def _remember(self, records: Sequence[Any]) -> None:
+        new = 0
+        for record in records:
+            new += await self._store.add(
+                dead_record(record.topic, record.partition, record.offset, record.headers, self._clock)
+            )
+        if new:
+            _LOG.error("dead.found", records=new)
+            self._news.set()
+
+    async def tell(self) -> None:
+        """Mail central about every record it has not been told of; tries again until the server takes the mail."""
+        while True:
+            try:
+                await self.tell_once()
+            except TransientError as error:
+                _LOG.warning("dead.telling_waits", reason=str(error))
+            try:
+                async with asyncio.timeout(self._settings.poll_s * 5):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+            self._news.clear()
+
+    async def tell_once(self) -> int:
+        """One round; how many mails were taken."""
+        metrics.DEAD_UNREAD.set(await self._store.open_count())
+        untold = await self._store.untold()
+        if not untold:
+            return 0
+        until = self._clock.monotonic() + self._settings.lease_s
+        reasons = await self._channel.send([self._mail(record) for record in untold], until)
+        told = [record for record, reason in zip(untold, reasons, strict=True) if reason is None]
+        for record in told:
+            await self._store.told(record.origin, self._clock.now())
+        self._hub.notice()
+        return len(told)
+
+    def _mail(self, record: DeadRecord) -> Mail:
+        return dead_mail(
+            alert_id=str(uuid.uuid5(_IDS, record.origin)),
+            to=self._settings.central_address,
+            sender=self._settings.mail_from,
+            topic=record.topic,
+            reason=record.reason,
+            link=f"{self._settings.public_urls['notify'].rstrip('/')}/?center=central",
+            now=self._clock.now(),
+        )
+
+
+def dead_record(
+    topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
+) -> DeadRecord:
+    """What is remembered of a dead record: where it came from and why it died, never what it holds."""
+    found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
+    origin_topic = found.get("dead_topic", topic)[:80]
+    place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
+    return DeadRecord(
+        origin=f"{origin_topic}/{place}"[:120],
+        topic=origin_topic,
+        reason=found.get("dead_reason", "unknown")[:80],
+        seen_at=clock.now(),
+    )
+
+
+def _plain(value: bytes) -> str:
+    """What may stand in a mail's subject: anybody who can write to the topic chose these bytes."""
+    return "".join(sign if sign.isprintable() else "?" for sign in value.decode("ascii", "replace"))

@@ -1,0 +1,65 @@
+"""Drills in the document store. The id of a scheduled one is its month and centre: no two processes begin it."""
+
+from datetime import datetime
+from typing import Final
+
+from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.notify.cases.repository import Document
+from services.notify.drills.rules import Drill
+from shared.mongo import store_errors
+
+SHOWN: Final = 100
+
+
+class DrillStore:
+    """The collection of drills."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["drills"]
+
+    async def prepare(self) -> None:
+        """Create the index; the same again changes nothing."""
+        with store_errors():
+            await self.collection.create_index([("over", 1), ("started_at", 1)], name="over_started")
+
+    async def begin(self, drill: Drill) -> bool:
+        """Write a new drill; False where there is one of this id."""
+        try:
+            with store_errors():
+                await self.collection.insert_one({"_id": drill.drill_id, **drill.model_dump()})
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def known(self, drill_ids: list[str]) -> set[str]:
+        """Those of these that were begun."""
+        with store_errors():
+            return {d["_id"] async for d in self.collection.find({"_id": {"$in": drill_ids}}, {"_id": 1})}
+
+    async def retake(self, drill: Drill, now: datetime) -> bool:
+        """Take over the lodging of a drill nobody has brought to an acceptance; False where somebody was faster."""
+        with store_errors():
+            unchanged = {"_id": drill.drill_id, "tried_at": drill.tried_at, "accepted_at": None}
+            done = await self.collection.update_one(unchanged, {"$set": {"tried_at": now}})
+        return done.modified_count == 1
+
+    async def save(self, drill: Drill) -> None:
+        """Write what came of the lodging, or that the drill is over."""
+        with store_errors():
+            await self.collection.update_one({"_id": drill.drill_id}, {"$set": drill.model_dump()})
+
+    async def running(self) -> list[Drill]:
+        """Those that are not over, the oldest first."""
+        return await self._found({"over": False}, 1)
+
+    async def latest(self, center_id: str | None) -> list[Drill]:
+        """The newest of a centre (None: of all)."""
+        return await self._found({} if center_id is None else {"center_id": center_id}, -1)
+
+    async def _found(self, wanted: Document, order: int) -> list[Drill]:
+        with store_errors():
+            found = await self.collection.find(wanted).sort("started_at", order).limit(SHOWN).to_list(None)
+        return [Drill.model_validate(document) for document in found]

@@ -1,0 +1,128 @@
+"""Where a drill's report comes from, when the next is due, and what came of it. Pure; ``now`` is an argument."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from services.notify.cases.models import SEOUL, Case, EntryKind, Instant, Model
+from shared import centers
+
+WINDOW: Final = timedelta(minutes=15)
+"""So long a drill waits for somebody to take it: by then the ladder of a critical case has reached everybody."""
+LODGING_LASTS: Final = timedelta(minutes=2)
+"""A drill whose report was not accepted by then is lodged again, by whichever process sees it, with the same key."""
+_BEGINS: Final = time(10, 0)
+_APART: Final = timedelta(minutes=10)
+_SATURDAY: Final = 5
+
+
+class Drill(Model):
+    """One drill. What came after the acceptance is read from the case it made."""
+
+    drill_id: str
+    center_id: str
+    by: str
+    """Who pressed the button; ``schedule`` where nobody did."""
+    started_at: Instant
+    tried_at: Instant
+    accepted_at: Instant | None = None
+    report_id: str | None = None
+    refused: str | None = None
+    """Short code of why intake did not take the report the last time."""
+    over: bool = False
+
+
+class Stage(StrEnum):
+    """How far a drill came."""
+
+    ACCEPTED = "accepted"
+    ROUTED = "routed"
+    TOLD = "told"
+    TAKEN = "taken"
+
+
+class Verdict(StrEnum):
+    """What came of a drill."""
+
+    RUNNING = "running"
+    PASSED = "passed"
+    UNANSWERED = "unanswered"
+    """Somebody was told and nobody took it in time."""
+    NOT_TOLD = "not_told"
+    NOT_ROUTED = "not_routed"
+    NOT_ACCEPTED = "not_accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Seconds from the start to each stage that was reached, and the verdict."""
+
+    seconds: dict[Stage, float]
+    verdict: Verdict
+
+
+def outcome(drill: Drill, case: Case | None, now: datetime) -> Outcome:
+    """What came of a drill so far."""
+    moments: dict[Stage, datetime | None] = {Stage.ACCEPTED: drill.accepted_at}
+    if case is not None:
+        sent = [entry.at for entry in case.entries if entry.kind is EntryKind.SENT]
+        moments |= {
+            Stage.ROUTED: next((e.at for e in case.entries if e.kind is EntryKind.ROUTED), None),
+            Stage.TOLD: min(sent, default=None),
+            Stage.TAKEN: next((e.at for e in case.entries if e.kind is EntryKind.ACKNOWLEDGED), None),
+        }
+    reached = {stage: at for stage, at in moments.items() if at is not None}
+    seconds = {stage: max((at - drill.started_at).total_seconds(), 0.0) for stage, at in reached.items()}
+    return Outcome(seconds, _verdict(drill, reached, now))
+
+
+def _verdict(drill: Drill, reached: dict[Stage, datetime], now: datetime) -> Verdict:
+    taken = reached.get(Stage.TAKEN)
+    if taken is not None and taken - drill.started_at <= WINDOW:
+        return Verdict.PASSED
+    if now - drill.started_at <= WINDOW:
+        return Verdict.RUNNING
+    if Stage.TOLD in reached:
+        return Verdict.UNANSWERED
+    if Stage.ROUTED in reached:
+        return Verdict.NOT_TOLD
+    return Verdict.NOT_ROUTED if Stage.ACCEPTED in reached else Verdict.NOT_ACCEPTED
+
+
+def report(center_id: str, now: datetime) -> dict[str, Any]:
+    """A synthetic report whose home is this centre: critical, and nothing in it of anybody."""
+    division, district = place_of(center_id, now.astimezone(SEOUL).date())
+    where = {"division": division, **({"district": district} if district is not None else {})}
+    deadline = (now + timedelta(hours=6)).isoformat()
+    return {"role": "third_party", "harm_types": ["other"], "threat_deadline": deadline, "synthetic": True, **where}
+
+
+def place_of(center_id: str, day: date) -> tuple[str, str | None]:
+    """A division, with a district where that is needed to tell, whose home is this centre. KeyError: there is none."""
+    for division in centers.divisions_on(day):
+        if centers.home_center(division.slug, None, day) == center_id:
+            return division.slug, None
+        for district in centers.districts_of(division.slug):
+            if centers.home_center(division.slug, district.code, day) == center_id:
+                return division.slug, district.code
+    raise KeyError(center_id)
+
+
+def scheduled(now: datetime) -> list[tuple[str, str]]:
+    """Drills of this month that are due, as (drill id, centre): one a centre, on the first weekday from ten o'clock.
+
+    Ten minutes apart, so that no two centres learn from each other's telephone. What was missed that day is caught up
+    with until the month ends.
+    """
+    local = now.astimezone(SEOUL)
+    first = local.date().replace(day=1)
+    while first.weekday() >= _SATURDAY:
+        first += timedelta(days=1)
+    begins = datetime.combine(first, _BEGINS, SEOUL)
+    month = f"{local:%Y-%m}"
+    return [
+        (f"{month}-{center_id}", center_id)
+        for number, center_id in enumerate(centers.CENTER_IDS)
+        if begins + number * _APART <= local
+    ]

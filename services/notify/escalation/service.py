@@ -1,0 +1,245 @@
+"""Sends what is due, records what came of it, and never stops. Any number of processes share the work."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from services.notify import metrics
+from services.notify.cases.models import Case, Center
+from services.notify.cases.projection import record, told
+from services.notify.cases.repository import CaseStore, Change, records_of
+from services.notify.cases.rules import expire
+from services.notify.channels import NOT_SENT, SPARED
+from services.notify.console.broadcaster import Hub
+from services.notify.escalation import rules as policy
+from services.notify.escalation.attempts import Letter, Parcel, Work, letters, parcels
+from services.notify.escalation.delivery import Delivery, Outcome
+from services.notify.escalation.pre_send_check import LastLook
+from services.notify.escalation.recipients import Directory
+from services.notify.escalation.repository import TallyStore
+from services.notify.escalation.rules import Plan, Result
+from services.notify.settings import NotifySettings
+from services.notify.team.centers import CenterStore, nominal
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.events.base import Event
+from shared.events.cases import CaseTransferExpired
+from shared.outbox import Relay
+
+_LOG = log.get(__name__)
+_ROUNDS = 20
+_BACKOFF_MAX_S = 10.0
+
+
+class Alerter:
+    """Claims due cases, tells, records. Doubles happen only if it dies between sending and recording: same alert id."""
+
+    def __init__(
+        self,
+        cases: CaseStore,
+        centers: CenterStore,
+        tallies: TallyStore,
+        delivery: Delivery,
+        hub: Hub,
+        relay: Relay,
+        clock: Clock,
+        settings: NotifySettings,
+        worker: str,
+    ) -> None:
+        """``worker`` names this process in leases."""
+        self._cases = cases
+        self._centers = centers
+        self._tallies = tallies
+        self._delivery = delivery
+        self._hub = hub
+        self._relay = relay
+        self._clock = clock
+        self._settings = settings
+        self._rules = settings.rules
+        self._directory = Directory(settings)
+        self._worker = worker
+        self._due = asyncio.Event()
+        self.failing: str | None = None
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Work for ever. Trouble with store or broker is waited out; anything unexpected ends the process."""
+        failures = 0
+        while True:
+            try:
+                busy = await self.pass_once()
+                failures, self.failing = 0, None
+            except TransientError as error:
+                failures += 1
+                self.failing = str(error)
+                _LOG.warning("alerts.waiting", reason=str(error), failures=failures)
+                # Processes that fail together should not come back together.
+                await asyncio.sleep(min(0.2 * 2**failures, _BACKOFF_MAX_S) * random.uniform(0.5, 1.0))  # noqa: S311  # spreading, not secrecy
+                continue
+            if not busy:
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.poll_s):
+                await self._due.wait()
+        except TimeoutError:
+            return
+        await asyncio.sleep(self._settings.gather_s)
+        self._due.clear()
+
+    async def pass_once(self) -> int:
+        """Claim one page of due cases and see it through; how many there were."""
+        until = self._clock.monotonic() + self._settings.lease_s
+        now = self._clock.now()
+        claimed = await self._cases.claim(self._worker, self._settings.lease_s, self._settings.claim_size, now)
+        if not claimed:
+            return 0
+        centers = await self._centers.all()
+        work = [self._planned(case, centers, now) for case in claimed]
+        await self._send(work, until)
+        await self._keep_recording({item.case.report_id: item for item in work}, until)
+        return len(claimed)
+
+    @staticmethod
+    def _planned(case: Case, centers: Mapping[str, Center], now: datetime) -> Work:
+        made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
+        receiver = centers.get(case.offered_to) if case.offered_to is not None else None
+        return Work(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
+
+    async def _send(self, work: Sequence[Work], until: float) -> None:
+        due = letters(work, self._directory)
+        for item in work:
+            for result in item.results:
+                self._count(item, result)
+        if not due:
+            return
+        sent = await self._tallies.load(letter.endpoint.key for letter in due)
+        ready = parcels(due, sent, self._clock.now())
+        outcomes = await self._delivery.send(ready, until, LastLook(ready, self._cases, self._hub, self._clock))
+        for parcel, outcome in zip(ready, outcomes, strict=True):
+            self._came_of(parcel, outcome)
+        self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
+        await self._tally([letter.endpoint.key for o in outcomes if o.reason is None for letter in o.told])
+
+    async def _tally(self, keys: Sequence[str]) -> None:
+        """What is missing from the tally costs a message that could have been in a bundle, no more."""
+        try:
+            await self._tallies.add(keys, self._clock.now())
+        except TransientError as error:
+            _LOG.warning("alerts.not_tallied", reason=str(error))
+
+    def _came_of(self, parcel: Parcel, outcome: Outcome) -> None:
+        metrics.SPARED.inc(len(parcel.letters) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)
+        if len(outcome.told) > 1 and outcome.reason is None:
+            metrics.BUNDLES.inc()
+        for letter in outcome.told:
+            self._result(letter, outcome.reason)
+
+    def _result(self, letter: Letter, reason: str | None) -> None:
+        ok, item = reason is None, letter.item
+        endpoint = letter.endpoint
+        made = Result(
+            endpoint.target,
+            letter.alert.alert_id,
+            ok=ok,
+            reason=reason or "",
+            channel=endpoint.channel,
+            endpoint=endpoint.key,
+        )
+        if letter.target is None:
+            item.noticed = made
+            metrics.OFFER_MAILS.labels("sent" if ok else "failed").inc()
+            return
+        item.results.append(made)
+        self._count(item, made)
+
+    @staticmethod
+    def _judge(reasons: Sequence[str | None]) -> None:
+        """Messages not taken are said aloud. Ready stays green: the console is needed all the more."""
+        refused = Counter(reason for reason in reasons if reason is not None)
+        if refused:
+            _LOG.warning("alerts.not_taken", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
+
+    def _count(self, item: Work, result: Result) -> None:
+        outcome = "sent" if result.ok else "failed"
+        metrics.ALERTS.labels(result.channel.value, str(item.planned.step), outcome).inc()
+        if result.ok and item.case.alert_version == 0:
+            age = (self._clock.now() - item.case.received_at).total_seconds()
+            metrics.TO_ALERT.observe(max(age, 0.0))
+
+    async def _keep_recording(self, work: dict[str, Work], until: float) -> None:
+        """Record, and try again while the lease lasts: forgetting what was sent would send it twice."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._record(work)
+            except TransientError:
+                if self._clock.monotonic() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    async def _record(self, work: dict[str, Work]) -> None:
+        """Write down what happened. A case that changed meanwhile (acknowledged, moved) is read again and told too."""
+        left = {report_id: item.case for report_id, item in work.items()}
+        for _ in range(_ROUNDS):
+            now = self._clock.now()
+            made = [self._change(case, work[report_id]) for report_id, case in left.items()]
+            changes = [change for change in made if change is not None]
+            saved = await self._cases.save(changes, now)
+            self._tell([change for change in changes if change.case.report_id not in saved.lost], work, now)
+            if not saved.lost:
+                return
+            left = await self._cases.load(sorted(saved.lost))
+        raise TransientError("store: recording kept losing races")
+
+    def _change(self, case: Case, item: Work) -> Change | None:
+        """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
+        now = self._clock.now()
+        after, events = case, list[Event]()
+        if item.plan is not None and item.settles:
+            after, told_of = record(case, item.plan, item.results, self._rules, now, item.left)
+            events += told_of
+        if item.notice is not None and item.noticed is not None:
+            after = told(after, item.notice, item.noticed, self._rules, now)
+        over = expire(after, now)
+        if over is not None and over.event is not None:
+            after = over.case
+            events.append(over.event)
+        if case.lease_by is not None and case.lease_by == item.case.lease_by:
+            # Whatever else became of it, the claim ends here.
+            after = policy.rescheduled(after)
+        elif after is case:
+            return None
+        return Change(after.model_copy(update={"rev": case.rev + 1}), case.rev, tuple(events))
+
+    def _tell(self, changes: Sequence[Change], work: dict[str, Work], now: datetime) -> None:
+        self._hub.publish(change.case for change in changes)
+        for change in changes:
+            if not change.events:
+                continue
+            # A case without an event before this can have no others pending: the relay need not read it.
+            first = change.case.case_version == 0 and change.case.alert_version == len(change.events)
+            records = records_of(change.events, now, change.case.traceparent) if first else None
+            self._relay.offer(change.case.report_id, records)
+            self._measure(change, work[change.case.report_id].plan)
+
+    @staticmethod
+    def _measure(change: Change, plan: Plan | None) -> None:
+        if any(isinstance(event, CaseTransferExpired) for event in change.events):
+            metrics.TRANSFERS.labels("expired").inc()
+        if plan is None:
+            return
+        if plan.nobody:
+            metrics.NOBODY.inc()
+        if plan.overdue:
+            metrics.OVERDUE.inc()
+        if plan.escalated:
+            metrics.ESCALATED.labels(str(plan.step)).inc()

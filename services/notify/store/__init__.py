@@ -1,1 +1,0 @@
-"""What notify keeps in the document store."""

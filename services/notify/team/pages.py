@@ -1,0 +1,211 @@
+"""The page of a centre's team: who is on duty now and by the rota, what each person has, and handing over."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+
+from services.notify.cases.models import CENTRAL_DESK, SEOUL, Case
+from services.notify.cases.service import Desk
+from services.notify.console import lists
+from services.notify.console.api import Audited
+from services.notify.console.dependencies import checked_center, guarded
+from services.notify.console.rows import center_names
+from services.notify.console.tallies import Tally, tally
+from services.notify.team import numbers
+from services.notify.team import rota as rotas
+from services.notify.team.calendar import holiday
+from services.notify.team.load import loads, to_hand_over
+from services.notify.team.repository import RotaStore
+from services.notify.team.rota import Rota, Shift
+from shared import centers
+from shared.events.base import CenterId, StaffRef
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.severity import SEVERE_PER_PERSON
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+DAYS: Final = 7
+_CHANGED: Final = gettext_noop(
+    "Somebody else has changed the rota meanwhile. Load the page again; nothing was changed."
+)
+_NOT_A_SHIFT: Final = gettext_noop("Choose a colleague, at least one day, and times. Nothing was changed.")
+
+
+class TeamPages:
+    """What the pages of a team share."""
+
+    def __init__(self, desk: Desk, rota_store: RotaStore, pages: Pages, gate: Gate, audited: Audited) -> None:
+        """``audited`` gives the audit of a request."""
+        self.desk = desk
+        self.rotas = rota_store
+        self.pages = pages
+        self.gate = gate
+        self.audited = audited
+
+    async def open_cases(self, center_id: str) -> list[Case]:
+        """A centre's open cases in the order of need."""
+        return await guarded(lambda: self.desk.cases.page(center_id, ("0", "3"), lists.SHOWN))
+
+    async def overview(self, request: Request, principal: Principal, center_id: str) -> Response:
+        """The page of a team."""
+        now = self.pages.clock.now()
+        language = self.pages.language(request)
+        rota = await guarded(lambda: self.rotas.get(center_id))
+        colleagues = await guarded(lambda: self.desk.people.colleagues(center_id))
+        cases = await self.open_cases(center_id)
+        found = loads(cases, colleagues)
+        await guarded(lambda: self.desk.people.learn([*(one.subject for one in found), *_named(rota)]))
+        today = now.astimezone(SEOUL).date()
+        week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
+        every = await guarded(self.desk.centers.all)
+        across = principal.organisation == CENTRAL_DESK and center_id == CENTRAL_DESK
+        return self.pages.render(
+            request,
+            "team/team.html",
+            center_id=center_id,
+            center=every[center_id],
+            names=center_names(self.pages, request),
+            now_on=rotas.on_duty(rota, now, holiday),
+            next_on=rotas.next_up(rota, now, holiday),
+            week=[(day, holiday(day, language), rotas.turns(rota, day, holiday)) for day in week],
+            rota=rota,
+            colleagues=colleagues,
+            loads=found,
+            unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
+            cap=SEVERE_PER_PERSON,
+            who=self.desk.people.name,
+            may=principal.may,
+            across=await self._across() if across else {},
+            every=every,
+        )
+
+    async def _across(self) -> dict[str, Tally]:
+        return {i: await guarded(lambda i=i: tally(self.desk.cases, i)) for i in centers.CENTER_IDS}  # type: ignore[misc]  # mypy cannot see through a default argument
+
+    async def hand_over(self, request: Request, principal: Principal, center_id: str) -> Response:
+        """The page for the end of a shift."""
+        now = self.pages.clock.now()
+        rota = await guarded(lambda: self.rotas.get(center_id))
+        found = to_hand_over(await self.open_cases(center_id))
+        await guarded(lambda: self.desk.people.learn_rows([case for part in found.values() for case in part]))
+        await guarded(lambda: self.desk.people.learn(_named(rota)))
+        return self.pages.render(
+            request,
+            "team/hand-over.html",
+            center_id=center_id,
+            names=center_names(self.pages, request),
+            now_on=rotas.on_duty(rota, now, holiday),
+            next_on=rotas.next_up(rota, now, holiday),
+            found=found,
+            who=self.desk.people.name,
+            may=principal.may,
+        )
+
+    async def numbers(self, request: Request, center_id: str) -> Response:
+        """The page of a centre's own counts."""
+        now = self.pages.clock.now()
+        since = numbers.first_month(now)
+        months = numbers.by_month(await guarded(lambda: self.desk.cases.counted(center_id, since, now)), now)
+        return self.pages.render(
+            request,
+            "team/numbers.html",
+            center_id=center_id,
+            names=center_names(self.pages, request),
+            months=months,
+            kinds=numbers.kinds(months),
+        )
+
+    async def change(self, request: Request, principal: Principal, before: Rota, after: Rota, said: str) -> Response:
+        """Write a rota, or say that somebody was faster."""
+        center_id = before.center_id
+        audit = self.audited(request, principal)
+        await guarded(lambda: audit(Action.CENTERS_ROTA, None, None, of=center_id, said=said))
+        if not await guarded(lambda: self.rotas.save(after, before.rev)):
+            raise Problem(409, "rota_changed", _CHANGED)
+        return RedirectResponse(f"/team/{center_id}", 303)
+
+
+def team_router(parts: TeamPages) -> APIRouter:
+    """``/team/{center_id}``."""
+    router = APIRouter(prefix="/team/{center_id}", include_in_schema=False)
+    gate = parts.gate
+
+    @router.get("")
+    async def team(
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        return await parts.overview(request, who, center_id)
+
+    @router.get("/hand-over")
+    async def hand_over(
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        return await parts.hand_over(request, who, center_id)
+
+    @router.get("/numbers")
+    async def own_numbers(
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        return await parts.numbers(request, center_id)
+
+    @router.post("/shifts")
+    async def add(
+        request: Request,
+        center_id: CenterId,
+        who: Annotated[Principal, Depends(gate(Action.CENTERS_ROTA))],
+        rev: Annotated[int, Form(ge=0)],
+        subject: Annotated[StaffRef, Form()],
+        start: Annotated[str, Form(max_length=5)],
+        end: Annotated[str, Form(max_length=5)],
+        day: Annotated[list[int] | None, Form(max_length=7)] = None,
+        holidays: Annotated[bool, Form()] = False,
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
+        before = await _as_seen(parts, center_id, rev)
+        colleagues = await guarded(lambda: parts.desk.people.colleagues(center_id))
+        if subject not in colleagues:
+            raise Problem(422, "invalid", _NOT_A_SHIFT)
+        days = tuple(sorted({one for one in day or () if 0 <= one < DAYS}))
+        try:
+            after = rotas.added(before, Shift(subject=subject, days=days, holidays=holidays, start=start, end=end))
+        except (ValueError, ValidationError):
+            raise Problem(422, "invalid", _NOT_A_SHIFT) from None
+        return await parts.change(request, who, before, after, "added")
+
+    @router.post("/shifts/{index}/remove")
+    async def remove(
+        request: Request,
+        center_id: CenterId,
+        index: int,
+        who: Annotated[Principal, Depends(gate(Action.CENTERS_ROTA))],
+        rev: Annotated[int, Form(ge=0)],
+    ) -> Response:
+        gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
+        before = await _as_seen(parts, center_id, rev)
+        try:
+            after = rotas.removed(before, index)
+        except IndexError:
+            raise Problem(409, "rota_changed", _CHANGED) from None
+        return await parts.change(request, who, before, after, "removed")
+
+    return router
+
+
+async def _as_seen(parts: TeamPages, center_id: str, rev: int) -> Rota:
+    before = await guarded(lambda: parts.rotas.get(center_id))
+    if before.rev != rev:
+        raise Problem(409, "rota_changed", _CHANGED)
+    return before
+
+
+def _named(rota: Rota) -> list[str]:
+    return [shift.subject for shift in rota.shifts]
