@@ -1,0 +1,320 @@
+"""The state store of one partition: an LMDB environment that is a cache of `routings[p]` and `cases[p]`.
+
+The log decides, the store follows. The order in which a batch is dealt with:
+
+1. decide from the store;
+2. publish to `routings[p]` and await the acknowledgement;
+3. write where each record leaves its report into the open transaction;
+4. ``commit`` it together with the checkpoint, the position in the log it stands for;
+5. commit the offsets of what was read.
+
+Whoever dies before 4 leaves a store that is behind the log, never ahead of it: the next start reads the log from the
+checkpoint to the end before it decides anything. A store that were ahead could lose a decision (remembered, never
+published) or publish it twice differently.
+
+Nothing is synced to the disk: after ``kill -9`` of the process the kernel still has what was committed, and after a
+crash of the machine ``folder`` throws the store away and the log is read instead.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar, overload
+
+import lmdb
+import orjson
+
+from services.routing.model import Standing, Tally
+from services.routing.projection.waiting import Waits
+from shared.events.vocabulary import EndReason
+
+MAP_BYTES: Final = 1 << 36
+"""The most one partition can grow to: 64 GiB of address space, of which only what is written takes room. One report
+takes less than 1 KB, so these are some hundred million reports."""
+FORMAT: Final = 1
+"""Of keys and values. A store in another format is thrown away and restored."""
+_CHECKPOINT: Final = b"checkpoint"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_ID_BYTES: Final = 16
+_MOMENT_BYTES: Final = 8
+_MOMENT_BIAS: Final = 1 << 63
+"""Added to microseconds since 1970, so that earlier moments sort before later ones as bytes, too."""
+_PERSON, _DRILL = b"\0", b"\1"
+
+
+class Checkpoint(NamedTuple):
+    """What a committed store stands for, and the sums that are kept in memory while it is open."""
+
+    position: int
+    """Every record of `routings[p]` below it is in the store."""
+    last: str | None
+    """Digest of the record before ``position``: another one lying there means another log."""
+    cases_position: int
+    """Every acknowledgement in `cases[p]` below it is in the store."""
+    rule_version: int
+    """The rule the weights in the sums were made with."""
+    tallies: Mapping[str, Tally]
+
+
+class StateStore:
+    """One partition. All reads and writes go through one transaction that is open until ``commit``.
+
+    The process is alone with it (``folder`` sees to that) and uses it from one thread, so LMDB need not lock anything.
+    Whatever LMDB raises is an ``lmdb.Error``: the store cannot be trusted any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open it, or make an empty one. Raises ``lmdb.Error`` if it is damaged."""
+        path.mkdir(parents=True, exist_ok=True)
+        self._env = lmdb.open(
+            str(path), map_size=MAP_BYTES, max_dbs=3, sync=False, metasync=False, lock=False, readahead=False
+        )
+        try:
+            tables = [self._env.open_db(name) for name in (b"standings", b"acknowledged", b"waiting")]
+            self.txn = self._env.begin(write=True)
+            self.standings: MutableMapping[str, Standing] = _Table(self, tables[0], _standing_bytes, _standing_of)
+            """Where the log leaves each report there ever was."""
+            self.acknowledged: MutableMapping[str, tuple[int, datetime]] = _Table(
+                self, tables[1], _acknowledged_bytes, _acknowledged_of
+            )
+            """The newest acknowledgement of each report: its ownership and when; also of reports not known yet."""
+            self.waiting = _WaitingLists(self, tables[2])
+            self.checkpoint = self._checkpoint()
+            """The last one committed; none in an empty store."""
+        except BaseException:
+            self._env.close()
+            raise
+
+    def commit(self, checkpoint: Checkpoint) -> None:
+        """Keep what was written since the last commit, and the position it stands for: both or nothing."""
+        numbers = {center: list(waiting.numbers) for center, waiting in self.waiting.items()}
+        value = orjson.dumps(
+            {
+                "format": FORMAT,
+                "waiting": numbers,
+                **checkpoint._asdict(),
+                "tallies": {center: list(tally) for center, tally in checkpoint.tallies.items()},
+            }
+        )
+        self.txn.put(_CHECKPOINT, value)
+        self.txn.commit()
+        self.txn = self._env.begin(write=True)
+        self.checkpoint = checkpoint
+
+    def close(self, *, sync: bool) -> None:
+        """Let go of it; what was not committed is dropped. ``sync``: on the disk before this returns."""
+        self.txn.abort()
+        if sync:
+            self._env.sync(True)
+        self._env.close()
+
+    def _checkpoint(self) -> Checkpoint | None:
+        value = self.txn.get(_CHECKPOINT)
+        if value is None:
+            return None
+        kept = orjson.loads(value)
+        if kept["format"] != FORMAT:
+            raise lmdb.VersionMismatchError(f"the state store has format {kept['format']}, this build writes {FORMAT}")
+        for center, (people, drills) in kept["waiting"].items():
+            self.waiting[center].numbers = (people, drills)
+        tallies = {center: Tally(*sums) for center, sums in kept["tallies"].items()}
+        return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
+
+
+_Database = lmdb._Database  # LMDB has no public name for it
+V = TypeVar("V")
+D = TypeVar("D")
+
+
+class _Table(MutableMapping[str, V]):
+    """Values by report id, like a dictionary that lies on disk."""
+
+    def __init__(
+        self, store: StateStore, table: _Database, packed: Callable[[V], bytes], unpacked: Callable[[bytes], V]
+    ) -> None:
+        self._store = store
+        self._table = table
+        self._packed = packed
+        self._unpacked = unpacked
+
+    def __getitem__(self, report_id: str) -> V:
+        value = self._store.txn.get(_id_bytes(report_id), db=self._table)
+        if value is None:
+            raise KeyError(report_id)
+        return self._unpacked(value)
+
+    @overload
+    def get(self, report_id: str) -> V | None: ...
+
+    @overload
+    def get(self, report_id: str, default: V | D) -> V | D: ...
+
+    def get(self, report_id: str, default: V | D | None = None) -> V | D | None:
+        # Most questions are about new reports: without the exception of a miss.
+        value = self._store.txn.get(_id_bytes(report_id), db=self._table)
+        return default if value is None else self._unpacked(value)
+
+    def __setitem__(self, report_id: str, value: V) -> None:
+        self._store.txn.put(_id_bytes(report_id), self._packed(value), db=self._table)
+
+    def __delitem__(self, report_id: str) -> None:
+        if not self._store.txn.delete(_id_bytes(report_id), db=self._table):
+            raise KeyError(report_id)
+
+    def __iter__(self) -> Iterator[str]:
+        return (_id_text(key) for key in self._store.txn.cursor(db=self._table).iternext(values=False))
+
+    def __len__(self) -> int:
+        return int(self._store.txn.stat(db=self._table)["entries"])
+
+
+class StoredWaitingList:
+    """Who waits at one centre, in the order of how long: an index in the same environment.
+
+    A key is the centre, whether it is a drill, since when the report waits, and its id: the first one of the people is
+    the one who waits longest.
+    """
+
+    __slots__ = ("_center", "_store", "_table", "numbers")
+
+    def __init__(self, store: StateStore, table: _Database, center_id: str) -> None:
+        self._store = store
+        self._table = table
+        self._center = center_id.encode() + b"\0"
+        self.numbers = (0, 0)
+        """How many people and how many drills wait; kept with the checkpoint, for counting them would read them all."""
+
+    def add(self, report_id: str, since: datetime, *, drill: bool) -> None:
+        """It waits at this centre from then on; once more changes nothing."""
+        if self._store.txn.put(self._key(report_id, since, drill), b"", db=self._table, overwrite=False):
+            self._count(drill, 1)
+
+    def remove(self, report_id: str, since: datetime, *, drill: bool) -> bool:
+        """It waits here no more; False if it did not."""
+        removed = bool(self._store.txn.delete(self._key(report_id, since, drill), db=self._table))
+        if removed:
+            self._count(drill, -1)
+        return removed
+
+    def waits(self) -> Waits:
+        """How many people wait and since when the one who waits longest does."""
+        first = next(self._keys(_PERSON), None) if self.numbers[0] else None
+        return Waits(
+            self.numbers[0], None if first is None else _moment_of(first[-_ID_BYTES - _MOMENT_BYTES : -_ID_BYTES])
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """Whoever waits longest first, drills after the people."""
+        for kind in (_PERSON, _DRILL):
+            for key in self._keys(kind):
+                yield _id_text(key[-_ID_BYTES:])
+
+    def __len__(self) -> int:
+        return sum(self.numbers)
+
+    def _keys(self, kind: bytes) -> Iterator[bytes]:
+        prefix = self._center + kind
+        cursor = self._store.txn.cursor(db=self._table)
+        if cursor.set_range(prefix):
+            for key in cursor.iternext(values=False):
+                if not key.startswith(prefix):
+                    return
+                yield key
+
+    def _key(self, report_id: str, since: datetime, drill: bool) -> bytes:
+        return self._center + (_DRILL if drill else _PERSON) + _moment_bytes(since) + _id_bytes(report_id)
+
+    def _count(self, drill: bool, change: int) -> None:
+        people, drills = self.numbers
+        self.numbers = (people, drills + change) if drill else (people + change, drills)
+
+
+class _WaitingLists(dict[str, StoredWaitingList]):
+    """The waiting list of each centre; one that was never asked for is empty."""
+
+    def __init__(self, store: StateStore, table: _Database) -> None:
+        super().__init__()
+        self._store = store
+        self._table = table
+
+    def __missing__(self, center_id: str) -> StoredWaitingList:
+        made = self[center_id] = StoredWaitingList(self._store, self._table, center_id)
+        return made
+
+
+def _standing_bytes(standing: Standing) -> bytes:
+    """A JSON list of all but the facts, a line feed, and the facts, which are JSON already."""
+    head = orjson.dumps(
+        (
+            standing.version,
+            standing.ownership,
+            standing.center_id,
+            standing.intake_version,
+            standing.weight,
+            standing.ended,
+            _micros(standing.received_at),
+            standing.home,
+            standing.severe,
+            standing.case_causes,
+            None if standing.waits_since is None else _micros(standing.waits_since),
+            standing.right_of_return,
+        )
+    )
+    return head + b"\n" + standing.facts
+
+
+def _standing_of(value: bytes) -> Standing:
+    head, _, facts = value.partition(b"\n")
+    version, ownership, center, intake, weight, ended, received, home, severe, causes, waits, may_return = orjson.loads(
+        head
+    )
+    return Standing(
+        version,
+        ownership,
+        center,
+        intake,
+        weight,
+        None if ended is None else EndReason(ended),
+        _moment(received),
+        facts,
+        home,
+        severe,
+        tuple(causes),
+        None if waits is None else _moment(waits),
+        may_return,
+    )
+
+
+def _acknowledged_bytes(value: tuple[int, datetime]) -> bytes:
+    ownership, at = value
+    return _moment_bytes(at) + ownership.to_bytes(8, "big")
+
+
+def _acknowledged_of(value: bytes) -> tuple[int, datetime]:
+    return int.from_bytes(value[_MOMENT_BYTES:], "big"), _moment_of(value[:_MOMENT_BYTES])
+
+
+def _id_bytes(report_id: str) -> bytes:
+    return bytes.fromhex(report_id.replace("-", ""))
+
+
+def _id_text(raw: bytes) -> str:
+    text = raw.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def _moment_bytes(moment: datetime) -> bytes:
+    return (_micros(moment) + _MOMENT_BIAS).to_bytes(_MOMENT_BYTES, "big")
+
+
+def _moment_of(raw: bytes) -> datetime:
+    return _moment(int.from_bytes(raw, "big") - _MOMENT_BIAS)
