@@ -69,7 +69,7 @@ verify-audit: venv ## prove that no line of the audit was altered, removed or re
 	@$(LOCAL) in notify shared.audit verify
 
 verify-proof: venv ## check a proof of lodging with the published key alone (FILE=… KEY=proof-key.json)
-	@$(PY) -m services.intake.verify_proof $(or $(FILE),$(error say which: make verify-proof FILE=proof.txt KEY=proof-key.json)) --key $(or $(KEY),proof-key.json)
+	@$(PY) -m services.intake.proofs.cli $(or $(FILE),$(error say which: make verify-proof FILE=proof.txt KEY=proof-key.json)) --key $(or $(KEY),proof-key.json)
 
 secrets: venv ## print the local secrets: whoever has them reads every report stored here
 	@$(LOCAL) secrets

@@ -6,67 +6,63 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake import (
-    api,
-    client_problem_pages,
-    clients_pages,
-    details_pages,
-    erasures_pages,
-    handing_api,
-    language_pages,
-    note_pages,
-    pages,
-    proof_pages,
-    receipts_api,
-    receipts_pages,
-    step_pages,
-    taking_over_pages,
-    writing_pages,
-)
-from services.intake.changing import Changer
-from services.intake.client_door import ClientGate
-from services.intake.clients import Desk
-from services.intake.consumers import StatusFollower, consumers
-from services.intake.correspondence import Correspondence
-from services.intake.decisions import Decisions
-from services.intake.disk import Disk
-from services.intake.doorkeeper import Doorkeeper
-from services.intake.drafts import Drafts
-from services.intake.duties import Duties
-from services.intake.eraser import Eraser
-from services.intake.finding import Finder
-from services.intake.form_view import FormView
-from services.intake.gate import StatusGate
-from services.intake.handing_over import HandingOver
-from services.intake.holder import Holders
-from services.intake.linker import Linker
+from services.intake.audit_recorder import Trail
+from services.intake.clients import pages as clients_pages
+from services.intake.clients import problem_pages
+from services.intake.clients.dependencies import ClientGate
+from services.intake.clients.repository import Clients
+from services.intake.clients.service import Desk
+from services.intake.disk.repository import StoreRoom
+from services.intake.disk.rules import MB, Marks
+from services.intake.disk.service import Disk
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import Words
+from services.intake.handover import api as handover_api
+from services.intake.handover import pages as handover_pages
+from services.intake.handover.service import HandingOver
+from services.intake.links.repository import Links
+from services.intake.links.rules import LinkKey
+from services.intake.links.service import Linker
 from services.intake.phone import pages as call_pages
-from services.intake.phone.appending import Appending
-from services.intake.phone.desk import CallDesk
+from services.intake.phone.additions import Appending
+from services.intake.phone.call_page import OneCall
 from services.intake.phone.drafts import CallDrafts
-from services.intake.phone.one_call import OneCall
-from services.intake.phone.sending import Sender
-from services.intake.phone.view import CallView
-from services.intake.policy.linking import LinkKey
-from services.intake.policy.lodging import LodgingKeys, ProofSigner
-from services.intake.policy.room import MB, Marks
-from services.intake.receipts_desk import ReceiptDesk
-from services.intake.reception import Reception
-from services.intake.returning import Returning
-from services.intake.secret_word import Words
+from services.intake.phone.renderer import CallView
+from services.intake.phone.repository import CallStore
+from services.intake.phone.service import CallDesk
+from services.intake.phone.submitting import Sender
+from services.intake.proofs import pages as proof_pages
+from services.intake.proofs.rules import ProofSigner
+from services.intake.rate_limits.receipts import StatusGate
+from services.intake.rate_limits.submissions import Doorkeeper
+from services.intake.receipts import api as receipts_api
+from services.intake.receipts import pages as receipts_pages
+from services.intake.receipts.authentication import Holders
+from services.intake.receipts.duty_follower import Duties
+from services.intake.receipts.service import ReceiptDesk
+from services.intake.receipts.status import StatusDesk, Teller
+from services.intake.receipts.updates import Changer
+from services.intake.reports.changes import Changes
+from services.intake.reports.consumers import StatusFollower, consumers
+from services.intake.reports.repository import Reports
+from services.intake.retention import pages as erasures_pages
+from services.intake.retention.jobs import Eraser
+from services.intake.retention.service import Decisions
 from services.intake.settings import IntakeSettings
-from services.intake.status import StatusDesk, Teller
-from services.intake.store.calls import CallStore
-from services.intake.store.changes import Changes
-from services.intake.store.clients import Clients
-from services.intake.store.drafts import DraftStore
-from services.intake.store.grouping import GroupCommit
-from services.intake.store.links import Links
-from services.intake.store.reports import Reports
-from services.intake.store.room import StoreRoom
-from services.intake.store.tickets import UsedTickets
-from services.intake.trail import Trail
-from services.intake.vault import Vault
+from services.intake.staff_access import correspondence_pages
+from services.intake.staff_access import pages as details_pages
+from services.intake.staff_access.correspondence import Correspondence
+from services.intake.staff_access.lookup import Finder
+from services.intake.staff_access.repository import UsedTickets
+from services.intake.staff_access.service import Vault
+from services.intake.submissions import api
+from services.intake.submissions.batch_insert import GroupCommit
+from services.intake.submissions.service import Reception
+from services.intake.webform import advice_pages, language_pages, pages, step_pages
+from services.intake.webform.drafts import Drafts
+from services.intake.webform.renderer import FormView
+from services.intake.webform.repository import DraftStore
+from services.intake.webform.returning import Returning
 from shared import log, mongo
 from shared.audit.beginning import begin
 from shared.audit.pages import audit_router
@@ -234,18 +230,18 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
-            handing_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
+            handover_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
             pages.router(view, reception, drafts, doorkeeper, Returning(holders), clock),
             step_pages.router(view, drafts, Returning(holders), clock),
-            note_pages.router(own_pages),
+            advice_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
-            taking_over_pages.router(view, handing),
-            client_problem_pages.router(own_pages),
+            handover_pages.router(view, handing),
+            problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
             erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault, correspondence),
-            writing_pages.router(own_pages, gate, correspondence, Finder(changes, keys, holders.gate, trail)),
+            correspondence_pages.router(own_pages, gate, correspondence, Finder(changes, keys, holders.gate, trail)),
             call_pages.router(
                 gate,
                 call_view,

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 
-from services.intake.model.submission import Submission
+from services.intake.submissions.models import Submission
 from shared.web.serve import serve
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from services.intake.rendering import steps
+from services.intake.webform import steps
 from tests.browser.walking import FULLEST
 from tests.integration.intake.desk import Desk
 

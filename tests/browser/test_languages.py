@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from services.intake.rendering.safety_texts import LANGUAGES, NOTES
+from services.intake.webform.safety_texts import LANGUAGES, NOTES
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
 from tests.browser.test_form import shoot
 from tests.browser.test_handing_over import tab_to

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, expect
 
-from services.intake.store import documents
+from services.intake.reports import documents
 from shared.sealing import Keyring
 from tests.browser.helpers import go_on
 from tests.browser.test_form import small_page

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Browser
 
-from services.intake.policy import passage
-from services.intake.policy.lodging import LodgingKeys
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.rate_limits import proof_of_work
 
 pytestmark = pytest.mark.browser
 
@@ -22,12 +22,12 @@ LIMIT_MS = 3000
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    challenge = passage.challenge(LodgingKeys(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
+    challenge = proof_of_work.challenge(LodgingKeys(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
     (tmp_path / "passage.js").write_bytes((STATIC / "passage.js").read_bytes())
     (tmp_path / "challenge").write_text(challenge)
     (tmp_path / "index.html").write_text(
-        f'<form action="/sent.html" data-passage data-seed="{passage.seed_of(challenge)}"'
-        f' data-puzzles="{passage.PUZZLES}" data-bits="{passage.BITS}">'
+        f'<form action="/sent.html" data-passage data-seed="{proof_of_work.seed_of(challenge)}"'
+        f' data-puzzles="{proof_of_work.PUZZLES}" data-bits="{proof_of_work.BITS}">'
         '<input name="passage_answer"><input name="took"></form>'
         '<p data-passage-status data-said="working"></p><script type="module" src="/passage.js"></script>'
     )
@@ -63,7 +63,7 @@ async def test_a_slow_phone_is_through_in_three_seconds_and_its_answer_is_right(
     await page.goto(site)
     await page.wait_for_url("**/sent.html?*", timeout=60_000)
     query = parse_qs(urlsplit(page.url).query)
-    assert passage.solved((tmp_path / "challenge").read_text(), query["passage_answer"][0])
+    assert proof_of_work.solved((tmp_path / "challenge").read_text(), query["passage_answer"][0])
     took = float(query["took"][0])
     print(f"passage: {took:.0f} ms, {SLOWER} times slower than this machine")
     assert 0 < took < LIMIT_MS

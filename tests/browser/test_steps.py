@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from services.intake.rendering import steps
-from services.intake.rendering.form import Typed
-from services.intake.rendering.notes import NOTES
+from services.intake.webform import steps
+from services.intake.webform.advice import NOTES
+from services.intake.webform.models import Typed
 from shared.web.pages import QUICK_EXIT_URL
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
 from tests.browser.test_form import shoot

@@ -11,11 +11,10 @@ from typing import Any, Final
 from fastapi import FastAPI
 from playwright.async_api import Page, Response
 
-from services.intake import drafts
-from services.intake.receipts_pages import ACTIONS
-from services.intake.rendering import safety_texts, steps
-from services.intake.rendering.form import Typed
-from services.intake.rendering.notes import NOTES
+from services.intake.receipts.pages import ACTIONS
+from services.intake.webform import drafts, safety_texts, steps
+from services.intake.webform.advice import NOTES
+from services.intake.webform.models import Typed
 from shared.identity.roles import Action
 from shared.web import gate
 from tests.integration.intake.desk import Desk

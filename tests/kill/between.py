@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from services.intake import main as intake
-from services.intake.reception import Reception
-from services.intake.store.drafts import DraftStore
+from services.intake.submissions.service import Reception
+from services.intake.webform.repository import DraftStore
 from shared import process
 from shared.outbox import Relay
 

@@ -54,7 +54,7 @@ class Rotating:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return processes.start(
-            [sys.executable, "-m", "services.intake.rotate"],
+            [sys.executable, "-m", "services.intake.encryption.rewrap"],
             log=self._stack.log_file("rotate"),
             env=self._stack.environment_of("intake"),
         )

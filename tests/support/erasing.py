@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.intake.model.life import Access, Cause
-from services.intake.policy import erasure
-from services.intake.store.changes import DECIDE_SINCE, ERASE_AT, KEPT_SINCE, TOMBSTONE
+from services.intake.reports.changes import DECIDE_SINCE, ERASE_AT, KEPT_SINCE, TOMBSTONE
+from services.intake.reports.lifecycle import Access, Cause
+from services.intake.retention import rules as retention_rules
 
 LATE = timedelta(minutes=3)
 """How late a destruction may be before something is wrong: the job looks every minute."""
@@ -18,8 +18,8 @@ def faults(documents: Iterable[Mapping[str, Any]], now: datetime, late: timedelt
 
 
 def _faults(document: Mapping[str, Any], now: datetime, late: timedelta) -> Iterable[str]:
-    life = erasure.life_of(document)
-    access = erasure.access_of(life)
+    life = retention_rules.life_of(document)
+    access = retention_rules.access_of(life)
     if access is Access.ERASED:
         left = set(document) - {*TOMBSTONE, "changes", "life"}
         if left:

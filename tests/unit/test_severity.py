@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.model.submission import Submission
-from services.intake.policy.admission import facts_of
-from services.intake.policy.triage import triage
+from services.intake.submissions.facts import facts_of
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import triage
 from services.notify.auditor.projection import Watched, conclude, note
 from services.notify.cases.projection import fold
 from services.notify.cases.rules.severity import is_severe as counts_as_severe

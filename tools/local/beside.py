@@ -37,11 +37,12 @@ def rotate_master_key(settings: LocalSettings, say: Say) -> None:
     if overriding:
         raise BesideError(
             f"{', '.join(sorted(overriding))} comes from the environment, not from {keys.FILE}: set it there anew,"
-            " with the old key among INTAKE_RETIRED_MASTER_KEYS, restart intake, run python -m services.intake.rotate"
+            " with the old key among INTAKE_RETIRED_MASTER_KEYS, restart intake,"
+            " run python -m services.intake.encryption.rewrap"
         )
 
     def rewrap() -> None:
-        if run("intake", "services.intake.rotate", settings=settings):
+        if run("intake", "services.intake.encryption.rewrap", settings=settings):
             raise BesideError("not every report was wrapped anew; the old key stays: run `make rotate-key` again")
 
     rotation.rotate(settings.var, renew=lambda: renew(settings, "intake"), rewrap=rewrap, say=say)

@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from services.intake.model.submission import Submission
-from services.intake.policy.admission import facts_of
-from services.intake.policy.triage import triage
+from services.intake.submissions.facts import facts_of
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import triage
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
 from tools.demo import params as demo_params

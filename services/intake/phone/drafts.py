@@ -9,12 +9,12 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.intake.model.call import Assent, Call, CallState, Notes
-from services.intake.policy import calls as policy
-from services.intake.policy import lodging
-from services.intake.policy.calls import CallRefusal
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.store.calls import CallStore
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.phone import rules as call_rules
+from services.intake.phone.models import Assent, Call, CallState, Notes
+from services.intake.phone.repository import CallStore
+from services.intake.phone.rules import CallRefusal
+from services.intake.submissions import identifiers
 from shared import log as logs
 from shared.clock import Clock
 from shared.errors import IeumError, PermanentError
@@ -64,7 +64,7 @@ class CallDrafts:
         if found is None:
             raise NotPossibleError(CallRefusal.UNKNOWN)
         stored, salt, sealed = found
-        call = policy.counted(stored, self._clock.now())
+        call = call_rules.counted(stored, self._clock.now())
         if sealed is None or call.state is CallState.ENDED:
             return Held(call, Notes(), salt)
         return Held(call, self._opened(call_id, salt, sealed), salt)
@@ -80,11 +80,11 @@ class CallDrafts:
 
     def report_id(self, call_id: str) -> str:
         """The id of that report, known from the call's begin."""
-        return lodging.report_id_for(self._keys, FRONT_END, self.key_of_report(call_id))
+        return identifiers.report_id_for(self._keys, FRONT_END, self.key_of_report(call_id))
 
     def code_of(self, call_id: str) -> str:
         """Four digits by which two operators name a call to each other. They open nothing."""
-        return f"{int.from_bytes(self._keys.mac('call code', call_id)[:8], 'big') % policy.CODE_SPACE:04d}"
+        return f"{int.from_bytes(self._keys.mac('call code', call_id)[:8], 'big') % call_rules.CODE_SPACE:04d}"
 
     def _sealed(self, held: Held) -> bytes:
         assent = held.notes.assent.model_dump(mode="json") if held.notes.assent else None

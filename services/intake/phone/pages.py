@@ -10,17 +10,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.intake import drafts as form_drafts
-from services.intake.forms import typed_of
-from services.intake.phone.appending import Appending
-from services.intake.phone.desk import CallDesk
-from services.intake.phone.door import CallDoor
+from services.intake.bodies import typed_of
+from services.intake.phone import words as call_words
+from services.intake.phone.additions import Appending
+from services.intake.phone.call_page import OneCall
+from services.intake.phone.dependencies import CallDoor
 from services.intake.phone.drafts import NotPossibleError
-from services.intake.phone.one_call import OneCall
-from services.intake.phone.view import CallView
-from services.intake.refusals import RETRY_SECONDS
-from services.intake.rendering import call_words, form, receipt_words
-from services.intake.rendering.form import FieldProblem, Typed
+from services.intake.phone.renderer import CallView
+from services.intake.phone.service import CallDesk
+from services.intake.problems import RETRY_SECONDS
+from services.intake.receipts import words as receipt_words
+from services.intake.webform import drafts, form
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.web.gate import Gate
@@ -49,13 +51,13 @@ def router(gate: Gate, view: CallView, desk: CallDesk, one: OneCall, appending: 
 
     @routes.get("/addition")
     async def addition(request: Request, operator: Operator) -> Response:
-        return view.addition(request, Typed(), key=form_drafts.new_key())
+        return view.addition(request, Typed(), key=drafts.new_key())
 
     @routes.post("/addition")
     async def add(request: Request, operator: Operator) -> Response:
         typed = await typed_of(request)
         key = typed.one("idempotency_key")
-        key = key if len(key) == form_drafts.KEY_CHARS else form_drafts.new_key()
+        key = key if len(key) == drafts.KEY_CHARS else drafts.new_key()
         try:
             await appending.add(typed, request, key)
         except Problem as problem:
@@ -64,7 +66,7 @@ def router(gate: Gate, view: CallView, desk: CallDesk, one: OneCall, appending: 
             )
             page.headers.update(problem.headers or {})
             return page
-        return view.added(request, key=form_drafts.new_key())
+        return view.added(request, key=drafts.new_key())
 
     @routes.get("/{call_id}")
     async def shown(request: Request, call_id: str, operator: Operator) -> Response:

@@ -5,17 +5,19 @@ from datetime import datetime
 import orjson
 from pydantic import ValidationError
 
-from services.intake import refusals
-from services.intake.model.call import Assent
-from services.intake.model.submission import Submission
-from services.intake.policy.admission import NotAdmittedError, examine
-from services.intake.rendering import calls, form
-from services.intake.rendering.form import FieldProblem, Typed
+from services.intake import problems as refusals
+from services.intake.phone import forms as call_forms
+from services.intake.phone.models import Assent
+from services.intake.submissions.facts import NotAdmittedError, examine
+from services.intake.submissions.models import Submission
+from services.intake.webform import form
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
 
 
 def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission | None, list[FieldProblem]]:
     """The submission, or None, and what to say about which field. The same model and rules as for the web form."""
-    raw, problems = calls.submission_of(typed, assent)
+    raw, problems = call_forms.submission_of(typed, assent)
     try:
         submission = Submission.model_validate_json(orjson.dumps(raw))
     except ValidationError as error:

@@ -6,13 +6,13 @@ from typing import Any
 
 import httpx
 
-from services.intake.model.call import Call
-from services.intake.rendering import spoken
+from services.intake.phone import scripts
+from services.intake.phone.models import Call
 from tests.integration.intake.desk import Desk
 
 HERE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Accept-Language": "en"}
 SCRIPT = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json", "Accept-Language": "en"}
-READ = f"ko:{spoken.VERSION}"
+READ = f"ko:{scripts.VERSION}"
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"]}
 
 

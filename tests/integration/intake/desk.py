@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.intake import main
-from services.intake.clients import Desk as Office
+from services.intake.clients.service import Desk as Office
+from services.intake.encryption.keys import LodgingKeys
 from services.intake.main import Intake
-from services.intake.policy.lodging import LodgingKeys
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock, SystemClock
 from shared.events.base import Event, encode

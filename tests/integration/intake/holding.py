@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from services.intake.policy import erasure
+from services.intake.retention import rules as retention_rules
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged, CaseClosed
 from shared.events.reports import ReportFacts
@@ -119,7 +119,7 @@ async def audit_of(desk: Desk, report_id: str) -> list[tuple[str, str, str | Non
 
 
 async def erased(someone: Holder) -> bool:
-    return erasure.life_of(await someone.stored()).erased_at is not None
+    return retention_rules.life_of(await someone.stored()).erased_at is not None
 
 
 async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:

@@ -8,11 +8,13 @@ import logging
 import bson
 import pytest
 
-from services.intake.model.submission import Submission
-from services.intake.policy import lodging
-from services.intake.policy.lodging import LodgingKeys, ProofSigner
-from services.intake.refusals import REFUSED
-from services.intake.store import documents
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.problems import REFUSED
+from services.intake.proofs import rules as proof_rules
+from services.intake.proofs.rules import ProofSigner
+from services.intake.reports import documents
+from services.intake.submissions import identifiers
+from services.intake.submissions.models import Submission
 from shared.metrics import exposition
 from shared.sealing import Keyring
 from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key
@@ -63,15 +65,15 @@ async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
     key = (await desk.http.get("/api/v1/proof-key")).json()
     public = base64.urlsafe_b64decode(key["public_key"] + "=")
     assert public == ProofSigner(b"s" * 32).public_key
-    stated = lodging.verify_proof(body["proof"], public)
+    stated = proof_rules.verify_proof(body["proof"], public)
     assert stated is not None
     keys = LodgingKeys(b"r" * 32)
-    assert stated.receipt_mark == lodging.mark_of(keys, body["receipt"].replace("-", ""))
+    assert stated.receipt_mark == proof_rules.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
-    digest = lodging.content_digest(Submission.model_validate_json(json.dumps(LEAST)))
-    assert stated.content_mark == lodging.content_mark(keys, digest)
+    digest = identifiers.content_digest(Submission.model_validate_json(json.dumps(LEAST)))
+    assert stated.content_mark == proof_rules.content_mark(keys, digest)
     stored = await desk.collection.find_one({"_id": body["report_id"]})
-    assert lodging.content_mac(keys, digest) == stored["content_mac"]
+    assert identifiers.content_mac(keys, digest) == stored["content_mac"]
     assert digest not in str(base64.urlsafe_b64decode(body["proof"].split(".")[1] + "=="))
 
 
@@ -108,12 +110,12 @@ async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
 
 async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
     key, keys = new_key(), LodgingKeys(b"r" * 32)
-    report_id = lodging.report_id_for(keys, "api", key)
-    taken = lodging.receipt_for(keys, report_id, 0)
-    await desk.collection.insert_one({"_id": "squatter", "receipt_hash": lodging.receipt_hash(keys, taken)})
+    report_id = identifiers.report_id_for(keys, "api", key)
+    taken = identifiers.receipt_for(keys, report_id, 0)
+    await desk.collection.insert_one({"_id": "squatter", "receipt_hash": identifiers.receipt_hash(keys, taken)})
     answers = await asyncio.gather(*(desk.lodge(key=key) for _ in range(10)))
     assert {answer.json()["receipt"].replace("-", "") for answer in answers} == {
-        lodging.receipt_for(keys, report_id, 1)
+        identifiers.receipt_for(keys, report_id, 1)
     }
 
 

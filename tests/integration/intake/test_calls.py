@@ -8,8 +8,8 @@ from typing import Any
 import bson
 import pytest
 
-from services.intake.rendering import spoken
-from services.intake.store import documents
+from services.intake.phone import scripts
+from services.intake.reports import documents
 from shared.clock import ManualClock
 from shared.metrics import exposition
 from shared.sealing import Keyring
@@ -126,13 +126,13 @@ async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
         "organisation": "busan",
         "began_at": "2061-11-25T03:00:00.000Z",
         "taken_over": 0,
-        "assent": {"version": spoken.VERSION, "language": "ko", "by": "s-operator1", "at": "2061-11-25T03:02:07Z"},
+        "assent": {"version": scripts.VERSION, "language": "ko", "by": "s-operator1", "at": "2061-11-25T03:02:07Z"},
     }
     facts = report["facts"]
     assert (facts["channel"], facts["language"], facts["district"]) == ("phone", "vi", "12210")
     assert report["front_end"] == "phone-form"
     assert report["consents"] == {
-        "version": spoken.VERSION,
+        "version": scripts.VERSION,
         "personal": True,
         "sensitive": True,
         "share_with_center": False,
@@ -177,7 +177,7 @@ async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_n
     at = await operator.begin()
     receipt = await operator.sent(at, **LEAST)
     page = await operator.get(at)
-    for four in spoken.fours(receipt):
+    for four in scripts.fours(receipt):
         assert four.korean in page.text
         assert four.english in page.text
     assert receipt.replace("-", "").encode() not in bson.encode(await stored(desk, at))
@@ -207,7 +207,7 @@ async def test_a_report_needs_only_two_answers_and_consent_needs_reading(desk: D
     await operator.sent(at, **LEAST, assent=READ)
     [report] = await desk.collection.find({}).to_list(None)
     assert report["consents"] == {
-        "version": spoken.VERSION,
+        "version": scripts.VERSION,
         **dict.fromkeys(("personal", "sensitive", "share_with_center", "other_centers"), False),
     }
 

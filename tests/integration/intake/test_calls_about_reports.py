@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.gate import WRONG_FROM_PLACE
-from services.intake.store import documents
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
+from services.intake.reports import documents
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.sealing import Keyring

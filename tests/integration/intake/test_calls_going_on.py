@@ -5,10 +5,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.policy import calls as policy
-from services.intake.policy.room import Room
-from services.intake.reception import Reception
-from services.intake.store.calls import CallStore
+from services.intake.disk.rules import Room
+from services.intake.phone import rules as call_rules
+from services.intake.phone.repository import CallStore
+from services.intake.submissions.service import Reception
 from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, seoul_day
 from shared.errors import TransientError
@@ -119,7 +119,7 @@ async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator
     }
     [report] = await desk.collection.find({}).to_list(None)
     assert {line.report for line in found} == {desk.intake.audit.keys.reference(report["_id"])}
-    assert policy.KEPT == timedelta(minutes=30)
+    assert call_rules.KEPT == timedelta(minutes=30)
 
 
 async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(

@@ -5,9 +5,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.phone.sending import Sender
-from services.intake.policy import calls as policy
-from services.intake.store.calls import CallStore
+from services.intake.phone import rules as call_rules
+from services.intake.phone.repository import CallStore
+from services.intake.phone.submitting import Sender
 from shared.clock import ManualClock
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
@@ -213,7 +213,7 @@ async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
         again.intake.identity.learn(people.document())
         assert await again.collection.count_documents({}) == int(lodged)
         assert await again.intake.sender.finish_others() == 0
-        await clock.advance(policy.FINISHED_AFTER.total_seconds() + 1)
+        await clock.advance(call_rules.FINISHED_AFTER.total_seconds() + 1)
         again.intake.identity.learn(people.document())
         # Whether the sweep or the operator comes first: one report, and its receipt.
         await again.intake.sender.finish_others()

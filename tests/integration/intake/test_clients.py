@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.client_door import PACE_S
-from services.intake.clients import Desk as Office
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.store.clients import ClientError
+from services.intake.clients.dependencies import PACE_S
+from services.intake.clients.repository import ClientError
+from services.intake.clients.service import Desk as Office
+from services.intake.encryption.keys import LodgingKeys
 from shared.audit.model import Line
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from ieum_client import Ieum, NotReachedError, RefusedError
 from ieum_client.checks import CHECKS, the_least_report_is_accepted
 from ieum_client.conformance import outcomes
-from services.intake.model.submission import Submission
+from services.intake.submissions.models import Submission
 from tests.integration.intake.desk import LEAST, Desk
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.store.documents import Document
+from services.intake.reports.documents import Document
 from shared.audit.model import Entry, Line
 from shared.audit.reading import Filter, Reader, sums
 from shared.clock import SystemClock, seoul_day

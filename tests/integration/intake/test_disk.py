@@ -4,7 +4,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Any
 
-from services.intake.policy.room import MB
+from services.intake.disk.rules import MB
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import Desk, running

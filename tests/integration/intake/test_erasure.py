@@ -10,9 +10,9 @@ from typing import Any
 import bson
 import pytest
 
-from services.intake.policy.receipt_alone import WAIT
-from services.intake.store import documents
-from services.intake.store.changes import TOMBSTONE
+from services.intake.reports import documents
+from services.intake.reports.changes import TOMBSTONE
+from services.intake.reports.waiting_period import WAIT
 from shared.errors import PermanentError, TransientError
 from shared.sealing import Keyring, ObjectKey, WrappedKey
 from tests.integration.intake.desk import LEAST, Desk, new_key

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.eraser import Eraser
-from services.intake.store.changes import Changes
+from services.intake.reports.changes import Changes
+from services.intake.retention.jobs import Eraser
 from shared.outbox import Relay
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import Desk, log_of, running

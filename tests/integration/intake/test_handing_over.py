@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.store import documents
+from services.intake.reports import documents
 from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page

@@ -1,7 +1,7 @@
 import html
 
-from services.intake.rendering import safety_texts
-from services.intake.rendering.safety_texts import LANGUAGES
+from services.intake.webform import safety_texts
+from services.intake.webform.safety_texts import LANGUAGES
 from tests.integration.intake.desk import Desk
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import bson
 import pytest
 
-from services.intake import linker as linking
-from services.intake.store.links import INDEX
+from services.intake.links import service as linking
+from services.intake.links.repository import INDEX
 from shared.metrics import exposition
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, new_key, running

@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx
 
-from services.intake import drafts
-from services.intake.policy import passage
+from services.intake.rate_limits import proof_of_work
+from services.intake.webform import drafts
 from shared.settings import BusSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, running
 from tests.integration.intake.test_accepting import nothing_pending
@@ -45,13 +45,13 @@ async def test_the_page_keeps_what_was_typed_and_work_opens_it(
         )
         page = await sent(desk, 3)
         assert page.status_code == 429
-        assert int(page.headers["retry-after"]) == passage.WAIT_S
+        assert int(page.headers["retry-after"]) == proof_of_work.WAIT_S
         assert "was not received yet" in page.text
         assert "줄 &lt;하나&gt;\n3" in page.text
         assert await desk.collection.count_documents({}) == 2
         for number in (3, 4):
             challenge = field((await sent(desk, number)).text, "passage")
-            answer = await sent(desk, number, passage=challenge, passage_answer=passage.solve(challenge))
+            answer = await sent(desk, number, passage=challenge, passage_answer=proof_of_work.solve(challenge))
             assert answer.status_code == 200, answer.text
         found = await facts(desk)
         assert len(found) == 4
@@ -90,7 +90,7 @@ async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
         assert drafts.COOKIE in desk.http.cookies
         assert await desk.collection.count_documents({}) == 1
         challenge = hidden(korean)["passage"][0]
-        done = await desk.http.post("/", data={**hidden(korean), "passage_answer": passage.solve(challenge)})
+        done = await desk.http.post("/", data={**hidden(korean), "passage_answer": proof_of_work.solve(challenge)})
         receipt(done)
         assert drafts.COOKIE not in desk.http.cookies
         stored = await desk.collection.find({}).to_list(None)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.policy.promise import AT_THE_LATEST, ON_DUTY, Duty
+from services.intake.receipts.promise import AT_THE_LATEST, ON_DUTY, Duty
 from shared.centers import CENTER_IDS
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, Urgency

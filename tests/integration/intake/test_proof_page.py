@@ -1,6 +1,6 @@
 """The page that checks proofs."""
 
-from services.intake.policy.lodging import Lodged, ProofSigner
+from services.intake.proofs.rules import Lodged, ProofSigner
 from tests.integration.intake.desk import Desk
 
 

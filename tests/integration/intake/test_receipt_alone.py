@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.intake.policy.receipt_alone import WAIT
+from services.intake.reports.waiting_period import WAIT
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock

@@ -7,7 +7,7 @@ from datetime import datetime
 import bson
 import pytest
 
-from services.intake.store import documents
+from services.intake.reports import documents
 from shared.events.reports import ReportFacts
 from shared.metrics import exposition
 from shared.sealing import Keyring

@@ -4,9 +4,9 @@ import re
 
 import httpx
 
-from services.intake.model.receipts import from_number
-from services.intake.receipts_pages import ACTIONS
-from services.intake.store import documents
+from services.intake.receipts.pages import ACTIONS
+from services.intake.reports import documents
+from services.intake.reports.receipt_numbers import from_number
 from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import Holder, erased, holder, owned

@@ -6,8 +6,8 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from services.intake.holder import WRONG_TAKES_S
-from services.intake.model import receipts
+from services.intake.receipts.authentication import WRONG_TAKES_S
+from services.intake.reports import receipt_numbers
 from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import Holder, holder
 
@@ -26,7 +26,7 @@ async def test_wrong_answers_take_the_same_time_and_look_the_same(desk: Desk) ->
     for _ in range(ROUNDS):
         number = next(numbers)
         kinds = {
-            "wrong receipt": receipts.from_number(number),
+            "wrong receipt": receipt_numbers.from_number(number),
             "mistyped": f"{number:016d}"[:-1] + "x",
             "wrong word": guarded.receipt,
         }

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.intake.model.receipts import from_number
+from services.intake.reports.receipt_numbers import from_number
 from tests.integration.intake.desk import Desk, new_key, running
 from tests.integration.intake.holding import Holder, holder
 from tests.integration.intake.test_handing_over import taken

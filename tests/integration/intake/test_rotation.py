@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from services.intake import rotate
-from services.intake.store import documents
-from services.intake.store.rewrapping import Rewrapped, Wrappings
+from services.intake.encryption import rewrap as rotate
+from services.intake.encryption.repository import Rewrapped, Wrappings
+from services.intake.reports import documents
 from shared.clock import SystemClock
 from shared.sealing import Keyring, key_id
 from shared.settings import BusSettings, StoreSettings
@@ -48,13 +48,13 @@ def last_words(text):
     if "wrapped anew" in text:
         os.kill(os.getpid(), signal.SIGKILL)
 sys.stdout.write = last_words
-runpy.run_module("services.intake.rotate", run_name="__main__")
+runpy.run_module("services.intake.encryption.rewrap", run_name="__main__")
 """
 """The command, killed right after its first batch: a kill from outside may come when it has long ended."""
 
 
 async def command(
-    store: StoreSettings, *, retired: bool = True, how: Sequence[str] = ("-m", "services.intake.rotate")
+    store: StoreSettings, *, retired: bool = True, how: Sequence[str] = ("-m", "services.intake.encryption.rewrap")
 ) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,

@@ -8,8 +8,8 @@ import bson
 import httpx
 import pytest
 
-from services.intake import drafts
-from services.intake.store import documents
+from services.intake.reports import documents
+from services.intake.webform import drafts
 from shared.clock import ManualClock
 from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from services.analytics.model import Fact
-from services.intake.model.report import Progress
-from services.intake.projection import fold as intake_fold
+from services.intake.reports.models import Progress
+from services.intake.reports.rules import fold as intake_fold
 from services.notify.cases.models import CaseState
 from shared.centers import CENTER_IDS
 from shared.events.catalog import parse_event

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
-from services.intake.clients import Desk as Office
-from services.intake.policy.lodging import LodgingKeys
+from services.intake.clients.service import Desk as Office
+from services.intake.encryption.keys import LodgingKeys
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
 from services.notify.accounts.trail import by_command

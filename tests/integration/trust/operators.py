@@ -2,7 +2,7 @@
 
 import re
 
-from services.intake.rendering import spoken
+from services.intake.phone import scripts
 from tests.integration.trust.street import OWNER, Street
 from tools.demo.people import Crew
 
@@ -35,7 +35,7 @@ async def lodged_by_phone(street: Street, crew: Crew) -> None:
                 "person_codeword": new.text(f"{kind}: word of the person"),
                 "word": new.line(f"{kind}: word"),
                 "consents": "personal",
-                "assent": f"ko:{spoken.VERSION}",
+                "assent": f"ko:{scripts.VERSION}",
             }
             script = {"Accept": "application/json"}
             for name, value in said.items():

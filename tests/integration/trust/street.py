@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from services.intake.rendering import steps
-from services.intake.rendering.form import Typed
+from services.intake.webform import steps
+from services.intake.webform.models import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
 from tests.support.waiting import eventually

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from services.intake.clients import Desk as Office
-from services.intake.policy.lodging import LodgingKeys
+from services.intake.clients.service import Desk as Office
+from services.intake.encryption.keys import LodgingKeys
 from shared.identity.roles import Action, Scope
 from tests.integration.trust.matrix import keys
 from tests.integration.trust.town import Town

@@ -20,7 +20,7 @@ from services.analytics.cubes import (
 )
 from services.analytics.policy.periods import between, parse
 from services.analytics.policy.rates import SEEN_WITHIN_S, seen_within_target
-from services.intake.policy.promise import AT_THE_LATEST
+from services.intake.receipts.promise import AT_THE_LATEST
 from shared.events.vocabulary import Urgency
 
 SECONDS = st.lists(st.floats(0, 10**8, allow_nan=False), max_size=30)

@@ -3,7 +3,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from services.intake.model.submission import Submission
+from services.intake.submissions.models import Submission
 from shared import centers
 from tools.demo import params, simulator
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.policy.addresses import normal_address
+from services.intake.links.addresses import normal_address
 
 SAME: list[tuple[str, ...]] = [
     (

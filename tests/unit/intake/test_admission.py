@@ -2,10 +2,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from services.intake import refusals
-from services.intake.model.submission import Consents, Contact, Submission
-from services.intake.policy.admission import NotAdmittedError, examine, facts_of
-from services.intake.policy.triage import triage
+from services.intake import problems
+from services.intake.submissions.facts import NotAdmittedError, examine, facts_of
+from services.intake.submissions.models import Consents, Contact, Submission
+from services.intake.submissions.urgency import triage
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import ContactChannel, HarmType, Role
 
@@ -119,7 +119,7 @@ def test_every_such_reason_has_its_sentence_for_front_ends_and_for_the_form() ->
         ("already_told", "nobody_and_others"),
         ("consents", "consent_needed"),
     ):
-        problem = refusals.from_admission(NotAdmittedError(field, reason))
+        problem = problems.from_admission(NotAdmittedError(field, reason))
         assert [(error.field, error.reason) for error in problem.errors] == [(field, reason)]
         assert "choices" not in problem.detail
 

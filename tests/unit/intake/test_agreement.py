@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.intake.model.asking import Amendment
-from services.intake.model.life import NEW
-from services.intake.model.submission import Consents, Contact, Submission
-from services.intake.policy import amending, handing_over
-from services.intake.policy.admission import facts_of
-from services.intake.policy.triage import triage
+from services.intake.handover import rules as handover_rules
+from services.intake.receipts import amendments
+from services.intake.receipts.models import Amendment
+from services.intake.reports.lifecycle import NEW
+from services.intake.submissions.facts import facts_of
+from services.intake.submissions.models import Consents, Contact, Submission
+from services.intake.submissions.urgency import triage
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import ContactChannel, HarmType, Role
 
@@ -38,8 +39,8 @@ def test_only_what_was_agreed_to_is_agreed(consents: Consents | None, agreed: bo
 )
 def test_an_amendment_changes_it_only_by_saying_so(before: Consents | None, amendment: Amendment, agreed: bool) -> None:
     known = facts(before)
-    whole = amending.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment)
-    assert amending.amended_facts(known, whole, amendment, NOW, NOW.date()).other_centers is agreed
+    whole = amendments.merged(known, {"answers": {}, "contact": {}, "on_behalf": None}, amendment)
+    assert amendments.amended_facts(known, whole, amendment, NOW, NOW.date()).other_centers is agreed
 
 
 @pytest.mark.parametrize(
@@ -54,14 +55,14 @@ def test_a_later_rule_for_contact_refuses_no_addition_to_an_earlier_report(
     taken: dict[str, object], stays: tuple[ContactChannel, ...]
 ) -> None:
     known = facts(None)
-    whole = amending.merged(known, {"answers": {}, "contact": taken}, Amendment(threatened=True))
-    assert amending.amended_facts(known, whole, Amendment(threatened=True), NOW, NOW.date()).contact_channels == stays
+    whole = amendments.merged(known, {"answers": {}, "contact": taken}, Amendment(threatened=True))
+    assert amendments.amended_facts(known, whole, Amendment(threatened=True), NOW, NOW.date()).contact_channels == stays
     chosen = Amendment(contact=Contact(channels=(ContactChannel.EMAIL,), email="a@example.com"))
-    assert amending.merged(known, {"answers": {}, "contact": taken}, chosen).contact == chosen.contact
+    assert amendments.merged(known, {"answers": {}, "contact": taken}, chosen).contact == chosen.contact
 
 
 def test_who_takes_a_report_over_begins_without_what_was_agreed_for_them() -> None:
     known = facts(YES, Role.REPRESENTATIVE)
     for given in (False, True):
-        _, after = handing_over.handed_over(NEW, known, (), NOW, other_centers=given)
+        _, after = handover_rules.handed_over(NEW, known, (), NOW, other_centers=given)
         assert after.other_centers is given

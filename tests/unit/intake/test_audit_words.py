@@ -4,16 +4,17 @@ import re
 
 import pytest
 
-from services.intake import decisions, refusals
-from services.intake.model.life import Cause, Reason
-from services.intake.policy.opening import Refusal
-from services.intake.rendering import erasure_words
+from services.intake import problems
+from services.intake.reports.lifecycle import Cause, Reason
+from services.intake.retention import service as decisions
+from services.intake.retention import words as erasure_words
+from services.intake.staff_access.rules import Refusal
 from shared.web.audit_words import REASONS
 from shared.web.translations import SHARED_LOCALE, load
 
 CODES = (
     {*Reason, *Cause, *Refusal, "unknown_receipt", "wrong_word", "invalid"}
-    | refusals._STEPS.keys()
+    | problems._STEPS.keys()
     | decisions._REFUSALS.keys()
     | {way for way, _ in erasure_words.WAYS}
 )

@@ -10,12 +10,12 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from services.intake.model import asking
-from services.intake.model.asking import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.model.schema import inlined
-from services.intake.model.submission import Part, Submission
-from services.intake.rendering import form, steps
-from services.intake.rendering.form import Typed
+from services.intake.receipts import models as asking
+from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
+from services.intake.submissions.models import Part, Submission
+from services.intake.submissions.schema import inlined
+from services.intake.webform import form, steps
+from services.intake.webform.models import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.street import Street
 

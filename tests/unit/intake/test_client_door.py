@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.client_door import ClientGate
-from services.intake.model.client import Client
+from services.intake.clients.dependencies import ClientGate
+from services.intake.clients.models import Client
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.identity.roles import Scope

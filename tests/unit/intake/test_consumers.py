@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import cast
 
-from services.intake.consumers import StatusFollower, consumers
+from services.intake.reports.consumers import StatusFollower, consumers
 from shared.events.base import encode
 from shared.topics import CASES, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types

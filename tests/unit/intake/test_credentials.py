@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.intake.model.client import Client, read_credential
-from services.intake.policy.credentials import Turned, digest_of, judge
-from services.intake.policy.lodging import LodgingKeys
+from services.intake.clients.models import Client, read_credential
+from services.intake.clients.rules import Turned, digest_of, judge
+from services.intake.encryption.keys import LodgingKeys
 from shared.identity.roles import Scope
 
 KEYS = LodgingKeys(b"r" * 32)

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from services.intake.policy.receipt_alone import WAIT
-from services.intake.rendering.details import details_of
+from services.intake.reports.waiting_period import WAIT
+from services.intake.staff_access.views import details_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FACTS = {"role": "victim", "harm_types": ["other"]}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.doorkeeper import SAME_TEXT, Doorkeeper, mark_of_text
-from services.intake.model.submission import Submission
-from services.intake.policy import passage
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.policy.triage import demoted, triage
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.rate_limits import proof_of_work
+from services.intake.rate_limits.submissions import SAME_TEXT, Doorkeeper, mark_of_text
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
 from tests.support.clock import JumpClock
 
@@ -58,7 +58,7 @@ def test_work_opens_once(door: Doorkeeper) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
-    answer = passage.solve(given)
+    answer = proof_of_work.solve(given)
     assert door.ask(HERE, given, answer).challenge is None
     assert door.ask(HERE, given, answer).challenge is not None
 
@@ -74,7 +74,7 @@ def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: 
     door.give_back(HERE, "")
     lodge(door)
     given = challenged(door)
-    answer = passage.solve(given)
+    answer = proof_of_work.solve(given)
     assert door.ask(HERE, given, answer).challenge is None
     door.give_back(HERE, given)
     assert door.ask(HERE, given, answer).challenge is None
@@ -87,7 +87,7 @@ def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: D
     lodge(door)
     lodge(door)
     given = challenged(door)
-    answer = passage.solve(given)
+    answer = proof_of_work.solve(given)
     for challenge, said in (
         (given, ""),
         (given, "0," * 15 + "0"),
@@ -110,12 +110,12 @@ def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpClock) -> Non
     lodge(door)
     lodge(door)
     given = challenged(door)
-    clock.jump(seconds=passage.WAIT_S - 1)
+    clock.jump(seconds=proof_of_work.WAIT_S - 1)
     assert door.ask(HERE, given, "").challenge is not None
     clock.jump(seconds=2)
     assert door.ask(HERE, given, "").challenge is None
-    clock.jump(seconds=passage.VALID_S)
-    assert passage.age_of(KEYS, given, "203.0.113.0/24", int(clock.now().timestamp())) is None
+    clock.jump(seconds=proof_of_work.VALID_S)
+    assert proof_of_work.age_of(KEYS, given, "203.0.113.0/24", int(clock.now().timestamp())) is None
 
 
 def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpClock) -> None:
@@ -131,10 +131,10 @@ def test_very_many_are_marked_and_still_pass(door: Doorkeeper) -> None:
     for _ in range(4):
         passed = door.ask(HERE, "", "")
         if passed.challenge is not None:
-            passed = door.ask(HERE, passed.challenge, passage.solve(passed.challenge))
+            passed = door.ask(HERE, passed.challenge, proof_of_work.solve(passed.challenge))
         assert (passed.challenge, passed.suspicion) == (None, ())
     given = challenged(door)
-    passed = door.ask(HERE, given, passage.solve(given))
+    passed = door.ask(HERE, given, proof_of_work.solve(given))
     assert (passed.challenge, passed.suspicion) == (None, (Suspicion.BURST,))
 
 
@@ -178,7 +178,7 @@ def test_a_marked_report_of_a_child_stays_critical(clock: JumpClock) -> None:
 def test_the_pages_script_makes_the_same_digests(tmp_path: Path) -> None:
     module = tmp_path / "passage.mjs"
     module.write_text("globalThis.document = {querySelector: () => null};\n" + SCRIPT.read_text())
-    texts = [f"{passage.seed_of(str(number))}.{number % 16}.{number**4}" for number in range(200)]
+    texts = [f"{proof_of_work.seed_of(str(number))}.{number % 16}.{number**4}" for number in range(200)]
     program = f"import {{digest}} from '{module}'; console.log(JSON.stringify({json.dumps(texts)}.map(digest)))"
     said = subprocess.run(
         ["node", "--input-type=module", "-e", program], capture_output=True, text=True, check=True, timeout=60

@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from services.intake.drafts import Drafts
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.store.drafts import DraftStore
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.webform.drafts import Drafts
+from services.intake.webform.repository import DraftStore
 from shared.clock import ManualClock
 from shared.errors import TransientError
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.intake.policy import duty
+from services.intake.receipts import duty
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState
 

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.intake.model.life import NEW, Access, Category, Cause, Decision, Fate, Life, Reason, Special
-from services.intake.model.report import Progress, Work
-from services.intake.policy import erasure, retention
-from services.intake.policy.erasure import UNDO_FOR, RefusedError
-from services.intake.policy.receipt_alone import WAIT
-from services.intake.policy.retention import ANNOUNCED_FOR, Standing, Verdict
+from services.intake.reports.lifecycle import NEW, Access, Category, Cause, Decision, Fate, Life, Reason, Special
+from services.intake.reports.models import Progress, Work
+from services.intake.reports.waiting_period import WAIT
+from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
+from services.intake.retention.rules import UNDO_FOR, RefusedError
+from services.intake.retention.schedule import ANNOUNCED_FOR, Standing, Verdict
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, UrgencyReason
 
@@ -40,7 +41,7 @@ def facts(**more: Any) -> ReportFacts:
 def taken_back(
     life: Life = NEW, *, at_once: bool = False, receipt_alone: bool = False, now: datetime = NOW, **about: Any
 ) -> Life:
-    return erasure.withdrawn(
+    return retention_rules.withdrawn(
         life, facts(**about), at_once=at_once, understood=at_once, receipt_alone=receipt_alone, now=now
     )
 
@@ -50,40 +51,40 @@ def decision(*, destroy: bool, reason: Reason, category: Category | None = None)
 
 
 def decide(life: Life, made: Decision, now: datetime = NOW) -> Life:
-    return erasure.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
+    return retention_rules.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
 
 
 def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> None:
     life = taken_back()
-    assert erasure.access_of(life) is Access.SEALED
-    assert erasure.fate_of(life) is Fate.PLANNED
+    assert retention_rules.access_of(life) is Access.SEALED
+    assert retention_rules.fate_of(life) is Fate.PLANNED
     assert life.plan is not None
     assert (life.plan.cause, life.plan.at) == (Cause.WITHDRAWN, NOW + UNDO_FOR)
     just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
-    assert erasure.dying(life, KEPT, just_before) is None
-    assert erasure.dying(life, KEPT, NOW + UNDO_FOR) is Cause.WITHDRAWN
+    assert retention_rules.dying(life, KEPT, just_before) is None
+    assert retention_rules.dying(life, KEPT, NOW + UNDO_FOR) is Cause.WITHDRAWN
     assert taken_back(life, now=NOW + timedelta(hours=1)) == life
 
 
 def test_at_once_is_at_once_also_when_it_comes_later() -> None:
-    assert erasure.dying(taken_back(at_once=True), KEPT, NOW) is Cause.AT_ONCE
+    assert retention_rules.dying(taken_back(at_once=True), KEPT, NOW) is Cause.AT_ONCE
     later = NOW + timedelta(hours=5)
     life = taken_back(taken_back(), at_once=True, now=later)
     assert life.withdrawal is not None
     assert (life.withdrawal.at, life.withdrawal.undo_until) == (NOW, later)
-    assert erasure.dying(life, KEPT, later) is Cause.AT_ONCE
+    assert retention_rules.dying(life, KEPT, later) is Cause.AT_ONCE
     with pytest.raises(RefusedError, match="not_understood"):
-        erasure.withdrawn(NEW, facts(), at_once=True, understood=False, receipt_alone=False, now=NOW)
+        retention_rules.withdrawn(NEW, facts(), at_once=True, understood=False, receipt_alone=False, now=NOW)
 
 
 def test_with_a_receipt_alone_at_once_is_a_day_later_and_undone_until_then() -> None:
     life = taken_back(at_once=True, receipt_alone=True)
     day_later = NOW + WAIT
-    assert erasure.destroy_asked_at(life) == NOW
-    assert erasure.dying(life, KEPT, day_later - timedelta(milliseconds=1)) is None
-    assert erasure.dying(life, KEPT, day_later) is Cause.AT_ONCE
-    undone = erasure.reinstated(life, day_later - timedelta(milliseconds=1))
-    assert (undone.withdrawal, undone.plan, erasure.destroy_asked_at(undone)) == (None, None, None)
+    assert retention_rules.destroy_asked_at(life) == NOW
+    assert retention_rules.dying(life, KEPT, day_later - timedelta(milliseconds=1)) is None
+    assert retention_rules.dying(life, KEPT, day_later) is Cause.AT_ONCE
+    undone = retention_rules.reinstated(life, day_later - timedelta(milliseconds=1))
+    assert (undone.withdrawal, undone.plan, retention_rules.destroy_asked_at(undone)) == (None, None, None)
     assert taken_back(life, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=5)) == life
 
 
@@ -91,7 +92,7 @@ def test_asking_for_destruction_never_makes_it_later_than_it_was_planned() -> No
     before = taken_back()
     late = NOW + UNDO_FOR - timedelta(hours=3)
     assert taken_back(before, at_once=True, receipt_alone=True, now=late) == before
-    assert erasure.destroy_asked_at(before) is None
+    assert retention_rules.destroy_asked_at(before) is None
     sooner = taken_back(before, at_once=True, receipt_alone=True, now=NOW + timedelta(hours=1))
     assert sooner.withdrawal is not None
     assert (sooner.withdrawal.at, sooner.withdrawal.undo_until) == (NOW, NOW + timedelta(hours=1) + WAIT)
@@ -101,7 +102,7 @@ def test_a_lead_waits_for_that_day_as_well() -> None:
     waiting = taken_back(at_once=True, receipt_alone=True, age_band=AgeBand.UNDER_14)
     gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
     assert gone.plan is not None
-    assert (gone.plan.at, erasure.destroy_asked_at(waiting)) == (NOW + WAIT, None)
+    assert (gone.plan.at, retention_rules.destroy_asked_at(waiting)) == (NOW + WAIT, None)
 
 
 @pytest.mark.parametrize(
@@ -118,23 +119,23 @@ def test_special_reports_never_die_by_themselves(about: dict[str, Any], special:
     life = taken_back(at_once=at_once, **about)
     assert life.special == (special,)
     assert (life.plan, life.decide_since) == (None, NOW)
-    assert erasure.fate_of(life) is Fate.DECISION
-    assert erasure.access_of(life) is Access.SEALED
-    assert erasure.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
+    assert retention_rules.fate_of(life) is Fate.DECISION
+    assert retention_rules.access_of(life) is Access.SEALED
+    assert retention_rules.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
 
 
 def test_a_special_report_does_not_die_even_if_something_planned_it() -> None:
     plan = taken_back().plan
     assert plan is not None
     wrong = taken_back(age_band=AgeBand.UNDER_14).model_copy(update={"plan": plan})
-    assert erasure.dying(wrong, KEPT, plan.at) is None
-    mended = erasure.unplanned(wrong, plan.at)
-    assert (mended.plan, erasure.fate_of(mended)) == (None, Fate.DECISION)
+    assert retention_rules.dying(wrong, KEPT, plan.at) is None
+    mended = retention_rules.unplanned(wrong, plan.at)
+    assert (mended.plan, retention_rules.fate_of(mended)) == (None, Fate.DECISION)
 
 
 def test_other_ages_and_harms_are_not_special() -> None:
-    assert erasure.specials(facts(age_band=AgeBand.FROM_14_TO_18, harm_types=(HarmType.DISTRIBUTION,))) == ()
-    assert erasure.specials(facts(), (Special.UNDER_14,)) == (Special.UNDER_14,)
+    assert retention_rules.specials(facts(age_band=AgeBand.FROM_14_TO_18, harm_types=(HarmType.DISTRIBUTION,))) == ()
+    assert retention_rules.specials(facts(), (Special.UNDER_14,)) == (Special.UNDER_14,)
 
 
 def test_a_lead_may_destroy_keep_and_think_again() -> None:
@@ -142,15 +143,15 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     gone = decide(waiting, decision(destroy=True, reason=Reason.REQUESTER_ASKS))
     assert gone.plan is not None
     assert (gone.plan.cause, gone.plan.at) == (Cause.DECIDED, NOW + UNDO_FOR)
-    assert erasure.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
+    assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
     made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     kept = decide(gone, made, now=NOW + timedelta(hours=1))
-    assert (kept.plan, erasure.fate_of(kept), len(kept.decisions)) == (None, Fate.KEPT, 2)
+    assert (kept.plan, retention_rules.fate_of(kept), len(kept.decisions)) == (None, Fate.KEPT, 2)
     assert kept.decisions[-1].keep_until is not None
     assert kept.decisions[-1].keep_until.year == 2036
-    assert erasure.dying(kept, KEPT, NOW + timedelta(days=4000)) is None
+    assert retention_rules.dying(kept, KEPT, NOW + timedelta(days=4000)) is None
     again = decide(kept, decision(destroy=True, reason=Reason.VICTIM_AGREES), now=NOW + timedelta(days=9))
-    assert erasure.dying(again, KEPT, NOW + timedelta(days=9)) is Cause.DECIDED
+    assert retention_rules.dying(again, KEPT, NOW + timedelta(days=9)) is Cause.DECIDED
 
 
 @pytest.mark.parametrize(
@@ -172,26 +173,26 @@ def test_decisions_that_do_not_fit(made: Decision, code: str) -> None:
 
 def test_whoever_reports_for_others_is_told_little_until_the_person_confirms() -> None:
     about = facts(role=Role.REPRESENTATIVE)
-    assert erasure.limited(NEW, Role.REPRESENTATIVE)
-    assert not erasure.limited(NEW, Role.VICTIM)
-    life = erasure.confirmed(NEW, about, "s-1", NOW)
-    assert not erasure.limited(life, Role.REPRESENTATIVE)
-    assert erasure.confirmed(life, about, "s-2", NOW + timedelta(1)) == life
+    assert retention_rules.limited(NEW, Role.REPRESENTATIVE)
+    assert not retention_rules.limited(NEW, Role.VICTIM)
+    life = retention_rules.confirmed(NEW, about, "s-1", NOW)
+    assert not retention_rules.limited(life, Role.REPRESENTATIVE)
+    assert retention_rules.confirmed(life, about, "s-2", NOW + timedelta(1)) == life
     with pytest.raises(RefusedError, match="nothing_to_confirm"):
-        erasure.confirmed(NEW, facts(), "s-1", NOW)
+        retention_rules.confirmed(NEW, facts(), "s-1", NOW)
     with pytest.raises(RefusedError, match="withdrawn"):
-        erasure.confirmed(taken_back(role=Role.REPRESENTATIVE), about, "s-1", NOW)
+        retention_rules.confirmed(taken_back(role=Role.REPRESENTATIVE), about, "s-1", NOW)
 
 
 def test_only_what_was_announced_for_a_day_and_is_still_due_dies_of_age() -> None:
-    life = erasure.announced(NEW, DUE, NOW)
-    assert erasure.announced(life, DUE, NOW + timedelta(hours=1)) == life
-    assert erasure.dying(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
-    assert erasure.dying(life, DUE, NOW + ANNOUNCED_FOR) is Cause.RETENTION
-    assert erasure.dying(life, KEPT, NOW + ANNOUNCED_FOR) is None
-    assert erasure.dying(NEW, DUE, NOW + ANNOUNCED_FOR) is None
-    assert erasure.announced(life, KEPT, NOW).plan is None
-    assert erasure.unplanned(life, NOW + ANNOUNCED_FOR).plan is None
+    life = retention_rules.announced(NEW, DUE, NOW)
+    assert retention_rules.announced(life, DUE, NOW + timedelta(hours=1)) == life
+    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR - timedelta(seconds=1)) is None
+    assert retention_rules.dying(life, DUE, NOW + ANNOUNCED_FOR) is Cause.RETENTION
+    assert retention_rules.dying(life, KEPT, NOW + ANNOUNCED_FOR) is None
+    assert retention_rules.dying(NEW, DUE, NOW + ANNOUNCED_FOR) is None
+    assert retention_rules.announced(life, KEPT, NOW).plan is None
+    assert retention_rules.unplanned(life, NOW + ANNOUNCED_FOR).plan is None
     withdrawn = taken_back(life)
     assert withdrawn.plan is not None
     assert withdrawn.plan.cause is Cause.WITHDRAWN
@@ -199,24 +200,24 @@ def test_only_what_was_announced_for_a_day_and_is_still_due_dies_of_age() -> Non
 
 def test_a_tombstone_has_dates_and_nothing_else() -> None:
     life = decide(taken_back(age_band=AgeBand.UNDER_14), decision(destroy=True, reason=Reason.VICTIM_AGREES))
-    stone = erasure.tombstone(life, NOW + UNDO_FOR)
+    stone = retention_rules.tombstone(life, NOW + UNDO_FOR)
     left = {name: value for name, value in stone.model_dump(exclude_none=True).items() if value}
     assert left == {"withdrawal": {"at": NOW, "undo_until": NOW}, "erased_at": NOW + UNDO_FOR}
     with pytest.raises(RefusedError, match="erased"):
         taken_back(stone)
     with pytest.raises(RefusedError, match="erased"):
-        erasure.reinstated(stone, NOW)
+        retention_rules.reinstated(stone, NOW)
     with pytest.raises(RefusedError, match="erased"):
         decide(stone, decision(destroy=True, reason=Reason.VICTIM_AGREES))
     with pytest.raises(RefusedError, match="erased"):
-        erasure.confirmed(stone, facts(), "s-1", NOW)
+        retention_rules.confirmed(stone, facts(), "s-1", NOW)
 
 
 @given(st.sampled_from(HarmType), st.sampled_from(AgeBand))
 def test_every_report_has_a_line_and_its_choices(harm: HarmType, age: AgeBand) -> None:
-    category = retention.category_of((harm,), age)
+    category = schedule.category_of((harm,), age)
     assert category in {Category.PERMANENT, Category.FIVE_YEARS}
-    choices = retention.choices_for(category)
+    choices = schedule.choices_for(category)
     assert category in choices
     assert Category.AT_ONCE not in choices
 
@@ -238,7 +239,7 @@ class Lives(RuleBasedStateMachine):
     @property
     def verdict(self) -> Verdict:
         seen = Progress(work=Work(version=1, ownership=1, acknowledged_at=NOW))
-        return retention.judge(self.about, NOW, self.life, seen, self.now)
+        return schedule.judge(self.about, NOW, self.life, seen, self.now)
 
     def alive(self) -> bool:
         return self.life.erased_at is None
@@ -251,7 +252,7 @@ class Lives(RuleBasedStateMachine):
     @rule(at_once=st.booleans(), receipt_alone=st.booleans())
     def withdraw(self, *, at_once: bool, receipt_alone: bool) -> None:
         before = self.life
-        self.life = erasure.withdrawn(
+        self.life = retention_rules.withdrawn(
             self.life, self.about, at_once=at_once, understood=True, receipt_alone=receipt_alone, now=self.now
         )
         if before.withdrawal is None:
@@ -262,7 +263,7 @@ class Lives(RuleBasedStateMachine):
     def undo(self) -> None:
         before = self.life
         try:
-            self.life = erasure.reinstated(self.life, self.now)
+            self.life = retention_rules.reinstated(self.life, self.now)
         except RefusedError:
             assert before.withdrawal is not None
             assert self.now >= before.withdrawal.undo_until
@@ -282,14 +283,14 @@ class Lives(RuleBasedStateMachine):
     @precondition(alive)
     @rule()
     def the_daily_job(self) -> None:
-        self.life = erasure.announced(self.life, self.verdict, self.now)
+        self.life = retention_rules.announced(self.life, self.verdict, self.now)
 
     @precondition(alive)
     @rule()
     def the_minute(self) -> None:
-        cause = erasure.dying(self.life, self.verdict, self.now)
+        cause = retention_rules.dying(self.life, self.verdict, self.now)
         if cause is None:
-            self.life = erasure.unplanned(self.life, self.now)
+            self.life = retention_rules.unplanned(self.life, self.now)
             return
         life = self.life
         if cause is not Cause.RETENTION:
@@ -302,20 +303,20 @@ class Lives(RuleBasedStateMachine):
             assert life.plan is not None
             assert life.plan.announced_at + ANNOUNCED_FOR <= self.now
             assert life.withdrawal is None or not life.decisions[-1].destroy
-        self.life = erasure.tombstone(life, self.now)
+        self.life = retention_rules.tombstone(life, self.now)
 
     @invariant()
     def a_withdrawn_report_is_sealed_and_its_fate_is_known(self) -> None:
         life = self.life
         if life.erased_at is not None:
-            assert erasure.access_of(life) is Access.ERASED
+            assert retention_rules.access_of(life) is Access.ERASED
         elif life.withdrawal is not None:
-            assert erasure.access_of(life) is Access.SEALED
+            assert retention_rules.access_of(life) is Access.SEALED
             marks = [life.plan is not None, life.decide_since is not None]
             kept = bool(life.decisions) and not life.decisions[-1].destroy
             assert sum(marks) == 1 or (kept and sum(marks) == 0)
         else:
-            assert erasure.access_of(life) is Access.OPEN
+            assert retention_rules.access_of(life) is Access.OPEN
             assert life.decide_since is None
 
 

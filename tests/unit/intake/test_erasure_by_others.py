@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.intake.model.life import NEW, Access, Category, Reason
-from services.intake.policy import erasure
-from services.intake.policy.erasure import UNDO_FOR, RefusedError
+from services.intake.reports.lifecycle import NEW, Access, Category, Reason
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import UNDO_FOR, RefusedError
 from shared.events.vocabulary import Role
 from tests.unit.intake.test_erasure import NOW, decide, decision, facts, taken_back
 
@@ -17,13 +17,13 @@ def test_who_reported_for_others_cannot_end_what_the_person_harmed_stands_by(rol
     assert life.withdrawal is not None
     assert life.withdrawal.undo_until == NOW + UNDO_FOR
     assert taken_back(life, at_once=True, now=NOW + timedelta(hours=1), role=role) == life
-    assert erasure.reinstated(life, NOW + timedelta(hours=71)).withdrawal is None
-    confirmed = erasure.confirmed(NEW, facts(role=role), "s-1", NOW)
+    assert retention_rules.reinstated(life, NOW + timedelta(hours=71)).withdrawal is None
+    confirmed = retention_rules.confirmed(NEW, facts(role=role), "s-1", NOW)
     with pytest.raises(RefusedError, match="not_with_this_receipt"):
         taken_back(confirmed, role=role)
     objects = decision(destroy=False, reason=Reason.VICTIM_OBJECTS, category=Category.FIVE_YEARS)
     again = decide(life, objects, now=NOW + timedelta(days=30))
-    assert (erasure.access_of(again), again.decide_since, again.plan) == (Access.OPEN, None, None)
+    assert (retention_rules.access_of(again), again.decide_since, again.plan) == (Access.OPEN, None, None)
     assert again.reinstated_at == NOW + timedelta(days=30)
     with pytest.raises(RefusedError, match="not_with_this_receipt"):
         taken_back(again, role=role)

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.intake.examples import ACCEPTED, ANSWERS, EXAMPLES, PROOF_KEY, RECEIPT_EXAMPLES
-from services.intake.model.asking import (
+from services.intake.receipts.models import (
     AmendmentAsked,
     MessageAsked,
     ReceiptQuestion,
@@ -17,8 +17,8 @@ from services.intake.model.asking import (
     WithdrawalAsked,
     WordAsked,
 )
-from services.intake.model.report import Accepted, AnswersLeft, HandOver, ProofKey, StatusAnswer, Taken, TakenOver
-from services.intake.model.submission import Submission
+from services.intake.reports.models import Accepted, AnswersLeft, HandOver, ProofKey, StatusAnswer, Taken, TakenOver
+from services.intake.submissions.models import Submission
 
 DOCUMENT = json.loads((Path(__file__).parents[3] / "docs" / "openapi" / "intake.json").read_text())
 TAKES: dict[str, type[BaseModel]] = {

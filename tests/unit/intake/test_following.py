@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.intake.consumers import HOLES, StatusFollower
-from services.intake.model.report import Progress
-from services.intake.store.reports import Fold, Reports
+from services.intake.reports.consumers import HOLES, StatusFollower
+from services.intake.reports.models import Progress
+from services.intake.reports.repository import Fold, Reports
 from shared.events.base import Event
 from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded

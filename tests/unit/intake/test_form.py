@@ -5,11 +5,12 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from services.intake import refusals
-from services.intake.model.report import State, StatusAnswer
-from services.intake.model.submission import Submission
-from services.intake.rendering import form, standing, words
-from services.intake.rendering.form import Typed
+from services.intake import problems as refusals
+from services.intake.receipts import views as receipt_views
+from services.intake.reports.models import State, StatusAnswer
+from services.intake.submissions.models import Submission
+from services.intake.webform import form, words
+from services.intake.webform.models import Typed, read
 from shared.events.vocabulary import Channel, ContactChannel, HarmType, Role
 
 FULL = [
@@ -42,7 +43,7 @@ FULL = [
 
 
 def submission(pairs: list[tuple[str, str]]) -> Submission:
-    raw, problems = form.submission_of(form.read(urlencode(pairs).encode()), "ko")
+    raw, problems = form.submission_of(read(urlencode(pairs).encode()), "ko")
     assert problems == []
     return Submission.model_validate_json(orjson.dumps(raw))
 
@@ -70,7 +71,7 @@ NO_LINK = "Line {} is no link we can read: “{}”. A link looks like https://e
 
 def problems_of(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Control and English sentence of everything that is wrong with a form."""
-    typed = form.read(urlencode(pairs).encode())
+    typed = read(urlencode(pairs).encode())
     raw, _ = form.submission_of(typed, "ko")
     with pytest.raises(ValidationError) as refused:
         Submission.model_validate_json(orjson.dumps(raw))
@@ -195,7 +196,7 @@ def test_two_answers_are_enough() -> None:
 
 
 def test_what_was_typed_is_kept_as_it_came() -> None:
-    typed = form.read(urlencode(FULL).encode())
+    typed = read(urlencode(FULL).encode())
     assert typed.one("narrative") == "첫 줄\n둘째 줄"
     assert typed.all("harm_types") == ("synthesis", "distribution")
     assert (typed.one("absent"), typed.all("absent")) == ("", ())
@@ -204,7 +205,7 @@ def test_what_was_typed_is_kept_as_it_came() -> None:
 @pytest.mark.parametrize("body", [b"a=%ff", b"&".join([b"a=1"] * 101), b"\xff"])
 def test_what_no_form_of_ours_sent_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        form.read(body)
+        read(body)
 
 
 def test_a_deadline_that_is_none_is_said() -> None:
@@ -246,8 +247,8 @@ def test_options_are_translated_and_empty_hints_stay_empty() -> None:
 
 
 def test_every_state_has_its_sentences_and_steps_their_times() -> None:
-    assert set(standing.TITLES) == set(standing.NEXT) == set(State)
+    assert set(receipt_views.TITLES) == set(receipt_views.NEXT) == set(State)
     answer = StatusAnswer.model_validate(
         {"state": "assigned", "since": "2026-11-24T12:00:00Z", "received_at": "2026-11-24T12:00:00Z"}
     )
-    assert [step.at is not None for step in standing.steps_of(answer)] == [True, *[False] * 5]
+    assert [step.at is not None for step in receipt_views.steps_of(answer)] == [True, *[False] * 5]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.gate import StatusGate
+from services.intake.rate_limits.receipts import StatusGate
 from shared.audit.pace import Allowance
 from shared.clock import ManualClock
 from shared.web.networks import network_of

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from pymongo.errors import AutoReconnect, BulkWriteError
 
-from services.intake.store.grouping import LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
+from services.intake.submissions.batch_insert import LARGEST_GROUP, PROBE_S, BusyError, GroupCommit
 from shared.clock import ManualClock
 from shared.errors import TransientError
 

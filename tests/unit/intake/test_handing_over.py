@@ -6,19 +6,21 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.handing_over import HandingOver
-from services.intake.model import receipts
-from services.intake.model.asking import ReceiptQuestion
-from services.intake.model.life import NEW, Life, Special
-from services.intake.model.report import Progress, State
-from services.intake.policy import amending, erasure, handing_over
-from services.intake.policy.erasure import RefusedError
-from services.intake.policy.handing_over import OPEN_FOR, REPEATED_FOR, Offer
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.projection import standing
-from services.intake.rendering.details import details_of
-from services.intake.rendering.standing import steps_of
-from services.intake.status import told
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.handover import rules as handover_rules
+from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, Offer
+from services.intake.handover.service import HandingOver
+from services.intake.receipts import amendments
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.receipts.status import told
+from services.intake.receipts.views import steps_of
+from services.intake.reports import receipt_numbers
+from services.intake.reports.lifecycle import NEW, Life, Special
+from services.intake.reports.models import Progress, State
+from services.intake.reports.rules import standing
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
+from services.intake.staff_access.views import details_of
 from shared.events.vocabulary import ContactChannel, Role
 from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
@@ -29,43 +31,43 @@ LATER = NOW + timedelta(hours=2)
 
 
 def handed(life: Life = NEW) -> Life:
-    return handing_over.handed_over(life, REPRESENTATIVE, (), NOW)[0]
+    return handover_rules.handed_over(life, REPRESENTATIVE, (), NOW)[0]
 
 
 def refusal_of(offer: Offer, *, by: str = "one", after: timedelta = timedelta()) -> str:
     with pytest.raises(RefusedError) as refused:
-        handing_over.taken(offer, by, NOW + after)
+        handover_rules.taken(offer, by, NOW + after)
     return refused.value.code
 
 
 @pytest.mark.parametrize("role", [Role.VICTIM, Role.THIRD_PARTY])
 def test_only_a_representatives_report_is_handed_over_and_only_once(role: Role) -> None:
-    assert handing_over.offered(NEW, REPRESENTATIVE, NOW) == OFFER
+    assert handover_rules.offered(NEW, REPRESENTATIVE, NOW) == OFFER
     with pytest.raises(RefusedError, match="nobody_to_hand_over_to"):
-        handing_over.offered(NEW, facts(role=role), NOW)
+        handover_rules.offered(NEW, facts(role=role), NOW)
     with pytest.raises(RefusedError, match="nobody_to_hand_over_to"):
-        handing_over.offered(handed(), REPRESENTATIVE, NOW)
+        handover_rules.offered(handed(), REPRESENTATIVE, NOW)
 
 
 def test_a_code_counts_once_and_for_its_time_and_a_lost_answer_is_given_again() -> None:
-    used = handing_over.taken(OFFER, "one", NOW)
+    used = handover_rules.taken(OFFER, "one", NOW)
     assert used is not None
-    assert handing_over.taken(used, "one", NOW + REPEATED_FOR - timedelta(seconds=1)) is None
+    assert handover_rules.taken(used, "one", NOW + REPEATED_FOR - timedelta(seconds=1)) is None
     assert refusal_of(used, after=REPEATED_FOR) == "code_used"
     assert refusal_of(used, by="another") == "code_used"
-    assert handing_over.taken(OFFER, "one", NOW + OPEN_FOR - timedelta(seconds=1)) is not None
+    assert handover_rules.taken(OFFER, "one", NOW + OPEN_FOR - timedelta(seconds=1)) is not None
     assert refusal_of(OFFER, after=OPEN_FOR) == "code_expired"
-    void = handing_over.cancelled(OFFER)
+    void = handover_rules.cancelled(OFFER)
     assert void is not None
     assert refusal_of(void) == "code_void"
-    assert [handing_over.cancelled(one) for one in (None, void, used)] == [None, None, None]
-    assert [handing_over.open_until(one, NOW) for one in (OFFER, void, used, None)] == [OFFER.until, None, None, None]
-    assert handing_over.open_until(OFFER, OFFER.until) is None
+    assert [handover_rules.cancelled(one) for one in (None, void, used)] == [None, None, None]
+    assert [handover_rules.open_until(one, NOW) for one in (OFFER, void, used, None)] == [OFFER.until, None, None, None]
+    assert handover_rules.open_until(OFFER, OFFER.until) is None
 
 
 def test_what_was_handed_over_is_a_victims_report_with_only_the_ways_they_chose() -> None:
     before = facts(role=Role.REPRESENTATIVE, contact_channels=(ContactChannel.PHONE,))
-    life, after = handing_over.handed_over(NEW, before, (ContactChannel.TEXT, ContactChannel.TEXT), NOW)
+    life, after = handover_rules.handed_over(NEW, before, (ContactChannel.TEXT, ContactChannel.TEXT), NOW)
     assert (after.role, after.contact_channels) == (Role.VICTIM, (ContactChannel.TEXT,))
     assert after.model_copy(update={"role": before.role, "contact_channels": before.contact_channels}) == before
     assert (life.handed_over_at, life.special) == (NOW, (Special.REPRESENTATIVE,))
@@ -73,29 +75,31 @@ def test_what_was_handed_over_is_a_victims_report_with_only_the_ways_they_chose(
 
 def test_a_code_alone_shows_nothing_more_than_before() -> None:
     life = handed()
-    assert erasure.limited(life, Role.VICTIM)
+    assert retention_rules.limited(life, Role.VICTIM)
     assert standing(NOW, Progress(), life, Role.VICTIM).limited
     with pytest.raises(RefusedError, match="not_with_this_receipt"):
         # Confirmed before it changed hands: who has it now is not known to be that person.
-        taken_back(handed(erasure.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(days=1))), role=Role.VICTIM)
+        taken_back(
+            handed(retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(days=1))), role=Role.VICTIM
+        )
 
 
 def test_once_confirmed_since_it_is_the_persons_own_in_every_way() -> None:
-    life = erasure.confirmed(handed(), facts(), "s-1", LATER)
+    life = retention_rules.confirmed(handed(), facts(), "s-1", LATER)
     assert (life.confirmed_at, life.special) == (LATER, ())
-    assert not erasure.limited(life, Role.VICTIM)
-    assert not erasure.made_by_other(life, facts())
-    assert erasure.confirmed(life, facts(), "s-2", LATER + timedelta(hours=1)) == life
+    assert not retention_rules.limited(life, Role.VICTIM)
+    assert not retention_rules.made_by_other(life, facts())
+    assert retention_rules.confirmed(life, facts(), "s-2", LATER + timedelta(hours=1)) == life
     own = taken_back(life, at_once=True, now=LATER, role=Role.VICTIM)
     assert own.plan is not None
     assert own.plan.at == LATER
 
 
 def test_an_earlier_confirmation_does_not_count_for_who_took_it_over() -> None:
-    before = erasure.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(days=1))
+    before = retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(days=1))
     life = handed(before)
-    assert erasure.limited(life, Role.VICTIM)
-    assert erasure.confirmed(life, facts(), "s-2", LATER).confirmed_by == "s-2"
+    assert retention_rules.limited(life, Role.VICTIM)
+    assert retention_rules.confirmed(life, facts(), "s-2", LATER).confirmed_by == "s-2"
 
 
 def test_the_former_receipt_says_the_same_whatever_comes_after() -> None:
@@ -107,16 +111,16 @@ def test_the_former_receipt_says_the_same_whatever_comes_after() -> None:
         "received_at": NOW - timedelta(days=1),
     }
     assert [step.at for step in steps_of(answer)] == [NOW - timedelta(days=1), NOW]
-    assert erasure.tombstone(handed(), LATER).handed_over_at == NOW
+    assert retention_rules.tombstone(handed(), LATER).handed_over_at == NOW
 
 
 def test_what_the_person_may_still_say_is_not_used_up_by_whoever_reported() -> None:
     stored: dict[str, Any] = {"messages": [{"at": NOW - timedelta(hours=n)} for n in range(3)]}
-    assert amending.by_holder(stored, "messages") == 3
+    assert amendments.by_holder(stored, "messages") == 3
     stored["life"] = handed().model_dump()
-    assert amending.by_holder(stored, "messages") == 0
+    assert amendments.by_holder(stored, "messages") == 0
     stored["messages"].append({"at": LATER})
-    assert amending.by_holder(stored, "messages") == 1
+    assert amendments.by_holder(stored, "messages") == 1
 
 
 def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None:
@@ -125,7 +129,7 @@ def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None
         "received_at": NOW - timedelta(days=1),
         "facts": facts().model_dump(mode="json"),
         "amendments": [{"number": 1, "at": NOW, "version": 2}],
-        "life": erasure.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(hours=1))
+        "life": retention_rules.confirmed(NEW, REPRESENTATIVE, "s-1", NOW - timedelta(hours=1))
         .model_copy(update={"handed_over_at": NOW})
         .model_dump(),
     }
@@ -138,14 +142,16 @@ def test_staff_see_that_it_changed_hands_and_whose_contact_came_before() -> None
 
 
 def test_codes_are_no_receipts_and_the_new_receipt_needs_more_than_the_code() -> None:
-    code = receipts.code_from_number(7)
-    assert receipts.shown(code) == "0000-0000-0076"
-    assert receipts.read_code(" 0000 0000\u20130076 ") == code
-    assert receipts.read(code) is None
-    assert [receipts.read_code(bad) for bad in ("0000-0000-0077", receipts.from_number(7), "", "a" * 12)] == [None] * 4
+    code = receipt_numbers.code_from_number(7)
+    assert receipt_numbers.shown(code) == "0000-0000-0076"
+    assert receipt_numbers.read_code(" 0000 0000\u20130076 ") == code
+    assert receipt_numbers.read(code) is None
+    assert [
+        receipt_numbers.read_code(bad) for bad in ("0000-0000-0077", receipt_numbers.from_number(7), "", "a" * 12)
+    ] == [None] * 4
     keys = LodgingKeys(b"r" * 32)
     numbers = {
-        handing_over.receipt_number(keys, *parts)
+        handover_rules.receipt_number(keys, *parts)
         for parts in [("one", code, "k"), ("one", code, "l"), ("two", code, "k"), ("one", "x", "k")]
     }
     assert len(numbers) == 4

@@ -3,7 +3,7 @@
 import pytest
 from starlette.requests import Request
 
-from services.intake.headers import idempotency_key
+from services.intake.dependencies import idempotency_key
 from shared.web.problems import Problem
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

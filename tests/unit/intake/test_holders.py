@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 
-from services.intake.gate import WRONG_FROM_PLACE, StatusGate
-from services.intake.holder import Holders
-from services.intake.model import receipts
-from services.intake.model.asking import ReceiptQuestion
-from services.intake.policy import lodging
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.secret_word import Words
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import Words
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, StatusGate
+from services.intake.receipts.authentication import Holders
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports import receipt_numbers
+from services.intake.submissions import identifiers
 from shared.clock import ManualClock
 from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW
 
 KEYS = LodgingKeys(b"r" * 32)
-RECEIPT = receipts.from_number(572)
+RECEIPT = receipt_numbers.from_number(572)
 
 
 class Kept:
@@ -27,7 +27,7 @@ class Kept:
         self.document: dict[str, Any] = {"_id": "one", **({"word": word} if word else {})}
 
     async def of_receipt(self, name: str) -> dict[str, Any] | None:
-        return self.document if name == lodging.receipt_hash(KEYS, RECEIPT) else None
+        return self.document if name == identifiers.receipt_hash(KEYS, RECEIPT) else None
 
 
 def holders(word: str | None = None, per_minute: int = 1000) -> Holders:
@@ -60,7 +60,7 @@ async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere()
 async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
     door = holders()
     gate = door.gate
-    name = lodging.receipt_hash(KEYS, RECEIPT)
+    name = identifiers.receipt_hash(KEYS, RECEIPT)
     for n in range(100):
         gate.was_wrong(f"10.0.{n}.1", name)
     assert gate.wait_for(name, "203.0.113.5") > 0

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake import projection
-from services.intake.changing import open_life
-from services.intake.gate import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, StatusGate
-from services.intake.model.asking import plain_word
-from services.intake.model.life import Category, Fate, Life, Reason, Withdrawal
-from services.intake.model.report import Ownership, Progress, State, Work
-from services.intake.policy import erasure
-from services.intake.policy.erasure import RefusedError
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.secret_word import WAITING, Words
-from services.intake.turns import Turns
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import WAITING, Words
+from services.intake.keyed_locks import Turns
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, StatusGate
+from services.intake.receipts.models import plain_word
+from services.intake.receipts.updates import open_life
+from services.intake.reports import rules as progress_rules
+from services.intake.reports.lifecycle import Category, Fate, Life, Reason, Withdrawal
+from services.intake.reports.models import Ownership, Progress, State, Work
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
@@ -98,7 +98,7 @@ async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_w
 
 
 def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
-    told = projection.standing(NOW, SEEN, taken_back())
+    told = progress_rules.standing(NOW, SEEN, taken_back())
     assert (told.state, told.erasure, told.undo_until) == (State.WITHDRAWN, Fate.PLANNED, NOW + timedelta(hours=72))
 
 
@@ -106,13 +106,13 @@ def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
     ended = SEEN.model_copy(
         update={"ownership": OWNED.model_copy(update={"ended": EndReason.WITHDRAWN, "ended_at": NOW})}
     )
-    assert projection.standing(NOW, ended).state is State.WITHDRAWN
-    assert projection.standing(NOW, ended, Life(reinstated_at=NOW)).state is State.IN_CONTACT
+    assert progress_rules.standing(NOW, ended).state is State.WITHDRAWN
+    assert progress_rules.standing(NOW, ended, Life(reinstated_at=NOW)).state is State.IN_CONTACT
 
 
 @pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])
 def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
-    waiting = projection.standing(NOW, Progress(ownership=OWNED), Life(), role)
+    waiting = progress_rules.standing(NOW, Progress(ownership=OWNED), Life(), role)
     assert waiting.model_dump(exclude_none=True) == {
         "state": State.RECEIVED,
         "since": NOW,
@@ -120,21 +120,21 @@ def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
         "stays": (),
         "limited": True,
     }
-    told = projection.standing(NOW, SEEN, Life(), role, {1: NOW})
+    told = progress_rules.standing(NOW, SEEN, Life(), role, {1: NOW})
     assert told.model_dump(exclude_none=True) == {
         **waiting.model_dump(exclude_none=True),
         "state": State.SEEN,
         "seen_at": NOW,
     }
     closed = SEEN.model_copy(update={"work": Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW)})
-    told = projection.standing(NOW, closed, Life(), role)
+    told = progress_rules.standing(NOW, closed, Life(), role)
     assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, NOW)
-    assert projection.standing(NOW, SEEN, Life(confirmed_at=NOW), role).state is State.IN_CONTACT
+    assert progress_rules.standing(NOW, SEEN, Life(confirmed_at=NOW), role).state is State.IN_CONTACT
 
 
 def test_an_erased_report_says_so_and_no_more() -> None:
     life = Life(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
-    told = projection.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
+    told = progress_rules.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
     assert (told.state, told.erasure, told.center_id) == (State.ERASED, Fate.ERASED, None)
 
 
@@ -144,9 +144,9 @@ def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
     keep = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     after = NOW + timedelta(hours=80)
     lives = [withdrawn, decide(withdrawn, destroy, after), decide(withdrawn, keep, after)]
-    told = [projection.standing(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
-    stone = Life.model_validate(erasure.tombstone(lives[1], after).model_dump(exclude_none=True))
-    told.append(projection.standing(NOW, Progress(), stone))  # nothing but the tombstone is left by then
+    told = [progress_rules.standing(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
+    stone = Life.model_validate(retention_rules.tombstone(lives[1], after).model_dump(exclude_none=True))
+    told.append(progress_rules.standing(NOW, Progress(), stone))  # nothing but the tombstone is left by then
     for one in told:
         assert one.model_dump(exclude_none=True) == {
             "state": State.WITHDRAWN,
@@ -158,6 +158,6 @@ def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
             "limited": True,
         }
     with pytest.raises(RefusedError, match="too_late"):
-        erasure.reinstated(stone, after)
+        retention_rules.reinstated(stone, after)
     with pytest.raises(RefusedError, match="withdrawn"):
         open_life({"life": stone.model_dump()})

@@ -2,8 +2,8 @@ import hashlib
 
 import pytest
 
-from services.intake.policy import linking
-from services.intake.policy.linking import LinkKey, digests_of, normal_handle
+from services.intake.links import rules as link_rules
+from services.intake.links.rules import LinkKey, digests_of, normal_handle
 
 KEY = LinkKey(b"l" * 32)
 
@@ -71,5 +71,7 @@ def test_the_empty_file_and_empty_parts_link_nothing() -> None:
 
 def test_at_most_ten_are_named_new_ones_first() -> None:
     known = [f"k{number}" for number in range(10)]
-    assert linking.newest(["n1", "k3"], known) == ("n1", "k3", "k0", "k1", "k2", "k4", "k5", "k6", "k7", "k8")
-    assert len(linking.merged([str(n) for n in range(95)], [str(n) for n in range(90, 120)])) == linking.MOST_DIGESTS
+    assert link_rules.newest(["n1", "k3"], known) == ("n1", "k3", "k0", "k1", "k2", "k4", "k5", "k6", "k7", "k8")
+    assert (
+        len(link_rules.merged([str(n) for n in range(95)], [str(n) for n in range(90, 120)])) == link_rules.MOST_DIGESTS
+    )

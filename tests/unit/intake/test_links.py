@@ -1,7 +1,7 @@
 import pytest
 
-from services.intake.model import web_addresses
-from services.intake.rendering import links
+from services.intake.submissions import web_addresses
+from services.intake.webform import typed_links
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from services.intake.rendering import links
     ],
 )
 def test_a_line_is_taken_for_what_it_is(typed: str, found: list[str], accounts: list[str], words: list[str]) -> None:
-    seen = links.read(typed)
+    seen = typed_links.read(typed)
     assert [[line.text for line in part] for part in (seen.links, seen.accounts, seen.words)] == [
         found,
         accounts,
@@ -43,7 +43,7 @@ def test_a_line_is_taken_for_what_it_is(typed: str, found: list[str], accounts: 
 
 
 def test_each_part_knows_its_line() -> None:
-    seen = links.read("t.me/abcd\n\n @handle \nt.me/b 저기")
+    seen = typed_links.read("t.me/abcd\n\n @handle \nt.me/b 저기")
     assert [(line.number, line.typed) for line in seen.links] == [(1, "t.me/abcd"), (4, "t.me/b 저기")]
     assert [(line.number, line.typed) for line in seen.accounts] == [(3, "@handle")]
     assert [line.number for line in seen.words] == [4]

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.model import receipts
-from services.intake.model.submission import Contact, Submission
-from services.intake.policy import lodging
-from services.intake.policy.lodging import Lodged, LodgingKeys, ProofSigner
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.proofs import rules as proof_rules
+from services.intake.proofs.rules import Lodged, ProofSigner
+from services.intake.reports import receipt_numbers
+from services.intake.submissions import identifiers
+from services.intake.submissions.models import Contact, Submission
 from shared.events.vocabulary import HarmType, Role
 
 KEYS = LodgingKeys(b"k" * 32)
@@ -19,48 +21,48 @@ UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=8, max_size=40))
 def test_an_id_is_the_same_for_the_same_key_and_another_otherwise(front_end: str, key: str) -> None:
-    report_id = lodging.report_id_for(KEYS, front_end, key)
+    report_id = identifiers.report_id_for(KEYS, front_end, key)
     assert UUID.match(report_id)
-    assert report_id == lodging.report_id_for(KEYS, front_end, key)
+    assert report_id == identifiers.report_id_for(KEYS, front_end, key)
     others = {
-        lodging.report_id_for(KEYS, front_end + "x", key),
-        lodging.report_id_for(KEYS, front_end, key + "x"),
-        lodging.report_id_for(OTHER_KEYS, front_end, key),
-        lodging.report_id_for(KEYS, front_end + key[0], key[1:]),
+        identifiers.report_id_for(KEYS, front_end + "x", key),
+        identifiers.report_id_for(KEYS, front_end, key + "x"),
+        identifiers.report_id_for(OTHER_KEYS, front_end, key),
+        identifiers.report_id_for(KEYS, front_end + key[0], key[1:]),
     }
     assert report_id not in others
 
 
 @given(st.uuids().map(str), st.integers(0, 7))
 def test_receipts_follow_from_the_id_and_are_valid(report_id: str, counter: int) -> None:
-    receipt = lodging.receipt_for(KEYS, report_id, counter)
-    assert receipts.read(receipt) == receipt
-    assert receipt == lodging.receipt_for(KEYS, report_id, counter)
-    assert receipt != lodging.receipt_for(KEYS, report_id, counter + 1)
-    assert receipt != lodging.receipt_for(OTHER_KEYS, report_id, counter)
+    receipt = identifiers.receipt_for(KEYS, report_id, counter)
+    assert receipt_numbers.read(receipt) == receipt
+    assert receipt == identifiers.receipt_for(KEYS, report_id, counter)
+    assert receipt != identifiers.receipt_for(KEYS, report_id, counter + 1)
+    assert receipt != identifiers.receipt_for(OTHER_KEYS, report_id, counter)
 
 
 def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
-    stored, shown = lodging.receipt_hash(KEYS, "1" * 16), lodging.mark_of(KEYS, "1" * 16)
+    stored, shown = identifiers.receipt_hash(KEYS, "1" * 16), proof_rules.mark_of(KEYS, "1" * 16)
     assert stored != shown
     assert "1" * 16 not in stored + shown
 
 
 def test_a_proof_does_not_let_its_reader_try_out_contents() -> None:
     report = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
-    digest = lodging.content_digest(report)
-    mark = lodging.content_mark(KEYS, digest)
-    assert mark == lodging.content_mark(KEYS, digest)
-    assert mark not in {digest, lodging.content_mac(KEYS, digest), lodging.content_mark(OTHER_KEYS, digest)}
+    digest = identifiers.content_digest(report)
+    mark = proof_rules.content_mark(KEYS, digest)
+    assert mark == proof_rules.content_mark(KEYS, digest)
+    assert mark not in {digest, identifiers.content_mac(KEYS, digest), proof_rules.content_mark(OTHER_KEYS, digest)}
 
 
 def test_the_content_digest_sees_every_change_and_no_order() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,), narrative="a")
     same = Submission.model_validate_json('{"narrative": "a", "harm_types": ["other"], "role": "victim"}')
     other = one.model_copy(update={"narrative": "b"})
-    assert lodging.content_digest(one) == lodging.content_digest(same)
-    assert lodging.content_digest(one) != lodging.content_digest(other)
-    assert lodging.content_mac(KEYS, "x") != lodging.content_mac(OTHER_KEYS, "x")
+    assert identifiers.content_digest(one) == identifiers.content_digest(same)
+    assert identifiers.content_digest(one) != identifiers.content_digest(other)
+    assert identifiers.content_mac(KEYS, "x") != identifiers.content_mac(OTHER_KEYS, "x")
 
 
 class _LaterContact(Contact):
@@ -77,25 +79,25 @@ def test_a_new_optional_field_does_not_change_the_digest_of_a_report_without_it(
         '{"role": "victim", "harm_types": ["other"], "narrative": "a", "still_spreading": false,'
         ' "contact": {"channels": ["text"], "phone": "010-0000-0000"}, "consents": {"version": "2026-11"}}'
     )
-    now = lodging.content_digest(Submission.model_validate_json(sent))
+    now = identifiers.content_digest(Submission.model_validate_json(sent))
     later = _LaterSubmission.model_validate_json(sent)
-    assert lodging.content_digest(later) == now
-    assert lodging.content_digest(later.model_copy(update={"new_question": False})) != now
+    assert identifiers.content_digest(later) == now
+    assert identifiers.content_digest(later.model_copy(update={"new_question": False})) != now
     moved = later.model_copy(update={"contact": later.contact.model_copy(update={"best_day": "월요일"})})
-    assert lodging.content_digest(moved) != now
+    assert identifiers.content_digest(moved) != now
 
 
 def test_the_digest_tells_no_from_not_answered() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
     said = one.model_copy(update={"threatened": False})
-    assert lodging.content_digest(one) != lodging.content_digest(said)
+    assert identifiers.content_digest(one) != identifiers.content_digest(said)
 
 
 def test_a_proof_says_what_was_signed_and_nothing_else() -> None:
     proof = SIGNER.sign(STATEMENT)
-    assert lodging.verify_proof(proof, SIGNER.public_key) == STATEMENT
+    assert proof_rules.verify_proof(proof, SIGNER.public_key) == STATEMENT
     assert proof == SIGNER.sign(STATEMENT)
-    assert lodging.verify_proof(proof, ProofSigner(b"x" * 32).public_key) is None
+    assert proof_rules.verify_proof(proof, ProofSigner(b"x" * 32).public_key) is None
 
 
 @given(st.data())
@@ -104,13 +106,13 @@ def test_a_changed_proof_proves_nothing(data: st.DataObject) -> None:
     position = data.draw(st.integers(0, len(proof) - 2))
     sign = data.draw(st.sampled_from("Aa0_.-"))
     changed = proof[:position] + sign + proof[position + 1 :]
-    assert changed == proof or lodging.verify_proof(changed, SIGNER.public_key) is None
+    assert changed == proof or proof_rules.verify_proof(changed, SIGNER.public_key) is None
 
 
 @given(st.text(max_size=100))
 def test_nonsense_proves_nothing(text: str) -> None:
-    assert lodging.verify_proof(text, SIGNER.public_key) is None
+    assert proof_rules.verify_proof(text, SIGNER.public_key) is None
 
 
 def test_moments_are_written_in_utc_to_the_millisecond() -> None:
-    assert lodging.iso(datetime(2026, 11, 24, 12, 0, 0, 123456, UTC)) == "2026-11-24T12:00:00.123Z"
+    assert identifiers.iso(datetime(2026, 11, 24, 12, 0, 0, 123456, UTC)) == "2026-11-24T12:00:00.123Z"

@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.model.life import Access
-from services.intake.model.report import Ownership
-from services.intake.policy.opening import Refusal, judge
-from services.intake.rendering.staff_words import REFUSALS
+from services.intake.reports.lifecycle import Access
+from services.intake.reports.models import Ownership
+from services.intake.staff_access.rules import Refusal, judge
+from services.intake.staff_access.words import REFUSALS
 from shared.events.vocabulary import EndReason
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import Purpose, Ticket

@@ -3,23 +3,23 @@
 import ast
 from pathlib import Path
 
-from services.intake import refusals
-from services.intake.model.submission import REASONS as OWN
-from services.intake.policy.credentials import NO_CREDENTIAL, Turned
-from services.intake.rendering.client_problem_words import PROBLEMS, REASONS
+from services.intake import problems as refusals
+from services.intake.clients.problem_words import PROBLEMS, REASONS
+from services.intake.clients.rules import NO_CREDENTIAL, Turned
+from services.intake.submissions.models import REASONS as OWN
 from shared.web import problems, reasons
 from shared.web.bodies import REPEATED
 
 ROOT = Path(__file__).parents[3]
 API = (
-    "api.py",
-    "receipts_api.py",
-    "headers.py",
-    "refusals.py",
-    "holder.py",
-    "receipts_desk.py",
-    "changing.py",
-    "client_door.py",
+    "submissions/api.py",
+    "receipts/api.py",
+    "receipts/authentication.py",
+    "receipts/service.py",
+    "receipts/updates.py",
+    "clients/dependencies.py",
+    "dependencies.py",
+    "problems.py",
 )
 SHARED = ("problems.py", "edge.py", "same_origin.py")
 

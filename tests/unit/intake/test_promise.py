@@ -2,8 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.model.report import Progress, Standing, State, Stay
-from services.intake.policy.promise import (
+from services.intake.receipts.promise import (
     AT_THE_LATEST,
     ON_DUTY,
     Duty,
@@ -13,6 +12,7 @@ from services.intake.policy.promise import (
     part_of_day,
     promised,
 )
+from services.intake.reports.models import Progress, Standing, State, Stay
 from shared.events.vocabulary import Urgency
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from services.intake import verify_proof
-from services.intake.policy import lodging
-from services.intake.policy.lodging import Lodged, ProofSigner
+from services.intake.proofs import cli as verify_proof
+from services.intake.proofs import rules as proof_rules
+from services.intake.proofs.rules import Lodged, ProofSigner
 
 STATED = Lodged(receipt_mark="aa" * 32, received_at="2026-11-24T12:00:00.000Z", content_mark="bb" * 32)
 SIGNER, OTHER = ProofSigner(b"s" * 32), ProofSigner(b"o" * 32)
@@ -69,8 +69,8 @@ def test_the_command_needs_no_network_no_settings_and_no_store(tmp_path: Path) -
         "def watch(event, _):\n"
         "    if event in {'socket.connect', 'socket.getaddrinfo', 'socket.sendto'}: raise SystemExit(event)\n"
         "sys.addaudithook(watch)\n"
-        "from services.intake import verify_proof\n"
-        f"sys.exit(verify_proof.main([{str(tmp_path / 'p')!r}, '--key', {str(tmp_path / 'k')!r}]))"
+        "from services.intake.proofs import cli\n"
+        f"sys.exit(cli.main([{str(tmp_path / 'p')!r}, '--key', {str(tmp_path / 'k')!r}]))"
     )
     command, root = [sys.executable, "-c", code], Path(__file__).parents[3]
     done = subprocess.run(command, cwd=root, env={}, capture_output=True, text=True, timeout=60, check=False)
@@ -78,4 +78,4 @@ def test_the_command_needs_no_network_no_settings_and_no_store(tmp_path: Path) -
 
 
 def test_what_is_looked_for_is_bounded() -> None:
-    assert lodging.proof_in("eyJ" + "A" * 100_000 + ".") is None
+    assert proof_rules.proof_in("eyJ" + "A" * 100_000 + ".") is None

@@ -5,21 +5,24 @@ from typing import Any
 
 import pytest
 
-from services.intake.changing import _still_theirs
-from services.intake.model.asking import Amendment
-from services.intake.model.life import NEW, Life, Special
-from services.intake.model.report import LimitedBecause, StatusAnswer
-from services.intake.policy import amending, erasure, receipt_alone
-from services.intake.policy.erasure import RefusedError
-from services.intake.policy.receipt_alone import WAIT
-from services.intake.rendering import receipt_words, standing
-from services.intake.status import told
+from services.intake.receipts import amendments
+from services.intake.receipts import views as receipt_views
+from services.intake.receipts import words as receipt_words
+from services.intake.receipts.models import Amendment
+from services.intake.receipts.status import told
+from services.intake.receipts.updates import _still_theirs
+from services.intake.reports import waiting_period
+from services.intake.reports.lifecycle import NEW, Life, Special
+from services.intake.reports.models import LimitedBecause, StatusAnswer
+from services.intake.reports.waiting_period import WAIT
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
 from shared.events.vocabulary import Role
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
 JUST_BEFORE = NOW + WAIT - timedelta(milliseconds=1)
 TAKEN_OVER = Life(special=(Special.REPRESENTATIVE,), handed_over_at=NOW)
-SET_LATER = receipt_alone.with_word({}, "one", NOW)
+SET_LATER = waiting_period.with_word({}, "one", NOW)
 
 
 def answer(life: Life = NEW, now: datetime = NOW, role: Role = Role.VICTIM, **more: Any) -> StatusAnswer:
@@ -33,26 +36,26 @@ def answer(life: Life = NEW, now: datetime = NOW, role: Role = Role.VICTIM, **mo
 
 
 def test_a_first_word_counts_a_day_after_it_was_set_and_not_before() -> None:
-    assert receipt_alone.word_in_force(SET_LATER, JUST_BEFORE) is None
-    assert receipt_alone.word_in_force(SET_LATER, NOW + WAIT) == "one"
-    waiting = receipt_alone.waiting_word(SET_LATER, JUST_BEFORE)
+    assert waiting_period.word_in_force(SET_LATER, JUST_BEFORE) is None
+    assert waiting_period.word_in_force(SET_LATER, NOW + WAIT) == "one"
+    waiting = waiting_period.waiting_word(SET_LATER, JUST_BEFORE)
     assert waiting is not None
     assert (waiting.asked_at, waiting.counts_from) == (NOW, NOW + WAIT)
-    assert receipt_alone.waiting_word(SET_LATER, NOW + WAIT) is None
+    assert waiting_period.waiting_word(SET_LATER, NOW + WAIT) is None
 
 
 def test_a_word_set_with_the_report_is_replaced_at_once() -> None:
-    assert receipt_alone.with_word({"word": "old"}, "new", NOW) == {"word": "new"}
-    assert receipt_alone.word_in_force({"word": "old", **SET_LATER}, NOW + WAIT) == "old"
-    assert receipt_alone.may_act_at_once({"word": "old"})
+    assert waiting_period.with_word({"word": "old"}, "new", NOW) == {"word": "new"}
+    assert waiting_period.word_in_force({"word": "old", **SET_LATER}, NOW + WAIT) == "old"
+    assert waiting_period.may_act_at_once({"word": "old"})
 
 
 def test_a_word_set_later_is_replaced_at_once_and_stays_one_that_a_found_receipt_could_set() -> None:
-    replaced = receipt_alone.with_word(SET_LATER, "two", NOW + WAIT)
-    assert receipt_alone.word_in_force(replaced, NOW + WAIT) == "two"
-    assert not receipt_alone.may_act_at_once(replaced)
-    again = receipt_alone.with_word(SET_LATER, "two", JUST_BEFORE)
-    assert receipt_alone.word_in_force(again, JUST_BEFORE + WAIT - timedelta(milliseconds=1)) is None
+    replaced = waiting_period.with_word(SET_LATER, "two", NOW + WAIT)
+    assert waiting_period.word_in_force(replaced, NOW + WAIT) == "two"
+    assert not waiting_period.may_act_at_once(replaced)
+    again = waiting_period.with_word(SET_LATER, "two", JUST_BEFORE)
+    assert waiting_period.word_in_force(again, JUST_BEFORE + WAIT - timedelta(milliseconds=1)) is None
 
 
 def test_a_word_that_comes_into_force_meanwhile_stops_who_was_let_in_without_it() -> None:
@@ -104,8 +107,8 @@ def test_whoever_is_shown_less_is_told_why(life: Life, role: Role, because: Limi
 def test_a_tip_awaits_no_confirmation_in_any_sentence() -> None:
     tip = answer(role=Role.THIRD_PARTY)
     assert tip.expected_by is not None
-    assert "Nobody has to confirm" in standing.LIMITED[LimitedBecause.TIP]
-    assert set(standing.LIMITED) == set(LimitedBecause)
+    assert "Nobody has to confirm" in receipt_views.LIMITED[LimitedBecause.TIP]
+    assert set(receipt_views.LIMITED) == set(LimitedBecause)
 
 
 def test_the_newest_answer_is_told_by_its_time() -> None:
@@ -117,11 +120,11 @@ def test_the_newest_answer_is_told_by_its_time() -> None:
 
 def test_contact_left_empty_takes_the_place_of_the_number_before() -> None:
     nothing = Amendment.model_validate({"contact": {}})
-    assert amending.touched(nothing) == {"contact"}
-    assert amending.changes_contact(nothing)
+    assert amendments.touched(nothing) == {"contact"}
+    assert amendments.changes_contact(nothing)
 
 
 def test_an_erased_report_tells_of_no_word_and_no_contact() -> None:
-    life = Life.model_validate(erasure.tombstone(taken_back(at_once=True), NOW).model_dump())
+    life = Life.model_validate(retention_rules.tombstone(taken_back(at_once=True), NOW).model_dump())
     gone = told({"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None)
     assert (gone.word_from, gone.contact_changed_at, gone.destroy_asked_at) == (None, None, None)

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.model.life import NEW, Category, Decision, Life, Reason, Withdrawal
-from services.intake.model.report import Ownership, Progress, Work
-from services.intake.policy import erasure, retention
-from services.intake.policy.retention import Standing, ends, judge
+from services.intake.reports.lifecycle import NEW, Category, Decision, Life, Reason, Withdrawal
+from services.intake.reports.models import Ownership, Progress, Work
+from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
+from services.intake.retention.schedule import Standing, ends, judge
 from shared.clock import SEOUL
 from shared.events.vocabulary import AgeBand, EndReason, HarmType
 from tests.unit.intake.test_erasure import NOW, facts
@@ -30,12 +31,12 @@ YEARS = timedelta(days=365.25)
 
 
 def test_the_table_names_its_sources_and_what_needs_a_legal_reading() -> None:
-    assert set(retention.TABLE) == set(Category)
-    for category, rule in retention.TABLE.items():
+    assert set(schedule.TABLE) == set(Category)
+    for category, rule in schedule.TABLE.items():
         assert rule.category is category
         assert "2-6(4)" in rule.source
         assert rule.needs_legal_reading
-    assert {rule.years for rule in retention.TABLE.values()} == {None, 10, 5, 0}
+    assert {rule.years for rule in schedule.TABLE.values()} == {None, 10, 5, 0}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_the_table_names_its_sources_and_what_needs_a_legal_reading() -> None:
     ],
 )
 def test_which_line_a_report_falls_under(harm: HarmType, age: AgeBand, category: Category) -> None:
-    assert retention.category_of((HarmType.OTHER, harm), age) is category
+    assert schedule.category_of((HarmType.OTHER, harm), age) is category
 
 
 @given(st.timedeltas(timedelta(), timedelta(days=80 * 365)))
@@ -123,12 +124,14 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
 
 def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
     before, after = facts(harm_types=(HarmType.CHILD_MATERIAL,)), facts()
-    life = erasure.amended(NEW, before, after)
+    life = retention_rules.amended(NEW, before, after)
     assert life.strictest is Category.PERMANENT
-    assert retention.category_in(after, life) is Category.PERMANENT
-    again = erasure.amended(life, after, after)
+    assert schedule.category_in(after, life) is Category.PERMANENT
+    again = retention_rules.amended(life, after, after)
     verdict = judge(after, NOW, Life.model_validate(again.model_dump()), CLOSED, NOW + 90 * YEARS)
     assert (verdict.standing, verdict.category) == (Standing.KEPT, Category.PERMANENT)
-    assert judge(after, NOW, erasure.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing is Standing.DUE
-    longer = erasure.amended(NEW, after, before)
-    assert retention.category_in(after, longer) is Category.PERMANENT
+    assert (
+        judge(after, NOW, retention_rules.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing is Standing.DUE
+    )
+    longer = retention_rules.amended(NEW, after, before)
+    assert schedule.category_in(after, longer) is Category.PERMANENT

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.intake.policy.room import MB, Marks, Room, room_of
+from services.intake.disk.rules import MB, Marks, Room, room_of
 from tests.integration.intake.desk import settings
 
 MARKS = Marks(alarm=2048 * MB, drafts=1024 * MB, reports=200 * MB)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.intake.rendering import safety_texts
-from services.intake.rendering.notes import NOTES
-from services.intake.rendering.safety_texts import FOLDER, KEYS, LANGUAGES
+from services.intake.webform import safety_texts
+from services.intake.webform.advice import NOTES
+from services.intake.webform.safety_texts import FOLDER, KEYS, LANGUAGES
 
 SCRIPTS = {
     "ko": "[가-힣]",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from services.intake import secret_word
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.secret_word import WAITING, Words
+from services.intake.encryption import passphrases as secret_word
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import WAITING, Words
 from shared.errors import TransientError
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from services.intake.model import text
+from services.intake.submissions import text
 
 _HERE: Final = Path(__file__).parent
 

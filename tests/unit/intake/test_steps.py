@@ -3,9 +3,9 @@ from typing import Any
 import orjson
 import pytest
 
-from services.intake.model.submission import Submission
-from services.intake.rendering import form, notes, steps, summary, wording, words
-from services.intake.rendering.form import Typed
+from services.intake.submissions.models import Submission
+from services.intake.webform import advice, form, step_words, steps, summary, words
+from services.intake.webform.models import Typed
 from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
 
 LEAST = {"role": ("victim",), "harm_types": ("other",)}
@@ -57,7 +57,7 @@ def test_two_steps_must_be_answered_and_no_other() -> None:
 def test_every_control_is_on_one_page_has_a_label_and_a_place() -> None:
     controls = [control for one in steps.STEPS for control in one.controls]
     assert len(controls) == len(set(controls))
-    assert set(wording.LABELS) == set(controls)
+    assert set(step_words.LABELS) == set(controls)
     assert {steps.place_of(control) for control in controls} == {one.slug for one in steps.STEPS}
     assert {control for path in steps.PATHS.values() for one in path for control in one.controls} == set(controls)
     assert steps.place_of("consents") == steps.place_of("word") == steps.CHECK
@@ -67,12 +67,12 @@ def test_every_control_is_on_one_page_has_a_label_and_a_place() -> None:
 def test_every_step_says_for_every_role_what_it_asks_and_why() -> None:
     for one in (one for path in steps.PATHS.values() for one in path):
         for role in Role:
-            assert all(wording.asked(one.slug, role))
-    told = {role: wording.asked("what", role).title for role in Role}
+            assert all(step_words.asked(one.slug, role))
+    told = {role: step_words.asked("what", role).title for role in Role}
     assert len(set(told.values())) == 3
-    assert wording.note("relation", Role.REPRESENTATIVE) == wording.SAFE_TO_SPEAK
-    assert (wording.note("what", Role.THIRD_PARTY), wording.note("what", Role.VICTIM)) == (wording.A_TIP, "")
-    assert wording.role_of("") is wording.role_of("nobody") is Role.VICTIM
+    assert step_words.note("relation", Role.REPRESENTATIVE) == step_words.SAFE_TO_SPEAK
+    assert (step_words.note("what", Role.THIRD_PARTY), step_words.note("what", Role.VICTIM)) == (step_words.A_TIP, "")
+    assert step_words.role_of("") is step_words.role_of("nobody") is Role.VICTIM
 
 
 def test_a_page_replaces_its_own_answers_and_touches_no_other() -> None:
@@ -126,12 +126,12 @@ def test_the_summary_shows_labels_lines_and_nothing_unknown_to_us() -> None:
     ],
 )
 def test_advice_fits_what_was_answered(more: dict[str, Any], slugs: list[str]) -> None:
-    assert [slug for slug, _ in notes.fitting(typed(**more))] == slugs
+    assert [slug for slug, _ in advice.fitting(typed(**more))] == slugs
 
 
 def test_every_page_of_advice_is_linked_from_the_start() -> None:
-    assert [slug for slug, _ in notes.FOR_ALL] == list(notes.NOTES)
-    assert all(part.items for note in notes.NOTES.values() for part in note.parts)
+    assert [slug for slug, _ in advice.FOR_ALL] == list(advice.NOTES)
+    assert all(part.items for note in advice.NOTES.values() for part in note.parts)
 
 
 def test_fingerprints_are_told_apart_by_line() -> None:
@@ -198,13 +198,13 @@ def test_fingerprints_are_offered_to_the_adult_in_the_picture_alone(more: dict[s
 
 
 def test_no_advice_leads_anybody_to_keep_or_open_what_may_show_a_child() -> None:
-    for slug, note in notes.NOTES.items():
+    for slug, note in advice.NOTES.items():
         items = [item for part in note.parts for item in part.items]
-        if any("screenshot" in item and item != notes.UNDER_19 for item in items) and slug != "browser":
-            assert notes.UNDER_19 in items, slug
-    advice = " ".join(item for part in notes.NOTES["younger"].parts for item in part.items)
-    assert "screenshot" not in advice
-    assert "Do not delete" not in advice
+        if any("screenshot" in item and item != advice.UNDER_19 for item in items) and slug != "browser":
+            assert advice.UNDER_19 in items, slug
+    younger = " ".join(item for part in advice.NOTES["younger"].parts for item in part.items)
+    assert "screenshot" not in younger
+    assert "Do not delete" not in younger
 
 
 def test_a_short_path_says_what_entering_it_says_and_loses_nothing() -> None:

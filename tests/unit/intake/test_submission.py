@@ -5,11 +5,12 @@ from typing import Any, get_args
 
 import pytest
 
-from services.intake import refusals
+from services.intake import problems
 from services.intake.examples import EXAMPLES
-from services.intake.model.schema import inlined
-from services.intake.model.submission import ConsentVersion, Submission
-from services.intake.rendering import spoken, words
+from services.intake.phone import scripts
+from services.intake.submissions.models import ConsentVersion, Submission
+from services.intake.submissions.schema import inlined
+from services.intake.webform import words
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import Role
 from shared.web.app import Problem
@@ -42,7 +43,7 @@ def read(extra: dict[str, Any]) -> Submission:
 
 
 def read_bytes(body: bytes) -> Submission:
-    return refusals.read_body(body, Submission)
+    return problems.read_body(body, Submission)
 
 
 def said(problem: Problem) -> set[tuple[str, str]]:
@@ -176,7 +177,7 @@ def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:
 
 
 def test_every_wording_that_is_shown_or_read_out_is_a_known_version() -> None:
-    assert {words.CONSENT_VERSION, spoken.VERSION} <= set(get_args(ConsentVersion))
+    assert {words.CONSENT_VERSION, scripts.VERSION} <= set(get_args(ConsentVersion))
 
 
 def test_an_error_of_the_model_itself_hides_the_input() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.intake.model import text
+from services.intake.submissions import text
 
 NUMBERS = [
     "900101-1234567",

@@ -9,24 +9,17 @@ from jinja2 import Environment
 from shared.web import translations
 
 ROOT = Path(__file__).parents[3] / "services" / "intake"
-STAFF = (
-    "call",
-    "erasure",
-    "confirm",
-    "decisions",
-    "details",
-    "client",
-    "staff_words",
-    "vault",
-    "writ",
-    "finding",
-    "correspondence",
-)
-"""How the names of those files begin that only staff read from; they are addressed in another tone."""
+STAFF_CAPABILITIES = ("phone", "staff_access", "retention", "clients")
+READ_ALOUD = "scripts.py"
+"""What an operator reads to a caller is addressed to the public."""
+STAFF_TEMPLATES = ("call", "erasure", "confirm", "details", "client", "writ", "correspondence")
+"""How the names of those templates begin that only staff read; they are addressed in another tone."""
 
 
 def for_staff(path: Path) -> bool:
-    return path.name.startswith(STAFF)
+    if path.suffix == ".html":
+        return path.name.startswith(STAFF_TEMPLATES)
+    return path.parent.name in STAFF_CAPABILITIES and path.name != READ_ALOUD
 
 
 def of_templates(*, staff: bool = True) -> set[str]:

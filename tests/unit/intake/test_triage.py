@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.model.submission import Submission
-from services.intake.policy.triage import DEADLINE_PAST, DEADLINE_SOON, VERSION, Triage, triage
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import DEADLINE_PAST, DEADLINE_SOON, VERSION, Triage, triage
 from shared.events.vocabulary import AgeBand, HarmType, Role, Urgency, UrgencyReason
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 
-from services.intake.decisions import Decisions
-from services.intake.eraser import Eraser
-from services.intake.model.call import Call, CallState, Notes
-from services.intake.model.life import NEW, Life
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import Held
-from services.intake.phone.sending import Sender
-from services.intake.policy import calls as policy
-from services.intake.policy.lodging import ConflictError, LodgingKeys
-from services.intake.store.calls import readable
-from services.intake.store.changes import ERASE_AT, PAGE
-from services.intake.store.documents import Document
+from services.intake.phone.models import Call, CallState, Notes
+from services.intake.phone.repository import readable
+from services.intake.phone.submitting import Sender
+from services.intake.reports.changes import ERASE_AT, PAGE
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import NEW, Life
+from services.intake.retention.jobs import Eraser
+from services.intake.retention.service import Decisions
+from services.intake.submissions.identifiers import ConflictError
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -176,7 +177,7 @@ class Lodging:
 
 
 def sending(name: str) -> Call:
-    return policy.sending(Call(name, CallState.OPEN, "s-first", "busan", NOW, NOW + policy.KEPT), NOW)
+    return call_rules.sending(Call(name, CallState.OPEN, "s-first", "busan", NOW, NOW + call_rules.KEPT), NOW)
 
 
 def sender(calls: Any, lodging: Any, *lodged: str) -> Sender:

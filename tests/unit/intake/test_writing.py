@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.model.life import Access
-from services.intake.model.report import Ownership
-from services.intake.policy.lodging import LodgingKeys
-from services.intake.policy.writing import LASTS, Refusal, judge, leave_for, may_answer, ownership_in
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.reports.lifecycle import Access
+from services.intake.reports.models import Ownership
+from services.intake.staff_access.correspondence_rules import LASTS, Refusal, judge, leave_for, may_answer, ownership_in
 
 KEYS = LodgingKeys(b"r" * 32)
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from services.intake.model.submission import Submission
-from services.intake.policy.triage import triage
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import triage
 from services.notify.cases.models import Case, Target
 from services.notify.cases.projection import record
 from services.notify.cases.rules import Answer, Who, acknowledge

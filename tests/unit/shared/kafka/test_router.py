@@ -8,7 +8,7 @@ from faststream import AckPolicy
 from faststream.specification import AsyncAPI
 
 from services.analytics import consumers as analytics
-from services.intake import consumers as intake
+from services.intake.reports import consumers as intake
 from services.notify.cases import consumers as notify
 from services.routing import consumers as routing
 from shared.clock import SystemClock

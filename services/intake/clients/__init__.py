@@ -1,0 +1,1 @@
+"""Front ends that may use the API."""

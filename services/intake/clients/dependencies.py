@@ -1,0 +1,222 @@
+"""The doors for front ends: a credential with a scope, how often, and what the audit hears of those turned away.
+
+All front ends are held in memory and read anew every two seconds, so a request costs no question to the store, and a
+secret that was replaced or a front end that was disabled is refused within seconds, also while many ask.
+"""
+
+import asyncio
+import hashlib
+import math
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.audit_recorder import CLIENT
+from services.intake.clients.models import Client
+from services.intake.clients.repository import Clients
+from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judge
+from services.intake.encryption.keys import LodgingKeys
+from shared import log as logs
+from shared.audit.entries import by_other
+from shared.audit.model import Outcome
+from shared.audit.pace import Allowance, Bucket
+from shared.audit.store import AuditLog
+from shared.clock import Clock, seoul_day
+from shared.errors import TransientError
+from shared.identity.roles import Action, Scope
+from shared.identity.source import bearer_of
+from shared.metrics import REGISTRY
+from shared.web.gate import Door
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop
+
+_log = logs.get(__name__)
+
+PACE_S: Final = 2.0
+"""Between two readings: how long a replaced secret may still count."""
+_AGAIN_S: Final = 0.5
+"""The least time between two readings because of a credential nobody knew."""
+_MOST_WAITING: Final = 200
+"""Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
+
+ASKED: Final = Counter("intake_clients", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY)
+
+_ADMITTED: Final = ASKED.labels("admitted")
+
+_REALM: Final = 'Bearer realm="ieum front ends"'
+_CHALLENGE: Final = {"WWW-Authenticate": _REALM}
+_SAID: Final[dict[Turned, tuple[int, str]]] = {
+    Turned.UNKNOWN: (401, gettext_noop("This credential does not count. It has the form “<client id>.<secret>”.")),
+    Turned.DISABLED: (403, gettext_noop("This front end was disabled. Ask the administrator of the system.")),
+    Turned.SCOPE: (403, gettext_noop("This needs the scope %(scope)s, which this front end does not have.")),
+}
+
+
+class ClientGate:
+    """Makes the doors; knows the front ends."""
+
+    def __init__(self, clients: Clients, keys: LodgingKeys, audit: AuditLog, clock: Clock) -> None:
+        """``keys`` are those that secrets are hashed with."""
+        self.clients: Final = clients
+        self._keys = keys
+        self._audit = audit
+        self._clock = clock
+        self._known: dict[str, Client] | None = None
+        self._read_at = -math.inf
+        self._failed_at = -math.inf
+        self._reading = asyncio.Lock()
+        self._waiting = 0
+        # Right credentials by digest, until the next reading: the long way takes longer than the rest of the door.
+        self._right: dict[tuple[bytes, Scope], tuple[Client, str]] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._used: set[tuple[str, str]] = set()
+        self._written: dict[tuple[str, str], str] = {}
+
+    def __call__(self, scope: Scope) -> "ClientDoor":
+        """The door for one scope, as a dependency."""
+        return ClientDoor(self, scope)
+
+    async def run(self) -> None:
+        """Keep reading, until cancelled."""
+        while True:
+            try:
+                await self.refresh()
+                await self._remember_use()
+            except TransientError as error:
+                _log.debug("clients.not_read", said=str(error))  # the last known ones count
+            await self._clock.sleep(PACE_S)
+
+    async def refresh(self) -> None:
+        """Read all front ends once. Raises ``TransientError``."""
+        began = self._clock.monotonic()
+        try:
+            self._known = {client.client_id: client for client in await self.clients.all()}
+        except TransientError:
+            self._failed_at = self._clock.monotonic()
+            raise
+        self._right.clear()
+        self._read_at = began
+
+    async def admit(self, request: Request, scope: Scope) -> Client:
+        """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
+        credential = bearer_of(request)
+        if not credential:
+            raise self._turned(request, NO_CREDENTIAL, None, scope)
+        mark = (hashlib.sha256(credential.encode()).digest(), scope)
+        right = self._right.get(mark)
+        if right is None:
+            client = await self._judged(request, credential, scope)
+            digest = digest_of(self._keys, client.client_id, credential.partition(".")[2])
+            right = self._right[mark] = client, digest
+        self._count(*right)
+        setattr(request.state, CLIENT, right[0].client_id)
+        return right[0]
+
+    async def _judged(self, request: Request, credential: str, scope: Scope) -> Client:
+        said = judge(self._keys, await self._all(), credential, scope)
+        if said is Turned.UNKNOWN:
+            if not await self._read_again():
+                raise problems.away()  # it may have been added since: nobody can say
+            said = judge(self._keys, await self._all(), credential, scope)
+        if isinstance(said, Turned):
+            # Told apart only for those who know the secret.
+            known = None if said is Turned.UNKNOWN else credential.partition(".")[0]
+            raise self._turned(request, said, known, scope)
+        return said
+
+    async def _all(self) -> dict[str, Client]:
+        if self._known is None:
+            await self._read_again()
+        if self._known is None:
+            raise problems.away()
+        return self._known
+
+    async def _read_again(self) -> bool:
+        """Have a reading that is newer than this question, for one who was added a moment ago; False: store away.
+
+        All who ask at once share it, so wrong credentials cost the store at most two readings a second. They share
+        its failure too: whoever waited while the store did not answer does not wait for it a second time.
+        """
+        asked_at = self._clock.monotonic()
+        if self._waiting >= _MOST_WAITING:
+            return False
+        self._waiting += 1
+        try:
+            return await self._read_for(asked_at)
+        finally:
+            self._waiting -= 1
+
+    async def _read_for(self, asked_at: float) -> bool:
+        async with self._reading:
+            if self._read_at > asked_at:
+                return True
+            if self._failed_at >= asked_at:
+                return False
+            await self._clock.sleep(max(0.0, self._read_at + _AGAIN_S - asked_at))
+            try:
+                await self.refresh()
+            except TransientError:
+                return False
+            return True
+
+    def _count(self, client: Client, digest: str) -> None:
+        now = self._clock.monotonic()
+        allowance = Allowance(capacity=client.per_minute, per_second=client.per_minute / 60)
+        bucket = self._buckets.get(client.client_id) or allowance.full(now)
+        wait = allowance.wait(bucket, now)
+        if wait > 0:
+            ASKED.labels("too_many").inc()
+            raise Problem(
+                429,
+                "too_many_requests",
+                gettext_noop("This front end sends more than it may. Please wait."),
+                retry_after=math.ceil(wait),
+            )
+        self._buckets[client.client_id] = allowance.drawn(bucket, 1, now)
+        _ADMITTED.inc()
+        self._used.add((client.client_id, digest))
+
+    async def _remember_use(self) -> None:
+        today = seoul_day(self._clock.now())
+        # What is used while this writes belongs to the next round.
+        waiting, self._used = self._used, set()
+        try:
+            while waiting:
+                one = next(iter(waiting))
+                if self._written.get(one) != today:
+                    await self.clients.used(*one, today)
+                    self._written[one] = today
+                waiting.remove(one)
+        finally:
+            self._used |= waiting
+
+    def _turned(self, request: Request, code: str, client_id: str | None, scope: Scope) -> Problem:
+        ASKED.labels(code).inc()
+        actor = f"client:{client_id}" if client_id else None
+        line = by_other(request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=Outcome.REFUSED)
+        self._audit.note(line, paced=True)  # also whose secret is known may send without end
+        if code == NO_CREDENTIAL:
+            said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
+            return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)
+        status, detail = _SAID[Turned(code)]
+        if code == Turned.SCOPE:
+            challenge = f'{_REALM}, error="insufficient_scope", scope="{scope.value}"'  # RFC 6750, 3.1
+            named = {"scope": scope.value}
+            return Problem(status, code, detail, headers={"WWW-Authenticate": challenge}, values=named)
+        return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
+
+
+class ClientDoor(Door):
+    """For one scope of front ends."""
+
+    def __init__(self, gate: ClientGate, scope: Scope) -> None:
+        """Made by ``ClientGate``."""
+        super().__init__(Action.FRONT_END)
+        self.scope: Final = scope
+        self._gate = gate
+
+    async def __call__(self, request: Request) -> Client:
+        """Which front end it is, if it may."""
+        return await self._gate.admit(request, self.scope)

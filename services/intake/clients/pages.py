@@ -1,0 +1,152 @@
+"""``/clients``: the administrator's page of front ends. A secret is shown once, in the answer that made it."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Form, Path, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
+from services.intake.clients.repository import ClientError
+from services.intake.clients.service import RESERVED, Desk
+from services.intake.problems import RETRY_SECONDS
+from shared.audit.entries import by_staff
+from shared.audit.model import Outcome
+from shared.audit.store import AuditLog
+from shared.centers import CENTRAL
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action, Scope
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop as n
+
+SCOPES: Final[dict[str, str]] = {
+    Scope.REPORTS_SUBMIT: n("Lodge reports"),
+    Scope.RECEIPTS_READ: n("Ask for the status with a receipt"),
+    Scope.RECEIPTS_WRITE: n("Leave messages, add and withdraw with a receipt"),
+}
+_SAID: Final[dict[str, str]] = {
+    "exists": n("There is a front end with this id already."),
+    "unknown_client": n("There is no such front end."),
+    "changed_meanwhile": n("Somebody else changed it a moment ago. Please look again."),
+    "old_secret": n("Two secrets of it are in use. End the old one first, once every machine of it has the new one."),
+    "bad_id": n("An id has lower-case letters, digits and hyphens, begins with a letter, and is no form of our own."),
+    "no_scope": n("Choose at least one thing it may do."),
+}
+_AWAY: Final = n("Nothing was changed, since the store or the audit does not answer. Please try again in a moment.")
+ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
+
+
+def router(pages: Pages, desk: Desk, gate: Gate, audit: AuditLog) -> APIRouter:
+    """The routes of front ends, for administrators of ``central`` and the ministry."""
+    routes = APIRouter(include_in_schema=False)
+    door = Depends(gate(Action.CLIENTS_MANAGE))
+
+    async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:
+        # Front ends belong to the whole system: an administrator of one centre has no say in them.
+        gate.demand(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
+        detail = {"client": client_id} if client_id else {}
+        at = audit.clock.now()
+        await audit.append(
+            by_staff(request, principal, Action.CLIENTS_MANAGE, at=at, reason=act, outcome=Outcome.DONE, **detail)
+        )
+
+    async def page(request: Request, *, credential: str = "", error: str = "", status: int = 200) -> Response:
+        return pages.render(
+            request,
+            "clients.html",
+            status=status,
+            clients=await desk.clients.all(),
+            credential=credential,
+            error=_SAID.get(error, ""),
+            scopes=SCOPES,
+            scope_options=[(scope, pages.gettext(request)(text)) for scope, text in SCOPES.items()],
+            per_minute=PER_MINUTE,
+        )
+
+    @routes.get("/clients")
+    async def listed(request: Request, principal: Annotated[Principal, door]) -> Response:
+        try:
+            await admitted(request, principal, "list")
+            return await page(request)
+        except TransientError:
+            raise _away() from None
+
+    @routes.post("/clients")
+    async def add(
+        request: Request,
+        principal: Annotated[Principal, door],
+        client_id: Annotated[str, Form(max_length=100)] = "",
+        name: Annotated[str, Form(max_length=100)] = "",
+        scopes: Annotated[list[Scope] | None, Form()] = None,
+        per_minute: Annotated[int, Form(ge=1, le=MOST_PER_MINUTE)] = PER_MINUTE,
+    ) -> Response:
+        # Before anything is said: the page that names a mistake also lists the front ends.
+        gate.demand(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
+        try:
+            if not CLIENT_ID.match(client_id) or client_id in RESERVED:
+                return await page(request, error="bad_id", status=422)
+            if not scopes:
+                return await page(request, error="no_scope", status=422)
+            await admitted(request, principal, "add", client_id)
+            credential = await desk.add(client_id, name.strip() or client_id, sorted(set(scopes)), per_minute)
+            return await page(request, credential=credential)
+        except ClientError as error:
+            return await page(request, error=error.code, status=409)
+        except TransientError:
+            raise _away() from None
+
+    @routes.post("/clients/{client_id}/rotate")
+    async def rotate(
+        request: Request,
+        principal: Annotated[Principal, door],
+        client_id: ClientId,
+        only: Annotated[bool, Form()] = False,
+        version: Annotated[int, Form()] = 0,
+    ) -> Response:
+        try:
+            await admitted(request, principal, "rotate", client_id)
+            return await page(request, credential=await desk.rotate(client_id, only=only, version=version))
+        except ClientError as error:
+            return await page(request, error=error.code, status=409)
+        except TransientError:
+            raise _away() from None
+
+    @routes.post("/clients/{client_id}/end-old")
+    async def end_old(
+        request: Request,
+        principal: Annotated[Principal, door],
+        client_id: ClientId,
+        version: Annotated[int, Form()] = 0,
+    ) -> Response:
+        try:
+            await admitted(request, principal, "end-old", client_id)
+            await desk.clients.end_old(client_id, version=version)
+            return RedirectResponse("/clients", 303)
+        except ClientError as error:
+            return await page(request, error=error.code, status=409)
+        except TransientError:
+            raise _away() from None
+
+    @routes.post("/clients/{client_id}/door")
+    async def close(
+        request: Request,
+        principal: Annotated[Principal, door],
+        client_id: ClientId,
+        disabled: Annotated[bool, Form()],
+    ) -> Response:
+        try:
+            await admitted(request, principal, "disable" if disabled else "enable", client_id)
+            await desk.clients.disable(client_id, disabled=disabled)
+        except ClientError as error:
+            return await page(request, error=error.code, status=409)
+        except TransientError:
+            raise _away() from None
+        return RedirectResponse("/clients", 303)
+
+    return routes
+
+
+def _away() -> Problem:
+    return Problem(503, "unavailable", _AWAY, retry_after=RETRY_SECONDS)

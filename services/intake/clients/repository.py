@@ -1,0 +1,127 @@
+"""The collection of front ends. Secrets are kept as keyed digests only."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.intake.clients.models import SECRETS, Client
+from services.intake.reports.documents import Document
+from shared.errors import IeumError
+from shared.identity.roles import Scope
+from shared.mongo import store_errors
+
+COLLECTION = "clients"
+_TRIES = 10
+
+
+class ClientError(IeumError):
+    """What was asked of a front end is not possible."""
+
+    def __init__(self, code: str) -> None:
+        """``code`` is stable: ``exists``, ``unknown_client``, ``changed_meanwhile`` or ``old_secret``."""
+        super().__init__(code)
+        self.code = code
+
+
+class Clients:
+    """Reads and changes front ends."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is intake's own."""
+        self._collection = database[COLLECTION]
+
+    async def all(self) -> list[Client]:
+        """Every front end: a handful."""
+        with store_errors():
+            found = await self._collection.find({}).to_list(None)
+        return sorted((_client(document) for document in found), key=lambda client: client.client_id)
+
+    async def add(
+        self, client_id: str, name: str, scopes: Sequence[Scope], digest: str, per_minute: int, now: datetime
+    ) -> None:
+        """A new front end. Raises ``ClientError`` ``exists``."""
+        document = {
+            "_id": client_id,
+            "name": name,
+            "scopes": sorted(scopes),
+            "secrets": [{"digest": digest, "made_at": now}],
+            "used": [],
+            "per_minute": per_minute,
+            "disabled": False,
+            "made_at": now,
+            "version": 1,
+        }
+        with store_errors():
+            try:
+                await self._collection.insert_one(document)
+            except DuplicateKeyError:
+                raise ClientError("exists") from None
+
+    async def rotate(
+        self, client_id: str, digest: str, now: datetime, *, only: bool, version: int | None = None
+    ) -> None:
+        """A new secret; unless ``only`` no secret that was ever used ends. Raises ``ClientError``.
+
+        ``version`` is the one the person saw: a second click does not make a second secret. ``old_secret`` where
+        as many as may be valid are in use: an old one must be ended first.
+        """
+
+        def turn(document: Document) -> Document:
+            kept = [] if only else _kept(document)
+            if len(kept) >= SECRETS:
+                raise ClientError("old_secret")
+            return {"secrets": [{"digest": digest, "made_at": now}, *kept]}
+
+        await self._change(client_id, turn, version)
+
+    async def end_old(self, client_id: str, *, version: int | None = None) -> None:
+        """Only the newest secret counts from now on. Raises ``ClientError``."""
+        await self._change(client_id, lambda document: {"secrets": document["secrets"][:1]}, version)
+
+    async def disable(self, client_id: str, *, disabled: bool) -> None:
+        """Close or open the door to it. Raises ``ClientError``."""
+        await self._change(client_id, lambda _: {"disabled": disabled})
+
+    async def used(self, client_id: str, digest: str, day: str) -> None:
+        """Remember the day, and which secret it was."""
+        with store_errors():
+            update = {"$set": {"last_used": day}, "$addToSet": {"used": digest}}
+            await self._collection.update_one({"_id": client_id}, update)
+
+    async def _change(self, client_id: str, change: Callable[[Document], Document], version: int | None = None) -> None:
+        for _ in range(_TRIES):
+            with store_errors():
+                found = await self._collection.find_one({"_id": client_id})
+                if found is None:
+                    raise ClientError("unknown_client")
+                if version is not None and version != found["version"]:
+                    break
+                as_read = {"_id": client_id, "version": found["version"]}
+                update = {"$set": {**change(found), "version": found["version"] + 1}}
+                if (await self._collection.update_one(as_read, update)).matched_count:
+                    return
+        raise ClientError("changed_meanwhile")
+
+
+def _kept(document: Document) -> list[Document]:
+    """The secrets a new one leaves valid: those in use, or the newest. Before uses were noted any may be in use."""
+    known: list[Document] = document["secrets"]
+    used = document.get("used")
+    return [one for one in known if used is None or one["digest"] in used] or known[:1]
+
+
+def _client(document: Document) -> Client:
+    known = set(Scope)
+    return Client(
+        client_id=document["_id"],
+        name=document["name"],
+        scopes=frozenset(Scope(scope) for scope in document["scopes"] if scope in known),
+        digests=tuple(secret["digest"] for secret in document["secrets"]),
+        per_minute=document["per_minute"],
+        disabled=document["disabled"],
+        last_used=document.get("last_used"),
+        version=document["version"],
+        newest_used=document["secrets"][0]["digest"] in document.get("used", ()),
+    )

@@ -1,0 +1,48 @@
+"""Whether a front end is let in. Pure."""
+
+import hmac
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from services.intake.clients.models import Client, read_credential
+from services.intake.encryption.keys import LodgingKeys
+from shared.identity.roles import Scope
+
+NO_CREDENTIAL: Final = "no_credential"
+
+
+class Turned(StrEnum):
+    """Why it is turned away."""
+
+    UNKNOWN = "wrong_credential"
+    """Malformed, no such front end, or not its secret: told alike."""
+    DISABLED = "client_disabled"
+    SCOPE = "scope_missing"
+
+
+def digest_of(keys: LodgingKeys, client_id: str, secret: str) -> str:
+    """What is stored of a secret.
+
+    Keyed SHA-256 and not a slow password hash: a secret has 256 random bits, so there is nothing to guess, and this
+    runs with every report. Bound to the id, so that a stored digest is worth nothing under another one.
+    """
+    return keys.mac("client secret", client_id, secret).hex()
+
+
+def judge(keys: LodgingKeys, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
+    """The front end a credential belongs to, if it may do this."""
+    read = read_credential(credential)
+    if read is None:
+        return Turned.UNKNOWN
+    client_id, secret = read
+    # An unknown id takes the same way as a wrong secret.
+    made = digest_of(keys, client_id, secret)
+    client = clients.get(client_id)
+    stored = client.digests if client is not None else ("",)
+    same = [hmac.compare_digest(made, digest) for digest in stored]
+    if client is None or not any(same):
+        return Turned.UNKNOWN
+    if client.disabled:
+        return Turned.DISABLED
+    return client if scope in client.scopes else Turned.SCOPE

@@ -1,0 +1,42 @@
+"""What commands and pages do to front ends. A secret is shown once and kept nowhere."""
+
+import secrets
+from collections.abc import Sequence
+from typing import Final
+
+from services.intake.clients.models import SECRET_BYTES
+from services.intake.clients.repository import Clients
+from services.intake.clients.rules import digest_of
+from services.intake.encryption.keys import LodgingKeys
+from shared.clock import Clock
+from shared.identity.roles import Scope
+
+RESERVED: Final = frozenset({"web-form", "phone-form"})
+"""Names of our own forms, which need no credential."""
+
+
+class Desk:
+    """What commands and pages do to front ends, each with its line in the audit first."""
+
+    def __init__(self, clients: Clients, keys: LodgingKeys, clock: Clock) -> None:
+        """``keys`` are those that secrets are hashed with."""
+        self.clients: Final = clients
+        self._keys = keys
+        self._clock = clock
+
+    async def add(self, client_id: str, name: str, scopes: Sequence[Scope], per_minute: int) -> str:
+        """A new front end; its credential, which nobody can show again. Raises ``ClientError``."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        digest = digest_of(self._keys, client_id, secret)
+        await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())
+        return f"{client_id}.{secret}"
+
+    async def rotate(self, client_id: str, *, only: bool, version: int | None = None) -> str:
+        """A new credential; the one in use stays valid beside it unless ``only``. Raises ``ClientError``.
+
+        ``version`` is the one the person saw, so that asking twice makes one.
+        """
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        digest = digest_of(self._keys, client_id, secret)
+        await self.clients.rotate(client_id, digest, self._clock.now(), only=only, version=version)
+        return f"{client_id}.{secret}"

@@ -1,0 +1,1 @@
+"""The room on the store's disk."""

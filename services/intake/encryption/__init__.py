@@ -1,0 +1,1 @@
+"""Keys, passphrases, and wrapping the keys of stored reports anew."""

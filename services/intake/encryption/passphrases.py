@@ -1,0 +1,88 @@
+"""The word of the reporter's own: kept only as a slow, salted and keyed hash, and compared in a thread."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.receipts.models import plain_word
+from shared.errors import TransientError
+
+T = TypeVar("T")
+
+_PASSES: Final = 2
+_KIBIBYTES: Final = 19_456
+"""argon2id with 19 MiB and two passes, as OWASP's password storage sheet asks at least (read 2026)."""
+WAITING: Final = 64
+"""Hashes that may wait in one line: two seconds' work. Whoever comes then is told to come again."""
+
+
+class _Line:
+    """One hash at a time, each taking a core for some 30 ms and 19 MiB, and a bounded number that waits.
+
+    A thread of its own and not a lock: a hash whose request was given up still takes its core until it ends, and counts
+    until then.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._inside = 0
+
+    async def run(self, work: Callable[..., T], *arguments: object) -> T:
+        if self._inside > WAITING:
+            raise TransientError("too many words wait to be hashed")
+        self._inside += 1
+        loop = asyncio.get_running_loop()
+        hashing = self._thread.submit(work, *arguments)
+        hashing.add_done_callback(lambda _: loop.call_soon_threadsafe(self._left))
+        return await asyncio.wrap_future(hashing)
+
+    def _left(self) -> None:
+        self._inside -= 1
+
+
+class Words:
+    """Hashes and compares words. The receipt key goes in: the store alone does not let anybody try words out.
+
+    Who lodges and who holds a receipt stand in lines of their own: a flood of new words keeps nobody from withdrawing.
+    All raise ``TransientError`` where too many wait.
+    """
+
+    def __init__(self, keys: LodgingKeys) -> None:
+        """``keys`` are those that receipts are derived with."""
+        self._keys = keys
+        self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
+        self._lodging, self._holders = _Line("words-lodging"), _Line("words-holders")
+        self._nobodys: asyncio.Task[str] | None = None
+
+    async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
+        """What may be stored of a word; ``lodging``: of a new report."""
+        line = self._lodging if lodging else self._holders
+        return await line.run(self._hasher.hash, self._keyed(report_id, word))
+
+    async def fits(self, report_id: str, stored: str | None, word: str | None) -> bool:
+        """Whether it is the word. Takes as long where there is no report, no stored word or no given one."""
+        if self._nobodys is None or _failed(self._nobodys):
+            # Once for all who ask first in the same moment; whoever gives up ends it for nobody.
+            self._nobodys = asyncio.create_task(self.hashed("", "nobody's word"))
+        nobodys = await asyncio.shield(self._nobodys)
+        against = stored if stored is not None and word is not None else nobodys
+        same = await self._holders.run(self._verified, against, self._keyed(report_id, word or ""))
+        return same and against is stored
+
+    def _verified(self, stored: str, keyed: bytes) -> bool:
+        try:
+            return self._hasher.verify(stored, keyed)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def _keyed(self, report_id: str, word: str) -> bytes:
+        return self._keys.mac("word", report_id, plain_word(word))
+
+
+def _failed(task: "asyncio.Task[str]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

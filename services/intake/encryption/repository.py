@@ -1,0 +1,86 @@
+"""Wraps the keys of stored reports with the current master key, while everything else goes on.
+
+Only the wrapping changes, one guarded write per report, so it may be cut off anywhere, run twice or race with an
+erasure: a report whose key is gone is not touched, and one that is done is passed over.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import UpdateOne
+
+from services.intake.reports.documents import Document
+from services.intake.reports.repository import COLLECTION
+from shared.errors import PermanentError
+from shared.mongo import SLICE, store_errors
+from shared.sealing import Keyring, WrappedKey
+
+_WRAPPING = {"sealed.key_id": 1, "sealed.key": 1}
+
+
+@dataclass(slots=True)
+class Rewrapped:
+    """What was done so far."""
+
+    done: int = 0
+    passed: int = 0
+    """Moved on meanwhile: erased, or wrapped by somebody else."""
+    broken: list[str] = field(default_factory=list)
+    """Reports whose wrapped key does not open: changed, or moved here from another report."""
+
+
+class Wrappings:
+    """The wrapped keys of all reports."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is intake's own."""
+        self._reports = database[COLLECTION]
+
+    async def count(self) -> Counter[str]:
+        """Reports by the id of the master key theirs is wrapped with; erased ones have none."""
+        found: Counter[str] = Counter()
+        async for document in self._all():
+            found[document["sealed"]["key_id"]] += 1
+        return found
+
+    async def rewrap(self, keyring: Keyring) -> AsyncIterator[Rewrapped]:
+        """Wrap what is not wrapped with the current key; yields after each batch. ``TransientError``: run it again."""
+        so_far = Rewrapped()
+        batch: list[Document] = []
+        async for document in self._all():
+            if document["sealed"]["key_id"] != keyring.current:
+                batch.append(document)
+            if len(batch) == SLICE:
+                await self._write(keyring, batch, so_far)
+                batch = []
+                yield so_far
+        if batch:
+            await self._write(keyring, batch, so_far)
+            yield so_far
+
+    async def _all(self) -> AsyncIterator[Document]:
+        with store_errors():
+            async for document in self._reports.find({}, _WRAPPING).hint([("$natural", 1)]):
+                if "sealed" in document:
+                    yield document
+
+    async def _write(self, keyring: Keyring, batch: list[Document], so_far: Rewrapped) -> None:
+        writes = []
+        for document in batch:
+            report_id, sealed = document["_id"], document["sealed"]
+            try:
+                wrapped = keyring.rewrap(report_id, WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+            except PermanentError:
+                so_far.broken.append(report_id)
+                continue
+            as_read = {"_id": report_id, "sealed.key_id": sealed["key_id"], "sealed.key": sealed["key"]}
+            fresh = {"sealed.key_id": wrapped.key_id, "sealed.key": wrapped.blob}
+            writes.append(UpdateOne(as_read, {"$set": fresh}))
+        if not writes:
+            return
+        with store_errors():
+            result = await self._reports.bulk_write(writes, ordered=False)
+        so_far.done += result.matched_count
+        so_far.passed += len(writes) - result.matched_count

@@ -1,0 +1,94 @@
+"""Wraps every report's key with the current master key: ``python -m services.intake.encryption.rewrap``.
+
+Intake goes on running.
+
+Before it, every intake must have been restarted with the new master key first and the old one among the retired.
+After it has ended with 0, the old one may be destroyed, backups included: until then it opens every report.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from services.intake.encryption.repository import Rewrapped, Wrappings
+from services.intake.settings import IntakeSettings
+from shared import log, mongo
+from shared.audit.model import SYSTEM, Entry, Outcome
+from shared.audit.store import AuditLog
+from shared.clock import Clock, SystemClock
+from shared.errors import TransientError
+from shared.key_setting import key_bytes
+from shared.sealing import Keyring
+from shared.settings import StoreSettings, load
+
+ACTION: Final = "keys.rotate"
+_NOT_DONE: Final = 1
+_AWAY: Final = 2
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: all are wrapped with the current key; 1: some are not; 2: the store does not answer (run it again)."""
+    argparse.ArgumentParser(prog="python -m services.intake.encryption.rewrap", description=__doc__).parse_args(
+        arguments
+    )
+    settings, store = load(IntakeSettings), load(StoreSettings)
+    log.configure("intake-rotate", settings.log_level)
+    try:
+        return asyncio.run(rotate(settings, store, SystemClock()))
+    except TransientError as error:
+        sys.stderr.write(f"{error}; run it again, it goes on where it was\n")
+        return _AWAY
+
+
+async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -> int:
+    """Count, wrap anew, count again; says all of it on standard output."""
+    keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
+    database = mongo.connect(store, "intake")
+    wrappings = Wrappings(database)
+    audit = AuditLog(database, settings.audit_keys(), clock, "intake")
+    before = await wrappings.count()
+    _say(_table("before", before, keyring))
+    unknown = [key_id for key_id in before if not keyring.knows(key_id)]
+    if unknown:
+        await _noted(audit, clock, Outcome.REFUSED, unknown=str(len(unknown)))
+        _say(f"refused: no setting holds the master key {', '.join(sorted(unknown))}; nothing was changed")
+        return _NOT_DONE
+    await _noted(audit, clock, Outcome.DONE, step="begun", to=keyring.current)
+    last = Rewrapped()
+    async for so_far in wrappings.rewrap(keyring):
+        last = so_far
+        _say(f"{so_far.done} wrapped anew")
+    after = await wrappings.count()
+    left = sum(after.values()) - after[keyring.current]
+    await _noted(audit, clock, Outcome.DONE, step="ended", done=str(last.done), left=str(left))
+    _say(_table("after", after, keyring))
+    for report_id in last.broken:
+        _say(f"does not open: {report_id}")
+    if left:
+        _say("not done: is an intake still running with the old master key first? Restart it and run this again")
+    return _NOT_DONE if left else 0
+
+
+async def _noted(audit: AuditLog, clock: Clock, outcome: Outcome, **detail: str) -> None:
+    at = clock.now()
+    await audit.append(Entry(at=at, action=ACTION, where="command", actor=SYSTEM, outcome=outcome, detail=detail))
+
+
+def _table(when: str, counts: Counter[str], keyring: Keyring) -> str:
+    rows = [
+        f"{when}: {key_id} {'(current)' if key_id == keyring.current else '(retired)'}: {counts[key_id]}"
+        for key_id in sorted({*counts, keyring.current})
+    ]
+    return "\n".join(rows)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

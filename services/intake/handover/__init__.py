@@ -1,0 +1,1 @@
+"""Handing a report over from whoever made it to the person it is about."""

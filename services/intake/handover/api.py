@@ -1,0 +1,58 @@
+"""The HTTP API of changing hands: a code for the person a report is about, and taking over with it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from services.intake.dependencies import idempotency_key
+from services.intake.examples import ANSWERS, answered
+from services.intake.handover.service import HandingOver
+from services.intake.receipts.api import AnyDoor, asked_in, body
+from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
+from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
+
+
+def router(handing: HandingOver, *, write: AnyDoor) -> APIRouter:
+    """The routes; ``write`` is the door front ends come through."""
+    routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], dependencies=[Depends(write)])
+    told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
+
+    @routes.post(
+        "/hand-over",
+        status_code=201,
+        response_model=HandOver,
+        summary="Make a code for handing a report over to the person it is about",
+        openapi_extra=body(ReceiptQuestion, "hand-over"),
+        responses=answered(201, ANSWERS["hand-over"]),
+    )
+    async def offer(request: Request) -> HandOver:
+        """Of a representative's report only: 409 `nobody_to_hand_over_to`. A new code takes the place of the last."""
+        return await handing.offer(await asked_in(request, ReceiptQuestion), request)
+
+    @routes.post(
+        "/hand-over/cancel",
+        summary="Make that code void",
+        openapi_extra=body(ReceiptQuestion, "hand-over/cancel"),
+        responses=answered(200, ANSWERS["hand-over/cancel"]),
+        **told,
+    )
+    async def cancel(request: Request) -> StatusAnswer:
+        """Possible until it is used: then 409 `handed_over`."""
+        return await handing.cancel(await asked_in(request, ReceiptQuestion), request)
+
+    @routes.post(
+        "/take-over",
+        status_code=201,
+        response_model=TakenOver,
+        summary="Take a report over with a code",
+        openapi_extra=body(TakeOverAsked, "take-over", keyed=True),
+        responses=answered(201, ANSWERS["take-over"]),
+    )
+    async def take(request: Request) -> TakenOver:
+        """The person gets a receipt of their own; the former one from then on says `handed_over` and nothing else.
+
+        Codes that do not exist are answered 404 `unknown_code`, slowly; used, void and expired ones 409.
+        """
+        return await handing.take(await asked_in(request, TakeOverAsked), request, idempotency_key(request))
+
+    return routes

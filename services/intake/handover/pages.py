@@ -1,0 +1,57 @@
+"""The page on which a person takes over the report that somebody made for them. Works without script."""
+
+import secrets
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.intake.bodies import typed_of
+from services.intake.handover.service import HandingOver
+from services.intake.receipts import forms as receipt_forms
+from services.intake.receipts.models import TakeOverAsked
+from services.intake.webform import form
+from services.intake.webform.models import Typed
+from services.intake.webform.renderer import FormView
+from shared.web.app import Problem
+from shared.web.gate import OPEN
+
+
+def router(view: FormView, handing: HandingOver) -> APIRouter:
+    """The routes of the page."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+
+    def page(request: Request, typed: Typed, *, problem: Problem | None = None) -> Response:
+        # A wrong word or box keeps the key, so that a lost answer can be asked for again.
+        key = receipt_forms.key_of(typed) or secrets.token_urlsafe(24)
+        shown = view.pages.render(
+            request,
+            "take-over.html",
+            status=problem.status_code if problem else 200,
+            public=True,
+            idempotency_key=key,
+            **view.fields(request, typed, receipt_forms.errors(problem, typed, otherwise="code")),
+        )
+        shown.headers.update((problem.headers if problem else None) or {})
+        return shown
+
+    @routes.get("/take-over")
+    async def asked(request: Request) -> Response:
+        return page(request, Typed())
+
+    @routes.post("/take-over")
+    async def taken(request: Request) -> Response:
+        typed = await typed_of(request)
+        raw = {
+            "code": typed.one("code")[: receipt_forms.RECEIPT_CHARS],
+            "i_am_the_person": typed.one("i_am_the_person") == "yes",
+            "word": typed.one("word"),
+            "consents": form.consents_of(typed),
+        }
+        try:
+            answer = await handing.take(receipt_forms.read(TakeOverAsked, raw), request, receipt_forms.key_of(typed))
+        except Problem as problem:
+            return page(request, typed, problem=problem)
+        return view.pages.render(
+            request, "taken-over.html", public=True, receipt=answer.receipt, taken_over_at=answer.taken_over_at
+        )
+
+    return routes

@@ -1,0 +1,116 @@
+"""Handing a report over from whoever made it to the person it is about. Pure.
+
+The one who reported gets a code, for one use and a time, and gives it to the person. That person gets a receipt of
+their own with it; from then on the old receipt says that the report was handed over, and nothing else, ever. A code
+proves nobody to be the person harmed, for whoever reported may use it themselves: so nothing more than before is shown
+until the centre has heard from the person by a way of their own, and nobody is contacted in the old ways any more.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.reports.lifecycle import Life
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import ContactChannel, Role
+
+OPEN_FOR: Final = timedelta(hours=72)
+"""How long a code counts: as long as second thoughts, one weekend and a night."""
+REPEATED_FOR: Final = timedelta(minutes=10)
+"""For how long the very same request is answered with the same receipt: a lost connection, no more."""
+
+
+class Offer(BaseModel):
+    """What is stored of a code beside its hash."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    until: datetime
+    cancelled: bool = False
+    taken_at: datetime | None = None
+    taken_by: str | None = None
+    """Keyed digest of the request that took it, so that a repeat gets the same receipt."""
+
+
+def offer_of(document: Mapping[str, Any]) -> Offer | None:
+    """The newest code's state; None where there was never one."""
+    stored = document.get("hand_over")
+    return Offer.model_validate(stored) if stored else None
+
+
+def may_offer(life: Life, facts: ReportFacts) -> bool:
+    """Whether a report may be handed over at all: a representative's, and still theirs.
+
+    A third party's is a tip, never a case in somebody's name: there the person makes a report of their own.
+    """
+    return facts.role is Role.REPRESENTATIVE and life.handed_over_at is None
+
+
+def open_until(offer: Offer | None, now: datetime) -> datetime | None:
+    """Until when a code is open; None where none is."""
+    open_now = offer is not None and not offer.cancelled and offer.taken_at is None and now < offer.until
+    return offer.until if offer is not None and open_now else None
+
+
+def offered(life: Life, facts: ReportFacts, now: datetime) -> Offer:
+    """A new code's state; it takes the place of an earlier one. Raises ``RefusedError``: ``nobody_to_hand_over_to``."""
+    if not may_offer(life, facts):
+        raise RefusedError("nobody_to_hand_over_to")
+    return Offer(until=now + OPEN_FOR)
+
+
+def cancelled(offer: Offer | None) -> Offer | None:
+    """The code made void; None where there is none to make void."""
+    if offer is None or offer.cancelled or offer.taken_at is not None:
+        return None
+    return offer.model_copy(update={"cancelled": True})
+
+
+def taken(offer: Offer, by: str, now: datetime) -> Offer | None:
+    """The code used up; None where this very request did so before.
+
+    Raises ``RefusedError``: ``code_used``, ``code_void`` or ``code_expired``.
+    """
+    if offer.taken_at is not None:
+        if offer.taken_by == by and now < offer.taken_at + REPEATED_FOR:
+            return None
+        raise RefusedError("code_used")
+    if offer.cancelled:
+        raise RefusedError("code_void")
+    if now >= offer.until:
+        raise RefusedError("code_expired")
+    return offer.model_copy(update={"taken_at": now, "taken_by": by})
+
+
+def handed_over(
+    life: Life,
+    before: ReportFacts,
+    channels: tuple[ContactChannel, ...],
+    now: datetime,
+    *,
+    other_centers: bool = False,
+) -> tuple[Life, ReportFacts]:
+    """The life and the facts once the person has it: a victim's report, with only what they chose and agreed to."""
+    chosen = {"contact_channels": tuple(dict.fromkeys(channels)), "other_centers": other_centers}
+    facts = before.model_copy(update={"role": Role.VICTIM, **chosen})
+    return retention_rules.amended(life, before, facts).model_copy(update={"handed_over_at": now}), facts
+
+
+def code_hash(keys: LodgingKeys, code: str) -> str:
+    """What is stored of a code."""
+    return keys.mac("hand-over code", code).hex()
+
+
+def request_mark(keys: LodgingKeys, code: str, key: str) -> str:
+    """What is stored of the request that takes over."""
+    return keys.mac("hand-over request", code, key).hex()
+
+
+def receipt_number(keys: LodgingKeys, report_id: str, code: str, key: str) -> int:
+    """What the new receipt is made of. ``key`` is known only to who takes over: the code alone leads to none."""
+    return int.from_bytes(keys.mac("hand-over receipt", report_id, code, key), "big")

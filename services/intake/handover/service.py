@@ -1,0 +1,145 @@
+"""Giving a report into the hands of the person it is about: a code is made, made void, or used."""
+
+import secrets
+from datetime import datetime
+
+import orjson
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import Words
+from services.intake.handover import rules as handover_rules
+from services.intake.problems import unavailable
+from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
+from services.intake.receipts.status import Teller
+from services.intake.receipts.updates import Changer, Step, open_life
+from services.intake.reports import changes, documents, receipt_numbers, waiting_period
+from services.intake.reports.documents import Document
+from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
+from services.intake.retention.rules import RefusedError
+from services.intake.submissions import identifiers
+from services.intake.submissions.facts import NotAdmittedError, demand_consent
+from shared.errors import TransientError
+from shared.events.reports import ReportAmended
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring
+
+TAKEN_OVER = Counter("intake_reports_taken_over", "Reports taken over by the person harmed.", registry=REGISTRY)
+
+
+class HandingOver:
+    """Changes of hands."""
+
+    def __init__(self, changer: Changer, keys: LodgingKeys, keyring: Keyring, words: Words, tell: Teller) -> None:
+        """``keys`` are those that receipts are derived with."""
+        self._changer = changer
+        self._keys = keys
+        self._keyring = keyring
+        self._words = words
+        self._tell = tell
+
+    async def offer(self, asked: ReceiptQuestion, request: Request) -> HandOver:
+        """A new code; an earlier one no longer counts. Raises ``Problem``."""
+        code = receipt_numbers.code_from_number(secrets.randbelow(receipt_numbers.CODE_SPACE))
+
+        def judge(document: Document, now: datetime) -> Step:
+            offer = handover_rules.offered(open_life(document), documents.facts_in(document), now)
+            hashed = handover_rules.code_hash(self._keys, code)
+            return Step(fields={"hand_over": offer.model_dump(), changes.CODE: hashed})
+
+        document, _ = await self._changer.change("receipts.hand_over", asked, request, judge)
+        made = handover_rules.offer_of(document)
+        if made is None:
+            raise unavailable()  # erased or replaced within this very moment
+        return HandOver(code=receipt_numbers.shown(code), until=made.until)
+
+    async def cancel(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Make the open code void; nothing where there is none. Raises ``Problem``: 409 ``handed_over``."""
+
+        def judge(document: Document, _: datetime) -> Step | None:
+            void = handover_rules.cancelled(handover_rules.offer_of(document))
+            return None if void is None else Step(fields={"hand_over": void.model_dump()})
+
+        document, _ = await self._changer.change("receipts.hand_over_cancel", asked, request, judge)
+        return self._tell(document)
+
+    async def take(self, asked: TakeOverAsked, request: Request, key: str | None) -> TakenOver:
+        """Take a report over: a new receipt, the word and contact given now, and the old ones no more.
+
+        ``key`` makes a repeat of this request answer alike. Raises ``Problem``.
+        """
+        try:
+            demand_consent(asked.contact, asked.consents)
+        except NotAdmittedError as error:
+            raise problems.from_admission(error) from None
+        code, key = receipt_numbers.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
+        admitted = await self._changer.holders.with_code(asked.code, request, "receipts.take_over")
+        receipt = receipt_numbers.from_number(
+            handover_rules.receipt_number(self._keys, admitted["_id"], code, key) % receipt_numbers.SPACE
+        )
+        by = handover_rules.request_mark(self._keys, code, key)
+        try:
+            word = await self._words.hashed(admitted["_id"], asked.word) if asked.word is not None else None
+        except TransientError:
+            raise unavailable() from None
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if not asked.i_am_the_person:
+                raise RefusedError("not_the_person")
+            offer = handover_rules.offer_of(document)
+            if offer is None or document.get(changes.CODE) != admitted[changes.CODE]:
+                raise RefusedError("code_void")
+            used = handover_rules.taken(offer, by, now)
+            if used is None:
+                return None
+            return self._taking(document, asked, used, identifiers.receipt_hash(self._keys, receipt), word, now)
+
+        document, step = await self._changer.apply("receipts.take_over", admitted, request, judge, by_code=True)
+        if step is not None:
+            TAKEN_OVER.inc()
+        used = handover_rules.offer_of(document)
+        if used is None or used.taken_at is None:
+            raise unavailable()  # erased within this very moment
+        return TakenOver(receipt=receipt_numbers.shown(receipt), taken_over_at=used.taken_at)
+
+    def _taking(
+        self,
+        document: Document,
+        asked: TakeOverAsked,
+        used: handover_rules.Offer,
+        receipt_hash: str,
+        word: str | None,
+        now: datetime,
+    ) -> Step:
+        life, facts = handover_rules.handed_over(
+            open_life(document),
+            documents.facts_in(document),
+            asked.contact.channels,
+            now,
+            other_centers=asked.consents is not None and asked.consents.other_centers,
+        )
+        version = document["intake_version"] + 1
+        contact = asked.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+        name = f"contact:{version}"
+        number = len(document.get("amendments") or ()) + 1
+        pushed = {"amendments": {"number": number, "at": now, "version": version}}
+        if document.get("consents"):
+            pushed["earlier_consents"] = {**document["consents"], "until": now}
+        return Step(
+            life=life,
+            fields={
+                "receipt_hash": receipt_hash,
+                changes.FORMER_RECEIPT: document["receipt_hash"],
+                "hand_over": used.model_dump(),
+                waiting_period.WORD: word,
+                waiting_period.LATER: None,
+                "facts": facts.model_dump(mode="json"),
+                "consents": asked.consents.model_dump(mode="json") if asked.consents else None,
+                f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(name, orjson.dumps(contact)),
+            },
+            pushed=pushed,
+            events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),
+            detail={"word": str(word is not None).lower()},
+        )

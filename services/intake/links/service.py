@@ -1,0 +1,196 @@
+"""Finds the reports a new one belongs together with, and makes each findable for those that come after it.
+
+Before a report is stored it is asked which others have one of its digests; that is what its first event names. Asking
+is shared by all that ask at once. Where the store is too slow for it, the report is accepted without (counted): a
+missing link is a loss, a report that waits for one is a greater one.
+"""
+
+import asyncio
+import contextlib
+from collections import OrderedDict, deque
+from collections.abc import Collection, Sequence
+from itertools import zip_longest
+from typing import Final, NamedTuple
+
+from prometheus_client import Counter, Gauge
+
+from services.intake.links import rules as link_rules
+from services.intake.links.repository import Links
+from services.intake.reports.documents import DIGESTS, Document
+from shared import log
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from shared.mongo import SLICE
+
+_log = log.get(__name__)
+
+PATIENCE_S: Final = 1.0
+"""How long a report may wait for its links."""
+SWEEP_S: Final = 1.0
+PACE_S: Final = 0.1
+"""Between two batches into the index: what comes together is written together."""
+_COMING_S: Final = 30.0
+"""For how long a report counts as on its way; then the index has it, or it was never stored."""
+MOST_ASKED_ABOUT: Final = 2 * SLICE
+"""Reports read at once, for all that ask, to see whether they still stand."""
+_REMEMBERED: Final = 5_000
+"""Digests of reports on their way; for each a few dozen bytes."""
+
+LINKED: Final = Counter("intake_reports_linked", "Reports lodged with at least one linked report.", registry=REGISTRY)
+SKIPPED: Final = Counter(
+    "intake_links_not_looked_up",
+    "Reports accepted without looking for linked ones: the store was slow.",
+    registry=REGISTRY,
+)
+BEHIND: Final = Gauge(
+    "intake_links_behind_seconds", "For how long a report has not been findable by its digests.", registry=REGISTRY
+)
+
+Found = dict[str, list[str]]
+"""Digest to the reports that have it and stand, newest first."""
+_Asked = tuple[Sequence[str], "asyncio.Future[Found]"]
+
+
+class Linker:
+    """Links reports, in one process."""
+
+    def __init__(self, links: Links, key: link_rules.LinkKey, clock: Clock) -> None:
+        """``key`` makes the digests."""
+        self._links = links
+        self.key: Final = key
+        self._clock = clock
+        # Digest to the newest reports on their way here: the index learns of them only once they are stored.
+        self._coming: OrderedDict[str, deque[_Coming]] = OrderedDict()
+        self._asked: list[_Asked] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._offered = asyncio.Event()
+
+    async def linked(self, report_id: str, digests: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
+        """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
+        if not digests:
+            return tuple(known)
+        others = [other for other in self._on_their_way(digests) if other != report_id]
+        self._remember(report_id, digests)
+        if len(others) < link_rules.MOST_LINKED:
+            others += await self._standing(report_id, digests)
+        found = link_rules.newest((other for other in others if other != report_id), known)
+        if set(found) - set(known):
+            LINKED.inc()
+        return found
+
+    async def has_others(self, report_id: str, digests: Sequence[str]) -> bool:
+        """Whether a report other than this one shares one of the digests; no more than that, and remembers nothing."""
+        if not digests:
+            return False
+        if any(other != report_id for other in self._on_their_way(digests)):
+            return True
+        return any(other != report_id for other in await self._standing(report_id, digests))
+
+    async def _standing(self, report_id: str, digests: Sequence[str]) -> list[str]:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return _newest_of_each(await self._reports_with(digests))
+        except (TransientError, TimeoutError) as error:
+            SKIPPED.inc()
+            _log.warning("links.not_looked_up", report_id=report_id, said=str(error) or type(error).__name__)
+            return []
+
+    @property
+    def coming(self) -> int:
+        """Digests of reports that the index is not known to have yet."""
+        return len(self._coming)
+
+    def offer(self) -> None:
+        """A report with digests was stored; never blocks."""
+        self._offered.set()
+
+    async def run(self) -> None:
+        """Keep the index up to date, until cancelled. While the store is away it waits; nothing is forgotten."""
+        while True:
+            try:
+                while await self._write():
+                    await self._clock.sleep(PACE_S)
+                BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
+            except TransientError as error:
+                _log.debug("links.retry", said=str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_S):
+                    await self._offered.wait()
+            self._offered.clear()
+            await self._clock.sleep(PACE_S)
+
+    async def _write(self) -> bool:
+        page = await self._links.unindexed(self._clock.now())
+        if page:
+            await self._links.write(page)
+            self._arrived(page)
+        return len(page) == SLICE
+
+    async def _reports_with(self, digests: Sequence[str]) -> Found:
+        answer: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+        self._asked.append((digests, answer))
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask())
+        return await answer
+
+    async def _ask(self) -> None:
+        """One question to the store for all that wait; whoever comes meanwhile waits for the next."""
+        try:
+            await asyncio.sleep(0)  # requests of the same moment join
+            while self._asked:
+                group, self._asked = self._asked, []
+                try:
+                    found = await self._found({digest for digests, _ in group for digest in digests})
+                except Exception as error:  # every waiter must hear of it, whatever it was
+                    for _, answer in group:
+                        if not answer.done():
+                            answer.set_exception(error)
+                    continue
+                for digests, answer in group:
+                    if not answer.done():
+                        answer.set_result({d: found[d] for d in digests if d in found})
+        finally:
+            self._asking = None
+
+    async def _found(self, digests: Collection[str]) -> Found:
+        by_digest = await self._links.reports_with(digests)
+        asked_about = list(
+            dict.fromkeys(other for ids in by_digest.values() for other in ids[-link_rules.MOST_LINKED :])
+        )
+        standing = await self._links.standing(asked_about[-MOST_ASKED_ABOUT:]) if asked_about else []
+        return {digest: [other for other in standing if other in ids] for digest, ids in by_digest.items()}
+
+    def _on_their_way(self, digests: Sequence[str]) -> list[str]:
+        since = self._clock.monotonic() - _COMING_S
+        found = [one for digest in digests for one in self._coming.get(digest, ()) if one.at >= since]
+        return list(dict.fromkeys(one.report_id for one in sorted(found, key=lambda one: one.at, reverse=True)))
+
+    def _remember(self, report_id: str, digests: Sequence[str]) -> None:
+        coming = _Coming(report_id, self._clock.monotonic())
+        for digest in digests:
+            self._coming.setdefault(digest, deque(maxlen=link_rules.MOST_LINKED)).append(coming)
+            self._coming.move_to_end(digest)
+        while len(self._coming) > _REMEMBERED:
+            self._coming.popitem(last=False)
+
+    def _arrived(self, page: Sequence[Document]) -> None:
+        """The index has them: what becomes of them, it tells."""
+        written = {document["_id"] for document in page}
+        for digest in {digest for document in page for digest in document[DIGESTS]} & self._coming.keys():
+            left = [one for one in self._coming[digest] if one.report_id not in written]
+            if left:
+                self._coming[digest] = deque(left, maxlen=link_rules.MOST_LINKED)
+            else:
+                del self._coming[digest]
+
+
+class _Coming(NamedTuple):
+    report_id: str
+    at: float
+
+
+def _newest_of_each(by_digest: Found) -> list[str]:
+    """Every report once: the newest of each digest, then the second newest of each."""
+    rows = zip_longest(*by_digest.values())
+    return list(dict.fromkeys(report_id for row in rows for report_id in row if report_id is not None))

@@ -1,0 +1,75 @@
+"""Adds what a caller says to a report they made before: by its receipt and a word, and without showing any of it."""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.receipts import amendments
+from services.intake.receipts.models import AmendmentAsked, plain_word
+from services.intake.receipts.service import ReceiptDesk
+from services.intake.reports import documents
+from services.intake.reports.documents import Document
+from services.intake.webform.form import addition_of
+from services.intake.webform.models import Typed
+from shared import log as logs
+from shared.errors import PermanentError
+from shared.sealing import Keyring
+from shared.web.problems import invalid
+
+_log = logs.get(__name__)
+
+_CONTACT: Final = "contact"
+
+
+class Appending:
+    """For operators whose caller has a receipt."""
+
+    def __init__(self, desk: ReceiptDesk, keyring: Keyring) -> None:
+        """``desk`` does it as for holders of receipts on the web, with its limits against guessing."""
+        self._desk = desk
+        self._keyring = keyring
+
+    async def add(self, typed: Typed, request: Request, key: str | None) -> None:
+        """Add it. Raises ``Problem``: the same for a wrong receipt, a wrong word, and where there is no word at all."""
+        await self._desk.amend(_asked(typed), request, key, spoken=self._fits)
+
+    def _fits(self, document: Document, said: str) -> bool:
+        """Whether it is the word with which the person answers the centre, for who set no word for the receipt."""
+        if "sealed" not in document:
+            return False
+        try:
+            known = plain_word(_codeword(document, self._keyring))
+        except PermanentError as error:
+            _log.critical("call.not_opened", reason=error.reason)
+            return False
+        return bool(known) and hmac.compare_digest(known.encode(), plain_word(said).encode())
+
+
+def _codeword(document: Document, keyring: Keyring) -> str:
+    """The word of the newest contact; only that part is opened."""
+    parts = {name: blob for name, blob in document["sealed"]["fields"].items() if name.partition(":")[0] == _CONTACT}
+    key = documents.key_of(document, keyring)
+    contact = amendments.latest(
+        {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in parts.items()}, _CONTACT
+    )
+    return str((contact or {}).get("person_codeword") or "")
+
+
+def _asked(typed: Typed) -> AmendmentAsked:
+    asked: Mapping[str, Any] = {
+        "receipt": typed.one("receipt"),
+        "word": typed.one("word"),
+        **addition_of(typed),
+    }
+    missing = [problems.required(name) for name in ("receipt", "word") if not asked[name].strip()]
+    if missing:
+        raise invalid(missing)
+    try:
+        return AmendmentAsked.model_validate_json(orjson.dumps(asked))
+    except ValidationError as error:
+        raise problems.from_errors(error) from None

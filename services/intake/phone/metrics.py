@@ -1,0 +1,28 @@
+"""What is counted about calls. No label names an operator, an organisation or a call."""
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+from services.intake.phone.models import Ending
+from shared.metrics import REGISTRY
+
+STARTED: Final = Counter("intake_calls_started", "Calls begun by operators.", registry=REGISTRY)
+HANDED_OVER: Final = Counter("intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
+_ENDED: Final = Counter("intake_calls_ended", "Calls ended, by how.", ["how"], registry=REGISTRY)
+ENDED: Final = {how: _ENDED.labels(how.value) for how in Ending}
+FINISHED: Final = Counter(
+    "intake_calls_finished_later", "Calls found half sent and sent by the service itself.", registry=REGISTRY
+)
+NOT_FINISHED: Final = Counter(
+    "intake_calls_not_finished",
+    "Attempts of the service to send or end a call that failed because of that call alone.",
+    registry=REGISTRY,
+)
+TO_RECEIPT: Final = Histogram(
+    "intake_call_seconds_to_receipt",
+    "Seconds from the begin of a call to its receipt.",
+    buckets=(60, 120, 180, 300, 420, 600, 900, 1200, 1800, 2700, 3600),
+    registry=REGISTRY,
+)
+LINKED: Final = Counter("intake_calls_hinted", "Calls that were told that a linked report exists.", registry=REGISTRY)

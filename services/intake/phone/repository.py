@@ -1,0 +1,114 @@
+"""Calls: one document each, what was said in it sealed; changed only on what was read, so nothing is lost in a race."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+
+from services.intake.phone.models import Call, CallState, Ending
+from services.intake.reports.documents import Document
+from shared import log as logs
+from shared.mongo import store_errors
+
+_log = logs.get(__name__)
+
+COLLECTION: Final = "calls"
+MOST_LISTED: Final = 100
+"""Calls of one list; an office has a few."""
+_STORE_FORGETS_AFTER: Final = timedelta(hours=1)
+"""The store itself forgets what nobody swept; later, so that it is counted."""
+_PLAIN: Final = tuple(one.name for one in fields(Call) if one.name != "call_id")
+
+
+class CallStore:
+    """The documents."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is intake's own."""
+        self.collection = database[COLLECTION]
+
+    async def prepare(self) -> None:
+        """Make the indexes."""
+        with store_errors():
+            await self.collection.create_index(
+                "until", expireAfterSeconds=int(_STORE_FORGETS_AFTER.total_seconds()), name="expiry"
+            )
+            await self.collection.create_index("organisation", name="organisation")
+
+    async def insert(self, call: Call, salt: bytes, sealed: bytes) -> None:
+        """A new call; durable when it returns. Raises ``TransientError``."""
+        with store_errors():
+            await self.collection.insert_one({"_id": call.call_id, "salt": salt, "sealed": sealed, **_stored(call)})
+
+    async def read(self, call_id: str) -> tuple[Call, bytes, bytes | None] | None:
+        """The call, the salt of its key and what is sealed, if anything still is. Raises ``TransientError``."""
+        with store_errors():
+            found = await self.collection.find_one({"_id": call_id})
+        if found is None:
+            return None
+        sealed = found.get("sealed")
+        return _call(found), bytes(found["salt"]), None if sealed is None else bytes(sealed)
+
+    async def write(self, before: Call, after: Call, sealed: bytes | None) -> bool:
+        """Make one change on what was read; False if somebody was faster. ``sealed`` None: nothing said stays.
+
+        Whose it is and what was said in it change in the same write. Raises ``TransientError``.
+        """
+        change: dict[str, Any] = {"$set": _stored(after)}
+        if sealed is None:
+            change["$unset"] = {"sealed": ""}
+        else:
+            change["$set"]["sealed"] = sealed
+        with store_errors():
+            result = await self.collection.update_one({"_id": before.call_id, "version": before.version}, change)
+        return bool(result.matched_count)
+
+    async def of(self, organisation: str) -> list[Call]:
+        """An organisation's calls that have not ended, oldest first."""
+        wanted = {"organisation": organisation, "state": {"$ne": CallState.ENDED.value}}
+        return await self._found(wanted, MOST_LISTED)
+
+    async def overdue(self, now: datetime) -> list[Call]:
+        """Calls whose time is over, ended ones among them."""
+        return await self._found({"until": {"$lte": now}}, MOST_LISTED)
+
+    async def half_sent(self, before: datetime) -> list[Call]:
+        """Calls that somebody began to send before then and did not finish."""
+        return await self._found({"state": CallState.SENDING.value, "sending_at": {"$lte": before}}, MOST_LISTED)
+
+    async def remove(self, calls: Sequence[Call]) -> None:
+        """Forget ended calls altogether."""
+        with store_errors():
+            await self.collection.delete_many({"_id": {"$in": [call.call_id for call in calls]}})
+
+    async def _found(self, wanted: Document, limit: int) -> list[Call]:
+        with store_errors():
+            found = await self.collection.find(wanted, {"sealed": 0, "salt": 0}).limit(limit).to_list(limit)
+        calls = [call for document in found if (call := readable(document)) is not None]
+        return sorted(calls, key=lambda call: (call.started_at, call.call_id))
+
+
+def _stored(call: Call) -> Document:
+    # Enumerations as their text: the driver need not know them.
+    return {name: str(value) if isinstance(value := getattr(call, name), StrEnum) else value for name in _PLAIN}
+
+
+def readable(document: Document) -> Call | None:
+    """The call in a document; None, with a line in the log, where this build cannot read it."""
+    try:
+        return _call(document)
+    except (KeyError, TypeError, ValueError) as error:  # one call that cannot be read holds up no other
+        _log.error("call.unreadable", error=type(error).__name__)
+        return None
+
+
+def _call(document: Document) -> Call:
+    known = {name: document[name] for name in _PLAIN if name in document}
+    ending = known.get("ending")
+    return Call(
+        call_id=document["_id"],
+        **{**known, "state": CallState(known["state"]), "ending": Ending(ending) if ending else None},
+    )

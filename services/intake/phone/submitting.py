@@ -1,0 +1,160 @@
+"""A call becomes a report: once, whatever dies. And the receipt is worked out again as long as the call is not over."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.phone import metrics
+from services.intake.phone import rules as call_rules
+from services.intake.phone.drafts import FRONT_END, CallDrafts, Held, NotPossibleError
+from services.intake.phone.models import Call, CallState, Ending
+from services.intake.phone.reading import read
+from services.intake.reports import receipt_numbers
+from services.intake.reports.changes import Changes
+from services.intake.reports.documents import facts_in
+from services.intake.submissions import identifiers
+from services.intake.submissions.facts import NotAdmittedError
+from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.service import Reception
+from services.intake.webform.models import Typed
+from shared import log as logs
+from shared.clock import Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.process import told_of
+
+_log = logs.get(__name__)
+
+SWEEP_S: Final = 30.0
+
+
+class Given(NamedTuple):
+    """What a caller is told."""
+
+    receipt: str
+    received_at: datetime
+    linked: bool
+    """Another report has one of the addresses, files or accounts. No more is known of it here."""
+
+
+class Sender:
+    """Sends frozen calls."""
+
+    def __init__(
+        self, drafts: CallDrafts, reception: Reception, changes: Changes, keys: LodgingKeys, clock: Clock
+    ) -> None:
+        """``changes`` is where a lodged report is looked up by its id."""
+        self._drafts = drafts
+        self._reception = reception
+        self._changes = changes
+        self._keys = keys
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Finish what was begun, end what was abandoned, until cancelled."""
+        while True:
+            try:
+                await self.finish_others()
+                await self.sweep()
+            except TransientError as error:
+                _log.debug("calls.not_swept", said=str(error))
+            await self._clock.sleep(SWEEP_S)
+
+    async def send(self, held: Held) -> bool:
+        """Lodge what is frozen; when it returns True, it is a report, and durable.
+
+        False: it cannot be sent as it is, and is open again. Raises ``TransientError``: it stays frozen, and is sent
+        by whoever finds it.
+        """
+        if not await self._lodged(held):
+            now = whole_milliseconds(self._clock.now())
+            await self._drafts.write(held, call_rules.reopened(held.call, now), held.notes)
+            return False
+        now = whole_milliseconds(self._clock.now())
+        if await self._drafts.write(held, call_rules.sent(held.call, now), None):
+            seconds = (now - held.call.started_at).total_seconds()
+            metrics.TO_RECEIPT.observe(seconds)
+            _log.info("call.sent", seconds=round(seconds))
+        return True
+
+    async def _lodged(self, held: Held) -> bool:
+        """Whether this call is a report now; False: it cannot become one as it is."""
+        call_id = held.call.call_id
+        if await self._changes.of_report(self._drafts.report_id(call_id)) is not None:
+            return True  # lodged before whoever was at it could write that down; a frozen call does not change
+        typed = Typed(held.notes.answers)
+        submission, _ = read(typed, held.notes.assent, self._clock.now())
+        if submission is None:
+            return False
+        try:
+            await self._reception.lodge(
+                submission,
+                front_end=FRONT_END,
+                idempotency_key=self._drafts.key_of_report(call_id),
+                call=_provenance(held),
+            )
+        except NotAdmittedError:
+            return False
+        except ConflictError:
+            _log.warning("call.sent_by_another")  # a process of another version was faster: the call is a report
+        return True
+
+    async def given(self, call: Call) -> Given | None:
+        """The receipt of a call that was sent; None where its report is not there."""
+        report_id = self._drafts.report_id(call.call_id)
+        document = await self._changes.of_report(report_id)
+        if document is None:
+            return None
+        receipt = identifiers.receipt_for(self._keys, report_id, document["receipt_counter"])
+        linked = "facts" in document and bool(facts_in(document).linked_reports)
+        return Given(receipt_numbers.shown(receipt), document["received_at"], linked)
+
+    async def finish_others(self) -> int:
+        """Send what was frozen and whose request is not at it any more; how many."""
+        late = self._clock.now() - call_rules.FINISHED_AFTER
+        done = 0
+        for call in await self._drafts.store.half_sent(late):
+            try:
+                done += await self._finish(call)
+            except NotPossibleError as error:
+                metrics.NOT_FINISHED.inc()
+                _log.critical("call.not_sent", reason=error.refusal.value)
+            except Exception as error:  # one call that cannot be sent holds up no other; it is tried again
+                metrics.NOT_FINISHED.inc()
+                _log.error("call.not_sent", **told_of(error))
+        return done
+
+    async def _finish(self, call: Call) -> bool:
+        held = await self._drafts.read(call.call_id)
+        if held.call.state is not CallState.SENDING or not await self.send(held):
+            return False
+        metrics.FINISHED.inc()
+        return True
+
+    async def sweep(self) -> int:
+        """End what nobody came back to, and forget what ended long ago; how many were abandoned."""
+        now = whole_milliseconds(self._clock.now())
+        over = await self._drafts.store.overdue(now)
+        await self._drafts.store.remove([call for call in over if call.state is CallState.ENDED])
+        abandoned = 0
+        for call in over:
+            how = call_rules.overdue(call, now)
+            if call.state is CallState.ENDED or how is None:
+                continue
+            if await self._drafts.store.write(call, call_rules.ended(call, how, now), None):
+                metrics.ENDED[how].inc()
+                abandoned += how is Ending.ABANDONED
+        if abandoned:
+            _log.warning("calls.abandoned", count=abandoned)
+        return abandoned
+
+
+def _provenance(held: Held) -> dict[str, object]:
+    """Where the report comes from, for the centre that gets it; sealed with what was said."""
+    call, assent = held.call, held.notes.assent
+    return {
+        "operator": call.holder,
+        "organisation": call.organisation,
+        "began_at": identifiers.iso(call.started_at),
+        "taken_over": call.taken,
+        "assent": assent.model_dump(mode="json") if assent is not None else None,
+    }

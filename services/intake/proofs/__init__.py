@@ -1,0 +1,1 @@
+"""Proofs that a report was submitted, and checking one."""

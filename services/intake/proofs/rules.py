@@ -1,0 +1,97 @@
+"""The proof that a report was submitted: a signed statement of keyed digests (compact JWS, Ed25519). Pure."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from services.intake.encryption.keys import LodgingKeys
+
+_PROOF_TYPE: Final = "ieum-lodging+jws"
+_PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{86}(?![A-Za-z0-9_-])")
+"""A compact JWS: the header begins with an opening brace, the signature has 64 bytes."""
+PUBLIC_KEY_BYTES: Final = 32
+
+
+def content_mark(keys: LodgingKeys, digest: str) -> str:
+    """The content as a proof names it: keyed, so that whoever sees a proof cannot try out what was reported.
+
+    Intake can tell whether a given report is the one proven. Not the stored MAC, for the reason of ``mark_of``.
+    """
+    return keys.mac("proof content", digest).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class Lodged:
+    """What a proof states: that a report with this content and this receipt was lodged at this time."""
+
+    receipt_mark: str
+    """Keyed digest of the receipt; ``mark_of`` of the right receipt equals it."""
+    received_at: str
+    content_mark: str
+    """Keyed digest of the content; ``content_mark`` of the right content's digest equals it."""
+
+
+def mark_of(keys: LodgingKeys, receipt: str) -> str:
+    """The receipt as a proof names it. Not the stored hash: a proof shown around leads to no row of the store."""
+    return keys.mac("proof", receipt).hex()
+
+
+class ProofSigner:
+    """Signs proofs of lodging as compact JWS (RFC 7515) with Ed25519 (RFC 8037)."""
+
+    def __init__(self, seed: bytes) -> None:
+        """``seed``: the 32 bytes of an Ed25519 private key."""
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key: Final = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.key_id: Final = hashlib.sha256(self.public_key).hexdigest()[:16]
+        self._header = _encoded({"alg": "EdDSA", "kid": self.key_id, "typ": _PROOF_TYPE})
+
+    def sign(self, lodged: Lodged) -> str:
+        """The proof. The same statement always gives the same text."""
+        payload = {
+            "content_mark": lodged.content_mark,
+            "received_at": lodged.received_at,
+            "receipt_mark": lodged.receipt_mark,
+        }
+        signed = f"{self._header}.{_encoded(payload)}"
+        return f"{signed}.{_base64(self._key.sign(signed.encode()))}"
+
+
+def proof_in(text: str) -> str | None:
+    """The first thing in a text that has the form of a proof; spaces and line ends inside it do not matter."""
+    found = _PROOF.search(text) or _PROOF.search("".join(text.split()))
+    return found[0] if found else None
+
+
+def verify_proof(proof: str, public_key: bytes) -> Lodged | None:
+    """What a proof states, or None if it was not signed by this key or was changed. Never raises."""
+    try:
+        header, payload, signature = proof.split(".")
+        Ed25519PublicKey.from_public_bytes(public_key).verify(_bytes(signature), f"{header}.{payload}".encode())
+        head, body = json.loads(_bytes(header)), json.loads(_bytes(payload))
+        if head["alg"] != "EdDSA" or head["typ"] != _PROOF_TYPE:
+            return None
+        return Lodged(
+            receipt_mark=body["receipt_mark"], received_at=body["received_at"], content_mark=body["content_mark"]
+        )
+    except (ValueError, KeyError, TypeError, InvalidSignature):
+        return None
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _encoded(fields: dict[str, str]) -> str:
+    return _base64(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())

@@ -1,0 +1,1 @@
+"""How often one network may report or ask, and the work asked for beyond that."""

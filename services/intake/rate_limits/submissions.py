@@ -1,0 +1,125 @@
+"""Keeps floods of reports from drowning the others, without knowing or turning away anybody.
+
+Counted is by network, under a keyed digest whose key dies with the process, and forgotten within the hour. The first
+reports of a network always pass; the next ones need a moment of work or of patience; and what comes after very many is
+accepted all the same, marked, and judged one step less urgent. Nothing is ever dropped.
+"""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.rate_limits import proof_of_work
+from services.intake.submissions.models import Submission
+from shared.audit.pace import Allowance, Buckets
+from shared.clock import Clock
+from shared.events.vocabulary import Suspicion
+from shared.metrics import REGISTRY
+from shared.web.networks import network_of
+
+FREE_WINDOW_S: Final = 600.0
+MANY_WINDOW_S: Final = 3600.0
+SAME_TEXT: Final = 3
+"""Reports with the same long text that count as somebody's honest repeats, and again within each hour."""
+_LONG_TEXT: Final = 120
+"""Characters from which a text is somebody's own. “help me” may be anybody's, and front ends offer ready sentences."""
+_NONCE_BYTES: Final = 8
+_USED: Final = 20_000
+
+PASSAGES: Final = Counter("intake_passages", "Reports by the form, by how they passed.", ["how"], registry=REGISTRY)
+SUSPECTED: Final = Counter("intake_reports_suspected", "Reports marked, by why.", ["why"], registry=REGISTRY)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Whether a report may be lodged now; if not, the challenge to answer or wait out."""
+
+    challenge: str | None = None
+    suspicion: tuple[Suspicion, ...] = ()
+
+
+class Doorkeeper:
+    """Judges the form's reports by network, and everybody's by their text."""
+
+    def __init__(self, keys: LodgingKeys, clock: Clock, *, free: int, many: int) -> None:
+        """``free`` reports of one network pass as they are, in ten minutes; beyond ``many`` an hour they are marked."""
+        self._keys = keys
+        self._clock = clock
+        self._free = Buckets(Allowance(capacity=free, per_second=free / FREE_WINDOW_S), clock)
+        self._many = Buckets(Allowance(capacity=many, per_second=many / MANY_WINDOW_S), clock)
+        self._texts = Buckets(Allowance(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
+        self._used: OrderedDict[str, None] = OrderedDict()
+
+    def ask(self, request: Request, challenge: str, answer: str) -> Passage:
+        """Whether a report from there may be lodged now; one that may is counted here, before anything is awaited.
+
+        Counted only once it was lodged, as many as come in one moment would all pass. See ``give_back``.
+        """
+        network = _network(request)
+        suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
+        how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
+        PASSAGES.labels(how or "challenged").inc()
+        if how is None:
+            now_s = int(self._clock.now().timestamp())
+            return Passage(
+                proof_of_work.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion
+            )
+        self._draw(network, 1.0)
+        if challenge:
+            self._used[challenge] = None
+            while len(self._used) > _USED:
+                self._used.popitem(last=False)
+        return Passage(suspicion=suspicion)
+
+    def give_back(self, request: Request, challenge: str) -> None:
+        """What ``ask`` counted was not lodged after all, or had been lodged before."""
+        self._draw(_network(request), -1.0)
+        self._used.pop(challenge, None)
+
+    def of_text(self, text: str) -> tuple[Suspicion, ...]:
+        """Whether the same long text came too often; it is counted here. Front ends send for many networks.
+
+        ``text`` is what ``mark_of_text`` made of it. See ``give_text_back``.
+        """
+        if not text:
+            return ()
+        often = self._texts.wait(text) > 0
+        self._texts.draw(text, 1.0)
+        return (Suspicion.REPEATED_TEXT,) if often else ()
+
+    def give_text_back(self, text: str) -> None:
+        """The report with this text was not lodged after all, or had been lodged before."""
+        if text:
+            self._texts.draw(text, -1.0)
+
+    def _draw(self, network: str, cost: float) -> None:
+        self._free.draw(network, cost)
+        self._many.draw(network, cost)
+
+    def _how(self, network: str, challenge: str, answer: str) -> str | None:
+        age = (
+            proof_of_work.age_of(self._keys, challenge, network, int(self._clock.now().timestamp()))
+            if challenge
+            else None
+        )
+        if age is None or challenge in self._used:
+            return None
+        if proof_of_work.solved(challenge, answer):
+            return "worked"
+        return "waited" if age >= proof_of_work.WAIT_S else None
+
+
+def _network(request: Request) -> str:
+    return network_of(request.client.host if request.client else None)
+
+
+def mark_of_text(submission: Submission) -> str:
+    """What a report's text is known by, whatever its case and spaces; empty where it may be anybody's."""
+    text = " ".join((submission.narrative or "").casefold().split())
+    return hashlib.sha256(text.encode()).hexdigest() if len(text) >= _LONG_TEXT else ""

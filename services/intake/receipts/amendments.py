@@ -1,0 +1,127 @@
+"""What an amendment makes of a report: the whole of what is now true, judged anew. Pure."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Final
+
+import orjson
+
+from services.intake.receipts.models import Amendment
+from services.intake.submissions.facts import facts_of
+from services.intake.submissions.models import Contact, Submission
+from services.intake.submissions.urgency import triage
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import ContactChannel, Role, agreed_channels
+
+AMENDMENTS: Final = 20
+"""Additions to one report; more belong in a conversation."""
+_ANSWERS: Final = ("still_spreading", "threatened", "money_demanded", "threat_deadline")
+_ABOUT: Final = ("seen_when", "search_words", "already_told")
+_PARTS: Final = ("narrative", "urls", "fingerprints", "picture_hashes", "offender_handles", "contact", "on_behalf")
+_KEPT: Final = (
+    "role",
+    "harm_types",
+    "channel",
+    "language",
+    "age_band",
+    "gender",
+    "relationship",
+    "platform_kind",
+    "declined_centers",
+    "synthetic",
+)
+"""Facts that a submission has too. Places are left out: they were resolved on their day."""
+_NOT_AMENDED: Final = {"receipt", "word"}
+
+
+def by_holder(document: Mapping[str, Any], what: str) -> int:
+    """How many ``messages`` or ``amendments`` the present holder of the receipt made.
+
+    Whoever reported for somebody does not use up what that person may say after taking over.
+    """
+    return len(_of_holder(document, what))
+
+
+def _of_holder(document: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
+    since = (document.get("life") or {}).get("handed_over_at")
+    return [made for made in document.get(what) or () if since is None or made["at"] > since]
+
+
+def contact_changed_at(document: Mapping[str, Any]) -> datetime | None:
+    """When its present holder last changed the ways of contact; None where they stand as they were first given."""
+    made = [one["at"] for one in _of_holder(document, "amendments") if one.get("contact")]
+    return max(made, default=None)
+
+
+def is_empty(amendment: Amendment) -> bool:
+    """Whether it says nothing."""
+    return not _said(amendment)
+
+
+def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) -> Submission:
+    """The report as if it were submitted now, with only the new texts in it.
+
+    ``opened`` are its sealed parts. Raises ``ValidationError`` where the parts do not fit each other any more.
+    """
+    whole, said = facts.model_dump(mode="json", include=set(_KEPT)), _said(amendment)
+    whole |= latest(opened, "answers") or {}
+    # What whoever reported said of themselves is no part of it once the person harmed has taken it over.
+    if facts.role is Role.REPRESENTATIVE and (known := latest(opened, "on_behalf")):
+        whole["on_behalf"] = known
+    if amendment.district is not None and amendment.division is None:
+        whole["division"] = facts.division
+    now_true = Submission.model_validate_json(orjson.dumps(whole | said))
+    if "contact" in said:
+        return now_true
+    # Not asked again: a rule that came later must not refuse an addition for a way of contact that was taken before.
+    channels = agreed_channels(map(ContactChannel, (latest(opened, "contact") or {}).get("channels", ())))
+    return now_true.model_copy(update={"contact": Contact.model_construct(channels=channels)})
+
+
+def amended_facts(
+    before: ReportFacts, now_true: Submission, amendment: Amendment, now: datetime, day: date
+) -> ReportFacts:
+    """The whole facts after an amendment. Raises ``NotAdmittedError`` for a place that does not exist."""
+    after = facts_of(now_true, triage(now_true, now), day, before.suspicion)
+    kept: dict[str, object] = {"linked_reports": before.linked_reports}
+    if amendment.consents is None:
+        kept["other_centers"] = before.other_centers
+    if amendment.division is None:
+        kept["division"] = before.division
+        if amendment.district is None:
+            kept["district"] = before.district
+    return after.model_copy(update=kept)
+
+
+def touched(amendment: Amendment) -> frozenset[str]:
+    """The sealed parts it adds to or replaces."""
+    said = _said(amendment)
+    # "contact": {} is said as well: from then on nobody may be contacted, and the number before must not stand.
+    parts = {part for part in _PARTS if part in said}
+    return frozenset(parts | ({"answers"} if any(name in said for name in (*_ANSWERS, *_ABOUT)) else set()))
+
+
+def reaches(amendment: Amendment) -> bool:
+    """Whether it changes whom the centre contacts, on whose behalf, or what was agreed to."""
+    return not {"contact", "on_behalf", "consents"}.isdisjoint(_said(amendment))
+
+
+def changes_contact(amendment: Amendment) -> bool:
+    """Whether it replaces the ways of contact."""
+    return "contact" in _said(amendment)
+
+
+def latest(opened: Mapping[str, Any], part: str) -> Any:  # noqa: ANN401  # any JSON
+    """The newest of a part: ``part``, then ``part:2``, ``part:5`` … by the version that brought it."""
+    versions = {0: part} | {int(name.rpartition(":")[2]): name for name in opened if name.startswith(f"{part}:")}
+    return opened.get(versions[max(versions)])
+
+
+def _said(amendment: Amendment) -> dict[str, Any]:
+    said = amendment.model_dump(mode="json", exclude_unset=True, exclude=_NOT_AMENDED)
+    # "I do not know any more" is an answer, and "no centre is declined" a wish; everywhere else nothing is nothing.
+    return {
+        name: value
+        for name, value in said.items()
+        if name in _ANSWERS or name == "declined_centers" or value not in (None, [], ())
+    }

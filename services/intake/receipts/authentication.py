@@ -1,0 +1,191 @@
+"""Who holds a receipt, and the word if one was set, is let in; everybody else is answered alike, slowly."""
+
+import time
+from asyncio import sleep
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.audit_recorder import Trail, client_of
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import Words
+from services.intake.handover import rules as handover_rules
+from services.intake.keyed_locks import Turns
+from services.intake.problems import unavailable
+from services.intake.rate_limits.receipts import StatusGate
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports import documents, receipt_numbers, waiting_period
+from services.intake.reports.changes import Changes
+from services.intake.reports.documents import Document
+from services.intake.retention.rules import RefusedError
+from services.intake.submissions import identifiers
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+from shared.web.app import Problem
+from shared.web.translations import gettext_noop
+
+QUESTIONS: Final = Counter("intake_status_questions", "Receipts asked for, by answer.", ["answer"], registry=REGISTRY)
+WRONG_TAKES_S: Final = 0.6
+"""From a wrong question to its answer, whatever was wrong with it: well above what looking up and hashing take."""
+
+
+Spoken = Callable[[Document, str], bool]
+"""Whether a word is the one that a report without an own word knows its person by."""
+
+
+class Holders:
+    """Finds the report of a receipt."""
+
+    def __init__(
+        self,
+        changes: Changes,
+        keys: LodgingKeys,
+        gate: StatusGate,
+        words: Words,
+        trail: Trail,
+        clock: Clock,
+        *,
+        wrong_takes_s: float = WRONG_TAKES_S,
+    ) -> None:
+        """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly."""
+        self._changes = changes
+        self._keys = keys
+        self.gate = gate
+        self._words = words
+        self._trail = trail
+        self._clock = clock
+        self._wrong_takes_s = wrong_takes_s
+        self._turns = Turns()
+
+    async def admit(
+        self,
+        question: ReceiptQuestion,
+        request: Request,
+        action: str,
+        *,
+        guarded: bool = True,
+        spoken: Spoken | None = None,
+    ) -> Document:
+        """The report. ``guarded``: the word is needed, if one is in force, and the receipt must not be a former one.
+
+        ``spoken``: somebody says the word to an operator, so there must be one; where none was set, this says whether
+        it is another that the report knows its person by. Of a report that was handed over, its former receipt opens
+        only ``documents.former``.
+
+        Raises ``Problem``: 404 ``unknown_receipt``, 409 ``handed_over``, 429 ``too_many_requests``, 503
+        ``unavailable``.
+        """
+        # The machine's own time: how long an answer takes is not a matter of the clock that decisions follow.
+        started = time.monotonic()
+        host = request.client.host if request.client else None
+        typed = receipt_numbers.read(question.receipt)
+        name = identifiers.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
+        # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
+        tried = name if spoken is None else f"{name} spoken"
+        client = client_of(request)
+        if client is None:  # A front end's questions its door counts, by its own allowance: all come from one network.
+            self._not_too_often(self.gate.wait(host))
+        asks_word = guarded or question.word is not None
+        async with self._turns.of(name if asks_word else f"{name} {id(request)}"):
+            try:
+                # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
+                found = await self._changes.of_receipt(name)
+                former = await self._changes.of_former_receipt(name) if found is None else None
+                if former is not None:
+                    return self._of_former(former, request, action, guarded=guarded)
+                word = waiting_period.word_in_force(found, self._clock.now()) if found else None
+                if asks_word and (spoken is not None or found is None or word is not None):
+                    # Not where there is no word to guess: else whoever knows the number could keep its owner out.
+                    self._not_too_often(self.gate.wait_for(tried, host, client))
+                right = await self._right(found, word, question, asks_word=asks_word, spoken=spoken)
+            except TransientError:
+                raise unavailable() from None
+            if right is not None:
+                QUESTIONS.labels("known").inc()
+                return right
+            self.gate.was_wrong(host, tried, client)
+        QUESTIONS.labels("unknown").inc()
+        reason = "wrong_word" if found is not None else "unknown_receipt"
+        self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
+        await self._until_slow(started)
+        raise Problem(
+            404,
+            "unknown_receipt",
+            gettext_noop(
+                "No report has this receipt number, or the word does not fit. Please check the 16 digits, and the word "
+                "if you set one."
+            ),
+        )
+
+    async def with_code(self, code: str, request: Request, action: str) -> Document:
+        """The report a code for taking over was made for; whether it still counts is not asked here.
+
+        Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
+        """
+        started = time.monotonic()
+        host, client = request.client.host if request.client else None, client_of(request)
+        name = handover_rules.code_hash(self._keys, receipt_numbers.read_code(code) or f"none {code.strip()}")
+        if client is None:
+            self._not_too_often(self.gate.wait(host))
+        async with self._turns.of(name):
+            self._not_too_often(self.gate.wait_for(name, host, client))
+            try:
+                found = await self._changes.of_code(name)
+            except TransientError:
+                raise unavailable() from None
+            if found is not None:
+                QUESTIONS.labels("known").inc()
+                return found
+            self.gate.was_wrong(host, name, client)
+        QUESTIONS.labels("unknown").inc()
+        self._trail.receipt_refused(request, action, None, "unknown_code")
+        await self._until_slow(started)
+        raise Problem(
+            404,
+            "unknown_code",
+            gettext_noop(
+                "There is no such code. Please check the 12 digits. A newer code takes the place of an older one."
+            ),
+        )
+
+    def _of_former(self, found: Document, request: Request, action: str, *, guarded: bool) -> Document:
+        QUESTIONS.labels("known").inc()
+        if guarded:
+            self._trail.receipt_refused(request, action, found["_id"], "handed_over")
+            raise problems.of_step(RefusedError("handed_over"))
+        return documents.former(found)
+
+    async def _until_slow(self, started: float) -> None:
+        await sleep(max(0.0, started + self._wrong_takes_s - time.monotonic()))
+
+    async def _right(
+        self,
+        found: Document | None,
+        stored: str | None,
+        question: ReceiptQuestion,
+        *,
+        asks_word: bool,
+        spoken: Spoken | None,
+    ) -> Document | None:
+        if not asks_word or (found is not None and stored is None and spoken is None):
+            return found
+        fits = await self._words.fits(found["_id"] if found else "", stored, question.word)
+        if spoken is not None and found is not None and stored is None and question.word is not None:
+            fits = spoken(found, question.word)
+        return found if fits else None
+
+    def _not_too_often(self, wait: int) -> None:
+        if wait:
+            QUESTIONS.labels("too_many").inc()
+            raise Problem(
+                429,
+                "too_many_requests",
+                gettext_noop(
+                    "Too many questions from this network or about this number. Please wait a little, or call 1366."
+                ),
+                retry_after=wait,
+            )

@@ -1,0 +1,49 @@
+"""What the pages of a receipt's holder read from their forms, and where they put what is wrong."""
+
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from services.intake import problems
+from services.intake.receipts import words as receipt_words
+from services.intake.webform import form
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
+from shared.web.app import Problem
+
+M = TypeVar("M", bound=BaseModel)
+
+RECEIPT_CHARS: Final = 60
+_WORD_CHARS: Final = 200
+KEY_CHARS: Final = 32
+
+
+def asked(model: type[M], typed: Typed, **more: object) -> M:
+    """What is asked with a receipt and a word. Raises ``Problem`` 422."""
+    return read(
+        model, {"receipt": typed.one("receipt")[:RECEIPT_CHARS], "word": typed.one("word")[:_WORD_CHARS], **more}
+    )
+
+
+def read(model: type[M], raw: dict[str, Any]) -> M:
+    """What is asked. Raises ``Problem`` 422."""
+    try:
+        return model.model_validate_json(orjson.dumps(raw))
+    except ValidationError as error:
+        raise problems.from_errors(error) from None
+
+
+def key_of(typed: Typed) -> str | None:
+    """The key of a page's own button; none where it is not one of ours."""
+    key = typed.one("idempotency_key")
+    return key if len(key) == KEY_CHARS else None
+
+
+def errors(problem: Problem | None, typed: Typed, *, otherwise: str = "receipt") -> list[FieldProblem]:
+    """What is wrong, by control; ``otherwise`` is the one for what is about none of them."""
+    if problem is None:
+        return []
+    if problem.errors:
+        return form.problems_of(((e.field, e.reason) for e in problem.errors), typed)
+    return [FieldProblem(receipt_words.PLACES.get(problem.code, otherwise), str(problem.detail))]

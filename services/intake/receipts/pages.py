@@ -1,0 +1,218 @@
+"""Pages for whoever holds a receipt. One thing per page, without script; no address ever holds a receipt.
+
+The receipt travels in the body of each form. A button on the status page asks for the page of one action (``step`` is
+``ask``), that page's own button does it (``do``).
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.intake import problems
+from services.intake.bodies import typed_of
+from services.intake.handover.service import HandingOver
+from services.intake.receipts import forms as receipt_forms
+from services.intake.receipts import views as receipt_views
+from services.intake.receipts import words as receipt_words
+from services.intake.receipts.models import (
+    MESSAGE_CHARS,
+    AmendmentAsked,
+    MessageAsked,
+    ReceiptQuestion,
+    WithdrawalAsked,
+    WordAsked,
+)
+from services.intake.receipts.service import ReceiptDesk
+from services.intake.receipts.status import StatusDesk
+from services.intake.reports.lifecycle import Fate
+from services.intake.reports.models import State, StatusAnswer
+from services.intake.webform import form
+from services.intake.webform.models import Typed
+from services.intake.webform.renderer import FormView
+from shared.web.app import Problem
+from shared.web.gate import OPEN
+from shared.web.problems import invalid
+
+ACTIONS: Final = (
+    "answers",
+    "message",
+    "add",
+    "contact",
+    "word",
+    "void-word",
+    "withdraw",
+    "undo",
+    "destroy",
+    "hand-over",
+    "keep",
+)
+
+
+def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> APIRouter:
+    """The routes of the pages."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+    doing = _Actions(view, status, desk, handing)
+
+    @routes.get("/status")
+    async def ask(request: Request) -> Response:
+        return doing.entry(request)
+
+    @routes.post("/status")
+    async def told(request: Request) -> Response:
+        return await doing.status(request, await typed_of(request))
+
+    @routes.get("/status/{action}")
+    async def reloaded(action: str) -> Response:
+        # Somebody came back to the address of a form: the receipt is in no address, so it begins anew.
+        return RedirectResponse("/status", 303)
+
+    @routes.post("/status/{action}")
+    async def act(request: Request, action: str) -> Response:
+        if action not in ACTIONS:
+            raise Problem(404, "not_found", receipt_words.NO_SUCH_PAGE)
+        typed = await typed_of(request)
+        if typed.one("step") != "do":
+            return doing.page(request, action, typed)
+        return await doing.do(request, action, typed)
+
+    return routes
+
+
+class _Actions:
+    def __init__(self, view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> None:
+        self._view = view
+        self._pages = view.pages
+        self._status = status
+        self._desk = desk
+        self._handing = handing
+        self._do: dict[str, Callable[[Request, Typed], Awaitable[StatusAnswer | None]]] = {
+            "message": self._message,
+            "add": self._add,
+            "contact": self._contact,
+            "word": self._word,
+            "void-word": self._void_word,
+            "withdraw": self._withdraw,
+            "undo": self._undo,
+            "destroy": self._destroy,
+            "keep": self._keep,
+        }
+
+    def entry(self, request: Request, *, typed: str = "", problem: Problem | None = None) -> Response:
+        page = self._pages.render(
+            request,
+            "status.html",
+            status=problem.status_code if problem else 200,
+            public=True,
+            typed=typed,
+            error=self._pages.gettext(request)(str(problem.detail)) if problem else "",
+        )
+        page.headers.update((problem.headers if problem else None) or {})
+        return page
+
+    async def status(self, request: Request, typed: Typed, *, said: str = "") -> Response:
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        try:
+            answer = await self._status.answer(ReceiptQuestion(receipt=receipt), request)
+        except Problem as problem:
+            return self.entry(request, typed=receipt, problem=problem)
+        return self.standing(request, receipt, answer, said=said)
+
+    def standing(self, request: Request, receipt: str, answer: StatusAnswer, *, said: str = "") -> Response:
+        return self._pages.render(
+            request,
+            "standing.html",
+            public=True,
+            receipt=receipt,
+            answer=answer,
+            said=said,
+            title=receipt_views.TITLES[answer.state],
+            next_step=receipt_views.next_of(answer),
+            limits=receipt_views.limits_of(answer),
+            steps=receipt_views.steps_of(answer),
+            can_add=answer.state not in {State.WITHDRAWN, State.ERASED, State.HANDED_OVER},
+            can_undo=answer.undo_until is not None and answer.undo_until > self._pages.clock.now(),
+            can_destroy=answer.erasure is Fate.PLANNED
+            and answer.erase_at == answer.undo_until
+            and answer.destroy_asked_at is None,
+        )
+
+    def page(self, request: Request, action: str, typed: Typed, *, problem: Problem | None = None) -> Response:
+        key = typed.one("idempotency_key")
+        page = self._pages.render(
+            request,
+            "receipt-action.html",
+            status=problem.status_code if problem else 200,
+            public=True,
+            action=action,
+            words=receipt_words.PAGES[action],
+            idempotency_key=key if len(key) == receipt_forms.KEY_CHARS else secrets.token_urlsafe(24),
+            message_chars=MESSAGE_CHARS,
+            **self._view.fields(request, typed, receipt_forms.errors(problem, typed)),
+        )
+        page.headers.update((problem.headers if problem else None) or {})
+        return page
+
+    async def do(self, request: Request, action: str, typed: Typed) -> Response:
+        try:
+            if action == "hand-over":
+                return await self._hand_over(request, typed)
+            if action == "answers":
+                return await self._answers(request, typed)
+            answer = await self._do[action](request, typed)
+        except Problem as problem:
+            return self.page(request, action, typed, problem=problem)
+        said = receipt_words.done(action, answer)
+        if answer is None:
+            return await self.status(request, typed, said=said)
+        return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
+
+    async def _answers(self, request: Request, typed: Typed) -> Response:
+        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), request)
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
+
+    async def _message(self, request: Request, typed: Typed) -> None:
+        asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
+        await self._desk.message(asked, request, receipt_forms.key_of(typed))
+
+    async def _add(self, request: Request, typed: Typed) -> None:
+        asked = receipt_forms.asked(AmendmentAsked, typed, **form.addition_of(typed))
+        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
+
+    async def _contact(self, request: Request, typed: Typed) -> None:
+        asked = receipt_forms.asked(AmendmentAsked, typed, contact=form.contact_of(typed))
+        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
+
+    async def _word(self, request: Request, typed: Typed) -> StatusAnswer:
+        asked = receipt_forms.asked(WordAsked, typed, new_word=typed.one("new_word"))
+        if asked.new_word is None:
+            raise invalid([problems.required("new_word")])
+        return await self._desk.set_word(asked, request)
+
+    async def _void_word(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._desk.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), request)
+
+    async def _withdraw(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), request)
+
+    async def _undo(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), request)
+
+    async def _hand_over(self, request: Request, typed: Typed) -> Response:
+        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), request)
+        receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
+        return self._pages.render(
+            request, "handed.html", public=True, code=offer.code, until=offer.until, receipt=receipt
+        )
+
+    async def _keep(self, request: Request, typed: Typed) -> StatusAnswer:
+        return await self._handing.cancel(receipt_forms.asked(ReceiptQuestion, typed), request)
+
+    async def _destroy(self, request: Request, typed: Typed) -> StatusAnswer:
+        understood = typed.one("understood") == "yes"
+        return await self._desk.withdraw(
+            receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), request
+        )

@@ -1,0 +1,28 @@
+"""By when somebody looks, in words: before anything is typed, and on the receipt. English message ids."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.intake.receipts.promise import Duty, PartOfDay
+from shared.events.vocabulary import Urgency
+from shared.web.translations import gettext_noop as n
+
+PARTS: Final[Mapping[PartOfDay, str]] = {
+    PartOfDay.NIGHT: n("It is night now (%(time)s)."),
+    PartOfDay.MORNING: n("It is morning now (%(time)s)."),
+    PartOfDay.AFTERNOON: n("It is afternoon now (%(time)s)."),
+    PartOfDay.EVENING: n("It is evening now (%(time)s)."),
+}
+DUTY: Final[Mapping[Duty, str]] = {
+    Duty.EVERYWHERE: n("People are on duty at every centre."),
+    Duty.SOMEWHERE: n(
+        "Not every centre has somebody on duty at this hour; alerts about urgent reports go on all the same."
+    ),
+    Duty.UNKNOWN: n("Perhaps nobody is on duty at this hour; alerts about urgent reports go on all the same."),
+}
+FOR: Final[Mapping[Urgency, str]] = {
+    Urgency.CRITICAL: n("A threat with a deadline within three days, or a child:"),
+    Urgency.HIGH: n("Another threat, a demand for money, or it is spreading now:"),
+    Urgency.NORMAL: n("Everything else:"),
+}
+"""In the order of ``policy.triage``, without its details."""

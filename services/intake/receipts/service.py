@@ -1,0 +1,293 @@
+"""What the holder of a receipt can change: leave a message, add, take the report back, think again, set a word."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+from prometheus_client import Counter
+from pydantic import ValidationError
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.encryption.passphrases import Words
+from services.intake.links import rules as link_rules
+from services.intake.links.service import Linker
+from services.intake.problems import unavailable
+from services.intake.receipts import amendments
+from services.intake.receipts.authentication import Spoken
+from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
+from services.intake.receipts.status import Teller
+from services.intake.receipts.updates import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
+from services.intake.reports import documents, waiting_period
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Life
+from services.intake.reports.models import AnswerLeft, AnswersLeft, StatusAnswer, Taken
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
+from services.intake.staff_access.views import written
+from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
+from shared.clock import SEOUL, Clock
+from shared.errors import TransientError
+from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring
+
+MESSAGES: Final = 50
+"""Messages with one receipt; more belong in a conversation."""
+
+WITHDRAWALS: Final = Counter("intake_withdrawals", "Reports withdrawn, each time.", registry=REGISTRY)
+REINSTATEMENTS: Final = Counter("intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
+
+Destroy = Callable[[str], Awaitable[Document | None]]
+
+
+class _Found(NamedTuple):
+    digests: tuple[str, ...]
+    linked: tuple[str, ...]
+
+
+class ReceiptDesk:
+    """Changes with a receipt."""
+
+    def __init__(
+        self,
+        changer: Changer,
+        keyring: Keyring,
+        words: Words,
+        linker: Linker,
+        tell: Teller,
+        clock: Clock,
+        destroy: Destroy,
+    ) -> None:
+        """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
+        self._changer = changer
+        self._keyring = keyring
+        self._words = words
+        self._linker = linker
+        self._tell = tell
+        self._clock = clock
+        self._destroy = destroy
+
+    async def message(self, asked: MessageAsked, request: Request, key: str | None) -> Taken:
+        """Seal a message and tell the centre that there is one. Raises ``Problem``."""
+        mark = self._changer.mark("message", asked, key)
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if is_repeat(document, mark):
+                return None
+            open_life(document)
+            number = len(document.get("messages") or ()) + 1
+            if amendments.by_holder(document, "messages") >= MESSAGES:
+                raise RefusedError("too_many_messages")
+            version = document["intake_version"] + 1
+            taken = Taken(number=number, at=now)
+            name = f"message:{number}"
+            return Step(
+                fields={
+                    f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(
+                        name, orjson.dumps(asked.text)
+                    )
+                },
+                pushed={"messages": {"number": number, "at": now, "version": version}, **noted(mark, taken)},
+                events=(ReportMessageLeft(report_id=document["_id"], intake_version=version, left_at=now),),
+                detail={"message": str(number)},
+                taken=taken,
+            )
+
+        return taken_of(await self._changer.change("receipts.message", asked, request, judge), mark)
+
+    async def amend(
+        self, asked: AmendmentAsked, request: Request, key: str | None, *, spoken: Spoken | None = None
+    ) -> Taken:
+        """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``.
+
+        ``spoken``: by a call, see ``Holders.admit``.
+        """
+        mark = self._changer.mark("amend", asked, key)
+        if amendments.is_empty(asked):
+            raise problems.nothing_said()
+        try:
+            # Of what is said now only: what was taken before stands as it is, and a consent may be taken back alone.
+            demand_deadline(asked.threat_deadline, self._clock.now())
+            demand_told(asked.already_told)
+            demand_consent(asked.contact, asked.consents)
+        except NotAdmittedError as error:
+            raise problems.from_admission(error) from None
+        admitted = await self._changer.holders.admit(asked, request, "receipts.amend", spoken=spoken)
+        found = await self._found(admitted, asked)
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if is_repeat(document, mark):
+                return None
+            life = open_life(document)
+            number = len(document.get("amendments") or ()) + 1
+            if amendments.by_holder(document, "amendments") >= amendments.AMENDMENTS:
+                raise RefusedError("too_many_amendments")
+            return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
+
+        changed = await self._changer.apply("receipts.amend", admitted, request, judge)
+        if found.digests:
+            self._linker.offer()
+        return taken_of(changed, mark)
+
+    async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
+        """Stop contact and seal the report at once; destroy it later, or sooner if that was understood.
+
+        Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``.
+        """
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if asked.at_once and not asked.understood:
+                raise RefusedError("not_understood")
+            before = retention_rules.life_of(document)
+            if before.erased_at is not None:
+                return None  # it is what they want, and they are told that it is so
+            facts = documents.facts_in(document)
+            life = retention_rules.withdrawn(
+                before,
+                facts,
+                at_once=asked.at_once,
+                understood=asked.understood,
+                receipt_alone=not waiting_period.may_act_at_once(document),
+                now=now,
+            )
+            if life == before:
+                return None
+            version = document["intake_version"] + 1
+            event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=now)
+            return Step(
+                life=life,
+                events=(event,) if before.withdrawal is None else (),
+                detail={"at_once": str(asked.at_once).lower()},
+            )
+
+        document, step = await self._changer.change("receipts.withdraw", asked, request, judge)
+        if step is not None and step.events:
+            WITHDRAWALS.inc()
+        life = retention_rules.life_of(document)
+        if life.plan is not None and life.plan.at <= self._clock.now():
+            # Where this fails the job does it within the minute, and the answer says that it is planned.
+            with contextlib.suppress(TransientError):
+                document = await self._destroy(document["_id"]) or document
+        return self._tell(document)
+
+    async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            before = retention_rules.life_of(document)
+            life = retention_rules.reinstated(before, now)
+            if life == before:
+                return None
+            version = document["intake_version"] + 1
+            event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
+            return Step(life=life, events=(event,))
+
+        document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
+        if step is not None:
+            REINSTATEMENTS.inc()
+        return self._tell(document)
+
+    async def answers(self, asked: ReceiptQuestion, request: Request) -> AnswersLeft:
+        """What the centre has answered; from then on it counts as read. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            del now
+            open_life(document)
+            count = 0 if self._tell(document).limited else len(document.get("replies") or ())
+            if count <= (document.get("replies_read") or 0):
+                return None
+            return Step(fields={"replies_read": count}, detail={"answers": str(count)})
+
+        document, _ = await self._changer.change("receipts.answers", asked, request, judge)
+        if self._tell(document).limited or "sealed" not in document:
+            return AnswersLeft(answers=[])
+        parts = documents.opened(document, self._keyring)
+        found = written(document, parts, "replies", "answer")
+        return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
+
+    async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
+        """Set a word, or replace the one in force; the first one counts a day later. Raises ``Problem``."""
+        fresh = asked.new_word or problems.fit_word(asked.word)
+        document = await self._changer.holders.admit(asked, request, "receipts.word")
+        now = self._clock.now()
+        if waiting_period.word_in_force(document, now) is not None and asked.new_word is None:
+            return self._tell(document)  # it is the word that is set, or nobody would have come this far
+        waiting = waiting_period.waiting_word(document, now)
+        try:
+            if waiting is not None and await self._words.fits(document["_id"], waiting.hash, fresh):
+                return self._tell(document)  # asked twice: the day is not begun anew
+            stored = await self._words.hashed(document["_id"], fresh)
+        except TransientError:
+            raise unavailable() from None
+
+        def judge(known: Document, now: datetime) -> Step:
+            open_life(known)
+            replaced = waiting_period.word_in_force(known, now) is not None
+            return Step(fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()})
+
+        changed = await self._changer.apply("receipts.word", document, request, judge)
+        return self._tell(changed.document)
+
+    async def cancel_word(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Make a word void that does not count yet; nothing where there is none. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Step | None:
+            if waiting_period.waiting_word(document, now) is None:
+                return None
+            return Step(fields={waiting_period.LATER: None})
+
+        document, _ = await self._changer.change("receipts.word_cancel", asked, request, judge)
+        return self._tell(document)
+
+    async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
+        """What an addition can be found by, and the reports that share it."""
+        facts = admitted.get("facts") or {}
+        synthetic = bool(facts.get("synthetic"))
+        digests = link_rules.digests_of(self._linker.key, asked.model_dump(), synthetic=synthetic)
+        return _Found(digests, await self._linker.linked(admitted["_id"], digests))
+
+    def _amendment(
+        self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken, found: "_Found"
+    ) -> Step:
+        before = documents.facts_in(document)
+        if retention_rules.made_by_other(life, before) and retention_rules.stood_by(life) and amendments.reaches(asked):
+            raise RefusedError("not_with_this_receipt")
+        key = documents.key_of(document, self._keyring)
+        now, version = taken.at, document["intake_version"] + 1
+        try:
+            whole = amendments.merged(before, documents.opened(document, self._keyring), asked)
+            facts = amendments.amended_facts(before, whole, asked, now, now.astimezone(SEOUL).date())
+        except ValidationError as error:
+            raise problems.from_errors(error) from None
+        except NotAdmittedError as error:
+            raise problems.from_admission(error) from None
+        facts = facts.model_copy(update={"linked_reports": link_rules.newest(found.linked, before.linked_reports)})
+        parts = documents.personal_parts(whole)
+        fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
+        for part in sorted(amendments.touched(asked)):
+            name = f"{part}:{version}"
+            fields[f"sealed.fields.{name}"] = key.seal(name, parts.get(part, b"{}"))
+        if found.digests:
+            fields |= documents.to_be_found(
+                link_rules.merged(document.get(documents.DIGESTS) or (), found.digests), now
+            )
+        alone = not waiting_period.may_act_at_once(document)
+        made = {"number": taken.number, "at": now, "version": version, "receipt_alone": alone}
+        if amendments.changes_contact(asked):
+            made["contact"] = True
+        pushed: dict[str, Any] = {"amendments": made}
+        if asked.consents is not None:
+            fields["consents"] = asked.consents.model_dump(mode="json")
+            if document.get("consents"):
+                pushed["earlier_consents"] = {**document["consents"], "until": now}
+        return Step(
+            life=retention_rules.amended(life, before, facts),
+            fields=fields,
+            pushed={**pushed, **noted(mark, taken)},
+            events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),
+            detail={"amendment": str(taken.number)},
+            taken=taken,
+        )

@@ -1,0 +1,102 @@
+"""Telling a reporter the truth about their report, to whoever holds the receipt and nobody else."""
+
+from datetime import datetime
+
+from starlette.requests import Request
+
+from services.intake.handover import rules as handover_rules
+from services.intake.receipts import amendments, promise
+from services.intake.receipts.authentication import Holders
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.receipts.promise import FirstOnDuty
+from services.intake.reports import documents, waiting_period
+from services.intake.reports import rules as progress_rules
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Access, Life, Special
+from services.intake.reports.models import CenterName, CenterStay, LimitedBecause, State, StatusAnswer
+from services.intake.retention import rules as retention_rules
+from shared.centers import center
+from shared.clock import Clock
+from shared.events.vocabulary import Role, Urgency
+
+
+class Teller:
+    """Tells what may be told, with what is promised by who is on duty."""
+
+    def __init__(self, first_on_duty: FirstOnDuty, clock: Clock) -> None:
+        """``first_on_duty`` knows the shifts."""
+        self._first_on_duty = first_on_duty
+        self._clock = clock
+
+    def __call__(self, document: Document) -> StatusAnswer:
+        """What the holder of a report's receipt may know of it now."""
+        return told(document, self._clock.now(), self._first_on_duty)
+
+
+class StatusDesk:
+    """Answers receipts."""
+
+    def __init__(self, holders: Holders, tell: Teller) -> None:
+        """``holders`` says whose receipt it is."""
+        self._holders = holders
+        self._tell = tell
+
+    async def answer(self, question: ReceiptQuestion, request: Request) -> StatusAnswer:
+        """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
+        found = await self._holders.admit(question, request, "receipts.read", guarded=False)
+        return self._tell(found)
+
+
+def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> StatusAnswer:
+    """What the holder of a report's receipt may know of it."""
+    if "handed_over_at" in document:
+        handed = document["handed_over_at"]
+        return StatusAnswer(state=State.HANDED_OVER, since=handed, received_at=document["received_at"])
+    life = retention_rules.life_of(document)
+    facts = document.get("facts")
+    role = Role(facts["role"]) if facts else Role.VICTIM
+    progress = documents.progress_of(document)
+    standing = progress_rules.standing(document["received_at"], progress, life, role, documents.opened_at(document))
+    messages = amendments.by_holder(document, "messages")
+    mine = facts is not None and life.erased_at is None and life.withdrawal is None
+    may_offer = mine and handover_rules.may_offer(life, documents.facts_in(document))
+    offer = handover_rules.offer_of(document) if may_offer else None
+    left = () if standing.limited else document.get("replies") or ()
+    replies = len(left)
+    unread = replies - min(replies, document.get("replies_read") or 0)
+    access = retention_rules.access_of(life)
+    shown = access is Access.OPEN and replies > 0
+    waiting = waiting_period.waiting_word(document, now) if access is Access.OPEN else None
+    return StatusAnswer(
+        answered_at=max(one["at"] for one in left) if shown else None,
+        answers=replies if shown else None,
+        answers_unread=unread if shown else None,
+        center=CenterName(**_name(standing.center_id)) if standing.center_id is not None else None,
+        centers=[CenterStay(**_name(one.center_id), **one.model_dump(exclude={"center_id"})) for one in standing.stays]
+        if standing.moved_at is not None
+        else None,
+        contact_changed_at=amendments.contact_changed_at(document) if mine else None,
+        destroy_asked_at=retention_rules.destroy_asked_at(life),
+        limited_because=_limited_because(life, role) if standing.limited else None,
+        messages=messages if messages and not standing.limited else None,
+        expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress, first_on_duty)
+        if facts
+        else None,
+        may_hand_over=may_offer or None,
+        hand_over_until=handover_rules.open_until(offer, now),
+        taken_over_at=life.handed_over_at,
+        word_from=waiting.counts_from if waiting else None,
+        **standing.model_dump(exclude={"center_id", "stays"}),
+    )
+
+
+def _name(center_id: str) -> dict[str, str]:
+    found = center(center_id)
+    return {"id": found.id, "name_ko": found.name_ko, "name_en": found.name_en}
+
+
+def _limited_because(life: Life, role: Role) -> LimitedBecause:
+    if life.handed_over_at is not None:
+        return LimitedBecause.TAKEN_OVER
+    tip = role is Role.THIRD_PARTY or Special.THIRD_PARTY in life.special
+    return LimitedBecause.TIP if tip else LimitedBecause.NOT_CONFIRMED

@@ -1,0 +1,202 @@
+"""One change to a report with its receipt: decide on what was read, write it down in the audit, write it if unraced."""
+
+from asyncio import sleep
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake import problems
+from services.intake.audit_recorder import Trail
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.keyed_locks import TRIES, Turns
+from services.intake.problems import unavailable
+from services.intake.receipts.authentication import Holders
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports import waiting_period
+from services.intake.reports.changes import Changes
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Access, Life
+from services.intake.reports.models import Taken
+from services.intake.retention import rules as retention_rules
+from services.intake.retention.rules import RefusedError
+from shared import trace
+from shared.clock import Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.events.base import Event, encode
+from shared.metrics import REGISTRY
+from shared.outbox import Relay
+from shared.web.app import Problem
+
+_PAUSE_S: Final = 0.05
+_KEY_BYTES: Final = 16
+
+CHANGED: Final = Counter("intake_receipt_changes", "Changes made with a receipt.", ["what"], registry=REGISTRY)
+REFUSED: Final = Counter(
+    "intake_receipt_refusals", "Changes refused to holders of a receipt, by code.", ["code"], registry=REGISTRY
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change as decided on what was read."""
+
+    life: Life | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    pushed: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    detail: Mapping[str, str] = field(default_factory=dict)
+    taken: Taken | None = None
+
+
+class Mark(NamedTuple):
+    """A request's idempotency key and content, as they may be stored."""
+
+    key: str
+    what: str
+
+
+class Changed(NamedTuple):
+    """The report after a change, and what was done; None where there was nothing to change."""
+
+    document: Document
+    step: Step | None
+
+
+Judge = Callable[[Document, datetime], Step | None]
+
+
+class Changer:
+    """Makes changes for holders of receipts."""
+
+    def __init__(
+        self, *, holders: Holders, changes: Changes, relay: Relay, keys: LodgingKeys, trail: Trail, clock: Clock
+    ) -> None:
+        """``relay`` publishes what the changes say."""
+        self.holders: Final = holders
+        self._changes = changes
+        self._relay = relay
+        self._keys = keys
+        self._trail = trail
+        self._clock = clock
+        self._turns = Turns()
+
+    async def change(self, action: str, asked: ReceiptQuestion, request: Request, judge: Judge) -> Changed:
+        """Let the holder in and make one change. Raises ``Problem``."""
+        admitted = await self.holders.admit(asked, request, action)
+        return await self.apply(action, admitted, request, judge)
+
+    async def apply(
+        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool = False
+    ) -> Changed:
+        """Make one change for somebody who was let in. Raises ``Problem``.
+
+        ``by_code``: not with a receipt, so that it need not be the one it was; the judge sees to the code.
+        """
+        report_id: str = admitted["_id"]
+        try:
+            async with self._turns.of(report_id):
+                return await self._apply(action, admitted, request, judge, by_code=by_code)
+        except RefusedError as error:
+            REFUSED.labels(error.code).inc()
+            self._trail.receipt_refused(request, action, report_id, error.code)
+            raise problems.of_step(error) from None
+        except Problem as problem:
+            REFUSED.labels(problem.code).inc()
+            self._trail.receipt_refused(request, action, report_id, problem.code)
+            raise
+        except TransientError:
+            raise unavailable() from None
+
+    async def _apply(
+        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool
+    ) -> Changed:
+        written_down = False
+        for attempt in range(TRIES):
+            document = await self._changes.of_report(admitted["_id"])
+            if document is None:
+                raise unavailable()  # a report never goes away; the store is being restored
+            now = whole_milliseconds(self._clock.now())
+            if not by_code:
+                _still_theirs(document, admitted, now)
+            step = judge(document, now)
+            if step is None:
+                return Changed(document, None)
+            if not written_down:
+                await self._trail.by_receipt(request, action, document["_id"], step.detail)
+                written_down = True
+            records = [encode(event, source="intake", time=now, traceparent=trace.current()) for event in step.events]
+            if await self._changes.write(
+                document, now=now, life=step.life, fields=step.fields, pushed=step.pushed, records=records
+            ):
+                CHANGED.labels(action).inc()
+                if records:
+                    self._relay.offer(document["_id"])
+                return Changed(await self._changes.of_report(document["_id"]) or document, step)
+            await sleep(_PAUSE_S * (attempt % 3))
+        raise TransientError("other processes were always faster")
+
+    def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> Mark | None:
+        """What is stored of a request's idempotency key, if it has one."""
+        if key is None:
+            return None
+        # Without defaults, as for reports: a field added later must not turn a repeat into a conflict.
+        content = asked.model_dump_json(exclude={"receipt", "word"}, exclude_defaults=True)
+        return Mark(
+            self._keys.mac("request", action, key)[:_KEY_BYTES].hex(),
+            self._keys.mac("request content", content).hex(),
+        )
+
+
+def _still_theirs(document: Document, admitted: Document, now: datetime) -> None:
+    """Raises ``RefusedError`` where receipt or word are no longer those with which somebody was let in."""
+    word = waiting_period.word_in_force(document, now)
+    if document["receipt_hash"] != admitted["receipt_hash"]:
+        raise RefusedError("handed_over")
+    if word is not None and word != waiting_period.word_in_force(admitted, now):
+        raise RefusedError("word_changed")
+
+
+def is_repeat(document: Document, mark: Mark | None) -> bool:
+    """Whether this very request was made before. Raises ``RefusedError`` if the key was used for something else."""
+    known = _request(document, mark)
+    if known is None or mark is None:
+        return False
+    if known["what"] != mark.what:
+        raise RefusedError("idempotency_conflict")
+    return True
+
+
+def noted(mark: Mark | None, taken: Taken) -> dict[str, Any]:
+    """What is pushed so that a repeat is answered as this one."""
+    if mark is None:
+        return {}
+    return {"requests": {"key": mark.key, "what": mark.what, "number": taken.number, "at": taken.at}}
+
+
+def taken_of(changed: Changed, mark: Mark | None) -> Taken:
+    """The answer to a request, whether it was made now or before."""
+    if changed.step is not None and changed.step.taken is not None:
+        return changed.step.taken
+    known = _request(changed.document, mark)
+    if known is None:
+        raise TransientError("a repeat without its first request")
+    return Taken(number=known["number"], at=known["at"])
+
+
+def open_life(document: Document) -> Life:
+    """The life of a report that can still be added to. Raises ``RefusedError``: ``withdrawn`` or ``erased``."""
+    life = retention_rules.life_of(document)
+    access = retention_rules.access_of(life)
+    if access is not Access.OPEN:
+        raise RefusedError("erased" if access is Access.ERASED and not retention_rules.silent(life) else "withdrawn")
+    return life
+
+
+def _request(document: Document, mark: Mark | None) -> dict[str, Any] | None:
+    if mark is None:
+        return None
+    return next((known for known in document.get("requests") or () if known["key"] == mark.key), None)

@@ -1,1 +1,0 @@
-"""How intake's pages say things: words, the form's fields, where a report stands. Pure."""

@@ -1,0 +1,137 @@
+"""A report as one document: facts in the open, everything personal sealed, its first event embedded."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from services.intake.reports.models import Progress
+from services.intake.submissions.models import Submission
+from shared.events.base import Record
+from shared.events.reports import ReportFacts
+from shared.outbox import pending
+from shared.sealing import Keyring, ObjectKey, WrappedKey
+
+Document = dict[str, Any]
+
+SEALED_FIELDS: Final = (
+    "narrative",
+    "urls",
+    "fingerprints",
+    "picture_hashes",
+    "offender_handles",
+    "contact",
+    "on_behalf",
+    "answers",
+)
+CALL: Final = "call"
+"""The sealed part that says who took a report by phone, and how assent was given."""
+DIGESTS: Final = "links"
+UNINDEXED_SINCE: Final = "links_since"
+_ANSWERS: Final = {
+    "still_spreading",
+    "threatened",
+    "money_demanded",
+    "threat_deadline",
+    "seen_when",
+    "search_words",
+    "already_told",
+}
+
+
+def new_document(
+    *,
+    report_id: str,
+    front_end: str,
+    submission: Submission,
+    facts: ReportFacts,
+    received_at: datetime,
+    content_mac: str,
+    keyring: Keyring,
+    event: Record,
+    digests: Sequence[str] = (),
+    call: Mapping[str, object] | None = None,
+) -> Document:
+    """The document of a new report, without its receipt (see ``with_receipt``).
+
+    ``digests`` are those it can be found by (see ``store.links``); ``call`` is where one taken by phone comes from.
+    """
+    key, wrapped = keyring.new_key(report_id)
+    fields = {name: key.seal(name, plain) for name, plain in personal_parts(submission).items()}
+    if call is not None:
+        fields[CALL] = key.seal(CALL, orjson.dumps(call))
+    return {
+        "_id": report_id,
+        "intake_version": 1,
+        "received_at": received_at,
+        "front_end": front_end,
+        "content_mac": content_mac,
+        "facts": facts.model_dump(mode="json"),
+        "consents": submission.consents.model_dump(mode="json") if submission.consents else None,
+        "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
+        "progress": Progress().model_dump(),
+        **to_be_found(digests, received_at),
+        **pending([event], received_at),
+    }
+
+
+def to_be_found(digests: Sequence[str], since: datetime) -> Document:
+    """The fields of a report that say by which digests it is to be found, and that this is not written yet."""
+    return {DIGESTS: list(digests), UNINDEXED_SINCE: since} if digests else {}
+
+
+def with_receipt(document: Document, receipt_hash: str, counter: int) -> Document:
+    """The document with the hash of a receipt; ``counter`` says which of the report's receipts it is."""
+    return {**document, "receipt_hash": receipt_hash, "receipt_counter": counter}
+
+
+def former(document: Document) -> Document:
+    """What the former receipt of a report that was handed over may know: nothing of what came after."""
+    return {"received_at": document["received_at"], "handed_over_at": document["life"]["handed_over_at"]}
+
+
+def personal_parts(submission: Submission) -> dict[str, bytes]:
+    """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
+    contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    answers = submission.model_dump(mode="json", include=_ANSWERS, exclude_none=True)
+    answers = {name: value for name, value in answers.items() if value != []}
+    on_behalf = submission.on_behalf.model_dump(mode="json", exclude_none=True) if submission.on_behalf else None
+    parts: dict[str, object] = {
+        "narrative": submission.narrative,
+        "urls": submission.urls,
+        "fingerprints": submission.fingerprints,
+        "picture_hashes": submission.picture_hashes,
+        "offender_handles": submission.offender_handles,
+        "contact": contact,
+        "on_behalf": on_behalf,
+        "answers": answers,
+    }
+    return {name: orjson.dumps(value) for name, value in parts.items() if value}
+
+
+def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
+    """The personal parts of a document, decrypted. Raises ``PermanentError`` if any part was changed or moved."""
+    key = key_of(document, keyring)
+    return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
+
+
+def opened_at(document: Document) -> dict[int, datetime]:
+    """When staff first opened the details, by number of the ownership."""
+    return {int(ownership): at for ownership, at in (document.get("opened") or {}).items()}
+
+
+def key_of(document: Document, keyring: Keyring) -> ObjectKey:
+    """The key a document's personal parts are sealed with. Raises ``PermanentError`` if it does not open."""
+    sealed = document["sealed"]
+    return keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+
+
+def facts_in(document: Document) -> ReportFacts:
+    """What left intake about a report, as it is now; a tombstone has none (``KeyError``)."""
+    return ReportFacts.model_validate_json(orjson.dumps(document["facts"]))
+
+
+def progress_of(document: Document) -> Progress:
+    """What the streams said of a report; nothing yet where nothing is stored."""
+    return Progress.model_validate(document.get("progress") or {})

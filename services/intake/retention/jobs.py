@@ -1,0 +1,189 @@
+"""Destroys keys whose time has come: every minute what was announced, once a day what the retention table demands.
+
+Everything is decided again right before it is done, and one write puts the tombstone where the report was; so it may
+be cut off at any point, or be done by several processes at once.
+"""
+
+import secrets
+from asyncio import TaskGroup
+from collections import Counter as Tally
+from datetime import datetime
+from typing import Any, Final
+
+from prometheus_client import Counter, Gauge
+
+from services.intake.audit_recorder import Trail
+from services.intake.links.repository import Links
+from services.intake.reports import documents
+from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, Changes
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Life
+from services.intake.reports.unreadable import leave_out
+from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
+from services.intake.retention.schedule import Standing, Verdict
+from shared import log
+from shared.clock import Clock, seoul_day, whole_milliseconds
+from shared.errors import TransientError
+from shared.metrics import REGISTRY
+
+MINUTE_S: Final = 60.0
+DAILY: Final = "retention"
+_JOB: Final = "eraser"
+_ALARMS: Final = frozenset({Standing.UNREAD, Standing.UNFINISHED})
+
+DESTROYED: Final = Counter(
+    "intake_keys_destroyed", "Keys of reports destroyed, by cause.", ["cause"], registry=REGISTRY
+)
+WAITING: Final = Gauge("intake_erasure_decisions_waiting", "Withdrawn reports awaiting a lead.", registry=REGISTRY)
+OLDEST: Final = Gauge(
+    "intake_erasure_decision_oldest_seconds", "Age of the decision waited for longest.", registry=REGISTRY
+)
+OVERDUE: Final = Gauge(
+    "intake_erasure_overdue_seconds", "How late the latest announced destruction is; 0 when none is.", registry=REGISTRY
+)
+EXPIRING: Final = Gauge(
+    "intake_retention_alarms",
+    "Reports whose time is passing unread or unfinished, by kind.",
+    ["kind"],
+    registry=REGISTRY,
+)
+
+
+class Eraser:
+    """The jobs of erasure and retention. Any number of processes may run them."""
+
+    def __init__(self, changes: Changes, links: Links, trail: Trail, clock: Clock, *, pace_s: float = MINUTE_S) -> None:
+        """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
+        self._changes = changes
+        self._links = links
+        self._trail = trail
+        self._clock = clock
+        self._pace_s = pace_s
+        self._holder = secrets.token_hex(8)
+        self._log = log.get("services.intake.retention")
+
+    async def run(self) -> None:
+        """Look every minute, until cancelled. While the store is away it waits; nothing is forgotten."""
+        async with TaskGroup() as tasks:
+            tasks.create_task(self._forever("minute"), name="erasures")
+            tasks.create_task(self._forever("daily"), name="retention")
+
+    async def minute(self) -> int:
+        """Destroy what was announced and is due; how many. Also renews the measures."""
+        now, count = self._clock.now(), 0
+        unreadable: list[str] = []
+        while due := await self._changes.marked(ERASE_AT, until=now, besides=unreadable):
+            for document in due:
+                try:
+                    done = await self.destroy(document["_id"])
+                    count += done is not None and retention_rules.life_of(done).erased_at is not None
+                except TransientError:
+                    raise
+                except Exception as error:  # one report that cannot be read keeps no other from its end
+                    unreadable.append(document["_id"])
+                    leave_out("minute", document["_id"], error)
+            if len(due) < PAGE:
+                break
+        await self._measure(now)
+        return count
+
+    async def daily(self) -> bool:
+        """Judge every report by the retention table, once a day in Korea by one process; whether it was this one."""
+        now = self._clock.now()
+        day = seoul_day(now)
+        if not await self._changes.claim(DAILY, day, self._holder, now):
+            return False
+        said: Tally[str] = Tally()
+        page: list[Document] = []
+        async for document in self._changes.everything():
+            page.append(document)
+            if len(page) == PAGE:
+                said += await self._judge(page)
+                page = []
+        said += await self._judge(page)
+        await self._changes.finished(DAILY, day, self._holder)
+        self._log.info("retention.judged", day=day, **said)
+        return True
+
+    async def destroy(self, report_id: str) -> Document | None:
+        """Destroy a report's key if that is due now, or take it off the plan if it no longer is; what is then stored.
+
+        Raises ``TransientError``; doing it again is safe.
+        """
+        document = await self._changes.of_report(report_id)
+        if document is None or retention_rules.life_of(document).erased_at is not None:
+            return document
+        now = whole_milliseconds(self._clock.now())
+        life, verdict = _judged(document, now)
+        cause = retention_rules.dying(life, verdict, now)
+        if cause is None:
+            kept = retention_rules.unplanned(life, now)
+            if kept != life:
+                await self._changes.write(document, now=now, life=kept)
+                self._log.warning("erasure.no_longer_due", report_id=report_id)
+            return await self._changes.of_report(report_id)
+        await self._trail.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
+        await self._links.forget(document)
+        if await self._changes.erase(document, retention_rules.tombstone(life, now)):
+            DESTROYED.labels(cause).inc()
+            self._log.info("erasure.done", report_id=report_id, cause=cause.value)
+        return await self._changes.of_report(report_id)
+
+    async def _judge(self, page: list[Document]) -> Tally[str]:
+        said: Tally[str] = Tally()
+        alarms: dict[str, str | None] = {}
+        for document in page:
+            try:
+                await self._judge_one(document, said, alarms)
+            except TransientError:
+                raise
+            except Exception as error:  # one report that cannot be read keeps no other from being judged
+                said["unreadable"] += 1
+                leave_out("daily", document["_id"], error)
+        await self._changes.alarm(alarms, self._clock.now())
+        return said
+
+    async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
+        now = whole_milliseconds(self._clock.now())
+        life, verdict = _judged(document, now)
+        said[verdict.standing.value] += 1
+        kind = verdict.standing.value if verdict.standing in _ALARMS else None
+        if kind != document.get("alarm"):
+            alarms[document["_id"]] = kind
+            self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")
+        after = retention_rules.announced(life, verdict, now)
+        if after != life and await self._changes.write(document, now=now, life=after):
+            said["announced" if after.plan else "taken_off"] += 1
+            self._log.warning(
+                "retention.announced" if after.plan else "retention.taken_off",
+                report_id=document["_id"],
+                category=verdict.category.value,
+                at=after.plan.at.isoformat() if after.plan else None,
+            )
+
+    async def _measure(self, now: datetime) -> None:
+        WAITING.set(await self._changes.count(DECIDE_SINCE))
+        oldest = await self._changes.marked(DECIDE_SINCE, limit=1)
+        OLDEST.set((now - oldest[0][DECIDE_SINCE]).total_seconds() if oldest else 0)
+        late = await self._changes.marked(ERASE_AT, until=now, limit=1)
+        OVERDUE.set((now - late[0][ERASE_AT]).total_seconds() if late else 0)
+        kinds = Tally(document.get("alarm") for document in await self._changes.marked(ALARM_SINCE, limit=10 * PAGE))
+        for kind in _ALARMS:
+            EXPIRING.labels(kind.value).set(kinds[kind.value])
+
+    async def _forever(self, job: str) -> None:
+        work: Any = getattr(self, job)
+        while True:
+            try:
+                await work()
+            except TransientError as error:
+                self._log.warning("erasure.retry", job=job, error=str(error))
+            await self._clock.sleep(self._pace_s)
+
+
+def _judged(document: Document, now: datetime) -> tuple[Life, Verdict]:
+    life = retention_rules.life_of(document)
+    facts = documents.facts_in(document)
+    progress = documents.progress_of(document)
+    return life, schedule.judge(facts, document["received_at"], life, progress, now)

@@ -1,0 +1,90 @@
+"""The page of erasures: what a lead must decide, what will be destroyed, what is kept, and what alarms."""
+
+import re
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import RedirectResponse
+
+from services.intake.bodies import typed_of
+from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
+from services.intake.reports.lifecycle import Category, Reason
+from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
+from services.intake.retention import words as erasure_words
+from services.intake.retention.service import Decisions, not_a_choice
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+_REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
+
+
+def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
+    """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/confirm``."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/erasures")
+    async def erasures(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.ERASURES_READ))]
+    ) -> Response:
+        lists = await decisions.lists(principal)
+        return pages.render(
+            request,
+            "erasures.html",
+            waiting=lists[DECIDE_SINCE],
+            planned=lists[ERASE_AT],
+            kept=lists[KEPT_SINCE],
+            alarms=lists[ALARM_SINCE],
+            may_decide=lambda owner: owner is not None and principal.may(Action.ERASURES_DECIDE, owner),
+            choices_for=lambda row: schedule.choices_for(schedule.category_in(row.facts, row.life)),
+            table=list(schedule.TABLE.values()),
+            words=erasure_words,
+            to_destroy=retention_rules.REASONS_TO_DESTROY,
+            to_keep=[reason for reason in retention_rules.REASONS_TO_KEEP if reason is not Reason.VICTIM_OBJECTS],
+        )
+
+    @routes.post("/erasures/{report_id}")
+    async def decided(
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(gate(Action.ERASURES_DECIDE))]
+    ) -> Response:
+        typed = await typed_of(request)
+        reason, category = typed.one("reason"), typed.one("category")
+        if typed.one("do") not in {"destroy", "keep"} or reason not in set(Reason):
+            raise not_a_choice()
+        destroy = typed.one("do") == "destroy"
+        keeps = not destroy and reason != Reason.VICTIM_OBJECTS
+        if keeps and category not in set(Category):
+            raise not_a_choice()
+        await decisions.decide(
+            request,
+            principal,
+            checked_id(report_id),
+            destroy=destroy,
+            reason=Reason(reason),
+            category=Category(category) if keeps else None,
+        )
+        return RedirectResponse("/erasures", 303)
+
+    @routes.post("/details/confirm")
+    async def confirmed(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_CONFIRM))]
+    ) -> Response:
+        typed = await typed_of(request)
+        if typed.one("way") not in _WAYS:
+            raise not_a_choice()
+        await decisions.confirm(request, principal, checked_id(typed.one("report_id")), typed.one("way"))
+        return pages.render(request, "confirmed.html")
+
+    return routes
+
+
+def checked_id(given: str) -> str:
+    """The id of a report, if it can be one. Raises ``Problem``."""
+    if not _REPORT_ID.fullmatch(given):
+        raise Problem(404, "unknown_report", gettext_noop("There is no such report."))
+    return given

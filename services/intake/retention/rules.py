@@ -1,0 +1,288 @@
+"""Withdrawal, second thoughts, a lead's decision and the death of a key, as pure steps of a report's ``Life``."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from services.intake.reports.lifecycle import (
+    BY_OTHERS,
+    NEW,
+    Access,
+    Category,
+    Cause,
+    Decision,
+    Fate,
+    Life,
+    Plan,
+    Reason,
+    Special,
+    Withdrawal,
+)
+from services.intake.reports.waiting_period import WAIT
+from services.intake.retention.schedule import (
+    ANNOUNCED_FOR,
+    Standing,
+    Verdict,
+    category_in,
+    choices_for,
+    ends,
+    stricter,
+)
+from shared.events.reports import ReportFacts
+from shared.events.vocabulary import AgeBand, HarmType, Role
+
+UNDO_FOR: Final = timedelta(hours=72)
+"""The time for second thoughts after a withdrawal."""
+
+
+class RefusedError(Exception):
+    """The step is not possible now.
+
+    ``code`` is stable: ``erased``, ``withdrawn``, ``too_late``, ``not_understood``, ``no_open_decision``,
+    ``wrong_category``, ``wrong_reason``, ``nothing_to_confirm``, ``not_with_this_receipt``; and those of
+    ``policy.handing_over``.
+    """
+
+    def __init__(self, code: str) -> None:
+        """``code`` is for machines; words are the caller's."""
+        super().__init__(code)
+        self.code = code
+
+
+def life_of(document: Mapping[str, Any]) -> Life:
+    """The life of a stored report. Reports from before there was one have none of it."""
+    stored = document.get("life")
+    return Life.model_validate(stored) if stored else NEW
+
+
+def access_of(life: Life) -> Access:
+    """Whether the details may be opened: never after a withdrawal, until it is undone."""
+    if life.erased_at is not None:
+        return Access.ERASED
+    return Access.OPEN if life.withdrawal is None else Access.SEALED
+
+
+def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Special, ...]:
+    """Why a lead must decide, if anything: what the facts say, and what earlier facts said."""
+    found = {
+        Special.CHILD_MATERIAL: HarmType.CHILD_MATERIAL in facts.harm_types,
+        Special.UNDER_14: facts.age_band is AgeBand.UNDER_14,
+        Special.REPRESENTATIVE: facts.role is Role.REPRESENTATIVE,
+        Special.THIRD_PARTY: facts.role is Role.THIRD_PARTY,
+    }
+    return tuple(special for special in Special if found[special] or special in before)
+
+
+def limited(life: Life, role: Role) -> bool:
+    """Whether the receipt may say only received, seen and closed: made by somebody else, and not confirmed."""
+    by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
+    return by_other and not confirmed_by_holder(life)
+
+
+def confirmed_by_holder(life: Life) -> bool:
+    """Whether the person harmed confirmed it, and since it was handed over, if it was.
+
+    A code proves nobody to be that person: whoever reported knows it too.
+    """
+    since = life.handed_over_at
+    return life.confirmed_at is not None and (since is None or life.confirmed_at >= since)
+
+
+def silent(life: Life) -> bool:
+    """Whether it was erased after somebody else withdrew it: the receipt says withdrawn, as if it were still kept."""
+    return life.erased_at is not None and life.by_other and life.withdrawal is not None
+
+
+def made_by_other(life: Life, facts: ReportFacts) -> bool:
+    """Whether somebody else than the person harmed made it, and so holds its receipt."""
+    return not BY_OTHERS.isdisjoint(specials(facts, life.special))
+
+
+def stood_by(life: Life) -> bool:
+    """Whether the person harmed was reached and stands by the report: confirmed it, or objected to its withdrawal."""
+    return life.confirmed_at is not None or any(made.reason is Reason.VICTIM_OBJECTS for made in life.decisions)
+
+
+def amended(life: Life, before: ReportFacts, after: ReportFacts) -> Life:
+    """The life after an amendment: what ever made the report special, or kept longer, still counts."""
+    strictest = category_in(before, life)
+    return _changed(
+        life,
+        special=specials(after, specials(before, life.special)),
+        strictest=stricter(strictest, category_in(after, life)),
+    )
+
+
+def fate_of(life: Life) -> Fate | None:
+    """What is going to happen to a withdrawn report."""
+    if life.erased_at is not None:
+        return Fate.ERASED
+    if life.withdrawal is None:
+        return None
+    if life.plan is not None:
+        return Fate.PLANNED
+    return Fate.DECISION if life.decide_since is not None else Fate.KEPT
+
+
+def withdrawn(
+    life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, receipt_alone: bool, now: datetime
+) -> Life:
+    """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
+
+    ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. With a receipt
+    alone it leaves ``WAIT`` of it: whoever found the paper destroys nothing that its owner cannot still save. Who
+    reported for somebody else cannot give up that person's time, and cannot withdraw what that person stands by.
+    """
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if at_once and not understood:
+        raise RefusedError("not_understood")
+    if made_by_other(life, facts):
+        if life.withdrawal is None and stood_by(life):
+            raise RefusedError("not_with_this_receipt")
+        at_once = False
+    known = life.withdrawal
+    if known is not None and (not at_once or known.undo_until <= now):
+        return life
+    undo_until = now + UNDO_FOR
+    if at_once:
+        undo_until = now + WAIT if receipt_alone else now
+        if known is not None and known.undo_until <= undo_until:
+            return life  # it comes no later than was planned, and asking again moves no time
+    withdrawal = Withdrawal(at=known.at if known else now, undo_until=undo_until)
+    special = specials(facts, life.special)
+    if special:
+        waiting = life.decide_since if known else now
+        plan = life.plan if known else None
+        if plan is not None:
+            plan = plan.model_copy(update={"at": min(plan.at, now)})
+        return _changed(life, withdrawal=withdrawal, special=special, decide_since=waiting, plan=plan)
+    cause = Cause.AT_ONCE if at_once else Cause.WITHDRAWN
+    return _changed(life, withdrawal=withdrawal, plan=Plan(cause=cause, at=withdrawal.undo_until, announced_at=now))
+
+
+def destroy_asked_at(life: Life) -> datetime | None:
+    """When destruction at once was asked for with the receipt alone, and so still waits; None where it does not."""
+    plan = life.plan
+    return plan.announced_at if plan is not None and plan.cause is Cause.AT_ONCE else None
+
+
+def reinstated(life: Life, now: datetime) -> Life:
+    """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``."""
+    if silent(life):
+        raise RefusedError("too_late")
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if life.withdrawal is None:
+        return life
+    if now >= life.withdrawal.undo_until:
+        raise RefusedError("too_late")
+    return _changed(life, withdrawal=None, reinstated_at=now, decide_since=None, plan=None)
+
+
+REASONS_TO_DESTROY: Final = (Reason.REQUESTER_ASKS, Reason.VICTIM_AGREES)
+REASONS_TO_KEEP: Final = (
+    Reason.VICTIM_OBJECTS,
+    Reason.INVESTIGATION,
+    Reason.CHILD_MATERIAL_LAW,
+    Reason.NOT_CREDIBLE_REQUEST,
+)
+
+
+def decided(life: Life, decision: Decision, *, category: Category, started: datetime | None, now: datetime) -> Life:
+    """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
+
+    ``category`` is the report's own, ``started`` when its clock began (None: then it begins with the decision). What
+    is to be destroyed waits until the reporter can no longer undo. Where the person harmed objects, the withdrawal is
+    undone, whatever its time.
+    """
+    if life.erased_at is not None:
+        raise RefusedError("erased")
+    if life.withdrawal is None or not life.special:
+        raise RefusedError("no_open_decision")
+    if decision.reason not in (REASONS_TO_DESTROY if decision.destroy else REASONS_TO_KEEP):
+        raise RefusedError("wrong_reason")
+    if decision.reason is Reason.VICTIM_OBJECTS:
+        kept = decision.model_copy(update={"category": None, "keep_until": None})
+        gone = {"withdrawal": None, "reinstated_at": now, "decide_since": None, "plan": None}
+        return _changed(life, **gone, decisions=(*life.decisions, kept))
+    if decision.destroy:
+        at = max(now, life.withdrawal.undo_until)
+        plan: Plan | None = Plan(cause=Cause.DECIDED, at=at, announced_at=now)
+        kept = decision.model_copy(update={"category": None, "keep_until": None})
+    else:
+        if decision.category not in choices_for(category):
+            raise RefusedError("wrong_category")
+        plan = None
+        kept = decision.model_copy(update={"keep_until": ends(decision.category, started or now)})
+    return _changed(life, decide_since=None, plan=plan, decisions=(*life.decisions, kept))
+
+
+def confirmed(life: Life, facts: ReportFacts, by: str, now: datetime) -> Life:
+    """The life after the person harmed confirmed the report. Raises ``RefusedError``."""
+    if access_of(life) is not Access.OPEN:
+        raise RefusedError("erased" if life.erased_at is not None else "withdrawn")
+    if confirmed_by_holder(life):
+        return life
+    found = specials(facts, life.special)
+    if BY_OTHERS.isdisjoint(found):
+        raise RefusedError("nothing_to_confirm")
+    if life.handed_over_at is not None:
+        # Now it is the person's own: they hold its receipt, and are known to.
+        return _changed(
+            life, confirmed_at=now, confirmed_by=by, special=tuple(one for one in found if one not in BY_OTHERS)
+        )
+    return _changed(life, confirmed_at=now, confirmed_by=by)
+
+
+def announced(life: Life, verdict: Verdict, now: datetime) -> Life:
+    """The life with what the retention table demands: announced if it is due, taken off the list if it no longer is."""
+    plan = life.plan
+    if plan is not None and plan.cause is not Cause.RETENTION:
+        return life
+    if verdict.standing is not Standing.DUE:
+        return life if plan is None else _changed(life, plan=None)
+    if plan is not None:
+        return life
+    coming = Plan(cause=Cause.RETENTION, at=now + ANNOUNCED_FOR, announced_at=now, category=verdict.category)
+    return _changed(life, plan=coming)
+
+
+def dying(life: Life, verdict: Verdict, now: datetime) -> Cause | None:
+    """Why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
+    plan = life.plan
+    if life.erased_at is not None or plan is None or plan.at > now:
+        return None
+    if plan.cause is Cause.RETENTION:
+        fits = verdict.standing is Standing.DUE and plan.announced_at + ANNOUNCED_FOR <= now
+    elif plan.cause is Cause.DECIDED:
+        fits = _out_of_time(life, now) and bool(life.decisions) and life.decisions[-1].destroy
+    else:
+        fits = _out_of_time(life, now) and not life.special
+    return plan.cause if fits else None
+
+
+def unplanned(life: Life, now: datetime) -> Life:
+    """The life when its plan came due and no longer holds: off the list; a withdrawn one then waits for a lead."""
+    plan = life.plan
+    if plan is None or plan.at > now:
+        return life
+    waits = life.withdrawal is not None and plan.cause is not Cause.RETENTION
+    return _changed(life, plan=None, decide_since=now if waits else life.decide_since)
+
+
+def tombstone(life: Life, now: datetime) -> Life:
+    """What stays of a life: dates."""
+    gone = life.withdrawal
+    by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
+    if gone is not None and not by_other:
+        gone = Withdrawal(at=gone.at, undo_until=gone.at)
+    return Life(withdrawal=gone, erased_at=now, by_other=by_other, handed_over_at=life.handed_over_at)
+
+
+def _out_of_time(life: Life, now: datetime) -> bool:
+    return life.withdrawal is not None and life.withdrawal.undo_until <= now
+
+
+def _changed(life: Life, **update: object) -> Life:
+    return life.model_copy(update=update)

@@ -1,0 +1,212 @@
+"""What staff decide about reports' ends: whether a withdrawn one may go, and that the person harmed has confirmed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.audit_recorder import Trail
+from services.intake.keyed_locks import TRIES
+from services.intake.problems import unavailable
+from services.intake.reports import documents
+from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
+from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Category, Decision, Life, Reason
+from services.intake.reports.unreadable import leave_out
+from services.intake.retention import rules as retention_rules
+from services.intake.retention import schedule
+from services.intake.retention.rules import RefusedError
+from shared import trace
+from shared.clock import Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.events.base import encode
+from shared.events.reports import ReportFacts, ReportReinstated
+from shared.identity.principal import Principal
+from shared.identity.roles import NOBODY, Action
+from shared.metrics import REGISTRY
+from shared.outbox import Relay
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.translations import gettext_noop
+
+DECIDED: Final = Counter("intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY)
+_REFUSALS: Final[dict[str, tuple[int, str]]] = {
+    "erased": (410, gettext_noop("The key of this report was destroyed. There is nothing left to decide.")),
+    "withdrawn": (409, gettext_noop("The reporter has withdrawn this report.")),
+    "no_open_decision": (409, gettext_noop("There is nothing to decide about this report.")),
+    "wrong_category": (422, gettext_noop("This report cannot be kept under that line of the table.")),
+    "wrong_reason": (422, gettext_noop("This reason does not fit the decision.")),
+    "nothing_to_confirm": (409, gettext_noop("The person harmed made this report; there is nothing to confirm.")),
+}
+_LISTS: Final = (DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ALARM_SINCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One report as the page of erasures shows it: codes and dates, nothing that was written."""
+
+    report_id: str
+    owner: str | None
+    received_at: datetime
+    facts: ReportFacts
+    life: Life
+    verdict: schedule.Verdict
+    alarm: str | None
+
+
+class Decisions:
+    """For leads and counsellors of the owning centre, and for auditors to read."""
+
+    def __init__(self, changes: Changes, gate: Gate, trail: Trail, relay: Relay, clock: Clock) -> None:
+        """``gate`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
+        self._changes = changes
+        self._gate = gate
+        self._trail = trail
+        self._relay = relay
+        self._clock = clock
+
+    async def lists(self, principal: Principal) -> dict[str, list[Row]]:
+        """What waits for a decision, is planned, is kept after a withdrawal, and alarms; of their own centre.
+
+        Raises ``Problem`` 503.
+        """
+        everywhere = principal.may(Action.ERASURES_READ, "")
+        owner = None if everywhere else principal.organisation
+        now = self._clock.now()
+        try:
+            return {mark: _rows(await self._changes.marked(mark, owner=owner), now) for mark in _LISTS}
+        except TransientError:
+            raise unavailable() from None
+
+    async def decide(
+        self,
+        request: Request,
+        principal: Principal,
+        report_id: str,
+        *,
+        destroy: bool,
+        reason: Reason,
+        category: Category | None,
+    ) -> None:
+        """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Life:
+            progress = documents.progress_of(document)
+            facts = documents.facts_in(document)
+            decision = Decision(
+                at=now,
+                by=principal.subject,
+                organisation=principal.organisation,
+                destroy=destroy,
+                reason=reason,
+                category=category,
+            )
+            life = retention_rules.life_of(document)
+            own = schedule.category_in(facts, life)
+            started = schedule.first_seen(progress)
+            return retention_rules.decided(life, decision, category=own, started=started, now=now)
+
+        kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"
+        await self._record(request, principal, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
+        DECIDED.labels(kind.partition("_")[0]).inc()
+
+    async def confirm(self, request: Request, principal: Principal, report_id: str, way: str) -> None:
+        """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
+
+        def judge(document: Document, now: datetime) -> Life:
+            return retention_rules.confirmed(
+                retention_rules.life_of(document), documents.facts_in(document), principal.subject, now
+            )
+
+        await self._record(request, principal, Action.DETAILS_CONFIRM, report_id, judge, way)
+
+    async def _record(
+        self,
+        request: Request,
+        principal: Principal,
+        action: Action,
+        report_id: str,
+        judge: Callable[[Document, datetime], Life],
+        reason: str,
+        **detail: str,
+    ) -> None:
+        try:
+            await self._apply(request, principal, action, report_id, judge, reason, detail)
+        except RefusedError as error:
+            self._trail.staff_refused(request, principal, action, report_id, error.code)
+            status, words = _REFUSALS[error.code]
+            raise Problem(status, error.code, words) from None
+        except TransientError:
+            raise unavailable() from None
+
+    async def _apply(
+        self,
+        request: Request,
+        principal: Principal,
+        action: Action,
+        report_id: str,
+        judge: Callable[[Document, datetime], Life],
+        reason: str,
+        detail: dict[str, str],
+    ) -> None:
+        for attempt in range(TRIES):
+            document = await self._changes.of_report(report_id)
+            owner = _owner(document) if document else None
+            # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
+            self._gate.demand(request, principal, action, owner or NOBODY)
+            if document is None or "facts" not in document:
+                raise RefusedError("erased")
+            now = whole_milliseconds(self._clock.now())
+            before = retention_rules.life_of(document)
+            life = judge(document, now)
+            if life == before:
+                return
+            if attempt == 0:
+                await self._trail.by_staff(request, principal, action, report_id, reason, **detail)
+            records = []
+            if before.withdrawal is not None and life.withdrawal is None:
+                version = document["intake_version"] + 1
+                event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=now)
+                records = [encode(event, source="intake", time=now, traceparent=trace.current())]
+            if await self._changes.write(document, now=now, life=life, records=records):
+                if records:
+                    self._relay.offer(report_id)
+                return
+        raise TransientError("other processes were always faster")
+
+
+def not_a_choice() -> Problem:
+    """422 for a form whose choice is missing or unknown."""
+    return Problem(422, "invalid", gettext_noop("Choose what to do and why."))
+
+
+def _owner(document: Document) -> str | None:
+    owned = documents.progress_of(document).ownership
+    return owned.center_id if owned is not None else None
+
+
+def _rows(found: list[Document], now: datetime) -> list[Row]:
+    rows = []
+    for document in found:
+        try:
+            rows.append(_row(document, now))
+        except Exception as error:  # one report that cannot be read hides no other
+            leave_out("decisions", document["_id"], error)
+    return rows
+
+
+def _row(document: Document, now: datetime) -> Row:
+    life, facts = retention_rules.life_of(document), documents.facts_in(document)
+    progress = documents.progress_of(document)
+    return Row(
+        report_id=document["_id"],
+        owner=_owner(document),
+        received_at=document["received_at"],
+        facts=facts,
+        life=life,
+        verdict=schedule.judge(facts, document["received_at"], life, progress, now),
+        alarm=document.get("alarm"),
+    )

@@ -1,0 +1,35 @@
+"""What the page of erasures says, as English message ids."""
+
+from typing import Final
+
+from services.intake.reports.lifecycle import Category, Cause, Reason, Special
+from shared.events.vocabulary import HarmType
+from shared.web import audit_words
+from shared.web.translations import gettext_noop as n
+from shared.words import HARMS
+
+SPECIALS: Final = {
+    Special.CHILD_MATERIAL: HARMS[HarmType.CHILD_MATERIAL],
+    Special.UNDER_14: n("Person under 14"),
+    Special.REPRESENTATIVE: n("Made by a representative"),
+    Special.THIRD_PARTY: n("Made by a third party"),
+}
+CATEGORIES: Final = {
+    Category.PERMANENT: n("For ever"),
+    Category.TEN_YEARS: n("10 years"),
+    Category.FIVE_YEARS: n("5 years"),
+    Category.AT_ONCE: n("Destroy when asked"),
+}
+REASONS: Final = {reason: audit_words.REASONS[reason] for reason in Reason}
+CAUSES: Final = {cause: audit_words.REASONS[cause] for cause in Cause}
+"""As the auditor reads them."""
+ALARMS: Final = {
+    "unread": n("Its time is passing and nobody ever acknowledged it. It is not destroyed."),
+    "unfinished": n("Its time has passed and the case is not closed. It is not destroyed."),
+}
+WAYS: Final = (
+    ("phone", n("By phone, on a number of their own")),
+    ("email", n("By e-mail, from an address of their own")),
+    ("in_person", n("In person")),
+)
+"""How the person harmed confirmed: by a way of their own, not through whoever reported."""

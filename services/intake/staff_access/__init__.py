@@ -1,0 +1,1 @@
+"""What staff of the owning centre read and write about a report."""

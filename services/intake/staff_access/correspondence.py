@@ -1,0 +1,125 @@
+"""What a centre's staff write about a report: answers, which its holder reads, and notes. Sealed with its own key."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import orjson
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.audit_recorder import Trail
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.keyed_locks import TRIES
+from services.intake.problems import unavailable
+from services.intake.reports import documents
+from services.intake.reports.changes import Changes
+from services.intake.reports.documents import Document
+from services.intake.retention import rules as retention_rules
+from services.intake.staff_access import correspondence_rules
+from services.intake.staff_access import words as staff_words
+from services.intake.staff_access.correspondence_rules import Refusal
+from services.intake.staff_access.views import details_of
+from shared.clock import Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import NOBODY, Action
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring
+from shared.web.app import Problem
+from shared.web.gate import Gate
+
+
+class Kind(StrEnum):
+    """What is written; the values name sealed parts and lines of the audit."""
+
+    ANSWER = "answer"
+    NOTE = "note"
+
+
+_LISTS: Final = {Kind.ANSWER: "replies", Kind.NOTE: "notes"}
+_MOST: Final = {Kind.ANSWER: correspondence_rules.ANSWERS, Kind.NOTE: correspondence_rules.NOTES}
+_WRITTEN: Final = Counter("intake_staff_wrote", "What staff wrote about reports, by kind.", ["kind"], registry=REGISTRY)
+
+
+class Correspondence:
+    """Writes."""
+
+    def __init__(
+        self, changes: Changes, gate: Gate, trail: Trail, keyring: Keyring, keys: LodgingKeys, clock: Clock
+    ) -> None:
+        """``gate`` says whose report somebody may write about."""
+        self._changes = changes
+        self._gate = gate
+        self._trail = trail
+        self._keyring = keyring
+        self._keys = keys
+        self._clock = clock
+
+    def leave(self, report_id: str, ownership: int, subject: str, session: str) -> str:
+        """Leave to write, for whom a ticket has just opened the details."""
+        until = self._clock.now() + correspondence_rules.LASTS
+        return correspondence_rules.leave_for(self._keys, report_id, ownership, subject, session, until)
+
+    async def write(
+        self, request: Request, principal: Principal, report_id: str, kind: Kind, leave: str, text: str
+    ) -> None:
+        """Seal a text with the report. Raises ``Problem``; then nothing was kept."""
+        try:
+            for attempt in range(TRIES):
+                document = await self._changes.of_report(report_id)
+                owner = _owner(document)
+                # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
+                self._gate.demand(request, principal, Action.DETAILS_WRITE, owner or NOBODY)
+                now = whole_milliseconds(self._clock.now())
+                why = self._judged(document or {}, principal, report_id, kind, leave, now)
+                action = f"details.{kind}"
+                if why is not None or document is None:
+                    refused = why or Refusal.ERASED
+                    self._trail.staff_refused(request, principal, action, report_id, refused.value)
+                    status, words = staff_words.NOT_WRITTEN[refused]
+                    raise Problem(status, refused.value, words)
+                if attempt == 0:
+                    await self._trail.by_staff(request, principal, action, report_id, kind.value)
+                if await self._written(document, principal, kind, text, now):
+                    _WRITTEN.labels(kind.value).inc()
+                    return
+        except TransientError:
+            raise unavailable() from None
+        raise unavailable()
+
+    def _judged(
+        self, document: Document, principal: Principal, report_id: str, kind: Kind, leave: str, now: datetime
+    ) -> Refusal | None:
+        ownership = correspondence_rules.ownership_in(
+            self._keys, leave, report_id, principal.subject, principal.session, now
+        )
+        owned = documents.progress_of(document).ownership
+        room = len(document.get(_LISTS[kind]) or ()) < _MOST[kind]
+        access = retention_rules.access_of(retention_rules.life_of(document))
+        why = correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
+        if why is None and kind is Kind.ANSWER:
+            contact = details_of(document, documents.opened(document, self._keyring)).contact
+            return (
+                None
+                if correspondence_rules.may_answer(contact, len(document.get("messages") or ()))
+                else Refusal.NOT_AGREED
+            )
+        return why
+
+    async def _written(self, document: Document, principal: Principal, kind: Kind, text: str, now: datetime) -> bool:
+        number = len(document.get(_LISTS[kind]) or ()) + 1
+        name = f"{kind}:{number}"
+        key = documents.key_of(document, self._keyring)
+        entry: dict[str, Any] = {"number": number, "at": now, "by": principal.subject}
+        return await self._changes.write(
+            document,
+            now=now,
+            fields={f"sealed.fields.{name}": key.seal(name, orjson.dumps(text))},
+            pushed={_LISTS[kind]: entry},
+        )
+
+
+def _owner(document: Document | None) -> str | None:
+    owned = documents.progress_of(document).ownership if document else None
+    return owned.center_id if owned is not None else None

@@ -1,0 +1,59 @@
+"""Forms on the page of details: an answer to the reporter, a note. And a case looked up by somebody's receipt."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import RedirectResponse
+
+from services.intake.bodies import typed_of
+from services.intake.receipts.models import MessageText
+from services.intake.retention.pages import checked_id
+from services.intake.staff_access.correspondence import Correspondence, Kind
+from services.intake.staff_access.lookup import Finder
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.gate import Gate
+from shared.web.pages import Pages
+from shared.web.translations import gettext_noop
+
+_NOTHING: Final = gettext_noop(
+    "Write something, up to 2,000 characters, without resident registration numbers. Nothing was kept."
+)
+_TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
+"""What staff write follows the rules of what reporters write."""
+
+
+def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: Finder) -> APIRouter:
+    """``POST /details/answer``, ``POST /details/note``, ``POST /find``."""
+    routes = APIRouter(include_in_schema=False)
+
+    async def write(request: Request, principal: Principal, kind: Kind) -> Response:
+        typed = await typed_of(request)
+        report_id = checked_id(typed.one("report_id"))
+        try:
+            text = _TEXT.validate_python(typed.one("text"))
+        except ValidationError:
+            raise Problem(422, "invalid", _NOTHING) from None
+        await correspondence.write(request, principal, report_id, kind, typed.one("leave"), text)
+        return pages.render(request, "written.html", report_id=report_id, answered=kind is Kind.ANSWER)
+
+    @routes.post("/details/answer")
+    async def answer(
+        request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_WRITE))]
+    ) -> Response:
+        return await write(request, principal, Kind.ANSWER)
+
+    @routes.post("/details/note")
+    async def note(request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_WRITE))]) -> Response:
+        return await write(request, principal, Kind.NOTE)
+
+    @routes.post("/find")
+    async def find(request: Request, principal: Annotated[Principal, Depends(gate(Action.CASES_READ))]) -> Response:
+        typed = await typed_of(request)
+        report_id = await finder.find(request, principal, typed.one("receipt")[:60])
+        notify = pages.settings.public_urls.get("notify", "").rstrip("/")
+        return RedirectResponse(f"{notify}/cases/{report_id}", 303)
+
+    return routes

@@ -1,0 +1,71 @@
+"""Whether somebody at the owning centre may write to the reporter, or a note. Pure.
+
+They may for half an hour after a ticket opened the details to them, in the same sign-in, while the same ownership
+stands: what they write rests on what they have just read.
+"""
+
+import hmac
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.reports.lifecycle import Access
+from services.intake.reports.models import Ownership
+from shared.events.vocabulary import ContactChannel
+
+LASTS: Final = timedelta(minutes=30)
+ANSWERS: Final = 50
+"""To one report, like messages; more belong in a conversation."""
+NOTES: Final = 200
+
+
+class Refusal(StrEnum):
+    """Why nothing was written. Part of the audit: never rename one."""
+
+    LEAVE_OVER = "leave_over"
+    """Half an hour has passed, or the details were opened in another sign-in, or never."""
+    WITHDRAWN = "withdrawn"
+    ERASED = "erased"
+    OWNER_CHANGED = "owner_changed"
+    NOT_AGREED = "not_agreed"
+    """The reporter neither wrote here nor agreed to be written to here."""
+    TOO_MANY = "too_many"
+
+
+def leave_for(keys: LodgingKeys, report_id: str, ownership: int, subject: str, session: str, until: datetime) -> str:
+    """What the page of details carries: leave to write about one report under one ownership, for one sign-in."""
+    stamp = str(int(until.timestamp()))
+    mark = keys.mac("leave to write", report_id, str(ownership), subject, session, stamp).hex()
+    return f"{ownership}.{stamp}.{mark}"
+
+
+def ownership_in(
+    keys: LodgingKeys, leave: str, report_id: str, subject: str, session: str, now: datetime
+) -> int | None:
+    """The ownership a leave stands for; None where it does not count any more, or never did."""
+    parts = leave.split(".")
+    if len(parts) != 3 or not (parts[0].isdecimal() and parts[1].isdecimal()):  # noqa: PLR2004  # as made above
+        return None
+    mark = keys.mac("leave to write", report_id, parts[0], subject, session, parts[1]).hex()
+    fits = hmac.compare_digest(mark.encode(), parts[2].encode())
+    return int(parts[0]) if fits and int(parts[1]) >= now.timestamp() else None
+
+
+def judge(
+    ownership: int | None, organisation: str, access: Access, owned: Ownership | None, *, room: bool
+) -> Refusal | None:
+    """Why nothing may be written about a report; None where it may. ``room``: there are not too many already."""
+    if access is not Access.OPEN:
+        return Refusal.ERASED if access is Access.ERASED else Refusal.WITHDRAWN
+    if ownership is None:
+        return Refusal.LEAVE_OVER
+    if owned is None or owned.ownership != ownership or owned.center_id != organisation:
+        return Refusal.OWNER_CHANGED
+    return None if room else Refusal.TOO_MANY
+
+
+def may_answer(contact: Mapping[str, Any], messages: int) -> bool:
+    """Whether an answer here is a way the reporter chose: they agreed to it, or wrote here first."""
+    return messages > 0 or ContactChannel.MESSAGE_HERE in contact.get("channels", ())

@@ -1,0 +1,57 @@
+"""Finds the case of a receipt for staff of the centre that has it; to everybody else there is none."""
+
+from typing import Final
+
+from starlette.requests import Request
+
+from services.intake.audit_recorder import Trail
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.problems import unavailable
+from services.intake.rate_limits.receipts import StatusGate
+from services.intake.reports import documents, receipt_numbers
+from services.intake.reports.changes import Changes
+from services.intake.retention import rules as retention_rules
+from services.intake.submissions import identifiers
+from shared.errors import TransientError
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.app import Problem
+from shared.web.translations import gettext_noop
+
+_ACTION: Final = "cases.find"
+_NONE: Final = gettext_noop("No case that you may read has this receipt number. Please check the 16 digits.")
+_WAIT: Final = gettext_noop("Too many numbers were tried. Please wait a little.")
+
+
+class Finder:
+    """Looks receipts up. Each look is on record; who tries many numbers is slowed down like everybody."""
+
+    def __init__(self, changes: Changes, keys: LodgingKeys, gate: StatusGate, trail: Trail) -> None:
+        """``gate`` counts wrong numbers."""
+        self._changes = changes
+        self._keys = keys
+        self._gate = gate
+        self._trail = trail
+
+    async def find(self, request: Request, principal: Principal, typed: str) -> str:
+        """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
+        tried = f"staff {principal.subject}"
+        wait = self._gate.wait_for(tried, None, tried)
+        if wait:
+            raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
+        receipt = receipt_numbers.read(typed)
+        try:
+            found = await self._changes.of_receipt(
+                identifiers.receipt_hash(self._keys, receipt or f"none {typed.strip()}")
+            )
+            owned = documents.progress_of(found).ownership if found is not None else None
+            gone = found is None or retention_rules.life_of(found).erased_at is not None
+            if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):
+                self._gate.was_wrong(None, tried, tried)
+                self._trail.staff_refused(request, principal, _ACTION, found["_id"] if found else "", "unknown_receipt")
+                raise Problem(404, "unknown_receipt", _NONE)
+            await self._trail.by_staff(request, principal, _ACTION, found["_id"], "receipt")
+        except TransientError:
+            raise unavailable() from None
+        report_id: str = found["_id"]
+        return report_id

@@ -1,0 +1,102 @@
+"""``POST /details``: what a counsellor reads before calling. The ticket in the form is the proof; no cookie counts."""
+
+from typing import Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import TypeAdapter, ValidationError
+from starlette.responses import RedirectResponse
+
+from services.intake.bodies import typed_of
+from services.intake.problems import RETRY_SECONDS
+from services.intake.receipts.models import MESSAGE_CHARS
+from services.intake.retention import words as erasure_words
+from services.intake.staff_access import correspondence_rules
+from services.intake.staff_access import words as staff_words
+from services.intake.staff_access.correspondence import Correspondence
+from services.intake.staff_access.service import ClosedError, Vault
+from services.intake.staff_access.views import details_of
+from shared.centers import TABLES, center
+from shared.errors import TransientError
+from shared.events.base import ReportId
+from shared.web.gate import OPEN
+from shared.web.pages import Pages
+from shared.web.problems import Problem
+
+_BEHIND_S: Final = 2
+_REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
+
+
+def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRouter:
+    """The route of the details."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+
+    @routes.post("/details")
+    async def details(request: Request) -> Response:
+        typed = await typed_of(request)
+        token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
+        try:
+            opened = await vault.open(token, request)
+        except ClosedError as error:
+            status, said = staff_words.REFUSALS[error.refusal]
+            wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"
+            return _closed(pages, request, Problem(status, error.refusal.value, said, retry_after=wait), report_id)
+        except TransientError:
+            problem = Problem(503, "unavailable", staff_words.AWAY, retry_after=RETRY_SECONDS)
+            return _closed(pages, request, problem, report_id)
+        ticket = opened.ticket
+        details = details_of(opened.document, opened.parts)
+        return pages.render(
+            request,
+            "details.html",
+            report_id=opened.ticket.report_id,
+            alias=opened.ticket.alias,
+            people=opened.ticket.people,
+            subject=opened.ticket.subject,
+            owner=center(opened.ticket.organisation),
+            purpose=opened.ticket.purpose,
+            stale=opened.stale,
+            details=details,
+            may_answer=correspondence_rules.may_answer(details.contact, len(details.messages)),
+            leave=correspondence.leave(ticket.report_id, ticket.ownership, ticket.subject, ticket.session),
+            chars=MESSAGE_CHARS,
+            place=_places(pages, request),
+            words=staff_words,
+            ways=erasure_words.WAYS,
+        )
+
+    @routes.get("/details")
+    async def again(request: Request) -> Response:
+        # Where the language links and "back" lead to: a ticket is never in an address.
+        return _closed(pages, request, Problem(405, "method_not_allowed", staff_words.AGAIN, headers={"Allow": "POST"}))
+
+    @routes.get("/details/{report_id}")
+    async def reloaded(report_id: ReportId) -> Response:
+        # The page of details gives itself this address: loading it again leads to the case and wastes no ticket.
+        notify = pages.settings.public_urls.get("notify", "").rstrip("/")
+        return RedirectResponse(f"{notify}/cases/{report_id}", 303)
+
+    return routes
+
+
+def _case_of(typed: str) -> str | None:
+    """The report a ticket's page says it is for: where a closed page leads back to. Nothing else rests on it."""
+    try:
+        return _REPORT_ID.validate_python(typed)
+    except ValidationError:
+        return None
+
+
+def _closed(pages: Pages, request: Request, problem: Problem, report_id: str | None = None) -> Response:
+    if "text/html" not in request.headers.get("accept", ""):
+        raise problem
+    page = pages.render(
+        request, "details-closed.html", status=problem.status_code, said=problem.detail, report_id=report_id
+    )
+    page.headers.update(problem.headers or {})
+    return page
+
+
+def _places(pages: Pages, request: Request) -> dict[str, str]:
+    korean = pages.language(request) == "ko"
+    here = {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.divisions.items()}
+    return here | {slug: one.name_ko if korean else one.name_en for slug, one in TABLES.elsewhere.items()}

@@ -1,0 +1,37 @@
+"""Which tickets were used: one document each until it has expired, so none opens anything twice, in any process."""
+
+from datetime import datetime
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo.errors import DuplicateKeyError
+
+from services.intake.reports.documents import Document
+from shared.mongo import SLICE, store_errors
+
+COLLECTION = "tickets"
+
+
+class UsedTickets:
+    """Remembers tickets."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is intake's own."""
+        self._collection = database[COLLECTION]
+
+    async def use(self, ticket_id: str, expires_at: datetime) -> bool:
+        """Whether this was the first use. Raises ``TransientError``: then it does not count as used or unused."""
+        with store_errors():
+            try:
+                await self._collection.insert_one({"_id": ticket_id, "until": expires_at})
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def sweep(self, before: datetime) -> int:
+        """Forget those that had expired by then; how many."""
+        with store_errors():
+            found = await self._collection.find({}, {"until": 1}).hint([("$natural", 1)]).to_list(None)
+            old = [document["_id"] for document in found if document["until"] < before]
+            for start in range(0, len(old), SLICE):
+                await self._collection.delete_many({"_id": {"$in": old[start : start + SLICE]}})
+        return len(old)

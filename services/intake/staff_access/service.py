@@ -1,0 +1,173 @@
+"""Opens a report's details to whoever brings a ticket: judged, used up and written down before anything is shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.reports import documents
+from services.intake.reports.changes import Changes
+from services.intake.reports.documents import Document
+from services.intake.retention import rules as retention_rules
+from services.intake.staff_access.repository import UsedTickets
+from services.intake.staff_access.rules import Refusal, judge
+from shared import log as logs
+from shared.audit.entries import BEHIND, STALE, where_of
+from shared.audit.model import Entry, Outcome
+from shared.audit.store import AuditLog
+from shared.clock import Clock
+from shared.errors import IeumError, PermanentError, TransientError
+from shared.identity.roles import Action
+from shared.identity.source import Identity
+from shared.identity.tokens import Ticket, TokenError
+from shared.metrics import REGISTRY
+from shared.sealing import Keyring
+
+_log = logs.get(__name__)
+
+PATIENCE_S: Final = 2.0
+"""How long a ticket that is ahead of what intake has read may wait for it."""
+_LOOK_S: Final = 0.1
+_SWEEP_S: Final = 60.0
+_KEPT_AFTER: Final = timedelta(minutes=5)
+"""A used ticket is remembered for so long after it expired: clocks differ."""
+
+OPENED: Final = Counter(
+    "intake_details", "Details asked for with a ticket, by outcome.", ["outcome"], registry=REGISTRY
+)
+
+
+class ClosedError(IeumError):
+    """The details stay closed."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """``refusal`` says why."""
+        super().__init__(refusal.value)
+        self.refusal: Final = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A report's details, for one look."""
+
+    ticket: Ticket
+    document: Document
+    parts: dict[str, Any]
+    stale: bool
+    """The owner is the last known one: Kafka does not answer, intake has not read all of it, or a record is missing."""
+
+
+class Vault:
+    """Opens details."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        changes: Changes,
+        used: UsedTickets,
+        keyring: Keyring,
+        audit: AuditLog,
+        clock: Clock,
+        current: Callable[[], bool],
+    ) -> None:
+        """``current`` says whether intake has read all that routing wrote until a few seconds ago."""
+        self._identity = identity
+        self._changes = changes
+        self._used = used
+        self._keyring = keyring
+        self._audit = audit
+        self._clock = clock
+        self.current: Final = current
+
+    async def run(self) -> None:
+        """Forget tickets that expired, until cancelled."""
+        while True:
+            try:
+                await self._used.sweep(self._clock.now() - _KEPT_AFTER)
+            except TransientError as error:
+                _log.debug("vault.not_swept", said=str(error))
+            await self._clock.sleep(_SWEEP_S)
+
+    async def open(self, token: str, request: Request) -> Opened:
+        """The details. Raises ``ClosedError``, or ``TransientError`` where store or audit do not answer."""
+        try:
+            ticket = self._identity.ticket(token)
+        except TokenError as error:
+            refusal = Refusal.EXPIRED if error.code == "expired" else Refusal.INVALID
+            raise self._closed(refusal, self._unsigned(request, refusal, error.code)) from None
+        document, refused = await self._judged(ticket, patience_s=PATIENCE_S)
+        if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
+            refused = Refusal.USED
+        if refused is None:
+            why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
+            detail = {STALE: why} if why is not None else {}
+            await self._audit.append(self._line(request, ticket, Outcome.DONE, **detail))
+            # Once more: what was withdrawn or moved while that was written is not shown.
+            document, refused = await self._judged(ticket)
+            if refused is None:
+                opened = self._opened(request, ticket, document, stale=why is not None)
+                if ticket.ownership not in documents.opened_at(document):
+                    # Before anybody reads it: the reporter is never told that nobody has.
+                    await self._changes.opened(ticket.report_id, ticket.ownership, self._clock.now())
+                return opened
+        # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
+        behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
+        raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value, **behind))
+
+    def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> Opened:
+        try:
+            parts = documents.opened(document, self._keyring)
+        except PermanentError as error:
+            _log.critical("vault.not_opened", reason=error.reason)
+            line = self._line(request, ticket, Outcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
+            raise self._closed(Refusal.NOT_OPENED, line) from None
+        OPENED.labels("opened").inc()
+        return Opened(ticket, document, parts, stale)
+
+    async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, Refusal | None]:
+        until = self._clock.monotonic() + patience_s
+        while True:
+            document = await self._changes.of_report(ticket.report_id)
+            if document is None:
+                return {}, Refusal.UNKNOWN
+            refusal = judge(
+                ticket,
+                retention_rules.access_of(retention_rules.life_of(document)),
+                documents.progress_of(document).ownership,
+            )
+            if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:
+                return document, refusal
+            await self._clock.sleep(_LOOK_S)
+
+    def _closed(self, refusal: Refusal, line: Entry) -> ClosedError:
+        OPENED.labels(refusal.value).inc()
+        self._audit.note(line)
+        return ClosedError(refusal)
+
+    def _line(self, request: Request, ticket: Ticket, outcome: Outcome, **detail: str) -> Entry:
+        return Entry(
+            at=self._clock.now(),
+            action=Action.DETAILS_OPEN,
+            where=where_of(request),
+            outcome=outcome,
+            actor=ticket.subject,
+            organisation=ticket.organisation,
+            roles=tuple(ticket.roles),
+            report_id=ticket.report_id,
+            reason=ticket.purpose,
+            detail={"ownership": str(ticket.ownership), **detail},
+        )
+
+    def _unsigned(self, request: Request, refusal: Refusal, code: str) -> Entry:
+        return Entry(
+            at=self._clock.now(),
+            action=Action.DETAILS_OPEN,
+            where=where_of(request),
+            outcome=Outcome.REFUSED,
+            reason=refusal.value,
+            detail={"said": code},
+        )

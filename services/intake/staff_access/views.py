@@ -1,0 +1,186 @@
+"""A report's details in the order a counsellor needs them: what is safe first. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from services.intake.reports import waiting_period
+from services.intake.retention import rules as retention_rules
+from shared.events.vocabulary import ContactChannel, Role, agreed_channels
+
+_FIRST: Final = 1
+_NO_CONTACT: Final[Mapping[str, Any]] = {
+    "channels": (),
+    "name": None,
+    "phone": None,
+    "email": None,
+    "hours": None,
+    "may_leave_message": False,
+    "not_safe": None,
+    "may_say": None,
+    "center_codeword": None,
+    "person_codeword": None,
+}
+_NOT_SAID: Final[Mapping[str, Any]] = {"relation": None, "victim_knows": None, "victim_agrees": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text, and when it came."""
+
+    at: datetime
+    number: int
+    """1 for what was lodged; the intake version, or the number of a message, otherwise."""
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text of the staff, when it was written and by whom (an opaque reference)."""
+
+    at: datetime
+    number: int
+    by: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What the page shows. Of answers and relation only the newest.
+
+    Whoever holds the receipt can change whom the centre calls: whoever reported for somebody else, or who found it at
+    home. So a change of contact is always shown, with what was there before. Neither is to be used unchecked: the
+    person may have changed it because the older one was no longer safe.
+    """
+
+    received_at: datetime
+    contact: Mapping[str, Any]
+    contact_at: datetime
+    earlier_contacts: tuple[Said, ...]
+    """Newest first."""
+    contact_changed_at: datetime | None
+    """When it was last changed with the receipt."""
+    contact_changed_alone: bool
+    """Whoever found the receipt could have done it: no word that was set with the report was asked for."""
+    check_word: str | None
+    """The newest word for answering the centre that nobody with the receipt alone can have chosen."""
+    on_behalf: Mapping[str, Any]
+    earlier_on_behalf: tuple[Said, ...]
+    answers: Mapping[str, Any]
+    narratives: tuple[Said, ...]
+    urls: tuple[Said, ...]
+    fingerprints: tuple[Said, ...]
+    picture_hashes: tuple[Said, ...]
+    offender_handles: tuple[Said, ...]
+    messages: tuple[Said, ...]
+    replies: tuple[Written, ...]
+    """The centre's answers."""
+    notes: tuple[Written, ...]
+    replies_read: int
+    """Up to which of them the holder of the receipt has read."""
+    facts: Mapping[str, Any]
+    consents: Mapping[str, Any] | None
+    by_other: bool
+    """Made by somebody else, also where it was handed over since."""
+    tip: bool
+    """Made by a third party: there is nobody who has to confirm it."""
+    handed_over_at: datetime | None
+    word_set_later_at: datetime | None
+    """When a word was first set with the receipt alone."""
+    confirmed_at: datetime | None
+    threat_deadline: datetime | None
+    call: Mapping[str, Any] | None = None
+    """Of a report taken by phone: which operator of which organisation took it, when the call began."""
+    read_aloud_at: datetime | None = None
+    """When the texts of consent were read to the caller, as ``call["assent"]`` says by whom and in which wording."""
+
+    @property
+    def agreed_channels(self) -> tuple[ContactChannel, ...]:
+        """The ways of contact that may be used now."""
+        return agreed_channels(ContactChannel(code) for code in self.contact["channels"])
+
+    @property
+    def may_contact(self) -> bool:
+        """Whether any way of contact was agreed to."""
+        return bool(self.contact["channels"])
+
+
+def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details:
+    """The stored report with its opened parts, in order."""
+    received_at: datetime = document["received_at"]
+    moments = {_FIRST: received_at}
+    moments |= {entry["version"]: entry["at"] for entry in document.get("amendments") or ()}
+    left = {entry["number"]: entry["at"] for entry in document.get("messages") or ()}
+
+    def versions(part: str) -> list[Said]:
+        found = {_FIRST: parts[part]} if part in parts else {}
+        found |= {int(name.rpartition(":")[2]): value for name, value in parts.items() if name.startswith(f"{part}:")}
+        return [Said(moments.get(number, received_at), number, value) for number, value in sorted(found.items())]
+
+    def newest(part: str) -> Said:
+        return versions(part)[-1] if versions(part) else Said(received_at, _FIRST, {})
+
+    contact, answers = newest("contact"), newest("answers").value
+    deadline = answers.get("threat_deadline")
+    life = retention_rules.life_of(document)
+    by_other = document["facts"]["role"] != Role.VICTIM or life.handed_over_at is not None
+
+    def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:
+        found = [Said(said.at, said.number, {**missing, **said.value}) for said in versions(part)]
+        if found and found[0].number > _FIRST:
+            found.insert(0, Said(received_at, _FIRST, missing))
+        return tuple(reversed(found[:-1]))
+
+    alone = {entry["version"]: entry.get("receipt_alone", True) for entry in document.get("amendments") or ()}
+    later = waiting_period.later_word(document)
+    messages = [
+        Said(left.get(number, received_at), number, value)
+        for name, value in parts.items()
+        if name.startswith("message:") and (number := int(name.rpartition(":")[2]))
+    ]
+    return Details(
+        received_at=received_at,
+        contact={**_NO_CONTACT, **contact.value},
+        contact_at=contact.at,
+        earlier_contacts=(before := earlier("contact", _NO_CONTACT)),
+        contact_changed_at=contact.at if before and contact.at != life.handed_over_at else None,
+        contact_changed_alone=alone.get(contact.number, True),
+        check_word=next(
+            (
+                said.value["person_codeword"]
+                for said in before
+                if said.value["person_codeword"]
+                and (said.at == life.handed_over_at or not alone.get(said.number, said.number > _FIRST))
+            ),
+            None,
+        ),
+        on_behalf={**_NOT_SAID, **newest("on_behalf").value},
+        earlier_on_behalf=earlier("on_behalf", _NOT_SAID) if by_other else (),
+        answers={name: value for name, value in answers.items() if name != "threat_deadline"},
+        narratives=tuple(versions("narrative")),
+        urls=tuple(versions("urls")),
+        fingerprints=tuple(versions("fingerprints")),
+        picture_hashes=tuple(versions("picture_hashes")),
+        offender_handles=tuple(versions("offender_handles")),
+        messages=tuple(sorted(messages, key=lambda message: message.number)),
+        replies=written(document, parts, "replies", "answer"),
+        notes=written(document, parts, "notes", "note"),
+        replies_read=document.get("replies_read") or 0,
+        facts=document["facts"],
+        consents=document.get("consents"),
+        by_other=by_other,
+        tip=document["facts"]["role"] == Role.THIRD_PARTY,
+        word_set_later_at=later.asked_at if later else None,
+        handed_over_at=life.handed_over_at,
+        confirmed_at=life.confirmed_at if retention_rules.confirmed_by_holder(life) else None,
+        threat_deadline=datetime.fromisoformat(deadline) if deadline else None,
+        call=(call := parts.get("call")),
+        read_aloud_at=datetime.fromisoformat(call["assent"]["at"]) if call and call.get("assent") else None,
+    )
+
+
+def written(document: Mapping[str, Any], parts: Mapping[str, Any], entries: str, part: str) -> tuple[Written, ...]:
+    """What staff wrote of one kind, oldest first."""
+    known = sorted(document.get(entries) or (), key=lambda entry: int(entry["number"]))
+    return tuple(Written(one["at"], one["number"], one["by"], parts[f"{part}:{one['number']}"]) for one in known)

@@ -1,0 +1,62 @@
+"""The words staff read of the details: terms, where the public reads sentences. Shared ones are in ``shared.words``."""
+
+from typing import Final
+
+from services.intake.webform import words
+from shared.web.translations import gettext_noop as n
+
+RELATIONS: Final[dict[str, str]] = dict(words.RELATIONS)
+CONSENTS: Final[dict[str, str]] = {
+    "personal": n("Personal data"),
+    "sensitive": n("Sensitive data"),
+    "share_with_center": n("Passing on to the centre"),
+    "other_centers": n("Telling another centre without asking first"),
+}
+ANSWERS: Final[dict[str, str]] = {
+    "still_spreading": n("Still spreading"),
+    "threatened": n("Threatened"),
+    "money_demanded": n("Money demanded"),
+}
+TOLD: Final[dict[str, str]] = {
+    "police": n("The police"),
+    "hotline": n("1366 or another centre"),
+    "platform": n("The platform"),
+    "nobody": n("Nobody"),
+}
+MAY_SAY: Final[dict[str, str]] = {
+    "nothing": n("Hang up without a word"),
+    "private": n("Only that it is a private call"),
+    "center": n("The centre may be named"),
+}
+REFUSALS: Final[dict[str, tuple[int, str]]] = {
+    "ticket_invalid": (403, n("This ticket does not count. Open the details again from the case.")),
+    "ticket_expired": (410, n("This ticket ran out: it is good for 60 seconds. Open the details again from the case.")),
+    "ticket_used": (410, n("This ticket was used before: it opens once. Open the details again from the case.")),
+    "not_allowed": (403, n("Only counsellors and leads of the centre that owns the report may open its details.")),
+    "unknown_report": (404, n("There is no such report here.")),
+    "withdrawn": (410, n("The reporter withdrew this report. Its details are sealed, and nobody may contact them.")),
+    "erased": (410, n("This report was erased. Its details are gone for good.")),
+    "owner_changed": (409, n("Another centre owns this report now. Only that centre may open its details.")),
+    "owner_not_known_yet": (
+        503,
+        n("It is not known here yet that your centre owns this report. Please try again in a moment, from the case."),
+    ),
+    "not_opened": (
+        500,
+        n("The details could not be opened, and that was recorded. Please call the central desk."),
+    ),
+}
+"""Status and words of each reason why details stay closed."""
+AGAIN: Final = n("Details are shown once for each ticket. Open them again from the case.")
+AWAY: Final = n("The details cannot be opened just now, since the access could not be written down. Please try again.")
+NOT_WRITTEN: Final[dict[str, tuple[int, str]]] = {
+    "leave_over": (
+        409,
+        n("Half an hour has passed since you opened the details. Open them again from the case. Nothing was kept."),
+    ),
+    "withdrawn": (410, n("The reporter has withdrawn this report. All contact has stopped. Nothing was kept.")),
+    "erased": (410, n("This report was erased. Nothing was kept.")),
+    "owner_changed": (409, n("Another centre owns this report now. Nothing was kept.")),
+    "not_agreed": (409, n("The reporter did not agree to messages here and left none. Nothing was kept.")),
+    "too_many": (409, n("There are too many already. Nothing was kept.")),
+}

@@ -1,0 +1,1 @@
+"""Reports as they come in: checked, sealed, stored with their first event."""

@@ -1,0 +1,117 @@
+"""The HTTP API any front end can use: lodge a report, ask where one stands, get the key that proofs are signed with."""
+
+import base64
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.intake import dependencies, problems
+from services.intake.clients.dependencies import ClientDoor
+from services.intake.clients.models import Client
+from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
+from services.intake.proofs.rules import ProofSigner
+from services.intake.reports.models import Accepted, ProofKey
+from services.intake.submissions.facts import NotAdmittedError
+from services.intake.submissions.identifiers import ConflictError, iso
+from services.intake.submissions.models import Submission
+from services.intake.submissions.schema import inlined
+from services.intake.submissions.service import Lodgement, Reception
+from shared.errors import TransientError
+from shared.web.app import Problem
+from shared.web.bodies import is_json
+from shared.web.gate import OPEN
+from shared.web.problems import wrong_content_type
+
+FORM_FRONT_END: Final = "web-form"
+"""Our own form's name; no front end has it."""
+
+_KEY: Final = (
+    "16–128 of A-Z a-z 0-9 . _ : ~ + / = -, one per report and front end, as in the IETF draft "
+    "“The Idempotency-Key HTTP Header Field”. The same key and body: the same answer, for ever. Another "
+    "body under the key: 409 `idempotency_conflict`. No key: allowed, and every request is a report of "
+    "its own, so have one wherever a request may be repeated. Make it random, such as a UUID: whoever "
+    "knows a key and the content can ask for the receipt again. In quotation marks, as the draft has it, or without: "
+    "it is the same key. Two of this header: 400 `invalid_header`."
+)
+_ASKED: Final[dict[str, Any]] = {
+    "parameters": dependencies.key_parameter(_KEY),
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": inlined(Submission.model_json_schema()), "examples": EXAMPLES}},
+    },
+}
+
+
+def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRouter:
+    """The routes under ``/api/v1``. ``door`` lets in front ends that may submit."""
+    routes = APIRouter(prefix="/api/v1")
+
+    @routes.post(
+        "/reports",
+        status_code=202,
+        response_model=Accepted,
+        tags=["reports"],
+        summary="Lodge a report",
+        openapi_extra=_ASKED,
+        responses={
+            202: {
+                "description": "The report is durable. The receipt is the only way back to it.",
+                "content": {"application/json": {"example": ACCEPTED}},
+                "headers": {
+                    "Location": {"schema": {"type": "string"}, "description": "Where to ask for its status."},
+                    "traceparent": {
+                        "schema": {"type": "string"},
+                        "description": "The trace of this request, ours. One that you send is not taken over: the trace"
+                        " stays with the report's events for ever.",
+                    },
+                },
+            }
+        },
+    )
+    async def lodge(
+        request: Request,
+        client: Annotated[Client, Depends(door)],
+    ) -> Response:
+        """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
+
+        Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`.
+        """
+        try:
+            submission = await _submission(request)
+            key = dependencies.idempotency_key(request)
+            lodged = await reception.lodge(submission, front_end=client.client_id, idempotency_key=key)
+        except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
+            raise problems.counted(error) from None
+        return _accepted(lodged)
+
+    @routes.get(
+        "/proof-key",
+        tags=["receipts"],
+        summary="The key that signs proofs of lodging",
+        responses=answered(200, PROOF_KEY),
+        dependencies=[Depends(OPEN)],
+    )
+    async def proof_key() -> ProofKey:
+        """Anyone can check a proof with it: it is a compact JWS with the algorithm EdDSA."""
+        public = base64.urlsafe_b64encode(signer.public_key).rstrip(b"=").decode()
+        return ProofKey(kid=signer.key_id, public_key=public)
+
+    return routes
+
+
+async def _submission(request: Request) -> Submission:
+    if not is_json(request.headers.get("content-type")):
+        raise wrong_content_type()
+    return problems.read_body(await request.body(), Submission)
+
+
+def _accepted(lodged: Lodgement) -> Response:
+    # By hand: response models cost as much again as reading the request.
+    body = {
+        "report_id": lodged.report_id,
+        "receipt": lodged.receipt,
+        "received_at": iso(lodged.received_at),
+        "proof": lodged.proof,
+    }
+    return Response(orjson.dumps(body), 202, {"Location": "/api/v1/receipts/status"}, "application/json")

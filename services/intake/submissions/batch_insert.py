@@ -1,0 +1,183 @@
+"""Group commit: reports that arrive together share one insert.
+
+While one insert is under way the next group gathers, so the wait under load is one insert and the wait without load
+is nothing. Each document gets its own outcome; a full queue or an absent store is said at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from motor.motor_asyncio import AsyncIOMotorCollection
+from prometheus_client import Counter, Histogram
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from services.intake.reports.documents import Document
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.metrics import LATENCY_BUCKETS, REGISTRY
+from shared.mongo import by_ids, store_errors
+
+GROUP_SIZE = Histogram(
+    "intake_group_size", "Reports per insert.", registry=REGISTRY, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+)
+INSERT_SECONDS = Histogram(
+    "intake_insert_seconds", "Seconds of one group's insert.", registry=REGISTRY, buckets=LATENCY_BUCKETS
+)
+INSERT_FAILURES = Counter("intake_insert_failures", "Groups whose insert failed as a whole.", registry=REGISTRY)
+
+LARGEST_GROUP: Final = 64
+"""Documents per insert; 64 of 10 KB stay well below the protocol's 16 MB and keep one insert short."""
+PROBE_S: Final = 2.0
+"""Seconds between two questions to the store."""
+_DUPLICATE: Final = 11000
+
+_BRIEF: Final = {"content_mac": 1, "receipt_counter": 1, "received_at": 1}
+
+
+class BusyError(TransientError):
+    """The store is away or too slow to take more. Nothing of this report was kept."""
+
+
+class Stored(NamedTuple):
+    """What became of one document."""
+
+    inserted: bool
+    existing: Document | None
+    """The document that has this id already; None after a refused insert means that another has the receipt."""
+
+
+class _Waiting(NamedTuple):
+    document: Document
+    answer: "asyncio.Future[Stored]"
+
+
+class GroupCommit:
+    """Inserts documents of one collection in groups. ``lanes`` inserts may be under way at once."""
+
+    def __init__(
+        self, collection: "AsyncIOMotorCollection[Document]", clock: Clock, *, waiting: int, lanes: int = 1
+    ) -> None:
+        """``waiting``: how many documents may queue before new ones are turned away."""
+        self._collection = collection
+        self._clock = clock
+        self._waiting_limit = waiting
+        self._lanes = lanes
+        self._queue: deque[_Waiting] = deque()
+        self._writers: set[asyncio.Task[None]] = set()
+        # Counted apart from the tasks: a task that found the queue empty is not yet done when the next document comes.
+        self._writing = 0
+        self._trouble: str | None = "the store has not answered yet"
+        self._failures = 0
+        self._is_open = False
+
+    def open(self) -> None:
+        """The store is there and its indexes exist: begin to take documents."""
+        self._is_open = True
+        self._trouble = None
+
+    def check(self) -> str | None:
+        """For health: what the last insert or ping said, if it failed."""
+        return self._trouble
+
+    async def watch(self) -> None:
+        """Ask the store every two seconds, until cancelled: without traffic no insert says how it is.
+
+        A good answer ends the trouble only after two seconds in which no insert failed: a store that answers and
+        takes nothing is no store.
+        """
+        failures = self._failures
+        while True:
+            await self._clock.sleep(PROBE_S)
+            try:
+                with store_errors():
+                    await self._collection.database.command("ping")
+            except (TransientError, PyMongoError):  # what kind does not matter: it does not answer us
+                self._trouble = "the store does not answer"
+            else:
+                if self._failures == failures:
+                    self._trouble = None
+            failures = self._failures
+
+    async def store(self, document: Document) -> Stored:
+        """Insert one document and say what became of it.
+
+        Raises ``BusyError`` when the queue is full and ``TransientError`` when the store did not answer; then the
+        document may or may not be there, and trying again under the same id is safe.
+        """
+        if not self._is_open:
+            raise BusyError("the store has not answered yet")
+        if len(self._queue) >= self._waiting_limit:
+            raise BusyError("the queue of reports is full")
+        waiting = _Waiting(document, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        if self._writing < self._lanes:
+            self._writing += 1
+            writer = asyncio.create_task(self._write())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+        return await waiting.answer
+
+    async def _write(self) -> None:
+        try:
+            # One turn of the loop: requests that came in the same moment join this group.
+            await asyncio.sleep(0)
+            await self._drain()
+        finally:
+            self._writing -= 1
+
+    async def _drain(self) -> None:
+        while self._queue:
+            group = [self._queue.popleft() for _ in range(min(len(self._queue), LARGEST_GROUP))]
+            try:
+                outcomes = await self._insert([waiting.document for waiting in group])
+            except Exception as error:  # every waiter must hear of it, whatever it was
+                self._trouble = "the last insert failed"
+                self._failures += 1
+                INSERT_FAILURES.inc()
+                for waiting in group:
+                    if not waiting.answer.done():
+                        waiting.answer.set_exception(error)
+            else:
+                self._trouble = None
+                for waiting, outcome in zip(group, outcomes, strict=True):
+                    if not waiting.answer.done():
+                        waiting.answer.set_result(outcome)
+
+    async def _insert(self, documents: Sequence[Document]) -> list[Stored]:
+        first_of_id = {document["_id"]: position for position, document in reversed(list(enumerate(documents)))}
+        chosen = sorted(first_of_id.values())
+        GROUP_SIZE.observe(len(chosen))
+        started = self._clock.monotonic()
+        refused = await self._insert_distinct([documents[position] for position in chosen])
+        INSERT_SECONDS.observe(self._clock.monotonic() - started)
+        inserted = set(chosen) - {chosen[index] for index in refused}
+        others = [document["_id"] for position, document in enumerate(documents) if position not in inserted]
+        existing = await self._existing(others)
+        return [
+            Stored(True, None) if position in inserted else Stored(False, existing.get(document["_id"]))
+            for position, document in enumerate(documents)
+        ]
+
+    async def _insert_distinct(self, documents: list[Document]) -> list[int]:
+        """Insert; the indexes of those that a unique index refused."""
+        with store_errors():
+            try:
+                await self._collection.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                return _refused_as_duplicates(error.details or {})
+        return []
+
+    async def _existing(self, ids: Sequence[str]) -> dict[str, Document]:
+        if not ids:
+            return {}
+        with store_errors():
+            return await by_ids(self._collection, list(dict.fromkeys(ids)), _BRIEF)
+
+
+def _refused_as_duplicates(details: Mapping[str, Any]) -> list[int]:
+    errors = details.get("writeErrors", [])
+    if details.get("writeConcernErrors") or not errors or any(e["code"] != _DUPLICATE for e in errors):
+        raise TransientError(f"store: insert failed with codes {sorted({e.get('code') for e in errors})}")
+    return [int(e["index"]) for e in errors]

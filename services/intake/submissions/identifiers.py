@@ -1,0 +1,59 @@
+"""The identifiers of a report: its id, its receipt, and digests of its content, all keyed functions of the submission.
+
+Nothing here is random: the same submission under the same keys gives the same id, receipt and proof, so a repeated
+request is answered as the first one was, without the receipt or the text's digest being stored.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Final
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.reports import receipt_numbers
+from services.intake.submissions.models import Submission
+from shared.errors import IeumError
+
+_UUID_VERSION: Final = 8
+"""UUID of our own making (RFC 9562): the other bits are a keyed digest."""
+
+
+class ConflictError(IeumError):
+    """The idempotency key was used before, with another content."""
+
+
+def report_id_for(keys: LodgingKeys, front_end: str, idempotency_key: str) -> str:
+    """The id of the one report a front end may lodge under this key, as UUID text."""
+    raw = bytearray(keys.mac("report id", front_end, idempotency_key)[:16])
+    raw[6] = (raw[6] & 0x0F) | _UUID_VERSION << 4
+    raw[8] = (raw[8] & 0x3F) | 0x80
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def receipt_for(keys: LodgingKeys, report_id: str, counter: int) -> str:
+    """The receipt of a report. ``counter`` is 0, or one more for each receipt another report already had."""
+    return receipt_numbers.from_number(
+        int.from_bytes(keys.mac("receipt", report_id, str(counter)), "big") % receipt_numbers.SPACE
+    )
+
+
+def receipt_hash(keys: LodgingKeys, receipt: str) -> str:
+    """What is stored of a receipt: enough to find its report, useless without the key."""
+    return keys.mac("receipt hash", receipt).hex()
+
+
+def content_digest(submission: Submission) -> str:
+    """SHA-256 of the submission in canonical form, hex. Never shown or stored: most reports could be guessed."""
+    # Without the word: it is no content. Without what is left at its default: a field added later must not change the
+    # digest of a report that does not have it, or an honest repeat across an upgrade would be a conflict.
+    return hashlib.sha256(submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()).hexdigest()
+
+
+def content_mac(keys: LodgingKeys, digest: str) -> str:
+    """What is stored to tell a repeat from a conflict: a keyed digest of the content's digest."""
+    return keys.mac("content", digest).hex()
+
+
+def iso(moment: datetime) -> str:
+    """A moment in UTC to the millisecond, as the store, the bus and the answer all name it."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

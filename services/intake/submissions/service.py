@@ -1,0 +1,209 @@
+"""Taking in a report: judge, seal, store with its first event, hand that to the relay, answer."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from prometheus_client import Counter
+
+from services.intake.disk.service import Disk
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.passphrases import Words
+from services.intake.links import rules as link_rules
+from services.intake.links.service import Linker
+from services.intake.proofs import rules as proof_rules
+from services.intake.proofs.rules import ProofSigner
+from services.intake.rate_limits.submissions import SUSPECTED, Doorkeeper, mark_of_text
+from services.intake.reports import documents, receipt_numbers
+from services.intake.reports.documents import Document
+from services.intake.submissions import identifiers
+from services.intake.submissions.batch_insert import BusyError, GroupCommit
+from services.intake.submissions.facts import demand_sound, facts_of
+from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.models import Submission
+from services.intake.submissions.urgency import triage
+from shared import trace
+from shared.clock import SEOUL, Clock, whole_milliseconds
+from shared.errors import TransientError
+from shared.events.base import Record, encode
+from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.vocabulary import Channel, Suspicion, Urgency
+from shared.metrics import REGISTRY
+from shared.outbox import Relay
+from shared.sealing import Keyring
+
+ACCEPTED = Counter("intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
+REPEATED = Counter("intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
+RECEIPTS_TAKEN = Counter("intake_receipts_taken", "Receipts that another report already had.", registry=REGISTRY)
+
+RECEIPT_TRIES = 8
+"""Receipts to try; with a million reports one try in a thousand million meets a taken one."""
+
+
+class Lodgement(NamedTuple):
+    """What the reporter gets. Nothing of it is stored as it is."""
+
+    report_id: str
+    receipt: str
+    received_at: datetime
+    proof: str
+    repeated: bool
+    urgency: Urgency
+
+
+class _Kept(NamedTuple):
+    counter: int
+    received_at: datetime
+    repeated: bool
+
+
+class Reception:
+    """The desk at which reports are lodged."""
+
+    def __init__(
+        self,
+        *,
+        group: GroupCommit,
+        relay: Relay,
+        keyring: Keyring,
+        keys: LodgingKeys,
+        signer: ProofSigner,
+        words: Words,
+        linker: Linker,
+        doorkeeper: Doorkeeper,
+        disk: Disk,
+        clock: Clock,
+    ) -> None:
+        """Everything it works with is handed in by ``main``."""
+        self._group = group
+        self._relay = relay
+        self._keyring = keyring
+        self._keys = keys
+        self._signer = signer
+        self._words = words
+        self._linker = linker
+        self._doorkeeper = doorkeeper
+        self._disk = disk
+        self._clock = clock
+        self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
+
+    async def lodge(
+        self,
+        submission: Submission,
+        *,
+        front_end: str,
+        idempotency_key: str | None,
+        suspicion: tuple[Suspicion, ...] = (),
+        call: Mapping[str, object] | None = None,
+        known: tuple[str, ...] = (),
+    ) -> Lodgement:
+        """Accept a report; when this returns, it is durable.
+
+        ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
+        ``call`` is where a report taken by phone comes from, as JSON values; it is sealed with what was said.
+
+        Raises ``NotAdmittedError`` (what does not hold together), ``ConflictError``, or ``TransientError`` when the
+        store did not take it; then nothing was promised and the same request may be sent again.
+        """
+        if not self._disk.takes_reports():
+            raise BusyError("the store's disk is full")
+        now = whole_milliseconds(self._clock.now())
+        demand_sound(submission, now)
+        text = mark_of_text(submission)
+        # Counted before anything is awaited, or as many as come in one moment would all be the first.
+        suspicion = (*suspicion, *self._doorkeeper.of_text(text))
+        new = False
+        try:
+            lodged = await self._lodge(submission, front_end, idempotency_key, suspicion, call, known, now)
+            new = not lodged.repeated
+        finally:
+            if not new:
+                self._doorkeeper.give_text_back(text)
+        return lodged
+
+    async def _lodge(
+        self,
+        submission: Submission,
+        front_end: str,
+        idempotency_key: str | None,
+        suspicion: tuple[Suspicion, ...],
+        call: Mapping[str, object] | None,
+        known: tuple[str, ...],
+        now: datetime,
+    ) -> Lodgement:
+        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
+        report_id = (
+            identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
+        )
+        digest = identifiers.content_digest(submission)
+        digests = link_rules.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
+        if linked := link_rules.newest(known, await self._linker.linked(report_id, digests)):
+            facts = facts.model_copy(update={"linked_reports": linked})
+        event = _first_event(report_id, now, facts)
+        document = documents.new_document(
+            report_id=report_id,
+            front_end=front_end,
+            submission=submission,
+            facts=facts,
+            received_at=now,
+            content_mac=identifiers.content_mac(self._keys, digest),
+            keyring=self._keyring,
+            event=event,
+            digests=digests,
+            call=call,
+        )
+        if submission.word is not None:
+            document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
+        kept = await self._keep(document)
+        if kept.repeated:
+            REPEATED.inc()
+        else:
+            self._relay.offer(report_id, [event])
+            for why in suspicion:
+                SUSPECTED.labels(why.value).inc()
+            if digests:
+                self._linker.offer()
+            self._accepted[submission.channel].inc()
+        return self._answer(report_id, kept, digest, facts.urgency)
+
+    async def _keep(self, document: Document) -> _Kept:
+        report_id: str = document["_id"]
+        for counter in range(RECEIPT_TRIES):
+            receipt = identifiers.receipt_for(self._keys, report_id, counter)
+            outcome = await self._group.store(
+                documents.with_receipt(document, identifiers.receipt_hash(self._keys, receipt), counter)
+            )
+            if outcome.inserted:
+                return _Kept(counter, document["received_at"], repeated=False)
+            if outcome.existing is not None:
+                return _repeat(document, outcome.existing)
+            RECEIPTS_TAKEN.inc()
+        raise TransientError("no free receipt was found")
+
+    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> Lodgement:
+        receipt = identifiers.receipt_for(self._keys, report_id, kept.counter)
+        statement = proof_rules.Lodged(
+            receipt_mark=proof_rules.mark_of(self._keys, receipt),
+            received_at=identifiers.iso(kept.received_at),
+            content_mark=proof_rules.content_mark(self._keys, digest),
+        )
+        return Lodgement(
+            report_id=report_id,
+            receipt=receipt_numbers.shown(receipt),
+            received_at=kept.received_at,
+            proof=self._signer.sign(statement),
+            repeated=kept.repeated,
+            urgency=urgency,
+        )
+
+
+def _first_event(report_id: str, now: datetime, facts: ReportFacts) -> Record:
+    received = ReportReceived(report_id=report_id, intake_version=1, received_at=now, facts=facts)
+    return encode(received, source="intake", time=now, traceparent=trace.current())
+
+
+def _repeat(document: Document, existing: Document) -> _Kept:
+    if existing.get("content_mac") != document["content_mac"]:
+        raise ConflictError("the idempotency key belongs to a report with another content")
+    return _Kept(existing["receipt_counter"], existing["received_at"], repeated=True)

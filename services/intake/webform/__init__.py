@@ -1,0 +1,1 @@
+"""The public form in short steps, its drafts, and the pages of advice."""

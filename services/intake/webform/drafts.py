@@ -1,0 +1,156 @@
+"""Drafts: what was answered so far, kept for half an hour, readable only together with a cookie of one visit.
+
+The cookie holds a random token. Where a draft is found and what opens it are keyed digests of that token, so neither
+the store nor intake's own keys open a draft without the browser, and nothing but the token is on the device.
+"""
+
+import asyncio
+import base64
+import contextlib
+import re
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import orjson
+from prometheus_client import Counter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.encryption.keys import LodgingKeys
+from services.intake.webform.models import Typed
+from services.intake.webform.repository import DraftStore
+from shared import log as logs
+from shared.clock import Clock
+from shared.errors import PermanentError, TransientError
+from shared.metrics import REGISTRY
+from shared.sealing import ObjectKey
+
+KEPT: Final = timedelta(minutes=30)
+"""From the last page that was looked at."""
+COOKIE: Final = "notes"
+"""Neutral, and of one visit: the browser forgets it when it is closed."""
+KEY_CHARS: Final = 32
+"""Characters of a form's idempotency key: 24 bytes in base64."""
+_LOOKED: Final = timedelta(minutes=1)
+"""Looking again so soon does not lengthen a draft's life: a write for every page would help nobody."""
+_SWEEP_S: Final = 60.0
+_TOKEN: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
+
+SAVED: Final = Counter("intake_drafts_saved", "Drafts kept or kept anew.", registry=REGISTRY)
+REFUSED: Final = Counter("intake_drafts_refused", "Drafts not kept: no room, or no store.", registry=REGISTRY)
+
+_log = logs.get(__name__)
+
+
+class NoRoomError(TransientError):
+    """Drafts are refused for now, so that reports are still taken."""
+
+
+class Drafts:
+    """Keeps drafts."""
+
+    def __init__(
+        self, store: DraftStore, keys: LodgingKeys, clock: Clock, room: Callable[[], bool] = lambda: True
+    ) -> None:
+        """``room`` says whether there is room for drafts; reports do not ask it."""
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+        self._room = room
+        self._dropping: set[asyncio.Task[None]] = set()
+
+    async def prepare(self) -> None:
+        """Make what the store needs to forget by itself."""
+        await self._store.prepare()
+
+    async def run(self) -> None:
+        """Forget what is over, until cancelled."""
+        while True:
+            try:
+                await self._store.sweep(self._clock.now())
+            except TransientError as error:
+                _log.debug("drafts.not_swept", said=str(error))
+            await self._clock.sleep(_SWEEP_S)
+
+    async def load(self, token: str | None) -> Typed | None:
+        """What was answered so far; None where there is no draft any more. Raises ``TransientError``."""
+        if token is None:
+            return None
+        now, draft_id = self._clock.now(), self._id(token)
+        found = await self._store.read(draft_id, now)
+        if found is None:
+            return None
+        sealed, until = found
+        try:
+            answers = orjson.loads(self._key(token).open("answers", sealed))
+        except PermanentError as error:
+            _log.error("drafts.not_opened", reason=error.reason)
+            return None
+        if until - now < KEPT - _LOOKED:
+            await self._store.extend(draft_id, now + KEPT)
+        return Typed({name: tuple(values) for name, values in answers.items()})
+
+    async def save(self, token: str, typed: Typed) -> None:
+        """Keep it from now on; when this returns, it is durable. Raises ``TransientError``: it is not kept."""
+        sealed = self._key(token).seal("answers", orjson.dumps(dict(typed.values)))
+        try:
+            if not self._room():
+                raise NoRoomError("there is no room for drafts")
+            await self._store.write(self._id(token), sealed, self._clock.now() + KEPT)
+        except TransientError:
+            REFUSED.inc()
+            raise
+        SAVED.inc()
+
+    async def drop(self, token: str | None) -> None:
+        """Forget it. Where the store does not answer, its time ends it, and nobody has its key by then."""
+        if token is not None:
+            with contextlib.suppress(TransientError):
+                await self._store.remove(self._id(token))
+
+    async def drop_within(self, token: str | None, seconds: float) -> None:
+        """Forget it, and return after ``seconds`` at most: a slow store is waited for behind the answer."""
+        dropping = asyncio.create_task(self.drop(token), name="drop draft")
+        self._dropping.add(dropping)
+        dropping.add_done_callback(self._dropping.discard)
+        done, _ = await asyncio.wait({dropping}, timeout=seconds)
+        for finished in done:
+            finished.result()
+
+    def key_of_report(self, token: str) -> str:
+        """The idempotency key of the one report this draft becomes, however often it is sent."""
+        return base64.urlsafe_b64encode(self._keys.mac("draft report", token)[:24]).decode()
+
+    def _id(self, token: str) -> str:
+        return self._keys.mac("draft id", token).hex()
+
+    def _key(self, token: str) -> ObjectKey:
+        return ObjectKey(self._id(token), self._keys.mac("draft key", token))
+
+
+def new_key() -> str:
+    """An idempotency key for a form without a draft."""
+    return secrets.token_urlsafe(24)
+
+
+def new_token() -> str:
+    """For a browser that has none."""
+    return secrets.token_urlsafe(32)
+
+
+def token_of(request: Request) -> str | None:
+    """The token a browser sent."""
+    token = request.cookies.get(COOKIE, "")
+    return token if _TOKEN.match(token) else None
+
+
+def leave_token(response: Response, token: str, *, secure: bool) -> None:
+    """Give the browser the token for this visit. Without an age: it goes when the browser is closed."""
+    response.set_cookie(COOKIE, token, path="/", samesite="strict", httponly=True, secure=secure)
+
+
+def take_token(response: Response, *, secure: bool) -> None:
+    """Take it back."""
+    response.delete_cookie(COOKIE, path="/", samesite="strict", httponly=True, secure=secure)

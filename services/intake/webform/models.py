@@ -1,0 +1,34 @@
+"""What a browser sends of a form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl
+
+MAX_FIELDS: Final = 100
+"""Boxes and fields of one form; a browser sends about sixty at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What was typed and chosen, kept as it came so that nothing has to be typed twice."""
+
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def one(self, name: str) -> str:
+        """The value of a single field; empty where it was left out."""
+        found = self.values.get(name)
+        return found[-1] if found else ""
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """The chosen values of a group of boxes."""
+        return tuple(value for value in self.values.get(name, ()) if value)
+
+
+def read(body: bytes) -> Typed:
+    """A URL-encoded body. Raises ``ValueError`` for one that no form of ours can have sent."""
+    pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        values[name] = (*values.get(name, ()), value.replace("\r\n", "\n"))
+    return Typed(values)

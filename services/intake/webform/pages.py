@@ -1,0 +1,243 @@
+"""Where a report begins, is sent, and is left. The pages work without script, and no address ever holds a receipt.
+
+Sending takes everything from the form itself, not from the draft: whoever lingers on the last page until the draft is
+gone still sends all of it, and loading the receipt's page again gives the same receipt.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse
+
+from services.intake import problems as refusals
+from services.intake.bodies import typed_of
+from services.intake.rate_limits.submissions import Doorkeeper, Passage
+from services.intake.submissions.api import FORM_FRONT_END
+from services.intake.submissions.facts import NotAdmittedError
+from services.intake.submissions.identifiers import ConflictError
+from services.intake.submissions.models import Submission
+from services.intake.submissions.service import Lodgement, Reception
+from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
+from services.intake.webform.drafts import Drafts
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
+from services.intake.webform.renderer import FormView
+from services.intake.webform.returning import RETURNED, Returning
+from services.intake.webform.steps import CHECK
+from shared.audit.pace import Allowance, Buckets
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.web.app import Problem
+from shared.web.gate import OPEN
+from shared.web.language import COOKIE as LANGUAGE_COOKIE
+from shared.web.networks import network_of
+from shared.web.pages import QUICK_EXIT_URL
+from shared.web.translations import gettext_noop as n
+
+WORDS_PER_MINUTE: Final = 10
+"""Reports with a word of their own that one network may lodge by the form, at once and again within each minute."""
+LEAVING_S: Final = 0.5
+"""How long leaving waits for the store at most; the browser loses the draft's key with the answer, and a slow store
+forgets the draft after it."""
+
+_TOO_MANY_WORDS: Final = n(
+    "Your report was not received yet. What you wrote is still here. Too many reports with a word came from your "
+    "network. Press the button again in a moment, or leave the word empty: you can set it later with your receipt."
+)
+_SENT_BEFORE: Final = n(
+    "This form was sent before, and that report is safe. If you changed something and want to send it as a second "
+    "report, press the button again."
+)
+_AWAY: Final = n(
+    "Your report was not received. What you wrote is still here. Please press the button again in a moment, or call "
+    "1366 (24 hours). In danger, call 112."
+)
+
+
+def router(
+    view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, returning: Returning, clock: Clock
+) -> APIRouter:
+    """The routes of the pages."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+    sending = _Sending(view, reception, kept, doorkeeper, returning, clock)
+
+    @routes.get("/")
+    async def start(request: Request) -> Response:
+        going_on = False
+        with contextlib.suppress(TransientError):
+            going_on = await kept.load(drafts.token_of(request)) is not None
+        return view.start(request, going_on=going_on)
+
+    @routes.get("/all")
+    async def whole(request: Request) -> Response:
+        return view.whole(request, Typed(), key=drafts.new_key())
+
+    @routes.post("/")
+    async def sent(request: Request) -> Response:
+        return await sending.send(request, await typed_of(request))
+
+    @routes.get("/leave")
+    @routes.post("/leave")
+    async def leave(request: Request) -> Response:
+        return await _left(request, view, kept)
+
+    return routes
+
+
+class _Sending:
+    """Turns a form into a report, or says what keeps it from being one."""
+
+    def __init__(
+        self,
+        view: FormView,
+        reception: Reception,
+        kept: Drafts,
+        doorkeeper: Doorkeeper,
+        returning: Returning,
+        clock: Clock,
+    ) -> None:
+        self._returning = returning
+        self._view = view
+        self._reception = reception
+        self._kept = kept
+        self._doorkeeper = doorkeeper
+        self._words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
+
+    async def send(self, request: Request, typed: Typed) -> Response:
+        key = typed.one("idempotency_key")
+        if len(key) != drafts.KEY_CHARS:
+            key = drafts.new_key()
+        if typed.one("go") == "stay":
+            if challenge := typed.one("passage"):
+                return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=challenge)
+            return await self._again(request, typed, key, status=200)
+        submission, problems = self._read(request, typed)
+        if submission is None or problems:
+            return await self._again(request, typed, key, problems=problems, status=422)
+        return await self._lodge(request, typed, key, submission)
+
+    def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
+        raw, problems = form.submission_of(typed, self._view.pages.language(request))
+        try:
+            return Submission.model_validate_json(orjson.dumps(raw)), problems
+        except ValidationError as error:
+            refused = refusals.counted(refusals.from_errors(error))
+            return None, problems + form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
+
+    async def _lodge(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
+        challenge = typed.one("passage")
+        try:
+            if submission.word is not None:
+                self._not_too_many(request)
+        except Problem as refused:
+            return await self._refused(request, typed, key, refused, _TOO_MANY_WORDS)
+        passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+        if passed.challenge is not None:
+            return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
+        return await self._submit(request, typed, key, submission, passed)
+
+    async def _submit(
+        self, request: Request, typed: Typed, key: str, submission: Submission, passed: Passage
+    ) -> Response:
+        new = False
+        try:
+            earlier = await self._returning.known(request, typed)
+            if earlier.problem is not None and not earlier.later:
+                return await self._again(request, typed, key, problems=[earlier.problem], status=422)
+            # Where the earlier one could not be asked for, this report is not kept waiting for it.
+            lodged = await self._reception.lodge(
+                submission,
+                front_end=FORM_FRONT_END,
+                idempotency_key=key,
+                suspicion=passed.suspicion,
+                known=(earlier.report_id,) if earlier.report_id else (),
+            )
+            new = not lodged.repeated
+            if new:
+                RETURNED.inc(bool(earlier.report_id))
+        except NotAdmittedError as error:
+            refusals.counted(error)
+            problems = form.problems_of([(error.field, error.reason)])
+            return await self._again(request, typed, key, problems=problems, status=422)
+        except ConflictError as error:
+            refusals.counted(error)
+            return await self._again(request, typed, drafts.new_key(), notice=_SENT_BEFORE, status=409)
+        except (Problem, TransientError) as error:
+            notice = _TOO_MANY_WORDS if isinstance(error, Problem) else _AWAY
+            return await self._refused(request, typed, key, error, notice)
+        finally:
+            if not new:
+                self._doorkeeper.give_back(request, typed.one("passage"))
+        return await self._receipt(request, lodged, submission, typed)
+
+    async def _refused(
+        self, request: Request, typed: Typed, key: str, error: Problem | TransientError, notice: str
+    ) -> Response:
+        refused = refusals.counted(error)
+        page = await self._again(request, typed, key, notice=notice, status=refused.status_code)
+        page.headers.update(refused.headers or {})
+        return page
+
+    async def _again(
+        self,
+        request: Request,
+        typed: Typed,
+        key: str,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int,
+    ) -> Response:
+        if typed.one("page") != CHECK:
+            return self._view.whole(request, typed, key=key, problems=problems, notice=notice, status=status)
+        page = self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
+        token = drafts.token_of(request)
+        with contextlib.suppress(TransientError):
+            if problems and await self._kept.load(token) is None:
+                # The draft's time is over: the links to what must be changed need one.
+                token = drafts.new_token()
+                await self._kept.save(
+                    token, Typed({k: v for k, v in typed.values.items() if steps.place_of(k) != CHECK})
+                )
+                drafts.leave_token(page, token, secure=self._view.pages.secure(request))
+        return page
+
+    async def _receipt(self, request: Request, lodged: Lodgement, submission: Submission, typed: Typed) -> Response:
+        await self._kept.drop(drafts.token_of(request))
+        page = self._view.pages.render(
+            request,
+            "receipt.html",
+            public=True,
+            receipt=lodged.receipt,
+            received_at=lodged.received_at,
+            proof=lodged.proof,
+            by=self._view.promised(lodged.urgency, lodged.received_at),
+            reachable=bool(submission.contact.channels),
+            links=advice.fitting(typed),
+        )
+        drafts.take_token(page, secure=self._view.pages.secure(request))
+        return page
+
+    def _not_too_many(self, request: Request) -> None:
+        network = network_of(request.client.host if request.client else None)
+        wait = self._words_set.wait(network)
+        if wait:
+            raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
+        self._words_set.draw(network, 1.0)
+
+
+async def _left(request: Request, view: FormView, kept: Drafts) -> Response:
+    await kept.drop_within(drafts.token_of(request), LEAVING_S)
+    response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
+    secure = view.pages.secure(request)
+    drafts.take_token(response, secure=secure)
+    response.delete_cookie(LANGUAGE_COOKIE, path="/", samesite="lax", httponly=True, secure=secure)
+    if request.method == "POST":
+        # Style sheets and the like that the browser kept; heeded over https. Not on the way out itself: emptying a
+        # cache takes some browsers seconds, and the script sends this after it has left.
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response

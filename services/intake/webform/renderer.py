@@ -1,0 +1,219 @@
+"""What the form's pages show: choices in the reader's language, the wording of a role, what is wrong where."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from fastapi import Request, Response
+
+from services.intake.receipts import promise_words
+from services.intake.receipts.promise import Outlook
+from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
+from services.intake.webform import advice, form, safety_texts, step_words, steps, summary, words
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
+from services.intake.webform.steps import CHECK, LAST, Step
+from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
+from shared.clock import SEOUL, Clock
+from shared.events.vocabulary import ContactChannel, Urgency
+from shared.web.language import LANGUAGES
+from shared.web.pages import Pages
+
+BEGIN_AGAIN: Final = "again"
+"""In the address of a page that begins anew, because what was there before is gone."""
+
+Options = dict[str, list[tuple[str, ...]]]
+
+
+class FormView:
+    """Renders the pages of the form."""
+
+    def __init__(self, pages: Pages, clock: Clock, outlook: Callable[[datetime], Outlook]) -> None:
+        """``clock`` tells which divisions there are today, ``outlook`` what can be promised at a moment."""
+        self._outlook = outlook
+        self.pages: Final = pages
+        self._clock = clock
+        # Read once, so that a broken text keeps intake from starting.
+        self._elsewhere = [said for said in safety_texts.load().values() if said.language not in LANGUAGES]
+
+    def promised(self, urgency: Urgency, received_at: datetime) -> datetime | None:
+        """Until when somebody should see what was received then, and the same whenever it is asked.
+
+        None where that has passed: the status page says so, with what to do.
+        """
+        by = self._outlook(received_at).by[urgency]
+        return by if by > self._clock.now() else None
+
+    def start(self, request: Request, *, going_on: bool, notice: str = "") -> Response:
+        """Before anything is typed: who reads it, what happens, what is not secret."""
+        return self._render(
+            request,
+            "start.html",
+            going_on=going_on,
+            notice=notice,
+            links=advice.FOR_ALL,
+            outlook=self._outlook(self._clock.now()),
+            when=promise_words,
+            tongues=[(said.language, said.texts["name"]) for said in self._elsewhere],
+        )
+
+    def step(
+        self,
+        request: Request,
+        one: Step,
+        typed: Typed,
+        *,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """One question."""
+        role = step_words.role_of(typed.one("role"))
+        return self._render(
+            request,
+            "step.html",
+            status=status,
+            slug=one.slug,
+            required=one.required,
+            optional=not one.required,
+            before=steps.before(one.slug, typed),
+            sendable=steps.open_step(typed) is None or "harm_types" in one.controls,
+            progress=steps.progress(one.slug, typed),
+            young=typed.one(steps.PATH) == steps.YOUNG,
+            links=[] if typed.one(steps.PATH) == steps.YOUNG else advice.fitting(typed),
+            notice=notice,
+            say=step_words.asked(one.slug, role),
+            note=step_words.note(one.slug, role),
+            form_of_step="step",
+            **self.fields(request, typed, problems, asked=one.asked(typed)),
+        )
+
+    def check(
+        self,
+        request: Request,
+        typed: Typed,
+        *,
+        key: str,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """All answers once more, what is allowed, and the button that sends."""
+        shown = steps.counting(typed)
+        context = self.fields(request, typed, problems)
+        hidden = [(name, value) for name, values in shown.values.items() if name not in LAST for value in values]
+        context["errors"] = [
+            (control if control in LAST else f"/form/{steps.place_of(control, typed)}#{control}", text)
+            for control, text in context["errors"]
+        ]
+        return self._render(
+            request,
+            "check.html",
+            status=status,
+            idempotency_key=key,
+            hidden=hidden,
+            sections=summary.sections(shown, context["options"]),
+            before=steps.before(CHECK, typed),
+            progress=steps.progress(CHECK, typed),
+            young=typed.one(steps.PATH) == steps.YOUNG,
+            notice=notice,
+            form_of_step="step",
+            **context,
+        )
+
+    def whole(
+        self,
+        request: Request,
+        typed: Typed,
+        *,
+        key: str,
+        problems: Sequence[FieldProblem] = (),
+        notice: str = "",
+        status: int = 200,
+    ) -> Response:
+        """Every question on one page: needs no draft."""
+        role = step_words.role_of(typed.one("role"))
+        return self._render(
+            request,
+            "form.html",
+            status=status,
+            idempotency_key=key,
+            notice=notice,
+            slugs=[one.slug for one in steps.STEPS],
+            say={one.slug: step_words.asked(one.slug, role) for one in steps.STEPS},
+            form_of_step="step",
+            **self.fields(
+                request,
+                typed,
+                problems,
+                asked=steps.CONTROLS if steps.may_fingerprint(typed) else steps.CONTROLS - {"marks"},
+            ),
+        )
+
+    def _render(self, request: Request, template: str, *, status: int = 200, **context: Any) -> Response:  # noqa: ANN401  # as Jinja takes it
+        return self.pages.render(request, template, status=status, public=True, **context)
+
+    def fields(
+        self,
+        request: Request,
+        typed: Typed,
+        problems: Sequence[FieldProblem],
+        *,
+        asked: Collection[str] = steps.CONTROLS - {"marks"},
+    ) -> dict[str, Any]:
+        """What the fields of any step need: answers, what is wrong with them, labels and choices.
+
+        ``asked`` are the controls to show; by default all but the fingerprints, which need an answer first.
+        """
+        translate = self.pages.gettext(request)
+        errors = [(problem.control, problem.said(translate)) for problem in problems]
+        return {
+            "typed": typed,
+            "errors": errors,
+            "error_of": dict(errors),
+            "labels": step_words.labels(typed.one(steps.PATH)),
+            "asked": asked,
+            "child": steps.may_show_a_child(typed),
+            "under_19": advice.UNDER_19,
+            "sole": steps.SOLE,
+            "options": self._options(request, typed),
+            "narrative_chars": NARRATIVE_CHARS,
+            "phrase_chars": PHRASE_CHARS,
+        }
+
+    def _options(self, request: Request, typed: Typed) -> Options:
+        translate = self.pages.gettext(request)
+        found = {name: form.options(table, translate) for name, table in summary.TABLES.items()}
+        unknown = form.options([words.UNKNOWN], translate)
+        for name in summary.WITH_UNKNOWN:
+            found[name] = [*found[name], *unknown]
+        if typed.one(steps.PATH) == steps.YOUNG:
+            said = form.options(words.YOUNG_HARMS, translate)
+            found["young_harms"] = said
+            found["harm_types"] = [*said, *(one for one in found["harm_types"] if one[0] not in {o[0] for o in said})]
+            found["young_ages"] = [*form.options(words.YOUNG_AGES, translate), *unknown]
+            found["contact_channels"] = form.options(words.YOUNG_CHANNELS, translate)
+        by_email, chosen = ContactChannel.EMAIL, typed.all("contact_channels")
+        return found | {
+            "short_channels": [one for one in found["contact_channels"] if one[0] in chosen or one[0] != by_email],
+            "consents": form.options(words.CONSENTS, translate),
+            "may_leave_message": form.options([("yes", words.VOICEMAIL)], translate),
+            "language": [tuple(tongue) for tongue in words.TONGUES],
+            **self._places(request, typed),
+        }
+
+    def _places(self, request: Request, typed: Typed) -> Options:
+        korean = self.pages.language(request) == "ko"
+        here = divisions_on(self._clock.now().astimezone(SEOUL).date())
+        chosen = typed.one("division")
+        asked = [chosen] if districts_of(chosen) else [division.slug for division in here]
+        districts = [district for slug in asked for district in districts_of(slug)]
+        centers = [center(center_id) for center_id in CENTER_IDS]
+        return {
+            "division": [
+                *((d.slug, d.name_ko if korean else d.name_en) for d in here),
+                *((e.slug, e.name_ko if korean else e.name_en) for e in TABLES.elsewhere.values()),
+            ],
+            "district": [(d.code, d.name_ko if korean else d.name_en) for d in districts],
+            "declined_centers": [(c.id, c.short_ko if korean else c.short_en) for c in centers],
+        }

@@ -1,0 +1,64 @@
+"""Whoever reports again may give an earlier receipt: the two reports are then known to belong together.
+
+The receipt is asked for as the status page asks: with the same answers, as slowly and as seldom, so that nothing is to
+be learned here that is not told there. What leaves intake is the id of the earlier report, among the linked ones.
+"""
+
+from typing import Final, NamedTuple
+
+from prometheus_client import Counter
+from starlette.requests import Request
+
+from services.intake.receipts.authentication import Holders
+from services.intake.receipts.forms import RECEIPT_CHARS
+from services.intake.receipts.models import ReceiptQuestion
+from services.intake.reports.lifecycle import Access
+from services.intake.retention import rules as retention_rules
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
+from shared.metrics import REGISTRY
+from shared.web.app import Problem
+from shared.web.translations import gettext_noop as n
+
+CONTROL: Final = "earlier_receipt"
+RETURNED: Final = Counter(
+    "intake_reports_of_returning", "Reports linked to an earlier one by its receipt.", registry=REGISTRY
+)
+_TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself. Please leave this empty.")
+_HANDED_OVER: Final = n(
+    "That report was handed over to the person it is about, so this one stands by itself. Please leave this empty."
+)
+_LATER: Final = frozenset({"too_many_requests", "unavailable"})
+"""What says nothing about the receipt."""
+
+
+class Known(NamedTuple):
+    """The earlier report, or what is wrong with its receipt; neither where none was given."""
+
+    report_id: str | None = None
+    problem: FieldProblem | None = None
+    later: bool = False
+    """The problem is not the receipt's: it could not be asked just now."""
+
+
+class Returning:
+    """Finds the earlier report of somebody who reports again."""
+
+    def __init__(self, holders: Holders) -> None:
+        """``holders`` say whose receipt it is."""
+        self._holders = holders
+
+    async def known(self, request: Request, typed: Typed) -> Known:
+        """The report whose receipt was typed."""
+        receipt = typed.one(CONTROL).strip()[:RECEIPT_CHARS]
+        if not receipt:
+            return Known()
+        try:
+            found = await self._holders.admit(ReceiptQuestion(receipt=receipt), request, "receipts.link", guarded=False)
+        except Problem as problem:
+            return Known(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
+        if "_id" not in found:
+            return Known(problem=FieldProblem(CONTROL, _HANDED_OVER))
+        if retention_rules.access_of(retention_rules.life_of(found)) is not Access.OPEN:
+            return Known(problem=FieldProblem(CONTROL, _TAKEN_BACK))
+        return Known(report_id=found["_id"])

@@ -1,0 +1,161 @@
+"""The form in short steps. Each page is sent, kept as a draft, and leads on; going back never loses anything.
+
+``go`` says what the pressed button means: ``next``, ``back``, ``check`` (to the last page) or ``stay`` (the same page
+in another language).
+"""
+
+from typing import Final
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse
+
+from services.intake import problems as refusals
+from services.intake.bodies import typed_of
+from services.intake.submissions.facts import NotAdmittedError, examine
+from services.intake.submissions.models import Submission
+from services.intake.webform import drafts, form, returning, steps
+from services.intake.webform.drafts import Drafts
+from services.intake.webform.form import FieldProblem
+from services.intake.webform.models import Typed
+from services.intake.webform.renderer import BEGIN_AGAIN, FormView
+from services.intake.webform.returning import Returning
+from services.intake.webform.steps import CHECK, Step
+from shared.clock import Clock
+from shared.errors import TransientError
+from shared.web.app import Problem
+from shared.web.gate import OPEN
+from shared.web.translations import gettext_noop as n
+
+_GONE: Final = n(
+    "What you had answered before is gone: it is kept for 30 minutes and then destroyed. What you just sent is here."
+)
+_NOT_KEPT: Final = n(
+    "Your answers could not be kept between pages just now. Nothing is lost: all questions are on this one page, with "
+    "what you have typed. You can send it from here, or call 1366 (24 hours). In danger, call 112."
+)
+_LATER: Final = n(
+    "What you just answered could not be kept. It is still on this page. Please press the button again in a moment, or "
+    "call 1366 (24 hours). In danger, call 112."
+)
+_NOT_REACHED: Final = n(
+    "What you answered before cannot be shown just now. It is still kept. Please load this page again in a moment, or "
+    "call 1366 (24 hours). In danger, call 112."
+)
+_NOTHING_HERE: Final = n("There is nothing at this address.")
+_RETRY_S: Final = 10
+
+
+def router(view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
+    """The routes of the steps and of leaving them."""
+    routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
+    pages = _Steps(view, kept, returning, clock)
+
+    @routes.get("/form/{slug}")
+    async def shown(request: Request, slug: str) -> Response:
+        return await pages.show(request, slug)
+
+    @routes.post("/form/{slug}")
+    async def sent(request: Request, slug: str) -> Response:
+        return await pages.take(request, _known(slug), await typed_of(request))
+
+    return routes
+
+
+class _Steps:
+    def __init__(self, view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> None:
+        self._returning = returning
+        self._view = view
+        self._kept = kept
+        self._clock = clock
+
+    async def show(self, request: Request, slug: str) -> Response:
+        one = None if slug == CHECK else _known(slug)
+        token = drafts.token_of(request)
+        try:
+            typed = await self._kept.load(token)
+        except TransientError:
+            raise Problem(503, "unavailable", _NOT_REACHED, retry_after=_RETRY_S) from None
+        if typed is None or token is None:
+            if one is None or one is not steps.first(one.path):
+                return RedirectResponse("/", 303)
+            return self._view.step(request, one, steps.entered(Typed(), one))
+        if one is None:
+            return self._view.check(request, typed, key=self._kept.key_of_report(token))
+        typed = steps.entered(typed, one)
+        if not one.applies(typed):
+            return RedirectResponse(f"/form/{steps.after(one.slug, typed)}", 303)
+        return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
+
+    async def take(self, request: Request, one: Step, sent: Typed) -> Response:
+        token, go = drafts.token_of(request), sent.one("go")
+        try:
+            before = await self._kept.load(token)
+        except TransientError:
+            return self._later(request, one, steps.taken(Typed(), one.slug, sent))
+        typed = steps.taken(before or Typed(), one.slug, sent)
+        problems = self._problems(request, one, typed)
+        if returning.CONTROL in one.controls and go not in ("stay", "back"):
+            earlier = await self._returning.known(request, typed)
+            problems += [earlier.problem] if earlier.problem else []
+        if problems and go == "stay":
+            return self._view.step(request, one, typed)
+        if problems and go == "back" and before is not None:
+            # What is wrong here stays behind: nobody is kept on a page they want to leave.
+            return RedirectResponse(f"/form/{steps.before(one.slug, before) or one.slug}", 303)
+        if problems:
+            return self._view.step(request, one, typed, problems=problems, status=422)
+        if token is None or before is None:
+            token = drafts.new_token()
+        try:
+            await self._kept.save(token, typed)
+        except TransientError:
+            return self._on_one_page(request, typed)
+        response = self._lead(request, one, typed, go, fresh=before is None)
+        drafts.leave_token(response, token, secure=self._view.pages.secure(request))
+        return response
+
+    def _lead(self, request: Request, one: Step, typed: Typed, go: str, *, fresh: bool) -> Response:
+        if go == "stay":
+            return self._view.step(request, one, typed)
+        if fresh and one is not (beginning := steps.first(one.path)):
+            return RedirectResponse(f"/form/{beginning.slug}?{BEGIN_AGAIN}", 303)
+        if go == "back":
+            return RedirectResponse(f"/form/{steps.before(one.slug, typed) or one.slug}", 303)
+        return RedirectResponse(f"/form/{CHECK if go == 'check' else steps.after(one.slug, typed)}", 303)
+
+    def _later(self, request: Request, one: Step, typed: Typed) -> Response:
+        page = self._view.step(request, one, typed, notice=_LATER, status=503)
+        page.headers["Retry-After"] = str(_RETRY_S)
+        return page
+
+    def _on_one_page(self, request: Request, typed: Typed) -> Response:
+        # Without drafts there is still the form that needs none; sending it asks only for room for reports.
+        page = self._view.whole(request, typed, key=drafts.new_key(), notice=_NOT_KEPT, status=503)
+        page.headers["Retry-After"] = str(_RETRY_S)
+        return page
+
+    def _problems(self, request: Request, one: Step, typed: Typed) -> list[FieldProblem]:
+        """What is wrong with this page's own fields; what other pages lack is asked there."""
+        raw, problems = form.submission_of(steps.counting(typed), self._view.pages.language(request))
+        try:
+            submission = Submission.model_validate_json(orjson.dumps(raw))
+        except ValidationError as error:
+            refused = refusals.from_errors(error)
+            problems += form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
+        else:
+            try:
+                examine(submission, self._clock.now())
+            except NotAdmittedError as error:
+                problems += form.problems_of([(error.field, error.reason)])
+        if "phone" in one.controls and typed.one("phone") and not typed.all("contact_channels"):
+            problems += form.problems_of([("contact.channels", "number_without_way")])
+        return [problem for problem in problems if problem.control in one.controls]
+
+
+def _known(slug: str) -> Step:
+    found = steps.step(slug)
+    if found is None:
+        raise Problem(404, "not_found", _NOTHING_HERE)
+    return found

@@ -1,0 +1,243 @@
+"""The form in short steps: one subject each, in an order, some only where they apply. Pure.
+
+There are three paths through the same questions: the long one, a short one for whoever is threatened right now (threat,
+contact, send), and one for children in plain words. A path answers for the reporter what entering it says already.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from services.intake.webform.models import Typed
+from shared.centers import districts_of
+from shared.events.vocabulary import AgeBand, ContactChannel, HarmType, Role, agreed_channels
+
+CHECK: Final = "check"
+"""Where everything is looked at once more and sent."""
+LAST: Final = ("consents", "word")
+"""Controls of the last page itself."""
+PATH: Final = "path"
+"""The field of a draft that names the path; no part of the submission."""
+NOW: Final = "now"
+YOUNG: Final = "young"
+
+
+def _always(_: Typed) -> bool:
+    return True
+
+
+def _for_another(typed: Typed) -> bool:
+    return typed.one("role") == Role.REPRESENTATIVE
+
+
+def _with_districts(typed: Typed) -> bool:
+    return bool(districts_of(typed.one("division")))
+
+
+def _ways(typed: Typed) -> set[str]:
+    chosen = [ContactChannel(way) for way in typed.all("contact_channels") if way in set(ContactChannel)]
+    return set(agreed_channels(chosen))
+
+
+def _reachable(typed: Typed) -> bool:
+    return bool(_ways(typed) - {ContactChannel.MESSAGE_HERE})
+
+
+def _by_phone(typed: Typed) -> bool:
+    return ContactChannel.PHONE in _ways(typed)
+
+
+def _by_number(typed: Typed) -> bool:
+    return bool(_ways(typed) & {ContactChannel.PHONE, ContactChannel.TEXT})
+
+
+def _by_email(typed: Typed) -> bool:
+    return ContactChannel.EMAIL in _ways(typed)
+
+
+def may_show_a_child(typed: Typed) -> bool:
+    """Whether the material may show somebody under 19: then nothing may lead anybody to make, keep or open it."""
+    return typed.one("age_band") in {AgeBand.UNDER_14, AgeBand.FROM_14_TO_18} or bool(
+        {HarmType.CHILD_MATERIAL, HarmType.ONLINE_GROOMING} & set(typed.all("harm_types"))
+    )
+
+
+def may_fingerprint(typed: Typed) -> bool:
+    """Whether to offer fingerprints: only to the person harmed, and never where a child may be in the picture."""
+    return typed.one("role") == Role.VICTIM and not may_show_a_child(typed)
+
+
+_ONLY_IF: Final[Mapping[str, Callable[[Typed], bool]]] = {
+    "threatened": lambda typed: HarmType.DISTRIBUTION_THREAT not in typed.all("harm_types"),
+    "money_demanded": lambda typed: HarmType.BODY_CAM_PHISHING not in typed.all("harm_types"),
+    "marks": may_fingerprint,
+    "phone": _by_number,
+    "email": _by_email,
+    "hours": _by_number,
+    "may_leave_message": _by_phone,
+    "may_say": _by_phone,
+    "center_codeword": _by_number,
+    "person_codeword": _by_number,
+}
+"""Controls asked only where nothing else answers them already, or where they have a use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One page. ``slug`` stands in its address and says nothing to who reads over a shoulder."""
+
+    slug: str
+    controls: tuple[str, ...]
+    """The names of its fields."""
+    applies: Callable[[Typed], bool] = _always
+    required: bool = False
+    path: str = ""
+
+    def asked(self, typed: Typed) -> tuple[str, ...]:
+        """The fields that are asked of who gave these answers."""
+        # Where ways and number are on one page, the number is asked before the way is known.
+        early = {"phone"} if "contact_channels" in self.controls else set()
+        return tuple(name for name in self.controls if name in early or _ONLY_IF.get(name, _always)(typed))
+
+
+STEPS: Final = (
+    Step("who", ("role",), required=True),
+    Step("relation", ("relation", "victim_knows", "victim_agrees"), _for_another),
+    Step("what", ("harm_types",), required=True),
+    Step("urgent", ("threatened", "money_demanded", "threat_deadline")),
+    Step("about", ("age_band", "gender")),
+    Step("seen", ("still_spreading", "urls", "platform_kind", "search_words", "seen_when", "marks")),
+    Step("words", ("narrative",)),
+    Step("other", ("relationship", "accounts")),
+    Step("told", ("already_told", "earlier_receipt")),
+    Step("place", ("division", "declined_centers")),
+    Step("district", ("district",), _with_districts),
+    Step("language", ("language", "contact_name")),
+    Step("contact", ("contact_channels",)),
+    Step("reach", ("phone", "email"), _reachable),
+    Step(
+        "safe", ("hours", "may_leave_message", "may_say", "not_safe", "center_codeword", "person_codeword"), _reachable
+    ),
+)
+PATHS: Final[Mapping[str, tuple[Step, ...]]] = {
+    "": STEPS,
+    NOW: (
+        Step("now", ("money_demanded", "threat_deadline", "age_band"), path=NOW),
+        Step("now-contact", ("contact_channels", "phone", "email", "not_safe"), path=NOW),
+    ),
+    YOUNG: (
+        Step("y-what", ("harm_types",), required=True, path=YOUNG),
+        Step("y-age", ("age_band",), path=YOUNG),
+        Step("y-now", ("threatened", "money_demanded", "threat_deadline"), path=YOUNG),
+        Step("y-words", ("narrative", "accounts"), path=YOUNG),
+        Step("y-place", ("division",), path=YOUNG),
+        Step("y-contact", ("contact_channels", "phone", "email", "not_safe"), path=YOUNG),
+    ),
+}
+_ENTERED: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    NOW: {"role": (Role.VICTIM,), "harm_types": (HarmType.DISTRIBUTION_THREAT,)},
+    YOUNG: {"role": (Role.VICTIM,)},
+}
+"""What entering a path says."""
+_ALL: Final = tuple(one for path in PATHS.values() for one in path)
+_BY_SLUG: Final = {one.slug: one for one in _ALL}
+SOLE: Final = frozenset(one.slug for one in _ALL if len(one.controls) == 1)
+"""Steps with one question: their heading asks it."""
+CONTROLS: Final = frozenset(control for one in STEPS for control in one.controls)
+"""Every question of the form."""
+
+
+def step(slug: str) -> Step | None:
+    """The step of a page."""
+    return _BY_SLUG.get(slug)
+
+
+def first(path: str) -> Step:
+    """The page a path begins with; it needs no draft."""
+    return PATHS.get(path, STEPS)[0]
+
+
+def way(typed: Typed) -> list[Step]:
+    """The steps of the path that apply to these answers, in order."""
+    return [one for one in PATHS.get(typed.one(PATH), STEPS) if one.applies(typed)]
+
+
+def shown(typed: Typed) -> list[tuple[Step, tuple[str, ...]]]:
+    """Every step that applies with its fields, each field once: those of the path first, then the others."""
+    found: list[tuple[Step, tuple[str, ...]]] = []
+    known: set[str] = set()
+    for one in [*way(typed), *(one for one in STEPS if one.applies(typed))]:
+        if fields := tuple(name for name in one.asked(typed) if name not in known):
+            found.append((one, fields))
+            known |= set(fields)
+    return found
+
+
+def after(slug: str, typed: Typed) -> str:
+    """The page that follows: a step, or the last page."""
+    return _neighbour(slug, typed, 1) or CHECK
+
+
+def before(slug: str, typed: Typed) -> str | None:
+    """The step before a page; None before the first."""
+    if slug == CHECK:
+        return way(typed)[-1].slug
+    return _neighbour(slug, typed, -1)
+
+
+def _neighbour(slug: str, typed: Typed, distance: int) -> str | None:
+    path = PATHS.get(typed.one(PATH), STEPS)
+    if _BY_SLUG[slug] not in path:
+        return CHECK  # a question of the long path, answered from the last page
+    ahead = path.index(_BY_SLUG[slug]) + distance
+    rest = path[ahead:] if distance > 0 else tuple(reversed(path[: ahead + 1]))
+    return next((one.slug for one in rest if one.applies(typed)), None)
+
+
+def progress(slug: str, typed: Typed) -> tuple[int, int] | None:
+    """Which page of how many this is, the last page counted; None for a page beside the path."""
+    slugs = [*(one.slug for one in way(typed)), CHECK]
+    return (slugs.index(slug) + 1, len(slugs)) if slug in slugs else None
+
+
+def open_step(typed: Typed) -> str | None:
+    """The first step that must be answered and is not."""
+    return next((one.slug for one in STEPS if one.required and not any(map(typed.all, one.controls))), None)
+
+
+def place_of(control: str, typed: Typed | None = None) -> str:
+    """The page a control stands on: one of the path where it has one."""
+    path = PATHS.get(typed.one(PATH), STEPS) if typed is not None else STEPS
+    return next((one.slug for one in (*path, *STEPS) if control in one.controls), CHECK)
+
+
+def entered(typed: Typed, one: Step) -> Typed:
+    """The answers on the path of a step, with what entering the path says. Nothing answered before is lost."""
+    if not one.path or typed.one(PATH) == one.path:
+        return typed
+    said = {
+        name: tuple(dict.fromkeys((*typed.all(name), *values))) if name == "harm_types" else values
+        for name, values in _ENTERED[one.path].items()
+    }
+    return Typed({**typed.values, **said, PATH: (one.path,)})
+
+
+def taken(known: Typed, slug: str, sent: Typed) -> Typed:
+    """What is known once a step's page was sent: its fields as sent, everything else as before."""
+    known = entered(known, _BY_SLUG[slug])
+    mine = _BY_SLUG[slug].controls
+    kept = {name: values for name, values in known.values.items() if name not in mine}
+    found = kept | {name: sent.all(name) for name in mine if sent.all(name)}
+    if found.get("role", (Role.VICTIM,)) != (Role.VICTIM,):
+        found.pop(PATH, None)  # both short paths are for who was harmed
+    return Typed(found)
+
+
+def counting(typed: Typed, *, shown_whole: bool = False) -> Typed:
+    """Without answers to questions that no longer apply: a phone number after "do not call me" is not sent.
+
+    ``shown_whole``: the page shows every field of a step, so each of them counts where the step does.
+    """
+    steps = [one for one in STEPS if one.applies(typed)]
+    names = {name for one in steps for name in (one.controls if shown_whole else one.asked(typed))} | {*LAST, PATH}
+    return Typed({name: values for name, values in typed.values.items() if name in names and any(values)})
