@@ -15,7 +15,7 @@ from services.notify.cases.consumers import Routings, consumers
 from services.notify.cases.repository import CaseStore
 from services.notify.cases.service import Auditing, Desk
 from services.notify.cases.tickets import Tickets
-from services.notify.channels import MailChannel
+from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
 from services.notify.console.acts_api import act_router, ticket_router, transfer_router
 from services.notify.console.alarms import AlarmView
@@ -28,6 +28,7 @@ from services.notify.console.rows import Rows
 from services.notify.console.stream import stream_router
 from services.notify.console.work_api import work_router
 from services.notify.console.work_pages import work_pages_router
+from services.notify.dead_letters.repository import DeadStore
 from services.notify.dead_letters.service import DeadWatch
 from services.notify.drills.pages import drill_router
 from services.notify.drills.repository import DrillStore
@@ -37,10 +38,9 @@ from services.notify.escalation.jobs import Gauges
 from services.notify.escalation.repository import TallyStore
 from services.notify.escalation.service import Alerter
 from services.notify.settings import NotifySettings
-from services.notify.team.centers import CenterStore, DeadStore
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.people import People
-from services.notify.team.repository import RotaStore
+from services.notify.team.repository import CenterStore, RotaStore
 from shared import log, mongo, process
 from shared.audit.pages import audit_router
 from shared.audit.refusals import written_to

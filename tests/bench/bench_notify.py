@@ -20,10 +20,9 @@ from typing import Any, Final
 from pydantic import SecretStr
 from pymongo import UpdateOne
 
-from services.notify.cases.models import Case
+from services.notify.cases.models import Case, rescheduled
 from services.notify.cases.projection import fold
 from services.notify.cases.repository import CaseStore, Change
-from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
 from services.notify.main import build
 from services.notify.settings import NotifySettings
@@ -53,7 +52,7 @@ def case_of(number: int, now: datetime, *, due: bool) -> Case:
     if due:
         return named
     later = case.ladder.model_copy(update={"due_at": now + timedelta(hours=6 + number % 20)})
-    return policy.rescheduled(named.model_copy(update={"ladder": later}))
+    return rescheduled(named.model_copy(update={"ladder": later}))
 
 
 async def fill(store: CaseStore, numbers: range, now: datetime, *, due: bool) -> None:

@@ -12,9 +12,9 @@ from typing import Final
 
 from services.notify import main as notify
 from services.notify.cases.repository import CaseStore
+from services.notify.escalation import rules
 from services.notify.escalation.delivery import Delivery
 from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.rules import bundling, table
 from shared import process
 from tests.kill.between import deadly_after
 
@@ -26,10 +26,10 @@ REPEAT: Final = timedelta(seconds=600)
 
 def in_seconds() -> None:
     """The same ladder, with seconds in the place of minutes; bundles gather for a second."""
-    bundling.GAP = timedelta(seconds=1)  # type: ignore[misc]  # a constant everywhere but here
-    for urgency, steps in table.LADDER.items():
-        table.LADDER[urgency] = tuple(
-            table.Step(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
+    rules.GAP = timedelta(seconds=1)  # type: ignore[misc]  # a constant everywhere but here
+    for urgency, steps in rules.LADDER.items():
+        rules.LADDER[urgency] = tuple(
+            rules.Step(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
             for step in steps
         )
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
-from services.notify.auditor.projection import Watched, conclude, note
+from services.notify.auditor.rules import Watched, conclude, note
 from services.notify.cases.projection import fold
-from services.notify.cases.rules.severity import is_severe as counts_as_severe
+from services.notify.cases.rules import is_severe as counts_as_severe
 from services.notify.escalation.rules import Rules
 from services.routing.policy import rules
 from shared.events.reports import ReportFacts

@@ -1,10 +1,10 @@
 """The page of what may be done with a case when, written from notify's table."""
 
-from services.notify.cases.rules.table import EVENTS, TABLE, Situation
+from services.notify.cases.rules import EVENTS, TABLE, Situation
 
 _HEAD = """# What may be done with a case, and when
 
-Written from `services/notify/cases/rules/table.py` by `make docs`; a test checks every cell against the decisions.
+Written from `services/notify/cases/rules.py` by `make docs`; a test checks every cell against the decisions.
 
 `yes`, or the code of the refusal (409, or 410 for details of a withdrawn report) that staff of the owning centre get
 under the present ownership. Whoever saw an older ownership gets `owner_changed`; whoever's case it never was,

@@ -12,7 +12,7 @@ from services.notify.accounts.model import RefusedError
 from services.notify.accounts.one_page import REFUSALS, checked, invited, possible
 from services.notify.accounts.store.accounts import PAGE, AccountStore
 from services.notify.accounts.trail import by
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import ORGANISATIONS, Action, StaffRole

@@ -15,7 +15,7 @@ from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.sign_in import Attempt, SignIn
 from services.notify.accounts.signing import Signing
 from services.notify.accounts.trail import Trail, What, by, line
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError

@@ -14,7 +14,7 @@ from services.notify.accounts.policy import LONGEST, SHORTEST
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.sign_in import SignIn
 from services.notify.accounts.trail import By, by
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.gate import OPEN
 from shared.web.pages import Pages

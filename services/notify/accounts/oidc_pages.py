@@ -14,7 +14,7 @@ from services.notify.accounts.oidc import PASSAGE_S, Provider
 from services.notify.accounts.page_parts import end_the_old
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.trail import by
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN

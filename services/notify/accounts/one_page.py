@@ -15,7 +15,7 @@ from services.notify.accounts.policy import Wrong
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import By, by
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, StaffRole, roles_at

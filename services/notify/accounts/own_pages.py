@@ -14,7 +14,7 @@ from services.notify.accounts.policy import LONGEST, SHORTEST
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import Trail, What, by, line
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action

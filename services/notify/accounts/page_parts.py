@@ -11,7 +11,7 @@ from services.notify.accounts.api import WORDS
 from services.notify.accounts.policy import Weakness
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.trail import By, Trail, What, line
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.pages import Pages

@@ -14,7 +14,7 @@ from services.notify.accounts.page_parts import Text, end_the_old, guarded_renew
 from services.notify.accounts.sessions import Sessions
 from services.notify.accounts.sign_in import Attempt, SignIn
 from services.notify.accounts.trail import Trail, by
-from services.notify.console.away import unavailable
+from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.gate import OPEN

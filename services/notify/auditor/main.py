@@ -8,11 +8,10 @@ import aiosmtplib
 from fastapi import FastAPI
 
 from services.notify.auditor.heartbeat import Heartbeat
-from services.notify.auditor.messages import alarm_mail
-from services.notify.auditor.policy import Quiet
-from services.notify.auditor.projection import Wrong
 from services.notify.auditor.repository import FindingStore
+from services.notify.auditor.rules import Quiet, Wrong
 from services.notify.auditor.service import Auditor
+from services.notify.channels.messages import alarm_mail
 from services.notify.settings import NotifySettings
 from shared import log, mongo
 from shared.clock import Clock, SystemClock
@@ -69,7 +68,10 @@ class AuditorProcess:
     async def _mail(self, found: Sequence[Wrong]) -> bool:
         settings = self._settings
         root = settings.public_urls["notify"].rstrip("/")
-        mail = alarm_mail(found, settings.central_address, settings.mail_from, root, self._clock.now())
+        about = "|".join(sorted(f"{one.report_id}|{one.owed}|{one.step}|{one.due.isoformat()}" for one in found))
+        oldest = min(one.due for one in found)
+        now = self._clock.now()
+        mail = alarm_mail(about, len(found), oldest, settings.central_address, settings.mail_from, root, now)
         secure = settings.smtp_security
         try:
             async with asyncio.timeout(settings.smtp_timeout_s):

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Final
 
 from services.notify.auditor import metrics
-from services.notify.auditor.policy import Fault, Quiet
-from services.notify.auditor.projection import Watched, Wrong, conclude, note, wrong
 from services.notify.auditor.repository import Finding, FindingStore, Look
-from services.notify.channels.messages import alias
+from services.notify.auditor.rules import Fault, Quiet, Watched, Wrong, conclude, note, wrong
+from services.notify.cases.models import alias
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError

@@ -1,9 +1,11 @@
-"""Which cases need eyes beside those of the people who have them, and which of a list somebody wants to see. Pure."""
+"""What a case needs: whose eyes, which next step, and which of a list somebody wants to see. Pure."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.notify.cases.models import CENTRAL_DESK, Case, CaseState, RunCause
-from shared.events.vocabulary import HarmType, Urgency
+from services.notify.escalation.rules import contacted
+from shared.events.vocabulary import EndReason, HarmType, Urgency
 
 
 def overdue(case: Case) -> bool:
@@ -59,3 +61,31 @@ def wants(wanted: Wanted, case: Case, subject: str) -> bool:
         and (wanted.harm is None or wanted.harm in case.harm_types)
         and (not wanted.mine or case.assignee == subject)
     )
+
+
+class NextStep(StrEnum):
+    """What to do next; the page of a case shows it first, and as its only primary button."""
+
+    ACKNOWLEDGE = "acknowledge"
+    READ = "read"
+    """Open the details for what reached the report since somebody last opened them."""
+    OPEN = "open"
+    """Open the details: they say how contact is safe."""
+    CONTACT = "contact"
+    WORK = "work"
+    """Note support, or close the case."""
+
+
+def next_step(case: Case, subject: str) -> NextStep | None:
+    """What somebody of the owning centre does next; None where nothing can be done or nothing is left."""
+    if case.awaiting is not None or case.ended is EndReason.WITHDRAWN:
+        return None
+    if case.state is CaseState.WAITING:
+        return NextStep.ACKNOWLEDGE
+    if case.unread:
+        return NextStep.READ
+    if case.state is CaseState.ENDED:
+        return None
+    if contacted(case):
+        return NextStep.WORK
+    return NextStep.CONTACT if subject in case.rules_known_to else NextStep.OPEN

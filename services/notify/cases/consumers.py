@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from services.notify import metrics
-from services.notify.cases.models import AwaitingKind, Case, EntryKind
-from services.notify.cases.projection import RoutingEvent, added, fold
+from services.notify.cases.models import AwaitingKind, Case, EntryKind, added, alias
+from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.repository import CaseStore, Change
-from services.notify.channels.messages import alias
 from services.notify.console.broadcaster import Hub
 from services.notify.escalation.rules import Rules
 from shared import log

@@ -1,46 +1,141 @@
 """What notify knows of a case: whose it is, who was told, when the next step is due. Nothing here names a person."""
 
+import hashlib
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.notify.cases.basics import SEOUL, Instant, Ladder, Model, RunCause, Target
-from services.notify.cases.casework import Deletion
 from shared.events.vocabulary import (
     AlertChannel,
     CauseKind,
-    CenterState,
     Channel,
     ContactChannel,
     EndReason,
     HarmType,
     Outcome,
+    PlatformKind,
     RoutingReason,
     Suspicion,
     Urgency,
 )
 
-__all__ = [
-    "CENTRAL_DESK",
-    "SEOUL",
-    "Awaiting",
-    "AwaitingKind",
-    "Case",
-    "CaseState",
-    "Center",
-    "DeadRecord",
-    "Entry",
-    "EntryKind",
-    "Instant",
-    "Ladder",
-    "Model",
-    "Offer",
-    "OfferEnd",
-    "PastOffer",
-    "RunCause",
-    "Target",
-    "TransferReason",
-]
+SEOUL = ZoneInfo("Asia/Seoul")
+
+
+def _in_utc(value: object) -> object:
+    """A store may hand back times without a zone; they were written in UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
+
+
+Instant = Annotated[datetime, BeforeValidator(_in_utc)]
+
+
+class Model(BaseModel):
+    """A frozen part of what notify stores; fields of other builds and of the outbox are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Target(StrEnum):
+    """Whom a step of the ladder reaches."""
+
+    DUTY = "duty"
+    COLLEAGUES = "colleagues"
+    """The others at the centre."""
+    LEAD = "lead"
+    CENTRAL = "central"
+
+
+class RunCause(StrEnum):
+    """What a run of the ladder waits for."""
+
+    ANSWER = "answer"
+    """That somebody takes the case."""
+    CONTACT = "contact"
+    """That whoever took it reaches the reporter."""
+    MESSAGE = "message"
+    """That somebody reads what the reporter left since."""
+
+
+class Ladder(Model):
+    """A run of the escalation ladder that is still going."""
+
+    run: int
+    cause: RunCause = RunCause.ANSWER
+    step: int
+    """Rung, from 1."""
+    round: int
+    """How often the rung was started."""
+    attempt: int
+    """Sendings tried on this rung so far."""
+    tries: int
+    """Failures in a row, for the back-off."""
+    pending: tuple[Target, ...]
+    """Whom this round has not reached yet by any channel."""
+    again: tuple[str, ...] = ()
+    """Endpoints that failed, or were left for a bundle, of those whom another channel has reached."""
+    next_step_at: Instant | None
+    """When the next rung or round begins; none until the rung was tried once."""
+    due_at: Instant
+    """When somebody has to look at this ladder next."""
+    held: bool = False
+    """Quiet hours moved ``due_at``."""
+    gathered: bool = False
+    """What is due was left for a bundle once: now it goes, whatever else its place has got meanwhile."""
+
+
+class ContactWay(StrEnum):
+    """How somebody was in touch with the reporter."""
+
+    PHONE = "phone"
+    TEXT = "text"
+    EMAIL = "email"
+    MESSAGE_HERE = "message_here"
+    CAME_TO_US = "came_to_us"
+    """The reporter called, wrote or came by themselves: nobody contacted them."""
+
+
+CHANNEL_OF: Final = {
+    ContactWay.PHONE: ContactChannel.PHONE,
+    ContactWay.TEXT: ContactChannel.TEXT,
+    ContactWay.EMAIL: ContactChannel.EMAIL,
+    ContactWay.MESSAGE_HERE: ContactChannel.MESSAGE_HERE,
+}
+"""What the reporter must have agreed to before a way is used. What they do themselves needs no agreement."""
+
+
+class DeletionState(StrEnum):
+    """How far a request to delete is."""
+
+    REQUESTED = "requested"
+    REMOVED = "removed"
+    REFUSED = "refused"
+    REAPPEARED = "reappeared"
+
+
+NEXT_OF: Final = {
+    DeletionState.REQUESTED: (DeletionState.REMOVED, DeletionState.REFUSED),
+    DeletionState.REFUSED: (DeletionState.REQUESTED, DeletionState.REMOVED),
+    DeletionState.REMOVED: (DeletionState.REAPPEARED,),
+    DeletionState.REAPPEARED: (DeletionState.REQUESTED,),
+}
+"""What may follow. Where it was, nobody writes here: addresses stay in intake's vault."""
+
+
+class Deletion(Model):
+    """Requests to one kind of platform, counted as one entry."""
+
+    number: int
+    platform: PlatformKind
+    addresses: int
+    """How many addresses the request names."""
+    state: DeletionState
+    at: Instant
+    """Since when it stands so."""
+
 
 CENTRAL_DESK = "central"
 
@@ -252,7 +347,7 @@ class Case(Model):
     runs: int = 0
     ladder: Ladder | None = None
     wake_at: Instant | None = None
-    """When a worker may claim this case: the earliest of what is due (``policy.next_due``), or the end of a lease."""
+    """When a worker may claim this case: the earliest of what is due (``next_due``), or the end of a lease."""
     lease_by: str | None = None
     entries: tuple[Entry, ...] = ()
     entries_dropped: int = 0
@@ -265,30 +360,112 @@ class Case(Model):
         return self.state is CaseState.WAITING or (self.unread and self.ended is not EndReason.WITHDRAWN)
 
 
-class Center(Model):
-    """What a centre can do now, as its staff last said."""
-
-    center_id: str = Field(alias="_id")
-    rev: int
-    center_version: int
-    state: CenterState
-    staff_on_duty: int
-    cases_per_person: int
-    changed_at: Instant | None = None
-    """None: nobody has said anything yet, the nominal staff counts."""
-
-    @property
-    def nobody(self) -> bool:
-        """Whether an alert to the staff on duty would reach nobody."""
-        return self.state is CenterState.CLOSED or self.staff_on_duty == 0
+RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
-class DeadRecord(Model):
-    """A record some consumer could not read; the first one per origin counts."""
+def next_due(case: Case) -> datetime | None:
+    """When somebody has to look at the case next: the ladder, the mail about an offer, or the offer's end."""
+    due = [case.ladder.due_at] if case.ladder is not None else []
+    if case.offer is not None:
+        due += [moment for moment in (case.offer.tell_at, case.offer.expires_at) if moment is not None]
+    return min(due, default=None)
 
-    origin: str = Field(alias="_id")
-    topic: str
-    reason: str
-    seen_at: Instant
-    told_at: Instant | None = None
-    read_at: Instant | None = None
+
+def rescheduled(case: Case) -> Case:
+    """The case to be claimed when something is due next. Whoever holds it now has lost it."""
+    return case.model_copy(update={"wake_at": next_due(case), "lease_by": None})
+
+
+def scheduled(case: Case) -> Case:
+    """The same, but a worker that is at the case keeps it: it looks again at what is due when it writes down."""
+    return case if case.lease_by is not None else rescheduled(case)
+
+
+ENTRIES_FIRST: Final = 20
+
+
+ENTRIES_LAST: Final = 80
+"""A timeline keeps its beginning and its end; what lies between is counted."""
+
+
+def noted(case: Case, *entries: Entry) -> Case:
+    """The case with lines added to its timeline, which stays bounded."""
+    lines = (*case.entries, *entries)
+    over = len(lines) - ENTRIES_FIRST - ENTRIES_LAST
+    if over > 0:
+        lines = (*lines[:ENTRIES_FIRST], *lines[ENTRIES_FIRST + over :])
+    return case.model_copy(update={"entries": lines, "entries_dropped": case.entries_dropped + max(over, 0)})
+
+
+def added(before: Case | None, after: Case) -> tuple[Entry, ...]:
+    """The lines a later state has that an earlier one had not, as far as they are kept."""
+    count = len(after.entries) + after.entries_dropped
+    if before is not None:
+        count -= len(before.entries) + before.entries_dropped
+    return after.entries[-count:] if count else ()
+
+
+def offer_over(case: Case, how: OfferEnd, at: datetime, by: str | None = None) -> Case:
+    """The case without its open offer; what became of it is kept for whoever answers too late."""
+    offer = case.offer
+    if offer is None:
+        return case
+    past = PastOffer(
+        offer_id=offer.offer_id,
+        from_center_id=case.center_id,
+        to_center_id=offer.to_center_id,
+        how=how,
+        at=at,
+        by=by,
+    )
+    return case.model_copy(update={"offer": None, "offered_to": None, "past_offer": past})
+
+
+def offer_died(case: Case, at: datetime, why: str) -> Case:
+    """The case without its open offer, if it has one, and a line that says so: ownership changed or the case ends."""
+    if case.offer is None:
+        return case
+    other = case.offer.to_center_id
+    entry = Entry(at=at, kind=EntryKind.OFFER_DIED, center_id=case.center_id, other_center_id=other, reason=why)
+    return noted(offer_over(case, OfferEnd.DIED, at), entry)
+
+
+def in_order(case: Case) -> Case:
+    """The case with its sort key made anew."""
+    return case.model_copy(update={"sort_key": sort_key(case)})
+
+
+def sort_key(case: Case) -> str:
+    """Orders a work list: who needs an answer first, then the most urgent, then who has waited longest."""
+    if case.state is CaseState.ENDED and not case.unread:
+        group = 3
+    elif case.state is CaseState.WAITING:
+        group = 0
+    else:
+        group = 1 if case.unread else 2
+    received = case.received_at.strftime("%Y%m%dT%H%M%S") + f"{case.received_at.microsecond // 1000:03d}"
+    return f"{group}{RANK[case.urgency]}:{received}:{case.report_id}"
+
+
+_NOUNS: Final = """
+가람 가을 강물 개울 고요 고을 구름 그루 나래 나무 나비 날개 냇가 노래 노을 누리 느티 다솜 단풍 달빛 도담 동산 두레 둥지
+들판 등대 디딤 라온 마루 마을 모래 목련 무늬 물결 미르 바다 바람 반달 벼리 별빛 보름 봄비 비단 산길 새벽 샘물 소리 솔잎
+수풀 숲길 시내 씨앗 아라 아침 언덕 여울 연못 오름 오솔 우물 은하 이랑 이슬 잎새 자람 장미 조약 종이 참새 채움 초롱 초원
+타래 터전 토담 파도 포근 푸름 하늘 하루 한결 햇살 향기 호수 화분 흐름
+"""
+
+
+_WORDS: Final = tuple(_NOUNS.split())
+"""Plain, kind nouns. The order is part of how an alias is made."""
+
+
+def alias(report_id: str, extra: int = 0) -> str:
+    """A short name for a case, made from its id and sayable on the phone, such as ``가람-4821``.
+
+    ``extra`` lengthens it, for the rare case that another case has the same one; the short form stays its beginning.
+    """
+    digest = int.from_bytes(hashlib.sha256(f"alias|{report_id}".encode()).digest(), "big")
+    digest, word = divmod(digest, len(_WORDS))
+    digest, number = divmod(digest, 10_000)
+    more = "".join(f"-{digest // 100**i % 100:02d}" for i in range(extra))
+    return f"{_WORDS[word]}-{number:04d}{more}"

@@ -11,7 +11,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from services.notify.cases.models import Case, CaseState
-from services.notify.team.numbers import Counted
+from services.notify.team.models import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode

@@ -9,8 +9,7 @@ from typing import Final
 from services.notify import metrics
 from services.notify.cases.models import Case, EntryKind
 from services.notify.cases.rules import Refusal, Who, may_open
-from services.notify.cases.service import Auditing, Desk, Done, unaudited
-from services.notify.cases.work_service import WorkDesk
+from services.notify.cases.service import Auditing, Desk, Done, WorkDesk, unaudited
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal

@@ -4,8 +4,24 @@ from typing import Final
 
 from shared.clock import Clock
 
+TOO_LATE: Final = "too_late"
+
+
+SPARED: Final = "spared"
+
+
+NOT_SENT: Final = frozenset({TOO_LATE, SPARED})
+"""Reasons of messages nobody tried to send: there is nothing to record about them."""
+
+
+CIRCUIT_OPEN: Final = "circuit_open"
+"""The channel failed again and again and is left alone for a while; that is recorded as a failure."""
+
+
 FAILURES: Final = 5
 """So many failures in a row open the circuit."""
+
+
 OPEN_S: Final = 30.0
 """How long it stays open before one message may try; below the shortest step of the ladder."""
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import aiosmtplib
 
+from services.notify.channels.breaker import TOO_LATE
 from services.notify.channels.messages import Mail
-from services.notify.channels.reasons import TOO_LATE
 from services.notify.settings import NotifySettings
 from shared.clock import Clock
 

@@ -1,47 +1,34 @@
 """What people and receivers read of a case. Pure. An alert carries alias, urgency and age, never content.
 
-Every mail has the same size to the byte, so that whoever watches the wire learns nothing from it.
+Every message of a kind has the same size to the byte, so that whoever watches the wire learns nothing from it.
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from services.notify.cases.models import SEOUL
+from services.notify.cases.models import SEOUL, RunCause
+from shared.events.envelope import iso
+from shared.events.vocabulary import Urgency
+from shared.words import URGENCIES
 
 MAIL_BYTES: Final = 6144
 """Size of every mail; about twice what the longest one needs."""
 
+
 _LINE: Final = 76
+
+
 _PAD_HEADER: Final = b"X-Ieum-Padding: "
-
-_NOUNS: Final = """
-가람 가을 강물 개울 고요 고을 구름 그루 나래 나무 나비 날개 냇가 노래 노을 누리 느티 다솜 단풍 달빛 도담 동산 두레 둥지
-들판 등대 디딤 라온 마루 마을 모래 목련 무늬 물결 미르 바다 바람 반달 벼리 별빛 보름 봄비 비단 산길 새벽 샘물 소리 솔잎
-수풀 숲길 시내 씨앗 아라 아침 언덕 여울 연못 오름 오솔 우물 은하 이랑 이슬 잎새 자람 장미 조약 종이 참새 채움 초롱 초원
-타래 터전 토담 파도 포근 푸름 하늘 하루 한결 햇살 향기 호수 화분 흐름
-"""
-_WORDS: Final = tuple(_NOUNS.split())
-"""Plain, kind nouns. The order is part of how an alias is made."""
-
-
-def alias(report_id: str, extra: int = 0) -> str:
-    """A short name for a case, made from its id and sayable on the phone, such as ``가람-4821``.
-
-    ``extra`` lengthens it, for the rare case that another case has the same one; the short form stays its beginning.
-    """
-    digest = int.from_bytes(hashlib.sha256(f"alias|{report_id}".encode()).digest(), "big")
-    digest, word = divmod(digest, len(_WORDS))
-    digest, number = divmod(digest, 10_000)
-    more = "".join(f"-{digest // 100**i % 100:02d}" for i in range(extra))
-    return f"{_WORDS[word]}-{number:04d}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +104,172 @@ def padded(content: bytes, size: int) -> bytes:
         raise ValueError(f"a mail of {len(content)} bytes, {size} allowed")
     head, gap, body = content.partition(b"\r\n\r\n")
     return head + b"\r\n" + b"".join(lines) + b"\r\n" + body if gap else content
+
+
+HOOK_BYTES: Final = 6144
+"""Size of every webhook's body; as of a mail."""
+
+
+TEXT_CHARACTERS: Final = 420
+"""Length of every text for Apprise; below what the narrowest of its services takes whole in one message."""
+
+
+class Ask(StrEnum):
+    """What a message asks for. The values are part of the webhook's contract."""
+
+    ANSWER = "answer"
+    CONTACT = "contact"
+    MESSAGE = "message"
+    OFFER = "offer"
+
+
+ASK_OF: Final = {
+    RunCause.ANSWER: Ask.ANSWER,
+    RunCause.CONTACT: Ask.CONTACT,
+    RunCause.MESSAGE: Ask.MESSAGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert, as far as a message may tell of it."""
+
+    alert_id: str
+    ask: Ask
+    alias: str
+    urgency: Urgency
+    received_at: datetime
+    path: str
+    """Where its case is in the console, from the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One message in words: a line, and what stands below it."""
+
+    subject: str
+    body: str
+
+
+_ASKED: Final = {
+    Ask.ANSWER: (
+        "",
+        "",
+        "응답을 기다리는 사례가 있습니다. 콘솔에서 확인해 주십시오.",
+        "A case is waiting for an answer. Please open it in the console.",
+    ),
+    Ask.CONTACT: (
+        "첫 연락 ",
+        "first contact, ",
+        "맡은 사례의 첫 연락 기한이 지났습니다. 콘솔에서 확인해 주십시오.",
+        "The time for the first contact has passed. Please open the case in the console.",
+    ),
+    Ask.MESSAGE: (
+        "새 소식 ",
+        "something new, ",
+        "사례에 읽지 않은 소식이 있습니다. 콘솔에서 확인해 주십시오.",
+        "Something new on a case has not been read. Please open it in the console.",
+    ),
+    Ask.OFFER: (
+        "이관 제안 ",
+        "transfer offered, ",
+        "다른 센터가 사례를 넘기겠다고 제안했습니다. 콘솔에서 수락하거나 거절해 주십시오.",
+        "Another centre offers you a case. Please accept or decline it in the console.",
+    ),
+}
+"""Before the alias in Korean, before the urgency in English, and the sentence in both."""
+
+
+_RANK: Final = (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)
+
+
+def words(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
+    """What the alerts say together: one case, or how many there are, how old the oldest is, how urgent the worst."""
+    oldest = min(alert.received_at for alert in alerts)
+    age_ko, age_en = age_words(now - oldest)
+    worst = min((alert.urgency for alert in alerts), key=_RANK.index)
+    ko, en = URGENCIES[worst].ko, URGENCIES[worst].lower()
+    if len(alerts) > 1:
+        count = len(alerts)
+        return Words(
+            f"[이음] 사례 {count}건 · {ko} · {age_ko} / {count} cases, {en}, {age_en}",
+            f"확인할 사례가 {count}건 있습니다. 콘솔의 목록에서 확인해 주십시오.\n\n"
+            f"건수: {count}\n가장 높은 긴급도: {ko}\n가장 오래된 사례: {age_ko}\n{root}/\n\n"
+            f"{count} cases need somebody. Please see the list in the console.\n\n"
+            f"Count: {count}\nHighest urgency: {en}\nOldest: {age_en}\n{root}/\n",
+        )
+    (alert,) = alerts
+    before_ko, before_en, says_ko, says_en = _ASKED[alert.ask]
+    return Words(
+        f"[이음] {before_ko}{alert.alias} · {ko} · {age_ko} / {before_en}{en}, {age_en}",
+        f"{says_ko}\n\n사례: {alert.alias}\n긴급도: {ko}\n경과: {age_ko}\n{root}{alert.path}\n\n"
+        f"{says_en}\n\nCase: {alert.alias}\nUrgency: {en}\nAge: {age_en}\n{root}{alert.path}\n",
+    )
+
+
+def alert_mail(message_id: str, alerts: Sequence[Alert], to: str, sender: str, root: str, now: datetime) -> Mail:
+    """The mail. The id of every alert in it is in a header, so that a receiver can tell doubles of each."""
+    said = words(alerts, root, now)
+    listed = {"X-Ieum-Alert-Ids": " ".join(alert.alert_id for alert in alerts)} if len(alerts) > 1 else {}
+    return sized_mail(
+        alert_id=message_id, to=to, sender=sender, subject=said.subject, body=said.body, now=now, headers=listed
+    )
+
+
+def alert_hook(message_id: str, alerts: Sequence[Alert], root: str, now: datetime) -> bytes:
+    """The body of a webhook: JSON of one size. ``type`` and ``timestamp`` as Standard Webhooks recommends."""
+    oldest = min(alert.received_at for alert in alerts)
+    single = alerts[0] if len(alerts) == 1 else None
+    body: dict[str, object] = {
+        "type": "alert.sent",
+        "timestamp": iso(now),
+        "data": {
+            "id": message_id,
+            "alert_ids": [alert.alert_id for alert in alerts],
+            "ask": single.ask if single is not None else Ask.ANSWER,
+            "alias": single.alias if single is not None else None,
+            "count": len(alerts),
+            "urgency": min((alert.urgency for alert in alerts), key=_RANK.index),
+            "oldest_age_s": max(int((now - oldest).total_seconds()), 0),
+            "link": root + (single.path if single is not None else "/"),
+        },
+        "padding": "",
+    }
+    room = HOOK_BYTES - len(_json(body))
+    if room < 0:
+        raise ValueError(f"a webhook {-room} bytes too long")
+    return _json({**body, "padding": "x" * room})
+
+
+def _json(body: object) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def alert_text(alerts: Sequence[Alert], root: str, now: datetime) -> Words:
+    """A short text: the subject, and a link filled up with blanks to one length."""
+    said = words(alerts, root, now)
+    link = root + (alerts[0].path if len(alerts) == 1 else "/")
+    return Words(said.subject, link.ljust(TEXT_CHARACTERS - len(said.subject)))
+
+
+def alarm_mail(about: str, count: int, oldest_due: datetime, to: str, sender: str, root: str, now: datetime) -> Mail:
+    """How many reports nobody was told of in time, and for how long the oldest; their list is in the console.
+
+    ``about`` names what is reported; the same content makes the same message id.
+    """
+    overdue = now - oldest_due
+    ko, en = age_words(overdue) if overdue.total_seconds() >= 60 else ("방금", "just now")  # noqa: PLR2004  # a minute
+    body = (
+        f"제때 알림이 가지 않은 사례가 {count}건 있습니다. 콘솔을 보고 담당자에게 직접 연락해 주십시오.\n\n"
+        f"건수: {count}\n가장 오래된 지연: {ko}\n{root}/?center=central\n\n"
+        f"{count} cases were not alerted in time. Please see the console and reach the staff yourself.\n\n"
+        f"Count: {count}\nLongest overdue: {en}\n{root}/?center=central\n"
+    )
+    return sized_mail(
+        alert_id=hashlib.sha256(about.encode()).hexdigest()[:32],
+        to=to,
+        sender=sender,
+        subject=f"[이음] 경보: 지연된 알림 {count}건 / {count} alerts overdue",
+        body=body,
+        now=now,
+    )

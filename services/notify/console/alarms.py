@@ -6,7 +6,7 @@ from typing import Final
 
 from services.notify.auditor.repository import Finding, FindingStore
 from services.notify.cases.models import CENTRAL_DESK
-from services.notify.team.centers import DeadStore
+from services.notify.dead_letters.repository import DeadStore
 from shared.clock import Clock
 
 SILENT_AFTER: Final = timedelta(seconds=30)

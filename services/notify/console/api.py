@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from services.notify.cases.models import CaseState
-from services.notify.cases.rules import agreed
 from services.notify.cases.service import Auditing, Desk
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded, home_of, readable
 from services.notify.console.requests import DutyRequest
 from services.notify.console.views import CaseList, CaseView, CenterView, TransferList, case_view, center_view, row_of
+from services.notify.team.rules import agreed
 from shared.events.base import CenterId, ReportId
 from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal

@@ -8,9 +8,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.cases.casework import NEXT_OF
-from services.notify.cases.models import CENTRAL_DESK, Case, TransferReason
-from services.notify.cases.next_step import next_step
+from services.notify.cases.attention import next_step
+from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
 from services.notify.cases.rules import Refusal, ways
 from services.notify.cases.service import Desk, Done
 from services.notify.cases.tickets import Tickets

@@ -7,10 +7,10 @@ from fastapi import Request
 
 from services.notify.cases.models import CENTRAL_DESK, Case
 from services.notify.cases.service import Auditing, Desk, Done
-from services.notify.console.away import unavailable
 from services.notify.console.problems import not_theirs, refused
-from services.notify.team.centers import known
+from services.notify.problems import unavailable
 from services.notify.team.people import People
+from services.notify.team.repository import known
 from shared.audit.entries import by_staff
 from shared.audit.model import Entry, Outcome
 from shared.clock import Clock

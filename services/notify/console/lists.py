@@ -1,16 +1,22 @@
-"""Work lists: which cases a console shows, page by page."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from services.notify.cases.attention import STATES, Wanted
 from services.notify.cases.models import CENTRAL_DESK, Case, CaseState
 from services.notify.cases.repository import CaseStore
+from shared.events.vocabulary import HarmType, Urgency
 
 PAGE: Final = 100
+
+
 SHOWN: Final = 500
-"""Rows a console holds at most; the rest is counted and comes up as these are done."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+
 
 BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
     None: ("0", "3"),
@@ -18,9 +24,12 @@ BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
     CaseState.ACKNOWLEDGED: ("1", "3"),
     CaseState.ENDED: ("3", "4"),
 }
-"""Sort keys of each state; without a state: everything that is open."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+
+
 UNANSWERED: Final = ("0", "2")
-"""Waiting, or with something unread: what the central desk watches in all centres."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+
 
 _CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
 
@@ -72,9 +81,11 @@ async def offers(store: CaseStore, center_id: str) -> list[Case]:
 
 
 AT_ONCE: Final = 4
-"""Lists loaded at a time: after a restart every console comes back at once, and each list is hundreds of cases."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+
+
 Shown = tuple[list[Case], bool]
-"""What a console shows, offers first, and whether there is more than that."""
+"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
 
 
 class Together:
@@ -105,3 +116,38 @@ def _looked_at(task: "asyncio.Task[Shown]") -> None:
     """Where all who waited are gone, nobody is left to hear of a failure."""
     if not task.cancelled():
         task.exception()
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts by state, without drills. Held ones wait, or are new, as well."""
+
+    waiting: int
+    new: int
+    working: int
+    held: int
+    offered: int
+
+
+async def tally(store: CaseStore, center_id: str) -> Tally:
+    """The counts above a console: of a centre, or for ``central`` of all."""
+    whose = None if center_id == CENTRAL_DESK else center_id
+    counts = await store.counts(whose)
+    new = await store.unread(whose)
+    return Tally(
+        waiting=counts[CaseState.WAITING],
+        new=new,
+        working=counts[CaseState.ACKNOWLEDGED] - new,
+        held=await store.held(whose),
+        offered=await store.offered(whose),
+    )
+
+
+def wanted_of(state: str, urgency: str, harm: str, mine: str) -> Wanted:
+    """What a filter asks for; a word nobody knows asks for nothing."""
+    return Wanted(
+        state=state if state in STATES else "",
+        urgency=Urgency(urgency) if urgency in set(Urgency) else None,
+        harm=HarmType(harm) if harm in set(HarmType) else None,
+        mine=mine == "yes",
+    )

@@ -12,10 +12,10 @@ from services.notify.console import lists
 from services.notify.console.alarms import AlarmView
 from services.notify.console.api import Audited, demand_agreement, demand_duty
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
+from services.notify.console.lists import tally, wanted_of
 from services.notify.console.rows import center_names
-from services.notify.console.tallies import tally, wanted_of
+from services.notify.dead_letters.repository import DeadStore
 from services.notify.settings import NotifySettings
-from services.notify.team.centers import DeadStore
 from shared import centers
 from shared.events.base import CenterId
 from shared.events.vocabulary import CenterState, HarmType, Urgency

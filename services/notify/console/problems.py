@@ -25,6 +25,7 @@ STATUS: Final[Mapping[Refusal, int]] = {
 }
 """The rest are 409: they do not fit the present state."""
 
+
 _WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.NOT_ALLOWED: n("There is no such case at your organisation."),
     Refusal.ENDED: n("The case was closed at %(at)s. A lead can reopen it."),
@@ -59,12 +60,16 @@ _WORDS: Final[Mapping[Refusal, str]] = {
     Refusal.OTHER_CENTER: n("The linked case is not at this centre, not acknowledged, or on its way."),
     Refusal.AGREEMENT_MISSING: n("Both reporters have to agree before one person looks after both cases."),
 }
+
+
 _OWNED: Final[Mapping[CauseKind | None, str]] = {
     None: n("%(center)s has had this case since %(at)s. Load the page again."),
     CauseKind.REPORT: n("%(center)s has had this case since %(at)s. Load the page again."),
     CauseKind.CASE_EVENT: n("%(center)s accepted this case at %(at)s."),
     CauseKind.CENTER_CLOSED: n("The case moved to %(center)s at %(at)s because %(before)s closed."),
 }
+
+
 _OVER: Final[Mapping[OfferEnd, str]] = {
     OfferEnd.ACCEPTED: n("%(other)s accepted this offer at %(at)s."),
     OfferEnd.DECLINED: n("%(other)s declined this offer at %(at)s."),
@@ -72,6 +77,8 @@ _OVER: Final[Mapping[OfferEnd, str]] = {
     OfferEnd.EXPIRED: n("Nobody answered this offer in time; it ended at %(at)s."),
     OfferEnd.DIED: n("This offer ended at %(at)s: the case moved or ended."),
 }
+
+
 _RAN_OUT: Final = n("This offer ran out at %(at)s.")
 
 

@@ -2,8 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.notify.cases.casework import ContactWay, DeletionState
-from services.notify.cases.models import TransferReason
+from services.notify.cases.models import ContactWay, DeletionState, TransferReason
 from shared.events.base import CenterId, ReportId, StaffRef
 from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
 from shared.identity.tokens import Purpose

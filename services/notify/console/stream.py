@@ -19,8 +19,7 @@ from services.notify.console import lists
 from services.notify.console.broadcaster import Hub, Listener
 from services.notify.console.dependencies import checked_center, home_of
 from services.notify.console.lists import Shown, Together
-from services.notify.console.rows import Rows
-from services.notify.console.stream_views import Entry, Section, message
+from services.notify.console.rows import Entry, Rows, Section, message
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import CenterId

@@ -4,8 +4,17 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from services.notify.cases.casework import DeletionState
-from services.notify.cases.models import AwaitingKind, Case, CaseState, Center, Entry, EntryKind, Target, TransferReason
+from services.notify.cases.models import (
+    AwaitingKind,
+    Case,
+    CaseState,
+    DeletionState,
+    Entry,
+    EntryKind,
+    Target,
+    TransferReason,
+)
+from services.notify.team.models import Center
 from shared.events.base import Moment
 from shared.events.vocabulary import (
     CenterState,

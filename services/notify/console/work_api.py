@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from services.notify.cases.service import Desk
-from services.notify.cases.work_service import WorkDesk
+from services.notify.cases.service import Desk, WorkDesk
 from services.notify.console.acts_api import Acts, ReportPath
 from services.notify.console.api import Audited
 from services.notify.console.dependencies import checked_center

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import Response
 
-from services.notify.cases.casework import ContactWay, DeletionState
+from services.notify.cases.models import ContactWay, DeletionState
 from services.notify.cases.rules import Refusal
-from services.notify.cases.work_service import WorkDesk
+from services.notify.cases.service import WorkDesk
 from services.notify.console.case_pages import CasePages, Ownership, Tried
 from services.notify.console.dependencies import checked_center
 from shared.events.base import CenterId, ReportId

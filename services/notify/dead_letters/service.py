@@ -13,12 +13,12 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from services.notify import metrics
-from services.notify.cases.models import DeadRecord
-from services.notify.channels import MailChannel
+from services.notify.channels.email import MailChannel
 from services.notify.channels.messages import Mail, dead_mail
 from services.notify.console.broadcaster import Hub
+from services.notify.dead_letters.models import DeadRecord
+from services.notify.dead_letters.repository import DeadStore
 from services.notify.settings import NotifySettings
-from services.notify.team.centers import DeadStore
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError

@@ -7,21 +7,28 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from services.notify import metrics
-from services.notify.cases.models import Case, Center
-from services.notify.cases.projection import record, told
+from services.notify.cases.models import Case, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
-from services.notify.channels import NOT_SENT, SPARED
+from services.notify.channels.breaker import NOT_SENT, SPARED
 from services.notify.console.broadcaster import Hub
 from services.notify.escalation import rules as policy
-from services.notify.escalation.attempts import Letter, Parcel, Work, letters, parcels
-from services.notify.escalation.delivery import Delivery, Outcome
-from services.notify.escalation.pre_send_check import LastLook
-from services.notify.escalation.recipients import Directory
+from services.notify.escalation.delivery import (
+    Delivery,
+    Directory,
+    LastLook,
+    Letter,
+    Outcome,
+    Parcel,
+    Work,
+    letters,
+    parcels,
+)
 from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.rules import Plan, Result
+from services.notify.escalation.rules import Plan, Result, record, told
 from services.notify.settings import NotifySettings
-from services.notify.team.centers import CenterStore, nominal
+from services.notify.team.models import Center
+from services.notify.team.repository import CenterStore, nominal
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -215,7 +222,7 @@ class Alerter:
             events.append(over.event)
         if case.lease_by is not None and case.lease_by == item.case.lease_by:
             # Whatever else became of it, the claim ends here.
-            after = policy.rescheduled(after)
+            after = rescheduled(after)
         elif after is case:
             return None
         return Change(after.model_copy(update={"rev": case.rev + 1}), case.rev, tuple(events))

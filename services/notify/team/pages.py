@@ -12,14 +12,12 @@ from services.notify.cases.service import Desk
 from services.notify.console import lists
 from services.notify.console.api import Audited
 from services.notify.console.dependencies import checked_center, guarded
+from services.notify.console.lists import Tally, tally
 from services.notify.console.rows import center_names
-from services.notify.console.tallies import Tally, tally
-from services.notify.team import numbers
-from services.notify.team import rota as rotas
-from services.notify.team.calendar import holiday
-from services.notify.team.load import loads, to_hand_over
+from services.notify.team import rules
+from services.notify.team.models import Rota, Shift
 from services.notify.team.repository import RotaStore
-from services.notify.team.rota import Rota, Shift
+from services.notify.team.rules import holiday, loads, to_hand_over
 from shared import centers
 from shared.events.base import CenterId, StaffRef
 from shared.identity.principal import Principal
@@ -71,9 +69,9 @@ class TeamPages:
             center_id=center_id,
             center=every[center_id],
             names=center_names(self.pages, request),
-            now_on=rotas.on_duty(rota, now, holiday),
-            next_on=rotas.next_up(rota, now, holiday),
-            week=[(day, holiday(day, language), rotas.turns(rota, day, holiday)) for day in week],
+            now_on=rules.on_duty(rota, now, holiday),
+            next_on=rules.next_up(rota, now, holiday),
+            week=[(day, holiday(day, language), rules.turns(rota, day, holiday)) for day in week],
             rota=rota,
             colleagues=colleagues,
             loads=found,
@@ -100,8 +98,8 @@ class TeamPages:
             "team/hand-over.html",
             center_id=center_id,
             names=center_names(self.pages, request),
-            now_on=rotas.on_duty(rota, now, holiday),
-            next_on=rotas.next_up(rota, now, holiday),
+            now_on=rules.on_duty(rota, now, holiday),
+            next_on=rules.next_up(rota, now, holiday),
             found=found,
             who=self.desk.people.name,
             may=principal.may,
@@ -110,15 +108,15 @@ class TeamPages:
     async def numbers(self, request: Request, center_id: str) -> Response:
         """The page of a centre's own counts."""
         now = self.pages.clock.now()
-        since = numbers.first_month(now)
-        months = numbers.by_month(await guarded(lambda: self.desk.cases.counted(center_id, since, now)), now)
+        since = rules.first_month(now)
+        months = rules.by_month(await guarded(lambda: self.desk.cases.counted(center_id, since, now)), now)
         return self.pages.render(
             request,
             "team/numbers.html",
             center_id=center_id,
             names=center_names(self.pages, request),
             months=months,
-            kinds=numbers.kinds(months),
+            kinds=rules.kinds(months),
         )
 
     async def change(self, request: Request, principal: Principal, before: Rota, after: Rota, said: str) -> Response:
@@ -176,7 +174,7 @@ def team_router(parts: TeamPages) -> APIRouter:
             raise Problem(422, "invalid", _NOT_A_SHIFT)
         days = tuple(sorted({one for one in day or () if 0 <= one < DAYS}))
         try:
-            after = rotas.added(before, Shift(subject=subject, days=days, holidays=holidays, start=start, end=end))
+            after = rules.added(before, Shift(subject=subject, days=days, holidays=holidays, start=start, end=end))
         except (ValueError, ValidationError):
             raise Problem(422, "invalid", _NOT_A_SHIFT) from None
         return await parts.change(request, who, before, after, "added")
@@ -192,7 +190,7 @@ def team_router(parts: TeamPages) -> APIRouter:
         gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
         before = await _as_seen(parts, center_id, rev)
         try:
-            after = rotas.removed(before, index)
+            after = rules.removed(before, index)
         except IndexError:
             raise Problem(409, "rota_changed", _CHANGED) from None
         return await parts.change(request, who, before, after, "removed")

@@ -9,8 +9,7 @@ from functools import partial
 from pydantic import SecretStr
 
 from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.rules import CONTACT_WITHIN, LADDER
-from services.notify.escalation.rules.bundling import GAP
+from services.notify.escalation.rules import CONTACT_WITHIN, GAP, LADDER
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency

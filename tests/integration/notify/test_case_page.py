@@ -7,7 +7,7 @@ import httpx
 import jwt
 import pytest
 
-from services.notify.console.tallies import tally
+from services.notify.console.lists import tally
 from shared.words import ROUTING_REASONS
 from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import case_of, taken, tell

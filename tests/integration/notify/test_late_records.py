@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 from services.notify.cases.consumers import Routings
-from services.notify.cases.models import DeadRecord
 from services.notify.cases.projection import RoutingEvent
 from services.notify.cases.repository import CaseStore
 from services.notify.console.broadcaster import Hub
+from services.notify.dead_letters.models import DeadRecord
+from services.notify.dead_letters.repository import DeadStore
 from services.notify.dead_letters.service import dead_record
 from services.notify.escalation.rules import Rules
-from services.notify.team.centers import DeadStore
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received

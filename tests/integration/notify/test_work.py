@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.notify.accounts.model import Account, AccountState
-from services.notify.console.tallies import Tally, tally
+from services.notify.console.lists import Tally, tally
 from shared.identity.roles import StaffRole
 from shared.severity import SEVERE_PER_PERSON
 from tests.integration.notify.conftest import Bench, Start

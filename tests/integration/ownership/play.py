@@ -9,10 +9,8 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from services.notify.cases.casework import ContactWay
-from services.notify.cases.models import Case, TransferReason
-from services.notify.cases.service import Done
-from services.notify.cases.work_service import WorkDesk
+from services.notify.cases.models import Case, ContactWay, TransferReason
+from services.notify.cases.service import Done, WorkDesk
 from shared.centers import CENTER_IDS
 from shared.events.base import Event
 from shared.events.reports import (

@@ -3,9 +3,8 @@
 import pytest
 
 from services.notify.cases.attention import STATES, Wanted, on_list, overdue, states_of, wants
-from services.notify.cases.basics import RunCause
-from services.notify.cases.models import Case
-from services.notify.console.tallies import wanted_of
+from services.notify.cases.models import Case, RunCause
+from services.notify.console.lists import wanted_of
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
 from tests.unit.notify.samples import NOW

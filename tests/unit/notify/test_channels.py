@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.notify.channels import AppriseChannel, Breaker, WebhookChannel
-from services.notify.channels.breaker import FAILURES, OPEN_S
-from services.notify.channels.webhook import signed
-from services.notify.escalation.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
+from services.notify.channels.apprise import AppriseChannel
+from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
+from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
+from services.notify.channels.webhook import WebhookChannel, signed
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency

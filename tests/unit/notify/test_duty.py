@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.cases.models import Center
-from services.notify.cases.rules import agreed, set_duty
 from services.notify.console.api import demand_agreement
-from services.notify.team.centers import nominal
+from services.notify.team.models import Center
+from services.notify.team.repository import nominal
+from services.notify.team.rules import agreed, set_duty
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState
 from shared.web.app import Problem

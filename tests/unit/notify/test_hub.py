@@ -7,7 +7,7 @@ import orjson
 
 from services.notify.cases.models import Case, OfferEnd, PastOffer
 from services.notify.console.broadcaster import Hub, Listener
-from services.notify.console.stream_views import StreamRows, entry_of, message
+from services.notify.console.rows import StreamRows, entry_of, message
 from shared.centers import CENTER_IDS
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken

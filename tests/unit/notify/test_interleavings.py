@@ -10,12 +10,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.notify.cases import rules as decisions
-from services.notify.cases.casework import ContactWay
-from services.notify.cases.models import AwaitingKind, Case, CaseState, Center, EntryKind, RunCause, TransferReason
-from services.notify.cases.projection import added, fold, sort_key
+from services.notify.cases.models import (
+    AwaitingKind,
+    Case,
+    CaseState,
+    ContactWay,
+    EntryKind,
+    RunCause,
+    TransferReason,
+    added,
+    next_due,
+    sort_key,
+)
+from services.notify.cases.projection import fold
 from services.notify.cases.rules import Answer, Refusal, Who
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
+from services.notify.team.models import Center
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportEnded, ReportUpdated
 from shared.events.vocabulary import CenterState, EndReason, Outcome, SupportKind, UpdateKind
@@ -274,7 +285,7 @@ class Interleavings(RuleBasedStateMachine):
         owes = case.state is CaseState.ACKNOWLEDGED and not policy.contacted(case) and not case.unread
         assert owes == (case.ladder is not None and not climbs)
         assert case.needs_attention or not self.unread, "something that was left is read by nobody"
-        assert case.wake_at == policy.next_due(case)
+        assert case.wake_at == next_due(case)
         assert case.sort_key == sort_key(case)
 
     @invariant()

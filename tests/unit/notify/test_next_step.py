@@ -2,8 +2,8 @@
 
 import pytest
 
+from services.notify.cases.attention import NextStep, next_step
 from services.notify.cases.models import AwaitingKind, Case
-from services.notify.cases.next_step import NextStep, next_step
 from shared.events.vocabulary import EndReason
 from tests.unit.notify.decisions.cases import LEE, acknowledged, awaiting, ended, waiting
 from tests.unit.notify.samples import NOW

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.notify.team.numbers import MONTHS, Counted, by_month, first_month, kinds
+from services.notify.team.models import Counted
+from services.notify.team.rules import MONTHS, by_month, first_month, kinds
 from shared.events.vocabulary import EndReason, HarmType
 
 NOW = datetime(2027, 1, 31, 16, 0, tzinfo=UTC)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.cases.models import Case, Center, Target
+from services.notify.cases.models import Case, Target
 from services.notify.cases.projection import fold
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import LADDER, QuietHours, Result, Rules
+from services.notify.team.models import Center
 from shared.clock import SEOUL
 from shared.events.vocabulary import CenterState, Urgency
 from tests.unit.notify.samples import NOW, TRACE, event

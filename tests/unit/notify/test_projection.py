@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.cases.models import Case, CaseState, EntryKind
-from services.notify.cases.projection import ENTRIES_FIRST, ENTRIES_LAST, RoutingEvent, fold, record
+from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, EntryKind
+from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Answer, Refusal, Who, acknowledge, opened, reopen
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Result, Rules
+from services.notify.escalation.rules import Result, Rules, record
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id

@@ -5,12 +5,23 @@ from datetime import timedelta
 from pydantic import SecretStr
 
 from services.notify.cases.models import Case, EntryKind, Target
-from services.notify.cases.projection import record
 from services.notify.escalation import rules as policy
-from services.notify.escalation.attempts import Work, letters, parcels
-from services.notify.escalation.recipients import Directory
-from services.notify.escalation.rules import Endpoint, Left, Plan, Result, Sent, bundles, gathers_until, reached_by
-from services.notify.escalation.rules.bundling import BUNDLE_SIZE, GAP, MOST, WINDOW
+from services.notify.escalation.delivery import Directory, Work, letters, parcels
+from services.notify.escalation.rules import (
+    BUNDLE_SIZE,
+    GAP,
+    MOST,
+    WINDOW,
+    Endpoint,
+    Left,
+    Plan,
+    Result,
+    Sent,
+    bundles,
+    gathers_until,
+    reached_by,
+    record,
+)
 from services.notify.settings import NotifySettings
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW

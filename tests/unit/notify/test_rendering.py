@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.channels.messages import MAIL_BYTES, alias, dead_mail, padded
-from services.notify.escalation.messages import Alert, Ask, alert_mail
+from services.notify.cases.models import alias
+from services.notify.channels.messages import MAIL_BYTES, Alert, Ask, alert_mail, dead_mail, padded
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.samples import NOW, report_id
 

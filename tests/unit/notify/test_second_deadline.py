@@ -4,8 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from services.notify.cases.casework import ContactWay
-from services.notify.cases.models import Case, EntryKind, RunCause
+from services.notify.cases.models import Case, ContactWay, EntryKind, RunCause
 from services.notify.cases.projection import fold
 from services.notify.cases.rules import Answer, Who, acknowledge, close, contact, opened
 from services.notify.escalation import rules as policy

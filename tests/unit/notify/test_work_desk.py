@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from services.notify.cases.casework import ContactWay
-from services.notify.cases.work_service import WorkDesk
+from services.notify.cases.models import ContactWay
+from services.notify.cases.service import WorkDesk
 from services.notify.escalation.rules import ALWAYS
 from tests.unit.notify.decisions.cases import KIM
 from tests.unit.notify.memory_desk import Cases, desk_of, staff

@@ -7,12 +7,11 @@ from functools import partial
 
 import pytest
 
-from services.notify.auditor import policy as law
-from services.notify.auditor.policy import Fault, Owed, Quiet
-from services.notify.auditor.projection import Watched, conclude, note, wrong
-from services.notify.cases.models import Case, CaseState, RunCause
-from services.notify.escalation.rules import CONTACT_WITHIN, LADDER, RANK, Plan, QuietHours, Rules
-from services.notify.team.centers import nominal
+from services.notify.auditor import rules as law
+from services.notify.auditor.rules import Fault, Owed, Quiet, Watched, conclude, note, wrong
+from services.notify.cases.models import RANK, Case, CaseState, RunCause
+from services.notify.escalation.rules import CONTACT_WITHIN, LADDER, Plan, QuietHours, Rules
+from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import CenterState, EndReason, Urgency
 from tests.unit.notify.auditor.world import World

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.notify.auditor.policy import Quiet
-from services.notify.auditor.projection import Watched, Wrong, conclude, note, wrong
+from services.notify.auditor.rules import Quiet, Watched, Wrong, conclude, note, wrong
 from services.notify.cases import rules as decisions
-from services.notify.cases.casework import ContactWay
-from services.notify.cases.models import Case, Center, Target
-from services.notify.cases.projection import RoutingEvent, fold, record
+from services.notify.cases.models import Case, ContactWay, Target, rescheduled
+from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.rules import Answer, Who
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Endpoint, Plan, Result, Rules
-from services.notify.team.centers import nominal
+from services.notify.escalation.rules import Endpoint, Plan, Result, Rules, record
+from services.notify.team.models import Center
+from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import TRACE
@@ -119,7 +118,7 @@ class World:
                 ladder = case.ladder
                 assert ladder is not None
                 lost = ladder.model_copy(update={"due_at": self.now + timedelta(hours=3)})
-                self.cases[report_id] = policy.rescheduled(case.model_copy(update={"ladder": lost}))
+                self.cases[report_id] = rescheduled(case.model_copy(update={"ladder": lost}))
                 continue
             chosen, _ = policy.reached_by(made, desks(case.center_id))
             results = [

@@ -1,9 +1,7 @@
 """Cases in every situation, for tests of what may be done with them."""
 
-from services.notify.cases.casework import Deletion, DeletionState
-from services.notify.cases.models import Awaiting, AwaitingKind, Case, CaseState
-from services.notify.cases.rules import Who
-from services.notify.cases.rules.table import Situation
+from services.notify.cases.models import Awaiting, AwaitingKind, Case, CaseState, Deletion, DeletionState
+from services.notify.cases.rules import Situation, Who
 from shared.events.vocabulary import EndReason, PlatformKind
 from tests.unit.notify.samples import NOW, event, report_id
 from tests.unit.notify.test_projection import folded

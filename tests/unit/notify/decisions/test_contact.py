@@ -4,10 +4,8 @@ import pytest
 
 from services.notify.cases import rules as decisions
 from services.notify.cases.attention import states_of
-from services.notify.cases.casework import NEXT_OF, ContactWay, DeletionState
-from services.notify.cases.models import Case, EntryKind
-from services.notify.cases.rules import Answer, Refusal, Who
-from services.notify.cases.rules.severity import is_severe, severe_of
+from services.notify.cases.models import NEXT_OF, Case, ContactWay, DeletionState, EntryKind
+from services.notify.cases.rules import Answer, Refusal, Who, is_severe, severe_of
 from services.notify.console.views import case_view
 from services.notify.escalation.rules import ALWAYS
 from shared.events.vocabulary import ContactChannel, HarmType, PlatformKind, Urgency

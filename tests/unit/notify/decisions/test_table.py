@@ -5,12 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from services.notify.cases import rules as decisions
-from services.notify.cases.casework import ContactWay, DeletionState
-from services.notify.cases.models import Case, TransferReason
-from services.notify.cases.rules import Answer, Refusal, Who
-from services.notify.cases.rules.table import EVENTS, TABLE, Situation
+from services.notify.cases.models import Case, ContactWay, DeletionState, TransferReason
+from services.notify.cases.rules import EVENTS, TABLE, Answer, Refusal, Situation, Who
 from services.notify.escalation.rules import Rules
-from services.notify.team.centers import nominal
+from services.notify.team.repository import nominal
 from shared.events.cases import CaseEvent
 from shared.events.vocabulary import Outcome, PlatformKind, SupportKind
 from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, SITUATIONS, acknowledged

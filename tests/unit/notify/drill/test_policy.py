@@ -9,11 +9,10 @@ import pytest
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from services.notify.cases.models import Case, Target
-from services.notify.cases.projection import record
 from services.notify.cases.rules import Answer, Who, acknowledge
 from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Result
+from services.notify.escalation.rules import Result, record
 from shared import centers
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW

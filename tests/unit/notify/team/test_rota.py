@@ -6,9 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from services.notify.cases.models import SEOUL
-from services.notify.team.calendar import holiday
-from services.notify.team.load import loads, to_hand_over
-from services.notify.team.rota import SHIFTS, Rota, Shift, added, next_up, on_duty, removed, turns
+from services.notify.team.models import SHIFTS, Rota, Shift
+from services.notify.team.rules import added, holiday, loads, next_up, on_duty, removed, to_hand_over, turns
 from shared.events.vocabulary import Urgency
 from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
 

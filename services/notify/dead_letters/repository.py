@@ -1,75 +1,13 @@
-"""Who is on duty, per centre, and the records nobody could read."""
+"""Dead letters in the document store, one per origin, until the central desk has read of them."""
 
 from datetime import datetime
-from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.notify.cases.models import CENTRAL_DESK, Center, DeadRecord
-from services.notify.cases.repository import Document, records_of
-from shared import centers, outbox
-from shared.events.base import Event
-from shared.events.vocabulary import CenterState
+from services.notify.cases.repository import Document
+from services.notify.dead_letters.models import DeadRecord
 from shared.mongo import store_errors
-
-CASES_PER_PERSON: Final = 15
-"""Until a centre says otherwise."""
-
-
-def known(center_id: str) -> bool:
-    """Whether there is such a centre, ``central`` included."""
-    return center_id == CENTRAL_DESK or center_id in centers.CENTER_IDS
-
-
-def nominal(center_id: str) -> Center:
-    """A centre whose staff has not said anything yet: open, with everybody it is funded for."""
-    return Center(
-        center_id=center_id,
-        rev=0,
-        center_version=0,
-        state=CenterState.OPEN,
-        staff_on_duty=max(centers.center(center_id).staff, 1),
-        cases_per_person=CASES_PER_PERSON,
-    )
-
-
-class CenterStore:
-    """The collection of centres."""
-
-    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
-        """``database`` is notify's own."""
-        self.collection: AsyncIOMotorCollection[Document] = database["centers"]
-
-    async def all(self) -> dict[str, Center]:
-        """Every centre by id, as its staff last said, otherwise nominal."""
-        with store_errors():
-            found = await self.collection.find({}).to_list(None)
-        said = {document["_id"]: Center.model_validate(document) for document in found}
-        return {i: said.get(i) or nominal(i) for i in (*centers.CENTER_IDS, CENTRAL_DESK)}
-
-    async def get(self, center_id: str) -> Center:
-        """One centre."""
-        with store_errors():
-            found = await self.collection.find_one({"_id": center_id})
-        return Center.model_validate(found) if found is not None else nominal(center_id)
-
-    async def save(self, center: Center, was: int, events: tuple[Event, ...], now: datetime) -> bool:
-        """Write a new state over state ``was`` (0: none yet); False where somebody was faster."""
-        fields = center.model_dump(exclude={"center_id"})
-        records = records_of(events, now)
-        with store_errors():
-            if was == 0:
-                try:
-                    document = {"_id": center.center_id, **fields, **outbox.pending(records, now)}
-                    await self.collection.insert_one(document)
-                except DuplicateKeyError:
-                    return False
-                return True
-            update: dict[str, Any] = {name: dict(values) for name, values in outbox.push(records, now).items()}
-            update["$set"] = {**update.get("$set", {}), **fields}
-            done = await self.collection.update_one({"_id": center.center_id, "rev": was}, update)
-        return done.matched_count == 1
 
 
 class DeadStore:

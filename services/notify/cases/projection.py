@@ -1,11 +1,21 @@
-"""Routing's records, taken into a case one version at a time."""
+"""Routing's records, taken into a case one version at a time. Pure."""
 
 from datetime import datetime
 from typing import Any, Final
 
-from services.notify.cases.models import AwaitingKind, Case, CaseState, Entry, EntryKind, RunCause
-from services.notify.cases.projection.timeline import in_order, noted, offer_died
-from services.notify.channels.messages import alias
+from services.notify.cases.models import (
+    RANK,
+    AwaitingKind,
+    Case,
+    CaseState,
+    Entry,
+    EntryKind,
+    RunCause,
+    alias,
+    in_order,
+    noted,
+    offer_died,
+)
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
 from shared.errors import FatalError
@@ -130,10 +140,18 @@ _UPDATES: Final = {
     UpdateKind.REOPENED: EntryKind.REOPENED,
     UpdateKind.REINSTATED: EntryKind.REINSTATED,
 }
+
+
 _CAME_BACK: Final = {EndReason.WITHDRAWN: EntryKind.REINSTATED, EndReason.CLOSED: EntryKind.REOPENED}
+
+
 _RULES_CHANGE: Final = frozenset({UpdateKind.AMENDED, UpdateKind.REINSTATED})
 """After these the rules of safe contact may be others than those somebody has read."""
+
+
 _BACK: Final = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
+
+
 _OPENED: Final[dict[str, Any]] = {
     "state": CaseState.WAITING,
     "ended": None,
@@ -156,7 +174,7 @@ def _reach(facts: ReportFacts) -> dict[str, Any]:
 
 def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> Case:
     facts = event.facts
-    more_urgent = policy.RANK[urgency_of(facts)] < policy.RANK[case.urgency]
+    more_urgent = RANK[urgency_of(facts)] < RANK[case.urgency]
     told: dict[str, Any] = {
         "urgency": urgency_of(facts),
         "harm_types": facts.harm_types,

@@ -1,4 +1,4 @@
-"""What notify's pages and API say while the store is away."""
+"""What the pages and the API say while the store is away."""
 
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop

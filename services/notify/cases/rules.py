@@ -1,0 +1,641 @@
+"""What may happen when staff give a command. Pure; ``now`` is an argument.
+
+``TABLE`` is all of it to read at a glance; the rules follow: who has a case and how work on it begins and ends, contact
+with the reporter, support and deletions, linked cases under one person, transfers, and who may open the details.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from services.notify.cases.models import (
+    CENTRAL_DESK,
+    CHANNEL_OF,
+    NEXT_OF,
+    Awaiting,
+    AwaitingKind,
+    Case,
+    CaseState,
+    ContactWay,
+    Deletion,
+    DeletionState,
+    Entry,
+    EntryKind,
+    Offer,
+    OfferEnd,
+    RunCause,
+    TransferReason,
+    in_order,
+    noted,
+    offer_died,
+    offer_over,
+    scheduled,
+)
+from services.notify.escalation import rules as policy
+from services.notify.escalation.rules import Rules
+from services.notify.team.models import Center
+from shared import severity
+from shared.events.alerts import AlertSettled
+from shared.events.cases import (
+    CaseAcknowledged,
+    CaseAssigned,
+    CaseClosed,
+    CaseContacted,
+    CaseEvent,
+    CaseReferred,
+    CaseReopened,
+    CaseSupported,
+    CaseTransferAccepted,
+    CaseTransferDeclined,
+    CaseTransferExpired,
+    CaseTransferOffered,
+    CaseTransferRecalled,
+)
+from shared.events.vocabulary import (
+    CenterState,
+    EndReason,
+    Outcome,
+    PlatformKind,
+    SettledReason,
+    SupportKind,
+    agreed_channels,
+)
+from shared.severity import SEVERE_PER_PERSON
+
+
+class Situation(StrEnum):
+    """Where a case stands, for what may be done with it."""
+
+    WAITING = "waiting"
+    """Nobody at the centre has acknowledged it."""
+    ACKNOWLEDGED = "acknowledged"
+    """By a colleague."""
+    UNREAD = "unread"
+    """Acknowledged, and something new has come since."""
+    MOVING = "moving"
+    """Another centre has accepted it; routing has not moved it yet."""
+    CLOSING = "closing"
+    REOPENING = "reopening"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+
+
+_TEXT: Final = """
+act               waiting           acknowledged          unread  moving                closing               reopening  closed  withdrawn
+acknowledge       yes               already_acknowledged  already_acknowledged  already_acknowledged  already_acknowledged  ended      ended   ended
+assign            not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+contact           not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+support           not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+request_deletion  not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+move_deletion     not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+refer             not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+join              not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+part              not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+offer             not_acknowledged  yes                   yes     moving                closing               ended      ended   ended
+close             not_acknowledged  yes                   unread  moving                closing               ended      ended   ended
+reopen            not_ended         not_ended             not_ended  moving             closing               reopening  yes     ended
+open_details      yes               yes                   yes     yes                   yes                   yes        yes     withdrawn
+"""  # noqa: E501  # a table is read in columns
+
+
+def _read() -> dict[str, dict[Situation, str]]:
+    head, *lines = [line.split() for line in _TEXT.strip().splitlines()]
+    columns = [Situation(name) for name in head[1:]]
+    return {line[0]: dict(zip(columns, line[1:], strict=True)) for line in lines}
+
+
+TABLE: Final = _read()
+
+
+EVENTS: Final = {
+    "acknowledge": "case.acknowledged",
+    "assign": "case.assigned",
+    "contact": "case.contacted",
+    "support": "case.supported",
+    "request_deletion": "case.supported",
+    "refer": "case.referred",
+    "join": "case.assigned",
+    "offer": "case.transfer_offered",
+    "close": "case.closed",
+    "reopen": "case.reopened",
+}
+"""What the bus hears of an act that counts; of the others, nothing. Only if something changes that it knows of."""
+
+
+class Refusal(StrEnum):
+    """Why something does not count. The values are stable codes of the API."""
+
+    NOT_ALLOWED = "not_allowed"
+    """The case belongs to another organisation and always did."""
+    OWNER_CHANGED = "owner_changed"
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+    """Only where details are asked for: they are gone from everybody's sight."""
+    NOT_ENDED = "not_ended"
+    MOVING = "moving"
+    CLOSING = "closing"
+    REOPENING = "reopening"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    UNREAD = "unread"
+    UNKNOWN_COLLEAGUE = "unknown_colleague"
+    SAME_CENTER = "same_center"
+    CENTRAL_OWNS_LAST = "central_owns_last"
+    CENTER_CLOSED = "center_closed"
+    CENTER_DECLINED = "center_declined"
+    NOT_AGREED = "not_agreed"
+    """The reporter has not agreed that another centre is told."""
+    OFFER_OPEN = "offer_open"
+    OFFER_OVER = "offer_over"
+    WAY_NOT_AGREED = "way_not_agreed"
+    """The reporter did not agree to be reached that way."""
+    RULES_NOT_READ = "rules_not_read"
+    """Who wants to contact has not had the details since the rules of safe contact could last have changed."""
+    SEVERE_CAP = "severe_cap"
+    NO_SUCH_DELETION = "no_such_deletion"
+    WRONG_STEP = "wrong_step"
+    """Not what can follow in a request to delete."""
+    NOT_LINKED = "not_linked"
+    OTHER_CENTER = "other_center"
+    """The linked case is not at this centre, or not open."""
+    AGREEMENT_MISSING = "agreement_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who acts for an organisation."""
+
+    subject: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The case after an act, and the event if the bus must know. The same case: it was so already."""
+
+    case: Case
+    event: CaseEvent | AlertSettled | None
+
+
+_AWAITED: Final = {
+    AwaitingKind.MOVING: Refusal.MOVING,
+    AwaitingKind.CLOSING: Refusal.CLOSING,
+    AwaitingKind.REOPENING: Refusal.REOPENING,
+}
+
+
+def not_owned(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+    """Why a case is not theirs as they saw it. Whoever had it before is told; anybody else may know nothing of it."""
+    if who.organisation != case.center_id:
+        return Refusal.OWNER_CHANGED if who.organisation in case.former else Refusal.NOT_ALLOWED
+    return Refusal.OWNER_CHANGED if ownership is not None and ownership != case.ownership else None
+
+
+def not_workable(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+    """Why nobody can work on a case as they saw it: not theirs, over, on its way, or taken by nobody yet."""
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    if case.state is CaseState.ENDED:
+        return Refusal.ENDED
+    if case.awaiting is not None:
+        return _AWAITED[case.awaiting.kind]
+    return Refusal.NOT_ACKNOWLEDGED if case.state is CaseState.WAITING else None
+
+
+def awaited(case: Case) -> Refusal | None:
+    """Why a case that waits for routing has to be left alone."""
+    return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
+
+
+def line(case: Case, who: Who, kind: EntryKind, now: datetime, reason: str | None = None) -> Entry:
+    """A line of the timeline about what somebody did."""
+    return Entry(at=now, kind=kind, center_id=case.center_id, by=who.subject, reason=reason)
+
+
+def changed(case: Case, entry: Entry, update: dict[str, Any]) -> Case:
+    """The case with one more state behind it: what changed, and the line that says so."""
+    after = noted(case.model_copy(update={**update, "rev": case.rev + 1}), entry)
+    return in_order(scheduled(after))
+
+
+def carried(
+    case: Case,
+    kind: type[CaseEvent],
+    entry: Entry,
+    update: dict[str, Any],
+    now: datetime,
+    told: dict[str, Any] | None = None,
+) -> Answer:
+    """The case after an act that the bus hears of, under the ownership it was made in.
+
+    ``told`` is what this kind of event has besides what all have.
+    """
+    version = case.case_version + 1
+    event = kind(
+        report_id=case.report_id,
+        case_version=version,
+        ownership=case.ownership,
+        center_id=case.center_id,
+        at=now,
+        by=entry.by,
+        **(told or {}),
+    )
+    return Answer(changed(case, entry, {**update, "case_version": version}), event)
+
+
+def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Answer:
+    """The case after somebody looked in a way that is no event of the case: whoever audits alerts must hear of it.
+
+    Nothing is told where no ladder runs: there is nothing to settle.
+    """
+    ladder = case.ladder
+    if ladder is None or entry.by is None:
+        return Answer(changed(case, entry, update), None)
+    event = AlertSettled(
+        report_id=case.report_id,
+        alert_version=case.alert_version + 1,
+        ownership=case.ownership,
+        center_id=case.center_id,
+        step=ladder.step,
+        at=now,
+        reason=reason,
+        by=entry.by,
+    )
+    return Answer(changed(case, entry, {**update, "alert_version": event.alert_version}), event)
+
+
+def watched(made: Answer, rules: policy.Rules, now: datetime, *, tried: bool = False) -> Answer:
+    """The answer, with the second deadline in the place of the run that was going."""
+    return replace(made, case=policy.watch(made.case, rules, now, tried=tried))
+
+
+def is_severe(case: Case) -> bool:
+    """Critical, or of a kind that is severe whatever its urgency. A drill weighs nothing."""
+    return severity.is_severe(case.urgency, case.harm_types, synthetic=case.synthetic)
+
+
+def severe_of(cases: Iterable[Case], subject: str) -> int:
+    """How many open severe cases somebody has."""
+    return sum(is_severe(case) for case in cases if case.assignee == subject and case.state is not CaseState.ENDED)
+
+
+def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules) -> Answer | Refusal:
+    """Take a case for its centre. The second deadline begins to run.
+
+    Acknowledging opens nothing: messages stay unread until somebody opens the details (``contact.opened``).
+    The same person saying it again is told yes again. Somebody else is told who was faster.
+    """
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    if case.state is CaseState.WAITING:
+        taken = {
+            "state": CaseState.ACKNOWLEDGED,
+            "unread": case.unread_messages > 0,
+            "acknowledged_at": now,
+            "acknowledged_by": who.subject,
+            "assignee": who.subject,
+        }
+        made = carried(case, CaseAcknowledged, line(case, who, EntryKind.ACKNOWLEDGED, now), taken, now)
+        return watched(made, rules, now)
+    if case.state is CaseState.ENDED:
+        return Refusal.ENDED
+    return Answer(case, None) if case.acknowledged_by == who.subject else Refusal.ALREADY_ACKNOWLEDGED
+
+
+def assign(
+    case: Case, who: Who, ownership: int, assignee: str, now: datetime, *, severe_open: int = 0, over_cap: bool = False
+) -> Answer | Refusal:
+    """Give a case to somebody at the owning centre. That they work there is the caller's to know.
+
+    ``severe_open``: the severe cases they have already. One more than ``SEVERE_PER_PERSON`` only ``over_cap``, which
+    is a lead's to say. Acknowledging is never refused for that: nobody waits because of a cap.
+    """
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    if case.assignee == assignee:
+        return Answer(case, None)
+    if is_severe(case) and severe_open >= SEVERE_PER_PERSON and not over_cap:
+        return Refusal.SEVERE_CAP
+    entry = line(case, who, EntryKind.ASSIGNED, now).model_copy(update={"assignee": assignee})
+    return carried(case, CaseAssigned, entry, {"assignee": assignee}, now, {"assignee": assignee})
+
+
+def refer(case: Case, who: Who, ownership: int, to_center_id: str, now: datetime) -> Answer | Refusal:
+    """Note that another organisation helps. Whose the case is does not change."""
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    if to_center_id == case.center_id:
+        return Refusal.SAME_CENTER
+    if to_center_id in case.declined_centers:
+        return Refusal.CENTER_DECLINED
+    entry = line(case, who, EntryKind.REFERRED, now).model_copy(update={"other_center_id": to_center_id})
+    return carried(case, CaseReferred, entry, {}, now, {"to_center_id": to_center_id})
+
+
+def close(case: Case, who: Who, ownership: int, outcome: Outcome, now: datetime) -> Answer | Refusal:
+    """Say that a case is done; routing ends it. Nobody closes over something that was not read. An open offer dies."""
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    if case.unread:
+        return Refusal.UNREAD
+    closing = {**_asked(case, who, AwaitingKind.CLOSING, now), "outcome": outcome}
+    entry = line(case, who, EntryKind.CLOSING, now, outcome)
+    return carried(offer_died(case, now, EndReason.CLOSED), CaseClosed, entry, closing, now, {"outcome": outcome})
+
+
+def reopen(case: Case, who: Who, ownership: int, now: datetime) -> Answer | Refusal:
+    """Say that a closed case is worked on again; routing opens it. A withdrawn one is its reporter's to bring back."""
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    if case.ended is EndReason.WITHDRAWN:
+        return Refusal.ENDED
+    waits = awaited(case)
+    if waits is not None:
+        return waits
+    if case.state is not CaseState.ENDED:
+        return Refusal.NOT_ENDED
+    asked = _asked(case, who, AwaitingKind.REOPENING, now)
+    return carried(case, CaseReopened, line(case, who, EntryKind.REOPENING, now), asked, now)
+
+
+def _asked(case: Case, who: Who, kind: AwaitingKind, now: datetime) -> dict[str, object]:
+    waits = Awaiting(kind=kind, case_version=case.case_version + 1, by=who.subject)
+    return {"awaiting": waits, "awaiting_since": now}
+
+
+def ways(case: Case) -> tuple[ContactWay, ...]:
+    """How somebody may be in touch with the reporter. What they do themselves needs nobody's agreement."""
+    agreed = agreed_channels(case.contact_channels)
+    return tuple(w for w in ContactWay if w not in CHANNEL_OF or CHANNEL_OF[w] in agreed)
+
+
+def contact(
+    case: Case,
+    who: Who,
+    ownership: int,
+    *,
+    way: ContactWay,
+    reached: bool,
+    now: datetime,
+    rules: Rules,
+) -> Answer | Refusal:
+    """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
+    why = not_workable(case, who, ownership) or _unsafe(case, who, way)
+    if why is not None:
+        return why
+    waits = case.ladder is not None and case.ladder.cause is RunCause.CONTACT
+    if not reached:
+        entry = line(case, who, EntryKind.NOT_REACHED, now, way)
+        if not waits:
+            return Answer(changed(case, entry, {}), None)
+        return watched(settled(case, SettledReason.TRIED, entry, {}, now), rules, now, tried=True)
+    made = carried(case, CaseContacted, line(case, who, EntryKind.CONTACTED, now, way), {"contacted_at": now}, now)
+    return watched(made, rules, now) if waits else made
+
+
+def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime, rules: Rules) -> Answer | Refusal:
+    """Note that somebody was given a ticket to the details, and with them to the messages and the rules of contact.
+
+    Nothing is unread then. While nobody has acknowledged the case, its alerts go on.
+    """
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    entry = line(case, who, EntryKind.OPENED, now, purpose)
+    update: dict[str, object] = {"rules_known_to": tuple(sorted({*case.rules_known_to, who.subject}))}
+    if not (case.unread or case.unread_messages):
+        return Answer(changed(case, entry, update), None)
+    made = settled(case, SettledReason.READ, entry, {**update, "unread": False, "unread_messages": 0}, now)
+    return made if case.state is CaseState.WAITING else watched(made, rules, now)
+
+
+def _unsafe(case: Case, who: Who, way: ContactWay) -> Refusal | None:
+    if way not in ways(case):
+        return Refusal.WAY_NOT_AGREED
+    if way in CHANNEL_OF and who.subject not in case.rules_known_to:
+        return Refusal.RULES_NOT_READ
+    return None
+
+
+def may_open(case: Case, who: Who, ownership: int) -> Refusal | None:
+    """Why somebody may not open the details of a case as they saw it; None where they may.
+
+    Their role is asked for elsewhere. A closed case stays readable for its owner, a withdrawn one for nobody.
+    """
+    why = not_owned(case, who, ownership)
+    if why is not None:
+        return why
+    return Refusal.WITHDRAWN if case.ended is EndReason.WITHDRAWN else None
+
+
+def support(case: Case, who: Who, ownership: int, given: SupportKind, now: datetime) -> Answer | Refusal:
+    """Note support that was given."""
+    why = not_workable(case, who, ownership)
+    return why if why is not None else _given(case, who, given, now, {})
+
+
+def request_deletion(
+    case: Case, who: Who, ownership: int, platform: PlatformKind, addresses: int, now: datetime
+) -> Answer | Refusal:
+    """Note that a platform was asked to delete; that is deletion support, and counted as such."""
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    made = Deletion(
+        number=len(case.deletions) + 1, platform=platform, addresses=addresses, state=DeletionState.REQUESTED, at=now
+    )
+    return _given(case, who, SupportKind.DELETION, now, {"deletions": (*case.deletions, made)})
+
+
+def move_deletion(
+    case: Case, who: Who, ownership: int, number: int, state: DeletionState, now: datetime
+) -> Answer | Refusal:
+    """Note what became of a request. The same again is no news."""
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    known = next((one for one in case.deletions if one.number == number), None)
+    if known is None:
+        return Refusal.NO_SUCH_DELETION
+    if known.state is state:
+        return Answer(case, None)
+    if state not in NEXT_OF[known.state]:
+        return Refusal.WRONG_STEP
+    moved = known.model_copy(update={"state": state, "at": now})
+    after = tuple(moved if one.number == number else one for one in case.deletions)
+    entry = line(case, who, EntryKind.DELETION, now, state).model_copy(update={"step": number})
+    return Answer(changed(case, entry, {"deletions": after}), None)
+
+
+def _given(case: Case, who: Who, given: SupportKind, now: datetime, update: dict[str, Any]) -> Answer:
+    entry = line(case, who, EntryKind.SUPPORTED, now, given)
+    return carried(case, CaseSupported, entry, update, now, {"support": given})
+
+
+def join(
+    case: Case, other: Case | None, who: Who, ownership: int, person: str, *, agreed: bool, now: datetime
+) -> Answer | Refusal:
+    """Put a case beside a linked one: ``person`` looks after it as well.
+
+    Whoever calls does the same with the other case; doing either again changes nothing.
+    """
+    why = not_workable(case, who, ownership) or _unjoinable(case, other, agreed=agreed)
+    if why is not None or other is None:
+        return why or Refusal.NOT_LINKED
+    if other.report_id in case.joined and case.assignee == person:
+        return Answer(case, None)
+    entry = line(case, who, EntryKind.JOINED, now, other.alias).model_copy(update={"assignee": person})
+    update: dict[str, Any] = {"joined": tuple(sorted({*case.joined, other.report_id})), "assignee": person}
+    if case.assignee == person:
+        return Answer(changed(case, entry, update), None)
+    return carried(case, CaseAssigned, entry, update, now, {"assignee": person})
+
+
+def part(case: Case, other_id: str, other_alias: str, who: Who, ownership: int, now: datetime) -> Answer | Refusal:
+    """End it: a reporter thought again. Who has the case stays."""
+    why = not_workable(case, who, ownership)
+    if why is not None:
+        return why
+    if other_id not in case.joined:
+        return Answer(case, None)
+    left = tuple(one for one in case.joined if one != other_id)
+    return Answer(changed(case, line(case, who, EntryKind.PARTED, now, other_alias), {"joined": left}), None)
+
+
+def _unjoinable(case: Case, other: Case | None, *, agreed: bool) -> Refusal | None:
+    if other is None or not (other.report_id in case.linked or case.report_id in other.linked):
+        return Refusal.NOT_LINKED
+    if other.center_id != case.center_id or other.state is not CaseState.ACKNOWLEDGED or other.awaiting is not None:
+        return Refusal.OTHER_CENTER
+    return None if agreed else Refusal.AGREEMENT_MISSING
+
+
+def offer(
+    case: Case,
+    who: Who,
+    ownership: int,
+    receiver: Center,
+    reason: TransferReason,
+    rules: Rules,
+    now: datetime,
+    *,
+    agreed: bool = False,
+) -> Answer | Refusal:
+    """Offer a case to another of the 16 centres. One offer at a time, and only with the person's agreement.
+
+    ``agreed``: they were asked now; without it counts what they said in the report.
+    """
+    why = not_workable(case, who, ownership) or _unfit(case, receiver)
+    if why is not None:
+        return why
+    if not (agreed or case.other_centers):
+        return Refusal.NOT_AGREED
+    if case.offer is not None:
+        return Refusal.OFFER_OPEN
+    made = Offer(
+        offer_id=policy.offer_id(case.report_id, case.case_version + 1),
+        to_center_id=receiver.center_id,
+        by=who.subject,
+        reason=reason,
+        offered_at=now,
+        expires_at=now + policy.OFFER_LASTS[case.urgency],
+        tell_at=rules.hold(now, case.urgency),
+    )
+    entry = _line(case, made, EntryKind.OFFERED, now, who.subject).model_copy(update={"reason": reason})
+    offered = {"offer": made, "offered_to": made.to_center_id}
+    return carried(case, CaseTransferOffered, entry, offered, now, {**_named(made), "expires_at": made.expires_at})
+
+
+def accept(case: Case, who: Who, offer_id: str, receiver: Center, now: datetime) -> Answer | Refusal:
+    """Take what was offered. From here on routing moves the case, or something else came first."""
+    made = _answerable(case, who, offer_id, OfferEnd.ACCEPTED, now)
+    if not isinstance(made, Offer):
+        return made
+    if receiver.state is CenterState.CLOSED:
+        return Refusal.CENTER_CLOSED
+    if who.organisation in case.declined_centers:
+        return Refusal.CENTER_DECLINED
+    waits = Awaiting(
+        kind=AwaitingKind.MOVING,
+        case_version=case.case_version + 1,
+        by=who.subject,
+        to_center_id=made.to_center_id,
+        offer_id=made.offer_id,
+    )
+    entry = _line(case, made, EntryKind.ACCEPTED, now, who.subject)
+    accepted = {"awaiting": waits, "awaiting_since": now, "offered_to": made.to_center_id}
+    over = offer_over(case, OfferEnd.ACCEPTED, now, who.subject)
+    return carried(over, CaseTransferAccepted, entry, accepted, now, _named(made))
+
+
+def decline(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refusal:
+    """Leave the case where it is."""
+    made = _answerable(case, who, offer_id, OfferEnd.DECLINED, now)
+    if not isinstance(made, Offer):
+        return made
+    entry = _line(case, made, EntryKind.DECLINED, now, who.subject)
+    over = offer_over(case, OfferEnd.DECLINED, now, who.subject)
+    return carried(over, CaseTransferDeclined, entry, {}, now, _named(made))
+
+
+def recall(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refusal:
+    """Take an offer back before it is answered."""
+    why = not_owned(case, who, None)
+    if why is not None:
+        return why
+    made = case.offer
+    if made is None or made.offer_id != offer_id:
+        past = case.past_offer
+        again = past is not None and past.offer_id == offer_id and past.how is OfferEnd.RECALLED
+        return Answer(case, None) if again else Refusal.OFFER_OVER
+    entry = _line(case, made, EntryKind.RECALLED, now, who.subject)
+    over = offer_over(case, OfferEnd.RECALLED, now, who.subject)
+    return carried(over, CaseTransferRecalled, entry, {}, now, _named(made))
+
+
+def expire(case: Case, now: datetime) -> Answer | None:
+    """End an offer that nobody answered in time; None where there is no such."""
+    made = case.offer
+    if made is None or now < made.expires_at:
+        return None
+    entry = _line(case, made, EntryKind.EXPIRED, now)
+    return carried(offer_over(case, OfferEnd.EXPIRED, now), CaseTransferExpired, entry, {}, now, _named(made))
+
+
+def _unfit(case: Case, receiver: Center) -> Refusal | None:
+    if receiver.center_id == case.center_id:
+        return Refusal.SAME_CENTER
+    if receiver.center_id == CENTRAL_DESK:
+        return Refusal.CENTRAL_OWNS_LAST
+    if receiver.state is CenterState.CLOSED:
+        return Refusal.CENTER_CLOSED
+    return Refusal.CENTER_DECLINED if receiver.center_id in case.declined_centers else None
+
+
+def _answerable(case: Case, who: Who, offer_id: str, wanted: OfferEnd, now: datetime) -> Offer | Answer | Refusal:
+    """The offer, if it is theirs to answer and still open. Who said the same before is told yes again."""
+    made, past = case.offer, case.past_offer
+    if made is not None and made.offer_id == offer_id:
+        if who.organisation != made.to_center_id:
+            return Refusal.NOT_ALLOWED
+        return made if now < made.expires_at else Refusal.OFFER_OVER
+    if past is not None and past.offer_id == offer_id and past.to_center_id == who.organisation:
+        return Answer(case, None) if past.how is wanted else Refusal.OFFER_OVER
+    concerned = {case.center_id, case.offered_to, *case.former}
+    return Refusal.OFFER_OVER if who.organisation in concerned else Refusal.NOT_ALLOWED
+
+
+def _line(case: Case, made: Offer, kind: EntryKind, now: datetime, by: str | None = None) -> Entry:
+    return Entry(at=now, kind=kind, center_id=case.center_id, other_center_id=made.to_center_id, by=by)
+
+
+def _named(made: Offer) -> dict[str, str]:
+    return {"offer_id": made.offer_id, "to_center_id": made.to_center_id}

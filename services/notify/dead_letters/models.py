@@ -1,0 +1,16 @@
+"""Dead letters as notify keeps them."""
+
+from pydantic import Field
+
+from services.notify.cases.models import Instant, Model
+
+
+class DeadRecord(Model):
+    """A record some consumer could not read; the first one per origin counts."""
+
+    origin: str = Field(alias="_id")
+    topic: str
+    reason: str
+    seen_at: Instant
+    told_at: Instant | None = None
+    read_at: Instant | None = None

@@ -1,0 +1,596 @@
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any, Final, TypeVar
+
+from services.notify.cases.models import (
+    CENTRAL_DESK,
+    SEOUL,
+    Case,
+    CaseState,
+    Entry,
+    EntryKind,
+    Ladder,
+    RunCause,
+    Target,
+    in_order,
+    noted,
+    rescheduled,
+)
+from services.notify.team.models import Center
+from shared.events.alerts import AlertEscalated, AlertEvent, AlertFailed, AlertSent
+from shared.events.base import Event
+from shared.events.vocabulary import AlertChannel, AlertTrouble, Urgency
+
+TABLE_VERSION: Final = 2
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+_EVERY: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK, AlertChannel.APPRISE)
+
+
+_CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One rung. ``times`` is how often it is told before the next begins; None: again and again."""
+
+    who: tuple[Target, ...]
+    channels: tuple[AlertChannel, ...]
+    wait: timedelta
+    """From one telling to the next, of this step or of the one below it."""
+    times: int | None = 1
+
+
+def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every: int) -> tuple[Step, ...]:
+    duty, colleagues, lead = (timedelta(minutes=wait) for wait in minutes)
+    return (
+        Step((Target.DUTY,), calm, duty),
+        Step((Target.COLLEAGUES,), calm, colleagues),
+        Step((Target.LEAD,), _EVERY, lead),
+        Step((Target.LEAD, Target.CENTRAL), _EVERY, timedelta(minutes=every), times=None),
+    )
+
+
+LADDER: Final[dict[Urgency, tuple[Step, ...]]] = {
+    Urgency.CRITICAL: _steps(_EVERY, (2, 3, 5), every=10),
+    Urgency.HIGH: _steps(_EVERY, (5, 10, 15), every=30),
+    Urgency.NORMAL: _steps(_CALM, (30, 30, 60), every=120),
+}
+
+
+NOBODY_STEP: Final = 3
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+NOBODY_TARGETS: Final = (Target.LEAD, Target.CENTRAL)
+
+
+CONTACT_WITHIN: Final[dict[Urgency, timedelta]] = {
+    Urgency.CRITICAL: timedelta(minutes=30),
+    Urgency.HIGH: timedelta(hours=2),
+    Urgency.NORMAL: timedelta(hours=24),
+}
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+OVERDUE_AFTER: Final = timedelta(seconds=120)
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+def step_of(urgency: Urgency, number: int) -> Step:
+    """A rung by its number from 1; numbers past the last are the last."""
+    steps = LADDER[urgency]
+    return steps[min(number, len(steps)) - 1]
+
+
+def is_last(urgency: Urgency, number: int) -> bool:
+    """Whether there is no rung above this one."""
+    return number >= len(LADDER[urgency])
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Hours in Seoul in which what is not urgent waits; ``start`` is in, ``end`` is out; may span midnight."""
+
+    start: time
+    end: time
+
+    @classmethod
+    def parse(cls, text: str) -> "QuietHours | None":
+        """From ``22:00-07:00``, or None for ``off``. ValueError says what is wrong."""
+        if text.strip().lower() == "off":
+            return None
+        first, dash, last = text.partition("-")
+        if not dash:
+            raise ValueError("expected HH:MM-HH:MM or off")
+        start, end = time.fromisoformat(first.strip()), time.fromisoformat(last.strip())
+        if start == end:
+            raise ValueError("start and end are the same")
+        return cls(start, end)
+
+    def end_of(self, moment: datetime) -> datetime | None:
+        """When the quiet hours around ``moment`` end, or None if it is not in them."""
+        local = moment.astimezone(SEOUL)
+        clock = local.time().replace(tzinfo=None)
+        spans_midnight = self.start > self.end
+        inside = (clock >= self.start or clock < self.end) if spans_midnight else self.start <= clock < self.end
+        if not inside:
+            return None
+        day = local.date() + timedelta(days=1 if spans_midnight and clock >= self.start else 0)
+        return datetime.combine(day, self.end, SEOUL).astimezone(moment.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the deployment decides about alerting."""
+
+    quiet: QuietHours | None = None
+
+    def hold(self, moment: datetime, urgency: Urgency) -> datetime:
+        """``moment``, or the end of the quiet hours it falls in where it can wait."""
+        if self.quiet is None or urgency is not Urgency.NORMAL:
+            return moment
+        return self.quiet.end_of(moment) or moment
+
+
+RETRY_FIRST_S: Final = 5.0
+
+
+RETRY_MAX_S: Final = 300.0
+
+
+JITTER: Final = 0.2
+
+
+def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
+    """When to try again after ``tries`` failures in a row: doubling, bounded, with a jitter made from the id."""
+    base = min(RETRY_FIRST_S * 2.0 ** min(tries - 1, 10), RETRY_MAX_S)
+    digest = hashlib.sha256(f"{report_id}|{tries}".encode()).digest()
+    share = int.from_bytes(digest[:4], "big") / 2**32
+    return now + timedelta(seconds=base * (1 + JITTER * (2 * share - 1)))
+
+
+def bundle_id(alert_ids: Iterable[str]) -> str:
+    """The id of a message that stands for several alerts: the same alerts make the same id."""
+    return uuid_like("bundle|" + "|".join(sorted(alert_ids)))
+
+
+def uuid_like(name: str) -> str:
+    """An id in the shape of a UUID, made from a name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
+
+
+ALWAYS: Final = Rules()
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+def begin(case: Case, rules: Rules, now: datetime, cause: RunCause = RunCause.ANSWER) -> Case:
+    """Start a new run of the ladder: the staff on duty are due at once, or when the quiet hours end."""
+    return _run(case, rules, now, now, cause)
+
+
+def watch(case: Case, rules: Rules, now: datetime, *, tried: bool = False) -> Case:
+    """Start the timer of the first contact, unless the reporter was reached since the acknowledgement.
+
+    While messages are unread, their timer runs instead: one step's time is left to open them. Whoever ``tried`` to
+    reach the reporter gets the whole time again; who reads a message past it gets one step's time.
+    """
+    if case.state is not CaseState.ACKNOWLEDGED or case.acknowledged_at is None:
+        return stop(case)
+    if case.unread:
+        return _run(case, rules, now + step_of(case.urgency, 1).wait, now, RunCause.MESSAGE)
+    if contacted(case):
+        return stop(case)
+    within = CONTACT_WITHIN[case.urgency]
+    first = case.acknowledged_at + within
+    at = now + within if tried else max(first, now + step_of(case.urgency, 1).wait)
+    return _run(case, rules, at, now, RunCause.CONTACT)
+
+
+def contacted(case: Case) -> bool:
+    """Whether the reporter was reached since this centre took the case."""
+    taken = case.acknowledged_at
+    return case.contacted_at is not None and (taken is None or case.contacted_at >= taken)
+
+
+def _run(case: Case, rules: Rules, at: datetime, now: datetime, cause: RunCause) -> Case:
+    due = rules.hold(max(at, now), case.urgency)
+    copied = (Target.CENTRAL,) if case.copy_central or case.over_capacity else ()
+    ladder = Ladder(
+        run=case.runs + 1,
+        cause=cause,
+        step=1,
+        round=1,
+        attempt=0,
+        tries=0,
+        pending=step_of(case.urgency, 1).who + copied,
+        next_step_at=None,
+        due_at=due,
+        held=due != max(at, now),
+    )
+    return rescheduled(case.model_copy(update={"runs": ladder.run, "ladder": ladder}))
+
+
+def stop(case: Case) -> Case:
+    """No more alerts: someone answered, or nothing is left to answer."""
+    return rescheduled(case.model_copy(update={"ladder": None}))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send for one claimed case, and how the ladder stands while it is sent."""
+
+    run: int
+    cause: RunCause
+    step: int
+    round: int
+    attempt: int
+    targets: tuple[Target, ...]
+    """Whom no channel has reached yet in this round: they are told by every channel."""
+    again: tuple[str, ...]
+    """Endpoints of targets that another channel has reached: only these are tried again."""
+    channels: tuple[AlertChannel, ...]
+    escalated: bool
+    nobody: bool
+    overdue: bool
+    center_id: str
+    ownership: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of telling one target at one endpoint; ``reason`` is a short code where it failed."""
+
+    target: Target
+    alert_id: str
+    ok: bool
+    reason: str = ""
+    channel: AlertChannel = AlertChannel.EMAIL
+    endpoint: str = ""
+    """Which of the target's endpoints it was (``Endpoint.key``); empty where it has none at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of a telling has not gone yet and is still wanted."""
+
+    endpoints: tuple[tuple[Target, str], ...] = ()
+    """Whom it is for, and which endpoint (``Endpoint.key``)."""
+    later: datetime | None = None
+    """When what was left for a bundle may go; None where nothing was left for one."""
+
+
+NOTHING_LEFT: Final = Left()
+
+
+def plan(case: Case, center: Center, now: datetime) -> Plan | None:
+    """What is due for a case now; None where nothing is (somebody was faster)."""
+    ladder = case.ladder
+    if ladder is None or ladder.due_at > now:
+        return None
+    nobody = ladder.step == 1 and Target.DUTY in ladder.pending and center.nobody
+    onward = nobody or (ladder.next_step_at is not None and ladder.next_step_at <= now)
+    step, round_, targets, again = ladder.step, ladder.round, ladder.pending, ladder.again
+    if onward:
+        step, round_ = _next(case, ladder, nobody=nobody)
+        who = NOBODY_TARGETS if nobody else step_of(case.urgency, step).who
+        # Whom the rung before could not reach is not forgotten; where nobody is on duty there is nobody to reach.
+        left = tuple(t for t in ladder.pending if t not in who and not (nobody and t is Target.DUTY))
+        targets, again = who + left, ()
+    return Plan(
+        run=ladder.run,
+        cause=ladder.cause,
+        step=step,
+        round=round_,
+        attempt=1 if step != ladder.step else ladder.attempt + 1,
+        targets=targets,
+        again=again,
+        channels=step_of(case.urgency, step).channels,
+        escalated=step != ladder.step,
+        nobody=nobody,
+        overdue=now - ladder.due_at > OVERDUE_AFTER,
+        center_id=case.center_id,
+        ownership=case.ownership,
+    )
+
+
+def _next(case: Case, ladder: Ladder, *, nobody: bool) -> tuple[int, int]:
+    if nobody:
+        return NOBODY_STEP, 1
+    times = step_of(case.urgency, ladder.step).times
+    if is_last(case.urgency, ladder.step) or times is None or ladder.round < times:
+        return ladder.step, ladder.round + 1
+    return ladder.step + 1, 1
+
+
+def advance(
+    case: Case, made: Plan, results: Sequence[Result], rules: Rules, now: datetime, left: Left = NOTHING_LEFT
+) -> Case:
+    """The ladder after a telling. A ladder that was started anew or stopped meanwhile stays as it is.
+
+    What was ``left`` for a bundle is no failure, and nothing is tried in between. A target that one channel has reached
+    is still told by the others.
+    """
+    ladder = case.ladder
+    if ladder is None or ladder.run != made.run:
+        return case
+    reached = {result.target for result in results if result.ok}
+    pending = tuple(target for target in made.targets if target not in reached)
+    same_round = made.step == ladder.step and made.round == ladder.round
+    begun = ladder.next_step_at if same_round else None
+    # A step that was only left for a bundle has not begun: its time runs from the telling.
+    fresh = now + step_of(case.urgency, made.step).wait if results or left.later is None else None
+    next_step = begun if begun is not None else fresh
+    # Whoever has no channel at all is not tried again in this round: the step above is what helps.
+    failed = [r for r in results if not r.ok and r.channel is not AlertChannel.NONE]
+    if results and all(r.channel is AlertChannel.NONE for r in results) and not is_last(case.urgency, made.step):
+        next_step = now
+    undone = [(r.target, r.endpoint) for r in results if not r.ok and r.endpoint]
+    again = tuple(dict.fromkeys(key for target, key in (*undone, *left.endpoints) if target not in pending))
+    tries = ladder.tries + 1 if failed else 0
+    waits = [moment for moment in (next_step, left.later) if moment is not None]
+    if failed or (left.endpoints and left.later is None):
+        waits.append(retry_at(case.report_id, max(tries, 1), now))
+    at = min(waits)
+    due = rules.hold(at, case.urgency)
+    after = ladder.model_copy(
+        update={
+            "step": made.step,
+            "round": made.round,
+            "attempt": made.attempt if results else made.attempt - 1,
+            "tries": tries,
+            "pending": pending,
+            "again": again,
+            "next_step_at": next_step,
+            "due_at": due,
+            "held": due != at,
+            "gathered": left.later is not None,
+        }
+    )
+    return rescheduled(case.model_copy(update={"ladder": after}))
+
+
+def alert_id(report_id: str, made: Plan, target: Target) -> str:
+    """The id of an alert: the same for every attempt and channel, so that a receiver can tell a double."""
+    name = f"alert|{report_id}|{made.ownership}|{made.run}|{made.step}|{made.round}|{target}"
+    return uuid_like(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One way to a target: an address, a webhook, an Apprise URL. ``key`` names it in the store and says no secret."""
+
+    key: str
+    target: Target
+    channel: AlertChannel
+    where: str
+    """The address, or the name under which the channel keeps URL and secret."""
+
+
+def reached_by(made: Plan, endpoints: Sequence[Endpoint]) -> tuple[list[Endpoint], list[Target]]:
+    """The endpoints to tell now, and whoever has none at all.
+
+    A target that has none of the step's channels is told by what it has: a wrong channel is better than silence.
+    """
+    chosen: list[Endpoint] = []
+    nowhere: list[Target] = []
+    for target in made.targets:
+        own = [endpoint for endpoint in endpoints if endpoint.target is target]
+        fitting = [endpoint for endpoint in own if endpoint.channel in made.channels]
+        chosen += fitting or own
+        if not own:
+            nowhere.append(target)
+    again = set(made.again)
+    chosen += [e for e in endpoints if e.key in again and e.target not in made.targets]
+    return chosen, nowhere
+
+
+OFFER_LASTS: Final[dict[Urgency, timedelta]] = {
+    Urgency.CRITICAL: timedelta(minutes=30),
+    Urgency.HIGH: timedelta(hours=4),
+    Urgency.NORMAL: timedelta(hours=24),
+}
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A mail to the centre that has an open offer."""
+
+    offer_id: str
+    to_center_id: str
+    target: Target
+    attempt: int
+    alert_id: str
+
+
+def notice(case: Case, receiver: Center, now: datetime) -> Notice | None:
+    """The mail about an offer that is due now: to the lead where nobody is on duty; none where nothing is due."""
+    offer = case.offer
+    if offer is None or offer.tell_at is None or offer.tell_at > now or offer.expires_at <= now:
+        return None
+    return Notice(
+        offer_id=offer.offer_id,
+        to_center_id=offer.to_center_id,
+        target=Target.LEAD if receiver.nobody else Target.DUTY,
+        attempt=offer.tries + 1,
+        alert_id=uuid_like(f"offer|{case.report_id}|{offer.offer_id}"),
+    )
+
+
+def offer_id(report_id: str, case_version: int) -> str:
+    """The id of an offer, made from the event that tells of it."""
+    return "offer-" + hashlib.sha256(f"{report_id}|{case_version}".encode()).hexdigest()[:16]
+
+
+MOST: Final = 5
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+WINDOW: Final = timedelta(minutes=2)
+
+
+GAP: Final = timedelta(seconds=10)
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+BUNDLE_SIZE: Final = 50
+"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When alerts went to one place, alone or in a bundle: the newest ``MOST`` and one, oldest first."""
+
+    at: tuple[datetime, ...] = ()
+
+    def within(self, now: datetime) -> int:
+        """How many of them went within the window."""
+        return sum(1 for moment in self.at if moment > now - WINDOW)
+
+
+def bundles(due: Sequence[T], sent: Sent, now: datetime) -> list[list[T]]:
+    """What is due to one place, as the messages it makes: singly while few, otherwise as bundles."""
+    if len(due) + sent.within(now) <= MOST:
+        return [[one] for one in due]
+    return [list(due[start : start + BUNDLE_SIZE]) for start in range(0, len(due), BUNDLE_SIZE)]
+
+
+def gathers_until(sent: Sent, now: datetime) -> datetime | None:
+    """Until when alerts to a place are gathered that has had many; None: they may go now."""
+    if sent.within(now) <= MOST:
+        return None
+    opens = sent.at[-1] + GAP
+    return opens if opens > now else None
+
+
+def record(
+    case: Case,
+    made: Plan,
+    results: Sequence[Result],
+    rules: Rules,
+    now: datetime,
+    left: Left = NOTHING_LEFT,
+) -> tuple[Case, tuple[Event, ...]]:
+    """The case after a telling, and the events that say so. ``left``: what has not gone yet.
+
+    Recording the same telling twice changes nothing: a write whose answer was lost may be repeated.
+    """
+    if any(_known(case, result.alert_id, made.attempt) for result in results):
+        return case, ()
+    ladder = case.ladder
+    begins = ladder is not None and ladder.run == made.run and ladder.due_at <= now
+    if not results and not begins:
+        return case, ()
+    story = _Story(case, made, now)
+    if made.overdue:
+        story.trouble(AlertTrouble.OVERDUE)
+    if made.nobody:
+        story.trouble(AlertTrouble.NOBODY_ON_DUTY)
+    if made.escalated:
+        story.escalated()
+    for result in results:
+        story.result(result)
+    told = {"alert_version": story.version, "rev": case.rev + 1}
+    case = noted(case.model_copy(update=told), *story.entries)
+    return in_order(advance(case, made, tuple(results), rules, now, left)), tuple(story.events)
+
+
+_TROUBLE: Final = {
+    AlertTrouble.OVERDUE: EntryKind.OVERDUE,
+    AlertTrouble.NOBODY_ON_DUTY: EntryKind.NOBODY_ON_DUTY,
+    AlertTrouble.NO_CHANNEL: EntryKind.NO_CHANNEL,
+}
+
+
+class _Story:
+    """The lines and events of one telling, in order."""
+
+    def __init__(self, case: Case, made: Plan, now: datetime) -> None:
+        self.version = case.alert_version
+        self.entries: list[Entry] = []
+        self.events: list[AlertEvent] = []
+        self._case, self._made, self._now = case, made, now
+
+    def trouble(self, why: AlertTrouble, target: Target | None = None, alert_id: str | None = None) -> None:
+        made = self._made
+        # Nobody on duty is about the rung the staff on duty stand on, not the one the ladder goes on to.
+        step = 1 if why is AlertTrouble.NOBODY_ON_DUTY else made.step
+        self._line(_TROUBLE[why], made.center_id, step=step, target=target, alert_id=alert_id, attempt=made.attempt)
+        common = {**self._common(made.center_id), "step": step}
+        self.events.append(AlertFailed(**common, channel=AlertChannel.NONE, attempt=made.attempt, reason=why))
+
+    def escalated(self) -> None:
+        self._line(EntryKind.ESCALATED, self._made.center_id, step=self._made.step)
+        self.events.append(AlertEscalated(**self._common(self._made.center_id)))
+
+    def result(self, result: Result) -> None:
+        if result.channel is AlertChannel.NONE:
+            self.trouble(AlertTrouble.NO_CHANNEL, result.target, result.alert_id)
+            return
+        told_to = CENTRAL_DESK if result.target is Target.CENTRAL else self._made.center_id
+        more = {"channel": result.channel, "attempt": self._made.attempt}
+        shared = self._common(told_to)
+        self.events.append(
+            AlertSent(**shared, **more) if result.ok else AlertFailed(**shared, **more, reason=result.reason[:80])
+        )
+        self._line(
+            EntryKind.SENT if result.ok else EntryKind.FAILED,
+            told_to,
+            step=self._made.step,
+            target=result.target,
+            reason=result.reason or None,
+            alert_id=result.alert_id,
+            **more,
+        )
+
+    def _line(self, kind: EntryKind, center_id: str, **more: Any) -> None:  # noqa: ANN401  # fields of an entry
+        self.entries.append(Entry(at=self._now, kind=kind, center_id=center_id, **more))
+
+    def _common(self, center_id: str) -> dict[str, Any]:
+        self.version += 1
+        return {
+            "report_id": self._case.report_id,
+            "alert_version": self.version,
+            "ownership": self._made.ownership,
+            "center_id": center_id,
+            "step": self._made.step,
+            "at": self._now,
+        }
+
+
+def told(case: Case, made: Notice, result: Result, rules: Rules, now: datetime) -> Case:
+    """The case after a mail about its offer. The same again, or a mail about an offer that is over by now, is no news.
+
+    No event: the offer itself is on the bus, and alerts there are the owner's.
+    """
+    offer = case.offer
+    if offer is None or offer.offer_id != made.offer_id or _known(case, made.alert_id, made.attempt):
+        return case
+    again = None if result.ok else rules.hold(retry_at(case.report_id, made.attempt, now), case.urgency)
+    entry = Entry(
+        at=now,
+        kind=EntryKind.OFFER_SENT if result.ok else EntryKind.OFFER_FAILED,
+        center_id=case.center_id,
+        other_center_id=made.to_center_id,
+        target=made.target,
+        attempt=made.attempt,
+        reason=result.reason or None,
+        alert_id=made.alert_id,
+    )
+    tried = offer.model_copy(update={"tell_at": again, "tries": made.attempt})
+    return rescheduled(noted(case.model_copy(update={"offer": tried, "rev": case.rev + 1}), entry))
+
+
+def _known(case: Case, alert_id: str, attempt: int) -> bool:
+    return any(entry.alert_id == alert_id and entry.attempt == attempt for entry in case.entries)
