@@ -26,7 +26,6 @@ COMPILED: Final = (
     "services/routing/projection",
     "services/routing/model.py",
     "services/routing/rendering.py",
-    "shared/kafka/records.py",
     "shared/kafka/decoding.py",
     "shared/events/catalog.py",
     "shared/events/envelope.py",

@@ -36,7 +36,7 @@ from shared import log
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
-from shared.kafka.records import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, receive
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)

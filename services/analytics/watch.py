@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
-from shared.kafka.records import RawRecord, receive
+from shared.kafka.decoding import RawRecord, receive
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)

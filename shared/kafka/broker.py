@@ -15,11 +15,10 @@ from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, group_name
-from shared.kafka.consumer import Delivery, Subscription
+from shared.kafka.consumer import Delivery, PatientConsumer, Subscription
 from shared.kafka.lag import SAMPLE_SECONDS
 from shared.kafka.liveness import ended_part, examine, membership
 from shared.kafka.patches import accept_any_header_name
-from shared.kafka.polling import PatientConsumer
 from shared.kafka.publisher import Publisher
 from shared.kafka.router import KafkaRouter
 from shared.settings import BusSettings

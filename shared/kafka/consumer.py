@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 from faststream import BaseMiddleware, StreamMessage
 
 from shared import log, process, trace
@@ -22,7 +22,7 @@ from shared.kafka.connection import bare_name, bounded
 from shared.kafka.decoding import DeadLetter, Triage, dead_run, refused, sort_out
 from shared.kafka.lag import Progress
 from shared.kafka.liveness import Pulse
-from shared.kafka.polling import Polled
+from shared.kafka.patches import tell_of_coordinator
 from shared.kafka.publisher import Publisher
 from shared.kafka.retry import Attempts, GivenUpError
 from shared.kafka.router import BatchMessage, OnAssigned, Places, Reading, Records, triaged
@@ -33,10 +33,13 @@ _log = log.get(__name__)
 REVOKE_WAIT_SECONDS: Final = 5.0
 """How long a rebalance waits for the batch in flight; below the rebalance timeout, or the group goes on without us."""
 _POLL_AGAIN_SECONDS: Final = 1.0
+POLL_MS: Final = 500
+"""How long one poll waits for records; it returns at once when there are some."""
 
 
 CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
 """FastStream's way to the handler."""
+Polled = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 
 
 class Delivery(BaseMiddleware):
@@ -47,6 +50,41 @@ class Delivery(BaseMiddleware):
         if not isinstance(msg, BatchMessage) or msg.reading.subscription is None:
             raise TypeError("subscribe with shared.kafka.router.KafkaRouter and include it with Bus.include")
         await msg.reading.subscription.handle(msg, call_next)
+
+
+class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
+    """The consumer under FastStream's loop: a poll that waits, keeps a pace, and reports its errors once.
+
+    FastStream brings the loop, its tasks and its graceful stop. Of its own consumer it polls 200 ms and sleeps 200 ms
+    when nothing came, and logs an error every five seconds for ever. Nothing public changes that, so FastStream is
+    handed this consumer instead (``config.broker_config.builder``, as its own test broker does).
+    """
+
+    def __init__(self, *, owner: "Subscription", pace_s: float, **options: object) -> None:
+        super().__init__(**options)
+        self._owner = owner
+        self._pace_s = pace_s
+        self._rest_until = 0.0
+        tell_of_coordinator(self, owner.pulse.heard)
+        owner.adopt(self)
+
+    async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Polled:
+        """Records by partition; waits for the first up to half a second whatever ``timeout_ms`` says."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._rest_until - loop.time())
+        try:
+            records: Polled = await super().getmany(
+                *partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records
+            )
+        except ConsumerStoppedError:  # how the loop is told to end
+            raise
+        except Exception as error:
+            await self._owner.poll_failed(error)
+            return {}
+        self._owner.polled(records)
+        if records:
+            self._rest_until = loop.time() + self._pace_s
+        return records
 
 
 class Subscription:

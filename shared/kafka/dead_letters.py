@@ -14,9 +14,8 @@ from typing import Final
 
 from shared.kafka import metrics
 from shared.kafka.connection import dead_topic_name
-from shared.kafka.decoding import DeadLetter
+from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher, all_sent
-from shared.kafka.records import RawRecord
 from shared.settings import BusSettings
 from shared.topics import BY_NAME
 

@@ -13,9 +13,9 @@ from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.kafka import metrics
 from shared.kafka.connection import bare_name, bounded, client_options, topic_name
+from shared.kafka.decoding import RawRecord, Received, raw, receive
 from shared.kafka.liveness import ended_part
 from shared.kafka.patches import partitions_of
-from shared.kafka.records import RawRecord, Received, raw, receive
 from shared.settings import BusSettings
 from shared.topics import Topic
 

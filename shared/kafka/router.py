@@ -25,8 +25,7 @@ from pydantic_core import CoreSchema
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import Event
-from shared.kafka.decoding import Triage, sort_out
-from shared.kafka.records import Received, Rejected
+from shared.kafka.decoding import Received, Rejected, Triage, sort_out
 from shared.topics import Topic
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ OnAssigned = Callable[[Places], Awaitable[Mapping[tuple[str, int], int]]]
 OnRevoked = Callable[[Places], Awaitable[None]]
 
 _SLEEP_MS: Final = 1
-"""FastStream sleeps so long after an empty poll; the poll itself waits (``shared.kafka.polling``)."""
+"""FastStream sleeps so long after an empty poll; the poll itself waits (``shared.kafka.consumer``)."""
 _NO_CAP: Final = 1 << 30
 
 

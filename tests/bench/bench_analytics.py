@@ -28,7 +28,7 @@ from shared.clock import SystemClock
 from shared.health import Health
 from shared.kafka.broker import Bus
 from shared.kafka.connection import bare_name, client_options, topic_name
-from shared.kafka.records import Received, receive
+from shared.kafka.decoding import Received, receive
 from shared.mongo import connect
 from shared.settings import BusSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS

@@ -23,8 +23,8 @@ from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.broker import Bus
 from shared.kafka.connection import client_options, topic_name
+from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import message_left, report_id

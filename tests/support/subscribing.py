@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from shared.events.base import Event
 from shared.kafka.broker import Bus
 from shared.kafka.consumer import Subscription
-from shared.kafka.records import Received, Rejected
+from shared.kafka.decoding import Received, Rejected
 from shared.kafka.router import Batch, KafkaRouter, OnAssigned, OnRevoked
 from shared.topics import Topic
 

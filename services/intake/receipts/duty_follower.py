@@ -8,8 +8,8 @@ from services.intake.receipts.promise import Outlook
 from shared.centers import CENTER_IDS
 from shared.clock import Clock
 from shared.events.centers import CenterChanged
+from shared.kafka.decoding import Received
 from shared.kafka.reader import Follower
-from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CENTERS
 

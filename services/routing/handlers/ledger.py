@@ -23,7 +23,7 @@ from shared.errors import FatalError, TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseAcknowledged
 from shared.events.routings import ReportRouted
-from shared.kafka.records import RawRecord
+from shared.kafka.decoding import RawRecord
 
 _log = log.get(__name__)
 

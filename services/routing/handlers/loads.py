@@ -22,8 +22,8 @@ from shared.events.base import Record, encode
 from shared.events.centers import CenterChanged
 from shared.events.loads import CenterLoad, LoadSummarized
 from shared.events.vocabulary import CenterState, Urgency
+from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
-from shared.kafka.records import Received
 
 _log = log.get(__name__)
 

@@ -19,7 +19,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.base import Event
-from shared.kafka.records import RawRecord, receive
+from shared.kafka.decoding import RawRecord, receive
 
 _log = log.get(__name__)
 

@@ -8,8 +8,8 @@ from services.routing.policy.replaying import Decided, Replay, Span
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
+from shared.kafka.decoding import RawRecord, receive
 from shared.kafka.reader import PartitionReader
-from shared.kafka.records import RawRecord, receive
 
 _DECIDED: Final = frozenset({ReportRouted.TYPE.encode(), ReportRerouted.TYPE.encode()})
 _NOT_DECIDED: Final = frozenset({ReportUpdated.TYPE.encode(), ReportEnded.TYPE.encode()})

@@ -13,7 +13,7 @@ from services.analytics.store.folding import prepare
 from services.analytics.store.generations import Database
 from shared.errors import FatalError
 from shared.events.base import Event
-from shared.kafka.records import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, receive
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.integration.analytics.traffic import record

@@ -13,7 +13,7 @@ from services.analytics.store.generations import Database, Generation, serving
 from services.analytics.store.rebuilding import Stretch, begin, differences, swap
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
-from shared.kafka.records import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, receive
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.integration.analytics.traffic import awkward, record

@@ -10,8 +10,8 @@ from aiokafka import AIOKafkaProducer
 from shared.events import catalog
 from shared.events.reports import ReportMessageLeft
 from shared.kafka.connection import client_options, topic_name
+from shared.kafka.decoding import Received, Rejected
 from shared.kafka.publisher import Message
-from shared.kafka.records import Received, Rejected
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (

@@ -10,9 +10,9 @@ from shared.errors import FatalError
 from shared.kafka import reader
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, topic_name
+from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import Follower, PartitionReader
-from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import CASES, REPORTS
 from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from shared.errors import TransientError
-from shared.kafka.records import Received
+from shared.kafka.decoding import Received
 from shared.settings import BusSettings
 from shared.topics import CASES, REPORTS
 from tests.integration.kafka.tools import (

@@ -16,8 +16,8 @@ from shared.events.reports import ReportMessageLeft
 from shared.health import Health
 from shared.kafka.broker import Bus
 from shared.kafka.connection import client_options, dead_topic_name, group_name, topic_name
+from shared.kafka.decoding import Received
 from shared.kafka.publisher import partition_of
-from shared.kafka.records import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS, Topic
 from tests.support.waiting import eventually

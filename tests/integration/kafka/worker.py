@@ -16,7 +16,7 @@ from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.health import Health
 from shared.kafka.broker import Bus
-from shared.kafka.records import Received
+from shared.kafka.decoding import Received
 from shared.settings import BusSettings
 from shared.topics import REPORTS
 from tests.support.subscribing import subscribe

@@ -9,7 +9,7 @@ from services.routing.store import Copied, DecisionStore
 from shared import mongo
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.kafka.records import Received, receive
+from shared.kafka.decoding import Received, receive
 from shared.settings import StoreSettings
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record

@@ -15,9 +15,9 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name
+from shared.kafka.decoding import receive
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import PartitionReader
-from shared.kafka.records import receive
 from shared.settings import BusSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id

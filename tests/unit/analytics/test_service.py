@@ -16,7 +16,7 @@ from services.analytics.settings import AnalyticsSettings
 from services.analytics.table_files import wanted_format
 from shared.errors import FatalError
 from shared.events.envelope import Envelope
-from shared.kafka.records import Received
+from shared.kafka.decoding import Received
 from shared.web.app import Problem
 from shared.web.language import Language
 from shared.web.pages import Pages

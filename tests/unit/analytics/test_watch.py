@@ -11,7 +11,7 @@ from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import encode
-from shared.kafka.records import RawRecord
+from shared.kafka.decoding import RawRecord
 from shared.topics import REPORTS
 from tests.unit.analytics import events as make
 

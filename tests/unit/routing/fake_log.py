@@ -17,7 +17,7 @@ from services.routing.store import Copied, Entry
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
-from shared.kafka.records import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, receive
 from shared.topics import BY_NAME
 from tests.unit.routing.builders import NOW, TRACE
 

@@ -12,7 +12,7 @@ from services.routing.policy.known import certainly_new, fresh_first
 from services.routing.projection import PartitionState
 from services.routing.projection.whereabouts import Whereabouts, spans
 from shared.errors import TransientError
-from shared.kafka.records import RawRecord
+from shared.kafka.decoding import RawRecord
 from tests.unit.routing.builders import report_id
 from tests.unit.routing.fake_log import FakeLog, received_record
 from tests.unit.routing.memory_table import Table

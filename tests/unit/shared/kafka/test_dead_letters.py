@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from shared.errors import TransientError
 from shared.kafka.dead_letters import MOST_BYTES, bury, dead_message, is_whole, revived_message
-from shared.kafka.decoding import DeadLetter
+from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher
-from shared.kafka.records import RawRecord
 from shared.settings import BusSettings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
