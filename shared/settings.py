@@ -38,7 +38,7 @@ def _long(token: SecretStr | None) -> SecretStr | None:
     return token
 
 
-class BusSettings(BaseSettings):
+class KafkaSettings(BaseSettings):
     """How to reach Kafka. Names are those of Kafka's own configuration, in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_", extra="ignore")

@@ -17,7 +17,7 @@ from pymongo import MongoClient
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.tiers import is_quick
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
@@ -134,9 +134,9 @@ def unique() -> str:
 
 
 @pytest.fixture
-def bus_settings(engines: Running, unique: str) -> Iterator[BusSettings]:
+def bus_settings(engines: Running, unique: str) -> Iterator[KafkaSettings]:
     """The bus, with topics and groups of this test alone; its topics are deleted afterwards."""
-    settings = BusSettings(
+    settings = KafkaSettings(
         bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=_FEW_PARTITIONS, call_timeout_s=10
     )
     yield settings
@@ -144,7 +144,7 @@ def bus_settings(engines: Running, unique: str) -> Iterator[BusSettings]:
 
 
 @pytest.fixture
-async def publisher(bus_settings: BusSettings) -> AsyncIterator[Publisher]:
+async def publisher(bus_settings: KafkaSettings) -> AsyncIterator[Publisher]:
     """Writes to this test's topics, which are there."""
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)
@@ -165,7 +165,7 @@ def store_settings(engines: Running, unique: str) -> Iterator[StoreSettings]:
                 client.drop_database(name)
 
 
-async def _delete_topics(settings: BusSettings) -> None:
+async def _delete_topics(settings: KafkaSettings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
     await admin.start()
     try:

@@ -31,10 +31,10 @@ from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.health import Health
 from shared.identity.source import Identity, over_http
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect, until_done, wait_until_ready
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
 from shared.web.pages import Pages
@@ -95,7 +95,7 @@ class Analytics:
     identity: Identity
     prepare: Callable[[], Awaitable[None]]
     """Waits for the store and makes its indexes."""
-    bus: Bus
+    bus: KafkaClient
     logs: tuple[PartitionReader, ...]
     watch: Watch
     publications: Publications
@@ -119,13 +119,13 @@ class Analytics:
 
 
 def build(
-    settings: AnalyticsSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock
+    settings: AnalyticsSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock
 ) -> Analytics:
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     database = connect(store_settings, "analytics")
     folder = Folder(database)
-    bus = Bus(bus_settings, "analytics", health, clock)
+    bus = KafkaClient(bus_settings, "analytics", health, clock)
     bus.include(consumers(folder, max_records=settings.batch_records, pace_s=settings.pace_s))
 
     reader = Reader(database)
@@ -165,7 +165,7 @@ def build(
 
 async def run() -> None:
     """The process: pages at once, counting as soon as store and Kafka are there; until then health says what is not."""
-    settings, bus_settings, store_settings = load(AnalyticsSettings), load(BusSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(AnalyticsSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("analytics", settings.log_level)
     analytics = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:

@@ -15,9 +15,9 @@ from services.analytics.watch import Watch
 from shared import log
 from shared.clock import Clock
 from shared.errors import IeumError
-from shared.kafka.inspector import ForbiddenError, Letters, Look
+from shared.kafka.inspector import ClusterInspector, DeadLetterList, ForbiddenError
 from shared.kafka.redrive import redrive
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, TOPICS, Topic
 
 _log = log.get(__name__)
@@ -72,7 +72,7 @@ class Lags:
 class Dead:
     """Dead letters of all topics."""
 
-    newest: tuple[Letters, ...] = ()
+    newest: tuple[DeadLetterList, ...] = ()
     last: tuple[Redriven, ...] = ()
 
     @property
@@ -96,7 +96,7 @@ class Standing:
 class Operations:
     """Asks the store and the cluster, and sends dead letters back."""
 
-    def __init__(self, settings: BusSettings, reader: Reader, watch: Watch, redrives: Redrives, clock: Clock) -> None:
+    def __init__(self, settings: KafkaSettings, reader: Reader, watch: Watch, redrives: Redrives, clock: Clock) -> None:
         self._settings = settings
         self._reader = reader
         self._watch = watch
@@ -111,12 +111,12 @@ class Operations:
         )
         return Standing(now, numbers, flow, lags, dead, unseen)
 
-    async def letters(self, topic: Topic) -> Part[Letters]:
+    async def letters(self, topic: Topic) -> Part[DeadLetterList]:
         """The newest dead letters of one topic."""
 
-        async def asked() -> Letters:
-            async with Look(self._settings) as look:
-                return await look.letters(topic, _SHOWN)
+        async def asked() -> DeadLetterList:
+            async with ClusterInspector(self._settings) as look:
+                return await look.dead_letters(topic, _SHOWN)
 
         return await _part(asked())
 
@@ -140,7 +140,7 @@ class Operations:
 
     async def _of_cluster(self, now: datetime) -> tuple[Part[tuple[Flow, ...]], Part[Lags], Part[Dead]]:
         try:
-            async with Look(self._settings) as look:
+            async with ClusterInspector(self._settings) as look:
                 # One after the other: they share a connection.
                 flow = await _part(_flow(look, now))
                 lags = await _part(self._lags(look))
@@ -150,7 +150,7 @@ class Operations:
             missing = _missing(error)
             return Part(None, missing), Part(None, missing), Part(None, missing)
 
-    async def _lags(self, look: Look) -> Lags:
+    async def _lags(self, look: ClusterInspector) -> Lags:
         ends = await look.ends()
         known = _lags(STORED, await self._reader.offsets(), ends, [t.name for t in TOPICS if STORED in t.readers])
         silent = []
@@ -162,8 +162,8 @@ class Operations:
                 silent.append(group)
         return Lags(tuple(known), tuple(silent))
 
-    async def _dead(self, look: Look) -> Dead:
-        letters = [await look.letters(topic, NEWEST) for topic in TOPICS]
+    async def _dead(self, look: ClusterInspector) -> Dead:
+        letters = [await look.dead_letters(topic, NEWEST) for topic in TOPICS]
         return Dead(tuple(each for each in letters if any(each.ends.values())), tuple(await self._redrives.last()))
 
 
@@ -176,7 +176,7 @@ def _lags(
     ]
 
 
-async def _flow(look: Look, now: datetime) -> tuple[Flow, ...]:
+async def _flow(look: ClusterInspector, now: datetime) -> tuple[Flow, ...]:
     ends = await look.ends()
     hour, day = await look.since(now - _HOUR), await look.since(now - _DAY)
     return tuple(

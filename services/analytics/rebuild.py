@@ -22,7 +22,7 @@ from shared import log
 from shared.errors import IeumError
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import CENTERS
 
 FAILED: Final = 2
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(*, accept: bool, back: bool, name: str | None) -> int:
-    settings = load(BusSettings)
+    settings = load(KafkaSettings)
     database = connect(load(StoreSettings), "analytics")
     async with rebuild_of(settings, database) as rebuild:
         if back:
@@ -62,7 +62,7 @@ async def _run(*, accept: bool, back: bool, name: str | None) -> int:
 
 
 @asynccontextmanager
-async def rebuild_of(settings: BusSettings, database: Database) -> AsyncIterator[Rebuild]:
+async def rebuild_of(settings: KafkaSettings, database: Database) -> AsyncIterator[Rebuild]:
     """A rebuild with readers of its topics, connected."""
     async with AsyncExitStack() as stack:
         logs = {topic: PartitionReader(settings, topic) for topic in (*FOLDED_TOPICS, CENTERS)}

@@ -36,7 +36,7 @@ from shared import log
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.events.base import ReportEvent
 from shared.events.centers import CenterChanged
-from shared.kafka.decoding import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)
@@ -150,7 +150,7 @@ class Rebuild:
         async with aclosing(self.logs[topic].read({partition: (start, end)})) as records:
             async for record in records:
                 try:
-                    received = receive(record, topic.name)
+                    received = decode_record(record, topic.name)
                 except PermanentError:
                     continue
                 except UnknownTypeError as error:

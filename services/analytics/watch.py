@@ -14,7 +14,7 @@ from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
-from shared.kafka.decoding import RawRecord, receive
+from shared.kafka.decoding import RawRecord, decode_record
 from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)
@@ -172,7 +172,7 @@ class Watch:
 
 def _is_garbage(record: RawRecord, topic: Topic) -> bool:
     try:
-        receive(record, topic.name)
+        decode_record(record, topic.name)
     except PermanentError:
         return True
     except UnknownTypeError:  # waits for a newer build

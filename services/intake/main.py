@@ -73,11 +73,11 @@ from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import Identity, over_http
 from shared.kafka import metrics
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
 from shared.sealing import Keyring
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.gate import Gate
 from shared.web.pages import Pages
@@ -94,7 +94,7 @@ class Intake:
     """The parts of one intake process."""
 
     app: FastAPI
-    bus: Bus
+    bus: KafkaClient
     relay: Relay
     reports: Reports
     group: GroupCommit
@@ -145,13 +145,13 @@ class Intake:
             tasks.create_task(self.eraser.run(), name="eraser")
 
 
-def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
+def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
     """Make the parts; nothing runs or connects yet."""
     health = Health()
     # Reports are accepted without Kafka, so Kafka being away must not take intake out of service: only the live half
     # of the bus's checks counts here, the other is shown among the metrics.
     aside = Health(live=health.live)
-    bus = Bus(bus_settings, "intake", aside, clock)
+    bus = KafkaClient(bus_settings, "intake", aside, clock)
     database = mongo.connect(store_settings, "intake")
     reports = Reports(database, clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake", pace_s=RELAY_PACE_S)
@@ -211,7 +211,7 @@ def build(settings: IntakeSettings, bus_settings: BusSettings, store_settings: S
         keyring=keyring,
         audit=audit,
         clock=clock,
-        current=following.progress.current,
+        current=following.lag.current,
     )
     drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
@@ -282,7 +282,7 @@ def _marks(settings: IntakeSettings) -> Marks:
 
 async def run() -> None:
     """The process: pages and API at once, store and Kafka as soon as they are there."""
-    settings, bus_settings, store_settings = load(IntakeSettings), load(BusSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(IntakeSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("intake", settings.log_level)
     intake = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:

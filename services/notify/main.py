@@ -48,10 +48,10 @@ from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import Follower
 from shared.outbox import Relay
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, CENTERS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.pages import Pages
@@ -70,7 +70,7 @@ class Notify:
     """The parts of one notify process."""
 
     app: FastAPI
-    bus: Bus
+    bus: KafkaClient
     follower: Follower
     cases: CaseStore
     centers: CenterStore
@@ -132,10 +132,10 @@ class Notify:
             await self.accounts.close()
 
 
-def build(settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Notify:
+def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Notify:
     """Make the parts; nothing runs or connects yet."""
     health = Health()
-    bus = Bus(bus_settings, SERVICE, health, clock)
+    bus = KafkaClient(bus_settings, SERVICE, health, clock)
     database = mongo.connect(store_settings, SERVICE)
     cases, centers, dead_records = CaseStore(database), CenterStore(database), DeadStore(database)
     case_relay = Relay(cases.collection, bus.publisher, clock, name="cases")
@@ -243,7 +243,7 @@ def _application(
 
 async def run() -> None:
     """The process: pages at once, alerts as soon as store and Kafka are there."""
-    settings, bus_settings, store_settings = load(NotifySettings), load(BusSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
     notify = build(settings, bus_settings, store_settings, SystemClock())
     process.spare_what_is_built()

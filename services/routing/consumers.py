@@ -7,7 +7,7 @@ from typing import Final
 from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.worker import Worker
 from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
-from shared.kafka.router import Batch, KafkaRouter, Places, Rejected
+from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS
 
 PACE_S: Final = 0.1
@@ -18,7 +18,7 @@ def consumers(worker: Worker, copier: Copier, sees: asyncio.Event, *, max_record
     """Two groups: one decides, one copies decisions for pages. Neither takes over before ``sees`` is set."""
     router = KafkaRouter()
 
-    async def take_over(places: Places) -> Mapping[tuple[str, int], int]:
+    async def take_over(places: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
         return await worker.on_assigned(places)
 
@@ -33,7 +33,7 @@ def consumers(worker: Worker, copier: Copier, sees: asyncio.Event, *, max_record
     async def decide(batch: Batch[ReportEvents | CaseEvents]) -> Sequence[Rejected] | None:
         return await worker.handle(batch)
 
-    async def go_on_copying(places: Places) -> Mapping[tuple[str, int], int]:
+    async def go_on_copying(places: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
         return await copier.on_assigned(places)
 

@@ -33,10 +33,10 @@ from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.source import Identity, over_http
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
@@ -58,7 +58,7 @@ class Routing:
     """The parts of one routing process."""
 
     app: FastAPI
-    bus: Bus
+    bus: KafkaClient
     readers: tuple[PartitionReader, ...]
     follower: Follower
     teller: LoadTeller
@@ -87,13 +87,15 @@ class Routing:
             await reader.stop()
 
 
-def build(settings: RoutingSettings, bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> Routing:
+def build(
+    settings: RoutingSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock
+) -> Routing:
     """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
     sets = tables.take(settings.tables_dir)
     health = Health(notes={"tables": lambda: tables.word(sets)})
     database = mongo.connect(store_settings, SERVICE)
     store = DecisionStore(database)
-    bus = Bus(bus_settings, SERVICE, health, clock)
+    bus = KafkaClient(bus_settings, SERVICE, health, clock)
     snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
@@ -208,7 +210,7 @@ def application(
 
 async def run() -> None:
     """The process. Pages answer at once, decisions begin as soon as Kafka is there; the store is not waited for."""
-    settings, bus_settings, store_settings = load(RoutingSettings), load(BusSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(RoutingSettings), load(KafkaSettings), load(StoreSettings)
     log.configure(SERVICE, settings.log_level)
     gc.set_threshold(YOUNG_OBJECTS, 50, 100)
     routing = build(settings, bus_settings, store_settings, SystemClock())

@@ -23,7 +23,7 @@ from shared.centers import PACKAGED, from_folder
 from shared.clock import SEOUL
 from shared.errors import IeumError
 from shared.kafka.reader import PartitionReader
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import ROUTINGS
 
 CANNOT_BEGIN: Final = 2
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"the folder of tables was refused: {fault}\n")
     found = Replay(known=sets.known)
     try:
-        asyncio.run(_replay(configuration.load(BusSettings), span, found))
+        asyncio.run(_replay(configuration.load(KafkaSettings), span, found))
     except IeumError as error:
         sys.stderr.write(f"{error}\n")
         return CANNOT_BEGIN
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(found.differences > 0)
 
 
-async def _replay(settings: BusSettings, span: Span, into: Replay) -> None:
+async def _replay(settings: KafkaSettings, span: Span, into: Replay) -> None:
     reader = PartitionReader(settings, ROUTINGS)
     await reader.start()
     try:

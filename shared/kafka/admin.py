@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizat
 from shared import log
 from shared.errors import TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, topic_name
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import FOR_EVER, TOPICS
 
 _log = log.get(__name__)
@@ -23,7 +23,7 @@ _ASK_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
 
-async def ensure_topics(settings: BusSettings) -> list[str]:
+async def ensure_topics(settings: KafkaSettings) -> list[str]:
     """Create every topic of the table and its dead twin where missing.
 
     Returns one line for each difference between table and cluster, which are logged too and left as they are. Raises
@@ -48,11 +48,11 @@ async def ensure_topics(settings: BusSettings) -> list[str]:
     finally:
         await _close(admin)
     for line in differences:
-        _log.error("bus.topic_differs", difference=line)
+        _log.error("kafka.topic_differed", difference=line)
     return differences
 
 
-def _wanted(settings: BusSettings) -> dict[str, Any]:
+def _wanted(settings: KafkaSettings) -> dict[str, Any]:
     topics: dict[str, Any] = {}
     for topic in TOPICS:
         for name, dead in ((topic_name(settings, topic), False), (dead_topic_name(settings, topic), True)):
@@ -92,7 +92,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: list[Any], limit: float) 
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code == 0:
-            _log.info("bus.topic_created", topic=name)
+            _log.info("kafka.topic_created", topic=name)
         elif error is TopicAuthorizationFailedError:
             refused[name] = f"{name} is missing and these credentials may not create it"
         elif error is not TopicAlreadyExistsError:  # another process was faster
@@ -129,4 +129,4 @@ async def _close(admin: AIOKafkaAdminClient) -> None:
     try:
         await bounded(admin.close(), 5.0, "closing the admin client")
     except (TransientError, KafkaError) as error:
-        _log.warning("bus.admin_close_failed", error=str(error))
+        _log.warning("kafka.admin_close_failed", error=str(error))

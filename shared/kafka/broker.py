@@ -1,4 +1,4 @@
-"""The bus of one process: one producer, any number of subscriptions, started together and stopped together."""
+"""The Kafka client of one process: one producer, any number of consumers, started and stopped together."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from shared.errors import FatalError, TransientError
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import bounded, client_options, group_name
-from shared.kafka.consumer import Delivery, PatientConsumer, Subscription
+from shared.kafka.consumer import DeliveryMiddleware, LongPollingConsumer, Subscription
 from shared.kafka.lag import SAMPLE_SECONDS
-from shared.kafka.liveness import ended_part, examine, membership
+from shared.kafka.liveness import ended_task, membership, probe_coordinator
 from shared.kafka.patches import accept_any_header_name
 from shared.kafka.publisher import Publisher
 from shared.kafka.router import KafkaRouter
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 
 _log = log.get(__name__)
 
@@ -32,11 +32,11 @@ FETCH_BYTES: Final = 256 * 1024
 """Of one partition at a time; aiokafka's default of 1 MiB is held for each of twelve partitions while a batch is worked
 off (measured: 50 MB more in routing, no faster). A larger batch of the log still comes whole."""
 _SPREAD: Final = 1.0
-_ENDED_LOOKS: Final = 2
-"""Something seen without its task so many times running has ended; once may be a change of tasks."""
+_ENDED_SAMPLES: Final = 2
+"""A background task has ended once so many samples in a row miss it; one may fall between two tasks."""
 
 
-def kafka_broker(settings: BusSettings, service: str) -> KafkaBroker:
+def kafka_broker(settings: KafkaSettings, service: str) -> KafkaBroker:
     """The FastStream broker of one process: consumers only, since publishing is ``Publisher``'s."""
     return KafkaBroker(
         settings.bootstrap_servers,
@@ -46,62 +46,59 @@ def kafka_broker(settings: BusSettings, service: str) -> KafkaBroker:
         apply_types=False,  # events come validated from the decoder, and injection costs a thread hop per message
         logger=None,  # it logs twice per message
         graceful_timeout=STOP_SECONDS,
-        middlewares=[Delivery],
+        middlewares=[DeliveryMiddleware],
     )
 
 
-class Bus:
-    """What a service publishes with and subscribes by; one per process."""
+class KafkaClient:
+    """The process's publisher and its subscriptions."""
 
-    def __init__(self, settings: BusSettings, service: str, health: Health, clock: Clock) -> None:
+    def __init__(self, settings: KafkaSettings, service: str, health: Health, clock: Clock) -> None:
         accept_any_header_name()
         self.publisher = Publisher(settings)
         self._settings = settings
         self._service = service
         self._health = health
         self._clock = clock
-        self._waiting: str | None = "not started"
+        self._not_ready: str | None = "not started"
         self.broker = kafka_broker(settings, service)
         self._subscriptions: dict[str, Subscription] = {}
-        self._looking: list[asyncio.Task[None]] = []
-        health.ready["bus"] = lambda: self._waiting
+        self._monitors: list[asyncio.Task[None]] = []
+        health.ready["kafka"] = lambda: self._not_ready
 
     def include(self, router: KafkaRouter) -> list[Subscription]:
-        """Read what the router's subscribers say, and deliver it to their handlers. Call before ``start``.
-
-        Returns one subscription for each subscriber, in their order.
-        """
+        """Subscribe a router's handlers. Call before ``start``. Returns one subscription for each, in their order."""
         self.broker.include_router(router, prefix=self._settings.topic_prefix)
         made = []
-        for reading in router.readings:
-            if reading.group in self._subscriptions:
-                raise ValueError(f"two subscribers as {reading.group}: name all topics of a group in one")
+        for spec in router.specs:
+            if spec.group in self._subscriptions:
+                raise ValueError(f"two subscribers as {spec.group}: name all topics of a group in one")
             subscription = Subscription(
-                self._settings, reading, publisher=self.publisher, service=self._service, clock=self._clock
+                self._settings, spec, publisher=self.publisher, service=self._service, clock=self._clock
             )
-            reading.subscription = self._subscriptions[reading.group] = subscription
-            self._health.ready[f"bus.{reading.group}"] = subscription.ready
-            self._health.live[f"bus.{reading.group}"] = lambda one=subscription: (  # type: ignore[misc]  # a default
-                _ended(one) if self._waiting is None else None
+            spec.subscription = self._subscriptions[spec.group] = subscription
+            self._health.ready[f"kafka.{spec.group}"] = subscription.ready
+            self._health.live[f"kafka.{spec.group}"] = lambda one=subscription: (  # type: ignore[misc]  # a default
+                _ended(one) if self._not_ready is None else None
             )
             made.append(subscription)
         return made
 
     async def start(self) -> None:
-        """Wait for Kafka however long it takes, make the topics, connect the producer, join the groups."""
-        await self._until_done(lambda: ensure_topics(self._settings))
-        await self._until_done(self.publisher.start)
+        """Wait for Kafka without limit, create the topics, connect the producer, join the groups."""
+        await self._connect(lambda: ensure_topics(self._settings))
+        await self._connect(self.publisher.start)
         if self._subscriptions:
-            await self._until_done(self._join)
-        looking = [*(self._sample(one) for one in self._subscriptions.values()), self._watch()]
-        self._looking = [asyncio.create_task(_for_ever(one)) for one in looking]
-        self._waiting = None
-        _log.info("bus.started", subscriptions=list(self._subscriptions))
+            await self._connect(self._join)
+        monitors = [*(self._sample(one) for one in self._subscriptions.values()), self._watch()]
+        self._monitors = [asyncio.create_task(_forever(one)) for one in monitors]
+        self._not_ready = None
+        _log.info("kafka.started", subscriptions=list(self._subscriptions))
 
     async def stop(self) -> None:
-        """Let batches in flight end, leave the groups, flush the producer; each bounded, never raises for Kafka."""
-        self._waiting = "stopping"
-        for task in self._looking:
+        """Finish batches in flight, leave the groups, flush the producer; each bounded, never raises for Kafka."""
+        self._not_ready = "stopping"
+        for task in self._monitors:
             task.cancel()
         await asyncio.gather(*(subscription.leave() for subscription in self._subscriptions.values()))
         await _stop(self.broker, STOP_SECONDS)
@@ -115,12 +112,12 @@ class Bus:
         finally:
             await self.stop()
 
-    def _build(self, **options: Any) -> PatientConsumer:  # noqa: ANN401  # FastStream's, handed on as they are
-        """FastStream's ``builder``: the consumer of one subscriber, with this deployment's terms."""
+    def _build(self, **options: Any) -> LongPollingConsumer:  # noqa: ANN401  # FastStream's, handed on as they are
+        """FastStream's ``builder``: the consumer of one subscriber, with this deployment's settings."""
         subscription = self._subscriptions[options["group_id"]]
-        return PatientConsumer(
+        return LongPollingConsumer(
             owner=subscription,
-            pace_s=subscription.reading.pace_s,
+            pace_s=subscription.spec.pace_s,
             **(
                 options
                 | client_options(self._settings)
@@ -132,21 +129,21 @@ class Bus:
             ),
         )
 
-    async def _until_done(self, step: Callable[[], Awaitable[object]]) -> None:
+    async def _connect(self, step: Callable[[], Awaitable[object]]) -> None:
         attempt = 0
         while True:
             try:
                 await step()
             except TransientError as error:
                 attempt += 1
-                # To the client a refused password and a broker that is away look the same: say both.
-                self._waiting = f"waiting for kafka at {self._settings.bootstrap_servers}"
+                # The client cannot tell refused credentials from a broker that is down: name both.
+                self._not_ready = f"waiting for kafka at {self._settings.bootstrap_servers}"
                 _log.warning(
-                    "bus.waiting_for_kafka",
+                    "kafka.connect_failed",
                     bootstrap_servers=self._settings.bootstrap_servers,
                     security_protocol=self._settings.security_protocol,
                     attempt=attempt,
-                    said=str(error),
+                    error=str(error),
                     hint="unreachable (KAFKA_BOOTSTRAP_SERVERS), or it refuses the credentials (KAFKA_SASL_USERNAME, "
                     "KAFKA_SASL_PASSWORD, KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL)",
                 )
@@ -172,60 +169,62 @@ class Bus:
             raise TransientError(f"kafka: joining {groups} failed: {type(error).__name__}") from error
 
     async def _sample(self, subscription: Subscription) -> None:
-        """Look at the ends of the partitions every few seconds; a sample that fails is a sample missing."""
+        """Sample the end offsets every few seconds; a sample that fails is skipped."""
         while True:
             with contextlib.suppress(TransientError, KafkaError):
-                await _look(subscription)
-            if subscription.outlived:
-                subscription.pulse.forget()
+                await _sample_lag(subscription)
+            if subscription.is_overdue:
+                subscription.coordinator.reset()
             else:
-                await examine(subscription.pulse, self._settings, subscription.group)
+                await probe_coordinator(subscription.coordinator, self._settings, subscription.group)
             await asyncio.sleep(SAMPLE_SECONDS)
 
     async def _watch(self) -> None:
-        """What has ended inside ends the process: nothing else starts it again, and not everybody asks for health."""
+        """End the process when a background task has ended: no liveness probe is needed for it."""
         ended = 0
         while True:
             found = {"publisher": self.publisher.ended()}
             found |= {group: _ended(subscription) for group, subscription in self._subscriptions.items()}
             ended = ended + 1 if any(found.values()) else 0
-            if ended >= _ENDED_LOOKS:
-                process.die("bus.client_ended", ended={who: why for who, why in found.items() if why is not None})
+            if ended >= _ENDED_SAMPLES:
+                process.die(
+                    "kafka.client_ended", ended={name: reason for name, reason in found.items() if reason is not None}
+                )
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def _for_ever(looking: Coroutine[None, None, None]) -> None:
-    """Nobody waits for these tasks: one that fails would be missed by nobody."""
+async def _forever(monitors: Coroutine[None, None, None]) -> None:
+    """Nothing awaits these tasks: one that fails must end the process."""
     try:
-        await looking
+        await monitors
     except Exception as error:
-        process.die("bus.looking_failed", error)
+        process.die("kafka.monitor_failed", error)
 
 
-async def _look(subscription: Subscription) -> None:
-    progress, consumer = subscription.progress, subscription.consumer
-    if not progress.owned:
-        progress.sample({})
+async def _sample_lag(subscription: Subscription) -> None:
+    lag, consumer = subscription.lag, subscription.consumer
+    if not lag.owned:
+        lag.sample({})
         return
-    for place in progress.unknown():
-        position = await bounded(consumer.position(place), SAMPLE_SECONDS, "asking for a position")
-        if place in progress.unknown():
-            progress.start(place, position)
-    progress.sample(await bounded(consumer.end_offsets(list(progress.owned)), SAMPLE_SECONDS, "asking for the ends"))
+    for tp in lag.unknown():
+        position = await bounded(consumer.position(tp), SAMPLE_SECONDS, "asking for a position")
+        if tp in lag.unknown():
+            lag.start(tp, position)
+    lag.sample(await bounded(consumer.end_offsets(list(lag.owned)), SAMPLE_SECONDS, "asking for the ends"))
 
 
 def _ended(subscription: Subscription) -> str | None:
-    subscriber = subscription.reading.subscriber
-    # No tasks is no sign of an end: FastStream may name them otherwise one day, and this check ends the process.
+    subscriber = subscription.spec.subscriber
+    # An empty list proves nothing: should FastStream rename the attribute, this check must not end the process.
     tasks = getattr(subscriber, "tasks", ())
     if subscriber is None or not subscriber.running or (tasks and all(task.done() for task in tasks)):
         return "the consumer task has ended"
-    return ended_part(subscription.consumer)
+    return ended_task(subscription.consumer)
 
 
 async def _stop(broker: KafkaBroker, seconds: float) -> None:
-    """Stop a broker that may not be able to: leaving a group waits for ever while Kafka is away."""
+    """Stop the broker within a limit: leaving a group waits without end while Kafka is down."""
     try:
         await bounded(broker.stop(), 2 * seconds, "leaving the group")
     except (TransientError, KafkaError) as error:
-        _log.warning("bus.stop_failed", error=str(error))
+        _log.warning("kafka.stop_failed", error=str(error))

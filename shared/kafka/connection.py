@@ -8,13 +8,13 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.helpers import create_ssl_context
 
 from shared.errors import TransientError
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 T = TypeVar("T")
 
 
-def client_options(settings: BusSettings) -> dict[str, Any]:
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """Keyword arguments for any aiokafka client: bootstrap servers and security."""
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
@@ -54,22 +54,22 @@ async def bounded(awaitable: Awaitable[T], seconds: float, what: str) -> T:
         raise
 
 
-def topic_name(settings: BusSettings, topic: Topic) -> str:
+def topic_name(settings: KafkaSettings, topic: Topic) -> str:
     """The topic's name on the cluster, with the deployment's prefix."""
     return f"{settings.topic_prefix}{topic.name}"
 
 
-def dead_topic_name(settings: BusSettings, topic: Topic) -> str:
+def dead_topic_name(settings: KafkaSettings, topic: Topic) -> str:
     """The name of the topic's dead twin on the cluster."""
     return f"{settings.topic_prefix}{topic.dead}"
 
 
-def bare_name(settings: BusSettings, name: str) -> str:
+def bare_name(settings: KafkaSettings, name: str) -> str:
     """The way back from a name on the cluster to the table of topics."""
     return name.removeprefix(settings.topic_prefix)
 
 
-def group_name(settings: BusSettings, group: str) -> str:
+def group_name(settings: KafkaSettings, group: str) -> str:
     """The consumer group's name on the cluster, with the deployment's prefix."""
     return f"{settings.topic_prefix}{group}"
 

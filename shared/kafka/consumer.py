@@ -1,7 +1,7 @@
-"""One subscription, the middleware of its subscriber: batches in, effects first, offsets afterwards.
+"""Consume batches: validate, handle, publish dead letters, commit offsets, in this order.
 
-The order is the promise: validate from bytes → handler (its effects are durable when it returns) → dead letters
-acknowledged → offsets committed. What dies in between is done again, in doubt the process ends: nothing is skipped.
+A handler's effects are durable when it returns, dead letters are acknowledged before offsets are committed. A crash in
+between repeats the batch; in doubt the process ends: no record is skipped.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.kafka import dead_letters, metrics
 from shared.kafka.connection import bare_name, bounded
-from shared.kafka.decoding import DeadLetter, Triage, dead_run, refused, sort_out
-from shared.kafka.lag import Progress
-from shared.kafka.liveness import Pulse
-from shared.kafka.patches import tell_of_coordinator
+from shared.kafka.decoding import DeadLetter, DecodedBatch, count_dead_run, decode_batch, rejected_letters
+from shared.kafka.lag import ConsumerLag
+from shared.kafka.liveness import CoordinatorLiveness
+from shared.kafka.patches import observe_coordinator
 from shared.kafka.publisher import Publisher
-from shared.kafka.retry import Attempts, GivenUpError
-from shared.kafka.router import BatchMessage, OnAssigned, Places, Reading, Records, triaged
-from shared.settings import BusSettings
+from shared.kafka.retry import AssignmentLostError, Retry
+from shared.kafka.router import BatchMessage, OnAssigned, Partitions, Records, SubscriberSpec, decoded
+from shared.settings import KafkaSettings
 
 _log = log.get(__name__)
 
 REVOKE_WAIT_SECONDS: Final = 5.0
-"""How long a rebalance waits for the batch in flight; below the rebalance timeout, or the group goes on without us."""
+"""How long a revocation waits for the batch in flight; below the rebalance timeout, or the group drops this member."""
 _POLL_AGAIN_SECONDS: Final = 1.0
 POLL_MS: Final = 500
 """How long one poll waits for records; it returns at once when there are some."""
@@ -42,17 +42,17 @@ CallNext = Callable[[StreamMessage[Any]], Awaitable[Any]]
 Polled = dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]
 
 
-class Delivery(BaseMiddleware):
-    """The broker's middleware: every batch goes through its subscription, which calls the handler."""
+class DeliveryMiddleware(BaseMiddleware):
+    """FastStream middleware: every batch goes through its subscription, which calls the handler."""
 
     async def consume_scope(self, call_next: CallNext, msg: StreamMessage[Any]) -> None:
         """Deliver one batch."""
-        if not isinstance(msg, BatchMessage) or msg.reading.subscription is None:
-            raise TypeError("subscribe with shared.kafka.router.KafkaRouter and include it with Bus.include")
-        await msg.reading.subscription.handle(msg, call_next)
+        if not isinstance(msg, BatchMessage) or msg.spec.subscription is None:
+            raise TypeError("subscribe with shared.kafka.router.KafkaRouter and include it with KafkaClient.include")
+        await msg.spec.subscription.handle(msg, call_next)
 
 
-class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
+class LongPollingConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
     """The consumer under FastStream's loop: a poll that waits, keeps a pace, and reports its errors once.
 
     FastStream brings the loop, its tasks and its graceful stop. Of its own consumer it polls 200 ms and sleeps 200 ms
@@ -65,8 +65,8 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
         self._owner = owner
         self._pace_s = pace_s
         self._rest_until = 0.0
-        tell_of_coordinator(self, owner.pulse.heard)
-        owner.adopt(self)
+        observe_coordinator(self, owner.coordinator.answered)
+        owner.use(self)
 
     async def getmany(self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None) -> Polled:
         """Records by partition; waits for the first up to half a second whatever ``timeout_ms`` says."""
@@ -79,60 +79,60 @@ class PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships
         except ConsumerStoppedError:  # how the loop is told to end
             raise
         except Exception as error:
-            await self._owner.poll_failed(error)
+            await self._owner.on_poll_failed(error)
             return {}
-        self._owner.polled(records)
+        self._owner.on_polled(records)
         if records:
             self._rest_until = loop.time() + self._pace_s
         return records
 
 
 class Subscription:
-    """What one group of this process reads, and everything that may go wrong with it."""
+    """One consumer group's member in this process: delivery, retries, rebalances, health."""
 
     def __init__(
         self,
-        settings: BusSettings,
-        reading: Reading,
+        settings: KafkaSettings,
+        spec: SubscriberSpec,
         *,
         publisher: Publisher,
         service: str,
         clock: Clock,
     ) -> None:
-        self.reading = reading
-        self.group = group = reading.group
+        self.spec = spec
+        self.group = group = spec.group
         self._settings = settings
-        self.progress = Progress(group, clock, self._bare)
-        self.pulse = Pulse(settings, clock)
+        self.lag = ConsumerLag(group, clock, self._bare)
+        self.coordinator = CoordinatorLiveness(settings, clock)
         self._publisher = publisher
         self._service = service
         self._clock = clock
-        self._on_assigned = reading.on_assigned
-        self._on_revoked = reading.on_revoked
+        self._on_assigned = spec.on_assigned
+        self._on_revoked = spec.on_revoked
         self._consumer: AIOKafkaConsumer | None = None
         self._busy = asyncio.Lock()
-        self._attempts = Attempts(group)
+        self._retry = Retry(group)
         self._halted: str | None = None
         self._generation = 0
-        self._polled_in = 0
+        self._polled_generation = 0
         self._dead_run = 0
-        self._taking_over: asyncio.Task[None] | None = None
+        self._assigned_hook: asyncio.Task[None] | None = None
 
-    # --- what health asks
+    # --- health
 
     def ready(self) -> str | None:
-        """None while records flow, otherwise what is in the way."""
-        return self._halted or self._attempts.trouble or self.progress.complaint() or self.pulse.complaint()
+        """Readiness: None while records flow, otherwise the reason why not."""
+        return self._halted or self._retry.failure or self.lag.check() or self.coordinator.check()
 
     @property
-    def outlived(self) -> bool:
-        """A batch in flight has outlived its assignment: aiokafka joins the group again only after it."""
-        return self._attempts.interrupted and self._busy.locked()
+    def is_overdue(self) -> bool:
+        """True while a batch in flight outlives its assignment: aiokafka rejoins the group only after it."""
+        return self._retry.interrupted and self._busy.locked()
 
-    # --- what FastStream and aiokafka tell us
+    # --- callbacks of FastStream and aiokafka
 
-    def adopt(self, consumer: AIOKafkaConsumer) -> None:
-        """The consumer of this subscription."""
+    def use(self, consumer: AIOKafkaConsumer) -> None:
+        """Take the consumer FastStream has built."""
         self._consumer = consumer
 
     @property
@@ -142,137 +142,137 @@ class Subscription:
             raise TransientError(f"kafka: {self.group} is not subscribed yet")
         return self._consumer
 
-    def polled(self, records: Polled) -> None:
-        """Remember under which assignment this batch was fetched."""
+    def on_polled(self, records: Polled) -> None:
+        """Note the generation in which this batch was fetched."""
         del records
-        self._polled_in = self._generation
+        self._polled_generation = self._generation
 
-    async def poll_failed(self, error: Exception) -> None:
-        """Wait where waiting helps; end the process where it does not."""
+    async def on_poll_failed(self, error: Exception) -> None:
+        """Back off after a retriable error; end the process after any other."""
         if not (isinstance(error, KafkaError) and error.retriable):
-            # A new process says so again, in its log and by its absence; a loop would only look alive.
-            said = str(error)[:200] if isinstance(error, KafkaError) else ""
-            process.die("bus.poll_failed", error, subscription=self.group, said=said)
-        _log.warning("bus.poll_failed", subscription=self.group, error=type(error).__name__)
-        await self._attempts.pause(_POLL_AGAIN_SECONDS)
+            # A restart makes the error visible; a loop would only look alive.
+            message = str(error)[:200] if isinstance(error, KafkaError) else ""
+            process.die("bus.on_poll_failed", error, group=self.group, message=message)
+        _log.warning("bus.on_poll_failed", group=self.group, error=type(error).__name__)
+        await self._retry.pause(_POLL_AGAIN_SECONDS)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Let the batch in flight end (bounded), then forget the partitions."""
-        self._attempts.interrupt()
-        if self._taking_over is not None:
-            self._taking_over.cancel()
+        """Wait for the batch in flight (bounded), then release the partitions."""
+        self._retry.interrupt()
+        if self._assigned_hook is not None:
+            self._assigned_hook.cancel()
         try:
             async with asyncio.timeout(REVOKE_WAIT_SECONDS), self._busy:
                 pass
         except TimeoutError:
-            _log.warning("bus.revoked_while_busy", subscription=self.group)
+            _log.warning("kafka.revoke_timed_out", group=self.group)
         self._generation += 1
-        self.progress.release()
+        self.lag.release()
         if self._on_revoked is not None and revoked:
             try:
-                await bounded(self._on_revoked(self._places(revoked)), self._settings.call_timeout_s, "on_revoked")
+                await bounded(self._on_revoked(self._named(revoked)), self._settings.call_timeout_s, "on_revoked")
             except Exception as error:  # aiokafka would log and forget it
-                process.die("bus.revoke_failed", error, subscription=self.group)
+                process.die("kafka.revoke_hook_failed", error, group=self.group)
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Begin with the new partitions; with a hook they stand still until it has returned."""
-        # Nothing may be awaited before the pause: no record may be fetched before the hook has spoken.
+        """Start the new partitions; with an ``on_assigned`` hook they are paused until it returns."""
+        # Nothing may be awaited before the pause: no record may be fetched before the hook has returned.
         self._generation += 1
-        self._attempts.resume()
-        self.progress.own(assigned)
+        self._retry.resume()
+        self.lag.assign(assigned)
         if self._halted is not None:
             self.consumer.pause(*assigned)
         elif self._on_assigned is not None and assigned:
             self.consumer.pause(*assigned)
-            take_over = self._take_over(self._on_assigned, tuple(assigned), self._generation)
-            self._taking_over = asyncio.create_task(take_over)
-        _log.info("bus.assigned", subscription=self.group, partitions=sorted(map(_place, assigned)))
+            hook = self._run_assigned_hook(self._on_assigned, tuple(assigned), self._generation)
+            self._assigned_hook = asyncio.create_task(hook)
+        _log.info("kafka.partitions_assigned", group=self.group, partitions=sorted(map(_tp_name, assigned)))
 
     async def leave(self) -> None:
-        """Stop retrying; the batch in flight may end, an unfinished one is left for the next owner."""
-        self._attempts.interrupt(for_good=True)
-        if self._taking_over is not None:
-            self._taking_over.cancel()
-            await asyncio.wait([self._taking_over], timeout=REVOKE_WAIT_SECONDS)
+        """Stop retrying; a batch that does not finish is left to the next consumer."""
+        self._retry.interrupt(for_good=True)
+        if self._assigned_hook is not None:
+            self._assigned_hook.cancel()
+            await asyncio.wait([self._assigned_hook], timeout=REVOKE_WAIT_SECONDS)
 
-    # --- one batch
+    # --- delivery
 
     async def handle(self, message: BatchMessage, call_next: CallNext) -> None:
-        """One batch from FastStream, which swallows what is raised; so nothing is."""
-        fetched_in = self._polled_in
+        """Deliver one batch. Raises nothing: FastStream would swallow it."""
+        generation = self._polled_generation
         records = message.records
         try:
             async with self._busy:
                 with metrics.BATCH_SECONDS.labels(self.group).time():
-                    await self._process(message, call_next, fetched_in)
-        except GivenUpError:
+                    await self._process(message, call_next, generation)
+        except AssignmentLostError:
             metrics.DROPPED.labels(self.group).inc()
-            self._rewind(records, fetched_in)
+            self._seek_back(records, generation)
         except Exception as error:
-            process.die("bus.batch_failed", error, subscription=self.group)
+            process.die("kafka.batch_failed", error, group=self.group)
         finally:
-            message.let_go()
+            message.release()
 
-    def sort_out(self, records: Records) -> Triage:
+    def decode_batch(self, records: Records) -> DecodedBatch:
         """Validate a batch record by record."""
-        return sort_out(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
+        return decode_batch(records, self._bare, self._dead_run, self._settings.dead_letter_cap)
 
-    async def _process(self, message: BatchMessage, call_next: CallNext, fetched_in: int) -> None:
-        """Make everything durable, then commit. ``GivenUpError`` leaves the batch to whoever owns it now."""
-        if self._lost(fetched_in) or self._halted is not None:
-            raise GivenUpError("the batch came too late")
+    async def _process(self, message: BatchMessage, call_next: CallNext, generation: int) -> None:
+        """Make all effects durable, then commit; ``AssignmentLostError`` leaves the batch to the next consumer."""
+        if self._is_stale(generation) or self._halted is not None:
+            raise AssignmentLostError("the batch is of an earlier assignment")
         records = message.records
-        self.progress.begin(records)
-        batch = await triaged(message)
+        self.lag.begin(records)
+        batch = await decoded(message)
         dead = list(batch.dead)
         if batch.accepted:
             trace.bind(trace.accept(batch.accepted[0].envelope.traceparent))
-            rejected = await self._attempts.repeat(lambda: call_next(message), "the handler")
+            rejected = await self._retry.repeat(lambda: call_next(message), "the handler")
             for received, _, _ in rejected or ():
                 metrics.REJECTED.labels(self.group, received.topic).inc()
-            dead += refused(rejected or (), records, self._bare)
-            self._still(fetched_in)
+            dead += rejected_letters(rejected or (), records, self._bare)
+            self._check_generation(generation)
         if dead:
-            await self._attempts.repeat(lambda: self._bury(dead), "writing dead letters")
-            self._still(fetched_in)
+            await self._retry.repeat(lambda: self._publish_dead_letters(dead), "writing dead letters")
+            self._check_generation(generation)
         if batch.next_offsets:
-            await self._commit(batch.next_offsets, fetched_in)
+            await self._commit(batch.next_offsets, generation)
         self._count(records, batch, dead)
-        self._hold_back(batch, fetched_in)
+        self._pause_blocked(batch, generation)
 
-    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
-        await dead_letters.bury(
+    async def _publish_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        await dead_letters.publish_dead_letters(
             self._publisher,
             self._settings,
             letters,
-            subscription=self.group,
+            group=self.group,
             service=self._service,
             now=self._clock.now(),
         )
 
-    async def _commit(self, offsets: Mapping[TopicPartition, int], fetched_in: int) -> None:
+    async def _commit(self, offsets: Mapping[TopicPartition, int], generation: int) -> None:
         async def once() -> None:
-            self._still(fetched_in)
+            self._check_generation(generation)
             await bounded(self.consumer.commit(dict(offsets)), self._settings.call_timeout_s, "committing offsets")
 
-        # Without an answer it is sent again: one that arrives late only says what is durable anyhow.
+        # Sent again when unanswered: a commit that arrives late names only offsets that are durable.
         try:
-            with self.pulse.committing():
-                await self._attempts.repeat(once, "committing offsets")
+            with self.coordinator.committing():
+                await self._retry.repeat(once, "committing offsets")
         except (CommitFailedError, IllegalStateError) as error:
             metrics.COMMIT_FAILURES.labels(self.group).inc()
-            _log.info("bus.commit_refused", subscription=self.group, error=type(error).__name__)
-            raise GivenUpError("the group has moved on") from error
-        self.progress.done(offsets)
+            _log.info("kafka.commit_refused", group=self.group, error=type(error).__name__)
+            raise AssignmentLostError("the group has rebalanced") from error
+        self.lag.done(offsets)
 
-    def _rewind(self, records: Records, fetched_in: int) -> None:
-        """Put the positions back: should the partitions stay ours, nothing of the batch may be passed over."""
-        if fetched_in == self._generation:
+    def _seek_back(self, records: Records, generation: int) -> None:
+        """Seek to the first offsets of the batch, in case the partitions stay assigned."""
+        if generation == self._generation:
             for record in reversed(records):
                 with contextlib.suppress(IllegalStateError):
                     self.consumer.seek(TopicPartition(record.topic, record.partition), record.offset)
 
-    def _count(self, records: Records, batch: Triage, dead: Sequence[DeadLetter]) -> None:
+    def _count(self, records: Records, batch: DecodedBatch, dead: Sequence[DeadLetter]) -> None:
         for topic, number in Counter(received.topic for received in batch.accepted).items():
             metrics.CONSUMED.labels(self.group, topic).inc(number)
         if not dead:
@@ -281,73 +281,77 @@ class Subscription:
         for letter in dead:
             record = letter.record
             where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-            _log.error("bus.dead_letter", subscription=self.group, reason=letter.reason, detail=letter.detail, **where)
-        buried = {(f"{self._settings.topic_prefix}{x.record.topic}", x.record.partition, x.record.offset) for x in dead}
-        self._dead_run, most = dead_run(records, batch.next_offsets, buried, self._dead_run)
+            _log.error(
+                "kafka.dead_letter_published", group=self.group, reason=letter.reason, detail=letter.detail, **where
+            )
+        published = {
+            (f"{self._settings.topic_prefix}{x.record.topic}", x.record.partition, x.record.offset) for x in dead
+        }
+        self._dead_run, most = count_dead_run(records, batch.next_offsets, published, self._dead_run)
         if most >= self._settings.dead_letter_cap:
             self._halted = f"{most} dead letters in a row: stopped until restarted"
-            _log.critical("bus.too_many_dead_letters", subscription=self.group, in_a_row=most)
+            _log.critical("kafka.dead_letter_cap_reached", group=self.group, count=most)
 
-    def _hold_back(self, batch: Triage, fetched_in: int) -> None:
-        """Pause what must wait and put the position back, unless the partitions are not ours any more."""
-        if self._lost(fetched_in):
+    def _pause_blocked(self, batch: DecodedBatch, generation: int) -> None:
+        """Pause blocked partitions at their offset, unless they were revoked."""
+        if self._is_stale(generation):
             return
-        for place, (offset, why) in batch.blocked.items():
-            self.consumer.pause(place)
-            self.consumer.seek(place, offset)
-            self.progress.block(place, why)
+        for tp, (offset, reason) in batch.blocked.items():
+            self.consumer.pause(tp)
+            self.consumer.seek(tp, offset)
+            self.lag.block(tp, reason)
             _log.error(
-                "bus.partition_blocked", subscription=self.group, partition=_place(place), offset=offset, why=why
+                "kafka.partition_blocked", group=self.group, partition=_tp_name(tp), offset=offset, reason=reason
             )
         if self._halted is not None:
             self.consumer.pause(*self.consumer.assignment())
-            for place, offset in batch.left.items():
-                self.consumer.seek(place, offset)
+            for tp, offset in batch.left.items():
+                self.consumer.seek(tp, offset)
 
-    # --- taking over
+    # --- assignment hook
 
-    async def _take_over(self, hook: OnAssigned, assigned: Sequence[TopicPartition], generation: int) -> None:
-        async def starts() -> dict[TopicPartition, int]:
-            said = await hook(self._places(assigned))
-            return {place: await self._start(place, said) for place in assigned}
+    async def _run_assigned_hook(self, hook: OnAssigned, assigned: Sequence[TopicPartition], generation: int) -> None:
+        async def start_offsets() -> dict[TopicPartition, int]:
+            starts = await hook(self._named(assigned))
+            return {tp: await self._start(tp, starts) for tp in assigned}
 
         try:
-            async with self._busy:  # what is left of the last assignment's batch ends first
-                offsets = await self._attempts.repeat(starts, "the take-over")
-                self._still(generation)
-                for place, offset in offsets.items():
-                    self.consumer.seek(place, offset)
-                    self.progress.start(place, offset)
+            async with self._busy:  # the last assignment's batch ends first
+                offsets = await self._retry.repeat(start_offsets, "on_assigned")
+                self._check_generation(generation)
+                for tp, offset in offsets.items():
+                    self.consumer.seek(tp, offset)
+                    self.lag.start(tp, offset)
                 self.consumer.resume(*assigned)
-                _log.info("bus.took_over", subscription=self.group, partitions=len(assigned))
-        except GivenUpError:
+                _log.info("kafka.assigned_hook_completed", group=self.group, partitions=len(assigned))
+        except AssignmentLostError:
             return
         except Exception as error:
-            process.die("bus.take_over_failed", error, subscription=self.group)
+            process.die("kafka.assigned_hook_failed", error, group=self.group)
 
-    async def _start(self, place: TopicPartition, starts: Mapping[tuple[str, int], int]) -> int:
-        said = starts.get((self._bare(place.topic), place.partition))
-        if said is not None:
-            return said
-        asked = bounded(self.consumer.committed(place), self._settings.call_timeout_s, "asking for committed offsets")
-        return await asked or 0
+    async def _start(self, tp: TopicPartition, starts: Mapping[tuple[str, int], int]) -> int:
+        start = starts.get((self._bare(tp.topic), tp.partition))
+        if start is not None:
+            return start
+        committed = bounded(self.consumer.committed(tp), self._settings.call_timeout_s, "asking for committed offsets")
+        return await committed or 0
 
-    # --- small things
+    # --- helpers
 
-    def _lost(self, generation: int) -> bool:
-        return self._attempts.interrupted or generation != self._generation
+    def _is_stale(self, generation: int) -> bool:
+        return self._retry.interrupted or generation != self._generation
 
-    def _still(self, generation: int) -> None:
-        """The partitions are ours, or on their way out with time enough to commit; otherwise ``GivenUpError``."""
+    def _check_generation(self, generation: int) -> None:
+        """Raise ``AssignmentLostError`` once partitions are revoked; during the revocation a commit still counts."""
         if generation != self._generation:
-            raise GivenUpError("the partitions went to somebody else")
+            raise AssignmentLostError("the partitions were revoked")
 
     def _bare(self, name: str) -> str:
         return bare_name(self._settings, name)
 
-    def _places(self, partitions: Sequence[TopicPartition]) -> Places:
-        return frozenset((self._bare(place.topic), place.partition) for place in partitions)
+    def _named(self, partitions: Sequence[TopicPartition]) -> Partitions:
+        return frozenset((self._bare(tp.topic), tp.partition) for tp in partitions)
 
 
-def _place(place: TopicPartition) -> str:
-    return f"{place.topic}/{place.partition}"
+def _tp_name(tp: TopicPartition) -> str:
+    return f"{tp.topic}/{tp.partition}"

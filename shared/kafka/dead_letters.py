@@ -1,10 +1,10 @@
-"""Records nobody can act upon go to ``<topic>.dead`` whole, with reason and origin in headers, and can be sent back.
+"""Dead letters: records that cannot be handled go to ``<topic>.dead`` with reason and origin in headers.
 
-A record so large that reason and origin would not fit beside it goes there without its largest parts; headers say how
-many bytes were left out and where the original lies, and it cannot be sent back.
+A record too large for the headers to fit goes there without its largest parts; headers say how many bytes were left out
+and where the original is, and it cannot be redriven.
 
-``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a batch that
-is tried again); who sends it back makes duplicates, which readers tolerate. Values are never printed.
+``python -m shared.kafka.dead_letters list|redrive --topic reports``. A dead letter may be written twice (a
+retried batch); redriving makes duplicates, which consumers tolerate. Values are never printed.
 """
 
 from collections import defaultdict
@@ -16,11 +16,11 @@ from shared.kafka import metrics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher, all_sent
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME
 
 PREFIX: Final = "dead_"
-"""Headers the dead letter adds; they are taken off again when it is sent back."""
+"""Headers the dead letter adds; removed when it is redriven."""
 LEFT_OUT: Final = "_left_out"
 """Ends the name of a header that says how many bytes of a part are missing: ``dead_value_left_out``."""
 MOST_BYTES: Final = 900_000
@@ -30,8 +30,8 @@ _HEADER_BYTES: Final = 10
 _DETAIL_CHARACTERS: Final = 500
 
 
-def dead_message(letter: DeadLetter, *, group: str, service: str, now: datetime) -> Message:
-    """Key, value and headers of a dead letter: the record as it was, and why and where from."""
+def to_dead_letter(letter: DeadLetter, *, group: str, service: str, now: datetime) -> Message:
+    """Key, value and headers of a dead letter: the record as it was, with reason and origin."""
     record = letter.record
     added = {
         "reason": letter.reason,
@@ -72,31 +72,31 @@ def is_whole(headers: Sequence[tuple[str, bytes | None]]) -> bool:
     return not any(name.startswith(PREFIX) and name.endswith(LEFT_OUT) for name, _ in headers)
 
 
-def revived_message(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Message:
+def from_dead_letter(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> Message:
     """The record a whole dead letter was made of."""
     return key, value, [(name, content) for name, content in headers if not name.startswith(PREFIX)]
 
 
-async def bury(
+async def publish_dead_letters(
     publisher: Publisher,
-    settings: BusSettings,
+    settings: KafkaSettings,
     letters: Sequence[DeadLetter],
     *,
-    subscription: str,
+    group: str,
     service: str,
     now: datetime,
 ) -> None:
-    """Write dead letters to the dead twins, same partition, and wait for the acknowledgement.
+    """Publish dead letters to the dead-letter topics, same partition, and wait for the acknowledgement.
 
     Raises ``TransientError`` when Kafka does not acknowledge; the letters may be there nevertheless.
     """
-    by_place: defaultdict[tuple[str, int], list[Message]] = defaultdict(list)
+    by_partition: defaultdict[tuple[str, int], list[Message]] = defaultdict(list)
     for letter in letters:
-        place = dead_topic_name(settings, BY_NAME[letter.record.topic]), letter.record.partition
-        by_place[place].append(dead_message(letter, group=subscription, service=service, now=now))
-    await all_sent([publisher.send(name, number, messages) for (name, number), messages in by_place.items()])
+        tp = dead_topic_name(settings, BY_NAME[letter.record.topic]), letter.record.partition
+        by_partition[tp].append(to_dead_letter(letter, group=group, service=service, now=now))
+    await all_sent([publisher.send(name, number, messages) for (name, number), messages in by_partition.items()])
     for letter in letters:
-        metrics.DEAD.labels(subscription, letter.record.topic, letter.reason).inc()
+        metrics.DEAD.labels(group, letter.record.topic, letter.reason).inc()
 
 
 if __name__ == "__main__":

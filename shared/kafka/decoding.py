@@ -1,4 +1,4 @@
-"""What travels between Kafka and the rest of the project, and how a batch of records becomes events. Pure."""
+"""Decode a batch of Kafka records to validated events and dead letters. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class RawRecord:
-    """One record as it lies in the log; ``topic`` is the bare name, ``timestamp_ms`` is Kafka's, since 1970."""
+    """One record as it is in the log; ``topic`` is the bare name, ``timestamp_ms`` is Kafka's, since 1970."""
 
     topic: str
     partition: int
@@ -28,7 +28,7 @@ class RawRecord:
 
 
 class Received(NamedTuple):
-    """One validated event and where it lay in the log; ``topic`` is the bare name.
+    """One validated event and its place in the log; ``topic`` is the bare name.
 
     A tuple, because one is made for every record read: a frozen dataclass takes five times as long.
     """
@@ -49,8 +49,8 @@ class Rejected(NamedTuple):
     detail: str
 
 
-def raw(record: ConsumerRecord[bytes, bytes], topic: str) -> RawRecord:
-    """Take what is ours from aiokafka's ``ConsumerRecord``; ``topic`` is the bare name."""
+def to_raw_record(record: ConsumerRecord[bytes, bytes], topic: str) -> RawRecord:
+    """Copy aiokafka's ``ConsumerRecord``; ``topic`` is the bare name."""
     return RawRecord(
         topic=topic,
         partition=record.partition,
@@ -62,7 +62,7 @@ def raw(record: ConsumerRecord[bytes, bytes], topic: str) -> RawRecord:
     )
 
 
-def receive(record: ConsumerRecord[bytes, bytes] | RawRecord, topic: str) -> Received:
+def decode_record(record: ConsumerRecord[bytes, bytes] | RawRecord, topic: str) -> Received:
     """Validate one record from its bytes (aiokafka's ``ConsumerRecord`` or a ``RawRecord``).
 
     Raises ``PermanentError`` where it can never be read and ``UnknownTypeError`` where a newer build may read it.
@@ -72,7 +72,7 @@ def receive(record: ConsumerRecord[bytes, bytes] | RawRecord, topic: str) -> Rec
     except (PermanentError, UnknownTypeError):
         raise
     except Exception as error:
-        # Parsing is pure: whatever it trips over, it would trip over again.
+        # Parsing is pure: the same record would fail again.
         raise PermanentError("unreadable", type(error).__name__) from error
     stamp = record.timestamp_ms if isinstance(record, RawRecord) else record.timestamp
     return Received(event, envelope, topic, record.partition, record.offset, stamp)
@@ -80,7 +80,7 @@ def receive(record: ConsumerRecord[bytes, bytes] | RawRecord, topic: str) -> Rec
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A raw record and why nobody can act upon it."""
+    """A raw record and why it cannot be handled."""
 
     record: RawRecord
     reason: str
@@ -88,8 +88,8 @@ class DeadLetter:
 
 
 @dataclass(slots=True)
-class Triage:
-    """A sorted batch. ``next_offsets`` is what may be committed once effects and dead letters are durable."""
+class DecodedBatch:
+    """A decoded batch. ``next_offsets`` may be committed once effects and dead letters are durable."""
 
     accepted: list[Received] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
@@ -97,55 +97,55 @@ class Triage:
     blocked: dict[TopicPartition, tuple[int, str]] = field(default_factory=dict)
     """Partitions that must wait at an offset for a newer build, and what it would have to know."""
     left: dict[TopicPartition, int] = field(default_factory=dict)
-    """Partitions with records not looked at because too many in a row were dead, and the first such offset."""
+    """Partitions whose records were not decoded because too many in a row were dead, and the first such offset."""
 
 
-def sort_out(
-    records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str], dead_before: int, dead_cap: int
-) -> Triage:
+def decode_batch(
+    records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str], dead_run_before: int, dead_cap: int
+) -> DecodedBatch:
     """Validate a batch record by record.
 
-    ``bare`` strips the deployment's prefix from a topic. Looking stops when ``dead_cap`` records in a row are dead,
-    counting the ``dead_before`` of earlier batches: that is a bad deployment, not bad records.
+    ``bare`` strips the deployment's prefix from a topic. Decoding stops when ``dead_cap`` records in a row are dead,
+    counting the ``dead_run_before`` of earlier batches: that is a bad deployment, not bad records.
     """
-    done = Triage()
-    run = dead_before
-    place, topic = TopicPartition("", -1), ""
+    done = DecodedBatch()
+    run = dead_run_before
+    tp, topic = TopicPartition("", -1), ""
     for record in records:
-        if record.partition != place.partition or record.topic != place.topic:  # records of a partition lie together
-            place, topic = TopicPartition(record.topic, record.partition), bare(record.topic)
-        if place in done.blocked:
+        if record.partition != tp.partition or record.topic != tp.topic:  # records of a partition are adjacent
+            tp, topic = TopicPartition(record.topic, record.partition), bare(record.topic)
+        if tp in done.blocked:
             continue
         if run >= dead_cap:
-            done.left.setdefault(place, record.offset)
+            done.left.setdefault(tp, record.offset)
             continue
         try:
-            done.accepted.append(receive(record, topic))
+            done.accepted.append(decode_record(record, topic))
             run = 0
         except UnknownTypeError as error:
-            done.blocked[place] = (record.offset, str(error))
+            done.blocked[tp] = (record.offset, str(error))
             continue
         except PermanentError as error:
-            done.dead.append(DeadLetter(raw(record, topic), error.reason, error.detail))
+            done.dead.append(DeadLetter(to_raw_record(record, topic), error.reason, error.detail))
             run += 1
-        done.next_offsets[place] = record.offset + 1
+        done.next_offsets[tp] = record.offset + 1
     return done
 
 
-def refused(
+def rejected_letters(
     rejected: Sequence[Rejected], records: Sequence[ConsumerRecord[bytes, bytes]], bare: Callable[[str], str]
 ) -> list[DeadLetter]:
-    """The dead letters of what a handler refused; every one must be of this batch."""
+    """The dead letters of the records a handler rejected; every one must be of this batch."""
     if not rejected:
         return []
     found = {(bare(record.topic), record.partition, record.offset): record for record in records}
     return [
-        DeadLetter(raw(found[r.topic, r.partition, r.offset], r.topic), reason, detail)
+        DeadLetter(to_raw_record(found[r.topic, r.partition, r.offset], r.topic), reason, detail)
         for r, reason, detail in rejected
     ]
 
 
-def dead_run(
+def count_dead_run(
     records: Sequence[ConsumerRecord[bytes, bytes]],
     next_offsets: dict[TopicPartition, int],
     dead: set[tuple[str, int, int]],

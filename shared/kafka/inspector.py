@@ -1,7 +1,7 @@
-"""How the cluster stands, for the people who run it: ends, what came since a moment, how far groups are, dead letters.
+"""Inspect the cluster for operators: end offsets, records since a time, committed offsets, dead letters.
 
-A client for one look: connected on entering, gone on leaving. Every call raises ``TransientError`` when Kafka does not
-answer, and ``Forbidden`` where these credentials may not ask.
+The client connects on entering and disconnects on leaving. Every call raises ``TransientError`` when Kafka does not
+answer, and ``ForbiddenError`` where these credentials may not ask.
 """
 
 import re
@@ -25,19 +25,19 @@ from shared.kafka.connection import bounded, client_options, dead_topic_name, gr
 from shared.kafka.dead_letters import PREFIX, is_whole
 from shared.kafka.patches import partitions_of
 from shared.kafka.redrive import GROUP as REDRIVE
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, TOPICS, Topic
 
 _log = log.get(__name__)
 T = TypeVar("T")
 
 _LIMIT_S: Final = 5.0
-"""A page waits for it; who cannot be asked by then is said to be silent."""
+"""A page waits for it."""
 _FETCH_WAIT_MS: Final = 50
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WORD: Final = re.compile(r"[a-z0-9_.:-]{1,80}")
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
-_UNSAID: Final = "?"
+_UNKNOWN: Final = "?"
 
 
 class ForbiddenError(PermanentError):
@@ -45,45 +45,45 @@ class ForbiddenError(PermanentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter without anything anybody wrote: neither key nor value, only places, codes and times."""
+class DeadLetterSummary:
+    """A dead letter without its key and value: only places, codes and times."""
 
     topic: str
-    """Where it would go back to."""
+    """The topic it would be redriven to."""
     partition: int
     offset: int
-    """Its place in the dead topic."""
+    """In the dead-letter topic."""
     reason: str
     origin: str
     """Topic, partition and offset of the record it was made of."""
     group: str
-    """Who could not act upon it."""
+    """The consumer group that rejected it."""
     at: datetime | None
     event_type: str
     report_id: str | None
     """Only where the key is a report's number."""
     whole: bool
-    """It holds all of the record, so that it can go back."""
+    """It holds the whole record and can be redriven."""
     sent_back: bool
-    """It went back, or was passed over since it is not whole."""
+    """It was redriven, or skipped since it is not whole."""
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
-    """The newest dead letters of a topic, and what would be sent back."""
+class DeadLetterList:
+    """The newest dead letters of a topic, and how many wait to be redriven."""
 
     topic: str
-    newest: tuple[Letter, ...]
+    newest: tuple[DeadLetterSummary, ...]
     waiting: int
-    """Letters behind the place where sending back last stopped."""
+    """Letters behind the redrive group's committed offset."""
     ends: Mapping[int, int]
-    """Where each partition of the dead topic ended when this was read."""
+    """End offset of each partition of the dead-letter topic when this was read."""
 
 
-class Look:
-    """``async with Look(settings) as look``."""
+class ClusterInspector:
+    """``async with ClusterInspector(settings) as inspector``."""
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._consumer = AIOKafkaConsumer(
             **client_options(settings),
@@ -94,7 +94,7 @@ class Look:
         )
         self._admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(_LIMIT_S * 1000))
 
-    async def __aenter__(self) -> "Look":
+    async def __aenter__(self) -> "ClusterInspector":
         try:
             await self._asked(self._consumer.start(), "connecting")
             await self._asked(self._admin.start(), "connecting the admin client")
@@ -108,48 +108,48 @@ class Look:
             try:
                 await bounded(closing, _LIMIT_S, "disconnecting")
             except (TransientError, KafkaError) as error:
-                _log.warning("standing.close_failed", error=str(error))
+                _log.warning("inspector.close_failed", error=str(error))
 
     async def ends(self, topics: Sequence[Topic] = TOPICS) -> dict[tuple[str, int], int]:
-        """By topic and partition, the offset the next record will get."""
-        places = await self._places([topic_name(self._settings, topic) for topic in topics])
-        found = await self._asked(self._consumer.end_offsets(places), "asking for the ends")
-        return {(self._bare(place.topic), place.partition): end for place, end in found.items()}
+        """End offsets by topic and partition."""
+        tps = await self._tps([topic_name(self._settings, topic) for topic in topics])
+        found = await self._asked(self._consumer.end_offsets(tps), "asking for the ends")
+        return {(self._bare(tp.topic), tp.partition): end for tp, end in found.items()}
 
     async def since(self, moment: datetime, topics: Sequence[Topic] = TOPICS) -> dict[str, int]:
-        """By topic, how many records came since a moment, by the broker's own index of times."""
+        """Records since a time, by topic, by the broker's time index."""
         names = [topic_name(self._settings, topic) for topic in topics]
-        places = await self._places(names)
-        ends = await self._asked(self._consumer.end_offsets(places), "asking for the ends")
-        at = dict.fromkeys(places, int(moment.timestamp() * 1000))
+        tps = await self._tps(names)
+        ends = await self._asked(self._consumer.end_offsets(tps), "asking for the ends")
+        at = dict.fromkeys(tps, int(moment.timestamp() * 1000))
         first = await self._asked(self._consumer.offsets_for_times(at), "asking since when")
         found = dict.fromkeys((topic.name for topic in topics), 0)
-        for place in places:
-            begin = first.get(place)
-            found[self._bare(place.topic)] += ends[place] - begin.offset if begin is not None else 0
+        for tp in tps:
+            begin = first.get(tp)
+            found[self._bare(tp.topic)] += ends[tp] - begin.offset if begin is not None else 0
         return found
 
     async def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """By topic and partition, how far a consumer group is; nothing where it never committed."""
+        """A group's committed offsets by topic and partition; nothing where it never committed."""
         asked = self._admin.list_consumer_group_offsets(group_name(self._settings, group))
         found = await self._asked(asked, f"asking how far {group} is")
-        return {(self._bare(place.topic), place.partition): at.offset for place, at in found.items() if at.offset >= 0}
+        return {(self._bare(tp.topic), tp.partition): at.offset for tp, at in found.items() if at.offset >= 0}
 
-    async def letters(self, topic: Topic, most: int) -> Letters:
+    async def dead_letters(self, topic: Topic, most: int) -> DeadLetterList:
         """The newest dead letters of a topic, newest first, ``most`` of each partition."""
         name = dead_topic_name(self._settings, topic)
-        places = await self._places([name])
-        ends = await self._asked(self._consumer.end_offsets(places), "asking for the ends")
-        starts = await self._asked(self._consumer.beginning_offsets(places), "asking for the beginnings")
+        tps = await self._tps([name])
+        ends = await self._asked(self._consumer.end_offsets(tps), "asking for the ends")
+        starts = await self._asked(self._consumer.beginning_offsets(tps), "asking for the beginnings")
         gone = await self._sent_back(name)
-        wanted = {place: max(starts[place], ends[place] - most) for place in places if ends[place] > starts[place]}
+        wanted = {tp: max(starts[tp], ends[tp] - most) for tp in tps if ends[tp] > starts[tp]}
         found = [_letter(topic, record, gone) async for record in self._read(wanted, ends)]
         found.sort(key=lambda letter: (letter.at.timestamp() if letter.at else 0.0, letter.offset), reverse=True)
-        return Letters(
+        return DeadLetterList(
             topic.name,
             tuple(found),
-            sum(max(0, ends[p] - max(starts[p], gone.get(p.partition, 0))) for p in places),
-            {place.partition: ends[place] for place in places},
+            sum(max(0, ends[p] - max(starts[p], gone.get(p.partition, 0))) for p in tps),
+            {tp.partition: ends[tp] for tp in tps},
         )
 
     async def _sent_back(self, name: str) -> dict[int, int]:
@@ -161,21 +161,21 @@ class Look:
         if not wanted:
             return
         self._consumer.assign(list(wanted))
-        for place, start in wanted.items():
-            self._consumer.seek(place, start)
+        for tp, start in wanted.items():
+            self._consumer.seek(tp, start)
         left = dict(wanted)
         while left:
             polled = await self._asked(self._consumer.getmany(*left, timeout_ms=500), "reading dead letters")
-            for place, records in polled.items():
+            for tp, records in polled.items():
                 for record in records:
-                    if record.offset < ends[place]:
+                    if record.offset < ends[tp]:
                         yield record
-            for place in list(left):
-                left[place] = await self._asked(self._consumer.position(place), "asking for a position")
-                if left[place] >= ends[place]:
-                    del left[place]
+            for tp in list(left):
+                left[tp] = await self._asked(self._consumer.position(tp), "asking for a position")
+                if left[tp] >= ends[tp]:
+                    del left[tp]
 
-    async def _places(self, names: Sequence[str]) -> list[TopicPartition]:
+    async def _tps(self, names: Sequence[str]) -> list[TopicPartition]:
         found = []
         for name in names:
             numbers = await self._asked(partitions_of(self._consumer, name), f"looking for {name}")
@@ -196,21 +196,21 @@ class Look:
         return name.removeprefix(self._settings.topic_prefix)
 
 
-def _letter(topic: Topic, record: Any, gone: Mapping[int, int]) -> Letter:  # noqa: ANN401  # aiokafka ships no types
-    said = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
-    ours = {name.removeprefix(PREFIX): value for name, value in said.items() if name.startswith(PREFIX)}
+def _letter(topic: Topic, record: Any, gone: Mapping[int, int]) -> DeadLetterSummary:  # noqa: ANN401  # aiokafka ships no types
+    headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    ours = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
     key = (record.key or b"").decode("utf-8", "replace")
     origin = ours.get("topic", "")
     numbers = [_matched(_NUMBER, ours.get(name, "")) for name in ("partition", "offset")]
-    return Letter(
+    return DeadLetterSummary(
         topic=topic.name,
         partition=record.partition,
         offset=record.offset,
         reason=_matched(_WORD, ours.get("reason", "")),
-        origin="/".join((origin if origin in BY_NAME else _UNSAID, *numbers)),
+        origin="/".join((origin if origin in BY_NAME else _UNKNOWN, *numbers)),
         group=_matched(_WORD, ours.get("group", "")),
         at=_moment(ours.get("time", "")),
-        event_type=_matched(_WORD, said.get("ce_type", "")),
+        event_type=_matched(_WORD, headers.get("ce_type", "")),
         report_id=key if _ID.fullmatch(key) else None,
         whole=is_whole(record.headers),
         sent_back=record.offset < gone.get(record.partition, 0),
@@ -218,8 +218,8 @@ def _letter(topic: Topic, record: Any, gone: Mapping[int, int]) -> Letter:  # no
 
 
 def _matched(form: re.Pattern[str], text: str) -> str:
-    """Anybody who can write to a topic chooses these bytes: what is no code is not shown."""
-    return text if form.fullmatch(text) else _UNSAID
+    """These bytes are chosen by any client that may write to the topic: show codes alone."""
+    return text if form.fullmatch(text) else _UNKNOWN
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,8 +1,8 @@
-"""Whether a Kafka client still lives inside. That Kafka is away does not tell: then it lives and waits.
+"""Client liveness probe: whether this process's Kafka client works. A broker that is down does not count against it.
 
-Two things do. A background task of the client has ended: nothing starts it again. And a group's coordinator answers a
-client made for the question, again and again, while it answers nothing that the subscription's own client asks. Either
-way a new client is the remedy, and a new process the one way to it that is tried every day.
+A client is dead in two cases. One of its background tasks has ended: nothing restarts it. Or the group's coordinator
+keeps answering a probe client while it answers no request of the subscription's own client. Both need a new client, and
+restarting the process is the way to it that is exercised every day.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from shared.errors import TransientError
 from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, group_name
 from shared.kafka.patches import background_tasks
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 
 _log = log.get(__name__)
 
@@ -32,15 +32,15 @@ _BEATS_PER_SESSION: Final = 5
 REQUEST_SECONDS: Final = 40.0
 """aiokafka's ``request_timeout_ms``: so long a connection may be dead before its client notices."""
 DOUBT_SECONDS: Final = 30.0
-"""The coordinator silent for so long, others are asked whether it answers them. A join is silent for 15 at most."""
+"""After so long without an answer of the coordinator a probe client asks it. A join takes 15 at most."""
 PROBE_SECONDS: Final = 10.0
 _PROBE_CALL_MS: Final = 4_000
 _MOST_PER_PROBE: Final = 15.0
-"""No answer to others stands for more time than this: a process that was stopped is not held against its client."""
+"""The most time one probe accounts for: a process that was stopped is not counted against its client."""
 
 
-def membership(settings: BusSettings) -> dict[str, int]:
-    """On what terms a subscription is a member of its group, as keyword arguments for an aiokafka consumer."""
+def membership(settings: KafkaSettings) -> dict[str, int]:
+    """Group membership timeouts, as keyword arguments for an aiokafka consumer."""
     session = settings.session_timeout_ms
     return {
         "session_timeout_ms": session,
@@ -50,8 +50,8 @@ def membership(settings: BusSettings) -> dict[str, int]:
     }
 
 
-def ended_part(client: Any) -> str | None:  # noqa: ANN401  # aiokafka ships no types
-    """What of a started consumer or producer has ended without being asked to, in words; None while all of it lives."""
+def ended_task(client: Any) -> str | None:  # noqa: ANN401  # aiokafka ships no types
+    """The background task of a started client that has ended unasked, as one line; None while all run."""
     for name, task in background_tasks(client).items():
         if task is not None and task.done():
             error = None if task.cancelled() else task.exception()
@@ -59,31 +59,31 @@ def ended_part(client: Any) -> str | None:  # noqa: ANN401  # aiokafka ships no 
     return None
 
 
-class Pulse:
-    """How long one subscription has heard nothing of its group's coordinator, and how long others have meanwhile.
+class CoordinatorLiveness:
+    """How long the group's coordinator has not answered one subscription, and answered a probe client meanwhile.
 
-    Any answer is a sign of life, a refusal too. While a commit waits, only an answer about offsets is one.
+    Any answer counts, a refusal too. While a commit waits, only an answer about offsets does.
     """
 
-    def __init__(self, settings: BusSettings, clock: Clock) -> None:
+    def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
         terms = membership(settings)
         self._clock = clock
         self.doubt_s = max(DOUBT_SECONDS, 2 * terms["heartbeat_interval_ms"] / 1000)
         # A healthy client needs this long at worst: one dead connection after the other noticed, then a rebalance.
         self.limit_s = 2 * REQUEST_SECONDS + terms["rebalance_timeout_ms"] / 1000
-        self.others_s = 0.0
-        """For how long, in all, others were answered and this subscription was not."""
+        self.others_answered_s = 0.0
+        """Seconds, in all, in which a probe was answered and this subscription was not."""
         self._others_answered: float | None = None
-        self._heard = clock.monotonic()
+        self._last_answer = clock.monotonic()
         self._waits: float | None = None
 
-    def heard(self, *, offsets: bool) -> None:
-        """The coordinator answered, something about ``offsets`` or anything else."""
-        self._heard = self._clock.monotonic()
+    def answered(self, *, offsets: bool) -> None:
+        """Note an answer of the coordinator, about ``offsets`` or anything else."""
+        self._last_answer = self._clock.monotonic()
         if self._waits is None or offsets:
-            self.forget()
+            self.reset()
         if offsets and self._waits is not None:
-            self._waits = self._heard
+            self._waits = self._last_answer
 
     @contextmanager
     def committing(self) -> Iterator[None]:
@@ -93,53 +93,57 @@ class Pulse:
             yield
         finally:
             self._waits = None
-            self.forget()
+            self.reset()
 
-    def silence(self) -> float:
+    def silence_seconds(self) -> float:
         """Seconds since the coordinator's last answer that counts."""
-        last = self._heard if self._waits is None else min(self._heard, self._waits)
+        last = self._last_answer if self._waits is None else min(self._last_answer, self._waits)
         return self._clock.monotonic() - last
 
-    def compare(self, *, others_answered: bool) -> bool:
-        """One comparison with what others hear, made while this subscription hears nothing; True when it is stuck."""
+    def is_stuck(self, *, others_answered: bool) -> bool:
+        """Account for one probe made while this subscription gets no answer; True when its client is stuck."""
         if not others_answered:
-            self.forget()
+            self.reset()
             return False
         now = self._clock.monotonic()
         if self._others_answered is not None:
-            self.others_s += min(now - self._others_answered, _MOST_PER_PROBE)
+            self.others_answered_s += min(now - self._others_answered, _MOST_PER_PROBE)
         self._others_answered = now
-        return self.others_s >= self.limit_s
+        return self.others_answered_s >= self.limit_s
 
-    def forget(self) -> None:
-        """What others heard until now says nothing any more."""
-        self.others_s = 0.0
+    def reset(self) -> None:
+        """Discard the probes so far."""
+        self.others_answered_s = 0.0
         self._others_answered = None
 
-    def complaint(self) -> str | None:
-        """For health: None while the coordinator is heard of."""
-        silent = self.silence()
+    def check(self) -> str | None:
+        """Readiness: None while the coordinator answers."""
+        silent = self.silence_seconds()
         return f"the group's coordinator has not answered for {silent:.0f} s" if silent > self.doubt_s else None
 
 
-async def examine(pulse: Pulse, settings: BusSettings, group: str) -> None:
-    """End the process where the coordinator answers everybody else and not this subscription."""
-    silence = pulse.silence()
-    metrics.COORDINATOR_SILENCE.labels(group).set(silence)
-    if silence <= pulse.doubt_s:
-        pulse.forget()
+async def probe_coordinator(coordinator: CoordinatorLiveness, settings: KafkaSettings, group: str) -> None:
+    """End the process if the coordinator answers a probe client and not this subscription."""
+    silence_seconds = coordinator.silence_seconds()
+    metrics.COORDINATOR_SILENCE.labels(group).set(silence_seconds)
+    if silence_seconds <= coordinator.doubt_s:
+        coordinator.reset()
         return
     answered = await coordinator_answers(settings, group)
-    stuck = pulse.compare(others_answered=answered)
+    stuck = coordinator.is_stuck(others_answered=answered)
     if answered:
-        said = {"silent_s": round(silence), "others_answered_s": round(pulse.others_s), "limit_s": pulse.limit_s}
-        _log.warning("bus.coordinator_silent", subscription=group, **said)
+        fields = {
+            "silent_s": round(silence_seconds),
+            "others_answered_s": round(coordinator.others_answered_s),
+            "limit_s": coordinator.limit_s,
+        }
+        _log.warning("kafka.coordinator_timed_out", group=group, **fields)
     if stuck:
-        process.die("bus.coordinator_stuck", subscription=group, silent_s=round(silence))
+        process.die("kafka.client_stuck", group=group, silent_s=round(silence_seconds))
 
 
-async def coordinator_answers(settings: BusSettings, group: str) -> bool:
-    """Whether a client made for this question hears how far the group is, from the group's coordinator."""
+async def coordinator_answers(settings: KafkaSettings, group: str) -> bool:
+    """Whether the group's coordinator answers a probe client with the group's offsets."""
     client = AIOKafkaClient(**client_options(settings), request_timeout_ms=_PROBE_CALL_MS)
 
     async def ask() -> bool:
@@ -155,4 +159,4 @@ async def coordinator_answers(settings: BusSettings, group: str) -> bool:
         return False
     finally:
         with suppress(TransientError, KafkaError):
-            await bounded(client.close(), PROBE_SECONDS, "closing the client of the question")
+            await bounded(client.close(), PROBE_SECONDS, "closing the probe client")

@@ -1,4 +1,4 @@
-"""What the bus measures. Labels are topic, partition and subscription, never a key."""
+"""Metrics of consuming and publishing. Labels are topic, partition and consumer group, never a key."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -78,14 +78,14 @@ OUTBOX_DROPPED = Counter(
 )
 CHECK = Gauge(
     "ieum_check",
-    "1 while the part works, 0 while it is in trouble that does not make the process unready.",
+    "1 while the check passes, 0 while it fails; of checks that do not make the process unready.",
     ("check",),
     registry=REGISTRY,
 )
 
 
 def show(checks: Mapping[str, Check]) -> None:
-    """Show checks at ``/metrics`` that are kept out of readiness; asked anew whenever the metrics are read."""
+    """Show checks at ``/metrics`` that are kept out of readiness; evaluated at each scrape."""
     for name, check in checks.items():
         CHECK.labels(name).set_function(partial(_fine, check))
 

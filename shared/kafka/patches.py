@@ -43,14 +43,14 @@ def background_tasks(client: Any) -> Mapping[str, asyncio.Task[None] | None]:  #
     }
 
 
-def tell_of_coordinator(consumer: AIOKafkaConsumer, heard: Callable[..., None]) -> None:
-    """Call ``heard(offsets=…)`` for every answer of the group's coordinator; True where it is one about offsets."""
+def observe_coordinator(consumer: AIOKafkaConsumer, answered: Callable[..., None]) -> None:
+    """Call ``answered(offsets=…)`` for every answer of the group's coordinator; True for one about offsets."""
     send: Callable[..., Awaitable[Any]] = consumer._client.send
 
     async def sent(node: object, request: object, *, group: int = ConnectionGroup.DEFAULT) -> Any:  # noqa: ANN401  # as above
         answer = await send(node, request, group=group)
         if group == ConnectionGroup.COORDINATION:
-            heard(offsets=isinstance(request, OffsetCommitRequest | OffsetFetchRequest))
+            answered(offsets=isinstance(request, OffsetCommitRequest | OffsetFetchRequest))
         return answer
 
     consumer._client.send = sent
@@ -112,25 +112,25 @@ class _Batch:
         try:
             return iter(list(self._batch))
         except (UnicodeDecodeError, CorruptRecordException) as error:
-            if not _by_a_name(error):
+            if not _is_header_name_error(error):
                 raise
         again = _DefaultRecordBatchPy(bytes(self._data))
         again._maybe_uncompress()
-        again._buffer = _Forgiving(again._buffer)
+        again._buffer = _LenientBytes(again._buffer)
         return iter(again)
 
 
-def _by_a_name(error: Exception) -> bool:
+def _is_header_name_error(error: Exception) -> bool:
     """The compiled parser lets the error through, the other one wraps it."""
     return isinstance(error, UnicodeDecodeError) or isinstance(error.__cause__, UnicodeDecodeError)
 
 
-class _Forgiving(bytearray):
+class _LenientBytes(bytearray):
     """Bytes of which every part can be decoded."""
 
-    def __getitem__(self, place: Any) -> Any:  # noqa: ANN401  # as bytearray's, which is overloaded
-        part = super().__getitem__(place)
-        return _Forgiving(part) if isinstance(part, bytearray) else part
+    def __getitem__(self, tp: Any) -> Any:  # noqa: ANN401  # as bytearray's, which is overloaded
+        part = super().__getitem__(tp)
+        return _LenientBytes(part) if isinstance(part, bytearray) else part
 
     def decode(self, encoding: str = "utf-8", errors: str = "backslashreplace") -> str:
         return super().decode(encoding, errors)

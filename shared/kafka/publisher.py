@@ -28,8 +28,8 @@ from shared.errors import FatalError, PermanentError, TransientError
 from shared.events.base import Record
 from shared.kafka import metrics
 from shared.kafka.connection import bounded, client_options, topic_name
-from shared.kafka.liveness import ended_part
-from shared.settings import BusSettings
+from shared.kafka.liveness import ended_task
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
 _log = log.get(__name__)
@@ -57,7 +57,7 @@ class Publisher:
     publishes again makes duplicates, and readers tolerate them.
     """
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._partitions: dict[str, int] = {}
@@ -84,7 +84,7 @@ class Publisher:
 
     def ended(self) -> str | None:
         """What of the producer has ended without being asked to; None while all of it lives."""
-        return ended_part(self._producer) if self._producer is not None else None
+        return ended_task(self._producer) if self._producer is not None else None
 
     async def stop(self) -> None:
         """Disconnect, waiting a few seconds at most for what is on its way."""
@@ -234,4 +234,4 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     try:
         await bounded(producer.stop(), STOP_SECONDS, "stopping the producer")
     except (TransientError, KafkaError) as error:
-        _log.warning("bus.producer_stop_failed", error=str(error))
+        _log.warning("kafka.producer_stop_failed", error=str(error))

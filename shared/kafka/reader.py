@@ -1,4 +1,4 @@
-"""Reading whole topics without a group: followers that keep a view in memory, and bounded reads for a take-over."""
+"""Read topics without a group: followers that keep a view in memory, and bounded reads that restore state."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ from shared.clock import Clock
 from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
 from shared.kafka import metrics
 from shared.kafka.connection import bare_name, bounded, client_options, topic_name
-from shared.kafka.decoding import RawRecord, Received, raw, receive
-from shared.kafka.liveness import ended_part
+from shared.kafka.decoding import RawRecord, Received, decode_record, to_raw_record
+from shared.kafka.liveness import ended_task
 from shared.kafka.patches import partitions_of
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import Topic
 
 _log = log.get(__name__)
@@ -33,13 +33,13 @@ _SPREAD: Final = 1.0
 class Follower:
     """Applies every record of some topics to something in memory, in log order within a partition, for ever.
 
-    Records that cannot be read are counted and passed over: the topic's consumers write the dead letter. One of an
-    unknown type stops its partition and shows in ``check``. ``apply`` is synchronous; what it raises ends the process.
+    Invalid records are counted and skipped: the topic's consumers write the dead letter. One of an unknown type stops
+    its partition and shows in ``check``. ``apply`` is synchronous; what it raises ends the process.
     """
 
     def __init__(
         self,
-        settings: BusSettings,
+        settings: KafkaSettings,
         topics: Sequence[Topic],
         apply: Callable[[Received], None],
         *,
@@ -53,14 +53,14 @@ class Follower:
         self._clock = clock
         self._next: dict[TopicPartition, int] = {}
         self._blocked: dict[TopicPartition, str] = {}
-        self._heard = clock.monotonic()
+        self._answered_at = clock.monotonic()
         self._answered: int | None = None
-        self._trouble: str | None = "not started"
+        self._failure: str | None = "not started"
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to follow; returns once everything that was there at this moment is applied, however long it takes."""
+        """Begin to follow; returns once everything in the log at this moment is applied, without limit."""
         self._task = asyncio.create_task(self._follow())
         await self._caught_up.wait()
 
@@ -71,14 +71,14 @@ class Follower:
             await asyncio.wait([self._task], timeout=2 * _STOP_SECONDS)
 
     def check(self) -> str | None:
-        """For health: None while the view is as fresh as Kafka lets it be."""
+        """Readiness: None while the view is up to date."""
         if self._blocked:
             return "; ".join(
-                f"{p.topic}/{p.partition} waits for a newer build: {why}" for p, why in self._blocked.items()
+                f"{p.topic}/{p.partition} waits for a newer build: {reason}" for p, reason in self._blocked.items()
             )
-        if self._trouble is not None:
-            return self._trouble
-        silent = self._clock.monotonic() - self._heard
+        if self._failure is not None:
+            return self._failure
+        silent = self._clock.monotonic() - self._answered_at
         return f"kafka has not answered for {silent:.0f} s" if silent > SILENT_SECONDS else None
 
     async def _follow(self) -> None:
@@ -88,11 +88,11 @@ class Follower:
             try:
                 await self._read(consumer)
             except (TransientError, KafkaError) as error:
-                attempt = 0 if self._trouble is None else attempt + 1
-                self._trouble = f"cannot follow {', '.join(self._names)}: {type(error).__name__}"
-                _log.warning("follow.retry", topics=self._names, attempt=attempt, error=str(error)[:200])
+                attempt = 0 if self._failure is None else attempt + 1
+                self._failure = f"cannot follow {', '.join(self._names)}: {type(error).__name__}"
+                _log.warning("reader.retried", topics=self._names, attempt=attempt, error=str(error)[:200])
             except Exception as error:
-                process.die("follow.failed", error, topics=self._names)
+                process.die("reader.failed", error, topics=self._names)
             finally:
                 await _close(consumer)
             await asyncio.sleep(backoff(attempt + 1, _SPREAD))
@@ -100,56 +100,56 @@ class Follower:
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         limit = self._settings.call_timeout_s
         await bounded(consumer.start(), limit, "connecting a follower")
-        places = await _places(consumer, self._names, limit)
-        consumer.assign(places)
-        ends = await bounded(consumer.end_offsets(places), limit, "asking for the ends")
-        for place in places:
-            consumer.seek(place, self._next.setdefault(place, 0 if self._from_start else ends[place]))
+        tps = await _tps(consumer, self._names, limit)
+        consumer.assign(tps)
+        ends = await bounded(consumer.end_offsets(tps), limit, "asking for the ends")
+        for tp in tps:
+            consumer.seek(tp, self._next.setdefault(tp, 0 if self._from_start else ends[tp]))
         consumer.pause(*self._blocked)
         while True:
-            if (why := ended_part(consumer)) is not None:
+            if (why := ended_task(consumer)) is not None:
                 raise TransientError(f"kafka: {why}")
             self._note(consumer, ends)
             polled = await bounded(consumer.getmany(timeout_ms=POLL_MS, max_records=MAX_RECORDS), limit, "following")
-            for place, records in polled.items():
+            for tp, records in polled.items():
                 for record in records:
-                    if not self._one(place, record):
-                        consumer.pause(place)
-                        consumer.seek(place, record.offset)
+                    if not self._one(tp, record):
+                        consumer.pause(tp)
+                        consumer.seek(tp, record.offset)
                         break
-                    self._next[place] = record.offset + 1
-            for place in ends:
+                    self._next[tp] = record.offset + 1
+            for tp in ends:
                 # Compaction may have taken the last records before the end: the position passes over them.
-                if place not in polled and place not in self._blocked:
-                    position = await bounded(consumer.position(place), limit, "asking for a position")
-                    self._next[place] = max(self._next[place], position)
+                if tp not in polled and tp not in self._blocked:
+                    position = await bounded(consumer.position(tp), limit, "asking for a position")
+                    self._next[tp] = max(self._next[tp], position)
 
     def _note(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> None:
-        stamps = [consumer.last_poll_timestamp(place) for place in consumer.assignment() - self._blocked.keys()]
+        stamps = [consumer.last_poll_timestamp(tp) for tp in consumer.assignment() - self._blocked.keys()]
         newest = max((stamp for stamp in stamps if stamp is not None), default=None)
         if newest != self._answered:
             self._answered = newest
-            self._heard = self._clock.monotonic()
-        for place in [p for p, end in ends.items() if self._next[p] >= end or p in self._blocked]:
-            del ends[place]
+            self._answered_at = self._clock.monotonic()
+        for tp in [p for p, end in ends.items() if self._next[p] >= end or p in self._blocked]:
+            del ends[tp]
         if not ends:
-            self._trouble = None
+            self._failure = None
             self._caught_up.set()
 
-    def _one(self, place: TopicPartition, record: Any) -> bool:  # noqa: ANN401  # aiokafka ships no types
+    def _one(self, tp: TopicPartition, record: Any) -> bool:  # noqa: ANN401  # aiokafka ships no types
         topic = bare_name(self._settings, record.topic)
         try:
-            received = receive(record, topic)
+            received = decode_record(record, topic)
         except PermanentError as error:
             metrics.FOLLOWED.labels(topic, "unreadable").inc()
             _log.warning(
-                "follow.unreadable", topic=topic, partition=place.partition, offset=record.offset, reason=error.reason
+                "reader.record_skipped", topic=topic, partition=tp.partition, offset=record.offset, reason=error.reason
             )
             return True
         except UnknownTypeError as error:
-            self._blocked[place] = str(error)
+            self._blocked[tp] = str(error)
             _log.error(
-                "follow.partition_blocked", topic=topic, partition=place.partition, offset=record.offset, why=str(error)
+                "reader.partition_blocked", topic=topic, partition=tp.partition, offset=record.offset, reason=str(error)
             )
             return False
         self._apply(received)
@@ -158,12 +158,12 @@ class Follower:
 
 
 class PartitionReader:
-    """Reads exact stretches of one topic's partitions: what a worker does before it takes one over.
+    """Read exact ranges of one topic's partitions.
 
     One read at a time; another waits. Every call raises ``TransientError`` when Kafka does not answer.
     """
 
-    def __init__(self, settings: BusSettings, topic: Topic) -> None:
+    def __init__(self, settings: KafkaSettings, topic: Topic) -> None:
         self._settings = settings
         self._name = topic_name(settings, topic)
         self._topic = topic
@@ -194,17 +194,17 @@ class PartitionReader:
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offset the next record of each partition will get."""
-        places = [TopicPartition(self._name, number) for number in partitions]
-        if not places:
+        tps = [TopicPartition(self._name, number) for number in partitions]
+        if not tps:
             return {}
         try:
-            ends = await bounded(self._connected().end_offsets(places), self._limit, "asking for the ends")
+            ends = await bounded(self._connected().end_offsets(tps), self._limit, "asking for the ends")
         except KafkaError as error:
             raise TransientError(f"kafka: asking for the ends failed: {type(error).__name__}") from error
-        return {place.partition: end for place, end in ends.items()}
+        return {tp.partition: end for tp, end in ends.items()}
 
     async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
-        """Every record from start to end (exclusive) of each partition, in order within a partition.
+        """Yield every record from start to end (exclusive) of each partition, in order within a partition.
 
         Raises ``FatalError`` where the log does not hold exactly these offsets: it was cut, or is not the log it was.
         Read to the end or close the iterator: it holds the reader until then.
@@ -215,24 +215,22 @@ class PartitionReader:
         async with self._turn:
             consumer = self._connected()
             consumer.assign(list(left))
-            for place, (start, _) in left.items():
-                consumer.seek(place, start)
+            for tp, (start, _) in left.items():
+                consumer.seek(tp, start)
             while left:
-                for place, records in (await self._poll(consumer, left)).items():
-                    expected, end = left[place]
+                for tp, records in (await self._poll(consumer, left)).items():
+                    expected, end = left[tp]
                     for record in records:
                         if expected == end:
                             break
                         if record.offset != expected:
-                            raise FatalError(
-                                f"{self._name}/{place.partition} has {record.offset} where {expected} is due"
-                            )
+                            raise FatalError(f"{self._name}/{tp.partition} has {record.offset} where {expected} is due")
                         expected += 1
-                        yield raw(record, self._topic.name)
-                    left[place] = (expected, end)
+                        yield to_raw_record(record, self._topic.name)
+                    left[tp] = (expected, end)
                     if expected == end:
-                        del left[place]
-                        consumer.pause(place)
+                        del left[tp]
+                        consumer.pause(tp)
 
     async def _poll(self, consumer: AIOKafkaConsumer, left: Mapping[TopicPartition, object]) -> Mapping[Any, Any]:
         async def some() -> Mapping[Any, Any]:
@@ -251,12 +249,12 @@ class PartitionReader:
     def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             raise TransientError(f"kafka: the reader of {self._name} is not connected")
-        if (why := ended_part(self._consumer)) is not None:
+        if (why := ended_task(self._consumer)) is not None:
             raise FatalError(f"kafka: the reader of {self._name}: {why}")
         return self._consumer
 
 
-def _reader(settings: BusSettings, *, auto_offset_reset: str = "earliest") -> AIOKafkaConsumer:
+def _reader(settings: KafkaSettings, *, auto_offset_reset: str = "earliest") -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
@@ -266,7 +264,7 @@ def _reader(settings: BusSettings, *, auto_offset_reset: str = "earliest") -> AI
     )
 
 
-async def _places(consumer: AIOKafkaConsumer, names: Sequence[str], limit: float) -> list[TopicPartition]:
+async def _tps(consumer: AIOKafkaConsumer, names: Sequence[str], limit: float) -> list[TopicPartition]:
     found = []
     for name in names:
         numbers = await bounded(partitions_of(consumer, name), limit, f"looking for {name}")
@@ -278,4 +276,4 @@ async def _close(consumer: AIOKafkaConsumer) -> None:
     try:
         await bounded(consumer.stop(), _STOP_SECONDS, "closing a reader")
     except (TransientError, KafkaError) as error:
-        _log.warning("follow.close_failed", error=str(error))
+        _log.warning("reader.close_failed", error=str(error))

@@ -17,10 +17,10 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared import settings as configuration
 from shared.errors import IeumError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name, topic_name
-from shared.kafka.dead_letters import PREFIX, is_whole, revived_message
+from shared.kafka.dead_letters import PREFIX, from_dead_letter, is_whole
 from shared.kafka.patches import partitions_of
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import BY_NAME, Topic
 
 GROUP: Final = "redrive"
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _run(chosen: argparse.Namespace) -> None:
-    settings = configuration.load(BusSettings)
+    settings = configuration.load(KafkaSettings)
     topic = BY_NAME[chosen.topic]
     if chosen.action == "list":
         count = 0
@@ -63,7 +63,7 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 
 async def redrive(
-    settings: BusSettings,
+    settings: KafkaSettings,
     topic: Topic,
     *,
     start: int | None = None,
@@ -89,10 +89,10 @@ async def redrive(
                 count += len(whole)
                 if dry_run:
                     continue
-                for place in {record.partition for record in whole}:
-                    mine = [record for record in whole if record.partition == place]
-                    messages = [revived_message(r.key, r.value, r.headers) for r in mine]
-                    await publisher.send(topic_name(settings, topic), place, messages)
+                for tp in {record.partition for record in whole}:
+                    mine = [record for record in whole if record.partition == tp]
+                    messages = [from_dead_letter(r.key, r.value, r.headers) for r in mine]
+                    await publisher.send(topic_name(settings, topic), tp, messages)
                 await letters.commit(batch)
     finally:
         await publisher.stop()
@@ -115,7 +115,7 @@ def describe(record: ConsumerRecord[bytes, bytes]) -> str:
 class _Letters:
     """The dead twin of a topic, from where the last run stopped to the end as it is now."""
 
-    def __init__(self, settings: BusSettings, topic: Topic) -> None:
+    def __init__(self, settings: KafkaSettings, topic: Topic) -> None:
         self._settings = settings
         self._name = dead_topic_name(settings, topic)
         self._limit = settings.call_timeout_s
@@ -143,23 +143,23 @@ class _Letters:
     ) -> AsyncIterator[list[ConsumerRecord[bytes, bytes]]]:
         consumer = self._consumer
         numbers = await bounded(partitions_of(consumer, self._name), self._limit, "looking for the topic")
-        places = [TopicPartition(self._name, number) for number in sorted(numbers)]
-        consumer.assign(places)
+        tps = [TopicPartition(self._name, number) for number in sorted(numbers)]
+        consumer.assign(tps)
         positions = {}
-        for place in places:
-            committed = await bounded(consumer.committed(place), self._limit, "asking for committed offsets")
-            positions[place] = start if start is not None else committed or 0
-            consumer.seek(place, positions[place])
-        ends = await bounded(consumer.end_offsets(places), self._limit, "asking for the ends")
+        for tp in tps:
+            committed = await bounded(consumer.committed(tp), self._limit, "asking for committed offsets")
+            positions[tp] = start if start is not None else committed or 0
+            consumer.seek(tp, positions[tp])
+        ends = await bounded(consumer.end_offsets(tps), self._limit, "asking for the ends")
         if until is not None:
-            ends = {place: min(end, until.get(place.partition, 0)) for place, end in ends.items()}
+            ends = {tp: min(end, until.get(tp.partition, 0)) for tp, end in ends.items()}
         left = limit
-        while any(positions[place] < ends[place] for place in places) and left != 0:
+        while any(positions[tp] < ends[tp] for tp in tps) and left != 0:
             polled = consumer.getmany(timeout_ms=500, max_records=min(_BATCH, left or _BATCH))
             got = await bounded(polled, self._limit, "reading")
-            batch = [r for place, records in got.items() for r in records if r.offset < ends[place]]
-            for place, records in got.items():
-                positions[place] = records[-1].offset + 1
+            batch = [r for tp, records in got.items() for r in records if r.offset < ends[tp]]
+            for tp, records in got.items():
+                positions[tp] = records[-1].offset + 1
             left = None if left is None else left - len(batch)
             if batch:
                 yield batch

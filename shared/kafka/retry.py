@@ -1,4 +1,4 @@
-"""Trying again: with back-off, without end, and given up only when the partitions go to somebody else."""
+"""Retry of one consumer: with back-off, without end, and given up only when its partitions are revoked."""
 
 import asyncio
 import contextlib
@@ -18,22 +18,22 @@ T = TypeVar("T")
 RED_AFTER_ATTEMPTS: Final = 5
 
 
-class GivenUpError(IeumError):
-    """The partitions are going away: what was not finished is left to their next owner."""
+class AssignmentLostError(IeumError):
+    """The partitions are revoked: what was not finished is left to their next consumer."""
 
 
-class Attempts:
-    """The retry of one subscription. ``trouble`` is what health shows while something keeps failing."""
+class Retry:
+    """The retry of one subscription. ``failure`` is what readiness shows while a call keeps failing."""
 
     def __init__(self, group: str) -> None:
-        self.trouble: str | None = None
+        self.failure: str | None = None
         self._group = group
         self._interrupt = asyncio.Event()
         self._leaving = False
 
     @property
     def interrupted(self) -> bool:
-        """True from the moment the partitions are to be given back until new ones are assigned."""
+        """True from the start of a revocation to the next assignment."""
         return self._interrupt.is_set()
 
     def interrupt(self, *, for_good: bool = False) -> None:
@@ -42,13 +42,13 @@ class Attempts:
         self._interrupt.set()
 
     def resume(self) -> None:
-        """New partitions are here."""
-        self.trouble = None
+        """Begin anew with newly assigned partitions."""
+        self.failure = None
         if not self._leaving:
             self._interrupt.clear()
 
-    async def repeat(self, call: Callable[[], Awaitable[T]], what: str) -> T:
-        """Call until it does not raise ``TransientError``. Raises ``GivenUpError`` once the partitions go away."""
+    async def repeat(self, call: Callable[[], Awaitable[T]], operation: str) -> T:
+        """Call until it does not raise ``TransientError``; ``AssignmentLostError`` once the partitions are revoked."""
         attempt = 0
         while True:
             try:
@@ -56,17 +56,17 @@ class Attempts:
             except TransientError as error:
                 attempt += 1
                 metrics.RETRIES.labels(self._group).inc()
-                _log.warning("bus.retry", subscription=self._group, what=what, attempt=attempt, error=str(error))
+                _log.warning("kafka.retried", group=self._group, operation=operation, attempt=attempt, error=str(error))
                 if attempt >= RED_AFTER_ATTEMPTS:
-                    self.trouble = f"{what} failed {attempt} times: {error}"
+                    self.failure = f"{operation} failed {attempt} times: {error}"
                 if await self.pause(backoff(attempt, random.random())):  # noqa: S311  # spreads waits, decides nothing
-                    raise GivenUpError(what) from error
+                    raise AssignmentLostError(operation) from error
             else:
-                self.trouble = None
+                self.failure = None
                 return result
 
     async def pause(self, seconds: float) -> bool:
-        """Wait, but not longer than the partitions are ours; True when they are not."""
+        """Wait, at most until the partitions are revoked; True when they are."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._interrupt.wait()

@@ -1,14 +1,13 @@
-"""What consumers are written with: FastStream's router, whose subscribers deliver the way this project promises.
+"""FastStream's router, whose subscribers deliver as ``shared.kafka.consumer`` promises.
 
     router = KafkaRouter()
 
     @router.subscriber(ROUTINGS, group="notify")
     async def on_routings(batch: Batch[ReportRouted | ReportEnded]) -> Sequence[Rejected] | None: ...
 
-The handler gets validated events and its effects are durable when it returns; dead letters and offsets follow
-(``shared.kafka.consumer``). It returns what it cannot act upon. ``TransientError``: the same batch comes again.
-Anything else raised ends the process. Included in a ``Bus`` a router consumes; included in a plain ``KafkaBroker``
-under ``TestKafkaBroker`` its handlers are driven by a test, and a record nobody can read raises there.
+The handler gets validated events, its effects are durable when it returns, and it returns what becomes a dead letter.
+``TransientError`` repeats the batch; any other exception ends the process. A ``KafkaClient`` consumes with the router;
+a plain ``KafkaBroker`` under ``TestKafkaBroker`` lets a test drive its handlers, and raises on an invalid record.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,7 +24,7 @@ from pydantic_core import CoreSchema
 
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.base import Event
-from shared.kafka.decoding import Received, Rejected, Triage, sort_out
+from shared.kafka.decoding import DecodedBatch, Received, Rejected, decode_batch
 from shared.topics import Topic
 
 if TYPE_CHECKING:
@@ -33,20 +32,20 @@ if TYPE_CHECKING:
 
     from shared.kafka.consumer import Subscription
 
-__all__ = ["Batch", "KafkaRouter", "OnAssigned", "OnRevoked", "Places", "Received", "Records", "Rejected"]
+__all__ = ["Batch", "KafkaRouter", "OnAssigned", "OnRevoked", "Partitions", "Received", "Records", "Rejected"]
 
 E = TypeVar("E", bound=Event)
 
 Records = Sequence[ConsumerRecord[bytes, bytes]]
 Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
-"""What a handler is without its decorator."""
-Places = frozenset[tuple[str, int]]
+"""A handler without its decorator."""
+Partitions = frozenset[tuple[str, int]]
 """Topics and partitions."""
-OnAssigned = Callable[[Places], Awaitable[Mapping[tuple[str, int], int]]]
-OnRevoked = Callable[[Places], Awaitable[None]]
+OnAssigned = Callable[[Partitions], Awaitable[Mapping[tuple[str, int], int]]]
+OnRevoked = Callable[[Partitions], Awaitable[None]]
 
 _SLEEP_MS: Final = 1
-"""FastStream sleeps so long after an empty poll; the poll itself waits (``shared.kafka.consumer``)."""
+"""FastStream sleeps so long after an empty poll; the poll itself waits (``LongPollingConsumer``)."""
 _NO_CAP: Final = 1 << 30
 
 
@@ -56,12 +55,12 @@ class Batch(list[Received], Generic[E]):
     The type argument names the events. The AsyncAPI document describes them, as they are on the wire.
     """
 
-    triage: Triage
-    """What the batch was sorted out of; for the bus, not for handlers."""
+    decoded: DecodedBatch
+    """The whole batch; for the consumer, not for handlers."""
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Describe the event: what stands round it never leaves the process."""
+        """Describe the event alone: the envelope around it is not on the wire."""
         [event] = get_args(source)
         return handler(event)
 
@@ -72,7 +71,7 @@ class BatchMessage(KafkaMessage):
     Records are validated one by one, so that one whose header is not UTF-8 leaves its neighbours alone.
     """
 
-    def __init__(self, records: Records, reading: "Reading") -> None:
+    def __init__(self, records: Records, spec: "SubscriberSpec") -> None:
         super().__init__(
             body=b"",
             headers={},
@@ -82,10 +81,10 @@ class BatchMessage(KafkaMessage):
             content_type=None,
         )
         self.records = records
-        self.reading = reading
+        self.spec = spec
 
-    def let_go(self) -> None:
-        """Drop the records and what they were decoded to.
+    def release(self) -> None:
+        """Drop the records and their decoded batch.
 
         asyncio keeps a cancelled timer until its time, with the context it was made in, and FastStream's context holds
         this message: with the commits of a busy reader up to a hundred batches lived on for nothing.
@@ -94,16 +93,16 @@ class BatchMessage(KafkaMessage):
         self.clear_cache()
 
 
-async def triaged(message: BatchMessage) -> Triage:
-    """What becomes of each record; decoded once, the handler gets the same batch."""
+async def decoded(message: BatchMessage) -> DecodedBatch:
+    """The decoded batch; decoded once, the handler gets the same."""
     batch: Batch[Event] | None = await message.decode()
     if batch is None:
         raise TypeError("the subscriber has another decoder than its reading's")
-    return batch.triage
+    return batch.decoded
 
 
 @dataclass(eq=False)
-class Reading(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+class SubscriberSpec(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """The options of one subscriber, and its parser, decoder and rebalance listener."""
 
     topics: tuple[Topic, ...]
@@ -114,24 +113,24 @@ class Reading(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
     subscriber: "BatchSubscriber | None" = field(default=None, repr=False)
     """FastStream's."""
     subscription: "Subscription | None" = field(default=None, repr=False)
-    """Who delivers, once the router is included in a bus."""
+    """Set when the router is included in a ``KafkaClient``."""
 
     async def parse(self, records: Records) -> BatchMessage:
         """FastStream's ``parser``."""
         return BatchMessage(records, self)
 
     async def decode(self, message: BatchMessage) -> Batch[Event]:
-        """FastStream's ``decoder``: the records that can be read, and in ``triage`` what becomes of the others."""
+        """FastStream's ``decoder``: the valid records, and in ``decoded`` the whole batch."""
         if self.subscription is not None:
-            triage = self.subscription.sort_out(message.records)
+            decoded = self.subscription.decode_batch(message.records)
         else:
-            triage = sort_out(message.records, str, 0, _NO_CAP)
-            for letter in triage.dead:
+            decoded = decode_batch(message.records, str, 0, _NO_CAP)
+            for letter in decoded.dead:
                 raise PermanentError(letter.reason, letter.detail)
-            for _, why in triage.blocked.values():
-                raise UnknownTypeError(why)
-        batch: Batch[Event] = Batch(triage.accepted)
-        batch.triage = triage
+            for _, reason in decoded.blocked.values():
+                raise UnknownTypeError(reason)
+        batch: Batch[Event] = Batch(decoded.accepted)
+        batch.decoded = decoded
         return batch
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
@@ -146,11 +145,11 @@ class Reading(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ship
 
 
 class KafkaRouter(FastStreamRouter):
-    """FastStream's router; its ``subscriber`` has the options that are ours to choose, and safe ones for the rest."""
+    """FastStream's router; its ``subscriber`` has this project's options and safe values for the rest."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.readings: list[Reading] = []
+        self.specs: list[SubscriberSpec] = []
 
     def subscriber(  # type: ignore[override]  # fewer options on purpose: most others lose records
         self,
@@ -163,16 +162,16 @@ class KafkaRouter(FastStreamRouter):
     ) -> "BatchSubscriber":
         """Read ``topics`` as ``group``, at most ``max_records`` at a time, from the start where nothing is committed.
 
-        ``pace_s`` is the least time between two batches: a reader nobody waits for takes many records at once and
-        leaves the store to those who are waited for. After a quiet time the first record is read at once all the same.
+        ``pace_s`` is the least time between two batches: a consumer that is not urgent takes many records at once and
+        leaves the store to others. After a pause the first record is still read at once.
 
         ``on_assigned`` gets (bare topic, partition) pairs while they are paused and returns where to start; what it
-        leaves out starts at the committed offset. It runs outside the rebalance, never beside a batch, is repeated on
-        ``TransientError`` and cancelled when the partitions go away. ``on_revoked`` runs inside the rebalance, after
-        the batch in flight, and must be short.
+        leaves out starts at the committed offset. It runs outside the rebalance, never during a batch, is repeated on
+        ``TransientError`` and cancelled when the partitions are revoked. ``on_revoked`` runs inside the rebalance,
+        after the batch in flight, and must be short.
         """
-        reading = Reading(topics, group, pace_s, on_assigned, on_revoked)
-        reading.subscriber = super().subscriber(
+        spec = SubscriberSpec(topics, group, pace_s, on_assigned, on_revoked)
+        spec.subscriber = super().subscriber(
             *(topic.name for topic in topics),
             group_id=group,
             batch=True,
@@ -180,13 +179,13 @@ class KafkaRouter(FastStreamRouter):
             max_records=max_records,
             ack_policy=AckPolicy.MANUAL,
             auto_offset_reset="earliest",
-            # So that a report's partitions of several topics meet in one process.
+            # A report's partitions of several topics are assigned to one process.
             partition_assignment_strategy=(RangePartitionAssignor,),
-            listener=reading,
+            listener=spec,
             no_reply=True,
-            parser=reading.parse,
-            decoder=reading.decode,
+            parser=spec.parse,
+            decoder=spec.decode,
             title=group,
         )
-        self.readings.append(reading)
-        return reading.subscriber
+        self.specs.append(spec)
+        return spec.subscriber

@@ -24,7 +24,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options
 from shared.kafka.publisher import Publisher
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import CENTERS
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import command
@@ -46,7 +46,7 @@ _APART: Final = 0.6180339887498949
 class Ground:
     """Topics and databases of one history."""
 
-    bus: BusSettings
+    bus: KafkaSettings
     store: StoreSettings
 
     @property
@@ -78,7 +78,7 @@ async def cleared(database: Database) -> None:
     await database.client.drop_database(database.name)
 
 
-async def fill(settings: BusSettings, reports: int, span: timedelta) -> int:
+async def fill(settings: KafkaSettings, reports: int, span: timedelta) -> int:
     await ensure_topics(settings)
     publisher = Publisher(settings)
     await publisher.start()
@@ -139,7 +139,7 @@ async def reading(database: Database) -> dict[str, float]:
     return {"p50": statistics.median(found), "p95": statistics.quantiles(found, n=20)[18]}
 
 
-async def remove(settings: BusSettings) -> None:
+async def remove(settings: KafkaSettings) -> None:
     """Take the benchmark's own topics away again."""
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()

@@ -26,11 +26,11 @@ from services.analytics.store.generations import Generation
 from shared import log
 from shared.clock import SystemClock
 from shared.health import Health
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import bare_name, client_options, topic_name
-from shared.kafka.decoding import Received, receive
+from shared.kafka.decoding import Received, decode_record
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.bench.analytics_history import REBUILD_MB, TEN_YEARS, Ground, cleared, fill, rebuilding, remove, span_of
 from tests.bench.analytics_pages import PAGES_GOAL, serving
@@ -47,7 +47,7 @@ SMALL_HISTORY: Final = 10_000
 Writes = list[list[tuple[str, list[Write]]]]
 
 
-async def raw(settings: BusSettings, total: int) -> float:
+async def raw(settings: KafkaSettings, total: int) -> float:
     """Events per second, consumed and validated, nothing else."""
     consumer = AIOKafkaConsumer(**client_options(settings), auto_offset_reset="earliest", fetch_max_wait_ms=100)
     await consumer.start()
@@ -59,13 +59,13 @@ async def raw(settings: BusSettings, total: int) -> float:
     while seen < total:
         for place, records in (await consumer.getmany(timeout_ms=500, max_records=BATCH)).items():
             name = bare_name(settings, place.topic)
-            seen += len([receive(each, name) for each in records])
+            seen += len([decode_record(each, name) for each in records])
     seconds = time.perf_counter() - started
     await consumer.stop()
     return total / seconds
 
 
-async def folding(settings: BusSettings, store: StoreSettings, total: int) -> tuple[float, Writes]:
+async def folding(settings: KafkaSettings, store: StoreSettings, total: int) -> tuple[float, Writes]:
     """Events per second through the service's own bus, handler and store, and what was written; from an empty store."""
     database = connect(store, "analytics")
     await cleared(database)
@@ -88,7 +88,7 @@ async def folding(settings: BusSettings, store: StoreSettings, total: int) -> tu
             done.set()
 
     group = f"bench-{uuid.uuid4().hex[:8]}"
-    bus = Bus(settings, "bench", Health(), SystemClock())
+    bus = KafkaClient(settings, "bench", Health(), SystemClock())
     topics = (*TOPICS, CENTERS)
     subscribe(bus, *topics, group=group, handler=handle, max_records=BATCH, on_assigned=folder.assigned)
     place.operations = operations
@@ -121,7 +121,7 @@ async def writing(store: StoreSettings, total: int, batches: Writes) -> float:
     return total / seconds
 
 
-async def compare(settings: BusSettings, store: StoreSettings, reports: int) -> dict[str, Any]:
+async def compare(settings: KafkaSettings, store: StoreSettings, reports: int) -> dict[str, Any]:
     """The three rates, alternated, and the ratio of their medians."""
     total = await fill(settings, reports, span_of(reports))
     rates: dict[str, list[float]] = {"raw": [], "folded": [], "store": []}
@@ -150,7 +150,7 @@ async def measure(kafka: str, mongodb: str, reports: int, events: int, *, tidy: 
 
     def ground() -> Ground:
         name = f"bench{uuid.uuid4().hex[:8]}"
-        bus = BusSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", call_timeout_s=60)
+        bus = KafkaSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", call_timeout_s=60)
         store = StoreSettings(uri=SecretStr(mongodb), database_prefix=f"{name}_", call_timeout_s=60)
         grounds.append(Ground(bus, store))
         return grounds[-1]

@@ -21,11 +21,11 @@ from shared.events.catalog import parse_event
 from shared.events.reports import ReportMessageLeft
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import message_left, report_id
 from tests.support.subscribing import subscribe
@@ -40,7 +40,7 @@ Timed = Callable[[], Awaitable[float]]
 Validate = Callable[[ConsumerRecord[bytes, bytes]], None]
 
 
-async def publish_in_batches(settings: BusSettings, records: Sequence[Record]) -> float:
+async def publish_in_batches(settings: KafkaSettings, records: Sequence[Record]) -> float:
     publisher = Publisher(settings)
     await publisher.start()
     began = time.perf_counter()
@@ -51,7 +51,7 @@ async def publish_in_batches(settings: BusSettings, records: Sequence[Record]) -
     return len(records) / spent
 
 
-async def publish_one_by_one(settings: BusSettings, records: Sequence[Record]) -> float:
+async def publish_one_by_one(settings: KafkaSettings, records: Sequence[Record]) -> float:
     """aiokafka's own ``send``, a thousand at once, the straightforward way to publish by key."""
     producer = AIOKafkaProducer(**client_options(settings), enable_idempotence=True, acks="all", linger_ms=0)
     await producer.start()
@@ -68,7 +68,7 @@ async def publish_one_by_one(settings: BusSettings, records: Sequence[Record]) -
     return len(records) / spent
 
 
-async def publish_by_faststream(settings: BusSettings, records: Sequence[Record]) -> float:
+async def publish_by_faststream(settings: KafkaSettings, records: Sequence[Record]) -> float:
     broker = KafkaBroker(settings.bootstrap_servers, enable_idempotence=True, acks="all", logger=None)
     await broker.start()
     name = topic_name(settings, REPORTS)
@@ -86,7 +86,7 @@ async def publish_by_faststream(settings: BusSettings, records: Sequence[Record]
     return len(few) / spent
 
 
-async def consume_by_the_bus(settings: BusSettings, expected: int) -> float:
+async def consume_by_the_bus(settings: KafkaSettings, expected: int) -> float:
     """Validated events in batches, offsets committed after each."""
     count, first, began, last = 0, 0, 0.0, 0.0
     done = asyncio.Event()
@@ -100,7 +100,7 @@ async def consume_by_the_bus(settings: BusSettings, expected: int) -> float:
         if count >= expected:
             done.set()
 
-    bus = Bus(settings, "bench", Health(), SystemClock())
+    bus = KafkaClient(settings, "bench", Health(), SystemClock())
     subscribe(bus, REPORTS, group=f"bus-{uuid.uuid4().hex[:8]}", handler=handler)
     await bus.start()
     await done.wait()
@@ -118,7 +118,7 @@ def whole_event(record: ConsumerRecord[bytes, bytes]) -> None:
     parse_event("reports", record.key, record.headers, record.value)
 
 
-async def consume_by_hand(settings: BusSettings, expected: int, validate: Validate) -> float:
+async def consume_by_hand(settings: KafkaSettings, expected: int, validate: Validate) -> float:
     """aiokafka alone, offsets committed after each batch."""
     consumer = AIOKafkaConsumer(
         topic_name(settings, REPORTS),
@@ -157,7 +157,7 @@ async def compare(title: str, ways: Mapping[str, Timed]) -> None:
 
 
 async def run(bootstrap: str) -> None:
-    settings = BusSettings(bootstrap_servers=bootstrap, topic_prefix=f"b{uuid.uuid4().hex[:8]}.", topic_partitions=6)
+    settings = KafkaSettings(bootstrap_servers=bootstrap, topic_prefix=f"b{uuid.uuid4().hex[:8]}.", topic_partitions=6)
     await ensure_topics(settings)
     records = [message_left(report_id(n), 1) for n in range(RECORDS)]
     await compare(
@@ -181,7 +181,7 @@ async def run(bootstrap: str) -> None:
         {
             "aiokafka by hand, body by pydantic": lambda: consume_by_hand(settings, 5 * RECORDS, body_only),
             "aiokafka by hand, whole event": lambda: consume_by_hand(settings, 5 * RECORDS, whole_event),
-            "Bus.subscribe": lambda: consume_by_the_bus(settings, 5 * RECORDS),
+            "KafkaClient.subscribe": lambda: consume_by_the_bus(settings, 5 * RECORDS),
         },
     )
 

@@ -28,7 +28,7 @@ from services.notify.main import build
 from services.notify.settings import NotifySettings
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.unit.notify.samples import TRACE, event
 from tools.local import ports
 from tools.local.engines import Engines
@@ -81,7 +81,7 @@ async def measure(engines: Engines, smtp_port: int, waiting: int, due: int, roun
     settings = NotifySettings(
         smtp_port=smtp_port, master_key=key, account_key=key, IEUM_AUDIT_KEY=key, claim_size=PAGE, poll_s=0.05
     )
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix="bench-notify.", topic_partitions=3)
+    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix="bench-notify.", topic_partitions=3)
     notify = build(settings, bus, StoreSettings(uri=SecretStr(engines.mongodb)), SystemClock())
     await notify.cases.prepare()
     now = datetime.now(UTC)

@@ -20,7 +20,7 @@ from shared.clock import SystemClock
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.serve import serve
 
 
@@ -36,7 +36,7 @@ async def run(port: int, smtp_port: int, people: int) -> None:
         stream_clients=2 * people,
     )
     log.configure("notify", "ERROR")
-    notify = build(settings, load(BusSettings), load(StoreSettings), SystemClock())
+    notify = build(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
     process.spare_what_is_built()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(notify.work())

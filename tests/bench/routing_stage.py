@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from shared.events.base import Record
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import ROOT, Process, Traffic, record_of
 from tools import compiling
 
@@ -42,7 +42,7 @@ def say(text: str) -> None:
 class Stage:
     """Topics and databases nobody else uses, on engines that are up."""
 
-    bus: BusSettings
+    bus: KafkaSettings
     store: StoreSettings
     folder: Path
 
@@ -50,7 +50,7 @@ class Stage:
     async def new(cls, kafka: str, mongodb: str, folder: Path) -> "Stage":
         """Make the topics."""
         name = f"bench{uuid.uuid4().hex[:8]}"
-        bus = BusSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", topic_partitions=PARTITIONS)
+        bus = KafkaSettings(bootstrap_servers=kafka, topic_prefix=f"{name}.", topic_partitions=PARTITIONS)
         await ensure_topics(bus)
         store = StoreSettings(uri=SecretStr(mongodb), database_prefix=f"{name}_")
         return cls(bus, store, folder)
@@ -123,7 +123,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def reading(bus: BusSettings, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+async def reading(bus: KafkaSettings, topic: str) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
     """A consumer of no group with the topic's partitions."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bus.bootstrap_servers, auto_offset_reset="earliest", group_id=None, fetch_max_wait_ms=50

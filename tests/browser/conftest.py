@@ -9,7 +9,7 @@ import pytest
 from playwright import sync_api
 from playwright.async_api import Browser, async_playwright
 
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.desk import Desk, running
 from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
@@ -53,7 +53,7 @@ def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
     """An intake that runs in this process on the real engines."""
     async with running(bus_settings, store_settings) as open_desk:
         yield open_desk

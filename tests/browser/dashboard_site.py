@@ -19,7 +19,7 @@ from shared.identity.source import TOKEN_COOKIE
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name
 from shared.kafka.publisher import Message, Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.browser.two_months import CLOSED, RUNNING, closed_back, middle_of, stories
 from tests.integration.analytics.traffic import record
@@ -47,7 +47,7 @@ class Site:
 def site_of(engines: Running, folder: Path, dead: Sequence[Message] = ()) -> Iterator[Site]:
     """An analytics of its own, once its quarter is out; ``dead`` lies in the dead topic of reports."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
+    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     worker = Worker(bus, store, folder, batch=1000, release_every_s=0.5)
     month = middle_of(closed_back())
@@ -66,7 +66,7 @@ def apart(coroutine: Coroutine[Any, Any, T]) -> T:
         return thread.submit(asyncio.run, coroutine).result()
 
 
-async def _fill(bus: BusSettings, worker: Worker, site: Site, dead: Sequence[Message]) -> None:
+async def _fill(bus: KafkaSettings, worker: Worker, site: Site, dead: Sequence[Message]) -> None:
     await ensure_topics(bus)
     publisher = Publisher(bus)
     await publisher.start()

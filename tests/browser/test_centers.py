@@ -15,7 +15,7 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.identity.source import TOKEN_COOKIE
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, serving
 from tests.integration.routing.running import STAFF, Process, Traffic
 from tests.support.staff import TestIdentity
@@ -65,7 +65,7 @@ async def shown(page: Page) -> list[str]:
 
 
 async def test_a_routed_report_is_on_the_page_within_two_seconds(
-    publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path, chromium: Browser
+    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path, chromium: Browser
 ) -> None:
     process = Process(bus_settings, store_settings, tmp_path / "routing.log")
     process.start()

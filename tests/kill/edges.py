@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 from pymongo import MongoClient
 
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from tests.integration.intake.desk import log_of
 from tests.kill.between import TOLD
 from tools.demo import frontends
@@ -148,7 +148,7 @@ class Edges:
         with client:
             stored = [document["_id"] for document in client["ieum_intake"]["reports"].find({}, {"_id": 1})]
             drafts = client["ieum_intake"]["drafts"].count_documents({})
-        log = [(key, value) for key, value in await log_of(BusSettings(bootstrap_servers=self._stack.kafka))]
+        log = [(key, value) for key, value in await log_of(KafkaSettings(bootstrap_servers=self._stack.kafka))]
         faults = list(self.faults)
         if len(stored) != len(self.lodged) or len(set(self.lodged.values())) != len(self.lodged):
             faults.append(f"{len(self.lodged)} reports were lodged and {len(stored)} are stored")

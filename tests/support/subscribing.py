@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from shared.events.base import Event
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.consumer import Subscription
 from shared.kafka.decoding import Received, Rejected
 from shared.kafka.router import Batch, KafkaRouter, OnAssigned, OnRevoked
@@ -13,7 +13,7 @@ Handler = Callable[[list[Received]], Awaitable[Sequence[Rejected] | None]]
 
 
 def subscribe(
-    bus: Bus,
+    bus: KafkaClient,
     *topics: Topic,
     group: str,
     handler: Handler,

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from shared import log
 from shared.clock import SystemClock
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.docs import openapi_of
 from tools.local import plan
 from tools.local.processes import PROJECT, base_environment
@@ -40,7 +40,7 @@ def application(service: str) -> FastAPI:
     """The application of a service, built here with the settings of this process."""
     main = importlib.import_module(f"services.{service}.main")
     settings = getattr(importlib.import_module(f"services.{service}.settings"), f"{service.title()}Settings")
-    app: FastAPI = main.build(load(settings), load(BusSettings), load(StoreSettings), SystemClock()).app
+    app: FastAPI = main.build(load(settings), load(KafkaSettings), load(StoreSettings), SystemClock()).app
     return app
 
 

@@ -15,10 +15,10 @@ from services.notify.accounts.settings import AccountSettings
 from services.notify.settings import NotifySettings
 from services.routing.settings import RoutingSettings
 from shared.audit.settings import AuditSettings
-from shared.settings import BusSettings, ServiceSettings, StoreSettings, variable_of
+from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 
 CLASSES: dict[str, type[BaseSettings]] = {
-    "Kafka, every process": BusSettings,
+    "Kafka, every process": KafkaSettings,
     "Document store, every process": StoreSettings,
     "Every service": ServiceSettings,
     "Audit": AuditSettings,

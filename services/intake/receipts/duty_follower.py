@@ -10,14 +10,14 @@ from shared.clock import Clock
 from shared.events.centers import CenterChanged
 from shared.kafka.decoding import Received
 from shared.kafka.reader import Follower
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import CENTERS
 
 
 class Duties:
     """What the centres said. Knows nothing while Kafka has never answered: then the longer times are promised."""
 
-    def __init__(self, settings: BusSettings, clock: Clock) -> None:
+    def __init__(self, settings: KafkaSettings, clock: Clock) -> None:
         """``settings`` say where Kafka is."""
         self._shifts: dict[str, duty.Shifts] = {}
         self._follower = Follower(settings, (CENTERS,), self.apply, from_start=True, clock=clock)

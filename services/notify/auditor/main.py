@@ -17,7 +17,7 @@ from shared import log, mongo
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.kafka.reader import Follower
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, ROUTINGS
 from shared.web.app import create_app
 from shared.web.serve import serve
@@ -33,7 +33,7 @@ class AuditorProcess:
     def __init__(
         self,
         settings: NotifySettings,
-        bus: BusSettings,
+        bus: KafkaSettings,
         store: StoreSettings,
         clock: Clock,
         health: Health | None = None,
@@ -106,7 +106,7 @@ def application(settings: NotifySettings, health: Health) -> FastAPI:
 
 async def run() -> None:
     """The process."""
-    settings, bus_settings, store_settings = load(NotifySettings), load(BusSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
     log.configure("notify-auditor", settings.log_level)
     process = AuditorProcess(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:

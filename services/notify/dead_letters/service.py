@@ -23,7 +23,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
 
 _LOG = log.get(__name__)
@@ -39,7 +39,7 @@ class DeadWatch:
 
     def __init__(
         self,
-        bus: BusSettings,
+        bus: KafkaSettings,
         settings: NotifySettings,
         store: DeadStore,
         channel: MailChannel,

@@ -19,7 +19,7 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError, UnknownTypeError
 from shared.events.base import Event
-from shared.kafka.decoding import RawRecord, receive
+from shared.kafka.decoding import RawRecord, decode_record
 
 _log = log.get(__name__)
 
@@ -154,7 +154,7 @@ def folded(events: Sequence[RoutingEvent]) -> Standing:
 def readable(raw: RawRecord) -> Event | None:
     """The event, or nothing where the record is garbage: every reader of the topic passes over the same records."""
     try:
-        return receive(raw, raw.topic).event
+        return decode_record(raw, raw.topic).event
     except PermanentError as error:
         measures.GARBAGE.inc()
         _log.error("routing.garbage", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=error.reason)

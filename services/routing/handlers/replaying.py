@@ -8,7 +8,7 @@ from services.routing.policy.replaying import Decided, Replay, Span
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from shared.kafka.decoding import RawRecord, receive
+from shared.kafka.decoding import RawRecord, decode_record
 from shared.kafka.reader import PartitionReader
 
 _DECIDED: Final = frozenset({ReportRouted.TYPE.encode(), ReportRerouted.TYPE.encode()})
@@ -47,7 +47,7 @@ def _may_be_meant(raw: RawRecord, span: Span) -> bool:
 
 def _event(raw: RawRecord, into: Replay) -> object:
     try:
-        return receive(raw, raw.topic).event
+        return decode_record(raw, raw.topic).event
     except PermanentError:
         into.not_comparable[UNREADABLE] += 1
     except UnknownTypeError:

@@ -13,7 +13,7 @@ from services.analytics.store.folding import prepare
 from services.analytics.store.generations import Database
 from shared.errors import FatalError
 from shared.events.base import Event
-from shared.kafka.decoding import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.integration.analytics.traffic import record
@@ -26,7 +26,7 @@ REPORTS = 250
 
 def at(offset: int, event: Event) -> Received:
     one = record(event)
-    return receive(RawRecord(one.topic, 0, offset, 0, one.key.encode(), one.value, one.headers), one.topic)
+    return decode_record(RawRecord(one.topic, 0, offset, 0, one.key.encode(), one.value, one.headers), one.topic)
 
 
 def topics() -> list[Received]:

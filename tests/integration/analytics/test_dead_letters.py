@@ -11,9 +11,9 @@ import pytest
 
 from services.analytics.operating import GROUPS
 from shared.kafka.connection import dead_topic_name
-from shared.kafka.inspector import Look
+from shared.kafka.inspector import ClusterInspector
 from shared.kafka.publisher import Message, Publisher, partition_of
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.traffic import record
 from tests.integration.analytics.worker import STAFF, Numbers, Worker
@@ -59,20 +59,20 @@ GARBAGE: Message = (
 
 
 @pytest.fixture
-async def worker(bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path) -> AsyncIterator[Worker]:
+async def worker(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> AsyncIterator[Worker]:
     made = Worker(bus_settings, store_settings, tmp_path)
     yield made
     made.kill()
 
 
-async def bury(publisher: Publisher, settings: BusSettings, *letters: Message) -> None:
+async def bury(publisher: Publisher, settings: KafkaSettings, *letters: Message) -> None:
     place = partition_of(LOST.encode(), settings.topic_partitions)
     for each in letters:  # one after the other, so that their offsets are known
         await publisher.send(dead_topic_name(settings, REPORTS), place, [each])
 
 
-async def written(settings: BusSettings) -> int:
-    async with Look(settings) as look:
+async def written(settings: KafkaSettings) -> int:
+    async with ClusterInspector(settings) as look:
         return sum((await look.ends([REPORTS])).values())
 
 
@@ -92,7 +92,7 @@ def seen_until(page: str) -> str:
 
 
 async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
-    bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
+    bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
 ) -> None:
     await bury(publisher, bus_settings, letter(LOST), GARBAGE, letter(LOST, whole=False))
     worker.start()
@@ -152,7 +152,7 @@ async def test_letters_are_shown_without_what_they_hold_and_go_back_once(
 
 
 async def test_lag_flow_and_who_waits_are_told_as_they_are(
-    bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
+    bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher, worker: Worker
 ) -> None:
     waiting, seen = make.report_id(3), make.report_id(4)
     events = [make.received(waiting), make.routed(waiting), make.received(seen), make.routed(seen)]

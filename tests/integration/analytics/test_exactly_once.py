@@ -12,7 +12,7 @@ from services.analytics.store.reading import Reader
 from shared.events.base import Record
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.answers import answers_are
 from tests.integration.analytics.dying import COUNTING_POINTS
@@ -31,7 +31,7 @@ the same partitions conflicts with it and tries again, in the end every half min
 
 
 @pytest.fixture
-def workers(bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[list[Worker]]:
+def workers(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> Iterator[list[Worker]]:
     both = [Worker(bus_settings, store_settings, tmp_path) for _ in range(2)]
     yield both
     for worker in both:
@@ -54,7 +54,7 @@ async def settled(numbers: Numbers, topics: dict[str, list[Record]]) -> None:
     assert await numbers.next_offsets() == published
 
 
-async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings) -> Recounted:
+async def compare(numbers: Numbers, engines: Running, bus_settings: KafkaSettings) -> Recounted:
     """Every cell of every day and month, and every sum, as counted apart from the service."""
     again = await recount(engines.kafka, bus_settings.topic_prefix)
     assert again.days.total() > 500
@@ -67,7 +67,7 @@ async def compare(numbers: Numbers, engines: Running, bus_settings: BusSettings)
 
 async def test_awkward_order_and_repeats_end_in_exact_numbers(
     engines: Running,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     publisher: Publisher,
     workers: list[Worker],
@@ -88,7 +88,7 @@ async def test_awkward_order_and_repeats_end_in_exact_numbers(
 
 async def test_kill_9_again_and_again_changes_no_number(
     engines: Running,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     publisher: Publisher,
     workers: list[Worker],
@@ -117,7 +117,7 @@ async def test_kill_9_again_and_again_changes_no_number(
 @pytest.mark.thorough
 async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
     engines: Running,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     publisher: Publisher,
     workers: list[Worker],
@@ -149,7 +149,7 @@ async def test_killed_at_each_named_point_of_a_batch_no_number_changes(
 @pytest.mark.thorough
 async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
     engines: Running,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     publisher: Publisher,
     workers: list[Worker],
@@ -177,7 +177,7 @@ async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
 
 async def test_two_workers_coming_and_going_count_the_same(
     engines: Running,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     publisher: Publisher,
     workers: list[Worker],
@@ -203,7 +203,7 @@ async def test_two_workers_coming_and_going_count_the_same(
 
 
 async def test_in_flight_and_dead_are_seen(
-    bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher, workers: list[Worker]
+    bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher, workers: list[Worker]
 ) -> None:
     worker = workers[0].start()
     lost, waiting, fine = (make.report_id(n) for n in (1, 2, 3))

@@ -6,7 +6,7 @@ import pytest
 
 from services.analytics.store.history import history, trend
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics.worker import command
 from tests.unit.analytics.test_history import FILE, GOOD, file
 
@@ -14,7 +14,7 @@ LOAD = "services.analytics.load_history"
 
 
 async def test_a_file_is_loaded_whole_or_not_at_all(
-    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     database = connect(store_settings, "analytics")
     loaded = await command(bus_settings, store_settings, LOAD, str(FILE))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.kafka.admin import ensure_topics
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics.worker import Worker
 from tests.support.waiting import eventually
 from tools.local import ports
@@ -23,7 +23,7 @@ def port() -> int:
 
 @pytest.fixture
 async def worker(
-    port: int, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    port: int, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> AsyncIterator[Worker]:
     """Looks for Kafka at a port where nobody listens."""
     away = bus_settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"})
@@ -33,7 +33,7 @@ async def worker(
 
 
 async def test_tables_are_served_and_health_says_what_is_missing_until_kafka_comes(
-    worker: Worker, port: int, bus_settings: BusSettings
+    worker: Worker, port: int, bus_settings: KafkaSettings
 ) -> None:
     await eventually(lambda: worker.answers("/api/v1/tables"), "tables are served without Kafka")
     assert (await worker.get("/health/live")).status_code == 200

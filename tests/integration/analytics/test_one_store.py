@@ -13,7 +13,7 @@ from services.analytics.store.generations import Database, Generation, serving
 from services.analytics.store.rebuilding import Stretch, begin, differences, swap
 from shared.errors import FatalError, TransientError
 from shared.events.base import Record
-from shared.kafka.decoding import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.mongo import connect
 from shared.settings import StoreSettings
 from tests.integration.analytics.traffic import awkward, record
@@ -23,7 +23,7 @@ from tests.unit.analytics import events as make
 
 def as_received(records: list[Record], partition: int) -> list[Received]:
     return [
-        receive(RawRecord(r.topic, partition, offset, 0, r.key.encode(), r.value, r.headers), r.topic)
+        decode_record(RawRecord(r.topic, partition, offset, 0, r.key.encode(), r.value, r.headers), r.topic)
         for offset, r in enumerate(records)
     ]
 

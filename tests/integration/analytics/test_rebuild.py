@@ -16,7 +16,7 @@ from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Publisher
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.analytics.answers import period
 from tests.integration.analytics.dying import REBUILD_POINTS
@@ -35,7 +35,7 @@ REBUILD = "services.analytics.rebuild"
 class Ground:
     """One worker that counts, and what is published to it so far."""
 
-    def __init__(self, bus: BusSettings, store: StoreSettings, engines: Running, folder: Path) -> None:
+    def __init__(self, bus: KafkaSettings, store: StoreSettings, engines: Running, folder: Path) -> None:
         self.bus, self.store, self._engines = bus, store, engines
         self.worker = Worker(bus, store, folder, release_every_s=0.5)
         self.numbers = Numbers(store)
@@ -77,7 +77,7 @@ class Ground:
 
 @pytest.fixture
 async def ground(
-    bus_settings: BusSettings, store_settings: StoreSettings, engines: Running, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, engines: Running, tmp_path: Path
 ) -> AsyncIterator[Ground]:
     await ensure_topics(bus_settings)
     ground = Ground(bus_settings, store_settings, engines, tmp_path)

@@ -15,7 +15,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from services.analytics.store.generations import serving
 from shared.clock import SystemClock
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 from tools.local import ports, processes
@@ -26,7 +26,7 @@ _LIMIT_S = 60.0
 NOBODY_THERE = "http://127.0.0.1:9"
 
 
-def environment(bus: BusSettings, store: StoreSettings) -> dict[str, str]:
+def environment(bus: KafkaSettings, store: StoreSettings) -> dict[str, str]:
     """What a process needs to find this test's topics and databases."""
     return {
         **os.environ,
@@ -48,7 +48,7 @@ class Ended:
     said: str
 
 
-async def command(bus: BusSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * _LIMIT_S) -> Ended:
+async def command(bus: KafkaSettings, store: StoreSettings, *arguments: str, limit_s: float = 2 * _LIMIT_S) -> Ended:
     """Run a module of the project to its end, as an operator would."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", *arguments, env=environment(bus, store), stdout=PIPE, stderr=STDOUT
@@ -63,7 +63,7 @@ async def command(bus: BusSettings, store: StoreSettings, *arguments: str, limit
 class Worker:
     """One analytics process; ``kill`` is SIGKILL."""
 
-    bus: BusSettings
+    bus: KafkaSettings
     store: StoreSettings
     folder: Path
     batch: int = 200

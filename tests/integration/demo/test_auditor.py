@@ -6,7 +6,7 @@ import orjson
 from aiokafka import AIOKafkaProducer
 
 from shared.kafka.admin import ensure_topics
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from tools.demo.auditor import Auditor
 
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
@@ -16,7 +16,7 @@ def headers(kind: str) -> list[tuple[str, bytes]]:
     return [("ce_type", kind.encode())]
 
 
-async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: BusSettings) -> None:
+async def test_reads_from_the_first_record_and_again_what_is_new(bus_settings: KafkaSettings) -> None:
     await ensure_topics(bus_settings)
     prefix = bus_settings.topic_prefix
     producer = AIOKafkaProducer(bootstrap_servers=bus_settings.bootstrap_servers)

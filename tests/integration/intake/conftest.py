@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.clock import Clock, SystemClock
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import Desk, running
 
 
@@ -16,6 +16,6 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings, clock: Clock) -> AsyncIterator[Desk]:
+async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> AsyncIterator[Desk]:
     async with running(bus_settings, store_settings, clock=clock) as open_desk:
         yield open_desk

@@ -22,7 +22,7 @@ from shared.events.base import Event, encode
 from shared.identity.roles import Scope
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME, REPORTS, TOPICS, Topic
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
@@ -57,7 +57,7 @@ def settings(**more: Any) -> IntakeSettings:
 class Desk:
     intake: Intake
     http: httpx.AsyncClient
-    bus_settings: BusSettings
+    bus_settings: KafkaSettings
     people: TestIdentity
     credentials: dict[str, str]
 
@@ -99,7 +99,7 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def running(
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     *,
     opened: bool = True,
@@ -141,7 +141,7 @@ async def _is_none(check: Callable[[], object]) -> bool:
     return check() is None
 
 
-async def log_of(bus_settings: BusSettings, topic: Topic = REPORTS) -> list[tuple[str, bytes]]:
+async def log_of(bus_settings: KafkaSettings, topic: Topic = REPORTS) -> list[tuple[str, bytes]]:
     """Every record of a topic, as (key, value), partition by partition."""
     name = topic_name(bus_settings, topic)
     consumer = AIOKafkaConsumer(**client_options(bus_settings), auto_offset_reset="earliest", fetch_max_wait_ms=100)
@@ -167,7 +167,7 @@ async def log_of(bus_settings: BusSettings, topic: Topic = REPORTS) -> list[tupl
         await consumer.stop()
 
 
-async def all_logs(bus_settings: BusSettings) -> int:
+async def all_logs(bus_settings: KafkaSettings) -> int:
     return sum([len(await log_of(bus_settings, topic)) for topic in TOPICS])
 
 

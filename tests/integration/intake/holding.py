@@ -13,7 +13,7 @@ from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
 from shared.metrics import REGISTRY
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of
 from tests.support.waiting import eventually
 
@@ -66,7 +66,7 @@ async def nothing_pending(desk: Desk) -> bool:
     return not await desk.collection.count_documents({"outbox": {"$exists": True}})
 
 
-async def told_events(bus: BusSettings) -> list[dict[str, Any]]:
+async def told_events(bus: KafkaSettings) -> list[dict[str, Any]]:
     return [json.loads(value) for _, value in await log_of(bus)]
 
 

@@ -8,14 +8,14 @@ import pytest
 from shared.audit.reading import CHECK, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, running
 
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
     async with running(bus_settings, store_settings) as open_desk:
         open_desk.http.cookies.update(open_desk.people.cookie("central", "auditor", subject="s-auditor"))
         yield open_desk

@@ -9,7 +9,7 @@ from services.intake.reports import documents
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.sealing import Keyring
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator
 from tests.integration.intake.desk import LEAST as REPORT
 from tests.integration.intake.desk import Desk, running
@@ -119,7 +119,7 @@ async def test_an_addition_sent_twice_is_one(desk: Desk, operator: Operator) -> 
 
 
 async def test_guessing_a_word_on_the_phone_is_held_back_and_keeps_nobody_out_on_the_web(
-    bus_settings: BusSettings, store_settings: StoreSettings
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     async with running(bus_settings, store_settings) as desk:
         operator = Operator(desk)

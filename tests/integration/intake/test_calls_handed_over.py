@@ -9,12 +9,12 @@ from services.intake.phone import rules as call_rules
 from services.intake.phone.repository import CallStore
 from services.intake.phone.submitting import Sender
 from shared.clock import ManualClock
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
 from tests.integration.intake.desk import Desk, running
 from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
 
-Settings = tuple[BusSettings, StoreSettings]
+Settings = tuple[KafkaSettings, StoreSettings]
 
 
 class CutOffError(BaseException):
@@ -27,7 +27,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def given(bus_settings: BusSettings, store_settings: StoreSettings) -> Settings:
+def given(bus_settings: KafkaSettings, store_settings: StoreSettings) -> Settings:
     return bus_settings, store_settings
 
 

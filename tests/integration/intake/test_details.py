@@ -12,7 +12,7 @@ from shared.audit.model import Entry, Line
 from shared.audit.reading import Filter, Reader, sums
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, running
 from tests.integration.intake.test_accepting import PERSONAL
 from tests.integration.intake.test_following import routing
@@ -87,7 +87,7 @@ async def test_the_owning_centre_reads_everything_and_it_is_written_down(desk: D
 
 
 async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same_time(
-    desk: Desk, bus_settings: BusSettings, store_settings: StoreSettings
+    desk: Desk, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     report_id = await owned(desk)
     async with running(bus_settings, store_settings) as second:

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.intake.disk.rules import MB
 from shared.metrics import exposition
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import Desk, running
 from tests.support.waiting import eventually
 
@@ -22,7 +22,7 @@ async def looked(desk: Desk) -> None:
 
 
 async def test_low_alarms_and_takes_everything(
-    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": 1, "disk_reports_mb": 1}
     async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
@@ -34,7 +34,7 @@ async def test_low_alarms_and_takes_everything(
 
 
 async def test_nearly_full_takes_reports_and_no_drafts(
-    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": 1}
     async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
@@ -45,7 +45,7 @@ async def test_nearly_full_takes_reports_and_no_drafts(
 
 
 async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
-    bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": HUGE}
     async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:

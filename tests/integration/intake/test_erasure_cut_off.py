@@ -12,14 +12,14 @@ import pytest
 from services.intake.reports.changes import Changes
 from services.intake.retention.jobs import Eraser
 from shared.outbox import Relay
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import Desk, log_of, running
 from tests.integration.intake.holding import Holder, audit_of, erased, holder, nothing_pending, owned
 from tests.support.clock import JumpClock
 from tests.support.erasing import faults
 from tests.support.waiting import eventually
 
-Settings = tuple[BusSettings, StoreSettings]
+Settings = tuple[KafkaSettings, StoreSettings]
 
 
 class CutOffError(BaseException):
@@ -31,7 +31,7 @@ async def _gone(*_: Any, **__: Any) -> NoReturn:
 
 
 @pytest.fixture
-def given(bus_settings: BusSettings, store_settings: StoreSettings) -> Settings:
+def given(bus_settings: KafkaSettings, store_settings: StoreSettings) -> Settings:
     return bus_settings, store_settings
 
 

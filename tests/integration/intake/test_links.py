@@ -10,7 +10,7 @@ import pytest
 from services.intake.links import service as linking
 from services.intake.links.repository import INDEX
 from shared.metrics import exposition
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, new_key, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.support.waiting import eventually
@@ -143,7 +143,7 @@ async def test_a_store_too_slow_to_ask_costs_the_link_and_not_the_report(
 
 
 async def test_what_a_killed_process_left_unwritten_is_found_by_the_next(
-    bus_settings: BusSettings, store_settings: StoreSettings
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     async with running(bus_settings, store_settings) as desk:
         first = await lodged(desk, **SEEN)
@@ -158,7 +158,7 @@ async def test_what_a_killed_process_left_unwritten_is_found_by_the_next(
 
 
 async def test_two_processes_that_index_the_same_digests_at_once_lose_none(
-    bus_settings: BusSettings, store_settings: StoreSettings
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     async with running(bus_settings, store_settings) as one, running(bus_settings, store_settings) as two:
         for round_ in range(5):

@@ -6,14 +6,16 @@ from collections import defaultdict
 from pydantic import SecretStr
 
 from shared.metrics import exposition
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import log_of, new_key, running
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
 
-def settings_of(engines: Engines, unique: str) -> tuple[BusSettings, StoreSettings]:
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=5)
+def settings_of(engines: Engines, unique: str) -> tuple[KafkaSettings, StoreSettings]:
+    bus = KafkaSettings(
+        bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=5
+    )
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_", call_timeout_s=2)
     return bus, store
 

@@ -7,7 +7,7 @@ import httpx
 
 from services.intake.rate_limits import proof_of_work
 from services.intake.webform import drafts
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, log_of, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_steps import answer, begun, hidden, receipt
@@ -36,7 +36,7 @@ async def facts(desk: Desk) -> list[dict[str, Any]]:
 
 
 async def test_the_page_keeps_what_was_typed_and_work_opens_it(
-    bus_settings: BusSettings, store_settings: StoreSettings
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     async with running(bus_settings, store_settings, free_reports=2, many_reports=3) as desk:
         assert [(await sent(desk, number)).status_code for number in (1, 2)] == [200, 200]
@@ -73,7 +73,7 @@ async def test_front_ends_are_not_asked_but_a_repeated_text_is_marked_and_demote
 
 
 async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
-    bus_settings: BusSettings, store_settings: StoreSettings
+    bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     async with running(bus_settings, store_settings, free_reports=1) as desk:
         await sent(desk, 1)

@@ -13,7 +13,7 @@ from services.intake.encryption.repository import Rewrapped, Wrappings
 from services.intake.reports import documents
 from shared.clock import SystemClock
 from shared.sealing import Keyring, key_id
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import LEAST, Desk, running, secret, settings
 from tests.support.waiting import eventually
 
@@ -77,7 +77,7 @@ async def stories(desk: Desk, keyring: Keyring) -> list[str]:
 
 
 @pytest.fixture
-async def desk(bus_settings: BusSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
     """An intake with the new key first, over reports that were wrapped with the old one."""
     async with running(bus_settings, store_settings) as before:
         await lodge(before, range(REPORTS))

@@ -20,7 +20,7 @@ import orjson
 from pydantic import SecretStr
 
 from shared import log
-from shared.settings import BusSettings, StoreSettings, load
+from shared.settings import KafkaSettings, StoreSettings, load
 from tests.integration.intake.desk import running
 from tests.integration.intake.fuzz import fuzzed
 from tests.kill.torture import Results
@@ -82,7 +82,7 @@ def _round(engines: Engines, seed: int, bodies: int) -> dict[str, Any]:
 
 async def _bodies(engines: Engines, seed: int, bodies: int) -> dict[str, Any]:
     unique = f"n{uuid.uuid4().hex[:8]}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.")
+    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.")
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_")
     async with running(bus, store) as desk:
         outcome = await fuzzed(desk, seed, bodies)

@@ -10,7 +10,7 @@ from shared.clock import SystemClock
 from shared.kafka.publisher import Publisher
 from shared.mongo import connect
 from shared.outbox import Relay
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 
 
 class DyingRelay(Relay):
@@ -20,7 +20,7 @@ class DyingRelay(Relay):
 
 async def main() -> None:
     plan = json.loads(sys.argv[1])
-    publisher = Publisher(BusSettings(**plan["bus"]))
+    publisher = Publisher(KafkaSettings(**plan["bus"]))
     await publisher.start()
     database = connect(StoreSettings(**plan["store"]), "outbox")
     await DyingRelay(database["things"], publisher, SystemClock(), name="dying").run()

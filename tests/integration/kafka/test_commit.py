@@ -5,7 +5,7 @@ from aiokafka.errors import CommitFailedError, KafkaConnectionError
 
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import Message
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, id_in, message_left, new_bus, running, until_committed
 from tests.support.subscribing import subscribe
@@ -13,7 +13,7 @@ from tests.support.waiting import eventually
 
 
 async def test_a_refused_commit_puts_the_positions_back(
-    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Even if no rebalance follows: the record of an unknown type in the batch must not be passed over."""
     stuck = id_in(0, 3)
@@ -38,14 +38,14 @@ async def test_a_refused_commit_puts_the_positions_back(
         monkeypatch.setattr(subscription.consumer, "commit", refuse)
         await bus.publisher.send(topic_name(bus_settings, REPORTS), 0, batch)
         await bus.publisher.publish([message_left(id_in(1, 3), 1)])
-        await eventually(lambda: "v9" in str(health.ready["bus.refused"]()), "the partition is blocked")
+        await eventually(lambda: "v9" in str(health.ready["kafka.refused"]()), "the partition is blocked")
         await until_committed(bus_settings, "refused", {0: 1, 1: 1})
     assert {key for key in seen.keys if key[0] == stuck} == {(stuck, 1)}
     assert seen.keys.count((stuck, 1)) >= 2
 
 
 async def test_a_commit_without_an_answer_is_sent_again_and_the_effects_are_not_repeated(
-    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)

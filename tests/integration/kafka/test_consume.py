@@ -12,7 +12,7 @@ from shared.events.reports import ReportMessageLeft
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.decoding import Received, Rejected
 from shared.kafka.publisher import Message
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
     Seen,
@@ -37,7 +37,7 @@ class MessageLeftLater(ReportMessageLeft):
     TYPE: ClassVar[str] = "report.message_left.v9"
 
 
-async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_settings: BusSettings) -> None:
+async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_settings: KafkaSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="order", handler=seen, max_records=97)
@@ -56,7 +56,7 @@ async def test_records_of_a_key_arrive_in_order_however_they_are_published(bus_s
     assert max(len(batch) for batch in seen.batches) <= 97
 
 
-async def test_trace_and_place_come_with_the_event(bus_settings: BusSettings) -> None:
+async def test_trace_and_place_come_with_the_event(bus_settings: KafkaSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="trace", handler=seen)
@@ -92,7 +92,7 @@ POISON: dict[str, Message] = {
 }
 
 
-async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bus_settings: BusSettings) -> None:
+async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bus_settings: KafkaSettings) -> None:
     seen = Seen()
     bus, health = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="poison", handler=seen)
@@ -105,7 +105,7 @@ async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bu
         await bus.publisher.send(name, 1, mixed)
         await until_committed(bus_settings, "poison")
         dead = await dead_letters(bus_settings)
-        assert health.ready["bus.poison"]() is None
+        assert health.ready["kafka.poison"]() is None
     assert seen.places == [(1, 2 * n) for n in range(len(POISON))]
     assert [(r.key, r.value) for r in dead] == [(key, value) for key, value, _ in POISON.values()]
     for number, (record, (_, _, headers)) in enumerate(zip(dead, POISON.values(), strict=True)):
@@ -118,7 +118,7 @@ async def test_poison_goes_to_the_dead_topic_and_its_neighbours_are_processed(bu
         assert [(k, v) for k, v in record.headers if not k.startswith("dead_")] == list(headers)
 
 
-async def test_poison_alone_and_with_neither_key_nor_value_is_dead_too(bus_settings: BusSettings) -> None:
+async def test_poison_alone_and_with_neither_key_nor_value_is_dead_too(bus_settings: KafkaSettings) -> None:
     seen = Seen()
     bus, _ = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="nothing", handler=seen)
@@ -130,7 +130,7 @@ async def test_poison_alone_and_with_neither_key_nor_value_is_dead_too(bus_setti
     assert seen.received == []
 
 
-async def test_what_the_handler_refuses_is_dead_and_the_rest_is_done(bus_settings: BusSettings) -> None:
+async def test_what_the_handler_refuses_is_dead_and_the_rest_is_done(bus_settings: KafkaSettings) -> None:
     seen = Seen()
 
     async def handler(batch: list[Received]) -> list[Rejected]:
@@ -149,7 +149,7 @@ async def test_what_the_handler_refuses_is_dead_and_the_rest_is_done(bus_setting
 
 
 async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_it(
-    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck, free = id_in(0, 3), id_in(2, 3)
     seen = Seen()
@@ -162,10 +162,10 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
         await bus.publisher.publish([message_left(stuck, 1)])
         await bus.publisher.send(name, 0, [(newer.key.encode(), newer.value, headers)])
         await bus.publisher.publish([message_left(stuck, 3)])
-        await eventually(lambda: health.ready["bus.versions"]() is not None, "ready turns red")
+        await eventually(lambda: health.ready["kafka.versions"]() is not None, "ready turns red")
         await bus.publisher.publish(messages([free], range(1, 51)))
         await eventually(lambda: len(seen.received) >= 51, "the other partition goes on")
-        word = health.ready["bus.versions"]()
+        word = health.ready["kafka.versions"]()
         await until_committed(bus_settings, "versions", {0: 1, 2: 50})
         assert await dead_letters(bus_settings) == []
     assert word is not None
@@ -179,29 +179,29 @@ async def test_an_unknown_version_stops_its_partition_alone_until_a_build_knows_
     subscribe(bus, REPORTS, group="versions", handler=later)
     async with running(bus):
         await until_committed(bus_settings, "versions")
-        assert health.ready["bus.versions"]() is None
+        assert health.ready["kafka.versions"]() is None
     assert later.keys == [(stuck, 2), (stuck, 3)]
     assert isinstance(later.received[0].event, MessageLeftLater)
 
 
-async def test_a_transient_failure_repeats_the_same_batch_and_skips_nothing(bus_settings: BusSettings) -> None:
+async def test_a_transient_failure_repeats_the_same_batch_and_skips_nothing(bus_settings: KafkaSettings) -> None:
     seen = Seen()
     bus, health = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="transient", handler=seen)
     async with running(bus):
         seen.failures = 6
         await bus.publisher.publish(messages([report_id(1), report_id(2)], range(1, 6)))
-        await eventually(lambda: health.ready["bus.transient"]() is not None, "ready turns red after some attempts")
-        assert "told to fail" in str(health.ready["bus.transient"]())
+        await eventually(lambda: health.ready["kafka.transient"]() is not None, "ready turns red after some attempts")
+        assert "told to fail" in str(health.ready["kafka.transient"]())
         assert await committed(bus_settings, "transient") == {}
         await eventually(lambda: len(seen.received) >= 10, "the batch comes again")
         await until_committed(bus_settings, "transient")
-        assert health.ready["bus.transient"]() is None
+        assert health.ready["kafka.transient"]() is None
     assert sorted(seen.places) == sorted({*seen.places})
     assert [s for k, s in seen.keys if k == report_id(1)] == [1, 2, 3, 4, 5]
 
 
-async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings: BusSettings) -> None:
+async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings: KafkaSettings) -> None:
     settings = bus_settings.model_copy(update={"dead_letter_cap": 10})
     seen = Seen()
     bus, health = new_bus(settings)
@@ -211,9 +211,9 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 9)
         await bus.publisher.publish([message_left(id_in(0, 3), 1)])  # a good one: counting begins again
         await eventually(lambda: len(seen.received) == 1, "the good one")
-        assert health.ready["bus.cap"]() is None
+        assert health.ready["kafka.cap"]() is None
         await bus.publisher.send(name, 0, [(b"k", b"bad", [])] * 30)
-        await eventually(lambda: health.ready["bus.cap"]() is not None, "ready turns red")
+        await eventually(lambda: health.ready["kafka.cap"]() is not None, "ready turns red")
         await bus.publisher.publish([message_left(id_in(1, 3), 1)])
         assert len(await dead_letters(settings)) == 19
         assert await committed(settings, "cap") == {0: 20}
@@ -222,12 +222,12 @@ async def test_too_many_dead_letters_in_a_row_stop_the_subscription(bus_settings
     bus, health = new_bus(settings)
     subscribe(bus, REPORTS, group="cap", handler=seen)
     async with running(bus):
-        await eventually(lambda: health.ready["bus.cap"]() is not None, "ready turns red again")
+        await eventually(lambda: health.ready["kafka.cap"]() is not None, "ready turns red again")
     assert len(await dead_letters(settings)) == 29
     assert (await ends_of(settings))[0] == 40
 
 
-async def test_records_of_a_stranger_without_our_conventions_do_no_harm(bus_settings: BusSettings) -> None:
+async def test_records_of_a_stranger_without_our_conventions_do_no_harm(bus_settings: KafkaSettings) -> None:
     """aiokafka's own producer, compressed, with a batch of its own making."""
     seen = Seen()
     bus, _ = new_bus(bus_settings)

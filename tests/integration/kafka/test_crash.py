@@ -7,7 +7,7 @@ import pytest
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
     Seen,
@@ -24,7 +24,7 @@ from tests.support.subscribing import subscribe
 from tests.support.waiting import eventually
 
 
-async def publish(settings: BusSettings, reports: int, versions: range) -> None:
+async def publish(settings: KafkaSettings, reports: int, versions: range) -> None:
     await ensure_topics(settings)
     publisher = Publisher(settings)
     await publisher.start()
@@ -34,12 +34,12 @@ async def publish(settings: BusSettings, reports: int, versions: range) -> None:
         await publisher.stop()
 
 
-async def everything(settings: BusSettings) -> set[tuple[int, int]]:
+async def everything(settings: KafkaSettings) -> set[tuple[int, int]]:
     return {(partition, offset) for partition, end in (await ends_of(settings)).items() for offset in range(end)}
 
 
 async def test_killed_after_the_effect_and_before_the_commit_it_is_done_again(
-    bus_settings: BusSettings, tmp_path: Path
+    bus_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     await publish(bus_settings, 10, range(1, 31))
     with workers(bus_settings, tmp_path) as some:
@@ -58,7 +58,7 @@ async def test_killed_after_the_effect_and_before_the_commit_it_is_done_again(
 
 
 async def test_a_stopped_worker_that_wakes_up_commits_nothing_and_loses_nothing(
-    bus_settings: BusSettings, tmp_path: Path
+    bus_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     settings = bus_settings.model_copy(update={"session_timeout_ms": 6000})
     await publish(settings, 10, range(1, 6))
@@ -85,18 +85,20 @@ async def test_a_stopped_worker_that_wakes_up_commits_nothing_and_loses_nothing(
 
 @pytest.mark.parametrize("behaviour", ["fatal", "unexpected"])
 async def test_what_a_handler_does_not_understand_ends_the_process(
-    bus_settings: BusSettings, tmp_path: Path, behaviour: str
+    bus_settings: KafkaSettings, tmp_path: Path, behaviour: str
 ) -> None:
     await publish(bus_settings, 1, range(1, 2))
     with workers(bus_settings, tmp_path) as some:
         worker = some.start(behaviour=behaviour)
         assert await ended(worker) == 70
-        assert "bus.batch_failed" in some.said
+        assert "kafka.batch_failed" in some.said
         assert "secret-value" not in some.said
     assert await committed(bus_settings, "workers") == {}
 
 
-async def test_asked_to_stop_it_finishes_commits_and_repeats_nothing(bus_settings: BusSettings, tmp_path: Path) -> None:
+async def test_asked_to_stop_it_finishes_commits_and_repeats_nothing(
+    bus_settings: KafkaSettings, tmp_path: Path
+) -> None:
     await publish(bus_settings, 10, range(1, 31))
     with workers(bus_settings, tmp_path) as some:
         worker = some.start(max_records=7)

@@ -6,7 +6,7 @@ import sys
 
 from shared.kafka.connection import topic_name
 from shared.kafka.publisher import MAX_BATCH_BYTES
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
     Seen,
@@ -23,7 +23,7 @@ from tests.support.subscribing import subscribe
 SECRET = b"not for anybody's eyes"
 
 
-def command(settings: BusSettings, *arguments: str) -> str:
+def command(settings: KafkaSettings, *arguments: str) -> str:
     environment = {
         "KAFKA_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": settings.topic_prefix,
@@ -41,7 +41,7 @@ def command(settings: BusSettings, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: BusSettings) -> None:
+async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(bus_settings: KafkaSettings) -> None:
     good = message_left(id_in(1, 3), 1)
     bus, _ = new_bus(bus_settings)
     subscribe(bus, REPORTS, group="first", handler=Seen())
@@ -77,7 +77,7 @@ async def test_dead_letters_are_listed_without_their_content_and_sent_back_once(
 
 
 async def test_a_record_as_large_as_a_batch_is_dead_without_its_value_and_stays_where_it_is(
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
 ) -> None:
     bus, _ = new_bus(bus_settings)
     seen = Seen()

@@ -13,7 +13,7 @@ from shared.kafka.connection import client_options, topic_name
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import Follower, PartitionReader
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS
 from tests.integration.kafka.tools import id_in, message_left, messages, new_bus, report_id, running
 from tests.support.waiting import eventually
@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 IDS = [report_id(n) for n in range(20)]
 
 
-async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: BusSettings) -> None:
+async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: KafkaSettings) -> None:
     bus, _ = new_bus(bus_settings)
     async with running(bus):
         await bus.publisher.publish(messages(IDS, range(1, 51)))
@@ -40,7 +40,7 @@ async def test_started_it_has_applied_what_was_there_and_goes_on(bus_settings: B
         assert offsets == list(range(len(offsets)))
 
 
-async def test_from_the_end_it_sees_only_what_comes(bus_settings: BusSettings) -> None:
+async def test_from_the_end_it_sees_only_what_comes(bus_settings: KafkaSettings) -> None:
     bus, _ = new_bus(bus_settings)
     async with running(bus):
         await bus.publisher.publish(messages(IDS, range(1, 3)))
@@ -55,7 +55,7 @@ async def test_from_the_end_it_sees_only_what_comes(bus_settings: BusSettings) -
             await follower.stop()
 
 
-async def test_garbage_is_passed_over_and_an_unknown_type_stops_its_partition(bus_settings: BusSettings) -> None:
+async def test_garbage_is_passed_over_and_an_unknown_type_stops_its_partition(bus_settings: KafkaSettings) -> None:
     bus, _ = new_bus(bus_settings)
     name = topic_name(bus_settings, REPORTS)
     newer = message_left(id_in(0, 3), 1)
@@ -74,7 +74,7 @@ async def test_garbage_is_passed_over_and_an_unknown_type_stops_its_partition(bu
             await follower.stop()
 
 
-async def test_what_apply_raises_ends_the_process(bus_settings: BusSettings, ends: list[str]) -> None:
+async def test_what_apply_raises_ends_the_process(bus_settings: KafkaSettings, ends: list[str]) -> None:
     def apply(received: Received) -> None:
         raise FatalError(f"a hole before {received.offset}")
 
@@ -86,17 +86,17 @@ async def test_what_apply_raises_ends_the_process(bus_settings: BusSettings, end
         await eventually(lambda: ends, "it wants to end")
         starting.cancel()
         await follower.stop()
-    assert ends[0].startswith("follow.failed")
+    assert ends[0].startswith("reader.failed")
     ends.clear()
 
 
 async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
-    bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clients: list[AIOKafkaConsumer] = []
     made_by = reader._reader
 
-    def made(settings: BusSettings) -> AIOKafkaConsumer:
+    def made(settings: KafkaSettings) -> AIOKafkaConsumer:
         clients.append(made_by(settings))
         return clients[-1]
 
@@ -115,7 +115,7 @@ async def test_a_follower_whose_client_is_dead_inside_takes_a_new_one(
             await follower.stop()
 
 
-async def test_a_reader_whose_client_is_dead_inside_is_fatal(bus_settings: BusSettings) -> None:
+async def test_a_reader_whose_client_is_dead_inside_is_fatal(bus_settings: KafkaSettings) -> None:
     await ensure_topics(bus_settings)
     reader = PartitionReader(bus_settings, REPORTS)
     await reader.start()
@@ -130,7 +130,7 @@ async def test_a_reader_whose_client_is_dead_inside_is_fatal(bus_settings: BusSe
 
 
 @pytest.fixture
-async def published(bus_settings: BusSettings) -> BusSettings:
+async def published(bus_settings: KafkaSettings) -> KafkaSettings:
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)
     await publisher.start()
@@ -139,7 +139,7 @@ async def published(bus_settings: BusSettings) -> BusSettings:
     return bus_settings
 
 
-async def test_a_reader_yields_exactly_the_stretch_that_was_asked_for(published: BusSettings) -> None:
+async def test_a_reader_yields_exactly_the_stretch_that_was_asked_for(published: KafkaSettings) -> None:
     reader = PartitionReader(published, REPORTS)
     await reader.start()
     try:
@@ -156,7 +156,7 @@ async def test_a_reader_yields_exactly_the_stretch_that_was_asked_for(published:
         await reader.stop()
 
 
-async def test_a_hole_in_the_log_is_fatal(published: BusSettings) -> None:
+async def test_a_hole_in_the_log_is_fatal(published: KafkaSettings) -> None:
     # A transaction's end takes an offset that holds no record: a hole, as a cut log would have.
     reader = PartitionReader(published, REPORTS)
     await reader.start()
@@ -186,7 +186,7 @@ async def test_a_hole_in_the_log_is_fatal(published: BusSettings) -> None:
         await reader.stop()
 
 
-async def test_a_log_shorter_than_remembered_is_fatal(published: BusSettings) -> None:
+async def test_a_log_shorter_than_remembered_is_fatal(published: KafkaSettings) -> None:
     reader = PartitionReader(published, REPORTS)
     await reader.start()
     try:

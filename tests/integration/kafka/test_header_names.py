@@ -6,7 +6,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import MAX_BATCH_BYTES
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, dead_letters, id_in, message_left, new_bus, running, until_committed
 from tests.support.subscribing import subscribe
@@ -23,7 +23,7 @@ class NoText(str):
 
 
 @pytest.mark.parametrize("compression", [0, 1], ids=["plain", "gzip"])
-async def test_it_loses_nobody_elses_record_and_ends_nothing(bus_settings: BusSettings, compression: int) -> None:
+async def test_it_loses_nobody_elses_record_and_ends_nothing(bus_settings: KafkaSettings, compression: int) -> None:
     report = id_in(1, 3)
     seen = Seen()
     bus, _ = new_bus(bus_settings)

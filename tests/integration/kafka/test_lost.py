@@ -16,8 +16,8 @@ from aiokafka import client as aiokafka_client
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import client_options, group_name, topic_name
-from shared.kafka.liveness import ended_part
-from shared.settings import BusSettings
+from shared.kafka.liveness import ended_task
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.support.waiting import eventually
 
@@ -27,7 +27,7 @@ AWAY_SECONDS = 0.3
 
 
 @pytest.fixture
-def relay(bus_settings: BusSettings) -> Iterator[subprocess.Popen[str]]:
+def relay(bus_settings: KafkaSettings) -> Iterator[subprocess.Popen[str]]:
     """Every connection this process makes leads through it."""
     command = [sys.executable, "-m", "tests.integration.kafka.resets", bus_settings.bootstrap_servers]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as relaying:
@@ -69,7 +69,7 @@ async def keep_committing(consumer: AIOKafkaConsumer, done: list[float]) -> None
 
 @pytest.mark.timeout(480)
 async def test_commits_go_on_however_often_connections_are_reset(
-    bus_settings: BusSettings, relay: subprocess.Popen[str]
+    bus_settings: KafkaSettings, relay: subprocess.Popen[str]
 ) -> None:
     await ensure_topics(bus_settings)
     consumers = [
@@ -94,7 +94,7 @@ async def test_commits_go_on_however_often_connections_are_reset(
         workers = [group.create_task(keep_committing(*one)) for one in zip(consumers, done, strict=True)]
         for _ in range(CUTS):
             await cut_and_wait(done)
-            assert [ended_part(consumer) for consumer in consumers] == [None] * CONSUMERS
+            assert [ended_task(consumer) for consumer in consumers] == [None] * CONSUMERS
         for worker in workers:
             worker.cancel()
     await asyncio.gather(*(consumer.stop() for consumer in consumers))

@@ -6,7 +6,7 @@ import pytest
 
 from shared.errors import FatalError
 from shared.kafka import broker as bus_module
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, new_bus, running
 from tests.support.subscribing import subscribe
@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 
 async def test_a_consumer_task_that_ended_ends_the_process(
-    bus_settings: BusSettings, ends: list[str], monkeypatch: pytest.MonkeyPatch
+    bus_settings: KafkaSettings, ends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "SAMPLE_SECONDS", 0.1)
     bus, health = new_bus(bus_settings)
@@ -25,11 +25,11 @@ async def test_a_consumer_task_that_ended_ends_the_process(
             for task in getattr(subscriber, "tasks", ()):
                 task.cancel()
         await eventually(lambda: ends, "the process wants to end")
-    assert ends[0].startswith("bus.client_ended")
+    assert ends[0].startswith("kafka.client_ended")
     ends.clear()
 
 
-async def test_a_refused_session_timeout_ends_the_start_and_names_the_setting(bus_settings: BusSettings) -> None:
+async def test_a_refused_session_timeout_ends_the_start_and_names_the_setting(bus_settings: KafkaSettings) -> None:
     too_long = bus_settings.model_copy(update={"session_timeout_ms": 3_600_000})  # a broker allows 30 minutes
     bus, _ = new_bus(too_long)
     subscribe(bus, REPORTS, group="session", handler=Seen())

@@ -10,7 +10,7 @@ import pytest
 from shared.errors import TransientError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import (
     Seen,
@@ -30,16 +30,16 @@ from tools.local.engines import Engines
 
 
 @pytest.fixture
-def settings(own_engines: Engines, unique: str) -> Iterator[BusSettings]:
+def settings(own_engines: Engines, unique: str) -> Iterator[KafkaSettings]:
     own_engines.start_kafka()
-    yield BusSettings(
+    yield KafkaSettings(
         bootstrap_servers=own_engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=4
     )
     own_engines.start_kafka()
 
 
 async def test_away_at_the_start_it_waits_and_says_so(
-    settings: BusSettings, own_engines: Engines, capsys: pytest.CaptureFixture[str]
+    settings: KafkaSettings, own_engines: Engines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await asyncio.to_thread(own_engines.kill_kafka)
     seen = Seen()
@@ -47,25 +47,25 @@ async def test_away_at_the_start_it_waits_and_says_so(
     subscribe(bus, REPORTS, group="early", handler=seen)
     starting = asyncio.create_task(bus.start())
     try:
-        await eventually(lambda: "waiting for kafka" in str(health.ready["bus"]()), "ready says what it waits for")
-        assert settings.bootstrap_servers in str(health.ready["bus"]())
+        await eventually(lambda: "waiting for kafka" in str(health.ready["kafka"]()), "ready says what it waits for")
+        assert settings.bootstrap_servers in str(health.ready["kafka"]())
         assert health.live_report()[0]
         await asyncio.to_thread(own_engines.start_kafka)
         async with asyncio.timeout(40):
             await starting
         await bus.publisher.publish(messages([report_id(1)], range(1, 6)))
         await eventually(lambda: len(seen.received) == 5, "records flow")
-        assert health.ready["bus"]() is None
+        assert health.ready["kafka"]() is None
     finally:
         starting.cancel()
         await bus.stop()
     said = capsys.readouterr().out
-    assert "bus.waiting_for_kafka" in said
+    assert "kafka.connect_failed" in said
     assert "KAFKA_SASL_PASSWORD" in said
 
 
 async def test_publishing_while_away_fails_in_time_and_works_afterwards(
-    settings: BusSettings, own_engines: Engines
+    settings: KafkaSettings, own_engines: Engines
 ) -> None:
     await ensure_topics(settings)
     publisher = Publisher(settings)
@@ -100,7 +100,7 @@ async def publish_until_acknowledged(publisher: Publisher, report: str, versions
                 return
 
 
-async def test_stopping_while_away_does_not_hang(settings: BusSettings, own_engines: Engines) -> None:
+async def test_stopping_while_away_does_not_hang(settings: KafkaSettings, own_engines: Engines) -> None:
     bus, _ = new_bus(settings)
     subscribe(bus, REPORTS, group="stopping", handler=Seen())
     await bus.start()
@@ -112,7 +112,7 @@ async def test_stopping_while_away_does_not_hang(settings: BusSettings, own_engi
 
 
 async def test_away_in_the_middle_and_back_nothing_is_lost(
-    settings: BusSettings, own_engines: Engines, tmp_path: Path
+    settings: KafkaSettings, own_engines: Engines, tmp_path: Path
 ) -> None:
     await ensure_topics(settings)
     publisher = Publisher(settings)

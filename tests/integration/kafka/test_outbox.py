@@ -19,7 +19,7 @@ from shared.kafka.metrics import OUTBOX_PENDING_SECONDS
 from shared.kafka.publisher import Publisher
 from shared.mongo import by_ids, connect, wait_until_ready
 from shared.outbox import Relay, pending, pending_records, push
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import log_of, message_left, report_id
 from tests.support.waiting import eventually
@@ -54,7 +54,7 @@ async def until_clean(things: Things) -> None:
     await eventually(clean, "nothing pending")
 
 
-async def sequences(settings: BusSettings, key: str) -> list[int]:
+async def sequences(settings: KafkaSettings, key: str) -> list[int]:
     found = await log_of(settings, topic_name(settings, REPORTS))
     return [json.loads(r.value or b"")["intake_version"] for r in found if r.key == key.encode()]
 
@@ -64,7 +64,7 @@ async def insert(things: Things, key: str, records: list[Record], since: datetim
 
 
 async def test_what_is_offered_is_published_and_marked(
-    things: Things, publisher: Publisher, bus_settings: BusSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="offer")
     await relay.ensure_index()
@@ -114,7 +114,7 @@ async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_toget
 
 
 async def test_what_was_appended_while_publishing_stays_pending_and_follows(
-    things: Things, publisher: Publisher, bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = report_id(1)
     relay = Relay(things, publisher, SystemClock(), name="append")
@@ -139,7 +139,7 @@ async def test_what_was_appended_while_publishing_stays_pending_and_follows(
 
 
 async def test_killed_between_publishing_and_marking_another_takes_over(
-    things: Things, publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     keys = [report_id(n) for n in range(30)]
     for key in keys:
@@ -162,7 +162,7 @@ async def test_killed_between_publishing_and_marking_another_takes_over(
 
 
 async def test_two_relays_keep_the_order_of_one_document(
-    things: Things, publisher: Publisher, bus_settings: BusSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     key = report_id(1)
     other = Publisher(bus_settings)
@@ -179,7 +179,7 @@ async def test_two_relays_keep_the_order_of_one_document(
 
 
 async def test_without_kafka_nothing_pending_is_forgotten(
-    things: Things, publisher: Publisher, bus_settings: BusSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     away = Publisher(bus_settings)  # not connected: every publish is refused
     keys = [report_id(n) for n in range(150)]
@@ -205,7 +205,7 @@ async def test_without_kafka_nothing_pending_is_forgotten(
 
 
 async def test_a_full_queue_drops_the_offer_and_the_sweep_finds_the_document(
-    things: Things, publisher: Publisher, bus_settings: BusSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="full")
     for n in range(10_050):
@@ -227,7 +227,7 @@ async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings
 
 
 async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
-    things: Things, publisher: Publisher, bus_settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="ahead")
     original, let_go = relay._mark, asyncio.Event()
@@ -261,7 +261,7 @@ async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
 
 
 async def test_after_an_outage_one_relay_publishes_the_backlog(
-    things: Things, publisher: Publisher, bus_settings: BusSettings
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     keys = [report_id(n) for n in range(250)]
     await things.insert_many(

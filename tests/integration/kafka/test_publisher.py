@@ -8,13 +8,13 @@ from shared.errors import FatalError, PermanentError, TransientError
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import dead_topic_name, topic_name
 from shared.kafka.publisher import Message, Publisher, partition_of
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import LOADS, REPORTS
 from tests.integration.kafka.tools import id_in, log_of, message_left, messages, report_id
 
 
 async def test_every_record_lies_where_kafkas_partitioner_puts_its_key(
-    publisher: Publisher, bus_settings: BusSettings
+    publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     await publisher.publish(messages([report_id(n) for n in range(50)], range(1, 3)))
     found = await log_of(bus_settings, topic_name(bus_settings, REPORTS))
@@ -33,7 +33,7 @@ async def test_one_batch_to_one_partition_tells_its_first_offset(publisher: Publ
 
 
 async def test_more_than_a_batch_holds_is_split_and_stays_in_order(
-    publisher: Publisher, bus_settings: BusSettings
+    publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     many: list[Message] = [(b"k", b"%06d" % n + b"x" * 2_000, []) for n in range(1_500)]
     name = topic_name(bus_settings, REPORTS)
@@ -44,7 +44,7 @@ async def test_more_than_a_batch_holds_is_split_and_stays_in_order(
 
 
 async def test_a_record_too_large_for_any_batch_is_a_permanent_error(
-    publisher: Publisher, bus_settings: BusSettings
+    publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     with pytest.raises(PermanentError, match="too_large"):
         await publisher.send(topic_name(bus_settings, REPORTS), 0, [(b"k", b"x" * 2_000_000, [])])
@@ -52,7 +52,7 @@ async def test_a_record_too_large_for_any_batch_is_a_permanent_error(
 
 
 async def test_concurrent_calls_for_one_key_keep_the_order_they_were_made_in(
-    publisher: Publisher, bus_settings: BusSettings
+    publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     mine = id_in(0, 3)
     await asyncio.gather(*(publisher.publish([message_left(mine, n)]) for n in range(1, 201)))
@@ -61,13 +61,15 @@ async def test_concurrent_calls_for_one_key_keep_the_order_they_were_made_in(
     assert sequences == [message_left(mine, n).value for n in range(1, 201)]
 
 
-async def test_before_start_and_after_stop_it_says_so(bus_settings: BusSettings) -> None:
+async def test_before_start_and_after_stop_it_says_so(bus_settings: KafkaSettings) -> None:
     publisher = Publisher(bus_settings)
     with pytest.raises(TransientError, match="not connected"):
         await publisher.publish([message_left(report_id(1), 1)])
 
 
-async def test_another_number_of_partitions_than_set_is_fatal(publisher: Publisher, bus_settings: BusSettings) -> None:
+async def test_another_number_of_partitions_than_set_is_fatal(
+    publisher: Publisher, bus_settings: KafkaSettings
+) -> None:
     del publisher
     other = Publisher(bus_settings.model_copy(update={"topic_partitions": 4}))
     await other.start()
@@ -78,7 +80,7 @@ async def test_another_number_of_partitions_than_set_is_fatal(publisher: Publish
         await other.stop()
 
 
-async def test_topics_are_made_from_the_table_and_differences_told(bus_settings: BusSettings) -> None:
+async def test_topics_are_made_from_the_table_and_differences_told(bus_settings: KafkaSettings) -> None:
     assert await ensure_topics(bus_settings) == []
     assert await ensure_topics(bus_settings) == []
     differences = await ensure_topics(bus_settings.model_copy(update={"topic_partitions": 4, "replication_factor": 3}))

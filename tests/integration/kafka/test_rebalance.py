@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from shared.errors import TransientError
 from shared.kafka.decoding import Received
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS
 from tests.integration.kafka.tools import (
     Seen,
@@ -25,7 +25,7 @@ from tests.support.waiting import eventually
 REPORT_IDS = [report_id(n) for n in range(30)]
 
 
-async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: BusSettings) -> None:
+async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: KafkaSettings) -> None:
     one, two, three = Seen(), Seen(), Seen()
     first, _ = new_bus(bus_settings)
     subscribe(first, REPORTS, group="moving", handler=one, max_records=20)
@@ -56,7 +56,7 @@ async def test_consumers_come_and_go_and_every_record_is_done(bus_settings: BusS
 
 
 async def test_a_batch_that_outlives_its_partitions_commits_nothing(
-    bus_settings: BusSettings, monkeypatch: object
+    bus_settings: KafkaSettings, monkeypatch: object
 ) -> None:
     entered, let_go = asyncio.Event(), asyncio.Event()
     slow = Seen()
@@ -87,7 +87,7 @@ async def test_a_batch_that_outlives_its_partitions_commits_nothing(
     }
 
 
-async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_settings: BusSettings) -> None:
+async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_settings: KafkaSettings) -> None:
     seen, calls = Seen(), []
     revoked: list[frozenset[tuple[str, int]]] = []
     released = asyncio.Event()
@@ -126,7 +126,7 @@ async def test_a_hook_runs_before_the_first_record_and_says_where_to_start(bus_s
         assert {n for topic, n in places if topic == "reports"} == {n for topic, n in places if topic == "cases"}
 
 
-async def test_a_retry_ends_when_the_partitions_go(bus_settings: BusSettings) -> None:
+async def test_a_retry_ends_when_the_partitions_go(bus_settings: KafkaSettings) -> None:
     stuck = Seen()
     stuck.failures = 10_000
     first, _ = new_bus(bus_settings)
@@ -144,7 +144,7 @@ async def test_a_retry_ends_when_the_partitions_go(bus_settings: BusSettings) ->
     assert len({*stuck.places, *willing.places}) == 60
 
 
-async def test_restarted_it_goes_on_after_the_last_commit(bus_settings: BusSettings) -> None:
+async def test_restarted_it_goes_on_after_the_last_commit(bus_settings: KafkaSettings) -> None:
     for round_ in range(3):
         seen = Seen()
         bus, _ = new_bus(bus_settings)

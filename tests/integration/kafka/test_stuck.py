@@ -11,10 +11,10 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.protocol.commit import OffsetCommitRequest
 
 from shared.kafka import broker as bus_module
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.consumer import Subscription
 from shared.kafka.liveness import coordinator_answers
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.integration.kafka.tools import Seen, messages, new_bus, report_id, running, until_committed
 from tests.support.subscribing import subscribe
@@ -32,15 +32,15 @@ def often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def settings(bus_settings: BusSettings) -> BusSettings:
+def settings(bus_settings: KafkaSettings) -> KafkaSettings:
     return bus_settings.model_copy(update={"call_timeout_s": 1.5})
 
 
-def subscribed(settings: BusSettings, limit_s: float = LIMIT_S) -> tuple[Bus, Subscription, Seen]:
+def subscribed(settings: KafkaSettings, limit_s: float = LIMIT_S) -> tuple[KafkaClient, Subscription, Seen]:
     bus, _ = new_bus(settings)
     seen = Seen()
     subscription = subscribe(bus, REPORTS, group="stuck", handler=seen)
-    subscription.pulse.doubt_s, subscription.pulse.limit_s = 1.5, limit_s
+    subscription.coordinator.doubt_s, subscription.coordinator.limit_s = 1.5, limit_s
     return bus, subscription, seen
 
 
@@ -57,7 +57,7 @@ def leave_unanswered(subscription: Subscription, which: Callable[[object, int], 
     client.send = silent
 
 
-async def test_who_asks_for_itself_is_answered(settings: BusSettings) -> None:
+async def test_who_asks_for_itself_is_answered(settings: KafkaSettings) -> None:
     bus, _, _ = subscribed(settings)
     async with running(bus):
         assert await coordinator_answers(settings, "stuck")
@@ -66,7 +66,7 @@ async def test_who_asks_for_itself_is_answered(settings: BusSettings) -> None:
 
 
 @pytest.mark.parametrize("part", ["_sync_task", "_coordination_task", "_fetch_task", "of the producer"])
-async def test_a_part_that_ends_ends_the_process(settings: BusSettings, ends: list[str], part: str) -> None:
+async def test_a_part_that_ends_ends_the_process(settings: KafkaSettings, ends: list[str], part: str) -> None:
     bus, subscription, _ = subscribed(settings)
     async with running(bus):
         consumer: Any = subscription.consumer
@@ -77,23 +77,23 @@ async def test_a_part_that_ends_ends_the_process(settings: BusSettings, ends: li
         if part == "of the producer":
             producer.client._sync_task.cancel()
         await eventually(lambda: ends, "the process wants to end")
-    assert ends[0].startswith(("bus.client_ended", "bus.poll_failed"))
+    assert ends[0].startswith(("kafka.client_ended", "bus.on_poll_failed"))
     ends.clear()
 
 
 async def test_a_silent_coordinator_that_answers_others_ends_the_process(
-    settings: BusSettings, ends: list[str]
+    settings: KafkaSettings, ends: list[str]
 ) -> None:
     bus, subscription, _ = subscribed(settings)
     async with running(bus):
         leave_unanswered(subscription, lambda _, group: group == ConnectionGroup.COORDINATION)
         await eventually(lambda: ends, "the process wants to end")
-    assert ends[0].startswith("bus.coordinator_stuck")
+    assert ends[0].startswith("kafka.client_stuck")
     ends.clear()
 
 
 async def test_commits_without_an_answer_end_the_process_though_heartbeats_are_answered(
-    settings: BusSettings, ends: list[str]
+    settings: KafkaSettings, ends: list[str]
 ) -> None:
     bus, subscription, seen = subscribed(settings)
     async with running(bus):
@@ -101,13 +101,13 @@ async def test_commits_without_an_answer_end_the_process_though_heartbeats_are_a
         await bus.publisher.publish(messages([report_id(1)], range(1, 4)))
         await eventually(lambda: seen.received, "a batch waits for its commit")
         await eventually(lambda: ends, "the process wants to end")
-    assert ends[0].startswith("bus.coordinator_stuck")
+    assert ends[0].startswith("kafka.client_stuck")
     ends.clear()
 
 
 @pytest.fixture
-def own_settings(own_engines: Engines, unique: str) -> Iterator[BusSettings]:
-    yield BusSettings(
+def own_settings(own_engines: Engines, unique: str) -> Iterator[KafkaSettings]:
+    yield KafkaSettings(
         bootstrap_servers=own_engines.kafka, topic_prefix=f"{unique}.", topic_partitions=3, call_timeout_s=4
     )
     own_engines.start_kafka()
@@ -115,7 +115,7 @@ def own_settings(own_engines: Engines, unique: str) -> Iterator[BusSettings]:
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_kafka_away_for_longer_than_the_limit_ends_nothing(
-    own_settings: BusSettings, own_engines: Engines, ends: list[str], how: str
+    own_settings: KafkaSettings, own_engines: Engines, ends: list[str], how: str
 ) -> None:
     bus, subscription, seen = subscribed(own_settings, PATIENT_S)
     async with running(bus):
@@ -123,7 +123,9 @@ async def test_kafka_away_for_longer_than_the_limit_ends_nothing(
         await until_committed(own_settings, "stuck")
         pid = own_engines.pids["kafka"]
         await asyncio.to_thread(own_engines.kill_kafka) if how == "killed" else os.kill(pid, signal.SIGSTOP)
-        await eventually(lambda: subscription.pulse.silence() > AWAY_S, "away for long", seconds=2 * AWAY_S)
+        await eventually(
+            lambda: subscription.coordinator.silence_seconds() > AWAY_S, "away for long", seconds=2 * AWAY_S
+        )
         assert subscription.ready() is not None
         await asyncio.to_thread(own_engines.start_kafka) if how == "killed" else os.kill(pid, signal.SIGCONT)
         await eventually(lambda: subscription.ready() is None, "ready again")

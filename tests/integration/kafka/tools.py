@@ -14,11 +14,11 @@ from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.reports import ReportMessageLeft
 from shared.health import Health
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import client_options, dead_topic_name, group_name, topic_name
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import partition_of
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS, Topic
 from tests.support.waiting import eventually
 
@@ -75,13 +75,13 @@ class Seen:
         return [(r.partition, r.offset) for r in self.received]
 
 
-def new_bus(settings: BusSettings, service: str = "test") -> tuple[Bus, Health]:
+def new_bus(settings: KafkaSettings, service: str = "test") -> tuple[KafkaClient, Health]:
     health = Health()
-    return Bus(settings, service, health, SystemClock()), health
+    return KafkaClient(settings, service, health, SystemClock()), health
 
 
 @asynccontextmanager
-async def running(bus: Bus) -> AsyncIterator[Bus]:
+async def running(bus: KafkaClient) -> AsyncIterator[KafkaClient]:
     await bus.start()
     try:
         yield bus
@@ -89,7 +89,7 @@ async def running(bus: Bus) -> AsyncIterator[Bus]:
         await bus.stop()
 
 
-async def committed(settings: BusSettings, group: str, topic: Topic = REPORTS) -> dict[int, int]:
+async def committed(settings: KafkaSettings, group: str, topic: Topic = REPORTS) -> dict[int, int]:
     """The group's committed offset of every partition that has one."""
     consumer = AIOKafkaConsumer(
         **client_options(settings), group_id=group_name(settings, group), enable_auto_commit=False
@@ -106,7 +106,7 @@ async def committed(settings: BusSettings, group: str, topic: Topic = REPORTS) -
         await consumer.stop()
 
 
-async def log_of(settings: BusSettings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
+async def log_of(settings: KafkaSettings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
     """Everything in a topic now, by its name on the cluster, in order within each partition."""
     consumer = AIOKafkaConsumer(**client_options(settings), auto_offset_reset="earliest", fetch_max_wait_ms=50)
     await consumer.start()
@@ -126,11 +126,11 @@ async def log_of(settings: BusSettings, name: str) -> list[ConsumerRecord[bytes,
         await consumer.stop()
 
 
-async def dead_letters(settings: BusSettings, topic: Topic = REPORTS) -> list[ConsumerRecord[bytes, bytes]]:
+async def dead_letters(settings: KafkaSettings, topic: Topic = REPORTS) -> list[ConsumerRecord[bytes, bytes]]:
     return await log_of(settings, dead_topic_name(settings, topic))
 
 
-async def ends_of(settings: BusSettings, topic: Topic = REPORTS) -> dict[int, int]:
+async def ends_of(settings: KafkaSettings, topic: Topic = REPORTS) -> dict[int, int]:
     """The end of every partition that is not empty."""
     found: dict[int, int] = {}
     for record in await log_of(settings, topic_name(settings, topic)):
@@ -138,7 +138,7 @@ async def ends_of(settings: BusSettings, topic: Topic = REPORTS) -> dict[int, in
     return found
 
 
-async def until_committed(settings: BusSettings, group: str, offsets: dict[int, int] | None = None) -> None:
+async def until_committed(settings: KafkaSettings, group: str, offsets: dict[int, int] | None = None) -> None:
     """Wait until the group's offsets in `reports` are these, or the ends of the partitions."""
     wanted = await ends_of(settings) if offsets is None else offsets
 

@@ -15,9 +15,9 @@ from shared import log, process
 from shared.clock import SystemClock
 from shared.errors import FatalError
 from shared.health import Health
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.decoding import Received
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.support.subscribing import subscribe
 
@@ -42,7 +42,7 @@ async def handler(batch: list[Received]) -> None:
 
 async def main() -> None:
     log.configure("worker")
-    bus = Bus(BusSettings(**PLAN["settings"]), "worker", Health(), SystemClock())
+    bus = KafkaClient(KafkaSettings(**PLAN["settings"]), "worker", Health(), SystemClock())
     subscribe(bus, REPORTS, group=PLAN["group"], handler=handler, max_records=PLAN.get("max_records", 50))
     await bus.run_forever()
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 
 
 class Workers:
     """Worker processes of one test; all are gone when it ends."""
 
-    def __init__(self, settings: BusSettings, folder: Path) -> None:
+    def __init__(self, settings: KafkaSettings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
         self._running: list[subprocess.Popen[bytes]] = []
@@ -61,7 +61,7 @@ class Workers:
 
 
 @contextmanager
-def workers(settings: BusSettings, folder: Path) -> Iterator[Workers]:
+def workers(settings: KafkaSettings, folder: Path) -> Iterator[Workers]:
     some = Workers(settings, folder)
     try:
         yield some

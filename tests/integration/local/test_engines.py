@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import UnknownTopicOrPartitionError
 from pymongo import MongoClient
 
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tools.local.engines import Engines
 from tools.local.ports import PortTakenError
 
@@ -61,7 +61,7 @@ async def test_broker_errors_reach_the_log(own_engines: Engines) -> None:
     assert "StaticLoggerBinder" not in log
 
 
-def test_settings_keep_tests_apart(bus_settings: BusSettings, store_settings: StoreSettings, unique: str) -> None:
+def test_settings_keep_tests_apart(bus_settings: KafkaSettings, store_settings: StoreSettings, unique: str) -> None:
     assert bus_settings.topic_prefix.startswith(unique)
     assert store_settings.database_prefix.startswith(unique)
 

@@ -25,7 +25,7 @@ from shared.identity.roles import StaffRole
 from shared.identity.tokens import ACCESS_LASTS
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME, Topic
 from tests.support.mail import MailSink, mail_sink
 from tests.support.waiting import eventually
@@ -86,7 +86,7 @@ class Bench:
 
     notify: Notify
     settings: NotifySettings
-    bus: BusSettings
+    bus: KafkaSettings
     clock: Clock
     publisher: Publisher
     http: httpx.AsyncClient
@@ -141,7 +141,7 @@ Start = Callable[..., Awaitable[Bench]]
 
 @pytest.fixture
 async def start(
-    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
+    settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> AsyncIterator[Start]:
     """Start a notify; several share the work. All are stopped at the end."""
     async with contextlib.AsyncExitStack() as stack:
@@ -182,7 +182,7 @@ async def _joined(notify: Notify) -> bool:
         return (await http.get("/health/ready")).status_code == 200
 
 
-async def log_of(bus: BusSettings, topic: Topic) -> Sequence[Event]:
+async def log_of(bus: KafkaSettings, topic: Topic) -> Sequence[Event]:
     """Every event of a topic, as a fresh reader sees it."""
     consumer = AIOKafkaConsumer(topic_name(bus, topic), **client_options(bus), auto_offset_reset="earliest")
     await consumer.start()

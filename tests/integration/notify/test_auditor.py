@@ -16,7 +16,7 @@ from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.notify.conftest import Bench, Start, as_record
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
@@ -26,7 +26,7 @@ from tests.unit.notify.test_channels import receiver
 
 @contextlib.asynccontextmanager
 async def auditing(
-    settings: NotifySettings, bus: BusSettings, store: StoreSettings, clock: ManualClock
+    settings: NotifySettings, bus: KafkaSettings, store: StoreSettings, clock: ManualClock
 ) -> AsyncIterator[AuditorProcess]:
     """An auditor that reads; the test says when it looks."""
     process = AuditorProcess(settings, bus, store, clock)
@@ -47,7 +47,7 @@ async def page(bench: Bench, center: str) -> str:
 
 async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
     settings: NotifySettings,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     sink: MailSink,
     publisher: Publisher,
@@ -74,7 +74,7 @@ async def test_nobody_alerts_and_central_hears_of_it_by_mail_store_and_measure(
 
 
 async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_console(
-    start: Start, bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink
+    start: Start, bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
@@ -121,7 +121,7 @@ async def _stop_alerting(bench: Bench) -> None:
 
 
 async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_taken(
-    settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings, publisher: Publisher
+    settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings, publisher: Publisher
 ) -> None:
     """The mail server is away (nothing listens at its port): nobody hears of what is found but by the silence."""
     clock = ManualClock(datetime.now(UTC))

@@ -16,7 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS
 from tests.integration.notify.conftest import KEY, as_record, free_port, log_of
 from tests.support.mail import MailSink
@@ -26,7 +26,7 @@ from tests.unit.notify.samples import NOW, event, report_id
 REPORTS = 400
 
 
-def environment(bus: BusSettings, store: StoreSettings, sink_port: int) -> dict[str, str]:
+def environment(bus: KafkaSettings, store: StoreSettings, sink_port: int) -> dict[str, str]:
     return os.environ | {
         "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
         "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
@@ -63,7 +63,7 @@ def _moved(sink: MailSink, before: int) -> bool:
 @pytest.mark.kill
 @pytest.mark.timeout(480)
 async def test_killed_between_claim_and_record_every_alert_is_still_sent(
-    bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int
+    bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int
 ) -> None:
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)

@@ -22,7 +22,7 @@ from shared.events.alerts import AlertEvent, AlertSent
 from shared.events.vocabulary import Urgency
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS
 from tests.integration.notify.conftest import as_record, log_of
 from tests.integration.notify.test_crash import environment
@@ -79,7 +79,7 @@ def _plan(step: int, target: Target) -> Plan:
 @pytest.mark.kill
 @pytest.mark.timeout(480 + CASES // 10)
 async def test_killed_at_each_named_point_while_timers_run(
-    bus_settings: BusSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int, tmp_path: Path
+    bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink, sink_port: int, tmp_path: Path
 ) -> None:
     await ensure_topics(bus_settings)
     publisher = Publisher(bus_settings)
@@ -129,6 +129,6 @@ async def test_killed_at_each_named_point_while_timers_run(
         assert all(b - a == 1 for a, b in pairwise([0, *versions])), "a hole in the stream of a report's alerts"
 
 
-async def _published(bus: BusSettings) -> bool:
+async def _published(bus: KafkaSettings) -> bool:
     told = [one for one in await log_of(bus, ALERTS) if isinstance(one, AlertSent)]
     return len({(one.key, one.step) for one in told}) == CASES * 4

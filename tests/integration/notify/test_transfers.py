@@ -15,7 +15,7 @@ from services.notify.settings import NotifySettings
 from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
@@ -278,7 +278,7 @@ async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, s
 
 
 async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
-    start: Start, sink: MailSink, settings: NotifySettings, bus_settings: BusSettings, store_settings: StoreSettings
+    start: Start, sink: MailSink, settings: NotifySettings, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     """The case and its event are one document: a process that dies between them has told nothing and lost nothing."""
     del sink

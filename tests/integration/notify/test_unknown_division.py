@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.kafka.redrive import redrive
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import REPORTS
 from tests.integration.notify.conftest import Start
 from tests.integration.routing.running import Process, Traffic
@@ -34,7 +34,7 @@ def its_home(file: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-async def routing(bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path) -> AsyncIterator[Process]:
+async def routing(bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path) -> AsyncIterator[Process]:
     found = Process(bus_settings, store_settings, tmp_path / "routing.log")
     yield found
     found.kill()
@@ -44,7 +44,7 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     start: Start,
     sink: MailSink,
     routing: Process,
-    bus_settings: BusSettings,
+    bus_settings: KafkaSettings,
     store_settings: StoreSettings,
     tmp_path: Path,
 ) -> None:

@@ -23,10 +23,10 @@ from shared import process
 from shared.events.base import Event, Record
 from shared.health import Health
 from shared.kafka.admin import ensure_topics
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.publisher import Publisher
 from shared.mongo import connect
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
 from tests.integration.ownership.tape import Tape
 from tests.integration.routing.running import NOBODY_THERE, record_of
@@ -58,7 +58,7 @@ class Slow:
 class House:
     """The services, and what a test needs to question them."""
 
-    def __init__(self, bus: BusSettings, store: StoreSettings, *, routing_workers: int = 2) -> None:
+    def __init__(self, bus: KafkaSettings, store: StoreSettings, *, routing_workers: int = 2) -> None:
         self.bus, self.store = bus, store
         self.clock = JumpClock()
         self.deaths: list[str] = []
@@ -166,10 +166,10 @@ class House:
         settings = RoutingSettings(closing_every_s=0.05, loads_every_s=0.1, IEUM_IDENTITY_URL=NOBODY_THERE)
         return build_routing(settings, self.bus, self.store, self.clock)
 
-    async def _analytics(self) -> Bus:
+    async def _analytics(self) -> KafkaClient:
         database = connect(self.store, "analytics")
         await prepare(database)
-        folder, bus = Folder(database), Bus(self.bus, "analytics", Health(), self.clock)
+        folder, bus = Folder(database), KafkaClient(self.bus, "analytics", Health(), self.clock)
         topics = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
         subscribe(bus, *topics, group="analytics", handler=folder.handle, on_assigned=folder.assigned)
         return bus

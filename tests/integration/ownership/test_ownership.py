@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from pydantic import SecretStr
 
 from shared.events.vocabulary import CenterState
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.ownership.house import House
 from tests.integration.ownership.machine import Ownership, judged
 from tests.integration.ownership.play import Play
@@ -39,7 +39,7 @@ LEAST = 15
 def house(engines: Running) -> Iterator[House]:
     """One for all: what a test leaves behind is ended and audited by the next."""
     name = f"t{uuid.uuid4().hex[:10]}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3, call_timeout_s=10)
+    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=3, call_timeout_s=10)
     made = House(bus, StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_"))
     made.open()
     yield made

@@ -20,7 +20,7 @@ from shared.events.centers import CenterChanged
 from shared.events.reports import ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState, Outcome
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from tests.integration.routing.reader import Reader, Seen
 from tests.integration.routing.running import Maker, record_of
 
@@ -32,7 +32,7 @@ NO_SUCH_CENTER = "atlantis"
 class Post:
     """Publishes as an outbox does: until it is acknowledged, however often the broker dies."""
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._publisher: Publisher | None = None
         self._turn = asyncio.Lock()

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from shared.errors import TransientError
 from shared.kafka.admin import ensure_topics
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing import blows
 from tests.integration.routing.blows import Blow
 from tests.integration.routing.crew import Crew
@@ -86,7 +86,7 @@ class Fire:
         self._scenario = scenario
         self._ground = ground
         self._folder = folder
-        self.bus = BusSettings(
+        self.bus = KafkaSettings(
             bootstrap_servers=ground.kafka,
             topic_prefix=f"f{uuid.uuid4().hex[:8]}.",
             topic_partitions=scenario.partitions,

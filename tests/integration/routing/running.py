@@ -19,7 +19,7 @@ from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportFacts, ReportReceived
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
@@ -37,7 +37,7 @@ class Process:
 
     def __init__(
         self,
-        bus: BusSettings,
+        bus: KafkaSettings,
         store: StoreSettings,
         log: Path,
         *,

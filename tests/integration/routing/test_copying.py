@@ -9,7 +9,7 @@ from services.routing.store import Copied, DecisionStore
 from shared import mongo
 from shared.clock import SystemClock
 from shared.errors import FatalError
-from shared.kafka.decoding import Received, receive
+from shared.kafka.decoding import Received, decode_record
 from shared.settings import StoreSettings
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import FakeLog, Place, received_record
@@ -26,7 +26,7 @@ async def log_of(*numbers: int) -> FakeLog:
 
 
 async def batch(log: FakeLog, start: int = 0) -> list[Received]:
-    return [receive(raw, "routings") async for raw in log.read({0: (start, len(log.records[0]))})]
+    return [decode_record(raw, "routings") async for raw in log.read({0: (start, len(log.records[0]))})]
 
 
 def copier(store: DecisionStore, log: FakeLog, *, surging: bool = False) -> Copier:

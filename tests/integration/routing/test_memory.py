@@ -11,7 +11,7 @@ from services.routing.store import Copied, DecisionStore, SnapshotStore
 from shared import mongo
 from shared.errors import FatalError
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import Process, Traffic
 from tests.integration.routing.verifier import Audit, verify
 from tests.support.waiting import eventually
@@ -22,7 +22,7 @@ TINY = {"ROUTING_REMEMBERED": "6", "ROUTING_SNAPSHOT_EVERY_S": "0.2", "ROUTING_R
 
 @pytest.fixture
 async def process(
-    publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> AsyncIterator[Process]:
     running = Process(bus_settings, store_settings, tmp_path / "routing.log", **TINY)
     running.start()
@@ -30,7 +30,7 @@ async def process(
     running.kill()
 
 
-async def settled(settings: BusSettings, reports: int) -> Audit:
+async def settled(settings: KafkaSettings, reports: int) -> Audit:
     async def audited() -> Audit:
         return await verify(settings.bootstrap_servers, settings.topic_prefix, settings.topic_partitions)
 
@@ -43,7 +43,7 @@ async def settled(settings: BusSettings, reports: int) -> Audit:
 
 
 async def test_a_worker_with_hardly_any_memory_goes_on_after_a_kill_as_if_it_remembered_all(
-    process: Process, publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     traffic = Traffic(publisher, seed=21)
     first = [traffic.received(division="busan", declined_centers=[], synthetic=False) for _ in range(120)]

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from shared.centers import TABLE_VERSION
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import ROOT, Process, Traffic
 from tests.integration.routing.test_service import settled
 from tests.support.tables import center_row, joined, write
@@ -26,7 +26,7 @@ Start = Callable[..., Process]
 
 @pytest.fixture
 async def start(
-    publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> AsyncIterator[Start]:
     """Start a routing, with settings of its own."""
     del publisher
@@ -43,7 +43,7 @@ async def start(
         process.kill()
 
 
-async def replay(settings: BusSettings, *arguments: str) -> tuple[int | None, str]:
+async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int | None, str]:
     """Run the command; its status and what it printed."""
     environment = {
         **os.environ,
@@ -73,7 +73,7 @@ async def answer(process: Process, path: str) -> httpx.Response | None:
 
 
 async def test_a_log_of_all_kinds_replays_and_a_record_somebody_changed_is_found(
-    start: Start, publisher: Publisher, bus_settings: BusSettings
+    start: Start, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     start()
     traffic = Traffic(publisher, seed=8)
@@ -103,7 +103,7 @@ async def test_a_log_of_all_kinds_replays_and_a_record_somebody_changed_is_found
     assert "center_id: " in printed.splitlines()[-1]
 
 
-async def _tamper(settings: BusSettings) -> str:
+async def _tamper(settings: KafkaSettings) -> str:
     """Put a copy of the first decision into the log that names another centre; the report's id."""
     name = f"{settings.topic_prefix}routings"
     consumer = AIOKafkaConsumer(name, bootstrap_servers=settings.bootstrap_servers, auto_offset_reset="earliest")
@@ -122,7 +122,7 @@ async def _tamper(settings: BusSettings) -> str:
 
 
 async def test_a_faulty_folder_is_refused_and_reports_are_routed_all_the_same(
-    start: Start, publisher: Publisher, bus_settings: BusSettings, tmp_path: Path
+    start: Start, publisher: Publisher, bus_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     def one_sided(file: dict[str, Any]) -> None:
         center_row(file, "jeju")["sea_air"].append("sejong")
@@ -155,7 +155,7 @@ async def test_a_faulty_folder_is_refused_and_reports_are_routed_all_the_same(
 
 
 async def test_decisions_by_a_given_folder_replay_with_it_and_are_named_without_it(
-    start: Start, publisher: Publisher, bus_settings: BusSettings, tmp_path: Path
+    start: Start, publisher: Publisher, bus_settings: KafkaSettings, tmp_path: Path
 ) -> None:
     start().kill()
     folder = write(tmp_path / "tables", "2027-01-01", centers=joined)

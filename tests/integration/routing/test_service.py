@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from shared.events.vocabulary import CenterState
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.running import STAFF, Process, Traffic, in_pieces
 from tests.integration.routing.verifier import Audit, verify
 from tests.support.waiting import eventually
@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 async def process(
-    publisher: Publisher, bus_settings: BusSettings, store_settings: StoreSettings, tmp_path: Path
+    publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> AsyncIterator[Process]:
     running = Process(bus_settings, store_settings, tmp_path / "routing.log")
     running.start()
@@ -27,11 +27,11 @@ async def process(
     running.kill()
 
 
-async def audited(settings: BusSettings) -> Audit:
+async def audited(settings: KafkaSettings) -> Audit:
     return await verify(settings.bootstrap_servers, settings.topic_prefix, settings.topic_partitions)
 
 
-async def settled(settings: BusSettings, reports: int, seconds: float = 40) -> Audit:
+async def settled(settings: KafkaSettings, reports: int, seconds: float = 40) -> Audit:
     """Wait until everything sent is dealt with and the published sums have caught up."""
 
     async def done() -> bool:
@@ -43,7 +43,7 @@ async def settled(settings: BusSettings, reports: int, seconds: float = 40) -> A
 
 
 async def test_every_report_gets_one_owner_and_repeats_change_nothing(
-    process: Process, publisher: Publisher, bus_settings: BusSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     traffic = Traffic(publisher, seed=1)
     reports = [traffic.received() for _ in range(300)]
@@ -55,7 +55,7 @@ async def test_every_report_gets_one_owner_and_repeats_change_nothing(
 
 
 async def test_amendments_transfers_and_closing_follow(
-    process: Process, publisher: Publisher, bus_settings: BusSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     traffic = Traffic(publisher, seed=2)
     reports = [traffic.received(division="busan", declined_centers=[]) for _ in range(20)]
@@ -78,7 +78,7 @@ async def test_amendments_transfers_and_closing_follow(
 
 
 async def test_garbage_goes_to_the_dead_topic_and_its_neighbours_are_routed(
-    process: Process, publisher: Publisher, bus_settings: BusSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     traffic = Traffic(publisher, seed=3)
     await traffic.send(*(traffic.received() for _ in range(5)))
@@ -99,7 +99,7 @@ async def test_garbage_goes_to_the_dead_topic_and_its_neighbours_are_routed(
     await eventually(counted, what="both are counted as dead")
 
 
-async def _owned(settings: BusSettings, reports: int) -> Audit:
+async def _owned(settings: KafkaSettings, reports: int) -> Audit:
     async def done() -> bool:
         found = await audited(settings)
         return found.owned == reports and not found.missing
@@ -109,7 +109,7 @@ async def _owned(settings: BusSettings, reports: int) -> Audit:
 
 
 async def test_decisions_are_explained_and_replay_and_only_staff_see_them(
-    process: Process, publisher: Publisher, bus_settings: BusSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     traffic = Traffic(publisher, seed=4)
     report = traffic.received(division="seoul", declined_centers=["incheon"])
@@ -157,7 +157,7 @@ async def test_decisions_are_explained_and_replay_and_only_staff_see_them(
 
 
 async def test_a_restart_continues_where_the_log_ends(
-    process: Process, publisher: Publisher, bus_settings: BusSettings
+    process: Process, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     traffic = Traffic(publisher, seed=5)
     first = [traffic.received() for _ in range(100)]
@@ -173,7 +173,7 @@ async def test_a_restart_continues_where_the_log_ends(
     assert found.records == 200
 
 
-async def test_many_reports_at_once(process: Process, publisher: Publisher, bus_settings: BusSettings) -> None:
+async def test_many_reports_at_once(process: Process, publisher: Publisher, bus_settings: KafkaSettings) -> None:
     traffic = Traffic(publisher, seed=6)
     for piece in in_pieces([traffic.received() for _ in range(3000)], 1000):
         await traffic.send(*piece)

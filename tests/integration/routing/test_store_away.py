@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.reader import Reader
 from tests.integration.routing.running import Process, Traffic
@@ -28,7 +28,7 @@ async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_th
     own_engines: Engines, tmp_path: Path
 ) -> None:
     ground, prefix = OneBroker(own_engines), f"a{uuid.uuid4().hex[:8]}."
-    bus = BusSettings(
+    bus = KafkaSettings(
         bootstrap_servers=ground.kafka, topic_prefix=prefix, topic_partitions=PARTITIONS, replication_factor=1
     )
     store = StoreSettings(uri=SecretStr(ground.mongodb), database_prefix=prefix.replace(".", "_"))

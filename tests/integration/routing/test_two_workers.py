@@ -15,10 +15,10 @@ from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.kafka.admin import ensure_topics
 from shared.kafka.connection import topic_name
-from shared.kafka.decoding import receive
+from shared.kafka.decoding import decode_record
 from shared.kafka.publisher import Publisher
 from shared.kafka.reader import PartitionReader
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
 from tests.unit.routing.fake_log import FakeCopy, FakeLog, FakeSnapshots, Owners, received_record
@@ -46,7 +46,7 @@ class Hand:
 class Table:
     """Makes hands, and reads the log as a stranger would."""
 
-    def __init__(self, settings: BusSettings) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._parts: list[Any] = []
 
@@ -77,7 +77,7 @@ class Table:
         reader = PartitionReader(self._settings, ROUTINGS)
         await reader.start()
         ends = await reader.ends([0])
-        events = [receive(raw, "routings").event async for raw in reader.read({0: (0, ends[0])})]
+        events = [decode_record(raw, "routings").event async for raw in reader.read({0: (0, ends[0])})]
         await reader.stop()
         return [event for event in events if isinstance(event, RoutingEvent)]
 
@@ -98,7 +98,7 @@ class Table:
 
 
 @pytest.fixture
-async def table(bus_settings: BusSettings) -> AsyncIterator[Table]:
+async def table(bus_settings: KafkaSettings) -> AsyncIterator[Table]:
     await ensure_topics(bus_settings)
     made = Table(bus_settings)
     yield made

@@ -29,7 +29,7 @@ from shared.centers import CENTER_IDS
 from shared.events.vocabulary import CenterState
 from shared.identity.roles import Scope, StaffRole
 from shared.kafka.admin import ensure_topics
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
@@ -47,7 +47,7 @@ def a_key(letter: str) -> SecretStr:
 async def running(engines: Running) -> AsyncIterator[Town]:
     """A town with its reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
     name = f"trust{secrets.token_hex(4)}"
-    bus = BusSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
+    bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     town = Town(bus, store)
     sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
@@ -192,7 +192,7 @@ async def _ended(town: Town, report_id: str) -> bool:
     return (await town.case(report_id)).get("ended") is not None
 
 
-async def _clean(bus: BusSettings, store: StoreSettings) -> None:
+async def _clean(bus: KafkaSettings, store: StoreSettings) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bus.bootstrap_servers)
     await admin.start()
     try:

@@ -12,7 +12,7 @@ from pymongo import MongoClient
 from shared.events.base import Record
 from shared.identity.roles import StaffRole
 from shared.kafka.publisher import Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from tests.integration.trust import places
 from tests.integration.trust.canaries import Canaries, Finder
 from tests.integration.trust.operators import lodged_by_phone
@@ -133,7 +133,7 @@ async def planted(stack: Stack, canaries: Canaries) -> None:
     for number, form in enumerate(forms):
         assert finder.found(b"before " + form + b" after"), f"form {number} was not found"
     assert not finder.found(b"a line of any log 2026-11-24 010-0000-0000")
-    publisher = Publisher(BusSettings(bootstrap_servers=stack.kafka))
+    publisher = Publisher(KafkaSettings(bootstrap_servers=stack.kafka))
     await publisher.start()
     headers = (("x-odd", one.core.encode()),)
     await publisher.publish([Record(topic="alerts", key="k", value=b"{}", headers=headers)])

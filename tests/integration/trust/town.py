@@ -21,7 +21,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE, Identity
 from shared.identity.tokens import ACCESS_LASTS, Signer
-from shared.settings import BusSettings, StoreSettings
+from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.asgi import FirstAnswer
 
 URLS = {
@@ -50,7 +50,7 @@ class Lodged:
 class Town:
     """The services, and what tests need to knock at them."""
 
-    bus: BusSettings
+    bus: KafkaSettings
     store: StoreSettings
     clock: SystemClock = field(default_factory=SystemClock)
     apps: dict[str, FastAPI] = field(default_factory=dict)

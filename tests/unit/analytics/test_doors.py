@@ -15,7 +15,7 @@ from services.analytics.store.publications import Publications
 from services.analytics.store.redrives import Redrives
 from shared.clock import ManualClock
 from shared.health import Health
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.web.app import create_app
 from shared.web.gate import unnamed
 from tests.support.staff import TestIdentity
@@ -79,7 +79,7 @@ class Watching:
 def nowhere(clock: ManualClock) -> Operations:
     """Operations without a cluster and without a store for what was sent back."""
     parts: Any = Watching()
-    unreachable = BusSettings(bootstrap_servers="127.0.0.1:9", call_timeout_s=1)
+    unreachable = KafkaSettings(bootstrap_servers="127.0.0.1:9", call_timeout_s=1)
     return Operations(unreachable, parts, parts, Redrives(parts), clock)
 
 

@@ -17,7 +17,7 @@ from services.routing.store import Copied, Entry
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
-from shared.kafka.decoding import RawRecord, Received, receive
+from shared.kafka.decoding import RawRecord, Received, decode_record
 from shared.topics import BY_NAME
 from tests.unit.routing.builders import NOW, TRACE
 
@@ -65,7 +65,7 @@ class FakeLog:
 
     def events(self, partition: int = 0) -> list[Any]:
         log = self.records.get(partition, [])
-        return [receive(_raw(self.topic, partition, n, r), self.topic).event for n, r in enumerate(log)]
+        return [decode_record(_raw(self.topic, partition, n, r), self.topic).event for n, r in enumerate(log)]
 
 
 def _raw(topic: str, partition: int, offset: int, record: Record) -> RawRecord:
@@ -180,7 +180,7 @@ class Place:
 def received_record(event: Event, offset: int = 0, partition: int = 0) -> Received:
     """The event as the bus hands it over."""
     record = encode(event, source=BY_NAME[event.TOPIC].writer, time=NOW, traceparent=TRACE)
-    return receive(_raw(event.TOPIC, partition, offset, record), event.TOPIC)
+    return decode_record(_raw(event.TOPIC, partition, offset, record), event.TOPIC)
 
 
 def refolded(log: FakeLog, partition: int = 0) -> PartitionState:

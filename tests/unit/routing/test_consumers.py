@@ -25,10 +25,10 @@ async def test_reports_and_cases_are_decided_and_routings_copied() -> None:
 
 async def test_nothing_is_taken_over_before_loads_and_centers_are_known() -> None:
     sees = asyncio.Event()
-    for reading in routing(Heard(), Heard(), sees).readings:
-        assert reading.on_assigned is not None
+    for spec in routing(Heard(), Heard(), sees).specs:
+        assert spec.on_assigned is not None
         sees.clear()
-        taking_over = asyncio.ensure_future(reading.on_assigned(frozenset({("reports", 0)})))
+        taking_over = asyncio.ensure_future(spec.on_assigned(frozenset({("reports", 0)})))
         await asyncio.sleep(0)
         assert not taking_over.done()
         sees.set()

@@ -1,6 +1,6 @@
 import pytest
 
-from shared.settings import BusSettings, ServiceSettings, SettingsError, StoreSettings, load, variable_of
+from shared.settings import KafkaSettings, ServiceSettings, SettingsError, StoreSettings, load, variable_of
 
 
 @pytest.fixture(autouse=True)
@@ -12,7 +12,7 @@ def _no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_wrong_setting_names_variable_value_and_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_TOPIC_PARTITIONS", "many")
     with pytest.raises(SettingsError) as caught:
-        load(BusSettings)
+        load(KafkaSettings)
     (line,) = caught.value.lines
     assert "KAFKA_TOPIC_PARTITIONS" in line
     assert "'many'" in line
@@ -24,7 +24,7 @@ def test_every_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("KAFKA_TOPIC_PARTITIONS", "0")
     monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "telnet")
     with pytest.raises(SettingsError) as caught:
-        load(BusSettings)
+        load(KafkaSettings)
     assert len(caught.value.lines) == 2
 
 
@@ -42,7 +42,7 @@ def test_secrets_are_not_shown_when_printed(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_variable_names() -> None:
-    assert variable_of(BusSettings, "sasl_username") == "KAFKA_SASL_USERNAME"
+    assert variable_of(KafkaSettings, "sasl_username") == "KAFKA_SASL_USERNAME"
     assert variable_of(ServiceSettings, "host") == "IEUM_HOST"
 
 

@@ -14,7 +14,7 @@ from services.analytics.settings import AnalyticsSettings
 from services.intake.settings import IntakeSettings
 from services.notify.settings import NotifySettings
 from services.routing.settings import RoutingSettings
-from shared.settings import BusSettings, ServiceSettings, StoreSettings, variable_of
+from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
 from tools.local import keys
 from tools.local.jar_lock import KAFKA_VERSION
 from tools.local.plan import SECRETS_OF
@@ -47,7 +47,7 @@ def test_every_service_has_a_health_check(name: str) -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_variables_are_settings_of_that_service(service: str) -> None:
     named = set(COMPOSE["services"][service]["environment"]) - OF_THE_IMAGE
-    assert named <= variables(BusSettings, StoreSettings, SETTINGS[service])
+    assert named <= variables(KafkaSettings, StoreSettings, SETTINGS[service])
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -16,10 +16,10 @@ from shared.kafka.connection import (
     group_name,
     topic_name,
 )
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 
-SETTINGS = BusSettings(bootstrap_servers="a:1,b:2", topic_prefix="staging.")
+SETTINGS = KafkaSettings(bootstrap_servers="a:1,b:2", topic_prefix="staging.")
 
 
 def test_names_carry_the_prefix_there_and_back() -> None:

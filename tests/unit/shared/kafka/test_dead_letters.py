@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import TransientError
-from shared.kafka.dead_letters import MOST_BYTES, bury, dead_message, is_whole, revived_message
+from shared.kafka.dead_letters import MOST_BYTES, from_dead_letter, is_whole, publish_dead_letters, to_dead_letter
 from shared.kafka.decoding import DeadLetter, RawRecord
 from shared.kafka.publisher import Message, Publisher
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 HEADERS = st.lists(
@@ -27,8 +27,8 @@ def test_a_dead_letter_can_be_brought_back_as_it_was(
 ) -> None:
     record = RawRecord("reports", 2, 7, 0, key, value, headers)
     letter = DeadLetter(record, "invalid", "d" * 900)
-    message = dead_message(letter, group="routing", service="routing", now=NOW)
-    assert revived_message(*message) == (key, value, headers)
+    message = to_dead_letter(letter, group="routing", service="routing", now=NOW)
+    assert from_dead_letter(*message) == (key, value, headers)
     assert is_whole(message[2])
     added = {name: text.decode() for name, text in message[2] if name.startswith("dead_") and text is not None}
     assert added == {
@@ -40,7 +40,7 @@ def test_a_dead_letter_can_be_brought_back_as_it_was(
 
 def test_somebody_elses_marks_do_not_hide_ours() -> None:
     record = RawRecord("reports", 0, 0, 0, b"k", b"v", [("dead_reason", b"forged")])
-    _, _, headers = dead_message(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
+    _, _, headers = to_dead_letter(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
     assert [value for name, value in headers if name == "dead_reason"] == [b"invalid"]
 
 
@@ -62,7 +62,7 @@ def test_what_would_not_fit_is_left_out_and_said(
     key: bytes | None, value: bytes | None, header: bytes, left_out: dict[str, bytes]
 ) -> None:
     record = RawRecord("reports", 0, 7, 0, key, value, [("name", header)])
-    said = dead_message(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
+    said = to_dead_letter(DeadLetter(record, "invalid", ""), group="g", service="s", now=NOW)
     assert {name: size for name, size in said[2] if name.endswith("_left_out")} == left_out
     assert ("dead_offset", b"7") in said[2]
     assert not is_whole(said[2])
@@ -92,11 +92,11 @@ async def test_a_failed_dead_letter_leaves_no_other_in_flight() -> None:
     publisher = OnePartitionFails()
     letters = [DeadLetter(RawRecord("reports", number, 0, 0, b"k", b"v", []), "invalid", "") for number in (0, 1)]
     with pytest.raises(TransientError):
-        await bury(
+        await publish_dead_letters(
             cast("Publisher", publisher),
-            BusSettings(),
+            KafkaSettings(),
             letters,
-            subscription="routing",
+            group="routing",
             service="routing",
             now=NOW,
         )

@@ -2,7 +2,7 @@
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.kafka.decoding import dead_run, sort_out
+from shared.kafka.decoding import count_dead_run, decode_batch
 from tests.integration.kafka.tools import message_left, report_id
 
 CAP = 100
@@ -28,7 +28,7 @@ def place(partition: int) -> TopicPartition:
 
 
 def test_bad_ones_are_dead_and_neighbours_accepted() -> None:
-    done = sort_out([record(4), record(5, "bad"), record(6)], bare, 0, CAP)
+    done = decode_batch([record(4), record(5, "bad"), record(6)], bare, 0, CAP)
     assert [r.offset for r in done.accepted] == [4, 6]
     assert [(d.record.offset, d.record.topic, d.reason) for d in done.dead] == [(5, "reports", "invalid")]
     assert done.next_offsets == {place(0): 7}
@@ -38,7 +38,7 @@ def test_bad_ones_are_dead_and_neighbours_accepted() -> None:
 
 def test_an_unknown_type_holds_back_the_rest_of_its_partition_only() -> None:
     batch = [record(1), record(2, "unknown"), record(3), record(9, partition=1), record(10, "bad", partition=1)]
-    done = sort_out(batch, bare, 0, CAP)
+    done = decode_batch(batch, bare, 0, CAP)
     assert [(r.partition, r.offset) for r in done.accepted] == [(0, 1), (1, 9)]
     assert done.next_offsets == {place(0): 2, place(1): 11}
     assert done.blocked[place(0)][0] == 2
@@ -46,21 +46,21 @@ def test_an_unknown_type_holds_back_the_rest_of_its_partition_only() -> None:
 
 
 def test_an_unknown_type_at_the_head_commits_nothing() -> None:
-    done = sort_out([record(1, "unknown"), record(2)], bare, 0, CAP)
+    done = decode_batch([record(1, "unknown"), record(2)], bare, 0, CAP)
     assert done.next_offsets == {}
     assert done.accepted == []
 
 
 def test_looking_stops_when_too_many_in_a_row_are_dead() -> None:
     batch = [record(0), *(record(n, "bad") for n in range(1, 6)), record(6), record(7, partition=1)]
-    done = sort_out(batch, bare, 2, 3)
+    done = decode_batch(batch, bare, 2, 3)
     assert [d.record.offset for d in done.dead] == [1, 2, 3]
     assert done.next_offsets == {place(0): 4}
     assert done.left == {place(0): 4, place(1): 7}
 
 
 def test_dead_ones_of_the_last_batch_count() -> None:
-    done = sort_out([record(0, "bad"), record(1, "bad")], bare, 2, 3)
+    done = decode_batch([record(0, "bad"), record(1, "bad")], bare, 2, 3)
     assert [d.record.offset for d in done.dead] == [0]
     assert done.left == {place(0): 1}
 
@@ -68,7 +68,7 @@ def test_dead_ones_of_the_last_batch_count() -> None:
 def test_the_run_counts_what_handlers_refused_too() -> None:
     batch = [record(n) for n in range(5)]
     dead = {("p.reports", 0, n) for n in (1, 2, 4)}
-    assert dead_run(batch, {place(0): 5}, dead, 7) == (1, 7)
-    assert dead_run(batch, {place(0): 5}, {("p.reports", 0, n) for n in range(5)}, 7) == (12, 12)
-    assert dead_run(batch, {place(0): 3}, dead, 0) == (2, 2)
-    assert dead_run(batch, {}, dead, 4) == (4, 4)
+    assert count_dead_run(batch, {place(0): 5}, dead, 7) == (1, 7)
+    assert count_dead_run(batch, {place(0): 5}, {("p.reports", 0, n) for n in range(5)}, 7) == (12, 12)
+    assert count_dead_run(batch, {place(0): 3}, dead, 0) == (2, 2)
+    assert count_dead_run(batch, {}, dead, 4) == (4, 4)

@@ -10,8 +10,8 @@ from shared.kafka.consumer import Subscription
 
 def ended(**subscriber: Any) -> str | None:  # whatever FastStream may call its attributes
     client = SimpleNamespace(_client=SimpleNamespace(_sync_task=None), _coordinator=None, _fetcher=None)
-    reading = SimpleNamespace(subscriber=SimpleNamespace(**subscriber))
-    return _ended(cast("Subscription", SimpleNamespace(consumer=client, reading=reading)))
+    spec = SimpleNamespace(subscriber=SimpleNamespace(**subscriber))
+    return _ended(cast("Subscription", SimpleNamespace(consumer=client, spec=spec)))
 
 
 async def test_tasks_under_another_name_end_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from shared.clock import ManualClock
-from shared.kafka.lag import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, Progress
+from shared.kafka.lag import SAMPLE_SECONDS, SILENT_SECONDS, STALLED_SECONDS, ConsumerLag
 from shared.metrics import REGISTRY
 
 PLACE, OTHER = TopicPartition("p.reports", 0), TopicPartition("p.reports", 1)
@@ -18,96 +18,96 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def progress(clock: ManualClock) -> Progress:
-    return Progress("unit", clock, lambda name: name.removeprefix("p."))
+def lag(clock: ManualClock) -> ConsumerLag:
+    return ConsumerLag("unit", clock, lambda name: name.removeprefix("p."))
 
 
-def lag(partition: int) -> float | None:
+def lag_metric(partition: int) -> float | None:
     labels = {"subscription": "unit", "topic": "reports", "partition": str(partition)}
     return REGISTRY.get_sample_value("ieum_bus_lag_records", labels)
 
 
-def test_before_and_between_assignments_it_waits(progress: Progress) -> None:
-    assert progress.complaint() == "waits for its partitions"
-    progress.own([PLACE])
-    assert progress.complaint() is None
-    progress.release()
-    assert progress.complaint() == "waits for its partitions"
+def test_before_and_between_assignments_it_waits(lag: ConsumerLag) -> None:
+    assert lag.check() == "waits for its partitions"
+    lag.assign([PLACE])
+    assert lag.check() is None
+    lag.release()
+    assert lag.check() == "waits for its partitions"
 
 
-def test_owning_nothing_is_no_complaint(progress: Progress) -> None:
-    progress.own([])
-    progress.sample({})
-    assert progress.complaint() is None
+def test_owning_nothing_is_no_complaint(lag: ConsumerLag) -> None:
+    lag.assign([])
+    lag.sample({})
+    assert lag.check() is None
 
 
-def test_lag_is_the_end_minus_what_comes_next(progress: Progress) -> None:
-    progress.own([PLACE, OTHER])
-    assert progress.unknown() == {PLACE, OTHER}
-    progress.start(PLACE, 10)
-    progress.sample({PLACE: 25, OTHER: 7})
-    assert (lag(0), lag(1)) == (15, None)
-    progress.done({PLACE: 25, OTHER: 7})
-    progress.sample({PLACE: 25, OTHER: 7})
-    assert (lag(0), lag(1)) == (0, 0)
-    progress.release()
-    assert (lag(0), lag(1)) == (None, None)
+def test_lag_is_the_end_minus_what_comes_next(lag: ConsumerLag) -> None:
+    lag.assign([PLACE, OTHER])
+    assert lag.unknown() == {PLACE, OTHER}
+    lag.start(PLACE, 10)
+    lag.sample({PLACE: 25, OTHER: 7})
+    assert (lag_metric(0), lag_metric(1)) == (15, None)
+    lag.done({PLACE: 25, OTHER: 7})
+    lag.sample({PLACE: 25, OTHER: 7})
+    assert (lag_metric(0), lag_metric(1)) == (0, 0)
+    lag.release()
+    assert (lag_metric(0), lag_metric(1)) == (None, None)
 
 
-async def test_records_waiting_without_progress_are_a_complaint(progress: Progress, clock: ManualClock) -> None:
-    progress.own([PLACE])
-    progress.start(PLACE, 0)
-    progress.sample({PLACE: 3})
+async def test_records_waiting_without_progress_are_a_complaint(lag: ConsumerLag, clock: ManualClock) -> None:
+    lag.assign([PLACE])
+    lag.start(PLACE, 0)
+    lag.sample({PLACE: 3})
     await clock.advance(STALLED_SECONDS + 1)
-    progress.sample({PLACE: 3})
-    assert "3 records wait" in str(progress.complaint())
-    progress.done({PLACE: 1})
-    assert progress.complaint() is None
+    lag.sample({PLACE: 3})
+    assert "3 records wait" in str(lag.check())
+    lag.done({PLACE: 1})
+    assert lag.check() is None
 
 
-async def test_nothing_waiting_is_progress(progress: Progress, clock: ManualClock) -> None:
-    progress.own([PLACE])
-    progress.start(PLACE, 3)
+async def test_nothing_waiting_is_progress(lag: ConsumerLag, clock: ManualClock) -> None:
+    lag.assign([PLACE])
+    lag.start(PLACE, 3)
     for _ in range(10):
         await clock.advance(STALLED_SECONDS / 4)
-        progress.sample({PLACE: 3})
-    progress.sample({PLACE: 4})
-    assert progress.complaint() is None
+        lag.sample({PLACE: 3})
+    lag.sample({PLACE: 4})
+    assert lag.check() is None
 
 
-async def test_silence_of_kafka_is_a_complaint(progress: Progress, clock: ManualClock) -> None:
-    progress.own([PLACE])
+async def test_silence_of_kafka_is_a_complaint(lag: ConsumerLag, clock: ManualClock) -> None:
+    lag.assign([PLACE])
     await clock.advance(SILENT_SECONDS + 1)
-    assert "kafka has not answered" in str(progress.complaint())
+    assert "kafka has not answered" in str(lag.check())
 
 
-def test_a_blocked_partition_is_named_until_it_goes(progress: Progress) -> None:
-    progress.own([PLACE])
-    progress.block(PLACE, "a newer type")
-    assert progress.complaint() == "waits for a newer build at p.reports/0: a newer type"
-    progress.own([PLACE])
-    assert progress.complaint() is None
+def test_a_blocked_partition_is_named_until_it_goes(lag: ConsumerLag) -> None:
+    lag.assign([PLACE])
+    lag.block(PLACE, "a newer type")
+    assert lag.check() == "waits for a newer build at p.reports/0: a newer type"
+    lag.assign([PLACE])
+    assert lag.check() is None
 
 
 async def test_it_is_current_only_after_a_look_at_every_end_with_nothing_waiting(
-    progress: Progress, clock: ManualClock
+    lag: ConsumerLag, clock: ManualClock
 ) -> None:
-    assert not progress.current()
-    progress.own([PLACE, OTHER])
-    assert not progress.current()
-    progress.start(PLACE, 5)
-    progress.start(OTHER, 0)
-    progress.sample({PLACE: 5})
-    assert not progress.current(), "one end was not seen"
-    progress.sample({PLACE: 6, OTHER: 0})
-    assert not progress.current(), "a record waits"
-    progress.done({PLACE: 6})
-    progress.sample({PLACE: 6, OTHER: 0})
-    assert progress.current()
+    assert not lag.current()
+    lag.assign([PLACE, OTHER])
+    assert not lag.current()
+    lag.start(PLACE, 5)
+    lag.start(OTHER, 0)
+    lag.sample({PLACE: 5})
+    assert not lag.current(), "one end was not seen"
+    lag.sample({PLACE: 6, OTHER: 0})
+    assert not lag.current(), "a record waits"
+    lag.done({PLACE: 6})
+    lag.sample({PLACE: 6, OTHER: 0})
+    assert lag.current()
     await clock.advance(2 * SAMPLE_SECONDS + 1)
-    assert not progress.current(), "nobody has looked for long"
-    progress.sample({PLACE: 6, OTHER: 0})
-    progress.block(OTHER, "a newer build")
-    assert not progress.current()
-    progress.release()
-    assert not progress.current()
+    assert not lag.current(), "nobody has looked for long"
+    lag.sample({PLACE: 6, OTHER: 0})
+    lag.block(OTHER, "a newer build")
+    assert not lag.current()
+    lag.release()
+    assert not lag.current()

@@ -7,9 +7,9 @@ from aiokafka import TopicPartition
 
 from shared.clock import SystemClock
 from shared.health import Health
-from shared.kafka.broker import Bus
+from shared.kafka.broker import KafkaClient
 from shared.kafka.router import BatchMessage
-from shared.settings import BusSettings
+from shared.settings import KafkaSettings
 from shared.topics import REPORTS
 from tests.support.subscribing import subscribe
 from tests.unit.shared.kafka.test_decoding import record
@@ -31,14 +31,14 @@ async def test_a_batch_that_is_done_is_let_go_though_its_message_is_kept() -> No
     async def handler(batch: list[Any]) -> None:
         del batch
 
-    bus = Bus(BusSettings(topic_prefix="p."), "test", Health(), SystemClock())
+    bus = KafkaClient(KafkaSettings(topic_prefix="p."), "test", Health(), SystemClock())
     subscription = subscribe(bus, REPORTS, group="test", handler=handler)
     consumer: Any = Committing()
-    subscription.adopt(consumer)
+    subscription.use(consumer)
     await subscription.on_partitions_assigned([TopicPartition("p.reports", 0)])
-    subscription.polled({})
-    message = BatchMessage((record(4), record(5)), subscription.reading)
-    message.set_decoder(subscription.reading.decode)
+    subscription.on_polled({})
+    message = BatchMessage((record(4), record(5)), subscription.spec)
+    message.set_decoder(subscription.spec.decode)
     seen: list[weakref.ref[Any]] = []
 
     async def call_next(given: Any) -> None:

@@ -9,10 +9,17 @@ import pytest
 from shared import process
 from shared.clock import ManualClock
 from shared.kafka import liveness
-from shared.kafka.liveness import DOUBT_SECONDS, REQUEST_SECONDS, Pulse, ended_part, examine, membership
-from shared.settings import BusSettings
+from shared.kafka.liveness import (
+    DOUBT_SECONDS,
+    REQUEST_SECONDS,
+    CoordinatorLiveness,
+    ended_task,
+    membership,
+    probe_coordinator,
+)
+from shared.settings import KafkaSettings
 
-SETTINGS = BusSettings(bootstrap_servers="nowhere:9092")
+SETTINGS = KafkaSettings(bootstrap_servers="nowhere:9092")
 LOOK = 5.0
 
 
@@ -22,8 +29,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def pulse(clock: ManualClock) -> Pulse:
-    return Pulse(SETTINGS, clock)
+def coordinator(clock: ManualClock) -> CoordinatorLiveness:
+    return CoordinatorLiveness(SETTINGS, clock)
 
 
 class Broker:
@@ -36,7 +43,7 @@ class Broker:
         monkeypatch.setattr(liveness, "coordinator_answers", self._asked)
         monkeypatch.setattr(process, "die", lambda event, **_: self.ends.append(event))
 
-    async def _asked(self, _: BusSettings, group: str) -> bool:
+    async def _asked(self, _: KafkaSettings, group: str) -> bool:
         assert group == "unit"
         self.asked += 1
         return self.answers
@@ -47,93 +54,103 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     return Broker(monkeypatch)
 
 
-async def looks(pulse: Pulse, clock: ManualClock, seconds: float, *, heard: bool = False) -> None:
+async def looks(
+    coordinator: CoordinatorLiveness, clock: ManualClock, seconds: float, *, answered: bool = False
+) -> None:
     for _ in range(int(seconds / LOOK)):
         await clock.advance(LOOK)
-        if heard:
-            pulse.heard(offsets=False)
-        await examine(pulse, SETTINGS, "unit")
+        if answered:
+            coordinator.answered(offsets=False)
+        await probe_coordinator(coordinator, SETTINGS, "unit")
 
 
-def test_the_limit_leaves_a_healthy_client_time_for_dead_connections_and_a_rebalance(pulse: Pulse) -> None:
+def test_the_limit_leaves_a_healthy_client_time_for_dead_connections_and_a_rebalance(
+    coordinator: CoordinatorLiveness,
+) -> None:
     terms = membership(SETTINGS)
-    assert pulse.limit_s == 2 * REQUEST_SECONDS + terms["rebalance_timeout_ms"] / 1000
-    assert pulse.doubt_s == DOUBT_SECONDS > terms["rebalance_timeout_ms"] / 1000
+    assert coordinator.limit_s == 2 * REQUEST_SECONDS + terms["rebalance_timeout_ms"] / 1000
+    assert coordinator.doubt_s == DOUBT_SECONDS > terms["rebalance_timeout_ms"] / 1000
 
 
 def test_with_rare_heartbeats_doubt_begins_later(clock: ManualClock) -> None:
-    assert Pulse(SETTINGS.model_copy(update={"session_timeout_ms": 300_000}), clock).doubt_s == 120
+    assert CoordinatorLiveness(SETTINGS.model_copy(update={"session_timeout_ms": 300_000}), clock).doubt_s == 120
 
 
 async def test_while_the_coordinator_is_heard_of_nobody_else_is_asked(
-    pulse: Pulse, clock: ManualClock, broker: Broker
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
 ) -> None:
-    await looks(pulse, clock, 600, heard=True)
+    await looks(coordinator, clock, 600, answered=True)
     assert (broker.asked, broker.ends) == (0, [])
-    assert pulse.complaint() is None
+    assert coordinator.check() is None
 
 
-async def test_kafka_away_is_waited_for_however_long_it_takes(pulse: Pulse, clock: ManualClock, broker: Broker) -> None:
+async def test_kafka_away_is_waited_for_however_long_it_takes(
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
+) -> None:
     broker.answers = False
-    await looks(pulse, clock, 3600)
+    await looks(coordinator, clock, 3600)
     assert broker.asked > 100
     assert broker.ends == []
-    assert "coordinator has not answered for 3600 s" in str(pulse.complaint())
+    assert "coordinator has not answered for 3600 s" in str(coordinator.check())
 
 
-async def test_after_an_outage_there_is_all_the_time_again(pulse: Pulse, clock: ManualClock, broker: Broker) -> None:
+async def test_after_an_outage_there_is_all_the_time_again(
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
+) -> None:
     broker.answers = False
-    await looks(pulse, clock, 3600)
+    await looks(coordinator, clock, 3600)
     broker.answers = True
-    await looks(pulse, clock, pulse.limit_s)
+    await looks(coordinator, clock, coordinator.limit_s)
     assert broker.ends == []
-    pulse.heard(offsets=False)
-    await looks(pulse, clock, pulse.limit_s)
+    coordinator.answered(offsets=False)
+    await looks(coordinator, clock, coordinator.limit_s)
     assert broker.ends == []
 
 
 async def test_silent_while_others_are_answered_the_process_ends(
-    pulse: Pulse, clock: ManualClock, broker: Broker
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
 ) -> None:
-    await looks(pulse, clock, DOUBT_SECONDS + pulse.limit_s)
+    await looks(coordinator, clock, DOUBT_SECONDS + coordinator.limit_s)
     assert broker.ends == []
-    await looks(pulse, clock, 2 * LOOK)
-    assert broker.ends[0] == "bus.coordinator_stuck"
+    await looks(coordinator, clock, 2 * LOOK)
+    assert broker.ends[0] == "kafka.client_stuck"
 
 
-async def test_one_failed_question_begins_the_time_anew(pulse: Pulse, clock: ManualClock, broker: Broker) -> None:
+async def test_one_failed_question_begins_the_time_anew(
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
+) -> None:
     for _ in range(10):
         broker.answers = True
-        await looks(pulse, clock, pulse.limit_s - LOOK)
+        await looks(coordinator, clock, coordinator.limit_s - LOOK)
         broker.answers = False
-        await looks(pulse, clock, LOOK)
+        await looks(coordinator, clock, LOOK)
     assert broker.ends == []
 
 
 async def test_heartbeats_alone_do_not_excuse_a_commit_without_an_answer(
-    pulse: Pulse, clock: ManualClock, broker: Broker
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
 ) -> None:
-    with pulse.committing():
-        await looks(pulse, clock, DOUBT_SECONDS + pulse.limit_s + 2 * LOOK, heard=True)
-    assert broker.ends[0] == "bus.coordinator_stuck"
+    with coordinator.committing():
+        await looks(coordinator, clock, DOUBT_SECONDS + coordinator.limit_s + 2 * LOOK, answered=True)
+    assert broker.ends[0] == "kafka.client_stuck"
 
 
 async def test_a_commit_that_is_refused_again_and_again_is_answered(
-    pulse: Pulse, clock: ManualClock, broker: Broker
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
 ) -> None:
-    with pulse.committing():
+    with coordinator.committing():
         for _ in range(100):
-            pulse.heard(offsets=True)
-            await looks(pulse, clock, LOOK)
+            coordinator.answered(offsets=True)
+            await looks(coordinator, clock, LOOK)
     assert (broker.asked, broker.ends) == (0, [])
 
 
 async def test_a_stopped_process_does_not_hold_the_time_against_its_client(
-    pulse: Pulse, clock: ManualClock, broker: Broker
+    coordinator: CoordinatorLiveness, clock: ManualClock, broker: Broker
 ) -> None:
-    await looks(pulse, clock, DOUBT_SECONDS + 2 * LOOK)
+    await looks(coordinator, clock, DOUBT_SECONDS + 2 * LOOK)
     await clock.advance(3600)
-    await looks(pulse, clock, LOOK)
+    await looks(coordinator, clock, LOOK)
     assert broker.ends == []
 
 
@@ -150,12 +167,12 @@ async def test_a_part_that_ended_is_named_with_the_type_of_its_error_only() -> N
         _fetcher=SimpleNamespace(_fetch_task=alive),
     )
     producer = SimpleNamespace(client=client, _sender=SimpleNamespace(_sender_task=alive))
-    assert ended_part(consumer) is None
-    assert ended_part(producer) is None
+    assert ended_task(consumer) is None
+    assert ended_task(producer) is None
     consumer._coordinator._coordination_task = ended
-    assert ended_part(consumer) == "looking after the group has ended: RuntimeError"
+    assert ended_task(consumer) == "looking after the group has ended: RuntimeError"
     producer._sender._sender_task = ended
-    assert ended_part(producer) == "sending has ended: RuntimeError"
+    assert ended_task(producer) == "sending has ended: RuntimeError"
     alive.cancel()
     await asyncio.wait([alive])
-    assert ended_part(consumer) == "looking after metadata has ended: without an error"
+    assert ended_task(consumer) == "looking after metadata has ended: without an error"
