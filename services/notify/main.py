@@ -11,32 +11,32 @@ from fastapi import FastAPI, Request
 from services.notify.accounts import wiring
 from services.notify.accounts.wiring import Accounts
 from services.notify.auditor.repository import FindingStore
-from services.notify.cases.consumers import Routings, consumers
+from services.notify.cases.consumers import RoutingsHandler, consumers
 from services.notify.cases.repository import CaseStore
-from services.notify.cases.service import Auditing, Desk
+from services.notify.cases.service import Auditing, CaseService
 from services.notify.cases.tickets import Tickets
 from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
 from services.notify.console.acts_api import act_router, ticket_router, transfer_router
 from services.notify.console.alarms import AlarmView
 from services.notify.console.api import case_router, center_router
-from services.notify.console.broadcaster import Hub
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.case_pages import CasePages, moving_router, story_router
 from services.notify.console.dependencies import auditing
-from services.notify.console.feed import Nudges
+from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import Rows
 from services.notify.console.stream import stream_router
 from services.notify.console.work_api import work_router
 from services.notify.console.work_pages import work_pages_router
-from services.notify.dead_letters.repository import DeadStore
-from services.notify.dead_letters.service import DeadWatch
+from services.notify.dead_letters.repository import DeadLetterStore
+from services.notify.dead_letters.service import DeadLetterWatch
 from services.notify.drills.pages import drill_router
 from services.notify.drills.repository import DrillStore
 from services.notify.drills.service import Drills
 from services.notify.escalation.delivery import Delivery
-from services.notify.escalation.jobs import Gauges
-from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.service import Alerter
+from services.notify.escalation.jobs import StoreGauges
+from services.notify.escalation.repository import RecentAlertStore
+from services.notify.escalation.service import EscalationWorker
 from services.notify.settings import NotifySettings
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.people import People
@@ -74,18 +74,18 @@ class Notify:
     follower: Follower
     cases: CaseStore
     centers: CenterStore
-    dead_records: DeadStore
+    dead_letter_store: DeadLetterStore
     case_relay: Relay
     center_relay: Relay
-    alerter: Alerter
+    escalation_worker: EscalationWorker
     delivery: Delivery
-    nudges: Nudges
-    dead: DeadWatch
+    feed: ConsoleFeed
+    dead: DeadLetterWatch
     drills: Drills
     drill_store: DrillStore
-    gauges: Gauges
-    hub: Hub
-    desk: Desk
+    gauges: StoreGauges
+    broadcaster: ConsoleBroadcaster
+    case_service: CaseService
     tickets: Tickets
     accounts: Accounts
     audit: AuditLog
@@ -99,7 +99,7 @@ class Notify:
 
     async def _prepare(self) -> None:
         await self.cases.prepare()
-        await self.dead_records.prepare()
+        await self.dead_letter_store.prepare()
         await self.drill_store.prepare()
         await self.case_relay.ensure_index()
         await self.center_relay.ensure_index()
@@ -114,18 +114,18 @@ class Notify:
                 tasks.create_task(self.accounts.run(), name="accounts")
                 tasks.create_task(self.audit.run(), name="audit")
                 for number in range(ALERTERS):
-                    tasks.create_task(self.alerter.run(), name=f"alerter-{number}")
+                    tasks.create_task(self.escalation_worker.run(), name=f"alerter-{number}")
                 tasks.create_task(self.gauges.run(), name="gauges")
                 tasks.create_task(self.drills.run(), name="drills")
                 await self.bus.start()
                 tasks.create_task(self.case_relay.run(), name="case-relay")
                 tasks.create_task(self.center_relay.run(), name="center-relay")
-                tasks.create_task(self.nudges.run(), name="nudges")
+                tasks.create_task(self.feed.run(), name="nudges")
                 tasks.create_task(self.dead.run(), name="dead")
                 tasks.create_task(self.dead.tell(), name="dead-mails")
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
-            self.hub.close()
+            self.broadcaster.close()
             await self.bus.stop()
             await self.follower.stop()
             await self.delivery.close()
@@ -137,29 +137,31 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     health = Health()
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
     database = mongo.connect(store_settings, SERVICE)
-    cases, centers, dead_records = CaseStore(database), CenterStore(database), DeadStore(database)
+    cases, centers, dead_letter_store = CaseStore(database), CenterStore(database), DeadLetterStore(database)
     case_relay = Relay(cases.collection, bus.publisher, clock, name="cases")
     center_relay = Relay(centers.collection, bus.publisher, clock, name="centers")
-    hub, channel = Hub(), MailChannel(settings, clock)
+    broadcaster, channel = ConsoleBroadcaster(), MailChannel(settings, clock)
     worker = f"{socket.gethostname()[:60]}:{os.getpid()}"
     delivery = Delivery(settings, channel, clock)
-    alerter = Alerter(cases, centers, TallyStore(database), delivery, hub, case_relay, clock, settings, worker)
-    routings = Routings(cases, hub, clock, settings.rules, alerter.wake)
+    escalation_worker = EscalationWorker(
+        cases, centers, RecentAlertStore(database), delivery, broadcaster, case_relay, clock, settings, worker
+    )
+    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker.wake)
     bus.include(consumers(routings))
-    nudges = Nudges(cases, hub, clock, settings.rules)
-    follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), nudges.note, from_start=False, clock=clock)
-    dead = DeadWatch(bus_settings, settings, dead_records, channel, hub, clock)
+    feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
+    follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
+    dead = DeadLetterWatch(bus_settings, settings, dead_letter_store, channel, broadcaster, clock)
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     accounts = wiring.build(settings, database, audit, clock)
     people = People(accounts.store, clock)
-    desk = Desk(cases, centers, hub, case_relay, center_relay, people, settings.rules, clock)
+    case_service = CaseService(cases, centers, broadcaster, case_relay, center_relay, people, settings.rules, clock)
     findings = FindingStore(database)
-    alarms = AlarmView(findings, dead_records, clock)
+    alarms = AlarmView(findings, dead_letter_store, clock)
     drill_store = DrillStore(database)
     drills = Drills(drill_store, cases, settings, clock)
-    tickets = Tickets(desk, accounts.signing.signer, clock)
+    tickets = Tickets(case_service, accounts.signing.signer, clock)
     health.ready.update(
-        alerts=lambda: alerter.failing,
+        alerts=lambda: escalation_worker.failing,
         dead=lambda: dead.failing,
         case_relay=case_relay.check,
         center_relay=center_relay.check,
@@ -167,23 +169,25 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         identity=accounts.identity.check,
     )
     return Notify(
-        app=_application(settings, health, desk, tickets, (alarms, drills), hub, accounts, audit, clock),
+        app=_application(
+            settings, health, case_service, tickets, (alarms, drills), broadcaster, accounts, audit, clock
+        ),
         bus=bus,
         follower=follower,
         cases=cases,
         centers=centers,
-        dead_records=dead_records,
+        dead_letter_store=dead_letter_store,
         case_relay=case_relay,
         center_relay=center_relay,
-        alerter=alerter,
+        escalation_worker=escalation_worker,
         delivery=delivery,
-        nudges=nudges,
+        feed=feed,
         dead=dead,
         drills=drills,
         drill_store=drill_store,
-        gauges=Gauges(cases, findings, clock),
-        hub=hub,
-        desk=desk,
+        gauges=StoreGauges(cases, findings, clock),
+        broadcaster=broadcaster,
+        case_service=case_service,
         tickets=tickets,
         accounts=accounts,
         audit=audit,
@@ -194,10 +198,10 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
 def _application(
     settings: NotifySettings,
     health: Health,
-    desk: Desk,
+    case_service: CaseService,
     tickets: Tickets,
     watch: tuple[AlarmView, Drills],
-    hub: Hub,
+    broadcaster: ConsoleBroadcaster,
     accounts: Accounts,
     audit: AuditLog,
     clock: Clock,
@@ -210,7 +214,7 @@ def _application(
         return auditing(audit.append, request, principal, clock)
 
     alarms, drills = watch
-    parts = CasePages(desk, pages, settings, gate, tickets, audited)
+    parts = CasePages(case_service, pages, settings, gate, tickets, audited)
     return create_app(
         service=SERVICE,
         title=gettext_noop("Ieum notify"),
@@ -219,19 +223,21 @@ def _application(
         health=health,
         for_staff=True,
         routers=[
-            stream_router(desk, hub, clock, gate, settings.stream_clients, Rows(pages, desk.people)),
-            case_router(desk, gate, audited),
-            act_router(desk, gate, pages, audited),
-            transfer_router(desk, gate, pages, audited),
-            work_router(desk, gate, pages, audited),
-            ticket_router(desk, tickets, gate, pages, audited, details),
-            center_router(desk, gate, audited),
-            console_pages.page_router(desk, alarms.dead, alarms, pages, settings, gate, audited),
+            stream_router(
+                case_service, broadcaster, clock, gate, settings.stream_clients, Rows(pages, case_service.people)
+            ),
+            case_router(case_service, gate, audited),
+            act_router(case_service, gate, pages, audited),
+            transfer_router(case_service, gate, pages, audited),
+            work_router(case_service, gate, pages, audited),
+            ticket_router(case_service, tickets, gate, pages, audited, details),
+            center_router(case_service, gate, audited),
+            console_pages.page_router(case_service, alarms.dead, alarms, pages, settings, gate, audited),
             drill_router(drills, pages, gate, audited),
             story_router(parts),
             moving_router(parts),
             work_pages_router(parts),
-            team_router(TeamPages(desk, RotaStore(desk.cases.database), pages, gate, audited)),
+            team_router(TeamPages(case_service, RotaStore(case_service.cases.database), pages, gate, audited)),
             audit_router(audit, gate, pages),
             *wiring.routers_of(accounts, settings, pages, gate),
         ],

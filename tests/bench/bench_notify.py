@@ -46,13 +46,13 @@ def case_of(number: int, now: datetime, *, due: bool) -> Case:
     """A case that waits: for its first step, or for the one after it."""
     routed = event("report.routed", number, urgency="high", center=CENTER_IDS[number % len(CENTER_IDS)])
     case = fold(None, routed, TRACE, Rules(), now)
-    if case is None or case.ladder is None:
+    if case is None or case.escalation is None:
         raise RuntimeError("a routed case has a ladder")
     named = case.model_copy(update={"alias": f"bench-{number}"})
     if due:
         return named
-    later = case.ladder.model_copy(update={"due_at": now + timedelta(hours=6 + number % 20)})
-    return rescheduled(named.model_copy(update={"ladder": later}))
+    later = case.escalation.model_copy(update={"due_at": now + timedelta(hours=6 + number % 20)})
+    return rescheduled(named.model_copy(update={"escalation": later}))
 
 
 async def fill(store: CaseStore, numbers: range, now: datetime, *, due: bool) -> None:
@@ -116,7 +116,7 @@ async def _until_told(notify: Any, due: int) -> None:  # notify's own type names
             await notify.cases.backlog(datetime.now(UTC))
             or await notify.cases.collection.count_documents({"alert_version": {"$gte": 1}}) < first + due
         ):
-            if not await notify.alerter.pass_once():
+            if not await notify.escalation_worker.pass_once():
                 await asyncio.sleep(0.2)
 
     await asyncio.gather(work(), work())

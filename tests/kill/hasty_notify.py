@@ -14,7 +14,7 @@ from services.notify import main as notify
 from services.notify.cases.repository import CaseStore
 from services.notify.escalation import rules
 from services.notify.escalation.delivery import Delivery
-from services.notify.escalation.repository import TallyStore
+from services.notify.escalation.repository import RecentAlertStore
 from shared import process
 from tests.kill.between import deadly_after
 
@@ -27,8 +27,8 @@ REPEAT: Final = timedelta(seconds=600)
 def in_seconds() -> None:
     """The same ladder, with seconds in the place of minutes; bundles gather for a second."""
     rules.GAP = timedelta(seconds=1)  # type: ignore[misc]  # a constant everywhere but here
-    for urgency, steps in rules.LADDER.items():
-        rules.LADDER[urgency] = tuple(
+    for urgency, steps in rules.ESCALATION_POLICY.items():
+        rules.ESCALATION_POLICY[urgency] = tuple(
             rules.Step(step.who, step.channels, WAIT if step.times is not None else REPEAT, step.times)
             for step in steps
         )
@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
     claim = deadly_after(CaseStore.claim, folder / "claimed", only_if=bool)
     setattr(CaseStore, "claim", claim)  # noqa: B010  # a type checker would rightly refuse it
     setattr(Delivery, "send", deadly_after(Delivery.send, folder / "sent"))  # noqa: B010  # as above
-    setattr(TallyStore, "add", deadly_after(TallyStore.add, folder / "gathered"))  # noqa: B010  # as above
+    setattr(RecentAlertStore, "add", deadly_after(RecentAlertStore.add, folder / "gathered"))  # noqa: B010  # as above
     setattr(CaseStore, "save", deadly_after(CaseStore.save, folder / "recorded"))  # noqa: B010  # as above
     process.run(notify.run)
 

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.notify.cases.models import CENTRAL_DESK, Case, CaseState, RunCause
+from services.notify.cases.models import CENTRAL_DESK, Case, CaseState, EscalationCause
 from services.notify.escalation.rules import contacted
 from shared.events.vocabulary import EndReason, HarmType, Urgency
 
 
 def overdue(case: Case) -> bool:
     """Acknowledged, and then nobody reached the reporter until others had to be told."""
-    climbed = case.ladder is not None and case.ladder.cause is RunCause.CONTACT and case.ladder.step > 1
+    climbed = (
+        case.escalation is not None and case.escalation.cause is EscalationCause.CONTACT and case.escalation.step > 1
+    )
     return climbed and case.state is CaseState.ACKNOWLEDGED and case.contacted_at is None
 
 
@@ -49,7 +51,7 @@ STATES = ("waiting", "new", "working", "held", "overdue")
 def states_of(case: Case) -> tuple[str, ...]:
     """Under which of ``STATES`` a case is found; a held one waits as well."""
     first = "waiting" if case.state is CaseState.WAITING else "new" if case.unread else "working"
-    held = ("held",) if case.ladder is not None and case.ladder.held else ()
+    held = ("held",) if case.escalation is not None and case.escalation.held else ()
     return (first, *held, *(("overdue",) if overdue(case) else ()))
 
 

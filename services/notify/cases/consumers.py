@@ -7,7 +7,7 @@ from services.notify import metrics
 from services.notify.cases.models import AwaitingKind, Case, EntryKind, added, alias
 from services.notify.cases.projection import RoutingEvent, fold
 from services.notify.cases.repository import CaseStore, Change
-from services.notify.console.broadcaster import Hub
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
 from shared import log
 from shared.clock import Clock
@@ -21,7 +21,7 @@ _LOG = log.get(__name__)
 _ROUNDS = 20
 
 
-def consumers(routings: "Routings") -> KafkaRouter:
+def consumers(routings: "RoutingsHandler") -> KafkaRouter:
     """One group."""
     router = KafkaRouter()
 
@@ -32,13 +32,15 @@ def consumers(routings: "Routings") -> KafkaRouter:
     return router
 
 
-class Routings:
+class RoutingsHandler:
     """Folds batches of `routings` into cases."""
 
-    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules, on_due: Callable[[], None]) -> None:
+    def __init__(
+        self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules, on_due: Callable[[], None]
+    ) -> None:
         """``on_due`` is called when new alerts may be due."""
         self._store = store
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._clock = clock
         self._rules = rules
         self._on_due = on_due
@@ -74,7 +76,7 @@ class Routings:
     def _tell(self, cases: list[Case], known: dict[str, Case]) -> None:
         if not cases:
             return
-        self._hub.publish(cases)
+        self._broadcaster.publish(cases)
         now = self._clock.now()
         for case in cases:
             _count(known.get(case.report_id), case)

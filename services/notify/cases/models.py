@@ -49,7 +49,7 @@ class Target(StrEnum):
     CENTRAL = "central"
 
 
-class RunCause(StrEnum):
+class EscalationCause(StrEnum):
     """What a run of the ladder waits for."""
 
     ANSWER = "answer"
@@ -60,11 +60,11 @@ class RunCause(StrEnum):
     """That somebody reads what the reporter left since."""
 
 
-class Ladder(Model):
+class Escalation(Model):
     """A run of the escalation ladder that is still going."""
 
     run: int
-    cause: RunCause = RunCause.ANSWER
+    cause: EscalationCause = EscalationCause.ANSWER
     step: int
     """Rung, from 1."""
     round: int
@@ -83,7 +83,7 @@ class Ladder(Model):
     """When somebody has to look at this ladder next."""
     held: bool = False
     """Quiet hours moved ``due_at``."""
-    gathered: bool = False
+    was_deferred: bool = Field(default=False, alias="gathered")
     """What is due was left for a bundle once: now it goes, whatever else its place has got meanwhile."""
 
 
@@ -345,7 +345,7 @@ class Case(Model):
     case_version: int = 0
     alert_version: int = 0
     runs: int = 0
-    ladder: Ladder | None = None
+    escalation: Escalation | None = Field(default=None, alias="ladder")
     wake_at: Instant | None = None
     """When a worker may claim this case: the earliest of what is due (``next_due``), or the end of a lease."""
     lease_by: str | None = None
@@ -364,8 +364,8 @@ RANK: Final = {Urgency.CRITICAL: 0, Urgency.HIGH: 1, Urgency.NORMAL: 2}
 
 
 def next_due(case: Case) -> datetime | None:
-    """When somebody has to look at the case next: the ladder, the mail about an offer, or the offer's end."""
-    due = [case.ladder.due_at] if case.ladder is not None else []
+    """When somebody has to look at the case next: the escalation, the mail about an offer, or the offer's end."""
+    due = [case.escalation.due_at] if case.escalation is not None else []
     if case.offer is not None:
         due += [moment for moment in (case.offer.tell_at, case.offer.expires_at) if moment is not None]
     return min(due, default=None)

@@ -10,7 +10,7 @@ from services.notify.cases.models import (
     CaseState,
     Entry,
     EntryKind,
-    RunCause,
+    EscalationCause,
     alias,
     in_order,
     noted,
@@ -195,11 +195,11 @@ def _updated(case: Case, event: ReportUpdated, rules: Rules, now: datetime) -> C
     if case.ended is EndReason.WITHDRAWN:
         return case  # All contact has stopped.
     unread = case.model_copy(update={"unread": True})
-    running = case.ladder is not None and case.ladder.cause is not RunCause.CONTACT
+    running = case.escalation is not None and case.escalation.cause is not EscalationCause.CONTACT
     if running and not more_urgent:
-        return unread  # The ladder is already running: a second one would only be noise.
+        return unread  # The escalation is already running: a second one would only be noise.
     waits = case.state is CaseState.WAITING
-    return policy.begin(unread, rules, now, RunCause.ANSWER if waits else RunCause.MESSAGE)
+    return policy.begin(unread, rules, now, EscalationCause.ANSWER if waits else EscalationCause.MESSAGE)
 
 
 def _ended(case: Case, event: ReportEnded, now: datetime) -> Case:

@@ -265,7 +265,7 @@ class CaseStore:
 
 def _write(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:
     case = change.case
-    fields = case.model_dump(exclude={"report_id"})
+    fields = case.model_dump(exclude={"report_id"}, by_alias=True)
     records = records_of(change.events, now, case.traceparent)
     if change.was == 0:
         return InsertOne({"_id": case.report_id, **fields, "mark": mark, **outbox.pending(records, now)})

@@ -23,9 +23,9 @@ from services.notify.cases.models import (
     DeletionState,
     Entry,
     EntryKind,
+    EscalationCause,
     Offer,
     OfferEnd,
-    RunCause,
     TransferReason,
     in_order,
     noted,
@@ -124,7 +124,7 @@ EVENTS: Final = {
 """What the bus hears of an act that counts; of the others, nothing. Only if something changes that it knows of."""
 
 
-class Refusal(StrEnum):
+class Rejected(StrEnum):
     """Why something does not count. The values are stable codes of the API."""
 
     NOT_ALLOWED = "not_allowed"
@@ -164,7 +164,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class Actor:
     """Somebody who acts for an organisation."""
 
     subject: str
@@ -172,7 +172,7 @@ class Who:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Accepted:
     """The case after an act, and the event if the bus must know. The same case: it was so already."""
 
     case: Case
@@ -180,37 +180,37 @@ class Answer:
 
 
 _AWAITED: Final = {
-    AwaitingKind.MOVING: Refusal.MOVING,
-    AwaitingKind.CLOSING: Refusal.CLOSING,
-    AwaitingKind.REOPENING: Refusal.REOPENING,
+    AwaitingKind.MOVING: Rejected.MOVING,
+    AwaitingKind.CLOSING: Rejected.CLOSING,
+    AwaitingKind.REOPENING: Rejected.REOPENING,
 }
 
 
-def not_owned(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+def not_owned(case: Case, who: Actor, ownership: int | None) -> Rejected | None:
     """Why a case is not theirs as they saw it. Whoever had it before is told; anybody else may know nothing of it."""
     if who.organisation != case.center_id:
-        return Refusal.OWNER_CHANGED if who.organisation in case.former else Refusal.NOT_ALLOWED
-    return Refusal.OWNER_CHANGED if ownership is not None and ownership != case.ownership else None
+        return Rejected.OWNER_CHANGED if who.organisation in case.former else Rejected.NOT_ALLOWED
+    return Rejected.OWNER_CHANGED if ownership is not None and ownership != case.ownership else None
 
 
-def not_workable(case: Case, who: Who, ownership: int | None) -> Refusal | None:
+def not_workable(case: Case, who: Actor, ownership: int | None) -> Rejected | None:
     """Why nobody can work on a case as they saw it: not theirs, over, on its way, or taken by nobody yet."""
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
     if case.state is CaseState.ENDED:
-        return Refusal.ENDED
+        return Rejected.ENDED
     if case.awaiting is not None:
         return _AWAITED[case.awaiting.kind]
-    return Refusal.NOT_ACKNOWLEDGED if case.state is CaseState.WAITING else None
+    return Rejected.NOT_ACKNOWLEDGED if case.state is CaseState.WAITING else None
 
 
-def awaited(case: Case) -> Refusal | None:
+def awaited(case: Case) -> Rejected | None:
     """Why a case that waits for routing has to be left alone."""
     return _AWAITED[case.awaiting.kind] if case.awaiting is not None else None
 
 
-def line(case: Case, who: Who, kind: EntryKind, now: datetime, reason: str | None = None) -> Entry:
+def line(case: Case, who: Actor, kind: EntryKind, now: datetime, reason: str | None = None) -> Entry:
     """A line of the timeline about what somebody did."""
     return Entry(at=now, kind=kind, center_id=case.center_id, by=who.subject, reason=reason)
 
@@ -228,7 +228,7 @@ def carried(
     update: dict[str, Any],
     now: datetime,
     told: dict[str, Any] | None = None,
-) -> Answer:
+) -> Accepted:
     """The case after an act that the bus hears of, under the ownership it was made in.
 
     ``told`` is what this kind of event has besides what all have.
@@ -243,31 +243,31 @@ def carried(
         by=entry.by,
         **(told or {}),
     )
-    return Answer(changed(case, entry, {**update, "case_version": version}), event)
+    return Accepted(changed(case, entry, {**update, "case_version": version}), event)
 
 
-def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Answer:
+def settled(case: Case, reason: SettledReason, entry: Entry, update: dict[str, Any], now: datetime) -> Accepted:
     """The case after somebody looked in a way that is no event of the case: whoever audits alerts must hear of it.
 
     Nothing is told where no ladder runs: there is nothing to settle.
     """
-    ladder = case.ladder
-    if ladder is None or entry.by is None:
-        return Answer(changed(case, entry, update), None)
+    escalation = case.escalation
+    if escalation is None or entry.by is None:
+        return Accepted(changed(case, entry, update), None)
     event = AlertSettled(
         report_id=case.report_id,
         alert_version=case.alert_version + 1,
         ownership=case.ownership,
         center_id=case.center_id,
-        step=ladder.step,
+        step=escalation.step,
         at=now,
         reason=reason,
         by=entry.by,
     )
-    return Answer(changed(case, entry, {**update, "alert_version": event.alert_version}), event)
+    return Accepted(changed(case, entry, {**update, "alert_version": event.alert_version}), event)
 
 
-def watched(made: Answer, rules: policy.Rules, now: datetime, *, tried: bool = False) -> Answer:
+def watched(made: Accepted, rules: policy.Rules, now: datetime, *, tried: bool = False) -> Accepted:
     """The answer, with the second deadline in the place of the run that was going."""
     return replace(made, case=policy.watch(made.case, rules, now, tried=tried))
 
@@ -282,7 +282,7 @@ def severe_of(cases: Iterable[Case], subject: str) -> int:
     return sum(is_severe(case) for case in cases if case.assignee == subject and case.state is not CaseState.ENDED)
 
 
-def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rules: Rules) -> Answer | Refusal:
+def acknowledge(case: Case, who: Actor, ownership: int | None, now: datetime, rules: Rules) -> Accepted | Rejected:
     """Take a case for its centre. The second deadline begins to run.
 
     Acknowledging opens nothing: messages stay unread until somebody opens the details (``contact.opened``).
@@ -302,13 +302,20 @@ def acknowledge(case: Case, who: Who, ownership: int | None, now: datetime, rule
         made = carried(case, CaseAcknowledged, line(case, who, EntryKind.ACKNOWLEDGED, now), taken, now)
         return watched(made, rules, now)
     if case.state is CaseState.ENDED:
-        return Refusal.ENDED
-    return Answer(case, None) if case.acknowledged_by == who.subject else Refusal.ALREADY_ACKNOWLEDGED
+        return Rejected.ENDED
+    return Accepted(case, None) if case.acknowledged_by == who.subject else Rejected.ALREADY_ACKNOWLEDGED
 
 
 def assign(
-    case: Case, who: Who, ownership: int, assignee: str, now: datetime, *, severe_open: int = 0, over_cap: bool = False
-) -> Answer | Refusal:
+    case: Case,
+    who: Actor,
+    ownership: int,
+    assignee: str,
+    now: datetime,
+    *,
+    severe_open: int = 0,
+    over_cap: bool = False,
+) -> Accepted | Rejected:
     """Give a case to somebody at the owning centre. That they work there is the caller's to know.
 
     ``severe_open``: the severe cases they have already. One more than ``SEVERE_PER_PERSON`` only ``over_cap``, which
@@ -318,55 +325,55 @@ def assign(
     if why is not None:
         return why
     if case.assignee == assignee:
-        return Answer(case, None)
+        return Accepted(case, None)
     if is_severe(case) and severe_open >= SEVERE_PER_PERSON and not over_cap:
-        return Refusal.SEVERE_CAP
+        return Rejected.SEVERE_CAP
     entry = line(case, who, EntryKind.ASSIGNED, now).model_copy(update={"assignee": assignee})
     return carried(case, CaseAssigned, entry, {"assignee": assignee}, now, {"assignee": assignee})
 
 
-def refer(case: Case, who: Who, ownership: int, to_center_id: str, now: datetime) -> Answer | Refusal:
+def refer(case: Case, who: Actor, ownership: int, to_center_id: str, now: datetime) -> Accepted | Rejected:
     """Note that another organisation helps. Whose the case is does not change."""
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
     if to_center_id == case.center_id:
-        return Refusal.SAME_CENTER
+        return Rejected.SAME_CENTER
     if to_center_id in case.declined_centers:
-        return Refusal.CENTER_DECLINED
+        return Rejected.CENTER_DECLINED
     entry = line(case, who, EntryKind.REFERRED, now).model_copy(update={"other_center_id": to_center_id})
     return carried(case, CaseReferred, entry, {}, now, {"to_center_id": to_center_id})
 
 
-def close(case: Case, who: Who, ownership: int, outcome: Outcome, now: datetime) -> Answer | Refusal:
+def close(case: Case, who: Actor, ownership: int, outcome: Outcome, now: datetime) -> Accepted | Rejected:
     """Say that a case is done; routing ends it. Nobody closes over something that was not read. An open offer dies."""
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
     if case.unread:
-        return Refusal.UNREAD
+        return Rejected.UNREAD
     closing = {**_asked(case, who, AwaitingKind.CLOSING, now), "outcome": outcome}
     entry = line(case, who, EntryKind.CLOSING, now, outcome)
     return carried(offer_died(case, now, EndReason.CLOSED), CaseClosed, entry, closing, now, {"outcome": outcome})
 
 
-def reopen(case: Case, who: Who, ownership: int, now: datetime) -> Answer | Refusal:
+def reopen(case: Case, who: Actor, ownership: int, now: datetime) -> Accepted | Rejected:
     """Say that a closed case is worked on again; routing opens it. A withdrawn one is its reporter's to bring back."""
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
     if case.ended is EndReason.WITHDRAWN:
-        return Refusal.ENDED
+        return Rejected.ENDED
     waits = awaited(case)
     if waits is not None:
         return waits
     if case.state is not CaseState.ENDED:
-        return Refusal.NOT_ENDED
+        return Rejected.NOT_ENDED
     asked = _asked(case, who, AwaitingKind.REOPENING, now)
     return carried(case, CaseReopened, line(case, who, EntryKind.REOPENING, now), asked, now)
 
 
-def _asked(case: Case, who: Who, kind: AwaitingKind, now: datetime) -> dict[str, object]:
+def _asked(case: Case, who: Actor, kind: AwaitingKind, now: datetime) -> dict[str, object]:
     waits = Awaiting(kind=kind, case_version=case.case_version + 1, by=who.subject)
     return {"awaiting": waits, "awaiting_since": now}
 
@@ -379,29 +386,29 @@ def ways(case: Case) -> tuple[ContactWay, ...]:
 
 def contact(
     case: Case,
-    who: Who,
+    who: Actor,
     ownership: int,
     *,
     way: ContactWay,
     reached: bool,
     now: datetime,
     rules: Rules,
-) -> Answer | Refusal:
+) -> Accepted | Rejected:
     """Note that the reporter was reached, or that somebody tried. What is unread goes on climbing either way."""
     why = not_workable(case, who, ownership) or _unsafe(case, who, way)
     if why is not None:
         return why
-    waits = case.ladder is not None and case.ladder.cause is RunCause.CONTACT
+    waits = case.escalation is not None and case.escalation.cause is EscalationCause.CONTACT
     if not reached:
         entry = line(case, who, EntryKind.NOT_REACHED, now, way)
         if not waits:
-            return Answer(changed(case, entry, {}), None)
+            return Accepted(changed(case, entry, {}), None)
         return watched(settled(case, SettledReason.TRIED, entry, {}, now), rules, now, tried=True)
     made = carried(case, CaseContacted, line(case, who, EntryKind.CONTACTED, now, way), {"contacted_at": now}, now)
     return watched(made, rules, now) if waits else made
 
 
-def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime, rules: Rules) -> Answer | Refusal:
+def opened(case: Case, who: Actor, ownership: int, purpose: str, now: datetime, rules: Rules) -> Accepted | Rejected:
     """Note that somebody was given a ticket to the details, and with them to the messages and the rules of contact.
 
     Nothing is unread then. While nobody has acknowledged the case, its alerts go on.
@@ -412,20 +419,20 @@ def opened(case: Case, who: Who, ownership: int, purpose: str, now: datetime, ru
     entry = line(case, who, EntryKind.OPENED, now, purpose)
     update: dict[str, object] = {"rules_known_to": tuple(sorted({*case.rules_known_to, who.subject}))}
     if not (case.unread or case.unread_messages):
-        return Answer(changed(case, entry, update), None)
+        return Accepted(changed(case, entry, update), None)
     made = settled(case, SettledReason.READ, entry, {**update, "unread": False, "unread_messages": 0}, now)
     return made if case.state is CaseState.WAITING else watched(made, rules, now)
 
 
-def _unsafe(case: Case, who: Who, way: ContactWay) -> Refusal | None:
+def _unsafe(case: Case, who: Actor, way: ContactWay) -> Rejected | None:
     if way not in ways(case):
-        return Refusal.WAY_NOT_AGREED
+        return Rejected.WAY_NOT_AGREED
     if way in CHANNEL_OF and who.subject not in case.rules_known_to:
-        return Refusal.RULES_NOT_READ
+        return Rejected.RULES_NOT_READ
     return None
 
 
-def may_open(case: Case, who: Who, ownership: int) -> Refusal | None:
+def may_open(case: Case, who: Actor, ownership: int) -> Rejected | None:
     """Why somebody may not open the details of a case as they saw it; None where they may.
 
     Their role is asked for elsewhere. A closed case stays readable for its owner, a withdrawn one for nobody.
@@ -433,18 +440,18 @@ def may_open(case: Case, who: Who, ownership: int) -> Refusal | None:
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
-    return Refusal.WITHDRAWN if case.ended is EndReason.WITHDRAWN else None
+    return Rejected.WITHDRAWN if case.ended is EndReason.WITHDRAWN else None
 
 
-def support(case: Case, who: Who, ownership: int, given: SupportKind, now: datetime) -> Answer | Refusal:
+def support(case: Case, who: Actor, ownership: int, given: SupportKind, now: datetime) -> Accepted | Rejected:
     """Note support that was given."""
     why = not_workable(case, who, ownership)
     return why if why is not None else _given(case, who, given, now, {})
 
 
 def request_deletion(
-    case: Case, who: Who, ownership: int, platform: PlatformKind, addresses: int, now: datetime
-) -> Answer | Refusal:
+    case: Case, who: Actor, ownership: int, platform: PlatformKind, addresses: int, now: datetime
+) -> Accepted | Rejected:
     """Note that a platform was asked to delete; that is deletion support, and counted as such."""
     why = not_workable(case, who, ownership)
     if why is not None:
@@ -456,71 +463,71 @@ def request_deletion(
 
 
 def move_deletion(
-    case: Case, who: Who, ownership: int, number: int, state: DeletionState, now: datetime
-) -> Answer | Refusal:
+    case: Case, who: Actor, ownership: int, number: int, state: DeletionState, now: datetime
+) -> Accepted | Rejected:
     """Note what became of a request. The same again is no news."""
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
     known = next((one for one in case.deletions if one.number == number), None)
     if known is None:
-        return Refusal.NO_SUCH_DELETION
+        return Rejected.NO_SUCH_DELETION
     if known.state is state:
-        return Answer(case, None)
+        return Accepted(case, None)
     if state not in NEXT_OF[known.state]:
-        return Refusal.WRONG_STEP
+        return Rejected.WRONG_STEP
     moved = known.model_copy(update={"state": state, "at": now})
     after = tuple(moved if one.number == number else one for one in case.deletions)
     entry = line(case, who, EntryKind.DELETION, now, state).model_copy(update={"step": number})
-    return Answer(changed(case, entry, {"deletions": after}), None)
+    return Accepted(changed(case, entry, {"deletions": after}), None)
 
 
-def _given(case: Case, who: Who, given: SupportKind, now: datetime, update: dict[str, Any]) -> Answer:
+def _given(case: Case, who: Actor, given: SupportKind, now: datetime, update: dict[str, Any]) -> Accepted:
     entry = line(case, who, EntryKind.SUPPORTED, now, given)
     return carried(case, CaseSupported, entry, update, now, {"support": given})
 
 
 def join(
-    case: Case, other: Case | None, who: Who, ownership: int, person: str, *, agreed: bool, now: datetime
-) -> Answer | Refusal:
+    case: Case, other: Case | None, who: Actor, ownership: int, person: str, *, agreed: bool, now: datetime
+) -> Accepted | Rejected:
     """Put a case beside a linked one: ``person`` looks after it as well.
 
     Whoever calls does the same with the other case; doing either again changes nothing.
     """
     why = not_workable(case, who, ownership) or _unjoinable(case, other, agreed=agreed)
     if why is not None or other is None:
-        return why or Refusal.NOT_LINKED
+        return why or Rejected.NOT_LINKED
     if other.report_id in case.joined and case.assignee == person:
-        return Answer(case, None)
+        return Accepted(case, None)
     entry = line(case, who, EntryKind.JOINED, now, other.alias).model_copy(update={"assignee": person})
     update: dict[str, Any] = {"joined": tuple(sorted({*case.joined, other.report_id})), "assignee": person}
     if case.assignee == person:
-        return Answer(changed(case, entry, update), None)
+        return Accepted(changed(case, entry, update), None)
     return carried(case, CaseAssigned, entry, update, now, {"assignee": person})
 
 
-def part(case: Case, other_id: str, other_alias: str, who: Who, ownership: int, now: datetime) -> Answer | Refusal:
+def part(case: Case, other_id: str, other_alias: str, who: Actor, ownership: int, now: datetime) -> Accepted | Rejected:
     """End it: a reporter thought again. Who has the case stays."""
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
     if other_id not in case.joined:
-        return Answer(case, None)
+        return Accepted(case, None)
     left = tuple(one for one in case.joined if one != other_id)
-    return Answer(changed(case, line(case, who, EntryKind.PARTED, now, other_alias), {"joined": left}), None)
+    return Accepted(changed(case, line(case, who, EntryKind.PARTED, now, other_alias), {"joined": left}), None)
 
 
-def _unjoinable(case: Case, other: Case | None, *, agreed: bool) -> Refusal | None:
+def _unjoinable(case: Case, other: Case | None, *, agreed: bool) -> Rejected | None:
     if other is None or not (other.report_id in case.linked or case.report_id in other.linked):
-        return Refusal.NOT_LINKED
+        return Rejected.NOT_LINKED
     if other.center_id != case.center_id or other.state is not CaseState.ACKNOWLEDGED or other.awaiting is not None:
-        return Refusal.OTHER_CENTER
-    return None if agreed else Refusal.AGREEMENT_MISSING
+        return Rejected.OTHER_CENTER
+    return None if agreed else Rejected.AGREEMENT_MISSING
 
 
 def offer(
     case: Case,
-    who: Who,
+    who: Actor,
     ownership: int,
     receiver: Center,
     reason: TransferReason,
@@ -528,7 +535,7 @@ def offer(
     now: datetime,
     *,
     agreed: bool = False,
-) -> Answer | Refusal:
+) -> Accepted | Rejected:
     """Offer a case to another of the 16 centres. One offer at a time, and only with the person's agreement.
 
     ``agreed``: they were asked now; without it counts what they said in the report.
@@ -537,9 +544,9 @@ def offer(
     if why is not None:
         return why
     if not (agreed or case.other_centers):
-        return Refusal.NOT_AGREED
+        return Rejected.NOT_AGREED
     if case.offer is not None:
-        return Refusal.OFFER_OPEN
+        return Rejected.OFFER_OPEN
     made = Offer(
         offer_id=policy.offer_id(case.report_id, case.case_version + 1),
         to_center_id=receiver.center_id,
@@ -554,15 +561,15 @@ def offer(
     return carried(case, CaseTransferOffered, entry, offered, now, {**_named(made), "expires_at": made.expires_at})
 
 
-def accept(case: Case, who: Who, offer_id: str, receiver: Center, now: datetime) -> Answer | Refusal:
+def accept(case: Case, who: Actor, offer_id: str, receiver: Center, now: datetime) -> Accepted | Rejected:
     """Take what was offered. From here on routing moves the case, or something else came first."""
     made = _answerable(case, who, offer_id, OfferEnd.ACCEPTED, now)
     if not isinstance(made, Offer):
         return made
     if receiver.state is CenterState.CLOSED:
-        return Refusal.CENTER_CLOSED
+        return Rejected.CENTER_CLOSED
     if who.organisation in case.declined_centers:
-        return Refusal.CENTER_DECLINED
+        return Rejected.CENTER_DECLINED
     waits = Awaiting(
         kind=AwaitingKind.MOVING,
         case_version=case.case_version + 1,
@@ -576,7 +583,7 @@ def accept(case: Case, who: Who, offer_id: str, receiver: Center, now: datetime)
     return carried(over, CaseTransferAccepted, entry, accepted, now, _named(made))
 
 
-def decline(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refusal:
+def decline(case: Case, who: Actor, offer_id: str, now: datetime) -> Accepted | Rejected:
     """Leave the case where it is."""
     made = _answerable(case, who, offer_id, OfferEnd.DECLINED, now)
     if not isinstance(made, Offer):
@@ -586,7 +593,7 @@ def decline(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refu
     return carried(over, CaseTransferDeclined, entry, {}, now, _named(made))
 
 
-def recall(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refusal:
+def recall(case: Case, who: Actor, offer_id: str, now: datetime) -> Accepted | Rejected:
     """Take an offer back before it is answered."""
     why = not_owned(case, who, None)
     if why is not None:
@@ -595,13 +602,13 @@ def recall(case: Case, who: Who, offer_id: str, now: datetime) -> Answer | Refus
     if made is None or made.offer_id != offer_id:
         past = case.past_offer
         again = past is not None and past.offer_id == offer_id and past.how is OfferEnd.RECALLED
-        return Answer(case, None) if again else Refusal.OFFER_OVER
+        return Accepted(case, None) if again else Rejected.OFFER_OVER
     entry = _line(case, made, EntryKind.RECALLED, now, who.subject)
     over = offer_over(case, OfferEnd.RECALLED, now, who.subject)
     return carried(over, CaseTransferRecalled, entry, {}, now, _named(made))
 
 
-def expire(case: Case, now: datetime) -> Answer | None:
+def expire(case: Case, now: datetime) -> Accepted | None:
     """End an offer that nobody answered in time; None where there is no such."""
     made = case.offer
     if made is None or now < made.expires_at:
@@ -610,27 +617,27 @@ def expire(case: Case, now: datetime) -> Answer | None:
     return carried(offer_over(case, OfferEnd.EXPIRED, now), CaseTransferExpired, entry, {}, now, _named(made))
 
 
-def _unfit(case: Case, receiver: Center) -> Refusal | None:
+def _unfit(case: Case, receiver: Center) -> Rejected | None:
     if receiver.center_id == case.center_id:
-        return Refusal.SAME_CENTER
+        return Rejected.SAME_CENTER
     if receiver.center_id == CENTRAL_DESK:
-        return Refusal.CENTRAL_OWNS_LAST
+        return Rejected.CENTRAL_OWNS_LAST
     if receiver.state is CenterState.CLOSED:
-        return Refusal.CENTER_CLOSED
-    return Refusal.CENTER_DECLINED if receiver.center_id in case.declined_centers else None
+        return Rejected.CENTER_CLOSED
+    return Rejected.CENTER_DECLINED if receiver.center_id in case.declined_centers else None
 
 
-def _answerable(case: Case, who: Who, offer_id: str, wanted: OfferEnd, now: datetime) -> Offer | Answer | Refusal:
+def _answerable(case: Case, who: Actor, offer_id: str, wanted: OfferEnd, now: datetime) -> Offer | Accepted | Rejected:
     """The offer, if it is theirs to answer and still open. Who said the same before is told yes again."""
     made, past = case.offer, case.past_offer
     if made is not None and made.offer_id == offer_id:
         if who.organisation != made.to_center_id:
-            return Refusal.NOT_ALLOWED
-        return made if now < made.expires_at else Refusal.OFFER_OVER
+            return Rejected.NOT_ALLOWED
+        return made if now < made.expires_at else Rejected.OFFER_OVER
     if past is not None and past.offer_id == offer_id and past.to_center_id == who.organisation:
-        return Answer(case, None) if past.how is wanted else Refusal.OFFER_OVER
+        return Accepted(case, None) if past.how is wanted else Rejected.OFFER_OVER
     concerned = {case.center_id, case.offered_to, *case.former}
-    return Refusal.OFFER_OVER if who.organisation in concerned else Refusal.NOT_ALLOWED
+    return Rejected.OFFER_OVER if who.organisation in concerned else Rejected.NOT_ALLOWED
 
 
 def _line(case: Case, made: Offer, kind: EntryKind, now: datetime, by: str | None = None) -> Entry:

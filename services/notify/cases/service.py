@@ -8,8 +8,8 @@ from services.notify import metrics
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, ContactWay, DeletionState, TransferReason
 from services.notify.cases.repository import CaseStore, Change
-from services.notify.cases.rules import Answer, Refusal, Who
-from services.notify.console.broadcaster import Hub
+from services.notify.cases.rules import Accepted, Actor, Rejected
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
 from services.notify.team.models import Center
 from services.notify.team.people import People
@@ -43,7 +43,7 @@ _TRANSFERS: Final = {
 }
 
 
-Decide = Callable[[Case, datetime], Answer | Refusal]
+Decide = Callable[[Case, datetime], Accepted | Rejected]
 
 
 class Auditing(Protocol):
@@ -55,11 +55,11 @@ class Auditing(Protocol):
         """``why`` is the code of a refusal, ``purpose`` what it was done for, ``detail`` what it was done to."""
 
 
-class Done(NamedTuple):
+class CommandResult(NamedTuple):
     """The case as it is now, and why nothing was done, if so."""
 
     case: Case
-    why: Refusal | None = None
+    rejected: Rejected | None = None
 
 
 async def unaudited(
@@ -69,14 +69,14 @@ async def unaudited(
     del action, report_id, why, purpose, detail
 
 
-class Desk:
+class CaseService:
     """The hands of the console and of the API. Every act gives None where there is no such case."""
 
     def __init__(
         self,
         cases: CaseStore,
         centers: CenterStore,
-        hub: Hub,
+        broadcaster: ConsoleBroadcaster,
         case_relay: Relay,
         center_relay: Relay,
         people: People,
@@ -87,7 +87,7 @@ class Desk:
         self.cases = cases
         self.centers = centers
         self.people = people
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._case_relay = case_relay
         self._center_relay = center_relay
         self.rules = rules
@@ -99,15 +99,15 @@ class Desk:
 
     async def acknowledge(
         self, principal: Principal, report_id: str, ownership: int | None = None, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Take a case."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.acknowledge(case, acting(principal), ownership, now, self.rules)
 
         done = await self.act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
         if done is not None:
-            metrics.ACKNOWLEDGED.labels(done.why.value if done.why is not None else "taken").inc()
+            metrics.ACKNOWLEDGED.labels(done.rejected.value if done.rejected is not None else "taken").inc()
         return done
 
     async def assign(
@@ -119,7 +119,7 @@ class Desk:
         *,
         over_cap: bool = False,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Take a case over, or give it to a colleague; past the cap on severe cases only where a lead says so."""
         to = assignee or principal.subject
         colleague = to == principal.subject or to in await self.people.colleagues(principal.organisation)
@@ -127,28 +127,28 @@ class Desk:
         severe = decisions.severe_of((one for one in theirs if one.report_id != report_id), to)
         over = over_cap and StaffRole.LEAD in principal.roles
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             made = decisions.assign(case, acting(principal), ownership, to, now, severe_open=severe, over_cap=over)
-            return made if colleague or isinstance(made, Refusal) else Refusal.UNKNOWN_COLLEAGUE
+            return made if colleague or isinstance(made, Rejected) else Rejected.UNKNOWN_COLLEAGUE
 
         return await self.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
 
     async def close(
         self, principal: Principal, report_id: str, ownership: int, outcome: Outcome, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Say that a case is done."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.close(case, acting(principal), ownership, outcome, now)
 
         return await self.act(principal, Action.CASES_CLOSE, report_id, decide, audit)
 
     async def reopen(
         self, principal: Principal, report_id: str, ownership: int, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Say that a closed case is worked on again."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.reopen(case, acting(principal), ownership, now)
 
         return await self.act(principal, Action.CASES_REOPEN, report_id, decide, audit)
@@ -163,49 +163,49 @@ class Desk:
         *,
         agreed: bool = False,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Offer a case to another centre; the offer is in the case that comes back. ``agreed``: they were asked."""
         receiver = await self.centers.get(to_center_id)
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.offer(case, acting(principal), ownership, receiver, reason, self.rules, now, agreed=agreed)
 
         return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 
     async def accept(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Take what was offered; routing moves the case."""
         receiver = await self.centers.get(principal.organisation)
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.accept(case, acting(principal), offer_id, receiver, now)
 
         return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
 
     async def decline(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Leave what was offered."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.decline(case, acting(principal), offer_id, now)
 
         return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
 
     async def recall(
         self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Take an offer back."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.recall(case, acting(principal), offer_id, now)
 
         return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
 
     async def act(
         self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: Auditing
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Decide over the newest state until a write meets it. The audit has its line before anything changes."""
         audited = False
         for _ in range(_ROUNDS):
@@ -213,31 +213,31 @@ class Desk:
             if case is None:
                 if not principal.may(Action.CASES_READ, NOBODY):
                     # On record like another organisation's, which it is told as.
-                    await audit(action, report_id, Refusal.NOT_ALLOWED.value)
+                    await audit(action, report_id, Rejected.NOT_ALLOWED.value)
                 return None
             allowed = principal.may(action, principal.organisation)
-            answer = decide(case, self._clock.now()) if allowed else Refusal.NOT_ALLOWED
-            if isinstance(answer, Refusal):
-                if audited or answer is Refusal.NOT_ALLOWED:
+            answer = decide(case, self._clock.now()) if allowed else Rejected.NOT_ALLOWED
+            if isinstance(answer, Rejected):
+                if audited or answer is Rejected.NOT_ALLOWED:
                     await audit(action, report_id, answer.value)
-                return self._told(action, Done(case, answer))
+                return self._told(action, CommandResult(case, answer))
             if answer.case is case:
-                return self._told(action, Done(case))
+                return self._told(action, CommandResult(case))
             if not audited:
                 await audit(action, report_id, None)
                 audited = True
             if await self._write(case, answer):
-                return self._told(action, Done(answer.case))
+                return self._told(action, CommandResult(answer.case))
         raise TransientError("store: an act on a case kept losing races")
 
     @staticmethod
-    def _told(action: Action, done: Done) -> Done:
-        outcome = done.why.value if done.why is not None else "done"
+    def _told(action: Action, done: CommandResult) -> CommandResult:
+        outcome = done.rejected.value if done.rejected is not None else "done"
         metrics.ACTS.labels(action.value, outcome).inc()
         _LOG.info("cases.act", act=action.value, outcome=outcome, ownership=done.case.ownership)
         return done
 
-    async def _write(self, case: Case, answer: Answer) -> bool:
+    async def _write(self, case: Case, answer: Accepted) -> bool:
         events = (answer.event,) if answer.event is not None else ()
         saved = await self.cases.save([Change(answer.case, case.rev, events)], self._clock.now())
         if saved.lost:
@@ -246,7 +246,7 @@ class Desk:
             self._case_relay.offer(case.report_id)
         if answer.event is not None and answer.event.TYPE in _TRANSFERS:
             metrics.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
-        self._hub.publish([answer.case])
+        self._broadcaster.publish([answer.case])
         return True
 
     async def set_duty(
@@ -272,22 +272,22 @@ class Desk:
                 audited = True
             if await self.centers.save(after, center.rev, (event,), now):
                 self._center_relay.offer(center_id)
-                self._hub.notice()
+                self._broadcaster.notice()
                 return after
         raise TransientError("store: a duty change kept losing races")
 
 
-def acting(principal: Principal) -> Who:
+def acting(principal: Principal) -> Actor:
     """Who somebody who is signed in acts as."""
-    return Who(principal.subject, principal.organisation)
+    return Actor(principal.subject, principal.organisation)
 
 
-class WorkDesk:
-    """Like ``Desk``: every act gives None where there is no such case."""
+class CaseWorkService:
+    """Like ``CaseService``: every act gives None where there is no such case."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, case_service: CaseService) -> None:
         """``desk`` decides, writes and tells."""
-        self._desk = desk
+        self._case_service = case_service
 
     async def contact(
         self,
@@ -298,32 +298,32 @@ class WorkDesk:
         way: ContactWay,
         reached: bool,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Note that the reporter was reached, or not, and how."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
-            who, rules = acting(principal), self._desk.rules
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
+            who, rules = acting(principal), self._case_service.rules
             return decisions.contact(case, who, ownership, way=way, reached=reached, now=now, rules=rules)
 
-        return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 
-    async def opened(self, principal: Principal, report_id: str, ownership: int, purpose: str) -> Done | None:
+    async def opened(self, principal: Principal, report_id: str, ownership: int, purpose: str) -> CommandResult | None:
         """Note that a ticket to the details was given; the audit has its line already."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
-            return decisions.opened(case, acting(principal), ownership, purpose, now, self._desk.rules)
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
+            return decisions.opened(case, acting(principal), ownership, purpose, now, self._case_service.rules)
 
-        return await self._desk.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
+        return await self._case_service.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
 
     async def support(
         self, principal: Principal, report_id: str, ownership: int, given: SupportKind, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Note support that was given."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.support(case, acting(principal), ownership, given, now)
 
-        return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 
     async def request_deletion(
         self,
@@ -334,13 +334,13 @@ class WorkDesk:
         addresses: int,
         *,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Note that a platform was asked to delete."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.request_deletion(case, acting(principal), ownership, platform, addresses, now)
 
-        return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 
     async def move_deletion(
         self,
@@ -351,23 +351,23 @@ class WorkDesk:
         state: DeletionState,
         *,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Note what became of a request to delete."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.move_deletion(case, acting(principal), ownership, number, state, now)
 
-        return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 
     async def refer(
         self, principal: Principal, report_id: str, ownership: int, to_center_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Note that another organisation helps."""
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.refer(case, acting(principal), ownership, to_center_id, now)
 
-        return await self._desk.act(principal, Action.CASES_RECORD, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
 
     async def join(
         self,
@@ -378,36 +378,36 @@ class WorkDesk:
         *,
         agreed: bool,
         audit: Auditing = unaudited,
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """Put two linked cases under the person who has this one.
 
         Two documents, one after the other, the other one first: whoever is cut off between sees one line too few and
         says it again, which adds only what is missing.
         """
-        here, there = await self._desk.case(report_id), await self._desk.case(other_id)
+        here, there = await self._case_service.case(report_id), await self._case_service.case(other_id)
         who = acting(principal)
         person = here.assignee if here is not None and here.assignee is not None else principal.subject
 
-        def decide(case: Case, now: datetime) -> Answer | Refusal:
+        def decide(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.join(case, there, who, ownership, person, agreed=agreed, now=now)
 
-        def decide_other(case: Case, now: datetime) -> Answer | Refusal:
+        def decide_other(case: Case, now: datetime) -> Accepted | Rejected:
             return decisions.join(case, here, who, case.ownership, person, agreed=agreed, now=now)
 
-        if here is not None and not isinstance(decide(here, here.decided_at), Refusal):
-            done = await self._desk.act(principal, Action.CASES_ASSIGN, other_id, decide_other, audit)
-            if done is None or done.why is not None:
-                return Done(here, Refusal.OTHER_CENTER)
+        if here is not None and not isinstance(decide(here, here.decided_at), Rejected):
+            done = await self._case_service.act(principal, Action.CASES_ASSIGN, other_id, decide_other, audit)
+            if done is None or done.rejected is not None:
+                return CommandResult(here, Rejected.OTHER_CENTER)
 
-        return await self._desk.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
+        return await self._case_service.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
 
     async def part(
         self, principal: Principal, report_id: str, ownership: int, other_id: str, *, audit: Auditing = unaudited
-    ) -> Done | None:
+    ) -> CommandResult | None:
         """End that two cases are under one person."""
-        other = await self._desk.case(other_id)
-        here = await self._desk.case(report_id)
-        done = await self._desk.act(
+        other = await self._case_service.case(other_id)
+        here = await self._case_service.case(report_id)
+        done = await self._case_service.act(
             principal,
             Action.CASES_ASSIGN,
             report_id,
@@ -416,9 +416,15 @@ class WorkDesk:
             ),
             audit,
         )
-        if done is None or done.why is not None or other is None or here is None or here.center_id != other.center_id:
+        if (
+            done is None
+            or done.rejected is not None
+            or other is None
+            or here is None
+            or here.center_id != other.center_id
+        ):
             return done
-        await self._desk.act(
+        await self._case_service.act(
             principal,
             Action.CASES_ASSIGN,
             other_id,

@@ -8,8 +8,8 @@ from typing import Final
 
 from services.notify import metrics
 from services.notify.cases.models import Case, EntryKind
-from services.notify.cases.rules import Refusal, Who, may_open
-from services.notify.cases.service import Auditing, Desk, Done, WorkDesk, unaudited
+from services.notify.cases.rules import Actor, Rejected, may_open
+from services.notify.cases.service import Auditing, CaseService, CaseWorkService, CommandResult, unaudited
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -33,10 +33,10 @@ class Signed:
 class Tickets:
     """Gives tickets."""
 
-    def __init__(self, desk: Desk, signer: Callable[[], Awaitable[Signer]], clock: Clock) -> None:
+    def __init__(self, case_service: CaseService, signer: Callable[[], Awaitable[Signer]], clock: Clock) -> None:
         """``signer`` gives the key in use now."""
-        self._desk = desk
-        self._work = WorkDesk(desk)
+        self._case_service = case_service
+        self._work = CaseWorkService(case_service)
         self._signer = signer
         self._clock = clock
 
@@ -48,26 +48,26 @@ class Tickets:
         purpose: Purpose,
         *,
         audit: Auditing = unaudited,
-    ) -> Signed | Done | None:
+    ) -> Signed | CommandResult | None:
         """A ticket; the case and why there is none; or None where there is no such case.
 
         No ticket leaves without its line in the audit: ``TransientError`` where that cannot be written.
         """
-        case = await self._desk.case(report_id)
+        case = await self._case_service.case(report_id)
         if case is None:
             if not principal.may(Action.CASES_READ, NOBODY):
-                await audit(Action.DETAILS_OPEN, report_id, Refusal.NOT_ALLOWED.value, purpose.value)
+                await audit(Action.DETAILS_OPEN, report_id, Rejected.NOT_ALLOWED.value, purpose.value)
             return None
-        why = may_open(case, Who(principal.subject, principal.organisation), ownership)
+        why = may_open(case, Actor(principal.subject, principal.organisation), ownership)
         if not principal.may(Action.DETAILS_OPEN, case.center_id) and why is None:
-            why = Refusal.NOT_ALLOWED
+            why = Rejected.NOT_ALLOWED
         await audit(Action.DETAILS_OPEN, report_id, why.value if why is not None else None, purpose.value)
         metrics.TICKETS.labels(why.value if why is not None else "given").inc()
         if why is not None:
             _LOG.info("tickets.refused", reason=why.value)
-            return Done(case, why)
+            return CommandResult(case, why)
         noted = await self._work.opened(principal, report_id, ownership, purpose.value)
-        if noted is None or noted.why is not None:
+        if noted is None or noted.rejected is not None:
             return noted  # it moved or was withdrawn while the audit was written
         now = self._clock.now()
         ticket = Ticket(
@@ -88,12 +88,12 @@ class Tickets:
 
     async def _names(self, case: Case, subject: str) -> dict[str, str]:
         """Names at work of everybody who has had the details, the latest first, as far as a ticket has room."""
-        await self._desk.people.learn_story(case)
+        await self._case_service.people.learn_story(case)
         subjects = [subject, *(entry.by for entry in reversed(case.entries) if entry.kind is EntryKind.OPENED)]
         names: dict[str, str] = {}
         room = _NAMES_BYTES
         for one in dict.fromkeys(subjects):
-            name = self._desk.people.name(one)
+            name = self._case_service.people.name(one)
             room -= len(one or "") + len(name.encode("unicode-escape"))
             if room < 0:
                 break

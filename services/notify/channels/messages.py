@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from services.notify.cases.models import SEOUL, RunCause
+from services.notify.cases.models import SEOUL, EscalationCause
 from shared.events.envelope import iso
 from shared.events.vocabulary import Urgency
 from shared.words import URGENCIES
@@ -124,9 +124,9 @@ class Ask(StrEnum):
 
 
 ASK_OF: Final = {
-    RunCause.ANSWER: Ask.ANSWER,
-    RunCause.CONTACT: Ask.CONTACT,
-    RunCause.MESSAGE: Ask.MESSAGE,
+    EscalationCause.ANSWER: Ask.ANSWER,
+    EscalationCause.CONTACT: Ask.CONTACT,
+    EscalationCause.MESSAGE: Ask.MESSAGE,
 }
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from services.notify.auditor.repository import Finding, FindingStore
 from services.notify.cases.models import CENTRAL_DESK
-from services.notify.dead_letters.repository import DeadStore
+from services.notify.dead_letters.repository import DeadLetterStore
 from shared.clock import Clock
 
 SILENT_AFTER: Final = timedelta(seconds=30)
@@ -31,7 +31,7 @@ class Alarms:
 class AlarmView:
     """Reads what the auditor wrote. No answer of it is kept: an alarm must go when it is over."""
 
-    def __init__(self, store: FindingStore, dead: DeadStore, clock: Clock) -> None:
+    def __init__(self, store: FindingStore, dead: DeadLetterStore, clock: Clock) -> None:
         """``dead`` are the records nobody could read, which are told beside them."""
         self.dead = dead
         self._store = store

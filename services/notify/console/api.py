@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from services.notify.cases.models import CaseState
-from services.notify.cases.service import Auditing, Desk
+from services.notify.cases.service import Auditing, CaseService
 from services.notify.console import lists
 from services.notify.console.dependencies import checked_center, guarded, home_of, readable
 from services.notify.console.requests import DutyRequest
@@ -24,7 +24,7 @@ Audited = Callable[[Request, Principal], Auditing]
 """The audit of one request."""
 
 
-def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
+def case_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
     """``/api/v1/cases`` and ``/api/v1/transfers``, to read."""
     router = APIRouter(prefix="/api/v1", tags=["cases"])
 
@@ -50,7 +50,7 @@ def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
             )
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
-        found, after = await guarded(lambda: lists.page(desk.cases, chosen, state, cursor, limit))
+        found, after = await guarded(lambda: lists.page(case_service.cases, chosen, state, cursor, limit))
         return CaseList(cases=[row_of(case) for case in found], next=after)
 
     @router.get("/cases/{report_id}")
@@ -60,7 +60,7 @@ def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         principal: Annotated[Principal, Depends(gate(Action.CASES_READ))],
     ) -> CaseView:
         """One case with its timeline and its open offer; for its centre, and for the one it is offered to."""
-        found = await readable(desk, gate, request, principal, report_id)
+        found = await readable(case_service, gate, request, principal, report_id)
         if found.center_id != principal.organisation:
             await guarded(lambda: audited(request, principal)(Action.CASES_READ, report_id, None))
         return case_view(found)
@@ -74,14 +74,14 @@ def case_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         """Offers a centre has not answered, and its own that others have not answered."""
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
-        to = await guarded(lambda: desk.cases.offers_to(chosen))
-        of = await guarded(lambda: desk.cases.offers_of(chosen))
+        to = await guarded(lambda: case_service.cases.offers_to(chosen))
+        of = await guarded(lambda: case_service.cases.offers_of(chosen))
         return TransferList(offered_to=[row_of(case) for case in to], offered_by=[row_of(case) for case in of])
 
     return router
 
 
-def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
+def center_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
@@ -97,7 +97,7 @@ def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         """
         chosen = checked_center(center_id)
         gate.demand(request, principal, Action.CENTERS_COUNTS, chosen)
-        return await _view(desk, chosen)
+        return await _view(case_service, chosen)
 
     @router.put("/centers/{center_id}/duty")
     async def duty(
@@ -116,8 +116,8 @@ def center_router(desk: Desk, gate: Gate, audited: Audited) -> APIRouter:
         demand_duty(gate, request, principal, center_id, body.state)
         demand_agreement(body.state, body.staff_on_duty)
         audit, said = audited(request, principal), (body.state, body.staff_on_duty, body.cases_per_person)
-        await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
-        return await _view(desk, center_id)
+        await guarded(lambda: case_service.set_duty(center_id, *said, audit=audit))
+        return await _view(case_service, center_id)
 
     return router
 
@@ -140,6 +140,6 @@ def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
         )
 
 
-async def _view(desk: Desk, center_id: str) -> CenterView:
-    found = await guarded(lambda: desk.centers.get(center_id))
-    return center_view(found, await guarded(lambda: desk.cases.counts(center_id)))
+async def _view(case_service: CaseService, center_id: str) -> CenterView:
+    found = await guarded(lambda: case_service.centers.get(center_id))
+    return center_view(found, await guarded(lambda: case_service.cases.counts(center_id)))

@@ -23,7 +23,7 @@ EARLY_REV: Final = 0
 """The number of a state that the log has and the store may not have yet; everything stored has a higher one."""
 
 
-class Listener:
+class ConsoleSubscriber:
     """One console: rows it has not been given yet, newest state only."""
 
     def __init__(self, center_id: str, backlog: int, session: str = "") -> None:
@@ -97,18 +97,23 @@ class Listener:
 
 def _looks_like(early: Case, stored: Case) -> bool:
     """Whether a console shows the same for both. When the ladder began differs by how long storing took."""
-    began = {"rev": stored.rev, "ladder": stored.ladder, "wake_at": stored.wake_at, "traceparent": stored.traceparent}
-    held = [case.ladder is not None and case.ladder.held for case in (early, stored)]
+    began = {
+        "rev": stored.rev,
+        "escalation": stored.escalation,
+        "wake_at": stored.wake_at,
+        "traceparent": stored.traceparent,
+    }
+    held = [case.escalation is not None and case.escalation.held for case in (early, stored)]
     return held[0] == held[1] and early.model_copy(update=began) == stored
 
 
-class Hub:
+class ConsoleBroadcaster:
     """Everyone who listens, and which state of each case they were last given."""
 
     def __init__(self, backlog: int = BACKLOG) -> None:
         """``backlog`` bounds each listener."""
         self._backlog = backlog
-        self._listeners: set[Listener] = set()
+        self._listeners: set[ConsoleSubscriber] = set()
         self._given: OrderedDict[str, Case] = OrderedDict()
         self._early: OrderedDict[str, Case] = OrderedDict()
 
@@ -166,9 +171,9 @@ class Hub:
             listener.notice()
 
     @contextmanager
-    def listen(self, center_id: str, session: str = "") -> Iterator[Listener]:
+    def listen(self, center_id: str, session: str = "") -> Iterator[ConsoleSubscriber]:
         """Listen from now on until the block ends. ``session`` is the sign-in that it counts for."""
-        listener = Listener(center_id, self._backlog, session)
+        listener = ConsoleSubscriber(center_id, self._backlog, session)
         self._listeners.add(listener)
         metrics.STREAMS.set(len(self._listeners))
         try:

@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.cases.attention import next_step
 from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
-from services.notify.cases.rules import Refusal, ways
-from services.notify.cases.service import Desk, Done
+from services.notify.cases.rules import Rejected, ways
+from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console.api import Audited
 from services.notify.console.dependencies import absent, checked_center, concerned, guarded, readable, refusal, there
@@ -36,16 +36,16 @@ class Tried:
 
     values: Mapping[str, str]
     """By the id of the control, as ``reason-transfer``."""
-    controls: Mapping[Refusal, str] = field(default_factory=dict)
+    controls: Mapping[Rejected, str] = field(default_factory=dict)
     """The control each refusal is about."""
 
 
 _NOTHING_TRIED: Final = Tried({})
 _ABOUT_THE_CENTER: Final = (
-    Refusal.SAME_CENTER,
-    Refusal.CENTRAL_OWNS_LAST,
-    Refusal.CENTER_CLOSED,
-    Refusal.CENTER_DECLINED,
+    Rejected.SAME_CENTER,
+    Rejected.CENTRAL_OWNS_LAST,
+    Rejected.CENTER_CLOSED,
+    Rejected.CENTER_DECLINED,
 )
 
 Ownership = Annotated[int, Form(ge=1)]
@@ -56,10 +56,16 @@ class CasePages:
     """What the pages about a case share."""
 
     def __init__(
-        self, desk: Desk, pages: Pages, settings: NotifySettings, gate: Gate, tickets: Tickets, audited: Audited
+        self,
+        case_service: CaseService,
+        pages: Pages,
+        settings: NotifySettings,
+        gate: Gate,
+        tickets: Tickets,
+        audited: Audited,
     ) -> None:
         """``audited`` gives the audit of a request."""
-        self.desk = desk
+        self.case_service = case_service
         self.pages = pages
         self.settings = settings
         self.gate = gate
@@ -78,12 +84,12 @@ class CasePages:
     ) -> Response:
         """The page of a case; with ``problem`` beside the ``control`` of what was ``tried``."""
         routing = self.settings.public_urls.get("routing", "").rstrip("/")
-        await guarded(lambda: self.desk.people.learn_story(case))
+        await guarded(lambda: self.case_service.people.learn_story(case))
         own = principal.organisation == case.center_id
         assigns = own and principal.may(Action.CASES_ASSIGN)
-        colleagues = await guarded(lambda: self.desk.people.colleagues(case.center_id)) if assigns else {}
-        every = await guarded(self.desk.centers.all)
-        linked = await guarded(lambda: self.desk.cases.load([*case.linked, *case.joined]))
+        colleagues = await guarded(lambda: self.case_service.people.colleagues(case.center_id)) if assigns else {}
+        every = await guarded(self.case_service.centers.all)
+        linked = await guarded(lambda: self.case_service.cases.load([*case.linked, *case.joined]))
         # Of a linked report at another centre nobody here learns more than that there is one.
         here = [one for one in linked.values() if own and one.center_id == case.center_id]
         decides = principal.may(Action.DECISIONS_READ, case.center_id) and bool(routing)
@@ -96,7 +102,7 @@ class CasePages:
             may=principal.may,
             own=own,
             names=center_names(self.pages, request),
-            who=self.desk.people.name,
+            who=self.case_service.people.name,
             colleagues=colleagues,
             empty={i for i, center in every.items() if center.nobody},
             receivers=[i for i, center in every.items() if _may_receive(case, i, center.state)],
@@ -121,7 +127,7 @@ class CasePages:
         self,
         request: Request,
         principal: Principal,
-        act: Awaitable[Done | None],
+        act: Awaitable[CommandResult | None],
         *,
         back: str = "",
         offer_id: str | None = None,
@@ -131,7 +137,7 @@ class CasePages:
         done = await guarded(lambda: act)
         if done is None:
             return self.absent(request, principal)
-        if done.why is not None:
+        if done.rejected is not None:
             return await self.refused(request, principal, done, offer_id, tried)
         await guarded(lambda: self._confirmed(done.case))
         return RedirectResponse(back or f"/cases/{done.case.report_id}", 303)
@@ -140,15 +146,15 @@ class CasePages:
         self,
         request: Request,
         principal: Principal,
-        done: Done,
+        done: CommandResult,
         offer_id: str | None = None,
         tried: Tried = _NOTHING_TRIED,
     ) -> Response:
         """Why an act did not count: on the case's page for whoever may see it, alone for others."""
-        problem = await refusal(self.pages, self.desk.people, request, done, offer_id)
+        problem = await refusal(self.pages, self.case_service.people, request, done, offer_id)
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
-            control = tried.controls.get(done.why, "") if done.why is not None else ""
+            control = tried.controls.get(done.rejected, "") if done.rejected is not None else ""
             return await self.story(request, principal, done.case, words, problem.status_code, tried, control)
         return self.pages.render(request, "said.html", status=problem.status_code, said=words)
 
@@ -164,7 +170,7 @@ class CasePages:
         until = asyncio.get_running_loop().time() + _CONFIRMED_S
         while found is not None and found.awaiting is not None and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(_LOOK_S)
-            found = await self.desk.case(case.report_id)
+            found = await self.case_service.case(case.report_id)
 
 
 def _may_receive(case: Case, center_id: str, state: CenterState) -> bool:
@@ -175,13 +181,13 @@ def _may_receive(case: Case, center_id: str, state: CenterState) -> bool:
 def story_router(parts: CasePages) -> APIRouter:
     """``/cases/{report_id}`` and what its owner does there."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
-    desk, gate, audited = parts.desk, parts.gate, parts.audited
+    case_service, gate, audited = parts.case_service, parts.gate, parts.audited
 
     @router.get("")
     async def case(
         request: Request, report_id: ReportId, who: Annotated[Principal, Depends(gate(Action.CASES_READ))]
     ) -> Response:
-        found = await readable(desk, gate, request, who, report_id)
+        found = await readable(case_service, gate, request, who, report_id)
         if found.center_id != who.organisation:
             await guarded(lambda: audited(request, who)(Action.CASES_READ, report_id, None))
         return await parts.story(request, who, found)
@@ -194,7 +200,7 @@ def story_router(parts: CasePages) -> APIRouter:
         ownership: Ownership,
         back: Annotated[str, Form(pattern=r"^(list|case)$")] = "list",
     ) -> Response:
-        act = desk.acknowledge(who, report_id, ownership, audit=audited(request, who))
+        act = case_service.acknowledge(who, report_id, ownership, audit=audited(request, who))
         return await parts.after(request, who, act, back="/" if back == "list" else "")
 
     @router.post("/assign")
@@ -207,8 +213,8 @@ def story_router(parts: CasePages) -> APIRouter:
         over_cap: Annotated[bool, Form()] = False,  # a form's field
     ) -> Response:
         audit = audited(request, who)
-        act = desk.assign(who, report_id, ownership, assignee, over_cap=over_cap, audit=audit)
-        about = {Refusal.SEVERE_CAP: "assignee", Refusal.UNKNOWN_COLLEAGUE: "assignee"} if assignee else {}
+        act = case_service.assign(who, report_id, ownership, assignee, over_cap=over_cap, audit=audit)
+        about = {Rejected.SEVERE_CAP: "assignee", Rejected.UNKNOWN_COLLEAGUE: "assignee"} if assignee else {}
         return await parts.after(request, who, act, tried=Tried({"assignee": assignee or ""}, about))
 
     @router.post("/close")
@@ -219,8 +225,8 @@ def story_router(parts: CasePages) -> APIRouter:
         ownership: Ownership,
         outcome: Annotated[Outcome, Form()],
     ) -> Response:
-        act = desk.close(who, report_id, ownership, outcome, audit=audited(request, who))
-        tried = Tried({"outcome": outcome.value}, {Refusal.UNREAD: "outcome"})
+        act = case_service.close(who, report_id, ownership, outcome, audit=audited(request, who))
+        tried = Tried({"outcome": outcome.value}, {Rejected.UNREAD: "outcome"})
         return await parts.after(request, who, act, tried=tried)
 
     @router.post("/reopen")
@@ -230,7 +236,9 @@ def story_router(parts: CasePages) -> APIRouter:
         who: Annotated[Principal, Depends(gate(Action.CASES_REOPEN))],
         ownership: Ownership,
     ) -> Response:
-        return await parts.after(request, who, desk.reopen(who, report_id, ownership, audit=audited(request, who)))
+        return await parts.after(
+            request, who, case_service.reopen(who, report_id, ownership, audit=audited(request, who))
+        )
 
     return router
 
@@ -238,7 +246,7 @@ def story_router(parts: CasePages) -> APIRouter:
 def moving_router(parts: CasePages) -> APIRouter:
     """The forms of a transfer, and the way to the details."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
-    desk, gate, audited = parts.desk, parts.gate, parts.audited
+    case_service, gate, audited = parts.case_service, parts.gate, parts.audited
 
     @router.post("/transfer")
     async def offer(
@@ -251,11 +259,11 @@ def moving_router(parts: CasePages) -> APIRouter:
         agreed: Annotated[bool, Form()] = False,
     ) -> Response:
         to = checked_center(to_center_id)
-        act = desk.offer(who, report_id, ownership, to, reason, agreed=agreed, audit=audited(request, who))
+        act = case_service.offer(who, report_id, ownership, to, reason, agreed=agreed, audit=audited(request, who))
         typed = {"to_center_id-transfer": to, "reason-transfer": reason.value}
         if agreed:
             typed["agreed-transfer"] = "true"
-        about = dict.fromkeys(_ABOUT_THE_CENTER, "to_center_id-transfer") | {Refusal.NOT_AGREED: "agreed-transfer"}
+        about = dict.fromkeys(_ABOUT_THE_CENTER, "to_center_id-transfer") | {Rejected.NOT_AGREED: "agreed-transfer"}
         return await parts.after(request, who, act, tried=Tried(typed, about))
 
     @router.post("/transfer/accept")
@@ -265,7 +273,7 @@ def moving_router(parts: CasePages) -> APIRouter:
         who: Annotated[Principal, Depends(gate(Action.TRANSFERS_ANSWER))],
         offer_id: OfferId,
     ) -> Response:
-        act = desk.accept(who, report_id, offer_id, audit=audited(request, who))
+        act = case_service.accept(who, report_id, offer_id, audit=audited(request, who))
         return await parts.after(request, who, act, offer_id=offer_id)
 
     @router.post("/transfer/decline")
@@ -276,7 +284,7 @@ def moving_router(parts: CasePages) -> APIRouter:
         offer_id: OfferId,
     ) -> Response:
         # A declined case is none of theirs any more: back to the list.
-        act = desk.decline(who, report_id, offer_id, audit=audited(request, who))
+        act = case_service.decline(who, report_id, offer_id, audit=audited(request, who))
         return await parts.after(request, who, act, back="/", offer_id=offer_id)
 
     @router.post("/transfer/recall")
@@ -286,7 +294,7 @@ def moving_router(parts: CasePages) -> APIRouter:
         who: Annotated[Principal, Depends(gate(Action.TRANSFERS_OFFER))],
         offer_id: OfferId,
     ) -> Response:
-        act = desk.recall(who, report_id, offer_id, audit=audited(request, who))
+        act = case_service.recall(who, report_id, offer_id, audit=audited(request, who))
         return await parts.after(request, who, act, offer_id=offer_id)
 
     @router.post("/details")
@@ -301,9 +309,9 @@ def moving_router(parts: CasePages) -> APIRouter:
         issued = await guarded(lambda: parts.tickets.issue(who, report_id, ownership, purpose, audit=audit))
         if issued is None:
             return parts.absent(request, who)
-        if isinstance(issued, Done):
+        if isinstance(issued, CommandResult):
             return await parts.refused(request, who, issued)
-        found = there(await guarded(lambda: desk.case(report_id)), who)
+        found = there(await guarded(lambda: case_service.case(report_id)), who)
         page = parts.pages.render(
             request,
             "ticket.html",

@@ -6,7 +6,7 @@ from typing import TypeVar
 from fastapi import Request
 
 from services.notify.cases.models import CENTRAL_DESK, Case
-from services.notify.cases.service import Auditing, Desk, Done
+from services.notify.cases.service import Auditing, CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused
 from services.notify.problems import unavailable
 from services.notify.team.people import People
@@ -51,12 +51,14 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
     return write
 
 
-async def refusal(pages: Pages, people: People, request: Request, done: Done, offer_id: str | None = None) -> Problem:
+async def refusal(
+    pages: Pages, people: People, request: Request, done: CommandResult, offer_id: str | None = None
+) -> Problem:
     """The problem of an act that did not count."""
-    if done.why is None:
+    if done.rejected is None:
         raise RuntimeError("nothing was refused")
     await guarded(lambda: people.learn([done.case.acknowledged_by]))
-    return refused(done.case, done.why, pages.language(request), people.name, offer_id)
+    return refused(done.case, done.rejected, pages.language(request), people.name, offer_id)
 
 
 def no_such_case() -> Problem:
@@ -76,9 +78,11 @@ def there(found: T | None, principal: Principal) -> T:
     return found
 
 
-async def readable(desk: Desk, gate: Gate, request: Request, principal: Principal, report_id: str) -> Case:
+async def readable(
+    case_service: CaseService, gate: Gate, request: Request, principal: Principal, report_id: str
+) -> Case:
     """The case, for who may read it. Raises 403 for another organisation's and, alike, for one that is not there."""
-    found = await guarded(lambda: desk.case(report_id))
+    found = await guarded(lambda: case_service.case(report_id))
     whose = concerned(found, principal.organisation) if found is not None else NOBODY
     gate.demand(request, principal, Action.CASES_READ, whose)
     return there(found, principal)

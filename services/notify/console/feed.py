@@ -13,7 +13,7 @@ from services.notify import metrics
 from services.notify.cases.models import Case
 from services.notify.cases.projection import fold
 from services.notify.cases.repository import CaseStore
-from services.notify.console.broadcaster import Hub
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
 from shared import log
 from shared.clock import Clock
@@ -36,13 +36,13 @@ _READ: Final = 100
 _BACKLOG: Final = 20_000
 
 
-class Nudges:
+class ConsoleFeed:
     """Collects what the follower saw and gives out the store's rows once they are at least as new."""
 
-    def __init__(self, store: CaseStore, hub: Hub, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules) -> None:
         """Rows go to the hub; ``rules`` say what a new case looks like."""
         self._store = store
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._clock = clock
         self._rules = rules
         self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
@@ -52,9 +52,9 @@ class Nudges:
         """A record passed by; never blocks."""
         event = received.event
         if not isinstance(event, ReportEvent):
-            self._hub.notice()
+            self._broadcaster.notice()
             return
-        if not self._hub.listening:
+        if not self._broadcaster.listening:
             return
         if isinstance(event, ReportRouted):
             self._announce(event, received.envelope.traceparent)
@@ -70,11 +70,11 @@ class Nudges:
     def _announce(self, event: ReportRouted, traceparent: str) -> None:
         now = self._clock.now()
         waited = (now - event.decided_at).total_seconds()
-        if waited > _NEW_S or self._hub.known(event.report_id):
+        if waited > _NEW_S or self._broadcaster.known(event.report_id):
             return
         case = fold(None, event, traceparent, self._rules, now)
         if case is not None:
-            self._hub.announce(case)
+            self._broadcaster.announce(case)
             metrics.SHOWN_EARLY.observe(max(waited, 0.0))
 
     async def run(self) -> None:
@@ -94,15 +94,15 @@ class Nudges:
         """One read for everything that no handler of this process has shown meanwhile, for all consoles together."""
         now = self._clock.monotonic()
         for report_id, (least, since) in list(self._wanted.items()):
-            shown = self._hub.given(report_id)
-            patience = _CONFIRMED_S if self._hub.early(report_id) else _GIVE_UP_S
+            shown = self._broadcaster.given(report_id)
+            patience = _CONFIRMED_S if self._broadcaster.early(report_id) else _GIVE_UP_S
             if (shown is not None and _as_new(shown, least)) or now - since > patience:
                 del self._wanted[report_id]
         wanted = list(self._wanted)[:_READ]
         if not wanted:
             return
         cases = await self._store.load(wanted)
-        self._hub.publish(cases.values())
+        self._broadcaster.publish(cases.values())
         for report_id in wanted:
             case = cases.get(report_id)
             held = self._wanted.get(report_id)

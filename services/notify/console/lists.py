@@ -88,7 +88,7 @@ Shown = tuple[list[Case], bool]
 """Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
 
 
-class Together:
+class SingleFlightLists:
     """Loads a list once for all who wait for it when its turn comes; they listen already, so they miss nothing."""
 
     def __init__(self, load: Callable[[str], Awaitable[Shown]]) -> None:

@@ -7,14 +7,14 @@ from fastapi.responses import RedirectResponse, Response
 
 from services.notify.cases.attention import STATES, Wanted, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
-from services.notify.cases.service import Desk
+from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.alarms import AlarmView
 from services.notify.console.api import Audited, demand_agreement, demand_duty
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
 from services.notify.console.lists import tally, wanted_of
 from services.notify.console.rows import center_names
-from services.notify.dead_letters.repository import DeadStore
+from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.settings import NotifySettings
 from shared import centers
 from shared.events.base import CenterId
@@ -32,8 +32,8 @@ _NO_SUCH_ALIAS: Final = gettext_noop("There is no case of that name that you may
 
 
 def page_router(
-    desk: Desk,
-    dead: DeadStore,
+    case_service: CaseService,
+    dead: DeadLetterStore,
     alarms: AlarmView,
     pages: Pages,
     settings: NotifySettings,
@@ -44,10 +44,10 @@ def page_router(
     router = APIRouter(include_in_schema=False)
 
     async def console(request: Request, principal: Principal, center_id: str, wanted: Wanted) -> Response:
-        cases, more = await guarded(lambda: lists.whole(desk.cases, center_id))
-        offers = await guarded(lambda: lists.offers(desk.cases, center_id))
-        await guarded(lambda: desk.people.learn_rows([*offers, *cases]))
-        every = await guarded(desk.centers.all)
+        cases, more = await guarded(lambda: lists.whole(case_service.cases, center_id))
+        offers = await guarded(lambda: lists.offers(case_service.cases, center_id))
+        await guarded(lambda: case_service.people.learn_rows([*offers, *cases]))
+        every = await guarded(case_service.centers.all)
         sees_dead = principal.may(Action.DEAD_READ, CENTRAL_DESK)
         page = pages.render(
             request,
@@ -66,12 +66,12 @@ def page_router(
             harms=list(HarmType),
             offers=offers,
             more=more,
-            tally=await guarded(lambda: tally(desk.cases, center_id)),
+            tally=await guarded(lambda: tally(case_service.cases, center_id)),
             nobody=sorted(i for i, c in every.items() if c.nobody and (center_id in (CENTRAL_DESK, i))),
             dead=await guarded(dead.unread) if sees_dead else [],
             view=center_id,
             me=principal.subject,
-            who=desk.people.name,
+            who=case_service.people.name,
             may=principal.may,
             states_of=states_of,
             duty_states=[
@@ -110,7 +110,7 @@ def page_router(
         alias: Annotated[str, Form(max_length=40)] = "",
     ) -> Response:
         # Posted, so that whatever somebody types by mistake stands in no address and no log.
-        found = await guarded(lambda: desk.cases.by_alias(alias.strip()))
+        found = await guarded(lambda: case_service.cases.by_alias(alias.strip()))
         if found is not None and principal.may(Action.CASES_READ, concerned(found, principal.organisation)):
             return RedirectResponse(f"/cases/{found.report_id}", 303)
         receipt = sum(c.isdigit() for c in alias) >= _RECEIPT_DIGITS
@@ -130,7 +130,7 @@ def page_router(
         demand_duty(gate, request, principal, center_id, state)
         demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
-        await guarded(lambda: desk.set_duty(center_id, *said, audit=audit))
+        await guarded(lambda: case_service.set_duty(center_id, *said, audit=audit))
         return RedirectResponse(f"/?center={center_id}", 303)
 
     @router.post("/dead/read")

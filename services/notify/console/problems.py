@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from services.notify.cases.models import Case, OfferEnd
-from services.notify.cases.rules import Refusal
+from services.notify.cases.rules import Rejected
 from shared import centers
 from shared.events.vocabulary import CauseKind, EndReason
 from shared.web.formats import short
@@ -13,52 +13,52 @@ from shared.web.language import Language
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop as n
 
-STATUS: Final[Mapping[Refusal, int]] = {
-    Refusal.NOT_ALLOWED: 403,
-    Refusal.WITHDRAWN: 410,
-    Refusal.UNKNOWN_COLLEAGUE: 422,
-    Refusal.SAME_CENTER: 422,
-    Refusal.CENTRAL_OWNS_LAST: 422,
-    Refusal.NO_SUCH_DELETION: 404,
-    Refusal.NOT_LINKED: 422,
-    Refusal.AGREEMENT_MISSING: 422,
+STATUS: Final[Mapping[Rejected, int]] = {
+    Rejected.NOT_ALLOWED: 403,
+    Rejected.WITHDRAWN: 410,
+    Rejected.UNKNOWN_COLLEAGUE: 422,
+    Rejected.SAME_CENTER: 422,
+    Rejected.CENTRAL_OWNS_LAST: 422,
+    Rejected.NO_SUCH_DELETION: 404,
+    Rejected.NOT_LINKED: 422,
+    Rejected.AGREEMENT_MISSING: 422,
 }
 """The rest are 409: they do not fit the present state."""
 
 
-_WORDS: Final[Mapping[Refusal, str]] = {
-    Refusal.NOT_ALLOWED: n("There is no such case at your organisation."),
-    Refusal.ENDED: n("The case was closed at %(at)s. A lead can reopen it."),
-    Refusal.WITHDRAWN: n("The reporter withdrew the report at %(at)s. All contact has stopped."),
-    Refusal.NOT_ENDED: n("The case is open."),
-    Refusal.MOVING: n("The case is moving to %(other)s. That takes a moment; load the page again."),
-    Refusal.CLOSING: n("The case is being closed. That takes a moment; load the page again."),
-    Refusal.REOPENING: n("The case is being reopened. That takes a moment; load the page again."),
-    Refusal.NOT_ACKNOWLEDGED: n("Nobody has acknowledged the case yet. Acknowledge it first."),
-    Refusal.ALREADY_ACKNOWLEDGED: n("%(by)s acknowledged the case at %(at)s."),
-    Refusal.UNREAD: n("Something new reached the report. Open the details before the case is closed."),
-    Refusal.UNKNOWN_COLLEAGUE: n("Only a counsellor or lead of the same centre can have the case."),
-    Refusal.SAME_CENTER: n("The case is at this centre already."),
-    Refusal.CENTRAL_OWNS_LAST: n("The central centre takes a case only while every centre is closed. Refer instead."),
-    Refusal.CENTER_CLOSED: n("That centre is closed now."),
-    Refusal.CENTER_DECLINED: n("The reporter does not want that centre."),
-    Refusal.NOT_AGREED: n(
+_WORDS: Final[Mapping[Rejected, str]] = {
+    Rejected.NOT_ALLOWED: n("There is no such case at your organisation."),
+    Rejected.ENDED: n("The case was closed at %(at)s. A lead can reopen it."),
+    Rejected.WITHDRAWN: n("The reporter withdrew the report at %(at)s. All contact has stopped."),
+    Rejected.NOT_ENDED: n("The case is open."),
+    Rejected.MOVING: n("The case is moving to %(other)s. That takes a moment; load the page again."),
+    Rejected.CLOSING: n("The case is being closed. That takes a moment; load the page again."),
+    Rejected.REOPENING: n("The case is being reopened. That takes a moment; load the page again."),
+    Rejected.NOT_ACKNOWLEDGED: n("Nobody has acknowledged the case yet. Acknowledge it first."),
+    Rejected.ALREADY_ACKNOWLEDGED: n("%(by)s acknowledged the case at %(at)s."),
+    Rejected.UNREAD: n("Something new reached the report. Open the details before the case is closed."),
+    Rejected.UNKNOWN_COLLEAGUE: n("Only a counsellor or lead of the same centre can have the case."),
+    Rejected.SAME_CENTER: n("The case is at this centre already."),
+    Rejected.CENTRAL_OWNS_LAST: n("The central centre takes a case only while every centre is closed. Refer instead."),
+    Rejected.CENTER_CLOSED: n("That centre is closed now."),
+    Rejected.CENTER_DECLINED: n("The reporter does not want that centre."),
+    Rejected.NOT_AGREED: n(
         "The person has not agreed that another centre is told. Ask them first, and say here that they agreed."
     ),
-    Refusal.OFFER_OPEN: n("The case is offered to %(other)s until %(until)s. Recall that offer first."),
-    Refusal.OFFER_OVER: n("This offer is no longer open."),
-    Refusal.WAY_NOT_AGREED: n("The reporter did not agree to be reached that way. Nothing was noted."),
-    Refusal.RULES_NOT_READ: n(
+    Rejected.OFFER_OPEN: n("The case is offered to %(other)s until %(until)s. Recall that offer first."),
+    Rejected.OFFER_OVER: n("This offer is no longer open."),
+    Rejected.WAY_NOT_AGREED: n("The reporter did not agree to be reached that way. Nothing was noted."),
+    Rejected.RULES_NOT_READ: n(
         "Open the details first: they say how contact is safe. After an addition to the report, open them again."
     ),
-    Refusal.SEVERE_CAP: n("This person has as many severe cases as one person may have. A lead can decide otherwise."),
-    Refusal.NO_SUCH_DELETION: n("There is no such request to delete in this case."),
-    Refusal.WRONG_STEP: n(
+    Rejected.SEVERE_CAP: n("This person has as many severe cases as one person may have. A lead can decide otherwise."),
+    Rejected.NO_SUCH_DELETION: n("There is no such request to delete in this case."),
+    Rejected.WRONG_STEP: n(
         "That cannot follow now: somebody noted something else about this request. Load the page again."
     ),
-    Refusal.NOT_LINKED: n("These two cases are not linked."),
-    Refusal.OTHER_CENTER: n("The linked case is not at this centre, not acknowledged, or on its way."),
-    Refusal.AGREEMENT_MISSING: n("Both reporters have to agree before one person looks after both cases."),
+    Rejected.NOT_LINKED: n("These two cases are not linked."),
+    Rejected.OTHER_CENTER: n("The linked case is not at this centre, not acknowledged, or on its way."),
+    Rejected.AGREEMENT_MISSING: n("Both reporters have to agree before one person looks after both cases."),
 }
 
 
@@ -93,17 +93,17 @@ def center_name(center_id: str | None, language: Language) -> str:
 
 def not_theirs() -> Problem:
     """The problem of a case that is another organisation's, and the same of one that does not exist."""
-    return Problem(STATUS[Refusal.NOT_ALLOWED], Refusal.NOT_ALLOWED.value, _WORDS[Refusal.NOT_ALLOWED])
+    return Problem(STATUS[Rejected.NOT_ALLOWED], Rejected.NOT_ALLOWED.value, _WORDS[Rejected.NOT_ALLOWED])
 
 
 def refused(
-    case: Case, why: Refusal, language: Language, who: Callable[[str | None], str], offer_id: str | None = None
+    case: Case, why: Rejected, language: Language, who: Callable[[str | None], str], offer_id: str | None = None
 ) -> Problem:
     """The problem of a refusal. ``who`` gives the name of a member of staff; ``offer_id`` is the offer that was meant.
 
     To whom the case never belonged nothing of it is told.
     """
-    if why is Refusal.NOT_ALLOWED:
+    if why is Rejected.NOT_ALLOWED:
         return not_theirs()
     words, at = _words(case, why, offer_id)
     offer = case.offer
@@ -112,7 +112,7 @@ def refused(
         asked = offer.to_center_id
     center = case.center_id
     past = case.past_offer
-    if why is Refusal.OFFER_OVER and past is not None and past.offer_id == offer_id:
+    if why is Rejected.OFFER_OVER and past is not None and past.offer_id == offer_id:
         # About the offer that was meant: whom the case was offered to since then is no business of theirs.
         center, asked = past.from_center_id or center, past.to_center_id
     values = {
@@ -126,16 +126,16 @@ def refused(
     return Problem(STATUS.get(why, 409), why.value, words, values=values)
 
 
-def _words(case: Case, why: Refusal, offer_id: str | None) -> tuple[str, datetime]:
+def _words(case: Case, why: Rejected, offer_id: str | None) -> tuple[str, datetime]:
     past = case.past_offer
-    if why is Refusal.ENDED and case.ended is EndReason.WITHDRAWN:
-        why = Refusal.WITHDRAWN
-    if why is Refusal.OWNER_CHANGED:
+    if why is Rejected.ENDED and case.ended is EndReason.WITHDRAWN:
+        why = Rejected.WITHDRAWN
+    if why is Rejected.OWNER_CHANGED:
         return _OWNED[case.moved_by], case.decided_at
-    if why is Refusal.OFFER_OVER and case.offer is not None and case.offer.offer_id == offer_id:
+    if why is Rejected.OFFER_OVER and case.offer is not None and case.offer.offer_id == offer_id:
         return _RAN_OUT, case.offer.expires_at
-    if why is Refusal.OFFER_OVER and past is not None and past.offer_id == offer_id:
+    if why is Rejected.OFFER_OVER and past is not None and past.offer_id == offer_id:
         return _OVER[past.how], past.at
-    if why is Refusal.ALREADY_ACKNOWLEDGED:
+    if why is Rejected.ALREADY_ACKNOWLEDGED:
         return _WORDS[why], case.acknowledged_at or case.decided_at
     return _WORDS[why], case.ended_at or case.decided_at

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.notify.cases.attention import states_of
 from services.notify.cases.models import CENTRAL_DESK, Case
-from services.notify.console.broadcaster import Listener
+from services.notify.console.broadcaster import ConsoleSubscriber
 from services.notify.console.problems import center_name
 from services.notify.console.views import ROW, CaseRow, row_of
 from services.notify.team.people import People
@@ -58,7 +58,9 @@ def entry_of(case: Case, section: Section) -> dict[str, object]:
     return StreamRow(**row_of(case).model_dump(), section=section).model_dump(mode="json")
 
 
-def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]) -> bytes:
+def message(
+    listener: ConsoleSubscriber, cases: list[Case], now: datetime, entry: Entry, place: dict[str, bool]
+) -> bytes:
     """A ``StreamRows`` for one console as JSON, with ``place`` beside it; rows come ready from ``entry``."""
     rows: list[bytes] = []
     gone: list[dict[str, str]] = []
@@ -73,7 +75,7 @@ def message(listener: Listener, cases: list[Case], now: datetime, entry: Entry, 
     return b'{"rows":[' + b",".join(rows) + b"]," + rest[1:]
 
 
-def _why_gone(listener: Listener, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
+def _why_gone(listener: ConsoleSubscriber, case: Case) -> Literal["withdrawn", "closed", "moved", "answered"]:
     if listener.center_id in case.former and listener.center_id != case.center_id:
         return "moved"
     if case.ended is not None and not case.needs_attention:

@@ -14,11 +14,11 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.notify import metrics
 from services.notify.cases.models import Case
-from services.notify.cases.service import Desk
+from services.notify.cases.service import CaseService
 from services.notify.console import lists
-from services.notify.console.broadcaster import Hub, Listener
+from services.notify.console.broadcaster import ConsoleBroadcaster, ConsoleSubscriber
 from services.notify.console.dependencies import checked_center, home_of
-from services.notify.console.lists import Shown, Together
+from services.notify.console.lists import Shown, SingleFlightLists
 from services.notify.console.rows import Entry, Rows, Section, message
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -38,15 +38,17 @@ _RETRY_MS: Final = (500, 2500)
 _CHUNK: Final = 100
 
 
-def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, rows: Rows) -> APIRouter:
+def stream_router(
+    case_service: CaseService, broadcaster: ConsoleBroadcaster, clock: Clock, gate: Gate, limit: int, rows: Rows
+) -> APIRouter:
     """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
     router = APIRouter(prefix="/api/v1")
 
     async def load(center_id: str) -> Shown:
-        cases, more = await lists.whole(desk.cases, center_id)
-        return [*await lists.offers(desk.cases, center_id), *cases], more
+        cases, more = await lists.whole(case_service.cases, center_id)
+        return [*await lists.offers(case_service.cases, center_id), *cases], more
 
-    together = Together(load)
+    together = SingleFlightLists(load)
 
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
@@ -66,25 +68,25 @@ def stream_router(desk: Desk, hub: Hub, clock: Clock, gate: Gate, limit: int, ro
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
-        if hub.full(principal.session):
+        if broadcaster.full(principal.session):
             raise Problem(
                 429,
                 "too_many_streams",
                 gettext_noop("You have too many consoles open. Close one first."),
                 retry_after=5,
             )
-        if hub.listening >= limit:
+        if broadcaster.listening >= limit:
             raise Problem(503, "too_many_streams", gettext_noop("Too many consoles are open."), retry_after=5)
 
         def entry(case: Case, section: Section) -> bytes:
             return rows.entry(request, principal, case, chosen, section, html=html)
 
-        names = desk.people.learn_rows if html else None
+        names = case_service.people.learn_rows if html else None
 
         def good() -> bool:
             return gate.identity.good(principal)
 
-        source = _Stream(hub, clock, chosen, principal.session, good, entry, together, names)
+        source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, names)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -95,16 +97,16 @@ class _Stream:
 
     def __init__(
         self,
-        hub: Hub,
+        broadcaster: ConsoleBroadcaster,
         clock: Clock,
         center_id: str,
         session: str,
         signed_in: Callable[[], bool],
         entry: Entry,
-        together: Together,
+        together: SingleFlightLists,
         learn: Callable[[list[Case]], Awaitable[None]] | None,
     ) -> None:
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._clock = clock
         self._center_id = center_id
         self._session = session
@@ -115,11 +117,11 @@ class _Stream:
 
     async def events(self) -> AsyncIterator[ServerSentEvent | bytes]:
         """Messages until the process ends, the client is too slow, or the person is signed in no more."""
-        if self._hub.full(self._session):
+        if self._broadcaster.full(self._session):
             # Many that were asked for at once: each passed the door before any was open.
             yield _reconnect("too_many_streams")
             return
-        with self._hub.listen(self._center_id, self._session) as listener:
+        with self._broadcaster.listen(self._center_id, self._session) as listener:
             yield ServerSentEvent(event="hello", data="{}", retry=_retry())
             try:
                 async for message in self._messages(listener):
@@ -135,7 +137,7 @@ class _Stream:
             yield _reconnect("too_slow" if listener.too_slow else "restart")
             await asyncio.sleep(0)
 
-    async def _messages(self, listener: Listener) -> AsyncIterator[ServerSentEvent | bytes | None]:
+    async def _messages(self, listener: ConsoleSubscriber) -> AsyncIterator[ServerSentEvent | bytes | None]:
         """The list, then what changes; None when there was nothing to say for a while."""
         async for part in self._whole(listener):
             yield part
@@ -153,7 +155,7 @@ class _Stream:
             if notice:
                 yield ServerSentEvent(event="notice", data="{}")
 
-    async def _whole(self, listener: Listener) -> AsyncIterator[bytes]:
+    async def _whole(self, listener: ConsoleSubscriber) -> AsyncIterator[bytes]:
         """The list in parts. Apart, so that its cases are not held for as long as the stream is open."""
         cases, more = await self._together.get(self._center_id)
         for start in range(0, max(len(cases), 1), _CHUNK):
@@ -161,7 +163,7 @@ class _Stream:
             yield await self._message("list", listener, cases[start : start + _CHUNK], place)
 
     async def _message(
-        self, event: Literal["list", "rows"], listener: Listener, cases: list[Case], place: dict[str, bool]
+        self, event: Literal["list", "rows"], listener: ConsoleSubscriber, cases: list[Case], place: dict[str, bool]
     ) -> bytes:
         if self._learn is not None:
             await self._learn(cases)

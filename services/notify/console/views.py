@@ -127,16 +127,16 @@ class CaseRow(BaseModel):
 
 def row_of(case: Case) -> CaseRow:
     """The row of a case."""
-    ladder = case.ladder
+    escalation = case.escalation
     shared = case.model_dump(include=(CaseRow.model_fields.keys() & Case.model_fields.keys()) - {"awaiting", "linked"})
     return CaseRow(
         **shared,
         linked=len(case.linked),
         awaiting=case.awaiting.kind if case.awaiting is not None else None,
         owned_since=case.decided_at,
-        step=ladder.step if ladder is not None else None,
-        next_alert_at=ladder.due_at if ladder is not None else None,
-        held=ladder is not None and ladder.held,
+        step=escalation.step if escalation is not None else None,
+        next_alert_at=escalation.due_at if escalation is not None else None,
+        held=escalation is not None and escalation.held,
     )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 
-from services.notify.cases.service import Desk, WorkDesk
+from services.notify.cases.service import CaseService, CaseWorkService
 from services.notify.console.acts_api import Acts, ReportPath
 from services.notify.console.api import Audited
 from services.notify.console.dependencies import checked_center
@@ -24,10 +24,10 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages
 
 
-def work_router(desk: Desk, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
+def work_router(case_service: CaseService, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
     """``/api/v1/cases/{report_id}/…``: contact, support, deletions, referral, joining."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["acts"])
-    acts, work = Acts(desk, pages), WorkDesk(desk)
+    acts, work = Acts(case_service, pages), CaseWorkService(case_service)
 
     @router.post("/contact")
     async def contact(

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Form, Path, Request
 from fastapi.responses import Response
 
 from services.notify.cases.models import ContactWay, DeletionState
-from services.notify.cases.rules import Refusal
-from services.notify.cases.service import WorkDesk
+from services.notify.cases.rules import Rejected
+from services.notify.cases.service import CaseWorkService
 from services.notify.console.case_pages import CasePages, Ownership, Tried
 from services.notify.console.dependencies import checked_center
 from shared.events.base import CenterId, ReportId
@@ -19,7 +19,7 @@ from shared.identity.roles import Action
 def work_pages_router(parts: CasePages) -> APIRouter:
     """``/cases/{report_id}/…``: contact, support, deletions, referral, joining."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
-    work, gate, audited = WorkDesk(parts.desk), parts.gate, parts.audited
+    work, gate, audited = CaseWorkService(parts.case_service), parts.gate, parts.audited
 
     @router.post("/contact")
     async def contact(
@@ -31,7 +31,7 @@ def work_pages_router(parts: CasePages) -> APIRouter:
         way: Annotated[ContactWay, Form()],
     ) -> Response:
         act = work.contact(who, report_id, ownership, way=way, reached=reached, audit=audited(request, who))
-        about = {Refusal.WAY_NOT_AGREED: "way", Refusal.RULES_NOT_READ: "way"}
+        about = {Rejected.WAY_NOT_AGREED: "way", Rejected.RULES_NOT_READ: "way"}
         return await parts.after(request, who, act, tried=Tried({"way": way.value}, about))
 
     @router.post("/support")
@@ -79,7 +79,7 @@ def work_pages_router(parts: CasePages) -> APIRouter:
     ) -> Response:
         to = checked_center(to_center_id)
         act = work.refer(who, report_id, ownership, to, audit=audited(request, who))
-        about = {Refusal.SAME_CENTER: "to_center_id-refer", Refusal.CENTER_DECLINED: "to_center_id-refer"}
+        about = {Rejected.SAME_CENTER: "to_center_id-refer", Rejected.CENTER_DECLINED: "to_center_id-refer"}
         return await parts.after(request, who, act, tried=Tried({"to_center_id-refer": to}, about))
 
     @router.post("/join")

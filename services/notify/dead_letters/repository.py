@@ -6,11 +6,11 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.repository import Document
-from services.notify.dead_letters.models import DeadRecord
+from services.notify.dead_letters.models import DeadLetter
 from shared.mongo import store_errors
 
 
-class DeadStore:
+class DeadLetterStore:
     """Dead records, one per origin, until the central desk has read of them."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
@@ -22,7 +22,7 @@ class DeadStore:
         with store_errors():
             await self.collection.create_index([("open", 1), ("seen_at", 1)], name="open_seen")
 
-    async def add(self, record: DeadRecord) -> bool:
+    async def add(self, record: DeadLetter) -> bool:
         """Remember a record; False where its origin is known already."""
         try:
             with store_errors():
@@ -32,19 +32,19 @@ class DeadStore:
             return False
         return True
 
-    async def unread(self, limit: int = 100) -> list[DeadRecord]:
+    async def unread(self, limit: int = 100) -> list[DeadLetter]:
         """The oldest records the central desk has not read of."""
         with store_errors():
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
-        return [DeadRecord.model_validate(document) for document in found]
+        return [DeadLetter.model_validate(document) for document in found]
 
-    async def untold(self, limit: int = 100) -> list[DeadRecord]:
+    async def untold(self, limit: int = 100) -> list[DeadLetter]:
         """The oldest records the central desk has had no mail about."""
         with store_errors():
             # A missing field matches None.
             waiting = self.collection.find({"open": True, "told_at": None})
             found = await waiting.sort("seen_at", 1).limit(limit).to_list(None)
-        return [DeadRecord.model_validate(document) for document in found]
+        return [DeadLetter.model_validate(document) for document in found]
 
     async def open_count(self) -> int:
         """How many records the central desk has not read of."""

@@ -15,9 +15,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from services.notify import metrics
 from services.notify.channels.email import MailChannel
 from services.notify.channels.messages import Mail, dead_mail
-from services.notify.console.broadcaster import Hub
-from services.notify.dead_letters.models import DeadRecord
-from services.notify.dead_letters.repository import DeadStore
+from services.notify.console.broadcaster import ConsoleBroadcaster
+from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock
@@ -34,16 +34,16 @@ _RECORDS: Final = 100
 _PAUSE_S: Final = 2.0
 
 
-class DeadWatch:
+class DeadLetterWatch:
     """Reads dead records into the store and mails central about each that it has not been told of."""
 
     def __init__(
         self,
         bus: KafkaSettings,
         settings: NotifySettings,
-        store: DeadStore,
+        store: DeadLetterStore,
         channel: MailChannel,
-        hub: Hub,
+        broadcaster: ConsoleBroadcaster,
         clock: Clock,
     ) -> None:
         """Nothing is opened until ``run``."""
@@ -51,7 +51,7 @@ class DeadWatch:
         self._settings = settings
         self._store = store
         self._channel = channel
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._clock = clock
         self._news = asyncio.Event()
         self.failing: str | None = None
@@ -102,7 +102,7 @@ class DeadWatch:
         new = 0
         for record in records:
             new += await self._store.add(
-                dead_record(record.topic, record.partition, record.offset, record.headers, self._clock)
+                dead_letter_of(record.topic, record.partition, record.offset, record.headers, self._clock)
             )
         if new:
             _LOG.error("dead.found", records=new)
@@ -133,10 +133,10 @@ class DeadWatch:
         told = [record for record, reason in zip(untold, reasons, strict=True) if reason is None]
         for record in told:
             await self._store.told(record.origin, self._clock.now())
-        self._hub.notice()
+        self._broadcaster.notice()
         return len(told)
 
-    def _mail(self, record: DeadRecord) -> Mail:
+    def _mail(self, record: DeadLetter) -> Mail:
         return dead_mail(
             alert_id=str(uuid.uuid5(_IDS, record.origin)),
             to=self._settings.central_address,
@@ -148,14 +148,14 @@ class DeadWatch:
         )
 
 
-def dead_record(
+def dead_letter_of(
     topic: str, partition: int, offset: int, headers: Sequence[tuple[str, bytes | None]], clock: Clock
-) -> DeadRecord:
+) -> DeadLetter:
     """What is remembered of a dead record: where it came from and why it died, never what it holds."""
     found = {name: _plain(value or b"") for name, value in headers if name.startswith("dead_")}
     origin_topic = found.get("dead_topic", topic)[:80]
     place = f"{found.get('dead_partition', partition)}/{found.get('dead_offset', offset)}"
-    return DeadRecord(
+    return DeadLetter(
         origin=f"{origin_topic}/{place}"[:120],
         topic=origin_topic,
         reason=found.get("dead_reason", "unknown")[:80],

@@ -15,9 +15,9 @@ from services.notify.channels.breaker import CIRCUIT_OPEN, SPARED, TOO_LATE, Bre
 from services.notify.channels.email import MailChannel, Send
 from services.notify.channels.messages import ASK_OF, Alert, Ask, alert_hook, alert_mail, alert_text
 from services.notify.channels.webhook import WebhookChannel
-from services.notify.console.broadcaster import Hub
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Endpoint, Left, Notice, Plan, Result, Sent
+from services.notify.escalation.rules import AttemptResult, Deferred, Endpoint, Notice, Plan, RecentAlerts
 from services.notify.settings import NotifySettings
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -38,7 +38,7 @@ def address(settings: NotifySettings, center_id: str, target: Target) -> str:
     return templates[target].replace("{center}", center_id)
 
 
-class Directory:
+class RecipientDirectory:
     """The endpoints of every centre, as the settings have them."""
 
     def __init__(self, settings: NotifySettings) -> None:
@@ -66,17 +66,17 @@ class Directory:
 
 
 @dataclass(slots=True)
-class Work:
+class ClaimedCase:
     """One claimed case on its way through a pass."""
 
     case: Case
     plan: Plan | None
     notice: Notice | None = None
-    results: list[Result] = field(default_factory=list)
-    noticed: Result | None = None
+    results: list[AttemptResult] = field(default_factory=list)
+    noticed: AttemptResult | None = None
     wanted: list[Endpoint] = field(default_factory=list)
     """Where the ladder's rung is to be told now."""
-    later: datetime | None = None
+    deferred_until: datetime | None = None
     """When what was left for a bundle goes."""
 
     @property
@@ -87,10 +87,10 @@ class Work:
         return self.plan
 
     @property
-    def left(self) -> Left:
+    def left(self) -> Deferred:
         """What was wanted and came to nothing yet: left for a bundle, too late, or no store to look at before."""
         tried = {result.endpoint for result in self.results}
-        return Left(tuple((e.target, e.key) for e in self.wanted if e.key not in tried), self.later)
+        return Deferred(tuple((e.target, e.key) for e in self.wanted if e.key not in tried), self.deferred_until)
 
     @property
     def settles(self) -> bool:
@@ -98,34 +98,36 @@ class Work:
 
         Nothing is wanted where an endpoint that was to be tried again is there no more.
         """
-        return bool(self.results) or self.later is not None or not self.wanted
+        return bool(self.results) or self.deferred_until is not None or not self.wanted
 
-    def wait_until(self, later: datetime) -> None:
+    def defer_until(self, deferred_until: datetime) -> None:
         """Something of it is left for a bundle that goes then."""
-        self.later = later if self.later is None else min(self.later, later)
+        self.deferred_until = (
+            deferred_until if self.deferred_until is None else min(self.deferred_until, deferred_until)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeliveryAttempt:
     """One alert to one endpoint and what it is for: a rung of the ladder (``target``), or the offer (none)."""
 
-    item: Work
+    item: ClaimedCase
     target: Target | None
     endpoint: Endpoint
     alert: Alert
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class BatchedAlert:
     """Letters that go to one endpoint as one message."""
 
     endpoint: Endpoint
-    letters: tuple[Letter, ...]
+    delivery_attempts: tuple[DeliveryAttempt, ...]
 
 
-def letters(work: Sequence[Work], directory: Directory) -> list[Letter]:
+def delivery_attempts(work: Sequence[ClaimedCase], directory: RecipientDirectory) -> list[DeliveryAttempt]:
     """Every alert that is due. Whoever has no endpoint at all is noted in the work as not reached."""
-    made: list[Letter] = []
+    made: list[DeliveryAttempt] = []
     for item in work:
         if item.plan is not None:
             made += _of_ladder(item, item.plan, directory)
@@ -134,14 +136,14 @@ def letters(work: Sequence[Work], directory: Directory) -> list[Letter]:
     return made
 
 
-def _of_ladder(item: Work, made: Plan, directory: Directory) -> list[Letter]:
-    chosen, nowhere = policy.reached_by(made, directory.of(made.center_id))
+def _of_ladder(item: ClaimedCase, made: Plan, directory: RecipientDirectory) -> list[DeliveryAttempt]:
+    chosen, nowhere = policy.endpoints_for(made, directory.of(made.center_id))
     for target in nowhere:
         alert_id = policy.alert_id(item.case.report_id, made, target)
-        item.results.append(Result(target, alert_id, ok=False, channel=AlertChannel.NONE))
+        item.results.append(AttemptResult(target, alert_id, ok=False, channel=AlertChannel.NONE))
     item.wanted = chosen
     return [
-        Letter(
+        DeliveryAttempt(
             item,
             endpoint.target,
             endpoint,
@@ -151,15 +153,17 @@ def _of_ladder(item: Work, made: Plan, directory: Directory) -> list[Letter]:
     ]
 
 
-def _of_offer(item: Work, notice: Notice, directory: Directory) -> list[Letter]:
+def _of_offer(item: ClaimedCase, notice: Notice, directory: RecipientDirectory) -> list[DeliveryAttempt]:
     mails = [
         endpoint
         for endpoint in directory.of(notice.to_center_id)
         if endpoint.target is notice.target and endpoint.channel is AlertChannel.EMAIL
     ]
     if not mails:
-        item.noticed = Result(notice.target, notice.alert_id, ok=False, reason="no_channel", channel=AlertChannel.NONE)
-    return [Letter(item, None, mails[0], _alert(item.case, notice.alert_id, Ask.OFFER))] if mails else []
+        item.noticed = AttemptResult(
+            notice.target, notice.alert_id, ok=False, reason="no_channel", channel=AlertChannel.NONE
+        )
+    return [DeliveryAttempt(item, None, mails[0], _alert(item.case, notice.alert_id, Ask.OFFER))] if mails else []
 
 
 def _alert(case: Case, alert_id: str, ask: Ask) -> Alert:
@@ -173,34 +177,36 @@ def _alert(case: Case, alert_id: str, ask: Ask) -> Alert:
     )
 
 
-def parcels(due: Sequence[Letter], sent: Mapping[str, Sent], now: datetime) -> list[Parcel]:
+def batched_alerts(
+    due: Sequence[DeliveryAttempt], sent: Mapping[str, RecentAlerts], now: datetime
+) -> list[BatchedAlert]:
     """The messages to send now. What a place that had many is to get later is noted in the work.
 
     An offer always goes alone: it asks for something else, and there are few. Nothing is left twice: in a surge more
     cases than one pass takes wait at a place, and each pass would close it for the next one.
     """
-    made = [Parcel(letter.endpoint, (letter,)) for letter in due if letter.target is None]
-    places: dict[str, list[Letter]] = defaultdict(list)
-    for letter in due:
-        if letter.target is not None:
-            places[letter.endpoint.key].append(letter)
+    made = [BatchedAlert(attempt.endpoint, (attempt,)) for attempt in due if attempt.target is None]
+    places: dict[str, list[DeliveryAttempt]] = defaultdict(list)
+    for attempt in due:
+        if attempt.target is not None:
+            places[attempt.endpoint.key].append(attempt)
     for key, waiting in places.items():
-        before = sent.get(key, Sent())
-        waited = any(_gathered(letter) for letter in waiting)
-        later = None if waited else policy.gathers_until(before, now)
+        before = sent.get(key, RecentAlerts())
+        waited = any(_was_deferred(attempt) for attempt in waiting)
+        deferred_until = None if waited else policy.deferred_until(before, now)
         # A full bundle need not wait for more: in a surge nobody waits for the sake of fewer messages.
-        held = len(waiting) % policy.BUNDLE_SIZE if later is not None else 0
+        held = len(waiting) % policy.BATCH_SIZE if deferred_until is not None else 0
         ready = waiting[: len(waiting) - held]
-        made += [Parcel(waiting[0].endpoint, tuple(some)) for some in policy.bundles(ready, before, now)]
-        if later is not None:
-            for letter in waiting[len(ready) :]:
-                letter.item.wait_until(later)
+        made += [BatchedAlert(waiting[0].endpoint, tuple(some)) for some in policy.batches(ready, before, now)]
+        if deferred_until is not None:
+            for attempt in waiting[len(ready) :]:
+                attempt.item.defer_until(deferred_until)
     return made
 
 
-def _gathered(letter: Letter) -> bool:
-    ladder = letter.item.case.ladder
-    return ladder is not None and ladder.gathered
+def _was_deferred(attempt: DeliveryAttempt) -> bool:
+    escalation = attempt.item.case.escalation
+    return escalation is not None and escalation.was_deferred
 
 
 FRESH_S: Final = 0.1
@@ -210,46 +216,48 @@ FRESH_S: Final = 0.1
 _LOOK_AHEAD: Final = 100
 
 
-class LastLook:
+class PreSendCheck:
     """A newer state that this process gave out counts at once; the store is asked at most every tenth of a second."""
 
-    def __init__(self, parcels: Sequence[Parcel], cases: CaseStore, hub: Hub, clock: Clock) -> None:
-        self._parcels = parcels
+    def __init__(
+        self, batched_alerts: Sequence[BatchedAlert], cases: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock
+    ) -> None:
+        self._batches = batched_alerts
         self._cases = cases
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._clock = clock
         self._seen: dict[str, tuple[tuple[int | None, str | None], float]] = {}
 
-    async def __call__(self, index: int) -> list[Letter]:
+    async def __call__(self, index: int) -> list[DeliveryAttempt]:
         """What of parcel ``index`` may go. While the store is away nothing may: the next claim sends it."""
-        wanted = [letter for letter in self._parcels[index].letters if self._by_hub(letter)]
+        wanted = [attempt for attempt in self._batches[index].delivery_attempts if self._by_hub(attempt)]
         if not wanted:
             return []
-        if any(self._stale(letter) for letter in wanted):
+        if any(self._stale(attempt) for attempt in wanted):
             try:
                 await self._look(index)
             except TransientError:
                 return []
-        return [letter for letter in wanted if self._by_store(letter)]
+        return [attempt for attempt in wanted if self._by_store(attempt)]
 
-    def _by_hub(self, letter: Letter) -> bool:
-        given = self._hub.given(letter.item.case.report_id)
-        return given is None or given.rev <= letter.item.case.rev or _wanted(letter, _standing(given))
+    def _by_hub(self, attempt: DeliveryAttempt) -> bool:
+        given = self._broadcaster.given(attempt.item.case.report_id)
+        return given is None or given.rev <= attempt.item.case.rev or _wanted(attempt, _standing(given))
 
-    def _stale(self, letter: Letter) -> bool:
-        known = self._seen.get(letter.item.case.report_id)
+    def _stale(self, attempt: DeliveryAttempt) -> bool:
+        known = self._seen.get(attempt.item.case.report_id)
         return known is None or self._clock.monotonic() - known[1] > FRESH_S
 
-    def _by_store(self, letter: Letter) -> bool:
-        known = self._seen.get(letter.item.case.report_id)
-        return known is not None and _wanted(letter, known[0])
+    def _by_store(self, attempt: DeliveryAttempt) -> bool:
+        known = self._seen.get(attempt.item.case.report_id)
+        return known is not None and _wanted(attempt, known[0])
 
     async def _look(self, index: int) -> None:
         ahead: dict[str, None] = {}
-        for parcel in self._parcels[index:]:
-            if ahead and len(ahead) + len(parcel.letters) > _LOOK_AHEAD:
+        for batch in self._batches[index:]:
+            if ahead and len(ahead) + len(batch.delivery_attempts) > _LOOK_AHEAD:
                 break
-            ahead |= dict.fromkeys(letter.item.case.report_id for letter in parcel.letters)
+            ahead |= dict.fromkeys(attempt.item.case.report_id for attempt in batch.delivery_attempts)
         at = self._clock.monotonic()
         for report_id, standing in (await self._cases.standing(list(ahead))).items():
             self._seen[report_id] = (standing, at)
@@ -257,16 +265,16 @@ class LastLook:
 
 def _standing(case: Case) -> tuple[int | None, str | None]:
     return (
-        case.ladder.run if case.ladder is not None else None,
+        case.escalation.run if case.escalation is not None else None,
         case.offer.offer_id if case.offer is not None else None,
     )
 
 
-def _wanted(letter: Letter, standing: tuple[int | None, str | None]) -> bool:
+def _wanted(attempt: DeliveryAttempt, standing: tuple[int | None, str | None]) -> bool:
     run, offer_id = standing
-    if letter.target is None:
-        return letter.item.notice is not None and offer_id == letter.item.notice.offer_id
-    return run == letter.item.planned.run
+    if attempt.target is None:
+        return attempt.item.notice is not None and offer_id == attempt.item.notice.offer_id
+    return run == attempt.item.planned.run
 
 
 AT_ONCE: Final = 16
@@ -274,10 +282,10 @@ AT_ONCE: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one parcel: ``told`` are the letters that were still wanted, ``reason`` None where it was taken."""
+class DeliveryResult:
+    """What came of a message: ``told`` are the attempts that were still wanted; ``reason``: why it was not taken."""
 
-    told: tuple[Letter, ...]
+    told: tuple[DeliveryAttempt, ...]
     reason: str | None
 
 
@@ -295,62 +303,71 @@ class Delivery:
         self._breakers: Mapping[str, Breaker] = defaultdict(lambda: Breaker(clock))
 
     async def send(
-        self, parcels: Sequence[Parcel], deadline: float, wanted: Callable[[int], Awaitable[list[Letter]]]
-    ) -> list[Outcome]:
+        self,
+        batched_alerts: Sequence[BatchedAlert],
+        deadline: float,
+        wanted: Callable[[int], Awaitable[list[DeliveryAttempt]]],
+    ) -> list[DeliveryResult]:
         """Send all. What cannot be begun before ``deadline`` (monotonic) is not sent: a lease must not end meanwhile.
 
-        ``wanted`` says right before each which of its letters should still go.
+        ``wanted`` says right before each which of its attempts should still go.
         """
-        outcomes: list[Outcome] = [Outcome((), TOO_LATE)] * len(parcels)
-        work = iter(range(len(parcels)))
+        outcomes: list[DeliveryResult] = [DeliveryResult((), TOO_LATE)] * len(batched_alerts)
+        work = iter(range(len(batched_alerts)))
 
         async def worker() -> None:
             for index in work:
-                outcomes[index] = await self._one(parcels[index], partial(wanted, index), deadline)
+                outcomes[index] = await self._one(batched_alerts[index], partial(wanted, index), deadline)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(AT_ONCE, len(parcels))):
+            for _ in range(min(AT_ONCE, len(batched_alerts))):
                 group.create_task(worker())
         return outcomes
 
-    async def _one(self, parcel: Parcel, wanted: Callable[[], Awaitable[list[Letter]]], deadline: float) -> Outcome:
-        if parcel.endpoint.channel is not AlertChannel.EMAIL:
-            return await self._now(parcel, wanted, deadline, None)
+    async def _one(
+        self, batch: BatchedAlert, wanted: Callable[[], Awaitable[list[DeliveryAttempt]]], deadline: float
+    ) -> DeliveryResult:
+        if batch.endpoint.channel is not AlertChannel.EMAIL:
+            return await self._now(batch, wanted, deadline, None)
         async with self._mail.turn() as send:
             # The look comes after the wait for a connection, or somebody could have answered meanwhile.
-            return await self._now(parcel, wanted, deadline, send)
+            return await self._now(batch, wanted, deadline, send)
 
     async def _now(
-        self, parcel: Parcel, wanted: Callable[[], Awaitable[list[Letter]]], deadline: float, send: Send | None
-    ) -> Outcome:
-        letters = await wanted()
-        if not letters:
-            return Outcome((), SPARED)
+        self,
+        batch: BatchedAlert,
+        wanted: Callable[[], Awaitable[list[DeliveryAttempt]]],
+        deadline: float,
+        send: Send | None,
+    ) -> DeliveryResult:
+        delivery_attempts = await wanted()
+        if not delivery_attempts:
+            return DeliveryResult((), SPARED)
         if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:
-            return Outcome((), TOO_LATE)
-        breaker = self._breakers[self._circuit(parcel)]
+            return DeliveryResult((), TOO_LATE)
+        breaker = self._breakers[self._circuit(batch)]
         if not breaker.may_try():
-            return Outcome(tuple(letters), CIRCUIT_OPEN)
-        reason = await self._through(parcel, letters, deadline, send)
+            return DeliveryResult(tuple(delivery_attempts), CIRCUIT_OPEN)
+        reason = await self._through(batch, delivery_attempts, deadline, send)
         if reason == TOO_LATE:
-            return Outcome((), TOO_LATE)
+            return DeliveryResult((), TOO_LATE)
         breaker.came_of(ok=reason is None or reason.startswith("recipient_refused"))
-        return Outcome(tuple(letters), reason)
+        return DeliveryResult(tuple(delivery_attempts), reason)
 
     @staticmethod
-    def _circuit(parcel: Parcel) -> str:
+    def _circuit(batch: BatchedAlert) -> str:
         """All mail goes through one server; every other receiver stands for itself."""
-        channel = parcel.endpoint.channel
-        return channel.value if channel is AlertChannel.EMAIL else f"{channel}:{parcel.endpoint.where}"
+        channel = batch.endpoint.channel
+        return channel.value if channel is AlertChannel.EMAIL else f"{channel}:{batch.endpoint.where}"
 
     async def _through(
-        self, parcel: Parcel, letters: Sequence[Letter], deadline: float, send: Send | None
+        self, batch: BatchedAlert, delivery_attempts: Sequence[DeliveryAttempt], deadline: float, send: Send | None
     ) -> str | None:
-        alerts = [letter.alert for letter in letters]
+        alerts = [attempt.alert for attempt in delivery_attempts]
         ids = [alert.alert_id for alert in alerts]
-        message_id = ids[0] if len(ids) == 1 else policy.bundle_id(ids)
-        now, where = self._clock.now(), parcel.endpoint.where
-        match parcel.endpoint.channel:
+        message_id = ids[0] if len(ids) == 1 else policy.batch_id(ids)
+        now, where = self._clock.now(), batch.endpoint.where
+        match batch.endpoint.channel:
             case AlertChannel.WEBHOOK:
                 return await self._hooks.send(where, message_id, alert_hook(message_id, alerts, self._root, now))
             case AlertChannel.APPRISE:

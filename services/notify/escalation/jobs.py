@@ -18,7 +18,7 @@ CONFIRMED_WITHIN: Final = timedelta(seconds=30)
 """Routing answers within a second; what takes longer is stuck in front of it or dead."""
 
 
-class Gauges:
+class StoreGauges:
     """Keeps the gauges fresh."""
 
     def __init__(self, cases: CaseStore, findings: FindingStore, clock: Clock) -> None:

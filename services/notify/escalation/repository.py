@@ -8,25 +8,25 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
 from services.notify.cases.repository import Document
-from services.notify.escalation.rules import Sent
+from services.notify.escalation.rules import RecentAlerts
 from shared.mongo import by_ids, store_errors
 
 KEPT: Final = 6
 """Times kept per place: one more than may go singly within the window."""
 
 
-class TallyStore:
+class RecentAlertStore:
     """One small document per place that was ever told."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         """``database`` is notify's own."""
         self.collection: AsyncIOMotorCollection[Document] = database["tallies"]
 
-    async def load(self, keys: Iterable[str]) -> dict[str, Sent]:
+    async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
         """What went to these places lately; those never told are missing."""
         with store_errors():
             found = await by_ids(self.collection, sorted(set(keys)))
-        return {key: Sent(tuple(_in_utc(moment) for moment in d["at"])) for key, d in found.items()}
+        return {key: RecentAlerts(tuple(_in_utc(moment) for moment in d["at"])) for key, d in found.items()}
 
     async def add(self, keys: Sequence[str], now: datetime) -> None:
         """An alert each went to these places; a place may stand here several times."""

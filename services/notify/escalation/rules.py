@@ -13,8 +13,8 @@ from services.notify.cases.models import (
     CaseState,
     Entry,
     EntryKind,
-    Ladder,
-    RunCause,
+    Escalation,
+    EscalationCause,
     Target,
     in_order,
     noted,
@@ -57,7 +57,7 @@ def _steps(calm: tuple[AlertChannel, ...], minutes: tuple[int, int, int], every:
     )
 
 
-LADDER: Final[dict[Urgency, tuple[Step, ...]]] = {
+ESCALATION_POLICY: Final[dict[Urgency, tuple[Step, ...]]] = {
     Urgency.CRITICAL: _steps(_EVERY, (2, 3, 5), every=10),
     Urgency.HIGH: _steps(_EVERY, (5, 10, 15), every=30),
     Urgency.NORMAL: _steps(_CALM, (30, 30, 60), every=120),
@@ -85,13 +85,13 @@ OVERDUE_AFTER: Final = timedelta(seconds=120)
 
 def step_of(urgency: Urgency, number: int) -> Step:
     """A rung by its number from 1; numbers past the last are the last."""
-    steps = LADDER[urgency]
+    steps = ESCALATION_POLICY[urgency]
     return steps[min(number, len(steps)) - 1]
 
 
 def is_last(urgency: Urgency, number: int) -> bool:
     """Whether there is no rung above this one."""
-    return number >= len(LADDER[urgency])
+    return number >= len(ESCALATION_POLICY[urgency])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def retry_at(report_id: str, tries: int, now: datetime) -> datetime:
     return now + timedelta(seconds=base * (1 + JITTER * (2 * share - 1)))
 
 
-def bundle_id(alert_ids: Iterable[str]) -> str:
+def batch_id(alert_ids: Iterable[str]) -> str:
     """The id of a message that stands for several alerts: the same alerts make the same id."""
     return uuid_like("bundle|" + "|".join(sorted(alert_ids)))
 
@@ -171,8 +171,8 @@ ALWAYS: Final = Rules()
 """Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
 
 
-def begin(case: Case, rules: Rules, now: datetime, cause: RunCause = RunCause.ANSWER) -> Case:
-    """Start a new run of the ladder: the staff on duty are due at once, or when the quiet hours end."""
+def begin(case: Case, rules: Rules, now: datetime, cause: EscalationCause = EscalationCause.ANSWER) -> Case:
+    """Start a new run of the escalation: the staff on duty are due at once, or when the quiet hours end."""
     return _run(case, rules, now, now, cause)
 
 
@@ -185,13 +185,13 @@ def watch(case: Case, rules: Rules, now: datetime, *, tried: bool = False) -> Ca
     if case.state is not CaseState.ACKNOWLEDGED or case.acknowledged_at is None:
         return stop(case)
     if case.unread:
-        return _run(case, rules, now + step_of(case.urgency, 1).wait, now, RunCause.MESSAGE)
+        return _run(case, rules, now + step_of(case.urgency, 1).wait, now, EscalationCause.MESSAGE)
     if contacted(case):
         return stop(case)
     within = CONTACT_WITHIN[case.urgency]
     first = case.acknowledged_at + within
     at = now + within if tried else max(first, now + step_of(case.urgency, 1).wait)
-    return _run(case, rules, at, now, RunCause.CONTACT)
+    return _run(case, rules, at, now, EscalationCause.CONTACT)
 
 
 def contacted(case: Case) -> bool:
@@ -200,10 +200,10 @@ def contacted(case: Case) -> bool:
     return case.contacted_at is not None and (taken is None or case.contacted_at >= taken)
 
 
-def _run(case: Case, rules: Rules, at: datetime, now: datetime, cause: RunCause) -> Case:
+def _run(case: Case, rules: Rules, at: datetime, now: datetime, cause: EscalationCause) -> Case:
     due = rules.hold(max(at, now), case.urgency)
     copied = (Target.CENTRAL,) if case.copy_central or case.over_capacity else ()
-    ladder = Ladder(
+    escalation = Escalation(
         run=case.runs + 1,
         cause=cause,
         step=1,
@@ -215,12 +215,12 @@ def _run(case: Case, rules: Rules, at: datetime, now: datetime, cause: RunCause)
         due_at=due,
         held=due != max(at, now),
     )
-    return rescheduled(case.model_copy(update={"runs": ladder.run, "ladder": ladder}))
+    return rescheduled(case.model_copy(update={"runs": escalation.run, "escalation": escalation}))
 
 
 def stop(case: Case) -> Case:
     """No more alerts: someone answered, or nothing is left to answer."""
-    return rescheduled(case.model_copy(update={"ladder": None}))
+    return rescheduled(case.model_copy(update={"escalation": None}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Plan:
     """What to send for one claimed case, and how the ladder stands while it is sent."""
 
     run: int
-    cause: RunCause
+    cause: EscalationCause
     step: int
     round: int
     attempt: int
@@ -245,7 +245,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class AttemptResult:
     """What came of telling one target at one endpoint; ``reason`` is a short code where it failed."""
 
     target: Target
@@ -258,75 +258,80 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Deferred:
     """What of a telling has not gone yet and is still wanted."""
 
     endpoints: tuple[tuple[Target, str], ...] = ()
     """Whom it is for, and which endpoint (``Endpoint.key``)."""
-    later: datetime | None = None
+    deferred_until: datetime | None = None
     """When what was left for a bundle may go; None where nothing was left for one."""
 
 
-NOTHING_LEFT: Final = Left()
+NOTHING_DEFERRED: Final = Deferred()
 
 
 def plan(case: Case, center: Center, now: datetime) -> Plan | None:
     """What is due for a case now; None where nothing is (somebody was faster)."""
-    ladder = case.ladder
-    if ladder is None or ladder.due_at > now:
+    escalation = case.escalation
+    if escalation is None or escalation.due_at > now:
         return None
-    nobody = ladder.step == 1 and Target.DUTY in ladder.pending and center.nobody
-    onward = nobody or (ladder.next_step_at is not None and ladder.next_step_at <= now)
-    step, round_, targets, again = ladder.step, ladder.round, ladder.pending, ladder.again
+    nobody = escalation.step == 1 and Target.DUTY in escalation.pending and center.nobody
+    onward = nobody or (escalation.next_step_at is not None and escalation.next_step_at <= now)
+    step, round_, targets, again = escalation.step, escalation.round, escalation.pending, escalation.again
     if onward:
-        step, round_ = _next(case, ladder, nobody=nobody)
+        step, round_ = _next(case, escalation, nobody=nobody)
         who = NOBODY_TARGETS if nobody else step_of(case.urgency, step).who
         # Whom the rung before could not reach is not forgotten; where nobody is on duty there is nobody to reach.
-        left = tuple(t for t in ladder.pending if t not in who and not (nobody and t is Target.DUTY))
+        left = tuple(t for t in escalation.pending if t not in who and not (nobody and t is Target.DUTY))
         targets, again = who + left, ()
     return Plan(
-        run=ladder.run,
-        cause=ladder.cause,
+        run=escalation.run,
+        cause=escalation.cause,
         step=step,
         round=round_,
-        attempt=1 if step != ladder.step else ladder.attempt + 1,
+        attempt=1 if step != escalation.step else escalation.attempt + 1,
         targets=targets,
         again=again,
         channels=step_of(case.urgency, step).channels,
-        escalated=step != ladder.step,
+        escalated=step != escalation.step,
         nobody=nobody,
-        overdue=now - ladder.due_at > OVERDUE_AFTER,
+        overdue=now - escalation.due_at > OVERDUE_AFTER,
         center_id=case.center_id,
         ownership=case.ownership,
     )
 
 
-def _next(case: Case, ladder: Ladder, *, nobody: bool) -> tuple[int, int]:
+def _next(case: Case, escalation: Escalation, *, nobody: bool) -> tuple[int, int]:
     if nobody:
         return NOBODY_STEP, 1
-    times = step_of(case.urgency, ladder.step).times
-    if is_last(case.urgency, ladder.step) or times is None or ladder.round < times:
-        return ladder.step, ladder.round + 1
-    return ladder.step + 1, 1
+    times = step_of(case.urgency, escalation.step).times
+    if is_last(case.urgency, escalation.step) or times is None or escalation.round < times:
+        return escalation.step, escalation.round + 1
+    return escalation.step + 1, 1
 
 
 def advance(
-    case: Case, made: Plan, results: Sequence[Result], rules: Rules, now: datetime, left: Left = NOTHING_LEFT
+    case: Case,
+    made: Plan,
+    results: Sequence[AttemptResult],
+    rules: Rules,
+    now: datetime,
+    left: Deferred = NOTHING_DEFERRED,
 ) -> Case:
     """The ladder after a telling. A ladder that was started anew or stopped meanwhile stays as it is.
 
     What was ``left`` for a bundle is no failure, and nothing is tried in between. A target that one channel has reached
     is still told by the others.
     """
-    ladder = case.ladder
-    if ladder is None or ladder.run != made.run:
+    escalation = case.escalation
+    if escalation is None or escalation.run != made.run:
         return case
     reached = {result.target for result in results if result.ok}
     pending = tuple(target for target in made.targets if target not in reached)
-    same_round = made.step == ladder.step and made.round == ladder.round
-    begun = ladder.next_step_at if same_round else None
+    same_round = made.step == escalation.step and made.round == escalation.round
+    begun = escalation.next_step_at if same_round else None
     # A step that was only left for a bundle has not begun: its time runs from the telling.
-    fresh = now + step_of(case.urgency, made.step).wait if results or left.later is None else None
+    fresh = now + step_of(case.urgency, made.step).wait if results or left.deferred_until is None else None
     next_step = begun if begun is not None else fresh
     # Whoever has no channel at all is not tried again in this round: the step above is what helps.
     failed = [r for r in results if not r.ok and r.channel is not AlertChannel.NONE]
@@ -334,13 +339,13 @@ def advance(
         next_step = now
     undone = [(r.target, r.endpoint) for r in results if not r.ok and r.endpoint]
     again = tuple(dict.fromkeys(key for target, key in (*undone, *left.endpoints) if target not in pending))
-    tries = ladder.tries + 1 if failed else 0
-    waits = [moment for moment in (next_step, left.later) if moment is not None]
-    if failed or (left.endpoints and left.later is None):
+    tries = escalation.tries + 1 if failed else 0
+    waits = [moment for moment in (next_step, left.deferred_until) if moment is not None]
+    if failed or (left.endpoints and left.deferred_until is None):
         waits.append(retry_at(case.report_id, max(tries, 1), now))
     at = min(waits)
     due = rules.hold(at, case.urgency)
-    after = ladder.model_copy(
+    after = escalation.model_copy(
         update={
             "step": made.step,
             "round": made.round,
@@ -351,10 +356,10 @@ def advance(
             "next_step_at": next_step,
             "due_at": due,
             "held": due != at,
-            "gathered": left.later is not None,
+            "was_deferred": left.deferred_until is not None,
         }
     )
-    return rescheduled(case.model_copy(update={"ladder": after}))
+    return rescheduled(case.model_copy(update={"escalation": after}))
 
 
 def alert_id(report_id: str, made: Plan, target: Target) -> str:
@@ -374,7 +379,7 @@ class Endpoint:
     """The address, or the name under which the channel keeps URL and secret."""
 
 
-def reached_by(made: Plan, endpoints: Sequence[Endpoint]) -> tuple[list[Endpoint], list[Target]]:
+def endpoints_for(made: Plan, endpoints: Sequence[Endpoint]) -> tuple[list[Endpoint], list[Target]]:
     """The endpoints to tell now, and whoever has none at all.
 
     A target that has none of the step's channels is told by what it has: a wrong channel is better than silence.
@@ -441,7 +446,7 @@ GAP: Final = timedelta(seconds=10)
 """Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
 
 
-BUNDLE_SIZE: Final = 50
+BATCH_SIZE: Final = 50
 """Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
 
 
@@ -449,7 +454,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class RecentAlerts:
     """When alerts went to one place, alone or in a bundle: the newest ``MOST`` and one, oldest first."""
 
     at: tuple[datetime, ...] = ()
@@ -459,14 +464,14 @@ class Sent:
         return sum(1 for moment in self.at if moment > now - WINDOW)
 
 
-def bundles(due: Sequence[T], sent: Sent, now: datetime) -> list[list[T]]:
+def batches(due: Sequence[T], sent: RecentAlerts, now: datetime) -> list[list[T]]:
     """What is due to one place, as the messages it makes: singly while few, otherwise as bundles."""
     if len(due) + sent.within(now) <= MOST:
         return [[one] for one in due]
-    return [list(due[start : start + BUNDLE_SIZE]) for start in range(0, len(due), BUNDLE_SIZE)]
+    return [list(due[start : start + BATCH_SIZE]) for start in range(0, len(due), BATCH_SIZE)]
 
 
-def gathers_until(sent: Sent, now: datetime) -> datetime | None:
+def deferred_until(sent: RecentAlerts, now: datetime) -> datetime | None:
     """Until when alerts to a place are gathered that has had many; None: they may go now."""
     if sent.within(now) <= MOST:
         return None
@@ -477,10 +482,10 @@ def gathers_until(sent: Sent, now: datetime) -> datetime | None:
 def record(
     case: Case,
     made: Plan,
-    results: Sequence[Result],
+    results: Sequence[AttemptResult],
     rules: Rules,
     now: datetime,
-    left: Left = NOTHING_LEFT,
+    left: Deferred = NOTHING_DEFERRED,
 ) -> tuple[Case, tuple[Event, ...]]:
     """The case after a telling, and the events that say so. ``left``: what has not gone yet.
 
@@ -488,8 +493,8 @@ def record(
     """
     if any(_known(case, result.alert_id, made.attempt) for result in results):
         return case, ()
-    ladder = case.ladder
-    begins = ladder is not None and ladder.run == made.run and ladder.due_at <= now
+    escalation = case.escalation
+    begins = escalation is not None and escalation.run == made.run and escalation.due_at <= now
     if not results and not begins:
         return case, ()
     story = _Story(case, made, now)
@@ -534,7 +539,7 @@ class _Story:
         self._line(EntryKind.ESCALATED, self._made.center_id, step=self._made.step)
         self.events.append(AlertEscalated(**self._common(self._made.center_id)))
 
-    def result(self, result: Result) -> None:
+    def result(self, result: AttemptResult) -> None:
         if result.channel is AlertChannel.NONE:
             self.trouble(AlertTrouble.NO_CHANNEL, result.target, result.alert_id)
             return
@@ -569,7 +574,7 @@ class _Story:
         }
 
 
-def told(case: Case, made: Notice, result: Result, rules: Rules, now: datetime) -> Case:
+def told(case: Case, made: Notice, result: AttemptResult, rules: Rules, now: datetime) -> Case:
     """The case after a mail about its offer. The same again, or a mail about an offer that is over by now, is no news.
 
     No event: the offer itself is on the bus, and alerts there are the owner's.

@@ -11,21 +11,21 @@ from services.notify.cases.models import Case, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
 from services.notify.channels.breaker import NOT_SENT, SPARED
-from services.notify.console.broadcaster import Hub
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
 from services.notify.escalation.delivery import (
+    BatchedAlert,
+    ClaimedCase,
     Delivery,
-    Directory,
-    LastLook,
-    Letter,
-    Outcome,
-    Parcel,
-    Work,
-    letters,
-    parcels,
+    DeliveryAttempt,
+    DeliveryResult,
+    PreSendCheck,
+    RecipientDirectory,
+    batched_alerts,
+    delivery_attempts,
 )
-from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.rules import Plan, Result, record, told
+from services.notify.escalation.repository import RecentAlertStore
+from services.notify.escalation.rules import AttemptResult, Plan, record, told
 from services.notify.settings import NotifySettings
 from services.notify.team.models import Center
 from services.notify.team.repository import CenterStore, nominal
@@ -41,16 +41,16 @@ _ROUNDS = 20
 _BACKOFF_MAX_S = 10.0
 
 
-class Alerter:
+class EscalationWorker:
     """Claims due cases, tells, records. Doubles happen only if it dies between sending and recording: same alert id."""
 
     def __init__(
         self,
         cases: CaseStore,
         centers: CenterStore,
-        tallies: TallyStore,
+        tallies: RecentAlertStore,
         delivery: Delivery,
-        hub: Hub,
+        broadcaster: ConsoleBroadcaster,
         relay: Relay,
         clock: Clock,
         settings: NotifySettings,
@@ -61,12 +61,12 @@ class Alerter:
         self._centers = centers
         self._tallies = tallies
         self._delivery = delivery
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._relay = relay
         self._clock = clock
         self._settings = settings
         self._rules = settings.rules
-        self._directory = Directory(settings)
+        self._directory = RecipientDirectory(settings)
         self._worker = worker
         self._due = asyncio.Event()
         self.failing: str | None = None
@@ -115,25 +115,27 @@ class Alerter:
         return len(claimed)
 
     @staticmethod
-    def _planned(case: Case, centers: Mapping[str, Center], now: datetime) -> Work:
+    def _planned(case: Case, centers: Mapping[str, Center], now: datetime) -> ClaimedCase:
         made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
         receiver = centers.get(case.offered_to) if case.offered_to is not None else None
-        return Work(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
+        return ClaimedCase(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
 
-    async def _send(self, work: Sequence[Work], until: float) -> None:
-        due = letters(work, self._directory)
+    async def _send(self, work: Sequence[ClaimedCase], until: float) -> None:
+        due = delivery_attempts(work, self._directory)
         for item in work:
             for result in item.results:
                 self._count(item, result)
         if not due:
             return
-        sent = await self._tallies.load(letter.endpoint.key for letter in due)
-        ready = parcels(due, sent, self._clock.now())
-        outcomes = await self._delivery.send(ready, until, LastLook(ready, self._cases, self._hub, self._clock))
-        for parcel, outcome in zip(ready, outcomes, strict=True):
-            self._came_of(parcel, outcome)
+        sent = await self._tallies.load(attempt.endpoint.key for attempt in due)
+        ready = batched_alerts(due, sent, self._clock.now())
+        outcomes = await self._delivery.send(
+            ready, until, PreSendCheck(ready, self._cases, self._broadcaster, self._clock)
+        )
+        for batch, outcome in zip(ready, outcomes, strict=True):
+            self._came_of(batch, outcome)
         self._judge([outcome.reason for outcome in outcomes if outcome.reason not in NOT_SENT])
-        await self._tally([letter.endpoint.key for o in outcomes if o.reason is None for letter in o.told])
+        await self._tally([attempt.endpoint.key for o in outcomes if o.reason is None for attempt in o.told])
 
     async def _tally(self, keys: Sequence[str]) -> None:
         """What is missing from the tally costs a message that could have been in a bundle, no more."""
@@ -142,25 +144,25 @@ class Alerter:
         except TransientError as error:
             _LOG.warning("alerts.not_tallied", reason=str(error))
 
-    def _came_of(self, parcel: Parcel, outcome: Outcome) -> None:
-        metrics.SPARED.inc(len(parcel.letters) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)
+    def _came_of(self, batch: BatchedAlert, outcome: DeliveryResult) -> None:
+        metrics.SPARED.inc(len(batch.delivery_attempts) - len(outcome.told) if outcome.reason in (None, SPARED) else 0)
         if len(outcome.told) > 1 and outcome.reason is None:
             metrics.BUNDLES.inc()
-        for letter in outcome.told:
-            self._result(letter, outcome.reason)
+        for attempt in outcome.told:
+            self._result(attempt, outcome.reason)
 
-    def _result(self, letter: Letter, reason: str | None) -> None:
-        ok, item = reason is None, letter.item
-        endpoint = letter.endpoint
-        made = Result(
+    def _result(self, attempt: DeliveryAttempt, reason: str | None) -> None:
+        ok, item = reason is None, attempt.item
+        endpoint = attempt.endpoint
+        made = AttemptResult(
             endpoint.target,
-            letter.alert.alert_id,
+            attempt.alert.alert_id,
             ok=ok,
             reason=reason or "",
             channel=endpoint.channel,
             endpoint=endpoint.key,
         )
-        if letter.target is None:
+        if attempt.target is None:
             item.noticed = made
             metrics.OFFER_MAILS.labels("sent" if ok else "failed").inc()
             return
@@ -174,14 +176,14 @@ class Alerter:
         if refused:
             _LOG.warning("alerts.not_taken", failed=refused.total(), tried=len(reasons), reasons=dict(refused))
 
-    def _count(self, item: Work, result: Result) -> None:
+    def _count(self, item: ClaimedCase, result: AttemptResult) -> None:
         outcome = "sent" if result.ok else "failed"
         metrics.ALERTS.labels(result.channel.value, str(item.planned.step), outcome).inc()
         if result.ok and item.case.alert_version == 0:
             age = (self._clock.now() - item.case.received_at).total_seconds()
             metrics.TO_ALERT.observe(max(age, 0.0))
 
-    async def _keep_recording(self, work: dict[str, Work], until: float) -> None:
+    async def _keep_recording(self, work: dict[str, ClaimedCase], until: float) -> None:
         """Record, and try again while the lease lasts: forgetting what was sent would send it twice."""
         pause = 0.1
         while True:
@@ -193,7 +195,7 @@ class Alerter:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    async def _record(self, work: dict[str, Work]) -> None:
+    async def _record(self, work: dict[str, ClaimedCase]) -> None:
         """Write down what happened. A case that changed meanwhile (acknowledged, moved) is read again and told too."""
         left = {report_id: item.case for report_id, item in work.items()}
         for _ in range(_ROUNDS):
@@ -207,7 +209,7 @@ class Alerter:
             left = await self._cases.load(sorted(saved.lost))
         raise TransientError("store: recording kept losing races")
 
-    def _change(self, case: Case, item: Work) -> Change | None:
+    def _change(self, case: Case, item: ClaimedCase) -> Change | None:
         """What this pass makes of a case as it now is: mails that were sent, an offer that ran out, the claim's end."""
         now = self._clock.now()
         after, events = case, list[Event]()
@@ -227,8 +229,8 @@ class Alerter:
             return None
         return Change(after.model_copy(update={"rev": case.rev + 1}), case.rev, tuple(events))
 
-    def _tell(self, changes: Sequence[Change], work: dict[str, Work], now: datetime) -> None:
-        self._hub.publish(change.case for change in changes)
+    def _tell(self, changes: Sequence[Change], work: dict[str, ClaimedCase], now: datetime) -> None:
+        self._broadcaster.publish(change.case for change in changes)
         for change in changes:
             if not change.events:
                 continue

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
 from services.notify.cases.models import CENTRAL_DESK, SEOUL, Case
-from services.notify.cases.service import Desk
+from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.api import Audited
 from services.notify.console.dependencies import checked_center, guarded
@@ -38,9 +38,11 @@ _NOT_A_SHIFT: Final = gettext_noop("Choose a colleague, at least one day, and ti
 class TeamPages:
     """What the pages of a team share."""
 
-    def __init__(self, desk: Desk, rota_store: RotaStore, pages: Pages, gate: Gate, audited: Audited) -> None:
+    def __init__(
+        self, case_service: CaseService, rota_store: RotaStore, pages: Pages, gate: Gate, audited: Audited
+    ) -> None:
         """``audited`` gives the audit of a request."""
-        self.desk = desk
+        self.case_service = case_service
         self.rotas = rota_store
         self.pages = pages
         self.gate = gate
@@ -48,20 +50,20 @@ class TeamPages:
 
     async def open_cases(self, center_id: str) -> list[Case]:
         """A centre's open cases in the order of need."""
-        return await guarded(lambda: self.desk.cases.page(center_id, ("0", "3"), lists.SHOWN))
+        return await guarded(lambda: self.case_service.cases.page(center_id, ("0", "3"), lists.SHOWN))
 
     async def overview(self, request: Request, principal: Principal, center_id: str) -> Response:
         """The page of a team."""
         now = self.pages.clock.now()
         language = self.pages.language(request)
         rota = await guarded(lambda: self.rotas.get(center_id))
-        colleagues = await guarded(lambda: self.desk.people.colleagues(center_id))
+        colleagues = await guarded(lambda: self.case_service.people.colleagues(center_id))
         cases = await self.open_cases(center_id)
         found = loads(cases, colleagues)
-        await guarded(lambda: self.desk.people.learn([*(one.subject for one in found), *_named(rota)]))
+        await guarded(lambda: self.case_service.people.learn([*(one.subject for one in found), *_named(rota)]))
         today = now.astimezone(SEOUL).date()
         week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
-        every = await guarded(self.desk.centers.all)
+        every = await guarded(self.case_service.centers.all)
         across = principal.organisation == CENTRAL_DESK and center_id == CENTRAL_DESK
         return self.pages.render(
             request,
@@ -77,22 +79,22 @@ class TeamPages:
             loads=found,
             unassigned=sum(case.assignee is None for case in cases if not case.synthetic),
             cap=SEVERE_PER_PERSON,
-            who=self.desk.people.name,
+            who=self.case_service.people.name,
             may=principal.may,
             across=await self._across() if across else {},
             every=every,
         )
 
     async def _across(self) -> dict[str, Tally]:
-        return {i: await guarded(lambda i=i: tally(self.desk.cases, i)) for i in centers.CENTER_IDS}  # type: ignore[misc]  # mypy cannot see through a default argument
+        return {i: await guarded(lambda i=i: tally(self.case_service.cases, i)) for i in centers.CENTER_IDS}  # type: ignore[misc]  # mypy cannot see through a default argument
 
     async def hand_over(self, request: Request, principal: Principal, center_id: str) -> Response:
         """The page for the end of a shift."""
         now = self.pages.clock.now()
         rota = await guarded(lambda: self.rotas.get(center_id))
         found = to_hand_over(await self.open_cases(center_id))
-        await guarded(lambda: self.desk.people.learn_rows([case for part in found.values() for case in part]))
-        await guarded(lambda: self.desk.people.learn(_named(rota)))
+        await guarded(lambda: self.case_service.people.learn_rows([case for part in found.values() for case in part]))
+        await guarded(lambda: self.case_service.people.learn(_named(rota)))
         return self.pages.render(
             request,
             "team/hand-over.html",
@@ -101,7 +103,7 @@ class TeamPages:
             now_on=rules.on_duty(rota, now, holiday),
             next_on=rules.next_up(rota, now, holiday),
             found=found,
-            who=self.desk.people.name,
+            who=self.case_service.people.name,
             may=principal.may,
         )
 
@@ -109,7 +111,7 @@ class TeamPages:
         """The page of a centre's own counts."""
         now = self.pages.clock.now()
         since = rules.first_month(now)
-        months = rules.by_month(await guarded(lambda: self.desk.cases.counted(center_id, since, now)), now)
+        months = rules.by_month(await guarded(lambda: self.case_service.cases.counted(center_id, since, now)), now)
         return self.pages.render(
             request,
             "team/numbers.html",
@@ -169,7 +171,7 @@ def team_router(parts: TeamPages) -> APIRouter:
     ) -> Response:
         gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
         before = await _as_seen(parts, center_id, rev)
-        colleagues = await guarded(lambda: parts.desk.people.colleagues(center_id))
+        colleagues = await guarded(lambda: parts.case_service.people.colleagues(center_id))
         if subject not in colleagues:
             raise Problem(422, "invalid", _NOT_A_SHIFT)
         days = tuple(sorted({one for one in day or () if 0 <= one < DAYS}))

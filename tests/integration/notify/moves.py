@@ -17,7 +17,7 @@ async def told(bench: Bench, number: int = 1) -> list[CaseEvent]:
 
 
 async def case_of(bench: Bench, number: int = 1) -> Case:
-    found = await bench.notify.desk.case(report_id(number))
+    found = await bench.notify.case_service.case(report_id(number))
     assert found is not None
     return found
 

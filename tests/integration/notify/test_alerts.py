@@ -8,8 +8,8 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from services.notify.escalation.repository import TallyStore
-from services.notify.escalation.rules import CONTACT_WITHIN, GAP, LADDER
+from services.notify.escalation.repository import RecentAlertStore
+from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, GAP
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
@@ -52,7 +52,7 @@ async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: St
         ["gwangju@lead.ieum.example", "night-desk@central.ieum.example"],
         ["gwangju@lead.ieum.example", "night-desk@central.ieum.example"],
     ]
-    waits = [step.wait for step in LADDER[Urgency.CRITICAL]]
+    waits = [step.wait for step in ESCALATION_POLICY[Urgency.CRITICAL]]
     told: list[str] = []
     for number, (desk, wait) in enumerate(zip(desks, [*waits, waits[-1]], strict=True), 1):
         told += desk
@@ -136,7 +136,7 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
         hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/", secret=SecretStr(SECRET))
         # Mail has had many already: of the two channels one sends now, the other gathers for a bundle.
         bench = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
-        await TallyStore(bench.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
+        await RecentAlertStore(bench.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
         await bench.routed(*(event("report.routed", n) for n in range(4)))
 
         def by_hook() -> list[str]:

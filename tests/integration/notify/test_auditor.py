@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.main import AuditorProcess
 from services.notify.auditor.service import SETTLE_S
-from services.notify.escalation.rules import LADDER
+from services.notify.escalation.rules import ESCALATION_POLICY
 from services.notify.settings import NotifySettings
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
@@ -95,7 +95,7 @@ async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_
             assert "auditor" not in await page(bench, center)
         # From here on the ladder is dead: the next step is never told.
         await _stop_alerting(bench)
-        await clock.advance(LADDER[Urgency.CRITICAL][0].wait.total_seconds())
+        await clock.advance(ESCALATION_POLICY[Urgency.CRITICAL][0].wait.total_seconds())
         await process.auditor.look()
         assert list(process.auditor.found) == [report_id(1)]
         for center in ("central", "gwangju"):

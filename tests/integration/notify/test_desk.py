@@ -137,7 +137,7 @@ async def listening(bench: Bench) -> AsyncIterator[str]:
             await eventually(up)
         yield base
     finally:
-        bench.notify.hub.close()
+        bench.notify.broadcaster.close()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

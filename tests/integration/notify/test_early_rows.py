@@ -9,8 +9,8 @@ import pytest
 
 from services.notify.cases.models import Case
 from services.notify.cases.projection import RoutingEvent
-from services.notify.console.broadcaster import Listener
-from services.notify.console.feed import Nudges
+from services.notify.console.broadcaster import ConsoleSubscriber
+from services.notify.console.feed import ConsoleFeed
 from services.notify.escalation.rules import Rules
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
@@ -31,14 +31,14 @@ def fresh(number: int, center: str) -> RoutingEvent:
     return event("report.routed", number, center=center, decided_at=datetime.now(UTC))
 
 
-async def told(listener: Listener) -> list[tuple[Case, bool]]:
+async def told(listener: ConsoleSubscriber) -> list[tuple[Case, bool]]:
     """What a console is given next, and whether it is on its list."""
     cases, _ = await listener.take(0.2)
     return [(case, listener.holds(case)) for case in cases]
 
 
 async def confirmed(bench: Bench, number: int) -> bool:
-    return not bench.notify.hub.early(report_id(number))
+    return not bench.notify.broadcaster.early(report_id(number))
 
 
 async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_afterwards(
@@ -48,9 +48,9 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
     other = await start()
     store = engines.pids["store"]
     with (
-        writer.notify.hub.listen("gwangju") as at_writer,
-        other.notify.hub.listen("gwangju") as at_other,
-        other.notify.hub.listen("jeju") as elsewhere,
+        writer.notify.broadcaster.listen("gwangju") as at_writer,
+        other.notify.broadcaster.listen("gwangju") as at_other,
+        other.notify.broadcaster.listen("jeju") as elsewhere,
     ):
         os.kill(store, signal.SIGSTOP)
         try:
@@ -74,7 +74,7 @@ async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(s
     await bench.routed(fresh(1, "gwangju"))
     await eventually(lambda: bench.case(report_id(1)))
     other = await start()
-    with other.notify.hub.listen("jeju") as wrong:
+    with other.notify.broadcaster.listen("jeju") as wrong:
         # A worker that slept wrote its own decision behind the true one: the log's first one counts.
         await bench.routed(fresh(1, "jeju"))
         seen: list[tuple[Case, bool]] = []
@@ -91,8 +91,8 @@ async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(s
 @pytest.mark.parametrize("late", [True, False])
 async def test_what_is_not_new_is_left_to_the_store(start: Start, late: bool) -> None:
     bench = await start()
-    hub = bench.notify.hub
-    nudges = Nudges(bench.notify.cases, hub, SystemClock(), Rules())
+    hub = bench.notify.broadcaster
+    nudges = ConsoleFeed(bench.notify.cases, hub, SystemClock(), Rules())
 
     def passes(record: RoutingEvent) -> None:
         envelope = Envelope(id="1", source="/ieum/routing", type=record.TYPE, time=datetime.now(UTC), traceparent=TRACE)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from services.notify.cases.models import Case, RunCause, Target
+from services.notify.cases.models import Case, EscalationCause, Target
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import LADDER, Plan
+from services.notify.escalation.rules import ESCALATION_POLICY, Plan
 from shared.events.alerts import AlertEvent, AlertSent
 from shared.events.vocabulary import Urgency
 from shared.kafka.admin import ensure_topics
@@ -52,7 +52,7 @@ async def hasty(env: dict[str, str], marks: Path) -> AsyncIterator["asyncio.subp
 def every_alert(number: int) -> dict[str, int]:
     """The ids a case's alerts must have, with the step each is of: one run, four steps, each told once."""
     ids = {}
-    for step, rung in enumerate(LADDER[Urgency.CRITICAL], 1):
+    for step, rung in enumerate(ESCALATION_POLICY[Urgency.CRITICAL], 1):
         for target in rung.who:
             ids[policy.alert_id(report_id(number), _plan(step, target), target)] = step
     return ids
@@ -61,7 +61,7 @@ def every_alert(number: int) -> dict[str, int]:
 def _plan(step: int, target: Target) -> Plan:
     return Plan(
         run=1,
-        cause=RunCause.ANSWER,
+        cause=EscalationCause.ANSWER,
         step=step,
         round=1,
         attempt=1,

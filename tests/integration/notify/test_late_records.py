@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
-from services.notify.cases.consumers import Routings
+from services.notify.cases.consumers import RoutingsHandler
 from services.notify.cases.projection import RoutingEvent
 from services.notify.cases.repository import CaseStore
-from services.notify.console.broadcaster import Hub
-from services.notify.dead_letters.models import DeadRecord
-from services.notify.dead_letters.repository import DeadStore
-from services.notify.dead_letters.service import dead_record
+from services.notify.console.broadcaster import ConsoleBroadcaster
+from services.notify.dead_letters.models import DeadLetter
+from services.notify.dead_letters.repository import DeadLetterStore
+from services.notify.dead_letters.service import dead_letter_of
 from services.notify.escalation.rules import Rules
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
@@ -28,7 +28,7 @@ def received(record: RoutingEvent, offset: int) -> Received:
 async def test_a_late_first_record_before_a_true_later_one_changes_nothing(store_settings: StoreSettings) -> None:
     store = CaseStore(connect(store_settings, "notify"))
     await store.prepare()
-    handler = Routings(store, Hub(), SystemClock(), Rules(), lambda: None)
+    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), lambda: None)
     life = stream(1)
     await handler.handle([received(life[0], 0), received(life[1], 1)])
     late = event("report.routed", 1, center="jeju")
@@ -40,7 +40,7 @@ async def test_a_late_first_record_before_a_true_later_one_changes_nothing(store
 async def test_a_first_record_read_again_changes_nothing(store_settings: StoreSettings) -> None:
     store = CaseStore(connect(store_settings, "notify"))
     await store.prepare()
-    handler = Routings(store, Hub(), SystemClock(), Rules(), lambda: None)
+    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), lambda: None)
     life = stream(1)
     await handler.handle([received(life[0], 0)])
     await handler.handle([received(event("report.routed", 1, center="jeju"), 0), received(stream(2)[0], 1)])
@@ -52,11 +52,11 @@ async def test_a_first_record_read_again_changes_nothing(store_settings: StoreSe
 
 
 async def test_the_hundred_and_first_dead_record_is_still_told(store_settings: StoreSettings) -> None:
-    store = DeadStore(connect(store_settings, "notify"))
+    store = DeadLetterStore(connect(store_settings, "notify"))
     await store.prepare()
     for number in range(101):
         moment = NOW + timedelta(seconds=number)
-        await store.add(DeadRecord(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment))
+        await store.add(DeadLetter(origin=f"reports/0/{number}", topic="reports", reason="invalid", seen_at=moment))
     first = await store.untold()
     assert len(first) == 100
     for record in first:
@@ -67,5 +67,5 @@ async def test_the_hundred_and_first_dead_record_is_still_told(store_settings: S
 
 def test_what_stands_in_a_dead_records_headers_cannot_break_a_mail() -> None:
     headers = [("dead_topic", b"reports\nBcc: x@example.org"), ("dead_reason", b"\xff\x00odd")]
-    found = dead_record("reports.dead", 0, 1, headers, SystemClock())
+    found = dead_letter_of("reports.dead", 0, 1, headers, SystemClock())
     assert all(sign.isprintable() for sign in f"{found.topic}{found.reason}{found.origin}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.notify.dead_letters.service import dead_record
+from services.notify.dead_letters.service import dead_letter_of
 from shared.audit.model import Entry
 from shared.audit.reading import Filter, Reader
 from shared.errors import TransientError
@@ -31,7 +31,7 @@ async def ask_all(bench: Bench) -> list[int]:
 
 
 async def states(bench: Bench) -> list[object]:
-    unread = [record.origin for record in await bench.notify.dead_records.unread()]
+    unread = [record.origin for record in await bench.notify.dead_letter_store.unread()]
     return [*[(await bench.notify.centers.get(center)).state for center in ("busan", "daegu")], *unread]
 
 
@@ -40,7 +40,7 @@ async def test_duty_and_dead_records_are_on_record_or_stay_as_they_are(
 ) -> None:
     del sink
     bench = await start()
-    await bench.notify.dead_records.add(dead_record("reports", 0, 7, (), bench.clock))
+    await bench.notify.dead_letter_store.add(dead_letter_of("reports", 0, 7, (), bench.clock))
 
     async def broken(*entries: Entry) -> None:
         raise TransientError(f"{len(entries)} lines could not be written")

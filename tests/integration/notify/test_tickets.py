@@ -90,7 +90,7 @@ async def test_without_its_line_in_the_audit_nothing_is_opened_or_done(
     assert await asked(bench, "gwangju", "counsellor") == (503, "unavailable")
     refused = await bench.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
     assert refused.status_code == 503
-    case = await bench.notify.desk.case(ID)
+    case = await bench.notify.case_service.case(ID)
     assert case is not None
     assert case.contacted_at is None
 

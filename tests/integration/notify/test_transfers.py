@@ -287,9 +287,9 @@ async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
     made = await offered(bench, "gwangju", "busan", 1)
     # This one writes and never gets to relay: nothing of it runs.
     dying = build(settings, bus_settings, store_settings, SystemClock())
-    done = await dying.desk.accept(bench.principal("busan", "counsellor", subject="lee"), ID, made["offer_id"])
+    done = await dying.case_service.accept(bench.principal("busan", "counsellor", subject="lee"), ID, made["offer_id"])
     assert done is not None
-    assert done.why is None
+    assert done.rejected is None
 
     async def heard() -> bool:
         return [e.TYPE for e in await told(bench)][-1:] == ["case.transfer_accepted.v1"]

@@ -29,7 +29,7 @@ async def test_a_claimed_alert_is_not_sent_once_the_report_is_withdrawn(start: S
 
     await eventually(recorded)
     cases = [await case_of(bench, number) for number in (1, 2)]
-    assert [(case.state, case.ladder, case.wake_at) for case in cases] == [(CaseState.ENDED, None, None)] * 2
+    assert [(case.state, case.escalation, case.wake_at) for case in cases] == [(CaseState.ENDED, None, None)] * 2
     await bench.routed(event("report.routed", 3))
     await eventually(lambda: len(sink.mails) == 2)
     assert {str(mail["Subject"]).split()[1] for _, mail in sink.mails} == {

@@ -117,7 +117,7 @@ class House:
             self._begin(routing.teller.run())
             self._begin(routing.closing.run())
         await self.analytics.start()
-        self.desk = self.notify.desk
+        self.desk = self.notify.case_service
         await self.settle()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

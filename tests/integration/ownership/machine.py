@@ -173,9 +173,9 @@ async def _notify(house: House, report: Report, stand: verdict.Stand) -> list[st
         found.append(f"notify waits for ever: {case.awaiting.kind}")
     if (case.state is CaseState.ENDED) != (stand.ended is not None):
         found.append(f"notify shows it as {case.state}")
-    if stand.ended == "withdrawn" and (case.ladder is not None or case.offer is not None):
+    if stand.ended == "withdrawn" and (case.escalation is not None or case.offer is not None):
         found.append("notify would still tell somebody of a withdrawn report")
-    if case.state is CaseState.WAITING and case.ladder is None:
+    if case.state is CaseState.WAITING and case.escalation is None:
         found.append("it waits and nobody will be told")
     return found
 

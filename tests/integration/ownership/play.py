@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from services.notify.cases.models import Case, ContactWay, TransferReason
-from services.notify.cases.service import Done, WorkDesk
+from services.notify.cases.service import CaseWorkService, CommandResult
 from shared.centers import CENTER_IDS
 from shared.events.base import Event
 from shared.events.reports import (
@@ -133,7 +133,7 @@ class Play:
 
     async def contact(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await WorkDesk(self.house.desk).contact(
+        done = await CaseWorkService(self.house.desk).contact(
             who, case.report_id, ownership, way=ContactWay.CAME_TO_US, reached=True
         )
         self._judged("contact", case, ownership, done)
@@ -249,11 +249,11 @@ class Play:
         ownership, center = one.seen[0] if late else one.seen[-1]
         return case, ownership, principal(center)
 
-    def _judged(self, act: str, before: Case, ownership: int | None, done: Done | None) -> None:
+    def _judged(self, act: str, before: Case, ownership: int | None, done: CommandResult | None) -> None:
         assert done is not None, f"{act}: the case is gone"
-        self.done.append(f"{act} under {ownership} of {before.ownership}: {done.why or 'done'}")
+        self.done.append(f"{act} under {ownership} of {before.ownership}: {done.rejected or 'done'}")
         if ownership is not None and ownership < before.ownership:
-            assert done.why is not None, f"{act} under ownership {ownership} while it was {before.ownership}"
+            assert done.rejected is not None, f"{act} under ownership {ownership} while it was {before.ownership}"
 
     async def clean_up(self) -> None:
         """Leave nothing behind that the next example would feel."""

@@ -131,7 +131,7 @@ class Town:
 
     async def case(self, report_id: str) -> dict[str, Any]:
         """What a case is: whose, in which state, with which offer. Not its alerts, which go on by themselves."""
-        found = await self.notify.desk.case(report_id)
+        found = await self.notify.case_service.case(report_id)
         return {} if found is None else found.model_dump(include=_CASE)
 
 

@@ -2,7 +2,7 @@
 
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, TransferReason
-from services.notify.cases.rules import Answer, Refusal, Who
+from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.escalation.rules import Rules
 from shared.events.cases import CaseTransferOffered
 from tests.unit.notify.samples import NOW, event
@@ -18,17 +18,17 @@ def case_of(*, other_centers: bool) -> Case:
     return taken(folded([first.model_copy(update={"facts": facts})]))
 
 
-def offered(case: Case, *, agreed: bool) -> Answer | Refusal:
-    who = Who("kim", case.center_id)
+def offered(case: Case, *, agreed: bool) -> Accepted | Rejected:
+    who = Actor("kim", case.center_id)
     return decisions.offer(case, who, case.ownership, RECEIVER, TransferReason.PLACE, Rules(), NOW, agreed=agreed)
 
 
 def test_without_any_agreement_no_other_centre_is_told() -> None:
-    assert offered(case_of(other_centers=False), agreed=False) is Refusal.NOT_AGREED
+    assert offered(case_of(other_centers=False), agreed=False) is Rejected.NOT_AGREED
 
 
 def test_what_was_agreed_in_the_report_or_said_when_asked_is_enough() -> None:
     for case, agreed in ((case_of(other_centers=True), False), (case_of(other_centers=False), True)):
         answer = offered(case, agreed=agreed)
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Accepted)
         assert isinstance(answer.event, CaseTransferOffered)

@@ -3,22 +3,22 @@
 import pytest
 
 from services.notify.cases.attention import STATES, Wanted, on_list, overdue, states_of, wants
-from services.notify.cases.models import Case, RunCause
+from services.notify.cases.models import Case, EscalationCause
 from services.notify.console.lists import wanted_of
 from shared.events.vocabulary import HarmType, Urgency
 from tests.unit.notify.decisions.cases import KIM, acknowledged, waiting
 from tests.unit.notify.samples import NOW
 
-LADDER = waiting().ladder
-CLIMBED = LADDER.model_copy(update={"step": 2, "cause": RunCause.CONTACT}) if LADDER is not None else None
+LADDER = waiting().escalation
+CLIMBED = LADDER.model_copy(update={"step": 2, "cause": EscalationCause.CONTACT}) if LADDER is not None else None
 
 
 def test_first_contact_is_late_only_while_nobody_was_reached() -> None:
-    late = acknowledged(ladder=CLIMBED, sort_key="20")
+    late = acknowledged(escalation=CLIMBED, sort_key="20")
     assert overdue(late)
     assert not overdue(late.model_copy(update={"contacted_at": NOW}))
     assert not overdue(acknowledged())
-    assert not overdue(waiting(ladder=CLIMBED))
+    assert not overdue(waiting(escalation=CLIMBED))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_first_contact_is_late_only_while_nobody_was_reached() -> None:
         (acknowledged(unread=True, sort_key="10"), True),
         (acknowledged(copy_central=True, sort_key="20"), True),
         (acknowledged(copy_central=True, sort_key="30"), False),
-        (acknowledged(ladder=CLIMBED, sort_key="20"), True),
+        (acknowledged(escalation=CLIMBED, sort_key="20"), True),
     ],
 )
 def test_central_sees_what_is_unanswered_late_or_on_copy(case: Case, *, of_central: bool) -> None:
@@ -43,10 +43,10 @@ def test_each_case_is_found_under_one_state_and_a_held_one_under_that_too() -> N
     assert states_of(acknowledged(unread=True)) == ("new",)
     assert states_of(acknowledged()) == ("working",)
     held = LADDER.model_copy(update={"held": True}) if LADDER is not None else None
-    assert states_of(waiting(ladder=held)) == ("waiting", "held")
-    assert {state for case in (waiting(ladder=held), acknowledged(ladder=CLIMBED)) for state in states_of(case)} <= set(
-        STATES
-    )
+    assert states_of(waiting(escalation=held)) == ("waiting", "held")
+    assert {
+        state for case in (waiting(escalation=held), acknowledged(escalation=CLIMBED)) for state in states_of(case)
+    } <= set(STATES)
 
 
 def test_a_filter_leaves_out_what_does_not_fit_and_unknown_words_ask_for_nothing() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.notify.cases.models import Case, Offer, OfferEnd, PastOffer
 from services.notify.cases.projection import fold
-from services.notify.cases.rules import Refusal
+from services.notify.cases.rules import Rejected
 from services.notify.console import problems as explaining
 from services.notify.escalation.rules import QuietHours, Rules
 from tests.unit.notify.samples import NOW, TRACE, event
@@ -37,7 +37,7 @@ def offered_anew(how: OfferEnd) -> Case:
     [(OfferEnd.DECLINED, "Jeju"), (OfferEnd.ACCEPTED, "Jeju"), (OfferEnd.RECALLED, "Jeonnam")],
 )
 def test_an_offer_that_is_over_is_explained_by_its_own_centres(how: OfferEnd, named: str) -> None:
-    problem = explaining.refused(offered_anew(how), Refusal.OFFER_OVER, "en", str, "first")
+    problem = explaining.refused(offered_anew(how), Rejected.OFFER_OVER, "en", str, "first")
     said = str(problem.detail) % problem.values
     assert said.startswith(named)
     assert "Busan" not in said

@@ -6,14 +6,14 @@ from datetime import datetime
 import orjson
 
 from services.notify.cases.models import Case, OfferEnd, PastOffer
-from services.notify.console.broadcaster import Hub, Listener
+from services.notify.console.broadcaster import ConsoleBroadcaster, ConsoleSubscriber
 from services.notify.console.rows import StreamRows, entry_of, message
 from shared.centers import CENTER_IDS
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken
 
 
-def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamRows:
+def stream_rows(listener: ConsoleSubscriber, cases: list[Case], now: datetime) -> StreamRows:
     """The message as a client reads it."""
     told = message(listener, cases, now, lambda case, section: orjson.dumps(entry_of(case, section)), {"last": True})
     assert orjson.loads(told)["last"] is True
@@ -21,7 +21,7 @@ def stream_rows(listener: Listener, cases: list[Case], now: datetime) -> StreamR
 
 
 async def test_only_newer_rows_are_given_and_a_burst_becomes_one() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     events = stream()
     old, new = folded(events[:1]), folded(events[:2])
     with hub.listen("gwangju") as listener:
@@ -35,7 +35,7 @@ async def test_only_newer_rows_are_given_and_a_burst_becomes_one() -> None:
 
 
 async def test_other_centres_hear_nothing_until_they_once_held_the_case() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     events = stream()
     with hub.listen("gwangju") as before, hub.listen("daegu") as never, hub.listen("central") as central:
         hub.publish([folded(events[:1])])
@@ -53,7 +53,7 @@ async def test_other_centres_hear_nothing_until_they_once_held_the_case() -> Non
 
 
 async def test_a_third_centre_never_hears_of_a_case_however_it_goes() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     events = stream()
     cases = [folded(events[:number]) for number in range(1, len(events) + 1)]
     moved = next(case for case in cases if case.ownership > 1)
@@ -77,7 +77,7 @@ async def test_a_third_centre_never_hears_of_a_case_however_it_goes() -> None:
 
 
 async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     case = folded(stream()[:2])
     with hub.listen("jeju") as asked:
         hub.publish([case.model_copy(update={"rev": case.rev + 1, "offered_to": "jeju"})])
@@ -88,7 +88,7 @@ async def test_a_row_nobody_took_yet_is_replaced_by_news_that_it_left() -> None:
 
 
 async def test_a_listener_that_falls_behind_is_sent_away() -> None:
-    hub = Hub(backlog=10)
+    hub = ConsoleBroadcaster(backlog=10)
     with hub.listen("central") as listener:
         hub.publish([folded([event("report.routed", n)]) for n in range(12)])
         await listener.take(0.5)
@@ -96,7 +96,7 @@ async def test_a_listener_that_falls_behind_is_sent_away() -> None:
 
 
 async def test_who_was_shown_a_case_early_needs_no_second_row_and_who_came_later_gets_one() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     case = folded(stream()[:1])
     with hub.listen("gwangju") as before, hub.listen("jeju") as elsewhere:
         hub.announce(case)
@@ -112,11 +112,11 @@ async def test_who_was_shown_a_case_early_needs_no_second_row_and_who_came_later
 
 
 async def test_where_the_store_says_otherwise_an_early_row_is_replaced_or_leaves() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     shown = folded(stream()[:1])
     renamed, elsewhere = (shown.model_copy(update=change) for change in ({"alias": "다른-0001"}, {"center_id": "jeju"}))
     for stored, stays in ((renamed, True), (elsewhere, False)):
-        hub = Hub()
+        hub = ConsoleBroadcaster()
         with hub.listen("gwangju") as listener:
             hub.announce(shown)
             assert len((await listener.take(0.5))[0]) == 1
@@ -128,7 +128,7 @@ async def test_where_the_store_says_otherwise_an_early_row_is_replaced_or_leaves
 
 
 async def test_a_case_that_is_known_is_not_announced() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     case = folded(stream()[:2])
     with hub.listen("gwangju") as listener:
         hub.publish([case])

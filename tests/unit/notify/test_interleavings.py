@@ -16,14 +16,14 @@ from services.notify.cases.models import (
     CaseState,
     ContactWay,
     EntryKind,
-    RunCause,
+    EscalationCause,
     TransferReason,
     added,
     next_due,
     sort_key,
 )
 from services.notify.cases.projection import fold
-from services.notify.cases.rules import Answer, Refusal, Who
+from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import Rules
 from services.notify.team.models import Center
@@ -56,11 +56,11 @@ class Interleavings(RuleBasedStateMachine):
         self.unread = self.messages = False
         self.deliver()
 
-    def act(self, org: str, ownership: int | None, decide: Callable[[Case], Answer | Refusal]) -> None:
+    def act(self, org: str, ownership: int | None, decide: Callable[[Case], Accepted | Rejected]) -> None:
         self.now += MOMENT
         case = self.known
         answer = decide(case)
-        if isinstance(answer, Refusal):
+        if isinstance(answer, Rejected):
             return
         assert ownership in {None, case.ownership}, "an act on an ownership that is over"
         if answer.case is case:
@@ -100,13 +100,13 @@ class Interleavings(RuleBasedStateMachine):
     @rule(org=ACTORS, back=BACK)
     def acknowledge(self, org: str, back: int) -> None:
         own, org = self.seen(back), self.owner(org)
-        self.act(org, own, lambda case: decisions.acknowledge(case, Who("kim", org), own, self.now, RULES))
+        self.act(org, own, lambda case: decisions.acknowledge(case, Actor("kim", org), own, self.now, RULES))
 
     @rule(org=ACTORS, back=BACK, what=st.sampled_from(("assign", "contact", "support", "refer")))
     def work(self, org: str, back: int, what: str) -> None:
         own, org = self.seen(back), self.owner(org)
-        who = Who("kim", org)
-        acts: dict[str, Callable[[Case], Answer | Refusal]] = {
+        who = Actor("kim", org)
+        acts: dict[str, Callable[[Case], Accepted | Rejected]] = {
             "assign": lambda case: decisions.assign(case, who, own, "lee", self.now),
             "contact": lambda case: decisions.contact(
                 case, who, own, way=ContactWay.CAME_TO_US, reached=True, now=self.now, rules=RULES
@@ -119,17 +119,17 @@ class Interleavings(RuleBasedStateMachine):
     @rule(org=ACTORS, back=BACK)
     def open_details(self, org: str, back: int) -> None:
         own, org = self.seen(back), self.owner(org)
-        self.act(org, own, lambda case: decisions.opened(case, Who("kim", org), own, "message", self.now, RULES))
+        self.act(org, own, lambda case: decisions.opened(case, Actor("kim", org), own, "message", self.now, RULES))
 
     @rule(org=ACTORS, back=BACK)
     def close(self, org: str, back: int) -> None:
         own, org = self.seen(back), self.owner(org)
-        self.act(org, own, lambda case: decisions.close(case, Who("kim", org), own, Outcome.SUPPORTED, self.now))
+        self.act(org, own, lambda case: decisions.close(case, Actor("kim", org), own, Outcome.SUPPORTED, self.now))
 
     @rule(org=ACTORS, back=BACK)
     def reopen(self, org: str, back: int) -> None:
         own, org = self.seen(back), self.owner(org)
-        self.act(org, own, lambda case: decisions.reopen(case, Who("kim", org), own, self.now))
+        self.act(org, own, lambda case: decisions.reopen(case, Actor("kim", org), own, self.now))
 
     @precondition(lambda self: self.case.state is CaseState.ACKNOWLEDGED or self.case.version % 3 == 0)
     @rule(org=ACTORS, to=ORGS, back=BACK)
@@ -137,8 +137,8 @@ class Interleavings(RuleBasedStateMachine):
         own, receiver, before = self.seen(back), self.center(to), self.known.offer
         org = self.owner(org)
 
-        def decide(case: Case) -> Answer | Refusal:
-            return OFFER(case, Who("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
+        def decide(case: Case) -> Accepted | Rejected:
+            return OFFER(case, Actor("kim", org), own, receiver, TransferReason.PLACE, RULES, self.now)
 
         self.act(org, own, decide)
         assert before is None or self.known.offer == before, "a second offer took the place of the first"
@@ -151,8 +151,8 @@ class Interleavings(RuleBasedStateMachine):
         offer_id = chosen.offer_id if chosen is not None else "offer-0"
         asked = self.known.center_id if how == "recall" or chosen is None else chosen.to_center_id
         org = asked if org == "owner" else org
-        who = Who("lee", org)
-        ways: dict[str, Callable[[Case], Answer | Refusal]] = {
+        who = Actor("lee", org)
+        ways: dict[str, Callable[[Case], Accepted | Rejected]] = {
             "accept": lambda case: decisions.accept(case, who, offer_id, self.center(org), self.now),
             "decline": lambda case: decisions.decline(case, who, offer_id, self.now),
             "recall": lambda case: decisions.recall(case, who, offer_id, self.now),
@@ -280,10 +280,10 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def nobody_who_waits_is_without_a_ladder(self) -> None:
         case = self.known
-        climbs = case.ladder is not None and case.ladder.cause is not RunCause.CONTACT
+        climbs = case.escalation is not None and case.escalation.cause is not EscalationCause.CONTACT
         assert case.needs_attention == climbs
         owes = case.state is CaseState.ACKNOWLEDGED and not policy.contacted(case) and not case.unread
-        assert owes == (case.ladder is not None and not climbs)
+        assert owes == (case.escalation is not None and not climbs)
         assert case.needs_attention or not self.unread, "something that was left is read by nobody"
         assert case.wake_at == next_due(case)
         assert case.sort_key == sort_key(case)
@@ -297,7 +297,7 @@ class Interleavings(RuleBasedStateMachine):
         assert case.offer is None
         assert case.awaiting is None or case.awaiting.kind is AwaitingKind.REOPENING
         if case.ended is EndReason.WITHDRAWN:
-            assert case.ladder is None
+            assert case.escalation is None
             assert case.awaiting is None
 
     def teardown(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.notify.cases.models import Case, Target
 from services.notify.cases.projection import fold
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import LADDER, QuietHours, Result, Rules
+from services.notify.escalation.rules import ESCALATION_POLICY, AttemptResult, QuietHours, Rules
 from services.notify.team.models import Center
 from shared.clock import SEOUL
 from shared.events.vocabulary import CenterState, Urgency
@@ -34,7 +34,7 @@ def case_of(urgency: str = "critical", rules: Rules = DAY, now: datetime = NOW, 
 def send(case: Case, now: datetime, *, ok: bool = True, center: Center = STAFFED, rules: Rules = DAY) -> Case:
     made = policy.plan(case, center, now)
     assert made is not None
-    results = tuple(Result(t, policy.alert_id(case.report_id, made, t), ok=ok) for t in made.targets)
+    results = tuple(AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=ok) for t in made.targets)
     return policy.advance(case, made, results, rules, now)
 
 
@@ -46,11 +46,11 @@ def test_the_ladder_climbs_as_the_table_says_and_its_last_step_repeats_for_ever(
         made = policy.plan(case, STAFFED, now)
         assert made is not None
         case = send(case, now)
-        assert case.ladder is not None
-        assert policy.plan(case, STAFFED, case.ladder.due_at - timedelta(milliseconds=1)) is None
-        seen.append((made.step, made.round, made.targets, made.escalated, case.ladder.due_at - now))
-        now = case.ladder.due_at
-    one, two, three, last = LADDER[urgency]
+        assert case.escalation is not None
+        assert policy.plan(case, STAFFED, case.escalation.due_at - timedelta(milliseconds=1)) is None
+        seen.append((made.step, made.round, made.targets, made.escalated, case.escalation.due_at - now))
+        now = case.escalation.due_at
+    one, two, three, last = ESCALATION_POLICY[urgency]
     both = (Target.LEAD, Target.CENTRAL)
     assert seen == [
         (1, 1, (Target.DUTY,), False, one.wait),
@@ -63,7 +63,7 @@ def test_the_ladder_climbs_as_the_table_says_and_its_last_step_repeats_for_ever(
 
 
 def test_more_urgent_means_sooner_at_every_step() -> None:
-    tables = [LADDER[u] for u in (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)]
+    tables = [ESCALATION_POLICY[u] for u in (Urgency.CRITICAL, Urgency.HIGH, Urgency.NORMAL)]
     for steps in zip(*tables, strict=True):
         waits = [step.wait for step in steps]
         assert waits == sorted(waits)
@@ -73,20 +73,20 @@ def test_more_urgent_means_sooner_at_every_step() -> None:
 
 
 def test_the_lead_of_a_critical_case_hears_within_five_minutes_and_central_within_ten() -> None:
-    waits = [step.wait for step in LADDER[Urgency.CRITICAL]]
+    waits = [step.wait for step in ESCALATION_POLICY[Urgency.CRITICAL]]
     assert sum(waits[:2], timedelta(0)) <= timedelta(minutes=5)
     assert sum(waits[:3], timedelta(0)) <= timedelta(minutes=10)
 
 
 def test_a_step_with_several_times_is_told_that_often_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, *others = LADDER[Urgency.HIGH]
-    monkeypatch.setitem(LADDER, Urgency.HIGH, (replace(first, times=3), *others))
+    first, *others = ESCALATION_POLICY[Urgency.HIGH]
+    monkeypatch.setitem(ESCALATION_POLICY, Urgency.HIGH, (replace(first, times=3), *others))
     case, now, seen = case_of("high"), NOW, []
     for _ in range(4):
         case = send(case, now)
-        assert case.ladder is not None
-        seen.append((case.ladder.step, case.ladder.round))
-        now = case.ladder.due_at
+        assert case.escalation is not None
+        seen.append((case.escalation.step, case.escalation.round))
+        now = case.escalation.due_at
     assert seen == [(1, 1), (1, 2), (1, 3), (2, 1)]
 
 
@@ -110,16 +110,16 @@ def test_failures_back_off_but_never_hold_up_the_next_step() -> None:
     step_at: datetime | None = None
     for _ in range(60):
         case = send(case, now, ok=False)
-        assert case.ladder is not None
-        gap = case.ladder.due_at - now
+        assert case.escalation is not None
+        gap = case.escalation.due_at - now
         assert gap > timedelta(0)
         gaps.append(gap)
-        if case.ladder.step == 2 and step_at is None:
+        if case.escalation.step == 2 and step_at is None:
             step_at = now
-        now = case.ladder.due_at
+        now = case.escalation.due_at
     assert gaps[0] < timedelta(seconds=7)
     assert max(gaps) <= timedelta(seconds=policy.RETRY_MAX_S * (1 + policy.JITTER))
-    assert step_at == NOW + LADDER[Urgency.HIGH][0].wait
+    assert step_at == NOW + ESCALATION_POLICY[Urgency.HIGH][0].wait
     made = policy.plan(case, STAFFED, now)
     assert made is not None
     assert Target.DUTY in made.targets, "whom the first step never reached is still tried"
@@ -135,11 +135,11 @@ def test_an_alert_keeps_its_id_over_attempts_and_changes_it_with_the_round() -> 
     case = case_of()
     first = policy.plan(case, STAFFED, NOW)
     failed = send(case, NOW, ok=False)
-    assert failed.ladder is not None
-    again = policy.plan(failed, STAFFED, failed.ladder.due_at)
+    assert failed.escalation is not None
+    again = policy.plan(failed, STAFFED, failed.escalation.due_at)
     sent = send(case, NOW)
-    assert sent.ladder is not None
-    later = policy.plan(sent, STAFFED, sent.ladder.due_at)
+    assert sent.escalation is not None
+    later = policy.plan(sent, STAFFED, sent.escalation.due_at)
     assert first is not None
     assert again is not None
     assert later is not None
@@ -152,8 +152,8 @@ def test_a_ladder_begun_anew_is_not_moved_by_the_old_sending() -> None:
     made = policy.plan(case, STAFFED, NOW)
     assert made is not None
     anew = policy.begin(case, DAY, NOW)
-    assert policy.advance(anew, made, (Result(Target.DUTY, "a", ok=True),), DAY, NOW) == anew
-    assert policy.advance(policy.stop(case), made, (), DAY, NOW).ladder is None
+    assert policy.advance(anew, made, (AttemptResult(Target.DUTY, "a", ok=True),), DAY, NOW) == anew
+    assert policy.advance(policy.stop(case), made, (), DAY, NOW).escalation is None
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_only_what_is_not_urgent_is_held_and_never_past_the_hour_named(moment: d
 def test_a_held_case_says_so_and_goes_out_when_the_hours_end() -> None:
     evening = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
     case = case_of("normal", NIGHT, evening)
-    assert case.ladder is not None
-    assert case.ladder.held
+    assert case.escalation is not None
+    assert case.escalation.held
     assert policy.plan(case, STAFFED, evening + timedelta(hours=1)) is None
     assert policy.plan(case, STAFFED, datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) is not None
 
@@ -216,9 +216,9 @@ def test_a_retry_of_what_can_wait_is_held_too_when_quiet_hours_began_meanwhile()
     last_second = datetime(2026, 11, 24, 12, 59, 59, tzinfo=UTC)
     for urgency, held in (("normal", True), ("high", False)):
         case = send(case_of(urgency, NIGHT, last_second), last_second, ok=False, rules=NIGHT)
-        assert case.ladder is not None
-        assert case.ladder.held == held
-        assert (case.ladder.due_at == datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) == held
+        assert case.escalation is not None
+        assert case.escalation.held == held
+        assert (case.escalation.due_at == datetime(2026, 11, 24, 22, 0, tzinfo=UTC)) == held
 
 
 def test_a_step_that_begins_much_too_late_says_so() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, EntryKind
 from services.notify.cases.projection import RoutingEvent, fold
-from services.notify.cases.rules import Answer, Refusal, Who, acknowledge, opened, reopen
+from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Result, Rules, record
+from services.notify.escalation.rules import AttemptResult, Rules, record
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
@@ -34,8 +34,8 @@ def second_deadline(case: Case) -> datetime:
 
 
 def taken(case: Case, by: str = "kim") -> Case:
-    answer = acknowledge(case, Who(by, case.center_id), None, NOW, RULES)
-    assert isinstance(answer, Answer)
+    answer = acknowledge(case, Actor(by, case.center_id), None, NOW, RULES)
+    assert isinstance(answer, Accepted)
     return answer.case
 
 
@@ -69,10 +69,10 @@ def test_a_new_owner_starts_a_new_ladder_and_must_acknowledge_again() -> None:
     moved = folded([events[2]], case)
     assert (moved.center_id, moved.ownership, moved.state) == ("busan", 2, CaseState.WAITING)
     assert moved.acknowledged_by is None
-    assert moved.ladder is not None
-    assert moved.ladder.run == moved.runs == 3
+    assert moved.escalation is not None
+    assert moved.escalation.run == moved.runs == 3
     assert moved.wake_at == NOW
-    assert acknowledge(moved, Who("kim", "gwangju"), None, NOW, RULES) is Refusal.OWNER_CHANGED
+    assert acknowledge(moved, Actor("kim", "gwangju"), None, NOW, RULES) is Rejected.OWNER_CHANGED
 
 
 def test_an_acknowledgement_that_crossed_a_move_is_void_and_says_so() -> None:
@@ -93,8 +93,8 @@ def test_something_new_after_the_acknowledgement_raises_the_marker_and_alerts() 
     case = taken(folded(stream()[:1]))
     after = folded([event("report.updated", version=2, ownership=1, kind="message_left")], case)
     assert (after.state, after.unread, after.wake_at) == (CaseState.ACKNOWLEDGED, True, NOW)
-    read = opened(after, Who("lee", after.center_id), 1, "message", NOW, RULES)
-    assert isinstance(read, Answer)
+    read = opened(after, Actor("lee", after.center_id), 1, "message", NOW, RULES)
+    assert isinstance(read, Accepted)
     assert read.event is not None
     assert read.event.TYPE == "alert.settled.v1"
     assert (read.case.unread, read.case.wake_at, read.case.acknowledged_by) == (False, second_deadline(case), "kim")
@@ -104,15 +104,15 @@ def test_something_new_before_it_does_not_put_off_the_next_step_but_more_urgent_
     case = folded([event("report.routed", urgency="normal")])
     same = folded([event("report.updated", version=2, urgency="normal", kind="amended")], case)
     assert same.unread
-    assert same.ladder == case.ladder
+    assert same.escalation == case.escalation
     worse = folded([event("report.updated", version=2, urgency="critical", kind="amended")], case)
-    assert worse.ladder is not None
-    assert worse.ladder.run == 2
+    assert worse.escalation is not None
+    assert worse.escalation.run == 2
 
 
 def test_withdrawn_stops_everything_and_stays_stopped() -> None:
     case = folded(stream())
-    assert (case.state, case.ladder, case.wake_at, case.unread) == (CaseState.ENDED, None, None, False)
+    assert (case.state, case.escalation, case.wake_at, case.unread) == (CaseState.ENDED, None, None, False)
     later = folded([event("report.updated", version=6, ownership=2, kind="message_left")], case)
     assert later.wake_at is None
     assert not later.needs_attention
@@ -126,8 +126,8 @@ def test_what_comes_back_to_another_centre_is_open_there_and_says_so(kind: Entry
     case = folded([event("report.ended", version=2, ownership=1, center="gwangju", reason=reason)], case)
     cause = {"kind": "report", "event_id": "0" * 8}
     if kind is EntryKind.REOPENED:
-        answer = reopen(case, Who("lee", "gwangju"), 1, NOW)
-        assert isinstance(answer, Answer)
+        answer = reopen(case, Actor("lee", "gwangju"), 1, NOW)
+        assert isinstance(answer, Accepted)
         assert answer.event is not None
         case = answer.case
         cause = {"kind": "case_event", "event_id": event_id("notify", answer.event.TYPE, case.report_id, 2)}
@@ -154,7 +154,7 @@ def test_recording_the_same_sending_twice_changes_nothing() -> None:
     case = folded(stream()[:1])
     made = policy.plan(case, STAFFED, NOW)
     assert made is not None
-    results = [Result(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
+    results = [AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
     once, events = record(case, made, results, RULES, NOW)
     assert [e.TYPE for e in events] == ["alert.sent.v1"]
     assert record(once, made, results, RULES, NOW) == (once, ())
@@ -164,7 +164,7 @@ def test_a_sending_that_met_an_acknowledgement_is_told_and_starts_nothing() -> N
     case = folded(stream()[:1])
     made = policy.plan(case, STAFFED, NOW)
     assert made is not None
-    results = [Result(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
+    results = [AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=True) for t in made.targets]
     after, events = record(taken(case), made, results, RULES, NOW)
     assert events
     assert after.state is CaseState.ACKNOWLEDGED
@@ -176,11 +176,13 @@ def test_alert_versions_grow_by_one_without_gaps() -> None:
     for ok in (False, True, True, False, True):
         made = policy.plan(case, STAFFED, now)
         assert made is not None
-        results = [Result(t, policy.alert_id(case.report_id, made, t), ok=ok, reason="connect") for t in made.targets]
+        results = [
+            AttemptResult(t, policy.alert_id(case.report_id, made, t), ok=ok, reason="connect") for t in made.targets
+        ]
         case, events = record(case, made, results, RULES, now)
         versions += [e.sequence for e in events]
-        assert case.ladder is not None
-        now = case.ladder.due_at
+        assert case.escalation is not None
+        now = case.escalation.due_at
     assert versions == list(range(1, len(versions) + 1))
 
 
@@ -195,15 +197,15 @@ def test_a_timeline_keeps_its_beginning_and_its_end() -> None:
 
 def test_acknowledging() -> None:
     case = folded(stream()[:1])
-    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW, RULES)
-    assert isinstance(answer, Answer)
+    answer = acknowledge(case, Actor("kim", "gwangju"), None, NOW, RULES)
+    assert isinstance(answer, Accepted)
     assert isinstance(answer.event, CaseAcknowledged)
     assert (answer.event.case_version, answer.event.ownership, answer.event.by) == (1, 1, "kim")
-    again = acknowledge(answer.case, Who("kim", "gwangju"), None, NOW, RULES)
-    assert isinstance(again, Answer)
+    again = acknowledge(answer.case, Actor("kim", "gwangju"), None, NOW, RULES)
+    assert isinstance(again, Accepted)
     assert again.case is answer.case
-    assert acknowledge(answer.case, Who("lee", "gwangju"), None, NOW, RULES) is Refusal.ALREADY_ACKNOWLEDGED
-    assert acknowledge(folded(stream()), Who("lee", "busan"), None, NOW, RULES) is Refusal.ENDED
+    assert acknowledge(answer.case, Actor("lee", "gwangju"), None, NOW, RULES) is Rejected.ALREADY_ACKNOWLEDGED
+    assert acknowledge(folded(stream()), Actor("lee", "busan"), None, NOW, RULES) is Rejected.ENDED
 
 
 def test_the_list_puts_unanswered_first_then_urgent_then_longest_waiting() -> None:

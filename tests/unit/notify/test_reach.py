@@ -6,20 +6,20 @@ from pydantic import SecretStr
 
 from services.notify.cases.models import Case, EntryKind, Target
 from services.notify.escalation import rules as policy
-from services.notify.escalation.delivery import Directory, Work, letters, parcels
+from services.notify.escalation.delivery import ClaimedCase, RecipientDirectory, batched_alerts, delivery_attempts
 from services.notify.escalation.rules import (
-    BUNDLE_SIZE,
+    BATCH_SIZE,
     GAP,
     MOST,
     WINDOW,
+    AttemptResult,
+    Deferred,
     Endpoint,
-    Left,
     Plan,
-    Result,
-    Sent,
-    bundles,
-    gathers_until,
-    reached_by,
+    RecentAlerts,
+    batches,
+    deferred_until,
+    endpoints_for,
     record,
 )
 from services.notify.settings import NotifySettings
@@ -39,38 +39,38 @@ def planned(case: Case, seconds: float = 0) -> Plan:
     return made
 
 
-def result(made: Plan, endpoint: Endpoint, *, ok: bool) -> Result:
+def result(made: Plan, endpoint: Endpoint, *, ok: bool) -> AttemptResult:
     alert = policy.alert_id("r", made, endpoint.target)
-    return Result(endpoint.target, alert, ok=ok, reason="x", channel=endpoint.channel, endpoint=endpoint.key)
+    return AttemptResult(endpoint.target, alert, ok=ok, reason="x", channel=endpoint.channel, endpoint=endpoint.key)
 
 
 def test_what_is_not_urgent_does_not_ring_a_telephone() -> None:
     every = (MAIL, HOOK, PUSH)
-    assert reached_by(planned(case_of("critical")), every) == ([MAIL, HOOK, PUSH], [])
-    assert reached_by(planned(case_of("normal")), every) == ([MAIL, HOOK], [])
-    assert reached_by(planned(case_of("normal")), (PUSH,)) == ([PUSH], []), "a wrong channel is better than silence"
+    assert endpoints_for(planned(case_of("critical")), every) == ([MAIL, HOOK, PUSH], [])
+    assert endpoints_for(planned(case_of("normal")), every) == ([MAIL, HOOK], [])
+    assert endpoints_for(planned(case_of("normal")), (PUSH,)) == ([PUSH], []), "a wrong channel is better than silence"
 
 
 def test_one_channel_that_works_reaches_and_only_the_other_is_tried_again() -> None:
     case = case_of()
     made = planned(case)
     case = policy.advance(case, made, [result(made, MAIL, ok=False), result(made, HOOK, ok=True)], DAY, NOW)
-    assert case.ladder is not None
-    assert (case.ladder.pending, case.ladder.again) == ((), (MAIL.key,))
-    assert case.ladder.due_at < NOW + timedelta(seconds=7)
+    assert case.escalation is not None
+    assert (case.escalation.pending, case.escalation.again) == ((), (MAIL.key,))
+    assert case.escalation.due_at < NOW + timedelta(seconds=7)
     later = planned(case, 7)
-    assert reached_by(later, (MAIL, HOOK)) == ([MAIL], [])
+    assert endpoints_for(later, (MAIL, HOOK)) == ([MAIL], [])
     done = policy.advance(case, later, [result(later, MAIL, ok=True)], DAY, NOW + timedelta(seconds=7))
-    assert done.ladder is not None
-    assert (done.ladder.again, done.ladder.due_at) == ((), case.ladder.next_step_at)
+    assert done.escalation is not None
+    assert (done.escalation.again, done.escalation.due_at) == ((), case.escalation.next_step_at)
 
 
 def test_who_has_no_channel_is_an_event_and_the_next_step_begins_at_once() -> None:
     case = case_of()
     made = planned(case)
-    chosen, nowhere = reached_by(made, ())
+    chosen, nowhere = endpoints_for(made, ())
     assert (chosen, nowhere) == ([], [Target.DUTY])
-    none = Result(Target.DUTY, "a", ok=False, channel=AlertChannel.NONE)
+    none = AttemptResult(Target.DUTY, "a", ok=False, channel=AlertChannel.NONE)
     case, events = record(case, made, [none], DAY, NOW)
     assert [(e.TYPE, getattr(e, "channel", None), getattr(e, "reason", None)) for e in events] == [
         ("alert.failed.v1", AlertChannel.NONE, "no_channel")
@@ -85,39 +85,39 @@ def test_without_any_channel_the_last_step_still_has_a_time() -> None:
         made = policy.plan(case, STAFFED, now)
         assert made is not None
         steps.append(made.step)
-        none = [Result(t, f"{made}", ok=False, channel=AlertChannel.NONE) for t in made.targets]
+        none = [AttemptResult(t, f"{made}", ok=False, channel=AlertChannel.NONE) for t in made.targets]
         case, _ = record(case, made, none, DAY, now)
-        assert case.ladder is not None
-        now = case.ladder.due_at
+        assert case.escalation is not None
+        now = case.escalation.due_at
     assert steps == [1, 2, 3, 4, 4, 4]
     assert now > NOW + timedelta(minutes=10)
 
 
 def test_few_alerts_go_singly_many_as_bundles_and_a_place_that_had_many_waits_a_little() -> None:
-    assert bundles([1, 2, 3, 4, 5], Sent(), NOW) == [[1], [2], [3], [4], [5]]
-    assert bundles([1, 2, 3, 4, 5, 6], Sent(), NOW) == [[1, 2, 3, 4, 5, 6]]
-    many = list(range(BUNDLE_SIZE + 1))
-    assert [len(b) for b in bundles(many, Sent(), NOW)] == [BUNDLE_SIZE, 1]
-    few = Sent((NOW - WINDOW + timedelta(seconds=1),) * 4)
-    assert bundles([1], few, NOW) == [[1]]
-    assert bundles([1, 2], few, NOW) == [[1, 2]]
-    assert bundles([1, 2], few, NOW + timedelta(seconds=1)) == [[1], [2]], "the window has passed"
-    full = Sent((NOW,) * (MOST + 1))
-    assert gathers_until(Sent((NOW,) * MOST), NOW) is None
-    assert gathers_until(full, NOW + timedelta(seconds=1)) == NOW + GAP
-    assert gathers_until(full, NOW + GAP) is None
+    assert batches([1, 2, 3, 4, 5], RecentAlerts(), NOW) == [[1], [2], [3], [4], [5]]
+    assert batches([1, 2, 3, 4, 5, 6], RecentAlerts(), NOW) == [[1, 2, 3, 4, 5, 6]]
+    many = list(range(BATCH_SIZE + 1))
+    assert [len(b) for b in batches(many, RecentAlerts(), NOW)] == [BATCH_SIZE, 1]
+    few = RecentAlerts((NOW - WINDOW + timedelta(seconds=1),) * 4)
+    assert batches([1], few, NOW) == [[1]]
+    assert batches([1, 2], few, NOW) == [[1, 2]]
+    assert batches([1, 2], few, NOW + timedelta(seconds=1)) == [[1], [2]], "the window has passed"
+    full = RecentAlerts((NOW,) * (MOST + 1))
+    assert deferred_until(RecentAlerts((NOW,) * MOST), NOW) is None
+    assert deferred_until(full, NOW + timedelta(seconds=1)) == NOW + GAP
+    assert deferred_until(full, NOW + GAP) is None
 
 
 def test_what_is_left_for_a_bundle_is_no_failure_and_goes_when_the_bundle_goes() -> None:
     case = case_of()
     made = planned(case)
     later = NOW + GAP
-    left = Left(((Target.DUTY, MAIL.key),), later)
+    left = Deferred(((Target.DUTY, MAIL.key),), later)
     after, events = record(case, made, (), DAY, NOW, left)
     assert events == ()
-    assert after.ladder is not None
-    assert (after.ladder.due_at, after.ladder.tries, after.ladder.pending) == (later, 0, (Target.DUTY,))
-    assert after.ladder.next_step_at is None, "its time runs from the telling"
+    assert after.escalation is not None
+    assert (after.escalation.due_at, after.escalation.tries, after.escalation.pending) == (later, 0, (Target.DUTY,))
+    assert after.escalation.next_step_at is None, "its time runs from the telling"
     again = planned(after, GAP.total_seconds())
     assert (again.attempt, again.targets) == (1, (Target.DUTY,))
     assert record(after, made, (), DAY, NOW, left) == (after, ()), "recorded twice changes nothing"
@@ -126,67 +126,69 @@ def test_what_is_left_for_a_bundle_is_no_failure_and_goes_when_the_bundle_goes()
 def test_a_channel_left_for_a_bundle_is_told_although_another_one_has_reached() -> None:
     case = case_of()
     made = planned(case)
-    left = Left(((Target.DUTY, MAIL.key),), NOW + GAP)
+    left = Deferred(((Target.DUTY, MAIL.key),), NOW + GAP)
     case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, left)
-    assert case.ladder is not None
-    assert (case.ladder.pending, case.ladder.again) == ((), (MAIL.key,))
-    assert (case.ladder.due_at, case.ladder.tries) == (NOW + GAP, 0)
-    assert case.ladder.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
+    assert case.escalation is not None
+    assert (case.escalation.pending, case.escalation.again) == ((), (MAIL.key,))
+    assert (case.escalation.due_at, case.escalation.tries) == (NOW + GAP, 0)
+    assert case.escalation.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
     then = planned(case, GAP.total_seconds())
-    assert reached_by(then, (MAIL, HOOK)) == ([MAIL], [])
+    assert endpoints_for(then, (MAIL, HOOK)) == ([MAIL], [])
     assert then.attempt == 2
 
 
 def test_what_could_not_go_in_time_goes_soon() -> None:
     case = case_of()
     made = planned(case)
-    left = Left(((Target.DUTY, MAIL.key),))
+    left = Deferred(((Target.DUTY, MAIL.key),))
     case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, left)
-    assert case.ladder is not None
-    assert (case.ladder.again, case.ladder.tries) == ((MAIL.key,), 0)
-    assert NOW < case.ladder.due_at < NOW + timedelta(seconds=7)
+    assert case.escalation is not None
+    assert (case.escalation.again, case.escalation.tries) == ((MAIL.key,), 0)
+    assert NOW < case.escalation.due_at < NOW + timedelta(seconds=7)
 
 
 def test_where_nothing_is_left_to_tell_nobody_looks_before_the_next_step() -> None:
     case = case_of()
     made = planned(case)
-    case, _ = record(case, made, [result(made, HOOK, ok=True)], DAY, NOW, Left(((Target.DUTY, MAIL.key),), NOW + GAP))
+    case, _ = record(
+        case, made, [result(made, HOOK, ok=True)], DAY, NOW, Deferred(((Target.DUTY, MAIL.key),), NOW + GAP)
+    )
     made = planned(case, GAP.total_seconds())
-    work = Work(case, made)
-    assert letters([work], directory(duty_address="")) == []
+    work = ClaimedCase(case, made)
+    assert delivery_attempts([work], directory(duty_address="")) == []
     assert work.settles, "its endpoint is there no more"
     case, events = record(case, made, work.results, DAY, NOW + GAP, work.left)
     assert events == ()
-    assert case.ladder is not None
-    assert case.ladder.due_at == case.ladder.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
+    assert case.escalation is not None
+    assert case.escalation.due_at == case.escalation.next_step_at == NOW + policy.step_of(case.urgency, 1).wait
 
 
 def test_a_letter_that_was_neither_told_nor_refused_is_left() -> None:
     made = planned(case_of())
-    work = Work(case_of(), made, wanted=[MAIL, HOOK], results=[result(made, HOOK, ok=True)])
-    assert work.left == Left(((Target.DUTY, MAIL.key),))
-    assert not Work(case_of(), made, wanted=[MAIL]).settles, "the claim ends and it comes again"
+    work = ClaimedCase(case_of(), made, wanted=[MAIL, HOOK], results=[result(made, HOOK, ok=True)])
+    assert work.left == Deferred(((Target.DUTY, MAIL.key),))
+    assert not ClaimedCase(case_of(), made, wanted=[MAIL]).settles, "the claim ends and it comes again"
 
 
 def test_what_waited_for_a_bundle_once_goes_whatever_its_place_has_got_meanwhile() -> None:
-    full = {MAIL.key: Sent((NOW,) * (MOST + 1))}
-    fresh = Work(case_of(), planned(case_of()))
+    full = {MAIL.key: RecentAlerts((NOW,) * (MOST + 1))}
+    fresh = ClaimedCase(case_of(), planned(case_of()))
     settings = directory()
-    assert parcels(letters([fresh], settings), full, NOW) == []
-    assert fresh.later == NOW + GAP
+    assert batched_alerts(delivery_attempts([fresh], settings), full, NOW) == []
+    assert fresh.deferred_until == NOW + GAP
     case, _ = record(fresh.case, fresh.planned, (), DAY, NOW, fresh.left)
     then = NOW + GAP
-    told_just_now = {MAIL.key: Sent((then,) * (MOST + 1))}
-    waited, late = Work(case, planned(case, GAP.total_seconds())), Work(case_of(), planned(case_of()))
-    made = parcels(letters([waited, late], settings), told_just_now, then)
-    assert [len(parcel.letters) for parcel in made] == [2], "whoever came meanwhile goes along"
-    assert (waited.later, late.later) == (None, None)
-    told = Result(Target.DUTY, "a", ok=True, endpoint=MAIL.key)
+    told_just_now = {MAIL.key: RecentAlerts((then,) * (MOST + 1))}
+    waited, late = ClaimedCase(case, planned(case, GAP.total_seconds())), ClaimedCase(case_of(), planned(case_of()))
+    made = batched_alerts(delivery_attempts([waited, late], settings), told_just_now, then)
+    assert [len(parcel.delivery_attempts) for parcel in made] == [2], "whoever came meanwhile goes along"
+    assert (waited.deferred_until, late.deferred_until) == (None, None)
+    told = AttemptResult(Target.DUTY, "a", ok=True, endpoint=MAIL.key)
     after = policy.advance(case, waited.planned, [told], DAY, then, waited.left)
-    assert after.ladder is not None
-    assert not after.ladder.gathered
+    assert after.escalation is not None
+    assert not after.escalation.was_deferred
 
 
-def directory(**changes: str) -> Directory:
+def directory(**changes: str) -> RecipientDirectory:
     key = SecretStr(new_key())
-    return Directory(NotifySettings(master_key=key, account_key=key, IEUM_AUDIT_KEY=key, **changes))  # type: ignore[arg-type]  # settings by name
+    return RecipientDirectory(NotifySettings(master_key=key, account_key=key, IEUM_AUDIT_KEY=key, **changes))  # type: ignore[arg-type]  # settings by name

@@ -8,7 +8,7 @@ import httpx
 
 from services.notify.cases.models import Case
 from services.notify.console import lists
-from services.notify.console.broadcaster import PER_SESSION, Hub
+from services.notify.console.broadcaster import PER_SESSION, ConsoleBroadcaster
 from services.notify.console.stream import stream_router
 from shared.clock import ManualClock
 from shared.health import Health
@@ -37,7 +37,7 @@ class Empty:
 
 
 async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_first_is_not() -> None:
-    hub, clock = Hub(), ManualClock(NOW)
+    hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
     staff = TestIdentity(clock)
     settings, desk = ServiceSettings(), Empty()
     some: Any = (desk, Gate(staff.identity, settings), None)
@@ -71,7 +71,7 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
 
 
 def test_a_console_that_was_closed_makes_room() -> None:
-    hub = Hub()
+    hub = ConsoleBroadcaster()
     with contextlib.ExitStack() as open_:
         for _ in range(PER_SESSION):
             assert not hub.full("one")

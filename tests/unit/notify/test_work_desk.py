@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 from services.notify.cases.models import ContactWay
-from services.notify.cases.service import WorkDesk
+from services.notify.cases.service import CaseWorkService
 from services.notify.escalation.rules import ALWAYS
 from tests.unit.notify.decisions.cases import KIM
-from tests.unit.notify.memory_desk import Cases, desk_of, staff
+from tests.unit.notify.memory_service import Cases, desk_of, staff
 from tests.unit.notify.samples import report_id
 from tests.unit.notify.test_second_deadline import taken
 
@@ -17,10 +17,10 @@ MORNING = datetime(2026, 11, 25, 22, 0, tzinfo=UTC)
 
 async def test_quiet_hours_hold_the_first_contact_alert_after_a_failed_attempt() -> None:
     cases = Cases(taken("normal", EVENING, ALWAYS))
-    desk = WorkDesk(desk_of(cases, EVENING))
+    desk = CaseWorkService(desk_of(cases, EVENING))
     done = await desk.contact(staff(KIM), report_id(1), 1, way=ContactWay.CAME_TO_US, reached=False)
     assert done is not None
-    assert done.why is None
-    ladder = cases.kept[report_id(1)].ladder
+    assert done.rejected is None
+    ladder = cases.kept[report_id(1)].escalation
     assert ladder is not None
     assert (ladder.held, ladder.due_at) == (True, MORNING)

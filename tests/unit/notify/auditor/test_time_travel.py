@@ -9,8 +9,8 @@ import pytest
 
 from services.notify.auditor import rules as law
 from services.notify.auditor.rules import Fault, Owed, Quiet, Watched, conclude, note, wrong
-from services.notify.cases.models import RANK, Case, CaseState, RunCause
-from services.notify.escalation.rules import CONTACT_WITHIN, LADDER, Plan, QuietHours, Rules
+from services.notify.cases.models import RANK, Case, CaseState, EscalationCause
+from services.notify.escalation.rules import CONTACT_WITHIN, ESCALATION_POLICY, Plan, QuietHours, Rules
 from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
 from shared.events.vocabulary import CenterState, EndReason, Urgency
@@ -30,9 +30,9 @@ def world(start: datetime = MONDAY, rules: Rules = NIGHT) -> World:
 
 def test_the_auditors_own_table_says_what_the_ladders_says() -> None:
     for urgency in Urgency:
-        waits = tuple(int(step.wait.total_seconds() // 60) for step in LADDER[urgency])
+        waits = tuple(int(step.wait.total_seconds() // 60) for step in ESCALATION_POLICY[urgency])
         assert waits == law.WAITS_MINUTES[urgency]
-        assert len(LADDER[urgency]) == law.LAST
+        assert len(ESCALATION_POLICY[urgency]) == law.LAST
         assert timedelta(hours=law.CONTACT_HOURS[urgency]) == CONTACT_WITHIN[urgency]
         assert law.RANK[urgency] == RANK[urgency]
 
@@ -113,12 +113,12 @@ def test_a_week_of_ladders_keeps_every_promise_and_the_auditor_agrees(seed: int)
     assert len(made.told) > 100
     for case in made.cases.values():
         owed = made.watched[case.report_id].promise
-        assert (owed is not None) == (case.ladder is not None), "both agree on whether something is owed"
-        if case.ladder is not None:
+        assert (owed is not None) == (case.escalation is not None), "both agree on whether something is owed"
+        if case.escalation is not None:
             assert case.wake_at is not None
             assert case.wake_at >= made.now, "a next step has a time, and it is to come"
             assert owed is not None
-            assert owed.owed.value == case.ladder.cause.value
+            assert owed.owed.value == case.escalation.cause.value
 
 
 Break = Callable[[Plan, Case], bool]
@@ -127,18 +127,18 @@ Break = Callable[[Plan, Case], bool]
 @pytest.mark.parametrize(
     ("fault", "owed", "prepare"),
     [
-        (lambda made, _: made.step == 1 and made.cause is RunCause.ANSWER, Owed.ANSWER, ()),
+        (lambda made, _: made.step == 1 and made.cause is EscalationCause.ANSWER, Owed.ANSWER, ()),
         (lambda made, _: made.step == 2, Owed.ANSWER, ()),
         (lambda made, _: made.step == 3, Owed.ANSWER, ()),
         (lambda made, _: made.step == 4 and made.round == 1, Owed.ANSWER, ()),
         (lambda made, _: made.step == 4 and made.round == 3, Owed.ANSWER, ()),
-        (lambda made, _: made.cause is RunCause.CONTACT and made.step == 1, Owed.CONTACT, ("acknowledge",)),
-        (lambda made, _: made.cause is RunCause.CONTACT and made.step == 3, Owed.CONTACT, ("acknowledge",)),
-        (lambda made, _: made.cause is RunCause.MESSAGE, Owed.MESSAGE, ("acknowledge", "reached", "message")),
-        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("acknowledge", "tried")),
-        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("acknowledge", "message", "open")),
-        (lambda made, _: made.cause is RunCause.MESSAGE, Owed.MESSAGE, ("message", "acknowledge")),
-        (lambda made, _: made.cause is RunCause.CONTACT, Owed.CONTACT, ("message", "open", "acknowledge")),
+        (lambda made, _: made.cause is EscalationCause.CONTACT and made.step == 1, Owed.CONTACT, ("acknowledge",)),
+        (lambda made, _: made.cause is EscalationCause.CONTACT and made.step == 3, Owed.CONTACT, ("acknowledge",)),
+        (lambda made, _: made.cause is EscalationCause.MESSAGE, Owed.MESSAGE, ("acknowledge", "reached", "message")),
+        (lambda made, _: made.cause is EscalationCause.CONTACT, Owed.CONTACT, ("acknowledge", "tried")),
+        (lambda made, _: made.cause is EscalationCause.CONTACT, Owed.CONTACT, ("acknowledge", "message", "open")),
+        (lambda made, _: made.cause is EscalationCause.MESSAGE, Owed.MESSAGE, ("message", "acknowledge")),
+        (lambda made, _: made.cause is EscalationCause.CONTACT, Owed.CONTACT, ("message", "open", "acknowledge")),
         (lambda made, _: made.ownership == 2, Owed.ANSWER, ("acknowledge", "moved")),
     ],
 )
@@ -194,8 +194,8 @@ def test_a_clock_that_jumps_leaves_every_ladder_with_a_time_and_is_told_where_st
     case = made.cases[report_id(1)]
     assert case.wake_at is not None
     assert case.wake_at >= made.now
-    assert case.ladder is not None
-    assert case.ladder.step == law.LAST
+    assert case.escalation is not None
+    assert case.escalation.step == law.LAST
     overdue = [entry for entry in case.entries if entry.kind == "overdue"]
     assert bool(overdue) == (jump > timedelta(minutes=3))
 

@@ -9,9 +9,9 @@ from services.notify.auditor.rules import Quiet, Watched, Wrong, conclude, note,
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, ContactWay, Target, rescheduled
 from services.notify.cases.projection import RoutingEvent, fold
-from services.notify.cases.rules import Answer, Who
+from services.notify.cases.rules import Accepted, Actor
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Endpoint, Plan, Result, Rules, record
+from services.notify.escalation.rules import AttemptResult, Endpoint, Plan, Rules, record
 from services.notify.team.models import Center
 from services.notify.team.repository import nominal
 from shared.events.base import ReportEvent
@@ -55,16 +55,16 @@ class World:
 
     def acknowledge(self, report_id: str) -> None:
         case = self.cases[report_id]
-        self._act(decisions.acknowledge(case, Who("kim", case.center_id), None, self.now, self.rules))
+        self._act(decisions.acknowledge(case, Actor("kim", case.center_id), None, self.now, self.rules))
 
     def open(self, report_id: str) -> None:
         case = self.cases[report_id]
-        who = Who("kim", case.center_id)
+        who = Actor("kim", case.center_id)
         self._act(decisions.opened(case, who, case.ownership, "message", self.now, self.rules))
 
     def contact(self, report_id: str, *, reached: bool) -> None:
         case = self.cases[report_id]
-        who = Who("kim", case.center_id)
+        who = Actor("kim", case.center_id)
         self._act(
             decisions.contact(
                 case, who, case.ownership, way=ContactWay.CAME_TO_US, reached=reached, now=self.now, rules=self.rules
@@ -72,7 +72,7 @@ class World:
         )
 
     def _act(self, answer: object) -> None:
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Accepted)
         self.cases[answer.case.report_id] = answer.case
         if answer.event is not None:
             self._heard(answer.event)
@@ -115,14 +115,16 @@ class World:
             if made is None:
                 continue
             if self.spoil(made, case):
-                ladder = case.ladder
+                ladder = case.escalation
                 assert ladder is not None
                 lost = ladder.model_copy(update={"due_at": self.now + timedelta(hours=3)})
-                self.cases[report_id] = rescheduled(case.model_copy(update={"ladder": lost}))
+                self.cases[report_id] = rescheduled(case.model_copy(update={"escalation": lost}))
                 continue
-            chosen, _ = policy.reached_by(made, desks(case.center_id))
+            chosen, _ = policy.endpoints_for(made, desks(case.center_id))
             results = [
-                Result(e.target, policy.alert_id(report_id, made, e.target), ok=True, channel=e.channel, endpoint=e.key)
+                AttemptResult(
+                    e.target, policy.alert_id(report_id, made, e.target), ok=True, channel=e.channel, endpoint=e.key
+                )
                 for e in chosen
             ]
             self.cases[report_id], events = record(case, made, results, self.rules, self.now)

@@ -1,12 +1,12 @@
 """Cases in every situation, for tests of what may be done with them."""
 
 from services.notify.cases.models import Awaiting, AwaitingKind, Case, CaseState, Deletion, DeletionState
-from services.notify.cases.rules import Situation, Who
+from services.notify.cases.rules import Actor, Situation
 from shared.events.vocabulary import EndReason, PlatformKind
 from tests.unit.notify.samples import NOW, event, report_id
 from tests.unit.notify.test_projection import folded
 
-LEE = Who("lee", "gwangju")
+LEE = Actor("lee", "gwangju")
 KIM = "kim"
 OTHER = report_id(2)
 
@@ -22,7 +22,7 @@ def acknowledged(**changes: object) -> Case:
         "acknowledged_at": NOW,
         "acknowledged_by": KIM,
         "assignee": KIM,
-        "ladder": None,
+        "escalation": None,
         "rules_known_to": (LEE.subject,),
         "linked": (OTHER,),
         "deletions": (

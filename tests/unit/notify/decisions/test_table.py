@@ -6,7 +6,7 @@ import pytest
 
 from services.notify.cases import rules as decisions
 from services.notify.cases.models import Case, ContactWay, DeletionState, TransferReason
-from services.notify.cases.rules import EVENTS, TABLE, Answer, Refusal, Situation, Who
+from services.notify.cases.rules import EVENTS, TABLE, Accepted, Actor, Rejected, Situation
 from services.notify.escalation.rules import Rules
 from services.notify.team.repository import nominal
 from shared.events.cases import CaseEvent
@@ -15,10 +15,10 @@ from tests.unit.notify.decisions.cases import KIM, LEE, OTHER, SITUATIONS, ackno
 from tests.unit.notify.samples import NOW, report_id
 
 BESIDE = acknowledged().model_copy(update={"report_id": OTHER})
-Act = Callable[[Case, Who, int], Answer | Refusal]
+Act = Callable[[Case, Actor, int], Accepted | Rejected]
 
 
-def _opened(case: Case, who: Who, own: int) -> Answer | Refusal:
+def _opened(case: Case, who: Actor, own: int) -> Accepted | Rejected:
     why = decisions.may_open(case, who, own)
     return why if why is not None else decisions.opened(case, who, own, "first_contact", NOW, Rules())
 
@@ -53,8 +53,8 @@ def test_the_table_names_every_act_and_every_event() -> None:
 @pytest.mark.parametrize(("act", "situation"), CELLS)
 def test_a_cell_is_what_the_decision_says(act: str, situation: Situation) -> None:
     came = ACTS[act](SITUATIONS[situation], LEE, 1)
-    assert (came.value if isinstance(came, Refusal) else "yes") == TABLE[act][situation]
-    if isinstance(came, Answer) and came.event is not None:
+    assert (came.value if isinstance(came, Rejected) else "yes") == TABLE[act][situation]
+    if isinstance(came, Accepted) and came.event is not None:
         assert came.event.TYPE == f"{EVENTS[act]}.v1"
         assert came.event.ownership == 1
 
@@ -63,16 +63,16 @@ def test_a_cell_is_what_the_decision_says(act: str, situation: Situation) -> Non
 @pytest.mark.parametrize("situation", list(Situation))
 def test_an_older_ownership_and_another_centre_are_refused_whatever_the_state(act: str, situation: Situation) -> None:
     case = SITUATIONS[situation].model_copy(update={"ownership": 2, "former": ("daegu",)})
-    assert ACTS[act](case, LEE, 1) is Refusal.OWNER_CHANGED
-    assert ACTS[act](case, Who("park", "busan"), 2) is Refusal.NOT_ALLOWED
-    assert ACTS[act](case, Who("choi", "daegu"), 2) is Refusal.OWNER_CHANGED
+    assert ACTS[act](case, LEE, 1) is Rejected.OWNER_CHANGED
+    assert ACTS[act](case, Actor("park", "busan"), 2) is Rejected.NOT_ALLOWED
+    assert ACTS[act](case, Actor("choi", "daegu"), 2) is Rejected.OWNER_CHANGED
 
 
 @pytest.mark.parametrize("act", EVENTS)
 def test_what_counts_tells_the_bus(act: str) -> None:
     situation = next(one for one in Situation if TABLE[act][one] == "yes")
     came = ACTS[act](SITUATIONS[situation], LEE, 1)
-    assert isinstance(came, Answer)
+    assert isinstance(came, Accepted)
     assert isinstance(came.event, CaseEvent)
     assert came.event.report_id == report_id(1)
     assert came.case.case_version == came.event.case_version

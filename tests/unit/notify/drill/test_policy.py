@@ -9,10 +9,10 @@ import pytest
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from services.notify.cases.models import Case, Target
-from services.notify.cases.rules import Answer, Who, acknowledge
+from services.notify.cases.rules import Accepted, Actor, acknowledge
 from services.notify.drills.rules import WINDOW, Drill, Stage, Verdict, outcome, place_of, report, scheduled
 from services.notify.escalation import rules as policy
-from services.notify.escalation.rules import Result, record
+from services.notify.escalation.rules import AttemptResult, record
 from shared import centers
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW
@@ -40,13 +40,13 @@ def test_a_drill_is_a_report_intake_takes_critical_synthetic_and_at_home_at_its_
 def told(case: Case, ok: bool = True) -> Case:
     made = policy.plan(case, STAFFED, NOW)
     assert made is not None
-    result = Result(Target.DUTY, "a", ok=ok, reason="connect", channel=AlertChannel.EMAIL, endpoint="e")
+    result = AttemptResult(Target.DUTY, "a", ok=ok, reason="connect", channel=AlertChannel.EMAIL, endpoint="e")
     return record(case, made, [result], DAY, NOW + 3 * SECOND)[0]
 
 
 def taken(case: Case, after: timedelta) -> Case:
-    answer = acknowledge(case, Who("kim", "gwangju"), None, NOW + after, DAY)
-    assert isinstance(answer, Answer)
+    answer = acknowledge(case, Actor("kim", "gwangju"), None, NOW + after, DAY)
+    assert isinstance(answer, Accepted)
     return answer.case
 
 

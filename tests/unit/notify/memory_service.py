@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from services.notify.cases.models import Case
 from services.notify.cases.repository import Change, Saved
-from services.notify.cases.service import Desk
-from services.notify.console.broadcaster import Hub
+from services.notify.cases.service import CaseService
+from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import QuietHours, Rules
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -50,10 +50,12 @@ class Offered:
         del key
 
 
-def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> Desk:
+def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> CaseService:
     anything = cast("Any", None)
     relay = cast("Any", Offered())
-    return Desk(cast("Any", cases), anything, Hub(), relay, relay, anything, rules, cast("Clock", At(now)))
+    return CaseService(
+        cast("Any", cases), anything, ConsoleBroadcaster(), relay, relay, anything, rules, cast("Clock", At(now))
+    )
 
 
 def staff(subject: str, organisation: str = "gwangju", role: StaffRole = StaffRole.COUNSELLOR) -> Principal:
