@@ -22,6 +22,7 @@ from tools.local.processes import PROJECT
 
 PACKAGES: Final = ("services", "shared")
 COMPILED: Final = (
+    "services/routing/assignment",
     "services/routing/policy",
     "services/routing/projection",
     "services/routing/model.py",
@@ -31,7 +32,9 @@ COMPILED: Final = (
     "shared/events/envelope.py",
 )
 """Modules and packages without I/O in which most of a decision's time is spent."""
-_LEFT_OUT: Final = frozenset({"services/routing/policy/__init__.py", "services/routing/projection/__init__.py"})
+_LEFT_OUT: Final = frozenset(
+    f"services/routing/{package}/__init__.py" for package in ("assignment", "policy", "projection")
+)
 _KEPT: Final = 2
 """Copies of the newest sources that are kept."""
 _CONFIGURATION: Final = "pyproject.toml"

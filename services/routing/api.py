@@ -6,8 +6,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 
+from services.routing.assignment.models import CenterLoads
 from services.routing.live import LiveCenters, live_centers
-from services.routing.model import Board, Picture
+from services.routing.model import Picture
 from services.routing.store import DecisionStore, Entry
 from services.routing.views import CenterRows, History, center_row, history_of, involved
 from shared.centers import CENTRAL, PACKAGED, Tables
@@ -52,7 +53,7 @@ async def _entries(store: DecisionStore, report_id: str) -> list[Entry]:
 
 def api_router(
     store: DecisionStore,
-    board: Callable[[], Board],
+    board: Callable[[], CenterLoads],
     picture: Callable[[], Picture],
     gate: Gate,
     known: Mapping[str, Tables] = PACKAGED.known,

@@ -9,9 +9,9 @@ from datetime import date
 from typing import Final
 
 from services.routing import sentences, words
-from services.routing.distance import NEAREST_FIRST, Distance, distance_of
+from services.routing.assignment.geography import NEAREST_FIRST, Distance, distance_of
+from services.routing.assignment.rules import RULE, severity_of
 from services.routing.figures import normal_cases, percent_of
-from services.routing.policy.rules import RULE, case_of
 from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
@@ -64,7 +64,7 @@ class Explainer:
 
     def explain(self, decision: Decision, facts: ReportFacts, day: date) -> Explanation:
         """One decision. ``day`` is the Seoul day whose tables counted for it."""
-        weight = case_of(facts).weight
+        weight = severity_of(facts).weight
         home, tables = decision.home_center_id, self._tables(decision)
         far = {c.center_id: distance_of(c.center_id, home, facts, day, tables) for c in decision.candidates}
         by_distance = sorted(
@@ -108,7 +108,7 @@ class Explainer:
 
     def weight(self, decision: Decision, facts: ReportFacts) -> str:
         """What the case counts as."""
-        cases = normal_cases(case_of(facts).weight)
+        cases = normal_cases(severity_of(facts).weight)
         return self._say(sentences.WEIGHT, {"cases": number(cases, self._language)})
 
     def _say(self, message: str, values: Mapping[str, str]) -> str:
@@ -122,7 +122,7 @@ class Explainer:
 
     def _values(self, decision: Decision, facts: ReportFacts, day: date) -> dict[str, str]:
         """The figures that were recorded, by the names of the holes in the sentences."""
-        weight = case_of(facts).weight
+        weight = severity_of(facts).weight
         seen = {candidate.center_id: candidate for candidate in decision.candidates}
         tables = self._tables(decision)
         far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
@@ -194,7 +194,7 @@ def _home_anyway(decision: Decision, facts: ReportFacts) -> str | None:
     known = decision.rule_version == RULE.version
     if decision.reason is not RoutingReason.HOME or not known or own is None or not own.capacity:
         return None
-    with_it = own.load + case_of(facts).weight
+    with_it = own.load + severity_of(facts).weight
     if with_it * 100 > own.capacity * RULE.threshold_percent:
         return sentences.HOME_ANYWAY
     # Within the limit others are asked only where home may have no severe case more.

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Final
 
-from services.routing.model import Seat
-from services.routing.policy.rules import RULE
+from services.routing.assignment.models import CenterLoad
+from services.routing.assignment.rules import RULE
 from shared.events.vocabulary import CenterState
 
 TENTHS: Final = 10
@@ -23,7 +23,7 @@ class Band(StrEnum):
     """Nobody is on duty: how much waits for the next shift says nothing about who could look now."""
 
 
-def band_of(seat: Seat) -> Band:
+def band_of(seat: CenterLoad) -> Band:
     """The band of a centre: half of what its staff can carry, the rule's threshold, and all of it are the borders."""
     if seat.state is CenterState.CLOSED:
         return Band.CLOSED

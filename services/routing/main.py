@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from services.routing import tables
 from services.routing.api import api_router
+from services.routing.assignment.models import CenterLoads
 from services.routing.consumers import consumers
 from services.routing.handlers.closing import Closing
 from services.routing.handlers.copying import Copier
@@ -24,7 +25,7 @@ from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Worker
 from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
-from services.routing.model import Board, Picture
+from services.routing.model import Picture
 from services.routing.pages import page_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
@@ -179,7 +180,7 @@ def application(
 ) -> FastAPI:
     """The HTTP side: API and pages. ``partitions`` of `routings`; ``sets`` of tables, with what was refused of them."""
 
-    def board() -> Board:
+    def board() -> CenterLoads:
         return view.board(worker.owned())
 
     def refused() -> Sequence[Fault]:

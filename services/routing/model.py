@@ -1,40 +1,19 @@
-"""The values routing thinks in. No decisions here: those are in ``policy`` and ``projection``."""
+"""The values routing thinks in. No decisions here: those are in ``assignment`` and ``policy``."""
 
 from datetime import datetime
 from typing import NamedTuple
 
+from services.routing.assignment.models import Assignment, CenterLoad
 from shared.centers import TABLE_VERSION
 from shared.events.base import Event
 from shared.events.reports import ReportReceived
-from shared.events.vocabulary import CenterState, EndReason, PassedOver, RoutingReason
-
-
-class Seat(NamedTuple):
-    """One centre as the rule sees it at one moment."""
-
-    center_id: str
-    state: CenterState
-    staff_on_duty: int
-    load: int
-    """Weighted open cases, in units of one normal case times ten."""
-    capacity: int
-    """Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those it is funded for."""
-    guests: int = 0
-    """The part of the load whose home is another centre, or none."""
-    severe: int = 0
-    """Severe open cases."""
-    severe_cap: int = 0
-    """Severe cases its staff may have at a time."""
-
-
-Board = dict[str, Seat]
-"""All 16 centres by id."""
+from shared.events.vocabulary import EndReason
 
 
 class CenterNow(NamedTuple):
     """One centre as the sums of all partitions have it."""
 
-    seat: Seat
+    seat: CenterLoad
     open_cases: int
     waiting: int
     """Open cases nobody there has acknowledged; drills are not counted."""
@@ -52,22 +31,6 @@ class Picture(NamedTuple):
     silent: int
     """Partitions of which nothing was heard for a while, or ever: what is in them is counted late or not at all."""
     partitions: int
-
-
-class Choice(NamedTuple):
-    """What the rule chose and everything it looked at; the light form of ``events.routings.Decision``.
-
-    The hot path makes one per report: building 17 validated models for each would take longer than deciding.
-    """
-
-    center_id: str
-    home_center_id: str | None
-    reason: RoutingReason
-    over_capacity: bool
-    copy_central: bool
-    candidates: tuple[tuple[Seat, PassedOver], ...]
-    right_of_return: bool = False
-    linked_center_id: str | None = None
 
 
 class Standing(NamedTuple):
@@ -124,7 +87,7 @@ class FirstRouting(NamedTuple):
 
     report: ReportReceived
     cause_id: str
-    choice: Choice
+    choice: Assignment
     decided_at: datetime
     facts: bytes
     table_version: str = TABLE_VERSION

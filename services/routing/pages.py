@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from services.routing import words
 from services.routing.api import entries_for
+from services.routing.assignment.models import CenterLoads
 from services.routing.live_pages import CLASSES, legend, short_name
-from services.routing.model import Board
 from services.routing.store import DecisionStore, event_of
 from services.routing.story import story_of
 from services.routing.views import center_row
@@ -25,7 +25,7 @@ from shared.web.pages import Pages
 
 def page_router(
     store: DecisionStore,
-    board: Callable[[], Board],
+    board: Callable[[], CenterLoads],
     pages: Pages,
     gate: Gate,
     refused: Callable[[], Sequence[Fault]],

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import orjson
 
-from services.routing.model import Draft, FirstRouting, Seat
-from services.routing.policy.rules import RULE_VERSION
+from services.routing.assignment.models import CenterLoad
+from services.routing.assignment.rules import RULE_VERSION
+from services.routing.model import Draft, FirstRouting
 from shared.events.base import encode
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
@@ -79,11 +80,11 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
 
 
-_known: dict[str, tuple[Seat, dict[PassedOver, str]]] = {}
+_known: dict[str, tuple[CenterLoad, dict[PassedOver, str]]] = {}
 """Of each centre the seat rendered last, with each word it was rendered with."""
 
 
-def _candidates(candidates: Sequence[tuple[Seat, PassedOver]]) -> str:
+def _candidates(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> str:
     """All candidates' JSON. From one decision to the next only the chosen centre's seat changes: most are known.
 
     Asked whether it is the very same seat, not an equal one: comparing eight values sixteen times would take as long as

@@ -14,8 +14,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from services.routing.assignment.replay import Replay, Span
 from services.routing.handlers.replaying import replay
-from services.routing.policy.replaying import Replay, Span
 from services.routing.settings import RoutingSettings
 from shared import log
 from shared import settings as configuration

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.routing import sentences
+from services.routing.assignment.rules import seoul_day
 from services.routing.explaining import Explainer, Explanation, Translate
-from services.routing.policy.assign import seoul_day
 from services.routing.projection import BROUGHT_BACK, RoutingEvent
 from services.routing.views import replays
 from shared.centers import PACKAGED, Tables

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.routing.assignment.models import CenterLoad
+from services.routing.assignment.replay import replay
+from services.routing.assignment.rules import RULE_VERSION, seoul_day
 from services.routing.figures import Band, band_of
-from services.routing.model import Seat
-from services.routing.policy.assign import replay, seoul_day
-from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection import RoutingEvent
 from services.routing.store import Entry, event_of
 from shared.centers import PACKAGED, Tables, center
@@ -58,7 +58,7 @@ class History(BaseModel):
     records: list[HistoryEntry]
 
 
-def center_row(seat: Seat) -> CenterRow:
+def center_row(seat: CenterLoad) -> CenterRow:
     """One row of the list of centres."""
     known = center(seat.center_id)
     return CenterRow(

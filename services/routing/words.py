@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from services.routing.distance import Distance
+from services.routing.assignment.geography import Distance
 from services.routing.figures import Band
 from services.routing.live import Order
 from shared.events.vocabulary import CenterState, PassedOver

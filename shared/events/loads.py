@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.events.base import CenterId, Event, Model, Moment
 
 
-class CenterLoad(Model):
+class LoadTotal(Model):
     """One centre's part in one partition."""
 
     open_cases: int = Field(ge=0)
@@ -32,7 +32,7 @@ class LoadSummarized(Event):
     partition: int = Field(ge=0)
     upto: int = Field(ge=0)
     """First offset of `routings` in this partition that is not in the sums."""
-    loads: dict[CenterId, CenterLoad]
+    loads: dict[CenterId, LoadTotal]
     summarized_at: Moment
     worker: str = Field(max_length=80)
 

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 
+from services.routing.assignment.rules import assign, decision_of, seoul_day
 from services.routing.handlers.loads import LoadView
-from services.routing.policy.assign import assign, seoul_day
 from shared.events.reports import ReportReceived
 from shared.events.routings import Cause, ReportRouted
 from shared.events.vocabulary import CauseKind
@@ -28,7 +28,7 @@ def service(bootstrap: str, prefix: str) -> FastStream:
         f"{prefix}reports", group_id=f"{prefix}idiomatic", ack_policy=AckPolicy.ACK, auto_offset_reset="earliest"
     )
     async def route(report: ReportReceived) -> None:
-        decision = assign(report.facts, board, seoul_day(report.received_at))
+        decision = decision_of(assign(report.facts, board, seoul_day(report.received_at)))
         seat = board[decision.center_id]
         board[decision.center_id] = seat._replace(load=seat.load + 10)
         event = ReportRouted(

@@ -16,9 +16,8 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
+from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
 from services.routing.handlers.loads import LoadView
-from services.routing.policy.assign import assign, seoul_day
-from services.routing.policy.rules import weight_of
 from shared.events.base import encode
 from shared.events.catalog import parse_event
 from shared.events.reports import ReportReceived
@@ -105,9 +104,9 @@ def same() -> Job:
     def job(record: "ConsumerRecord[bytes, bytes]") -> tuple[bytes, Headers]:
         report, envelope = parse_event("reports", record.key, record.headers, record.value)
         assert isinstance(report, ReportReceived)
-        decision = assign(report.facts, board, seoul_day(report.received_at))
+        decision = decision_of(assign(report.facts, board, seoul_day(report.received_at)))
         seat = board[decision.center_id]
-        board[decision.center_id] = seat._replace(load=seat.load + weight_of(report.facts))
+        board[decision.center_id] = seat._replace(load=seat.load + severity_of(report.facts).weight)
         now = datetime.now(UTC)
         event = ReportRouted(
             report_id=report.report_id,

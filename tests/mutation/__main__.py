@@ -37,7 +37,8 @@ RESTS_ON = (
     "pyproject.toml",
 )
 """What may change a mutant's fate."""
-POLICY = "services/routing/policy"
+ROUTING = "services/routing"
+FOLDERS = ("assignment", "policy")
 
 
 def main() -> int:
@@ -90,7 +91,7 @@ def _forget_if_changed(copy: Path) -> None:
 
 
 def _forget_survivors(copy: Path) -> None:
-    for meta in (copy / "mutants" / POLICY).glob("*.meta"):
+    for meta in _metas(copy):
         told = json.loads(meta.read_text())
         codes = told["exit_code_by_key"]
         told["exit_code_by_key"] = {name: None if code in SURVIVED else code for name, code in codes.items()}
@@ -119,9 +120,13 @@ def _mutate(copy: Path, children: int, minutes: float | None) -> float:
     return time.monotonic() - started
 
 
+def _metas(copy: Path) -> list[Path]:
+    return sorted(meta for folder in FOLDERS for meta in (copy / "mutants" / ROUTING / folder).glob("*.meta"))
+
+
 def _codes(copy: Path) -> dict[str, int | None]:
     codes: dict[str, int | None] = {}
-    for meta in sorted((copy / "mutants" / POLICY).glob("*.meta")):
+    for meta in _metas(copy):
         codes |= json.loads(meta.read_text())["exit_code_by_key"]
     return codes
 
@@ -133,8 +138,8 @@ def _survivors(copy: Path, codes: dict[str, int]) -> list[Change]:
 
         found = []
         for name in sorted(name for name, code in codes.items() if code in SURVIVED):
-            module = name.partition(".policy.")[2].partition(".")[0]
-            found.append(change_of(name, get_diff_for_mutant(name, path=f"{POLICY}/{module}.py")))
+            folder, module = name.removeprefix("services.routing.").split(".")[:2]
+            found.append(change_of(name, get_diff_for_mutant(name, path=f"{ROUTING}/{folder}/{module}.py")))
         return found
 
 

@@ -16,7 +16,7 @@ class Change(NamedTuple):
     """One change of one function, told by what it changes: numbers of mutants shift with every edit."""
 
     function: str
-    """Below ``services.routing.policy``."""
+    """Below ``services.routing``."""
     was: str
     becomes: str
 
@@ -57,7 +57,7 @@ def change_of(mutant: str, diff: str) -> Change:
     """What a mutant changes, from its unified diff."""
     lines = diff.splitlines()[2:]
     was, becomes = (" ".join(x[1:].strip() for x in lines if x.startswith(sign)) for sign in "-+")
-    function = mutant.partition(".policy.")[2].partition("__mutmut_")[0].replace("xǁ", "").replace("ǁ", ".")
+    function = mutant.removeprefix("services.routing.").partition("__mutmut_")[0].replace("xǁ", "").replace("ǁ", ".")
     return Change(function.replace(".x_", "."), was, becomes)
 
 

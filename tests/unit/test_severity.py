@@ -12,7 +12,7 @@ from services.notify.auditor.rules import Watched, conclude, note
 from services.notify.cases.projection import fold
 from services.notify.cases.rules import is_severe as counts_as_severe
 from services.notify.escalation.rules import Rules
-from services.routing.policy import rules
+from services.routing.assignment import rules
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import AgeBand, HarmType, Role, Suspicion, Urgency, UrgencyReason
@@ -60,7 +60,7 @@ def test_what_triage_calls_critical_is_what_routing_calls_critical(
     submission: Submission, suspicion: tuple[Suspicion, ...]
 ) -> None:
     facts = facts_of(submission, triage(submission, AT), AT.date(), suspicion)
-    assert (facts.urgency is Urgency.CRITICAL) == rules.case_of(facts).critical
+    assert (facts.urgency is Urgency.CRITICAL) == rules.severity_of(facts).critical
     child = concerns_child(submission.age_band, submission.harm_types)
     assert child == concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons)
     assert facts.urgency is Urgency.CRITICAL or not child
@@ -76,15 +76,15 @@ def test_the_alerts_climb_as_fast_as_routing_judged_and_the_auditor_expects(fact
     conclude(seen, None)
     assert seen.promise is not None
     assert case.urgency is seen.promise.urgency is urgency_of(facts)
-    assert (case.urgency is Urgency.CRITICAL) == rules.case_of(facts).critical
+    assert (case.urgency is Urgency.CRITICAL) == rules.severity_of(facts).critical
 
 
 @given(any_facts)
 def test_a_case_is_severe_to_a_person_if_it_is_to_its_centre(facts: ReportFacts) -> None:
     case = fold(None, routed(facts), TRACE, Rules(), NOW)
     assert case is not None
-    assert counts_as_severe(case) == rules.is_severe(facts)
-    assert rules.is_severe(facts) == is_severe(urgency_of(facts), facts.harm_types, synthetic=facts.synthetic)
+    assert counts_as_severe(case) == rules.severity_of(facts).severe
+    assert rules.severity_of(facts).severe == is_severe(urgency_of(facts), facts.harm_types, synthetic=facts.synthetic)
 
 
 def test_the_second_rule_is_made_with_these_numbers() -> None:

@@ -4,9 +4,8 @@ import heapq
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from services.routing.model import Board, Choice, Seat
-from services.routing.policy.assign import choose
-from services.routing.policy.rules import RULE, Case, Rule, case_of
+from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads, Rule, Severity
+from services.routing.assignment.rules import RULE, assign, severity_of
 from shared.centers import CENTER_IDS, center
 from shared.events.vocabulary import CenterState, Urgency
 from tools.simulation.arrivals import HOURS, Arrival, Figures, day_of, is_day
@@ -18,9 +17,9 @@ class Decided(NamedTuple):
     """One decision: what the rule saw, and what it chose."""
 
     arrival: Arrival
-    case: Case
-    choice: Choice
-    board: Board
+    case: Severity
+    choice: Assignment
+    board: CenterLoads
     """As the rule saw it; not changed afterwards."""
 
 
@@ -72,14 +71,14 @@ class _House:
         self._guests[case.center_id] += sign * case.weight * case.guest
         self._severe[case.center_id] += sign * case.severe
 
-    def board(self, hour: float) -> Board:
+    def board(self, hour: float) -> CenterLoads:
         return {c: self._seat(c, hour) for c in CENTER_IDS}
 
-    def _seat(self, center_id: str, hour: float) -> Seat:
+    def _seat(self, center_id: str, hour: float) -> CenterLoad:
         funded = center(center_id).staff
         staff = funded if is_day(self._figures, hour) else self._figures.night_centres.get(center_id, 0)
         measured = staff or funded
-        return Seat(
+        return CenterLoad(
             center_id,
             CenterState.OPEN if staff else CenterState.UNSTAFFED,
             staff,
@@ -113,8 +112,8 @@ def run(figures: Figures, coming: Sequence[Arrival], rule: Rule = RULE) -> Run:
 
 def _decide(house: _House, arrival: Arrival, rule: Rule, number: int) -> Decided:
     board = house.board(arrival.hour)
-    choice = choose(arrival.facts, board, day_of(arrival.hour), rule=rule)
-    case = case_of(arrival.facts, rule)
+    choice = assign(arrival.facts, board, day_of(arrival.hour), rule=rule)
+    case = severity_of(arrival.facts, rule)
     house.take(
         _Open(
             arrival.hour + arrival.open_hours,

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from services.routing import measures
-from services.routing.model import Board, CenterNow, Picture, Seat, Tally
-from services.routing.policy.rules import RULE
+from services.routing.assignment.models import CenterLoad, CenterLoads
+from services.routing.assignment.rules import RULE
+from services.routing.model import CenterNow, Picture, Tally
 from services.routing.projection import PartitionState
 from services.routing.rendering import SOURCE
 from shared import log, trace
@@ -20,7 +21,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.centers import CenterChanged
-from shared.events.loads import CenterLoad, LoadSummarized
+from shared.events.loads import LoadSummarized, LoadTotal
 from shared.events.vocabulary import CenterState, Urgency
 from shared.kafka.decoding import Received
 from shared.kafka.publisher import Publisher
@@ -38,7 +39,7 @@ class Summary(NamedTuple):
     """The newest sums heard of one partition."""
 
     upto: int
-    loads: Mapping[str, CenterLoad]
+    loads: Mapping[str, LoadTotal]
     summarized_at: datetime
 
 
@@ -80,10 +81,10 @@ class LoadView:
             case _:
                 pass  # the follower reads no other type
 
-    def board(self, own: Mapping[int, PartitionState]) -> Board:
+    def board(self, own: Mapping[int, PartitionState]) -> CenterLoads:
         """Every centre now. ``own`` are the partitions this worker folds itself."""
         load, guests, severe = (dict.fromkeys(CENTER_IDS, 0) for _ in range(3))
-        heard: list[Mapping[str, CenterLoad | Tally]] = [s.loads for p, s in self.summaries.items() if p not in own]
+        heard: list[Mapping[str, LoadTotal | Tally]] = [s.loads for p, s in self.summaries.items() if p not in own]
         heard += [state.tallies for state in own.values()]
         for sums in heard:
             for center_id, part in sums.items():
@@ -93,7 +94,7 @@ class LoadView:
                     severe[center_id] += part.severe
         # Sums that are wrong may go below nothing until the recount has found them; deciding does not wait for that.
         return {
-            c: Seat(
+            c: CenterLoad(
                 c,
                 d.state,
                 d.staff_on_duty,
@@ -225,7 +226,7 @@ class LoadTeller:
         for center_id, tally in state.tallies.items():
             if tally.open_cases:
                 waiting, since = state.waits(center_id)
-                loads[center_id] = CenterLoad(**tally._asdict(), waiting=waiting, waiting_since=since)
+                loads[center_id] = LoadTotal(**tally._asdict(), waiting=waiting, waiting_since=since)
         event = LoadSummarized(
             partition=partition, upto=state.position, loads=loads, summarized_at=now, worker=self._worker
         )

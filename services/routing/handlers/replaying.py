@@ -4,7 +4,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Final
 
-from services.routing.policy.replaying import Decided, Replay, Span
+from services.routing.assignment.replay import Decided, Replay, Span
 from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated

@@ -11,9 +11,10 @@ from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from services.routing import measures
+from services.routing.assignment.models import CenterLoads
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
-from services.routing.model import Board, FirstRouting, Incoming
+from services.routing.model import FirstRouting, Incoming
 from services.routing.policy.known import cases_ahead_of, fresh_first, may_be_forgotten
 from services.routing.policy.outcome import Moment, Outcome, reasons_of
 from services.routing.policy.owners import links_of, links_of_moves, next_to_move
@@ -198,7 +199,7 @@ class Worker:
                     measures.MOVED.inc(len(drafts))
                     _count(Outcome(drafts=drafts))
 
-    def _board(self, partition: int) -> Board:
+    def _board(self, partition: int) -> CenterLoads:
         return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
 
     def _moment(self) -> Moment:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.routing.model import Choice, Draft, FirstRouting, Refusal
+from services.routing.assignment.models import Assignment
+from services.routing.model import Draft, FirstRouting, Refusal
 from shared.centers import TABLES, Tables
 from shared.events.routings import Decision, ReportRerouted
 
@@ -30,7 +31,7 @@ def reasons_of(drafts: Sequence[Draft]) -> tuple[dict[str, int], int]:
     over = 0
     for draft in drafts:
         body = draft.body
-        decision: Choice | Decision | None = None
+        decision: Assignment | Decision | None = None
         if isinstance(body, FirstRouting):
             decision = body.choice
         elif isinstance(body, ReportRerouted):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from services.routing.model import Board, Incoming, Standing
+from services.routing.assignment.models import CenterLoads
+from services.routing.model import Incoming, Standing
 from services.routing.projection import PartitionState
 from shared.events.base import Event
 from shared.events.cases import CaseEvent, CaseReopened
@@ -17,7 +18,7 @@ def facts_of(standing: Standing) -> ReportFacts:
     return ReportFacts.model_validate_json(standing.facts)
 
 
-def facts_elsewhere(event: Event, standing: Standing, board: Board) -> ReportFacts | None:
+def facts_elsewhere(event: Event, standing: Standing, board: CenterLoads) -> ReportFacts | None:
     """The facts to decide anew with, where the owner may not have the report after this event; else none.
 
     A declined centre never, however far it has come with the case: whoever harmed them may work there. What comes back

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from services.routing.model import Choice, Standing
-from services.routing.policy.assign import decision_of
+from services.routing.assignment.models import Assignment
+from services.routing.assignment.rules import decision_of
+from services.routing.model import Standing
 from shared.centers import TABLES, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, ReportEnded, ReportRerouted, ReportUpdated
@@ -13,7 +14,7 @@ from shared.events.vocabulary import EndReason, TransferVoid, UpdateKind
 def rerouted(
     report_id: str,
     before: Standing,
-    choice: Choice,
+    choice: Assignment,
     facts: ReportFacts,
     cause: Cause,
     now: datetime,

@@ -8,14 +8,14 @@ intention that the first is accepted, and where it came second in the log the wr
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-from services.routing.model import Board, Choice, Draft, FirstRouting, Incoming, Refusal, Standing
+from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
+from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
+from services.routing.assignment.rules import assign, linked_center, seoul_day, transferred
+from services.routing.model import Draft, FirstRouting, Incoming, Refusal, Standing
 from services.routing.policy import records
-from services.routing.policy.assign import choose, linked_center, seoul_day, transferred
-from services.routing.policy.hosts import counted
 from services.routing.policy.known import unknown
 from services.routing.policy.outcome import Moment, Outcome
 from services.routing.policy.owners import before_return, facts_elsewhere, facts_of
-from services.routing.policy.places import UNKNOWN_DIVISION, place_fault
 from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
 from shared.events.base import Event, ReportEvent
@@ -41,7 +41,7 @@ _KINDS = {
 
 
 def decide(
-    incoming: Sequence[Incoming], state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]
+    incoming: Sequence[Incoming], state: PartitionState, board: CenterLoads, moment: Moment, owners: Mapping[str, str]
 ) -> Outcome:
     """The routing records a batch leads to. ``owners`` gives the centres of linked reports of other partitions."""
     desk = _Desk(state, dict(board), moment, owners)
@@ -52,7 +52,7 @@ def decide(
 
 def moves(
     state: PartitionState,
-    board: Board,
+    board: CenterLoads,
     moment: Moment,
     traceparent: str,
     limit: int,
@@ -79,7 +79,7 @@ def moves(
 class _Desk:
     """One batch being decided: the state it started from, and what its own drafts add."""
 
-    def __init__(self, state: PartitionState, board: Board, moment: Moment, owners: Mapping[str, str]) -> None:
+    def __init__(self, state: PartitionState, board: CenterLoads, moment: Moment, owners: Mapping[str, str]) -> None:
         self.state = state
         self.board = board
         self.outcome = Outcome()
@@ -112,7 +112,7 @@ class _Desk:
         if self._refuse_place(index, event.facts):
             return
         tables, facts = self._moment.tables, event.facts
-        choice = choose(facts, self.board, seoul_day(event.received_at), linked=self._linked(facts), tables=tables)
+        choice = assign(facts, self.board, seoul_day(event.received_at), linked=self._linked(facts), tables=tables)
         standing = first_standing(
             choice.center_id,
             choice.home_center_id,
@@ -170,7 +170,7 @@ class _Desk:
     ) -> None:
         """Decide anew which centre has it. ``intake_version`` is what is passed on with that, if anything is."""
         day, tables = seoul_day(standing.received_at), self._moment.tables
-        choice = choose(facts, self.board, day, linked=self._linked(facts), tables=tables)
+        choice = assign(facts, self.board, day, linked=self._linked(facts), tables=tables)
         self._reroute(report_id, standing, choice, facts, cause, traceparent, intake_version=intake_version)
 
     def _passed_on(self, event: Later, standing: Standing, cause: Cause) -> RoutingEvent:
@@ -253,7 +253,7 @@ class _Desk:
         self,
         report_id: str,
         standing: Standing,
-        choice: Choice,
+        choice: Assignment,
         facts: ReportFacts,
         cause: Cause,
         traceparent: str,
@@ -287,4 +287,15 @@ class _Desk:
     def _load(self, standing: Standing, sign: int) -> None:
         """Add a case to its owner's seat, or take it away."""
         if (seat := self.board.get(standing.center_id)) is not None and standing.weight:
-            self.board[seat.center_id] = counted(seat, standing, sign)
+            self.board[seat.center_id] = _counted(seat, standing, sign)
+
+
+def _counted(load: CenterLoad, standing: Standing, sign: int) -> CenterLoad:
+    """The load with a case more (or, with sign -1, less); other partitions' sums may lag, so nothing goes below 0."""
+    center_id, state, staff, carried, capacity, guests, severe, severe_cap = load
+    weight = sign * standing.weight
+    if center_id != standing.home:
+        guests = max(0, guests + weight)
+    if standing.severe:
+        severe = max(0, severe + sign)
+    return CenterLoad(center_id, state, staff, max(0, carried + weight), capacity, guests, severe, severe_cap)

@@ -6,7 +6,7 @@ on its way and must learn that it does not come. A rule that notify applied by i
 closed is only known to be so at the moment routing decided.
 """
 
-from services.routing.model import Board
+from services.routing.assignment.models import CenterLoads
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import CenterState, TransferVoid
@@ -17,7 +17,7 @@ def known_target(center_id: str) -> bool:
     return center_id in CENTER_IDS or center_id == CENTRAL
 
 
-def why_void(to_center_id: str, owner: str, facts: ReportFacts, board: Board) -> TransferVoid | None:
+def why_void(to_center_id: str, owner: str, facts: ReportFacts, board: CenterLoads) -> TransferVoid | None:
     """Why the centre cannot become the owner; None if it can. A full one can: people agreed on it."""
     if to_center_id == owner:
         return TransferVoid.SAME_OWNER
@@ -28,7 +28,7 @@ def why_void(to_center_id: str, owner: str, facts: ReportFacts, board: Board) ->
     return TransferVoid.CENTER_CLOSED if board[to_center_id].state is CenterState.CLOSED else None
 
 
-def _somebody_open(facts: ReportFacts, board: Board) -> bool:
+def _somebody_open(facts: ReportFacts, board: CenterLoads) -> bool:
     """The same condition under which the rule would not give a report to ``central``."""
     return any(
         seat.state is not CenterState.CLOSED and center_id not in facts.declined_centers

@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from services.routing.assignment.rules import severity_of
 from services.routing.model import Tally
-from services.routing.policy.rules import is_severe, weight_of
 from services.routing.projection.compact import CompactMap
 from services.routing.projection.standings import BROUGHT_BACK, RoutingEvent
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
@@ -52,14 +52,17 @@ class Recount:
                     event.version,
                     decision.center_id,
                     decision.home_center_id,
-                    weight_of(facts),
-                    is_severe(facts),
+                    severity_of(facts).weight,
+                    severity_of(facts).severe,
                     open=True,
                 )
             case ReportUpdated() if before is not None:
                 facts, still_open = event.facts, before.open or event.kind in BROUGHT_BACK
                 line = before._replace(
-                    version=event.version, weight=weight_of(facts), severe=is_severe(facts), open=still_open
+                    version=event.version,
+                    weight=severity_of(facts).weight,
+                    severe=severity_of(facts).severe,
+                    open=still_open,
                 )
             case ReportEnded() if before is not None:
                 line = before._replace(version=event.version, open=False)

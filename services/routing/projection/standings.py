@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from services.routing.assignment.rules import severity_of
 from services.routing.model import Standing
-from services.routing.policy.rules import case_of
 from services.routing.rendering import facts_json
 from shared.errors import FatalError
 from shared.events.reports import ReportFacts
@@ -58,7 +58,7 @@ def first_standing(
     right_of_return: bool,
 ) -> Standing:
     """The standing of a report that has just got its first owner."""
-    case = case_of(facts)
+    case = severity_of(facts)
     return Standing(
         1,
         1,
@@ -75,7 +75,7 @@ def first_standing(
 
 
 def _with_facts(standing: Standing, facts: ReportFacts) -> Standing:
-    case = case_of(facts)
+    case = severity_of(facts)
     return standing._replace(weight=case.weight, severe=case.severe, facts=facts_json(facts))
 
 

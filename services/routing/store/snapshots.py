@@ -7,7 +7,7 @@ from typing import Any, Final
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.routing.policy.rules import RULE_VERSION
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.projection import PartitionState
 from services.routing.projection.snapshot import Snapshot, head_of, parts_of, restored
 from shared.mongo import store_errors

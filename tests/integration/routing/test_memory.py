@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.routing.policy.rules import RULE_VERSION
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.projection.snapshot import Snapshot, parts_of
 from services.routing.store import Copied, DecisionStore, SnapshotStore
 from shared import mongo

@@ -5,13 +5,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.routing.model import Board, Incoming, Seat
+from services.routing.assignment.models import CenterLoad, CenterLoads
+from services.routing.assignment.rules import assign, decision_of
+from services.routing.model import Incoming
 from services.routing.policy.outcome import Moment
 from services.routing.projection import PartitionState
 from shared.centers import CENTER_IDS, TABLES, districts_of
 from shared.events.base import Event
 from shared.events.envelope import event_id
 from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -38,9 +41,9 @@ def facts(division: str = "busan", **more: Any) -> ReportFacts:
     return ReportFacts.model_validate(given | more)
 
 
-def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> Board:
+def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), capacity: int = 450) -> CenterLoads:
     return {
-        c: Seat(
+        c: CenterLoad(
             center_id=c,
             state=CenterState.CLOSED if c in closed else CenterState.OPEN,
             staff_on_duty=3,
@@ -50,6 +53,11 @@ def board(loads: dict[str, int] | None = None, closed: tuple[str, ...] = (), cap
         )
         for c in CENTER_IDS
     }
+
+
+def decision_for(facts: ReportFacts, loads: CenterLoads, day: date = DAY, **more: Any) -> Decision:
+    """The decision as it stands in an event, candidates by id."""
+    return decision_of(assign(facts, dict(sorted(loads.items())), day, **more), more.get("tables", TABLES))
 
 
 def full(*but: str) -> dict[str, int]:
@@ -85,10 +93,10 @@ def any_facts() -> st.SearchStrategy[ReportFacts]:
     )
 
 
-def any_board() -> st.SearchStrategy[Board]:
+def any_board() -> st.SearchStrategy[CenterLoads]:
     seats = {
         c: st.builds(
-            Seat,
+            CenterLoad,
             center_id=st.just(c),
             state=st.sampled_from(list(CenterState)),
             staff_on_duty=st.integers(0, 5),
@@ -103,11 +111,11 @@ def any_board() -> st.SearchStrategy[Board]:
     return st.fixed_dictionaries(seats)
 
 
-def busy_board() -> st.SearchStrategy[Board]:
+def busy_board() -> st.SearchStrategy[CenterLoads]:
     """All alike and near one of the rule's limits, but for a few: random boards nearly always have an idle centre."""
     limits = st.sampled_from([300, 340, 350, 360, 390, 395, 405, 410, 430, 440, 450, 460, 530, 540, 545, 600])
     seats = st.builds(
-        Seat,
+        CenterLoad,
         center_id=st.just(""),
         state=st.sampled_from([CenterState.OPEN] * 4 + [CenterState.UNSTAFFED, CenterState.CLOSED]),
         staff_on_duty=st.just(3),

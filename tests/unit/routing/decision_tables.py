@@ -9,12 +9,12 @@ from typing import Any
 
 import yaml
 
-from services.routing.model import Board, Seat
-from services.routing.policy.assign import assign
+from services.routing.assignment.models import CenterLoad, CenterLoads
 from shared.centers import CENTER_IDS, CENTRAL, Ambiguous, UnknownDivision, resolve
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
 from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver, RoutingReason, Urgency, UrgencyReason
+from tests.unit.routing.builders import decision_for
 from tests.unit.routing.later import decided_later
 
 FOLDER = Path(__file__).parent / "decisions"
@@ -50,7 +50,7 @@ class Case:
     facts: ReportFacts
     day: date
     known_by: str | None
-    board: Board
+    board: CenterLoads
     expected: Mapping[str, Any]
     owned_by: str | None = None
     """The centre that has the report already, if it does, and what happens ``then``."""
@@ -73,7 +73,7 @@ class Case:
 
     def _decided(self) -> tuple[dict[str, Any], dict[str, str]]:
         if self.owned_by is None or self.then is None:
-            decision: Decision | None = assign(self.facts, self.board, self.day, linked=self.known_by)
+            decision: Decision | None = decision_for(self.facts, self.board, self.day, linked=self.known_by)
         else:
             decision = decided_later(self.facts, self.board, self.day, self.owned_by, self.then, self.known_by)
         if decision is None:
@@ -155,13 +155,13 @@ def _facts(report: Mapping[str, Any], day: date, where: str) -> ReportFacts:
     )
 
 
-def _board(told: Any, where: str) -> Board:
+def _board(told: Any, where: str) -> CenterLoads:
     common = told.get(ALL, {}) if isinstance(told, dict) else {}
     own = _centres({c: seat for c, seat in told.items() if c != ALL} if isinstance(told, dict) else told, where)
     return {center: _seat(center, common, own.get(center, {}), where) for center in CENTER_IDS}
 
 
-def _seat(center: str, common: Any, own: Any, where: str) -> Seat:
+def _seat(center: str, common: Any, own: Any, where: str) -> CenterLoad:
     told = {**_fields(common, SEAT, f"{where}, {ALL}"), **_fields(own, SEAT, f"{where}, {center}")}
     where = f"{where}, {center}"
     on_duty = told.get("on_duty", STAFF)
@@ -170,7 +170,7 @@ def _seat(center: str, common: Any, own: Any, where: str) -> Seat:
         state = CenterState.UNSTAFFED
     measured = on_duty or STAFF
     capacity = measured * CASES_PER_PERSON * TENTHS
-    return Seat(
+    return CenterLoad(
         center_id=center,
         state=state,
         staff_on_duty=on_duty,

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
+from services.routing.assignment.rules import RULE_VERSION
 from services.routing.handlers.copying import entry_of
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
-from services.routing.policy.rules import RULE_VERSION
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.projection.snapshot import Snapshot, head_of, parts_of, restored
 from services.routing.rendering import Message

@@ -4,15 +4,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from services.routing.policy.assign import assign
 from services.routing.projection import RoutingEvent
 from shared.centers import CENTER_IDS
 from shared.events.routings import Cause, Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import CauseKind, EndReason, UpdateKind
-from tests.unit.routing.builders import DAY, NOW, any_facts, board, facts, report_id
+from tests.unit.routing.builders import DAY, NOW, any_facts, board, decision_for, facts, report_id
 
 CAUSE = Cause(kind=CauseKind.REPORT)
-DECISION = assign(facts("busan"), board(), DAY)
+DECISION = decision_for(facts("busan"), board(), DAY)
 LATER = (ReportRerouted, ReportUpdated, ReportEnded)
 
 

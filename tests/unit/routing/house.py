@@ -19,7 +19,7 @@ from shared.centers import PACKAGED, TABLES, Fault, TableSets
 from shared.clock import Clock, ManualClock
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.centers import CenterChanged
-from shared.events.loads import CenterLoad, LoadSummarized
+from shared.events.loads import LoadSummarized, LoadTotal
 from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState
 from shared.health import Health
@@ -87,7 +87,7 @@ class House:
 
 def tell(view: LoadView, partition: int, upto: int, at: datetime = NOW, **centers: dict[str, Any]) -> None:
     """A worker's word on its partition."""
-    loads = {c: CenterLoad.model_validate({"open_cases": 1, "weighted": 10} | given) for c, given in centers.items()}
+    loads = {c: LoadTotal.model_validate({"open_cases": 1, "weighted": 10} | given) for c, given in centers.items()}
     event = LoadSummarized(partition=partition, upto=upto, loads=loads, summarized_at=at, worker="w")
     view.apply(received_record(event))
 

@@ -3,7 +3,8 @@
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from services.routing.model import Board, Standing
+from services.routing.assignment.models import CenterLoads
+from services.routing.model import Standing
 from services.routing.policy.outcome import Outcome
 from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState, first_standing
@@ -26,7 +27,7 @@ def standing_of(facts: ReportFacts, day: date, owner: str, ended: EndReason | No
     return first if ended is None else first._replace(version=2, ended=ended)
 
 
-def later(facts: ReportFacts, board: Board, day: date, owner: str, then: str, linked: str | None) -> Outcome:
+def later(facts: ReportFacts, board: CenterLoads, day: date, owner: str, then: str, linked: str | None) -> Outcome:
     """What routing makes of it. An addition is what says ``facts``; before, nobody was declined."""
     if linked is not None:
         facts = facts.model_copy(update={"linked_reports": (LINKED,)})
@@ -51,7 +52,7 @@ def later(facts: ReportFacts, board: Board, day: date, owner: str, then: str, li
 
 
 def decided_later(
-    facts: ReportFacts, board: Board, day: date, owner: str, then: str, linked: str | None
+    facts: ReportFacts, board: CenterLoads, day: date, owner: str, then: str, linked: str | None
 ) -> Decision | None:
     """The new decision; none where the owner keeps the report."""
     events = published(later(facts, board, day, owner, then, linked))

@@ -6,21 +6,22 @@ from typing import Any
 
 import pytest
 
-from services.routing.policy.assign import (
-    assign,
+from services.routing.assignment.geography import origin_of, rings_around, rings_from
+from services.routing.assignment.replay import replay
+from services.routing.assignment.rules import (
+    RULE,
+    RULE_VERSION,
     decision_of,
     linked_center,
-    replay,
     seoul_day,
+    severity_of,
     transferred,
     utilisation,
 )
-from services.routing.policy.reach import origin_of, rings_from, rings_round
-from services.routing.policy.rules import RULE, RULE_VERSION, case_of, is_severe, weight_of
 from shared.centers import CENTER_IDS, TABLE_VERSION, TABLES
 from shared.events.routings import Decision
 from shared.events.vocabulary import CenterState, HarmType, PassedOver, RoutingReason
-from tests.unit.routing.builders import DAY, board, facts, full
+from tests.unit.routing.builders import DAY, board, decision_for, facts, full
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ from tests.unit.routing.builders import DAY, board, facts, full
     ],
 )
 def test_a_report_weighs_by_its_urgency_and_its_heaviest_harm(told: dict[str, Any], weight: int) -> None:
-    assert weight_of(facts(**told)) == weight
+    assert severity_of(facts(**told)).weight == weight
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_report_weighs_by_its_urgency_and_its_heaviest_harm(told: dict[str, An
     ],
 )
 def test_what_cannot_wait_and_what_is_severe(told: dict[str, Any], critical: bool, severe: bool) -> None:
-    assert (case_of(facts(**told)).critical, is_severe(facts(**told))) == (critical, severe)
+    assert (severity_of(facts(**told)).critical, severity_of(facts(**told)).severe) == (critical, severe)
 
 
 def test_the_numbers_of_rule_2_are_those_written_down() -> None:
@@ -77,7 +78,7 @@ def test_the_numbers_of_rule_2_are_those_written_down() -> None:
         100,
         4,
     )
-    assert (RULE.guests, RULE.waiting, RULE.opened) == ((80, 50, False), (80, 50, True), (95, 75, False))
+    assert RULE.overflow == ((80, 50, False), (80, 50, True), (95, 75, False))
     assert set(RULE.harm_extras) <= set(HarmType)
 
 
@@ -88,23 +89,23 @@ def test_several_linked_owners_are_counted_and_ties_go_by_id() -> None:
 
 
 def test_a_decision_names_the_rule_the_tables_and_the_linked_centre_chosen_or_not() -> None:
-    decision = assign(facts("busan"), board(closed=("jeju",)), DAY, linked="jeju")
+    decision = decision_for(facts("busan"), board(closed=("jeju",)), DAY, linked="jeju")
     assert (decision.center_id, decision.linked_center_id) == ("busan", "jeju")
     assert (decision.rule_version, decision.table_version) == (2, TABLE_VERSION)
-    assert assign(facts("busan"), board(), DAY).linked_center_id is None
+    assert decision_for(facts("busan"), board(), DAY).linked_center_id is None
 
 
 def test_candidates_carry_everything_the_rule_looked_at() -> None:
     at = board()
     at["ulsan"] = at["ulsan"]._replace(load=70, guests=20, severe=3, severe_cap=8, state=CenterState.SHORT_STAFFED)
-    (ulsan,) = (c for c in assign(facts("busan"), at, DAY).candidates if c.center_id == "ulsan")
+    (ulsan,) = (c for c in decision_for(facts("busan"), at, DAY).candidates if c.center_id == "ulsan")
     assert (ulsan.load, ulsan.capacity, ulsan.guests, ulsan.severe, ulsan.severe_cap) == (70, 450, 20, 3, 8)
     assert (ulsan.state, ulsan.staff_on_duty, ulsan.passed_over) == ("short_staffed", 3, PassedOver.KEPT_AT_HOME)
 
 
 @pytest.mark.parametrize("home", CENTER_IDS)
-def test_the_rings_round_a_home_hold_every_other_centre_once(home: str) -> None:
-    asked = [c for ring in rings_round(home) for c in ring]
+def test_the_rings_around_a_home_hold_every_other_centre_once(home: str) -> None:
+    asked = [c for ring in rings_around(home) for c in ring]
     assert sorted(asked) == sorted(set(CENTER_IDS) - {home})
 
 
@@ -115,7 +116,7 @@ def test_the_rings_without_a_home_hold_every_centre_once() -> None:
 
 def test_the_rings_are_land_then_sea_or_air_then_two_steps_then_all_others() -> None:
     assert origin_of("jeju", None, DAY).rings[:2] == ((), ("busan", "gwangju", "gyeongnam", "jeonnam"))
-    assert rings_round("busan")[:3] == (
+    assert rings_around("busan")[:3] == (
         ("gyeongnam", "ulsan"),
         ("jeju",),
         ("daegu", "gyeongbuk", "jeonbuk", "jeonnam"),
@@ -129,13 +130,13 @@ def test_the_day_is_the_day_in_seoul() -> None:
 
 
 def test_away_from_home_a_report_has_the_right_of_return() -> None:
-    assert not assign(facts("busan"), board(), DAY).right_of_return
-    assert assign(facts("busan"), board({"busan": 450}), DAY).right_of_return
-    assert assign(facts("busan"), board(closed=("busan",)), DAY).right_of_return
-    assert assign(facts("busan"), board(closed=CENTER_IDS), DAY).right_of_return
-    assert assign(facts("busan"), board(), DAY, linked="jeju").right_of_return
-    assert not assign(facts("busan", declined_centers=["busan"]), board(), DAY).right_of_return
-    assert not assign(facts("overseas"), board(), DAY).right_of_return
+    assert not decision_for(facts("busan"), board(), DAY).right_of_return
+    assert decision_for(facts("busan"), board({"busan": 450}), DAY).right_of_return
+    assert decision_for(facts("busan"), board(closed=("busan",)), DAY).right_of_return
+    assert decision_for(facts("busan"), board(closed=CENTER_IDS), DAY).right_of_return
+    assert decision_for(facts("busan"), board(), DAY, linked="jeju").right_of_return
+    assert not decision_for(facts("busan", declined_centers=["busan"]), board(), DAY).right_of_return
+    assert not decision_for(facts("overseas"), board(), DAY).right_of_return
 
 
 @pytest.mark.parametrize(
@@ -192,14 +193,14 @@ OTHER = replace(
 def test_day_and_tables_are_arguments_of_every_decision_and_of_its_repetition() -> None:
     told = facts("busan")
     for decision in (
-        assign(told, board(), DAY, tables=OTHER),
+        decision_for(told, board(), DAY, tables=OTHER),
         decision_of(transferred("ulsan", told, board(), DAY, may_return=True, tables=OTHER), tables=OTHER),
     ):
         assert homes(decision) == ("jeju", "other")
         assert replay(decision, told, DAY, tables=OTHER) == decision
         assert homes(replay(decision, told, DAY)) == ("busan", TABLE_VERSION)
     for day, home in ((BEFORE, None), (AFTER, "gwangju")):
-        decided = assign(MERGED, board(), day)
+        decided = decision_for(MERGED, board(), day)
         moved = decision_of(transferred("ulsan", MERGED, board(), day, may_return=True))
         assert (decided.home_center_id, moved.home_center_id) == (home, home)
         assert replay(decided, MERGED, day) == decided
@@ -212,8 +213,8 @@ def test_tables_say_who_is_near() -> None:
     centers["busan"] = replace(centers["busan"], land=("incheon",), sea_air=("sejong",))
     centers["incheon"] = replace(centers["incheon"], land=("daegu",))
     other = replace(TABLES, centers=centers)
-    assert rings_round("busan", other)[:3] == (("incheon",), ("sejong",), ("daegu",))
-    assert origin_of("busan", None, DAY, other) == ("busan", RoutingReason.HOME, rings_round("busan", other))
+    assert rings_around("busan", other)[:3] == (("incheon",), ("sejong",), ("daegu",))
+    assert origin_of("busan", None, DAY, other) == ("busan", RoutingReason.HOME, rings_around("busan", other))
     near = tuple(replace(c, near=("busan",)) if c.division == "seoul" else c for c in TABLES.catchments)
     seoul = origin_of("seoul", None, DAY, replace(other, catchments=near))
     assert (seoul.home, seoul.rings[:2]) == (None, (("busan",), ("incheon",)))
@@ -221,7 +222,7 @@ def test_tables_say_who_is_near() -> None:
 
 def test_the_numbers_are_an_argument() -> None:
     heavy = replace(RULE, weights=dict.fromkeys(RULE.weights, 460))
-    assert assign(facts("busan"), board(), DAY, rule=heavy).over_capacity
+    assert decision_for(facts("busan"), board(), DAY, rule=heavy).over_capacity
     assert transferred("jeju", facts("busan"), board(), DAY, may_return=False, rule=heavy).over_capacity
     assert not transferred("jeju", facts("busan"), board(), DAY, may_return=False).over_capacity
 

@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing import sentences, words
-from services.routing.distance import Distance, distance_of
+from services.routing.assignment.geography import Distance, distance_of
+from services.routing.assignment.models import CenterLoad, CenterLoads
+from services.routing.assignment.rules import RULE
 from services.routing.explaining import Explainer
 from services.routing.figures import Band, band_of, normal_cases, percent_of
 from services.routing.main import HERE
-from services.routing.model import Board, Seat
-from services.routing.policy.assign import assign
-from services.routing.policy.rules import RULE
 from services.routing.settings import RoutingSettings
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
@@ -29,7 +28,7 @@ from shared.events.vocabulary import (
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
 from shared.words import ROUTING_REASONS
-from tests.unit.routing.builders import DAY, any_board, any_facts, facts
+from tests.unit.routing.builders import DAY, any_board, any_facts, decision_for, facts
 
 PAGES = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 EXPLAINERS = {language: Explainer(language, PAGES.translator(language).gettext) for language in LANGUAGES}
@@ -122,10 +121,10 @@ def test_a_home_with_all_the_severe_cases_it_may_have_says_that_nobody_took_anot
 
 
 @given(st.sampled_from(["normal", "critical"]), any_board())
-def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: str, board: Board) -> None:
+def test_the_sentence_of_a_home_that_keeps_it_fits_what_the_rule_saw(urgency: str, board: CenterLoads) -> None:
     about = facts("busan", urgency=urgency)
     board["busan"] = board["busan"]._replace(state=CenterState.OPEN, staff_on_duty=3, capacity=450, load=300)
-    decision = assign(about, board, DAY)
+    decision = decision_for(about, board, DAY)
     if decision.reason is not RoutingReason.HOME:
         assert decision.center_id != "busan"
         return
@@ -156,8 +155,8 @@ def test_what_a_rule_of_another_build_decided_is_said_without_its_limit() -> Non
 
 
 @given(any_facts(), any_board())
-def test_every_decision_of_the_rule_is_explained(about: ReportFacts, board: Board) -> None:
-    decision = assign(about, board, DAY)
+def test_every_decision_of_the_rule_is_explained(about: ReportFacts, board: CenterLoads) -> None:
+    decision = decision_for(about, board, DAY)
     for explainer in EXPLAINERS.values():
         told = explainer.explain(decision, about, DAY)
         assert told.why
@@ -229,7 +228,7 @@ def test_distances(center_id: str, home: str | None, division: str, far: Distanc
     ],
 )
 def test_bands(state: CenterState, load: int, band: Band) -> None:
-    assert band_of(Seat("busan", state, 3, load, 450)) is band
+    assert band_of(CenterLoad("busan", state, 3, load, 450)) is band
 
 
 def test_figures() -> None:

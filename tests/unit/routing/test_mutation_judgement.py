@@ -28,11 +28,11 @@ def test_all_killed_or_reasoned_is_sound() -> None:
 
 def test_a_change_is_told_by_what_it_changes() -> None:
     diff = "--- a\n+++ a\n@@ -1,3 +1,3 @@\n def f():\n-    return a > b\n+    return a >= b\n more"
-    assert change_of("services.routing.policy.hosts.x_is_full__mutmut_1", diff) == Change(
-        "hosts.is_full", "return a > b", "return a >= b"
+    assert change_of("services.routing.assignment.rules.x_is_full__mutmut_1", diff) == Change(
+        "assignment.rules.is_full", "return a > b", "return a >= b"
     )
     method = change_of("services.routing.policy.stream.xǁ_Deskǁ_load__mutmut_27", diff)
-    assert method.function == "stream._Desk._load"
+    assert method.function == "policy.stream._Desk._load"
 
 
 def test_reasons_are_read_as_they_are_written() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from services.routing.assignment.geography import place_fault
 from services.routing.policy.outcome import Moment
-from services.routing.policy.places import place_fault
 from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from shared.centers import TABLES

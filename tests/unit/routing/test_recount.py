@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.routing.assignment.rules import severity_of
 from services.routing.model import Tally
-from services.routing.policy.rules import is_severe, weight_of
 from services.routing.projection import RoutingEvent
 from services.routing.projection.compact import CompactMap
 from services.routing.projection.recount import Recount, difference
@@ -40,11 +40,11 @@ def plainly(events: Sequence[RoutingEvent]) -> dict[str, Tally]:
         newest[event.report_id] = told
     tallies: dict[str, Tally] = {}
     for one in newest.values():
-        weight = weight_of(one["facts"])
+        weight = severity_of(one["facts"]).weight
         if one["open"] and weight:
             known = tallies.get(one["owner"], Tally())
             guest = weight if one["owner"] != one["home"] else 0
-            severe = known.severe + is_severe(one["facts"])
+            severe = known.severe + severity_of(one["facts"]).severe
             tallies[one["owner"]] = Tally(known.open_cases + 1, known.weighted + weight, known.guests + guest, severe)
     return tallies
 

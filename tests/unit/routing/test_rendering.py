@@ -5,8 +5,10 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.model import Board, FirstRouting
-from services.routing.policy.assign import choose, decision_of, replay, seoul_day
+from services.routing.assignment.models import CenterLoads
+from services.routing.assignment.replay import replay
+from services.routing.assignment.rules import assign, decision_of, seoul_day
+from services.routing.model import FirstRouting
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
 from services.routing.rendering import facts_json, message_of
@@ -40,7 +42,9 @@ CAUSE_IDS = st.text(min_size=1, max_size=40)
 
 
 @given(any_facts(), any_board() | busy_board(), CAUSE_IDS)
-def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts, board: Board, cause: str) -> None:
+def test_a_first_routing_parses_to_the_event_the_models_make(
+    facts: ReportFacts, board: CenterLoads, cause: str
+) -> None:
     report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=facts)
     one = incoming(report)._replace(event_id=cause)
     board = {center_id: board[center_id] for center_id in sorted(board)}
@@ -54,7 +58,7 @@ def test_a_first_routing_parses_to_the_event_the_models_make(facts: ReportFacts,
         cause=Cause(kind=CauseKind.REPORT, event_id=cause),
         decided_at=NOW,
         received_at=NOW,
-        decision=decision_of(choose(facts, board, DAY)),
+        decision=decision_of(assign(facts, board, DAY)),
         facts=facts,
     )
     by_models = encode(event, source="routing", time=NOW, traceparent=TRACE)
@@ -75,7 +79,7 @@ def test_facts_are_written_as_their_model_writes_them(facts: ReportFacts) -> Non
 
 @given(st.lists(any_facts(), min_size=2, max_size=6), any_board(), any_board())
 def test_each_of_a_batch_shows_the_seats_it_was_decided_by(
-    facts: list[ReportFacts], board: Board, another: Board
+    facts: list[ReportFacts], board: CenterLoads, another: CenterLoads
 ) -> None:
     batch = [
         incoming(ReportReceived(report_id=report_id(n), intake_version=1, received_at=NOW, facts=one))

@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.routing.policy.assign import assign
-from services.routing.policy.replaying import MOST_CULPRITS, Decided, Replay, Span
+from services.routing.assignment.replay import MOST_CULPRITS, Decided, Replay, Span
 from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
 from services.routing.replay import main, span_of, told
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
 from shared.events.routings import ReportRerouted
-from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, facts, full, received
+from tests.unit.routing.builders import MOMENT, NOW, TRACE, board, decision_for, facts, full, received
 from tests.unit.routing.steps import accepted, run, settle
 
 KNOWN = PACKAGED.known
@@ -132,8 +131,10 @@ def test_a_decision_is_judged_by_the_tables_it_names() -> None:
     report = facts("jeju")
     loads = full("busan", "incheon")
     event = decisions()[0]
-    by_air = event.model_copy(update={"facts": report, "decision": assign(report, board(loads), date(2026, 11, 24))})
-    by_land = assign(report, board(loads), date(2026, 11, 24), tables=JEJU_WITHOUT_FLIGHTS)
+    by_air = event.model_copy(
+        update={"facts": report, "decision": decision_for(report, board(loads), date(2026, 11, 24))}
+    )
+    by_land = decision_for(report, board(loads), date(2026, 11, 24), tables=JEJU_WITHOUT_FLIGHTS)
     apart = event.model_copy(update={"facts": report, "decision": by_land})
     assert by_air.decision.reason != by_land.reason
     found = Replay(known={**KNOWN, "no-flights": JEJU_WITHOUT_FLIGHTS})
@@ -149,7 +150,7 @@ def test_the_day_that_counts_is_the_one_the_report_came_on() -> None:
     before, after = datetime(2026, 6, 30, 14, tzinfo=UTC), datetime(2026, 7, 1, 14, tzinfo=UTC)
     event = decisions()[0].model_copy(update={"received_at": before, "decided_at": after})
     place = facts("jeonnam-gwangju", district="12210")
-    decision = assign(place, board(), date(2026, 6, 30))
+    decision = decision_for(place, board(), date(2026, 6, 30))
     assert decision.home_center_id is None
     assert replayed([event.model_copy(update={"facts": place, "decision": decision})]).differences == 0
 

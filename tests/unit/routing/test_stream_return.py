@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing.model import Board
+from services.routing.assignment.models import CenterLoads
 from services.routing.policy.outcome import Outcome
 from services.routing.policy.owners import links_of, links_of_moves, next_to_move
 from services.routing.policy.stream import moves
@@ -97,7 +97,7 @@ def test_an_owner_that_may_have_it_has_it_again() -> None:
 
 @given(any_facts(), BOARDS, OWNERS, st.none() | OWNERS, st.sampled_from(["reopened", "reinstated"]))
 def test_whatever_comes_back_is_open_at_a_centre_that_may_have_it(
-    told: ReportFacts, seats: Board, owner: str, linked: str | None, then: str
+    told: ReportFacts, seats: CenterLoads, owner: str, linked: str | None, then: str
 ) -> None:
     (event,) = published(later(told, seats, DAY, owner, then, linked))
     assert not isinstance(event, ReportEnded)
@@ -113,7 +113,7 @@ def test_whatever_comes_back_is_open_at_a_centre_that_may_have_it(
 
 @given(any_facts(), BOARDS, st.sampled_from(CENTER_IDS), st.none() | OWNERS)
 def test_what_a_closed_centre_gives_up_follows_its_links_where_that_is_allowed(
-    told: ReportFacts, seats: Board, owner: str, linked: str | None
+    told: ReportFacts, seats: CenterLoads, owner: str, linked: str | None
 ) -> None:
     shut = seats | {owner: seats[owner]._replace(state=CenterState.CLOSED)}
     (event,) = published(later(told, shut, DAY, owner, "centre_closed", linked))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.routing.model import Board
+from services.routing.assignment.models import CenterLoads
 from services.routing.policy.known import cases_ahead_of
 from services.routing.policy.outcome import Outcome
 from services.routing.policy.stream import decide, moves
@@ -141,7 +141,7 @@ def test_the_right_of_return_outlives_a_transfer_elsewhere_and_ends_at_home_or_w
         assert (given.decision.reason, given.decision.right_of_return) == (RoutingReason.TRANSFER_ACCEPTED, False)
 
 
-def seen(state: PartitionState, at: Board, *events: Event) -> dict[str, Candidate]:
+def seen(state: PartitionState, at: CenterLoads, *events: Event) -> dict[str, Candidate]:
     """The centres as the decision about one more report sees them after a batch's earlier events."""
     batch = [incoming(event, "notify" if event.TOPIC == "cases" else "intake") for event in (*events, received(99))]
     *_, last = published(decide(batch, state, at, MOMENT, {}))

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 
 from services.routing import measures, tables, words
-from services.routing.distance import Distance
+from services.routing.assignment.geography import Distance, origin_of
 from services.routing.handlers.copying import entry_of
 from services.routing.handlers.loads import LoadView
-from services.routing.policy.assign import assign
-from services.routing.policy.reach import origin_of
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
@@ -21,7 +19,7 @@ from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError
 from shared.events.vocabulary import RoutingReason
 from tests.support.tables import center_row, home_row, joined, write
-from tests.unit.routing.builders import DAY, MOMENT, board, facts, full, incoming, received
+from tests.unit.routing.builders import DAY, MOMENT, board, decision_for, facts, full, incoming, received
 from tests.unit.routing.steps import settle
 
 
@@ -57,9 +55,9 @@ def test_a_sound_folder_decides_and_is_said(tmp_path: Path) -> None:
     before = refused()
     sets = tables.take(write(tmp_path, catchments=to_ulsan))
     assert (refused(), tables.word(sets)) == (before, "version 2027-01-01, from the folder given")
-    decision = assign(facts("busan"), board(), DAY, tables=sets.current)
+    decision = decision_for(facts("busan"), board(), DAY, tables=sets.current)
     assert (decision.center_id, decision.table_version) == ("ulsan", "2027-01-01")
-    assert assign(facts("busan"), board(), DAY).center_id == "busan"
+    assert decision_for(facts("busan"), board(), DAY).center_id == "busan"
 
 
 def test_unsound_packaged_tables_are_fatal(monkeypatch: pytest.MonkeyPatch) -> None:

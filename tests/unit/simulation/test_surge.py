@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pytest
 
-from services.routing.model import Seat
-from services.routing.policy.rules import RULE, Rule, Terms
+from services.routing.assignment.models import CenterLoad, Overflow, OverflowLimits, Rule
+from services.routing.assignment.rules import RULE
 from shared.centers import CENTER_IDS, linked, neighbours
 from shared.events.vocabulary import CenterState, RoutingReason
 from tools.simulation.__main__ import main
@@ -27,7 +27,7 @@ SURGES = {
     "everywhere-flood": Surge(province=None, times=7),
 }
 SEEDS = (1, 2)
-NONE = Terms(5, 5)
+NONE = OverflowLimits(5, 5)
 """Nobody takes a guest on these."""
 
 
@@ -60,7 +60,7 @@ ANY = Room(100, 100, unstaffed=True)
 """Whoever could carry it at all, what it keeps for its own people counted."""
 
 
-def has_room(seat: Seat, one: Decided, room: Room) -> bool:
+def has_room(seat: CenterLoad, one: Decided, room: Room) -> bool:
     """Whether a centre could take this case as a guest on these terms."""
     load, guests = seat.load + one.case.weight, seat.guests + one.case.weight
     return (
@@ -140,10 +140,10 @@ def test_the_floods_do_fill_the_country(name: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "room"),
     [
-        (replace(RULE, guests=NONE, waiting=NONE, opened=NONE), EVERY_DAY),
+        (replace(RULE, overflow=Overflow(NONE, NONE, NONE)), EVERY_DAY),
         (replace(RULE, margin_points=99, overload_percent=200), EVERY_DAY),
-        (replace(RULE, waiting=NONE), WAITING),
-        (replace(RULE, opened=NONE), OPENED),
+        (replace(RULE, overflow=RULE.overflow._replace(waiting=NONE)), WAITING),
+        (replace(RULE, overflow=RULE.overflow._replace(reserve=NONE)), OPENED),
         (replace(RULE, overload_percent=120), WAITING),
         (replace(RULE, overload_percent=120), OPENED),
     ],

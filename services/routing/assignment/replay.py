@@ -7,13 +7,15 @@ changed the log.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
-from services.routing.policy.assign import replay, seoul_day
-from services.routing.policy.rules import RULE_VERSION
-from shared.centers import Tables
-from shared.events.routings import Decision, ReportRerouted, ReportRouted
+from services.routing.assignment.models import CenterLoad
+from services.routing.assignment.rules import RULE_VERSION, assign, decision_of, seoul_day, transferred
+from shared.centers import TABLES, Tables
+from shared.events.reports import ReportFacts
+from shared.events.routings import Candidate, Decision, ReportRerouted, ReportRouted
+from shared.events.vocabulary import RoutingReason
 
 MOST_CULPRITS: Final = 20
 
@@ -38,6 +40,27 @@ class Culprit(NamedTuple):
     report_id: str
     version: int
     why: str
+
+
+_TRANSFERS: Final = frozenset({RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME})
+
+
+def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables = TABLES) -> Decision:
+    """Decide again from what a decision recorded; ``day`` is the Seoul day on which the report was received.
+
+    The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
+    """
+    loads = {c.center_id: _load_of(c) for c in sorted(decision.candidates, key=lambda c: c.center_id)}
+    if decision.reason in _TRANSFERS:
+        might = decision.right_of_return or decision.reason is RoutingReason.RETURNED_HOME
+        assignment = transferred(decision.center_id, facts, loads, day, may_return=might, tables=tables)
+    else:
+        assignment = assign(facts, loads, day, linked=decision.linked_center_id, tables=tables)
+    return decision_of(assignment, tables)
+
+
+def _load_of(candidate: Candidate) -> CenterLoad:
+    return CenterLoad(*[getattr(candidate, name) for name in CenterLoad._fields])
 
 
 @dataclass(slots=True)
