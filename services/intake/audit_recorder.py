@@ -27,7 +27,7 @@ class Log(Protocol):
         """Write soon, without waiting."""
 
 
-class Trail:
+class AuditRecorder:
     """Written before what it is about, so that a line may stand for something that then failed, never the reverse."""
 
     def __init__(self, log: Log, clock: Clock) -> None:

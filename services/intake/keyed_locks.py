@@ -9,7 +9,7 @@ TRIES: Final = 30
 """Changes of other processes that one may lose to before giving up."""
 
 
-class Turns:
+class KeyedLocks:
     """Locks by name, forgotten when nobody holds or awaits them."""
 
     def __init__(self) -> None:

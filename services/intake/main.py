@@ -6,62 +6,62 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from services.intake.audit_recorder import Trail
+from services.intake.audit_recorder import AuditRecorder
 from services.intake.clients import pages as clients_pages
 from services.intake.clients import problem_pages
 from services.intake.clients.dependencies import ClientGate
-from services.intake.clients.repository import Clients
-from services.intake.clients.service import Desk
-from services.intake.disk.repository import StoreRoom
-from services.intake.disk.rules import MB, Marks
-from services.intake.disk.service import Disk
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import Words
+from services.intake.clients.repository import ClientRepository
+from services.intake.clients.service import ClientService
+from services.intake.disk.repository import DiskSpace
+from services.intake.disk.rules import MB, DiskThresholds
+from services.intake.disk.service import DiskMonitor
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import api as handover_api
 from services.intake.handover import pages as handover_pages
-from services.intake.handover.service import HandingOver
-from services.intake.links.repository import Links
+from services.intake.handover.service import HandoverService
+from services.intake.links.repository import LinkIndex
 from services.intake.links.rules import LinkKey
-from services.intake.links.service import Linker
+from services.intake.links.service import LinkService
 from services.intake.phone import pages as call_pages
-from services.intake.phone.additions import Appending
-from services.intake.phone.call_page import OneCall
+from services.intake.phone.additions import CallAdditions
+from services.intake.phone.call_page import CallPage
 from services.intake.phone.drafts import CallDrafts
-from services.intake.phone.renderer import CallView
-from services.intake.phone.repository import CallStore
-from services.intake.phone.service import CallDesk
-from services.intake.phone.submitting import Sender
+from services.intake.phone.renderer import CallRenderer
+from services.intake.phone.repository import CallRepository
+from services.intake.phone.service import CallService
+from services.intake.phone.submitting import CallSubmitter
 from services.intake.proofs import pages as proof_pages
 from services.intake.proofs.rules import ProofSigner
-from services.intake.rate_limits.receipts import StatusGate
-from services.intake.rate_limits.submissions import Doorkeeper
+from services.intake.rate_limits.receipts import ReceiptRateLimiter
+from services.intake.rate_limits.submissions import SubmissionRateLimiter
 from services.intake.receipts import api as receipts_api
 from services.intake.receipts import pages as receipts_pages
-from services.intake.receipts.authentication import Holders
-from services.intake.receipts.duty_follower import Duties
-from services.intake.receipts.service import ReceiptDesk
-from services.intake.receipts.status import StatusDesk, Teller
-from services.intake.receipts.updates import Changer
-from services.intake.reports.changes import Changes
-from services.intake.reports.consumers import StatusFollower, consumers
-from services.intake.reports.repository import Reports
+from services.intake.receipts.authentication import ReceiptAuthenticator
+from services.intake.receipts.duty_follower import DutyFollower
+from services.intake.receipts.service import ReceiptService
+from services.intake.receipts.status import StatusAnswerBuilder, StatusService
+from services.intake.receipts.updates import ReportUpdater
+from services.intake.reports.changes import ReportRepository
+from services.intake.reports.consumers import ProgressFollower, consumers
+from services.intake.reports.repository import ProgressRepository
 from services.intake.retention import pages as erasures_pages
-from services.intake.retention.jobs import Eraser
-from services.intake.retention.service import Decisions
+from services.intake.retention.jobs import ErasureJob
+from services.intake.retention.service import RetentionService
 from services.intake.settings import IntakeSettings
 from services.intake.staff_access import correspondence_pages
 from services.intake.staff_access import pages as details_pages
 from services.intake.staff_access.correspondence import Correspondence
-from services.intake.staff_access.lookup import Finder
+from services.intake.staff_access.lookup import StaffLookup
 from services.intake.staff_access.repository import UsedTickets
-from services.intake.staff_access.service import Vault
+from services.intake.staff_access.service import DetailsService
 from services.intake.submissions import api
 from services.intake.submissions.batch_insert import GroupCommit
-from services.intake.submissions.service import Reception
+from services.intake.submissions.service import SubmissionService
 from services.intake.webform import advice_pages, language_pages, pages, step_pages
 from services.intake.webform.drafts import Drafts
-from services.intake.webform.renderer import FormView
-from services.intake.webform.repository import DraftStore
+from services.intake.webform.renderer import FormRenderer
+from services.intake.webform.repository import DraftRepository
 from services.intake.webform.returning import Returning
 from shared import log, mongo
 from shared.audit.beginning import begin
@@ -96,21 +96,21 @@ class Intake:
     app: FastAPI
     bus: KafkaClient
     relay: Relay
-    reports: Reports
+    reports: ProgressRepository
     group: GroupCommit
-    changes: Changes
-    disk: Disk
-    links: Links
-    linker: Linker
-    eraser: Eraser
+    changes: ReportRepository
+    disk: DiskMonitor
+    links: LinkIndex
+    linker: LinkService
+    eraser: ErasureJob
     audit: AuditLog
     clients: ClientGate
     identity: Identity
-    vault: Vault
+    vault: DetailsService
     drafts: Drafts
-    calls: CallStore
-    sender: Sender
-    duties: Duties
+    calls: CallRepository
+    sender: CallSubmitter
+    duties: DutyFollower
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -153,26 +153,26 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside = Health(live=health.live)
     bus = KafkaClient(bus_settings, "intake", aside, clock)
     database = mongo.connect(store_settings, "intake")
-    reports = Reports(database, clock)
+    reports = ProgressRepository(database, clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake", pace_s=RELAY_PACE_S)
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
-    follower = StatusFollower(reports)
+    follower = ProgressFollower(reports)
     [following] = bus.include(consumers(follower))
     aside.ready["relay.intake"] = relay.check
     aside.ready["routings.holes"] = follower.check
 
-    keys = LodgingKeys(key_bytes(settings.receipt_key))
+    keys = KeyedDigests(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
-    words = Words(keys)
-    links = Links(database)
-    linker = Linker(links, LinkKey(key_bytes(settings.link_key)), clock)
-    disk = Disk(StoreRoom(database, settings.disk_folder), _marks(settings), clock)
+    words = PassphraseHasher(keys)
+    links = LinkIndex(database)
+    linker = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
+    disk = DiskMonitor(DiskSpace(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
-    doorkeeper = Doorkeeper(keys, clock, free=settings.free_reports, many=settings.many_reports)
-    reception = Reception(
+    doorkeeper = SubmissionRateLimiter(keys, clock, free=settings.free_reports, many=settings.many_reports)
+    reception = SubmissionService(
         group=group,
         relay=relay,
         keyring=keyring,
@@ -189,22 +189,24 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     gate = Gate(identity, settings, refused=written_to(audit))
-    clients = ClientGate(Clients(database), keys, audit, clock)
-    trail = Trail(audit, clock)
-    changes = Changes(reports.collection, database["jobs"])
-    eraser = Eraser(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
-    holders = Holders(changes, keys, StatusGate(settings.status_questions_per_minute, clock), words, trail, clock)
+    clients = ClientGate(ClientRepository(database), keys, audit, clock)
+    trail = AuditRecorder(audit, clock)
+    changes = ReportRepository(reports.collection, database["jobs"])
+    eraser = ErasureJob(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
+    holders = ReceiptAuthenticator(
+        changes, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, trail, clock
+    )
     correspondence = Correspondence(changes, gate, trail, keyring, keys, clock)
-    changer = Changer(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
-    duties = Duties(bus_settings, clock)
+    changer = ReportUpdater(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
+    duties = DutyFollower(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
     aside.ready["centers"] = duties.check
     metrics.show(aside.ready)  # once all of them are in it: what is added later is never shown
-    tell = Teller(duties.first_on_duty, clock)
-    status = StatusDesk(holders, tell)
-    receipts = ReceiptDesk(changer, keyring, words, linker, tell, clock, eraser.destroy)
-    handing = HandingOver(changer, keys, keyring, words, tell)
-    vault = Vault(
+    tell = StatusAnswerBuilder(duties.first_on_duty, clock)
+    status = StatusService(holders, tell)
+    receipts = ReceiptService(changer, keyring, words, linker, tell, clock, eraser.destroy)
+    handing = HandoverService(changer, keys, keyring, words, tell)
+    vault = DetailsService(
         identity=identity,
         changes=changes,
         used=UsedTickets(database),
@@ -213,12 +215,12 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         clock=clock,
         current=following.lag.current,
     )
-    drafts = Drafts(DraftStore(database), keys, clock, disk.takes_drafts)
+    drafts = Drafts(DraftRepository(database), keys, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
-    view = FormView(own_pages, clock, duties.outlook)
-    call_drafts = CallDrafts(CallStore(database), keys, clock)
-    sender = Sender(call_drafts, reception, changes, keys, clock)
-    call_view, call_desk = CallView(view, call_drafts, clock), CallDesk(call_drafts, trail, clock)
+    view = FormRenderer(own_pages, clock, duties.outlook)
+    call_drafts = CallDrafts(CallRepository(database), keys, clock)
+    sender = CallSubmitter(call_drafts, reception, changes, keys, clock)
+    call_view, call_desk = CallRenderer(view, call_drafts, clock), CallService(call_drafts, trail, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -239,17 +241,19 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
-            erasures_pages.router(own_pages, gate, Decisions(changes, gate, trail, relay, clock)),
+            erasures_pages.router(own_pages, gate, RetentionService(changes, gate, trail, relay, clock)),
             details_pages.router(own_pages, vault, correspondence),
-            correspondence_pages.router(own_pages, gate, correspondence, Finder(changes, keys, holders.gate, trail)),
+            correspondence_pages.router(
+                own_pages, gate, correspondence, StaffLookup(changes, keys, holders.gate, trail)
+            ),
             call_pages.router(
                 gate,
                 call_view,
                 call_desk,
-                OneCall(call_view, call_desk, sender, linker, disk, clock),
-                Appending(receipts, keyring),
+                CallPage(call_view, call_desk, sender, linker, disk, clock),
+                CallAdditions(receipts, keyring),
             ),
-            clients_pages.router(own_pages, Desk(clients.clients, keys, clock), gate, audit),
+            clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), gate, audit),
             audit_router(audit, gate, own_pages),
         ],
         pages=own_pages,
@@ -276,8 +280,8 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     )
 
 
-def _marks(settings: IntakeSettings) -> Marks:
-    return Marks(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
+def _marks(settings: IntakeSettings) -> DiskThresholds:
+    return DiskThresholds(settings.disk_alarm_mb * MB, settings.disk_drafts_mb * MB, settings.disk_reports_mb * MB)
 
 
 async def run() -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.async_api import Browser
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ LIMIT_MS = 3000
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    challenge = proof_of_work.challenge(LodgingKeys(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
+    challenge = proof_of_work.challenge(KeyedDigests(b"k" * 32), "203.0.113.0/24", 1, "0" * 16)
     (tmp_path / "passage.js").write_bytes((STATIC / "passage.js").read_bytes())
     (tmp_path / "challenge").write_text(challenge)
     (tmp_path / "index.html").write_text(

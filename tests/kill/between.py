@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from services.intake import main as intake
-from services.intake.submissions.service import Reception
-from services.intake.webform.repository import DraftStore
+from services.intake.submissions.service import SubmissionService
+from services.intake.webform.repository import DraftRepository
 from shared import process
 from shared.outbox import Relay
 
@@ -72,8 +72,8 @@ def _strike(mark: Path) -> None:
 def main(folder: Path) -> None:
     """Run intake with the blows in it."""
     for owner, name, deadly in (
-        (DraftStore, "write", deadly_after(DraftStore.write, folder / "draft")),
-        (Reception, "lodge", deadly_after(Reception.lodge, folder / "report")),
+        (DraftRepository, "write", deadly_after(DraftRepository.write, folder / "draft")),
+        (SubmissionService, "lodge", deadly_after(SubmissionService.lodge, folder / "report")),
         (Relay, "_publish", deadly_before(Relay._publish, folder / "answered", folder / TOLD)),
         (Relay, "_mark", deadly_before(Relay._mark, folder / "published")),
     ):

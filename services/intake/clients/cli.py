@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
-from services.intake.clients.repository import ClientError, Clients
-from services.intake.clients.service import RESERVED, Desk
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.clients.repository import ClientError, ClientRepository
+from services.intake.clients.service import RESERVED, ClientService
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.settings import IntakeSettings
 from shared import log, mongo
 from shared.audit.model import SYSTEM, Entry
@@ -53,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreSettings) -> Row | list[Row]:
     clock = SystemClock()
     database = mongo.connect(store, "intake")
-    clients = Clients(database)
-    desk = Desk(clients, LodgingKeys(key_bytes(settings.receipt_key)), clock)
+    clients = ClientRepository(database)
+    desk = ClientService(clients, KeyedDigests(key_bytes(settings.receipt_key)), clock)
     if given.command == "list":
         return [
             {

@@ -15,9 +15,9 @@ from starlette.requests import Request
 from services.intake import problems
 from services.intake.audit_recorder import CLIENT
 from services.intake.clients.models import Client
-from services.intake.clients.repository import Clients
+from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judge
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared import log as logs
 from shared.audit.entries import by_other
 from shared.audit.model import Outcome
@@ -57,7 +57,7 @@ _SAID: Final[dict[Turned, tuple[int, str]]] = {
 class ClientGate:
     """Makes the doors; knows the front ends."""
 
-    def __init__(self, clients: Clients, keys: LodgingKeys, audit: AuditLog, clock: Clock) -> None:
+    def __init__(self, clients: ClientRepository, keys: KeyedDigests, audit: AuditLog, clock: Clock) -> None:
         """``keys`` are those that secrets are hashed with."""
         self.clients: Final = clients
         self._keys = keys

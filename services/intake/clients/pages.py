@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
 from services.intake.clients.repository import ClientError
-from services.intake.clients.service import RESERVED, Desk
+from services.intake.clients.service import RESERVED, ClientService
 from services.intake.problems import RETRY_SECONDS
 from shared.audit.entries import by_staff
 from shared.audit.model import Outcome
@@ -38,7 +38,7 @@ _AWAY: Final = n("Nothing was changed, since the store or the audit does not ans
 ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
 
 
-def router(pages: Pages, desk: Desk, gate: Gate, audit: AuditLog) -> APIRouter:
+def router(pages: Pages, desk: ClientService, gate: Gate, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
     routes = APIRouter(include_in_schema=False)
     door = Depends(gate(Action.CLIENTS_MANAGE))

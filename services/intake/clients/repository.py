@@ -25,7 +25,7 @@ class ClientError(IeumError):
         self.code = code
 
 
-class Clients:
+class ClientRepository:
     """Reads and changes front ends."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:

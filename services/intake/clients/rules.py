@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from services.intake.clients.models import Client, read_credential
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Scope
 
 NO_CREDENTIAL: Final = "no_credential"
@@ -21,7 +21,7 @@ class Turned(StrEnum):
     SCOPE = "scope_missing"
 
 
-def digest_of(keys: LodgingKeys, client_id: str, secret: str) -> str:
+def digest_of(keys: KeyedDigests, client_id: str, secret: str) -> str:
     """What is stored of a secret.
 
     Keyed SHA-256 and not a slow password hash: a secret has 256 random bits, so there is nothing to guess, and this
@@ -30,7 +30,7 @@ def digest_of(keys: LodgingKeys, client_id: str, secret: str) -> str:
     return keys.mac("client secret", client_id, secret).hex()
 
 
-def judge(keys: LodgingKeys, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
+def judge(keys: KeyedDigests, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
     """The front end a credential belongs to, if it may do this."""
     read = read_credential(credential)
     if read is None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from services.intake.clients.models import SECRET_BYTES
-from services.intake.clients.repository import Clients
+from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import digest_of
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared.clock import Clock
 from shared.identity.roles import Scope
 
@@ -15,10 +15,10 @@ RESERVED: Final = frozenset({"web-form", "phone-form"})
 """Names of our own forms, which need no credential."""
 
 
-class Desk:
+class ClientService:
     """What commands and pages do to front ends, each with its line in the audit first."""
 
-    def __init__(self, clients: Clients, keys: LodgingKeys, clock: Clock) -> None:
+    def __init__(self, clients: ClientRepository, keys: KeyedDigests, clock: Clock) -> None:
         """``keys`` are those that secrets are hashed with."""
         self.clients: Final = clients
         self._keys = keys

@@ -10,7 +10,7 @@ from shared.errors import TransientError
 from shared.mongo import Document, store_errors
 
 
-class StoreRoom:
+class DiskSpace:
     """Free bytes on the store's disk."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", folder: Path | None) -> None:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 MB: Final = 1024 * 1024
 
 
-class Room(IntEnum):
+class DiskLevel(IntEnum):
     """How much room is left; more is larger."""
 
     NONE = 0
@@ -18,7 +18,7 @@ class Room(IntEnum):
     PLENTY = 3
 
 
-class Marks(NamedTuple):
+class DiskThresholds(NamedTuple):
     """Free bytes below which a room ends."""
 
     alarm: int
@@ -26,10 +26,10 @@ class Marks(NamedTuple):
     reports: int
 
 
-def room_of(free: int | None, marks: Marks) -> Room:
+def room_of(free: int | None, marks: DiskThresholds) -> DiskLevel:
     """The room for so many free bytes; where nobody can say, everything is tried: the store itself refuses in time."""
     if free is None or free >= marks.alarm:
-        return Room.PLENTY
+        return DiskLevel.PLENTY
     if free >= marks.drafts:
-        return Room.LOW
-    return Room.REPORTS if free >= marks.reports else Room.NONE
+        return DiskLevel.LOW
+    return DiskLevel.REPORTS if free >= marks.reports else DiskLevel.NONE

@@ -4,8 +4,8 @@ from typing import Final
 
 from prometheus_client import Gauge
 
-from services.intake.disk.repository import StoreRoom
-from services.intake.disk.rules import Marks, Room, room_of
+from services.intake.disk.repository import DiskSpace
+from services.intake.disk.rules import DiskLevel, DiskThresholds, room_of
 from shared import log
 from shared.clock import Clock
 from shared.metrics import REGISTRY
@@ -17,21 +17,21 @@ FREE: Final = Gauge("intake_disk_free_bytes", "Free on the store's disk; -1 wher
 ROOM: Final = Gauge("intake_disk_room", "3 plenty, 2 low, 1 no drafts, 0 no reports.", registry=REGISTRY)
 
 _SAID: Final = {
-    Room.LOW: "the store's disk is filling up",
-    Room.REPORTS: "the store's disk is nearly full: no drafts are kept",
-    Room.NONE: "the store's disk is full: no reports are accepted",
+    DiskLevel.LOW: "the store's disk is filling up",
+    DiskLevel.REPORTS: "the store's disk is nearly full: no drafts are kept",
+    DiskLevel.NONE: "the store's disk is full: no reports are accepted",
 }
 
 
-class Disk:
+class DiskMonitor:
     """The room left."""
 
-    def __init__(self, store: StoreRoom, marks: Marks, clock: Clock) -> None:
+    def __init__(self, store: DiskSpace, marks: DiskThresholds, clock: Clock) -> None:
         """``marks`` say when which room ends."""
         self._store = store
         self._marks = marks
         self._clock = clock
-        self.room = Room.PLENTY
+        self.room = DiskLevel.PLENTY
 
     async def run(self) -> None:
         """Look every ten seconds, until cancelled."""
@@ -46,16 +46,16 @@ class Disk:
         FREE.set(-1 if free is None else free)
         ROOM.set(self.room)
         if self.room is not before:
-            level = {Room.PLENTY: 20, Room.LOW: 30}.get(self.room, 50)
+            level = {DiskLevel.PLENTY: 20, DiskLevel.LOW: 30}.get(self.room, 50)
             _log.log(level, "disk.room", room=self.room.name.lower(), free_bytes=free)
 
     def takes_drafts(self) -> bool:
         """Whether half-filled forms may be kept."""
-        return self.room > Room.REPORTS
+        return self.room > DiskLevel.REPORTS
 
     def takes_reports(self) -> bool:
         """Whether reports may be accepted."""
-        return self.room > Room.NONE
+        return self.room > DiskLevel.NONE
 
     def check(self) -> str | None:
         """For whoever watches: from the alarm on."""
@@ -63,4 +63,4 @@ class Disk:
 
     def full(self) -> str | None:
         """For readiness: only when nothing can be accepted."""
-        return None if self.takes_reports() else _SAID[Room.NONE]
+        return None if self.takes_reports() else _SAID[DiskLevel.NONE]

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 
-class LodgingKeys:
+class KeyedDigests:
     """HMACs under one secret, separated by purpose."""
 
     def __init__(self, secret: bytes) -> None:

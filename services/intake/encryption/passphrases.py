@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.receipts.models import plain_word
 from shared.errors import TransientError
 
@@ -45,14 +45,14 @@ class _Line:
         self._inside -= 1
 
 
-class Words:
+class PassphraseHasher:
     """Hashes and compares words. The receipt key goes in: the store alone does not let anybody try words out.
 
     Who lodges and who holds a receipt stand in lines of their own: a flood of new words keeps nobody from withdrawing.
     All raise ``TransientError`` where too many wait.
     """
 
-    def __init__(self, keys: LodgingKeys) -> None:
+    def __init__(self, keys: KeyedDigests) -> None:
         """``keys`` are those that receipts are derived with."""
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Request
 
 from services.intake.dependencies import idempotency_key
 from services.intake.examples import ANSWERS, answered
-from services.intake.handover.service import HandingOver
+from services.intake.handover.service import HandoverService
 from services.intake.receipts.api import AnyDoor, asked_in, body
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 
 
-def router(handing: HandingOver, *, write: AnyDoor) -> APIRouter:
+def router(handing: HandoverService, *, write: AnyDoor) -> APIRouter:
     """The routes; ``write`` is the door front ends come through."""
     routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], dependencies=[Depends(write)])
     told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}

@@ -5,17 +5,17 @@ import secrets
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.bodies import typed_of
-from services.intake.handover.service import HandingOver
+from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts.models import TakeOverAsked
 from services.intake.webform import form
 from services.intake.webform.models import Typed
-from services.intake.webform.renderer import FormView
+from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 
 
-def router(view: FormView, handing: HandingOver) -> APIRouter:
+def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
     """The routes of the page."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.reports.lifecycle import Life
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.reports.lifecycle import Lifecycle
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from shared.events.reports import ReportFacts
@@ -43,7 +43,7 @@ def offer_of(document: Mapping[str, Any]) -> Offer | None:
     return Offer.model_validate(stored) if stored else None
 
 
-def may_offer(life: Life, facts: ReportFacts) -> bool:
+def may_offer(life: Lifecycle, facts: ReportFacts) -> bool:
     """Whether a report may be handed over at all: a representative's, and still theirs.
 
     A third party's is a tip, never a case in somebody's name: there the person makes a report of their own.
@@ -57,7 +57,7 @@ def open_until(offer: Offer | None, now: datetime) -> datetime | None:
     return offer.until if offer is not None and open_now else None
 
 
-def offered(life: Life, facts: ReportFacts, now: datetime) -> Offer:
+def offered(life: Lifecycle, facts: ReportFacts, now: datetime) -> Offer:
     """A new code's state; it takes the place of an earlier one. Raises ``RefusedError``: ``nobody_to_hand_over_to``."""
     if not may_offer(life, facts):
         raise RefusedError("nobody_to_hand_over_to")
@@ -88,29 +88,29 @@ def taken(offer: Offer, by: str, now: datetime) -> Offer | None:
 
 
 def handed_over(
-    life: Life,
+    life: Lifecycle,
     before: ReportFacts,
     channels: tuple[ContactChannel, ...],
     now: datetime,
     *,
     other_centers: bool = False,
-) -> tuple[Life, ReportFacts]:
+) -> tuple[Lifecycle, ReportFacts]:
     """The life and the facts once the person has it: a victim's report, with only what they chose and agreed to."""
     chosen = {"contact_channels": tuple(dict.fromkeys(channels)), "other_centers": other_centers}
     facts = before.model_copy(update={"role": Role.VICTIM, **chosen})
     return retention_rules.amended(life, before, facts).model_copy(update={"handed_over_at": now}), facts
 
 
-def code_hash(keys: LodgingKeys, code: str) -> str:
+def code_hash(keys: KeyedDigests, code: str) -> str:
     """What is stored of a code."""
     return keys.mac("hand-over code", code).hex()
 
 
-def request_mark(keys: LodgingKeys, code: str, key: str) -> str:
+def request_mark(keys: KeyedDigests, code: str, key: str) -> str:
     """What is stored of the request that takes over."""
     return keys.mac("hand-over request", code, key).hex()
 
 
-def receipt_number(keys: LodgingKeys, report_id: str, code: str, key: str) -> int:
+def receipt_number(keys: KeyedDigests, report_id: str, code: str, key: str) -> int:
     """What the new receipt is made of. ``key`` is known only to who takes over: the code alone leads to none."""
     return int.from_bytes(keys.mac("hand-over receipt", report_id, code, key), "big")

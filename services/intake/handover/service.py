@@ -8,13 +8,13 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import Words
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import rules as handover_rules
 from services.intake.problems import unavailable
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
-from services.intake.receipts.status import Teller
-from services.intake.receipts.updates import Changer, Step, open_life
+from services.intake.receipts.status import StatusAnswerBuilder
+from services.intake.receipts.updates import ReportUpdate, ReportUpdater, open_life
 from services.intake.reports import changes, documents, receipt_numbers, waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
@@ -29,10 +29,17 @@ from shared.sealing import Keyring
 TAKEN_OVER = Counter("intake_reports_taken_over", "Reports taken over by the person harmed.", registry=REGISTRY)
 
 
-class HandingOver:
+class HandoverService:
     """Changes of hands."""
 
-    def __init__(self, changer: Changer, keys: LodgingKeys, keyring: Keyring, words: Words, tell: Teller) -> None:
+    def __init__(
+        self,
+        changer: ReportUpdater,
+        keys: KeyedDigests,
+        keyring: Keyring,
+        words: PassphraseHasher,
+        tell: StatusAnswerBuilder,
+    ) -> None:
         """``keys`` are those that receipts are derived with."""
         self._changer = changer
         self._keys = keys
@@ -44,10 +51,10 @@ class HandingOver:
         """A new code; an earlier one no longer counts. Raises ``Problem``."""
         code = receipt_numbers.code_from_number(secrets.randbelow(receipt_numbers.CODE_SPACE))
 
-        def judge(document: Document, now: datetime) -> Step:
+        def judge(document: Document, now: datetime) -> ReportUpdate:
             offer = handover_rules.offered(open_life(document), documents.facts_in(document), now)
             hashed = handover_rules.code_hash(self._keys, code)
-            return Step(fields={"hand_over": offer.model_dump(), changes.CODE: hashed})
+            return ReportUpdate(fields={"hand_over": offer.model_dump(), changes.CODE: hashed})
 
         document, _ = await self._changer.change("receipts.hand_over", asked, request, judge)
         made = handover_rules.offer_of(document)
@@ -58,9 +65,9 @@ class HandingOver:
     async def cancel(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Make the open code void; nothing where there is none. Raises ``Problem``: 409 ``handed_over``."""
 
-        def judge(document: Document, _: datetime) -> Step | None:
+        def judge(document: Document, _: datetime) -> ReportUpdate | None:
             void = handover_rules.cancelled(handover_rules.offer_of(document))
-            return None if void is None else Step(fields={"hand_over": void.model_dump()})
+            return None if void is None else ReportUpdate(fields={"hand_over": void.model_dump()})
 
         document, _ = await self._changer.change("receipts.hand_over_cancel", asked, request, judge)
         return self._tell(document)
@@ -85,7 +92,7 @@ class HandingOver:
         except TransientError:
             raise unavailable() from None
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if not asked.i_am_the_person:
                 raise RefusedError("not_the_person")
             offer = handover_rules.offer_of(document)
@@ -112,7 +119,7 @@ class HandingOver:
         receipt_hash: str,
         word: str | None,
         now: datetime,
-    ) -> Step:
+    ) -> ReportUpdate:
         life, facts = handover_rules.handed_over(
             open_life(document),
             documents.facts_in(document),
@@ -127,7 +134,7 @@ class HandingOver:
         pushed = {"amendments": {"number": number, "at": now, "version": version}}
         if document.get("consents"):
             pushed["earlier_consents"] = {**document["consents"], "until": now}
-        return Step(
+        return ReportUpdate(
             life=life,
             fields={
                 "receipt_hash": receipt_hash,

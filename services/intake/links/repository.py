@@ -28,7 +28,7 @@ _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NAMED: Final = {"received_at": 1, "life.withdrawal": 1, "life.erased_at": 1}
 
 
-class Links:
+class LinkIndex:
     """The index, and what of the reports it is made from."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from prometheus_client import Counter, Gauge
 
 from services.intake.links import rules as link_rules
-from services.intake.links.repository import Links
+from services.intake.links.repository import LinkIndex
 from services.intake.reports.documents import DIGESTS, Document
 from shared import log
 from shared.clock import Clock
@@ -52,10 +52,10 @@ Found = dict[str, list[str]]
 _Asked = tuple[Sequence[str], "asyncio.Future[Found]"]
 
 
-class Linker:
+class LinkService:
     """Links reports, in one process."""
 
-    def __init__(self, links: Links, key: link_rules.LinkKey, clock: Clock) -> None:
+    def __init__(self, links: LinkIndex, key: link_rules.LinkKey, clock: Clock) -> None:
         """``key`` makes the digests."""
         self._links = links
         self.key: Final = key

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from services.intake import problems
 from services.intake.receipts import amendments
 from services.intake.receipts.models import AmendmentAsked, plain_word
-from services.intake.receipts.service import ReceiptDesk
+from services.intake.receipts.service import ReceiptService
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.webform.form import addition_of
@@ -26,10 +26,10 @@ _log = logs.get(__name__)
 _CONTACT: Final = "contact"
 
 
-class Appending:
+class CallAdditions:
     """For operators whose caller has a receipt."""
 
-    def __init__(self, desk: ReceiptDesk, keyring: Keyring) -> None:
+    def __init__(self, desk: ReceiptService, keyring: Keyring) -> None:
         """``desk`` does it as for holders of receipts on the web, with its limits against guessing."""
         self._desk = desk
         self._keyring = keyring

@@ -7,9 +7,9 @@ from typing import Final
 from fastapi import Request, Response
 from starlette.responses import RedirectResponse
 
-from services.intake.disk.service import Disk
+from services.intake.disk.service import DiskMonitor
 from services.intake.links import rules as link_rules
-from services.intake.links.service import Linker
+from services.intake.links.service import LinkService
 from services.intake.phone import forms as call_forms
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
@@ -18,9 +18,9 @@ from services.intake.phone.dependencies import lapsed
 from services.intake.phone.drafts import Held
 from services.intake.phone.models import CallState, Notes
 from services.intake.phone.reading import read
-from services.intake.phone.renderer import CallView
-from services.intake.phone.service import CallDesk
-from services.intake.phone.submitting import Sender
+from services.intake.phone.renderer import CallRenderer
+from services.intake.phone.service import CallService
+from services.intake.phone.submitting import CallSubmitter
 from services.intake.problems import RETRY_SECONDS
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
@@ -35,11 +35,17 @@ RENEWED: Final = "renewed"
 REVIVED: Final = "kept-anew"
 
 
-class OneCall:
+class CallPage:
     """One call's page."""
 
     def __init__(
-        self, view: CallView, desk: CallDesk, sender: Sender, linker: Linker, disk: Disk, clock: Clock
+        self,
+        view: CallRenderer,
+        desk: CallService,
+        sender: CallSubmitter,
+        linker: LinkService,
+        disk: DiskMonitor,
+        clock: Clock,
     ) -> None:
         """``linker`` is asked whether there are linked reports, and says no more than that."""
         self._view = view

@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import rules as call_rules
 from services.intake.phone.models import Assent, Call, CallState, Notes
-from services.intake.phone.repository import CallStore
+from services.intake.phone.repository import CallRepository
 from services.intake.phone.rules import CallRefusal
 from services.intake.submissions import identifiers
 from shared import log as logs
@@ -48,7 +48,7 @@ class Held(NamedTuple):
 class CallDrafts:
     """Reads and writes calls. Everything raises ``TransientError`` where the store does not answer."""
 
-    def __init__(self, store: CallStore, keys: LodgingKeys, clock: Clock) -> None:
+    def __init__(self, store: CallRepository, keys: KeyedDigests, clock: Clock) -> None:
         """``keys`` are those that receipts are derived with; they never change."""
         self.store: Final = store
         self._keys = keys

@@ -12,12 +12,12 @@ from starlette.responses import RedirectResponse
 
 from services.intake.bodies import typed_of
 from services.intake.phone import words as call_words
-from services.intake.phone.additions import Appending
-from services.intake.phone.call_page import OneCall
+from services.intake.phone.additions import CallAdditions
+from services.intake.phone.call_page import CallPage
 from services.intake.phone.dependencies import CallDoor
 from services.intake.phone.drafts import NotPossibleError
-from services.intake.phone.renderer import CallView
-from services.intake.phone.service import CallDesk
+from services.intake.phone.renderer import CallRenderer
+from services.intake.phone.service import CallService
 from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts import words as receipt_words
 from services.intake.webform import drafts, form
@@ -31,7 +31,7 @@ from shared.web.problems import Problem
 HOME: Final = "/calls"
 
 
-def router(gate: Gate, view: CallView, desk: CallDesk, one: OneCall, appending: Appending) -> APIRouter:
+def router(gate: Gate, view: CallRenderer, desk: CallService, one: CallPage, appending: CallAdditions) -> APIRouter:
     """The routes under ``/calls``."""
     routes = APIRouter(prefix=HOME, include_in_schema=False)
     door, keeping = CallDoor(gate), CallDoor(gate, keeps=True)

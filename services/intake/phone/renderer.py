@@ -17,7 +17,7 @@ from services.intake.staff_access import words as staff_words
 from services.intake.webform import advice, step_words, steps
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.models import Typed
-from services.intake.webform.renderer import FormView
+from services.intake.webform.renderer import FormRenderer
 from shared.centers import districts_of
 from shared.clock import SEOUL, Clock
 from shared.web.language import LANGUAGES
@@ -26,10 +26,10 @@ CLOCK: Final = "%H:%M:%S"
 """How a moment of today is written: Korean time, to the second."""
 
 
-class CallView:
+class CallRenderer:
     """Renders."""
 
-    def __init__(self, view: FormView, drafts: CallDrafts, clock: Clock) -> None:
+    def __init__(self, view: FormRenderer, drafts: CallDrafts, clock: Clock) -> None:
         """``view`` has the form's choices and labels."""
         self.pages: Final = view.pages
         self._view = view

@@ -23,7 +23,7 @@ _STORE_FORGETS_AFTER: Final = timedelta(hours=1)
 _PLAIN: Final = tuple(one.name for one in fields(Call) if one.name != "call_id")
 
 
-class CallStore:
+class CallRepository:
     """The documents."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from starlette.requests import Request
 
-from services.intake.audit_recorder import Trail
-from services.intake.keyed_locks import Turns
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.keyed_locks import KeyedLocks
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import CallDrafts, Held, NotPossibleError
@@ -48,15 +48,15 @@ class Lists(NamedTuple):
     """By others, to whoever takes them."""
 
 
-class CallDesk:
+class CallService:
     """What operators do with calls. Raises ``NotPossibleError``, and ``TransientError`` where the store is away."""
 
-    def __init__(self, drafts: CallDrafts, trail: Trail, clock: Clock) -> None:
+    def __init__(self, drafts: CallDrafts, trail: AuditRecorder, clock: Clock) -> None:
         """``trail`` is told of every call that begins, changes hands, is sent or ends."""
         self.drafts: Final = drafts
         self._trail = trail
         self._clock = clock
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
     async def begin(self, request: Request, operator: Principal) -> Call:
         """A new call of this operator's."""

@@ -3,19 +3,19 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import FRONT_END, CallDrafts, Held, NotPossibleError
 from services.intake.phone.models import Call, CallState, Ending
 from services.intake.phone.reading import read
 from services.intake.reports import receipt_numbers
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import facts_in
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
-from services.intake.submissions.service import Reception
+from services.intake.submissions.service import SubmissionService
 from services.intake.webform.models import Typed
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
@@ -36,11 +36,16 @@ class Given(NamedTuple):
     """Another report has one of the addresses, files or accounts. No more is known of it here."""
 
 
-class Sender:
+class CallSubmitter:
     """Sends frozen calls."""
 
     def __init__(
-        self, drafts: CallDrafts, reception: Reception, changes: Changes, keys: LodgingKeys, clock: Clock
+        self,
+        drafts: CallDrafts,
+        reception: SubmissionService,
+        changes: ReportRepository,
+        keys: KeyedDigests,
+        clock: Clock,
     ) -> None:
         """``changes`` is where a lodged report is looked up by its id."""
         self._drafts = drafts

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs import words as proof_words
-from services.intake.proofs.rules import Lodged
+from services.intake.proofs.rules import ProofStatement
 
 _REAL: Final = 0
 _NOT_REAL: Final = 1
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     return _REAL if stated is not None else _NOT_REAL
 
 
-def verified(text: str, keys: Sequence[bytes]) -> Lodged | None:
+def verified(text: str, keys: Sequence[bytes]) -> ProofStatement | None:
     """What the proof in a text states, if one of the keys signed it."""
     proof = proof_rules.proof_in(text)
     if proof is None:

@@ -6,10 +6,10 @@ from typing import Final
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.bodies import typed_of
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs import words as proof_words
-from services.intake.proofs.rules import Lodged, ProofSigner
+from services.intake.proofs.rules import ProofSigner, ProofStatement
 from services.intake.reports import receipt_numbers
 from shared.web.gate import OPEN
 from shared.web.pages import Pages
@@ -17,7 +17,7 @@ from shared.web.pages import Pages
 _RECEIPT_CHARS: Final = 60
 
 
-def router(pages: Pages, keys: LodgingKeys, signer: ProofSigner) -> APIRouter:
+def router(pages: Pages, keys: KeyedDigests, signer: ProofSigner) -> APIRouter:
     """The routes of the page."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
@@ -26,7 +26,7 @@ def router(pages: Pages, keys: LodgingKeys, signer: ProofSigner) -> APIRouter:
         *,
         proof: str = "",
         said: str = "",
-        stated: Lodged | None = None,
+        stated: ProofStatement | None = None,
         receipt: str = "",
         fits: str = "",
     ) -> Response:

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 
 _PROOF_TYPE: Final = "ieum-lodging+jws"
 _PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{86}(?![A-Za-z0-9_-])")
@@ -19,7 +19,7 @@ _PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A
 PUBLIC_KEY_BYTES: Final = 32
 
 
-def content_mark(keys: LodgingKeys, digest: str) -> str:
+def content_mark(keys: KeyedDigests, digest: str) -> str:
     """The content as a proof names it: keyed, so that whoever sees a proof cannot try out what was reported.
 
     Intake can tell whether a given report is the one proven. Not the stored MAC, for the reason of ``mark_of``.
@@ -28,7 +28,7 @@ def content_mark(keys: LodgingKeys, digest: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Lodged:
+class ProofStatement:
     """What a proof states: that a report with this content and this receipt was lodged at this time."""
 
     receipt_mark: str
@@ -38,7 +38,7 @@ class Lodged:
     """Keyed digest of the content; ``content_mark`` of the right content's digest equals it."""
 
 
-def mark_of(keys: LodgingKeys, receipt: str) -> str:
+def mark_of(keys: KeyedDigests, receipt: str) -> str:
     """The receipt as a proof names it. Not the stored hash: a proof shown around leads to no row of the store."""
     return keys.mac("proof", receipt).hex()
 
@@ -53,7 +53,7 @@ class ProofSigner:
         self.key_id: Final = hashlib.sha256(self.public_key).hexdigest()[:16]
         self._header = _encoded({"alg": "EdDSA", "kid": self.key_id, "typ": _PROOF_TYPE})
 
-    def sign(self, lodged: Lodged) -> str:
+    def sign(self, lodged: ProofStatement) -> str:
         """The proof. The same statement always gives the same text."""
         payload = {
             "content_mark": lodged.content_mark,
@@ -70,7 +70,7 @@ def proof_in(text: str) -> str | None:
     return found[0] if found else None
 
 
-def verify_proof(proof: str, public_key: bytes) -> Lodged | None:
+def verify_proof(proof: str, public_key: bytes) -> ProofStatement | None:
     """What a proof states, or None if it was not signed by this key or was changed. Never raises."""
     try:
         header, payload, signature = proof.split(".")
@@ -78,7 +78,7 @@ def verify_proof(proof: str, public_key: bytes) -> Lodged | None:
         head, body = json.loads(_bytes(header)), json.loads(_bytes(payload))
         if head["alg"] != "EdDSA" or head["typ"] != _PROOF_TYPE:
             return None
-        return Lodged(
+        return ProofStatement(
             receipt_mark=body["receipt_mark"], received_at=body["received_at"], content_mark=body["content_mark"]
         )
     except (ValueError, KeyError, TypeError, InvalidSignature):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from services.intake.proofs.rules import Lodged
+from services.intake.proofs.rules import ProofStatement
 from shared.clock import SEOUL
 from shared.web.translations import gettext_noop as n
 
@@ -18,7 +18,7 @@ _KOREAN: Final = {
 """For the command, which has no reader's language to go by and no catalogue to need."""
 
 
-def lines(stated: Lodged | None) -> list[str]:
+def lines(stated: ProofStatement | None) -> list[str]:
     """The command's answer."""
     said = REAL if stated is not None else NOT_REAL
     found = [_KOREAN[said], said]

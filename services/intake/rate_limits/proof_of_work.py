@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from typing import Final
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 
 PUZZLES: Final = 16
 BITS: Final = 10
@@ -23,12 +23,12 @@ _MAC_CHARS: Final = 32
 _ANSWER_CHARS: Final = 400
 
 
-def challenge(keys: LodgingKeys, network: str, now_s: int, nonce: str) -> str:
+def challenge(keys: KeyedDigests, network: str, now_s: int, nonce: str) -> str:
     """A challenge for a network, made at a time (whole seconds since 1970). ``nonce``: 16 hex digits, random."""
     return f"{now_s}.{nonce}.{_mac(keys, network, str(now_s), nonce)}"
 
 
-def age_of(keys: LodgingKeys, given: str, network: str, now_s: int) -> int | None:
+def age_of(keys: KeyedDigests, given: str, network: str, now_s: int) -> int | None:
     """Seconds since a challenge was made; None if it is none of ours, for another network, or too old."""
     made, _, rest = given.partition(".")
     nonce, _, mac = rest.partition(".")
@@ -73,5 +73,5 @@ def _zero_bits(digest: bytes) -> int:
     return 32 - int.from_bytes(digest[:4], "big").bit_length()
 
 
-def _mac(keys: LodgingKeys, *parts: str) -> str:
+def _mac(keys: KeyedDigests, *parts: str) -> str:
     return keys.mac("passage", *parts).hex()[:_MAC_CHARS]

@@ -15,7 +15,7 @@ WRONG_PER_RECEIPT: Final = 40
 place; and still years for a word of four letters."""
 
 
-class StatusGate:
+class ReceiptRateLimiter:
     """Limits people's questions by network, and wrong ones of everybody also by receipt."""
 
     def __init__(self, questions_per_minute: int, clock: Clock) -> None:

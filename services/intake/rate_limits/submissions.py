@@ -14,7 +14,7 @@ from typing import Final
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
 from services.intake.submissions.models import Submission
 from shared.audit.pace import Allowance, Buckets
@@ -44,10 +44,10 @@ class Passage:
     suspicion: tuple[Suspicion, ...] = ()
 
 
-class Doorkeeper:
+class SubmissionRateLimiter:
     """Judges the form's reports by network, and everybody's by their text."""
 
-    def __init__(self, keys: LodgingKeys, clock: Clock, *, free: int, many: int) -> None:
+    def __init__(self, keys: KeyedDigests, clock: Clock, *, free: int, many: int) -> None:
         """``free`` reports of one network pass as they are, in ten minutes; beyond ``many`` an hour they are marked."""
         self._keys = keys
         self._clock = clock

@@ -10,8 +10,8 @@ from services.intake import problems
 from services.intake.dependencies import idempotency_key, key_parameter
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.receipts.service import ReceiptDesk
-from services.intake.receipts.status import StatusDesk
+from services.intake.receipts.service import ReceiptService
+from services.intake.receipts.status import StatusService
 from services.intake.reports.models import AnswersLeft, StatusAnswer, Taken
 from services.intake.submissions.schema import inlined
 from shared.web.bodies import is_json
@@ -27,7 +27,7 @@ _KEY: Final = (
 )
 
 
-def router(status: StatusDesk, desk: ReceiptDesk, *, read: AnyDoor, write: AnyDoor) -> APIRouter:
+def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write: AnyDoor) -> APIRouter:
     """The routes under ``/api/v1/receipts``; ``read`` and ``write`` are the doors front ends come through.
 
     Wrong receipts, mistyped ones and wrong words are answered alike: 404 ``unknown_receipt``, slowly.

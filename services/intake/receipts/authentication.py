@@ -9,16 +9,16 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.audit_recorder import Trail, client_of
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import Words
+from services.intake.audit_recorder import AuditRecorder, client_of
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import rules as handover_rules
-from services.intake.keyed_locks import Turns
+from services.intake.keyed_locks import KeyedLocks
 from services.intake.problems import unavailable
-from services.intake.rate_limits.receipts import StatusGate
+from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import documents, receipt_numbers, waiting_period
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.retention.rules import RefusedError
 from services.intake.submissions import identifiers
@@ -37,16 +37,16 @@ Spoken = Callable[[Document, str], bool]
 """Whether a word is the one that a report without an own word knows its person by."""
 
 
-class Holders:
+class ReceiptAuthenticator:
     """Finds the report of a receipt."""
 
     def __init__(
         self,
-        changes: Changes,
-        keys: LodgingKeys,
-        gate: StatusGate,
-        words: Words,
-        trail: Trail,
+        changes: ReportRepository,
+        keys: KeyedDigests,
+        gate: ReceiptRateLimiter,
+        words: PassphraseHasher,
+        trail: AuditRecorder,
         clock: Clock,
         *,
         wrong_takes_s: float = WRONG_TAKES_S,
@@ -59,7 +59,7 @@ class Holders:
         self._trail = trail
         self._clock = clock
         self._wrong_takes_s = wrong_takes_s
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
     async def admit(
         self,

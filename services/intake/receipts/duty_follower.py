@@ -14,7 +14,7 @@ from shared.settings import KafkaSettings
 from shared.topics import CENTERS
 
 
-class Duties:
+class DutyFollower:
     """What the centres said. Knows nothing while Kafka has never answered: then the longer times are promised."""
 
     def __init__(self, settings: KafkaSettings, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse
 
 from services.intake import problems
 from services.intake.bodies import typed_of
-from services.intake.handover.service import HandingOver
+from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts import views as receipt_views
 from services.intake.receipts import words as receipt_words
@@ -25,13 +25,13 @@ from services.intake.receipts.models import (
     WithdrawalAsked,
     WordAsked,
 )
-from services.intake.receipts.service import ReceiptDesk
-from services.intake.receipts.status import StatusDesk
-from services.intake.reports.lifecycle import Fate
+from services.intake.receipts.service import ReceiptService
+from services.intake.receipts.status import StatusService
+from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import State, StatusAnswer
 from services.intake.webform import form
 from services.intake.webform.models import Typed
-from services.intake.webform.renderer import FormView
+from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 from shared.web.problems import invalid
@@ -51,7 +51,7 @@ ACTIONS: Final = (
 )
 
 
-def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> APIRouter:
+def router(view: FormRenderer, status: StatusService, desk: ReceiptService, handing: HandoverService) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     doing = _Actions(view, status, desk, handing)
@@ -82,7 +82,9 @@ def router(view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: Handi
 
 
 class _Actions:
-    def __init__(self, view: FormView, status: StatusDesk, desk: ReceiptDesk, handing: HandingOver) -> None:
+    def __init__(
+        self, view: FormRenderer, status: StatusService, desk: ReceiptService, handing: HandoverService
+    ) -> None:
         self._view = view
         self._pages = view.pages
         self._status = status
@@ -134,7 +136,7 @@ class _Actions:
             steps=receipt_views.steps_of(answer),
             can_add=answer.state not in {State.WITHDRAWN, State.ERASED, State.HANDED_OVER},
             can_undo=answer.undo_until is not None and answer.undo_until > self._pages.clock.now(),
-            can_destroy=answer.erasure is Fate.PLANNED
+            can_destroy=answer.erasure is ErasureStatus.PLANNED
             and answer.erase_at == answer.undo_until
             and answer.destroy_asked_at is None,
         )

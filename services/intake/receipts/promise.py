@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from services.intake.reports.models import Progress, Standing, State
+from services.intake.reports.models import Progress, ReportStatus, State
 from shared.clock import SEOUL
 from shared.events.vocabulary import Urgency
 
@@ -64,7 +64,7 @@ class Outlook(NamedTuple):
 
 
 def expected_by(
-    urgency: Urgency, standing: Standing, progress: Progress, first_on_duty: FirstOnDuty
+    urgency: Urgency, standing: ReportStatus, progress: Progress, first_on_duty: FirstOnDuty
 ) -> datetime | None:
     """Until when somebody should have seen it; None once somebody at the present centre has.
 

@@ -11,18 +11,26 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.encryption.passphrases import Words
+from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.links import rules as link_rules
-from services.intake.links.service import Linker
+from services.intake.links.service import LinkService
 from services.intake.problems import unavailable
 from services.intake.receipts import amendments
 from services.intake.receipts.authentication import Spoken
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.receipts.status import Teller
-from services.intake.receipts.updates import Changer, Mark, Step, is_repeat, noted, open_life, taken_of
+from services.intake.receipts.status import StatusAnswerBuilder
+from services.intake.receipts.updates import (
+    IdempotencyRecord,
+    ReportUpdate,
+    ReportUpdater,
+    is_repeat,
+    noted,
+    open_life,
+    taken_of,
+)
 from services.intake.reports import documents, waiting_period
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Life
+from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import AnswerLeft, AnswersLeft, StatusAnswer, Taken
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
@@ -48,16 +56,16 @@ class _Found(NamedTuple):
     linked: tuple[str, ...]
 
 
-class ReceiptDesk:
+class ReceiptService:
     """Changes with a receipt."""
 
     def __init__(
         self,
-        changer: Changer,
+        changer: ReportUpdater,
         keyring: Keyring,
-        words: Words,
-        linker: Linker,
-        tell: Teller,
+        words: PassphraseHasher,
+        linker: LinkService,
+        tell: StatusAnswerBuilder,
         clock: Clock,
         destroy: Destroy,
     ) -> None:
@@ -74,7 +82,7 @@ class ReceiptDesk:
         """Seal a message and tell the centre that there is one. Raises ``Problem``."""
         mark = self._changer.mark("message", asked, key)
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if is_repeat(document, mark):
                 return None
             open_life(document)
@@ -84,7 +92,7 @@ class ReceiptDesk:
             version = document["intake_version"] + 1
             taken = Taken(number=number, at=now)
             name = f"message:{number}"
-            return Step(
+            return ReportUpdate(
                 fields={
                     f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(
                         name, orjson.dumps(asked.text)
@@ -118,7 +126,7 @@ class ReceiptDesk:
         admitted = await self._changer.holders.admit(asked, request, "receipts.amend", spoken=spoken)
         found = await self._found(admitted, asked)
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if is_repeat(document, mark):
                 return None
             life = open_life(document)
@@ -138,7 +146,7 @@ class ReceiptDesk:
         Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``.
         """
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if asked.at_once and not asked.understood:
                 raise RefusedError("not_understood")
             before = retention_rules.life_of(document)
@@ -157,7 +165,7 @@ class ReceiptDesk:
                 return None
             version = document["intake_version"] + 1
             event = ReportWithdrawn(report_id=document["_id"], intake_version=version, withdrawn_at=now)
-            return Step(
+            return ReportUpdate(
                 life=life,
                 events=(event,) if before.withdrawal is None else (),
                 detail={"at_once": str(asked.at_once).lower()},
@@ -176,14 +184,14 @@ class ReceiptDesk:
     async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             before = retention_rules.life_of(document)
             life = retention_rules.reinstated(before, now)
             if life == before:
                 return None
             version = document["intake_version"] + 1
             event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
-            return Step(life=life, events=(event,))
+            return ReportUpdate(life=life, events=(event,))
 
         document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
         if step is not None:
@@ -193,13 +201,13 @@ class ReceiptDesk:
     async def answers(self, asked: ReceiptQuestion, request: Request) -> AnswersLeft:
         """What the centre has answered; from then on it counts as read. Raises ``Problem``."""
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             del now
             open_life(document)
             count = 0 if self._tell(document).limited else len(document.get("replies") or ())
             if count <= (document.get("replies_read") or 0):
                 return None
-            return Step(fields={"replies_read": count}, detail={"answers": str(count)})
+            return ReportUpdate(fields={"replies_read": count}, detail={"answers": str(count)})
 
         document, _ = await self._changer.change("receipts.answers", asked, request, judge)
         if self._tell(document).limited or "sealed" not in document:
@@ -223,10 +231,12 @@ class ReceiptDesk:
         except TransientError:
             raise unavailable() from None
 
-        def judge(known: Document, now: datetime) -> Step:
+        def judge(known: Document, now: datetime) -> ReportUpdate:
             open_life(known)
             replaced = waiting_period.word_in_force(known, now) is not None
-            return Step(fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()})
+            return ReportUpdate(
+                fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()}
+            )
 
         changed = await self._changer.apply("receipts.word", document, request, judge)
         return self._tell(changed.document)
@@ -234,10 +244,10 @@ class ReceiptDesk:
     async def cancel_word(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Make a word void that does not count yet; nothing where there is none. Raises ``Problem``."""
 
-        def judge(document: Document, now: datetime) -> Step | None:
+        def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if waiting_period.waiting_word(document, now) is None:
                 return None
-            return Step(fields={waiting_period.LATER: None})
+            return ReportUpdate(fields={waiting_period.LATER: None})
 
         document, _ = await self._changer.change("receipts.word_cancel", asked, request, judge)
         return self._tell(document)
@@ -250,8 +260,14 @@ class ReceiptDesk:
         return _Found(digests, await self._linker.linked(admitted["_id"], digests))
 
     def _amendment(
-        self, document: Document, life: Life, asked: AmendmentAsked, mark: Mark | None, taken: Taken, found: "_Found"
-    ) -> Step:
+        self,
+        document: Document,
+        life: Lifecycle,
+        asked: AmendmentAsked,
+        mark: IdempotencyRecord | None,
+        taken: Taken,
+        found: "_Found",
+    ) -> ReportUpdate:
         before = documents.facts_in(document)
         if retention_rules.made_by_other(life, before) and retention_rules.stood_by(life) and amendments.reaches(asked):
             raise RefusedError("not_with_this_receipt")
@@ -283,7 +299,7 @@ class ReceiptDesk:
             fields["consents"] = asked.consents.model_dump(mode="json")
             if document.get("consents"):
                 pushed["earlier_consents"] = {**document["consents"], "until": now}
-        return Step(
+        return ReportUpdate(
             life=retention_rules.amended(life, before, facts),
             fields=fields,
             pushed={**pushed, **noted(mark, taken)},

@@ -6,13 +6,13 @@ from starlette.requests import Request
 
 from services.intake.handover import rules as handover_rules
 from services.intake.receipts import amendments, promise
-from services.intake.receipts.authentication import Holders
+from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.receipts.promise import FirstOnDuty
 from services.intake.reports import documents, waiting_period
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Access, Life, Special
+from services.intake.reports.lifecycle import Access, Lifecycle, Special
 from services.intake.reports.models import CenterName, CenterStay, LimitedBecause, State, StatusAnswer
 from services.intake.retention import rules as retention_rules
 from shared.centers import center
@@ -20,7 +20,7 @@ from shared.clock import Clock
 from shared.events.vocabulary import Role, Urgency
 
 
-class Teller:
+class StatusAnswerBuilder:
     """Tells what may be told, with what is promised by who is on duty."""
 
     def __init__(self, first_on_duty: FirstOnDuty, clock: Clock) -> None:
@@ -33,10 +33,10 @@ class Teller:
         return told(document, self._clock.now(), self._first_on_duty)
 
 
-class StatusDesk:
+class StatusService:
     """Answers receipts."""
 
-    def __init__(self, holders: Holders, tell: Teller) -> None:
+    def __init__(self, holders: ReceiptAuthenticator, tell: StatusAnswerBuilder) -> None:
         """``holders`` says whose receipt it is."""
         self._holders = holders
         self._tell = tell
@@ -95,7 +95,7 @@ def _name(center_id: str) -> dict[str, str]:
     return {"id": found.id, "name_ko": found.name_ko, "name_en": found.name_en}
 
 
-def _limited_because(life: Life, role: Role) -> LimitedBecause:
+def _limited_because(life: Lifecycle, role: Role) -> LimitedBecause:
     if life.handed_over_at is not None:
         return LimitedBecause.TAKEN_OVER
     tip = role is Role.THIRD_PARTY or Special.THIRD_PARTY in life.special

@@ -10,16 +10,16 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.audit_recorder import Trail
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.keyed_locks import TRIES, Turns
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.keyed_locks import TRIES, KeyedLocks
 from services.intake.problems import unavailable
-from services.intake.receipts.authentication import Holders
+from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import waiting_period
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Access, Life
+from services.intake.reports.lifecycle import Access, Lifecycle
 from services.intake.reports.models import Taken
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
@@ -41,10 +41,10 @@ REFUSED: Final = Counter(
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReportUpdate:
     """One change as decided on what was read."""
 
-    life: Life | None = None
+    life: Lifecycle | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     pushed: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
@@ -52,28 +52,35 @@ class Step:
     taken: Taken | None = None
 
 
-class Mark(NamedTuple):
+class IdempotencyRecord(NamedTuple):
     """A request's idempotency key and content, as they may be stored."""
 
     key: str
     what: str
 
 
-class Changed(NamedTuple):
+class UpdateResult(NamedTuple):
     """The report after a change, and what was done; None where there was nothing to change."""
 
     document: Document
-    step: Step | None
+    step: ReportUpdate | None
 
 
-Judge = Callable[[Document, datetime], Step | None]
+Judge = Callable[[Document, datetime], ReportUpdate | None]
 
 
-class Changer:
+class ReportUpdater:
     """Makes changes for holders of receipts."""
 
     def __init__(
-        self, *, holders: Holders, changes: Changes, relay: Relay, keys: LodgingKeys, trail: Trail, clock: Clock
+        self,
+        *,
+        holders: ReceiptAuthenticator,
+        changes: ReportRepository,
+        relay: Relay,
+        keys: KeyedDigests,
+        trail: AuditRecorder,
+        clock: Clock,
     ) -> None:
         """``relay`` publishes what the changes say."""
         self.holders: Final = holders
@@ -82,16 +89,16 @@ class Changer:
         self._keys = keys
         self._trail = trail
         self._clock = clock
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
-    async def change(self, action: str, asked: ReceiptQuestion, request: Request, judge: Judge) -> Changed:
+    async def change(self, action: str, asked: ReceiptQuestion, request: Request, judge: Judge) -> UpdateResult:
         """Let the holder in and make one change. Raises ``Problem``."""
         admitted = await self.holders.admit(asked, request, action)
         return await self.apply(action, admitted, request, judge)
 
     async def apply(
         self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool = False
-    ) -> Changed:
+    ) -> UpdateResult:
         """Make one change for somebody who was let in. Raises ``Problem``.
 
         ``by_code``: not with a receipt, so that it need not be the one it was; the judge sees to the code.
@@ -113,7 +120,7 @@ class Changer:
 
     async def _apply(
         self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool
-    ) -> Changed:
+    ) -> UpdateResult:
         written_down = False
         for attempt in range(TRIES):
             document = await self._changes.of_report(admitted["_id"])
@@ -124,7 +131,7 @@ class Changer:
                 _still_theirs(document, admitted, now)
             step = judge(document, now)
             if step is None:
-                return Changed(document, None)
+                return UpdateResult(document, None)
             if not written_down:
                 await self._trail.by_receipt(request, action, document["_id"], step.detail)
                 written_down = True
@@ -135,17 +142,17 @@ class Changer:
                 CHANGED.labels(action).inc()
                 if records:
                     self._relay.offer(document["_id"])
-                return Changed(await self._changes.of_report(document["_id"]) or document, step)
+                return UpdateResult(await self._changes.of_report(document["_id"]) or document, step)
             await sleep(_PAUSE_S * (attempt % 3))
         raise TransientError("other processes were always faster")
 
-    def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> Mark | None:
+    def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> IdempotencyRecord | None:
         """What is stored of a request's idempotency key, if it has one."""
         if key is None:
             return None
         # Without defaults, as for reports: a field added later must not turn a repeat into a conflict.
         content = asked.model_dump_json(exclude={"receipt", "word"}, exclude_defaults=True)
-        return Mark(
+        return IdempotencyRecord(
             self._keys.mac("request", action, key)[:_KEY_BYTES].hex(),
             self._keys.mac("request content", content).hex(),
         )
@@ -160,7 +167,7 @@ def _still_theirs(document: Document, admitted: Document, now: datetime) -> None
         raise RefusedError("word_changed")
 
 
-def is_repeat(document: Document, mark: Mark | None) -> bool:
+def is_repeat(document: Document, mark: IdempotencyRecord | None) -> bool:
     """Whether this very request was made before. Raises ``RefusedError`` if the key was used for something else."""
     known = _request(document, mark)
     if known is None or mark is None:
@@ -170,14 +177,14 @@ def is_repeat(document: Document, mark: Mark | None) -> bool:
     return True
 
 
-def noted(mark: Mark | None, taken: Taken) -> dict[str, Any]:
+def noted(mark: IdempotencyRecord | None, taken: Taken) -> dict[str, Any]:
     """What is pushed so that a repeat is answered as this one."""
     if mark is None:
         return {}
     return {"requests": {"key": mark.key, "what": mark.what, "number": taken.number, "at": taken.at}}
 
 
-def taken_of(changed: Changed, mark: Mark | None) -> Taken:
+def taken_of(changed: UpdateResult, mark: IdempotencyRecord | None) -> Taken:
     """The answer to a request, whether it was made now or before."""
     if changed.step is not None and changed.step.taken is not None:
         return changed.step.taken
@@ -187,7 +194,7 @@ def taken_of(changed: Changed, mark: Mark | None) -> Taken:
     return Taken(number=known["number"], at=known["at"])
 
 
-def open_life(document: Document) -> Life:
+def open_life(document: Document) -> Lifecycle:
     """The life of a report that can still be added to. Raises ``RefusedError``: ``withdrawn`` or ``erased``."""
     life = retention_rules.life_of(document)
     access = retention_rules.access_of(life)
@@ -196,7 +203,7 @@ def open_life(document: Document) -> Life:
     return life
 
 
-def _request(document: Document, mark: Mark | None) -> dict[str, Any] | None:
+def _request(document: Document, mark: IdempotencyRecord | None) -> dict[str, Any] | None:
     if mark is None:
         return None
     return next((known for known in document.get("requests") or () if known["key"] == mark.key), None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from services.intake.reports.lifecycle import Fate
+from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import CenterName, CenterStay, LimitedBecause, State, StatusAnswer
 from shared.web.translations import gettext_noop as n
 
@@ -40,16 +40,16 @@ NEXT: Final = {
     ),
 }
 FATES: Final = {
-    Fate.PLANNED: n("Nobody contacts you about it, and nobody can open it. It will be destroyed."),
-    Fate.DECISION: n(
+    ErasureStatus.PLANNED: n("Nobody contacts you about it, and nobody can open it. It will be destroyed."),
+    ErasureStatus.DECISION: n(
         "Nobody contacts you about it, and nobody can open it. The law may ask that such a report be kept; the lead of "
         "the centre decides, and writes down why."
     ),
-    Fate.KEPT: n(
+    ErasureStatus.KEPT: n(
         "Nobody contacts you about it, and nobody can open it. The law asks that it be kept for a time. 1366 can tell "
         "you more."
     ),
-    Fate.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
+    ErasureStatus.ERASED: n("What you wrote can no longer be read by anybody. You can make a new report at any time."),
 }
 MOVED_SEEN: Final = n("A person there has put their name to it. They have not opened what you wrote yet.")
 MOVED_OPENED: Final = n("A person there has opened what you wrote and prepares the next step.")
@@ -88,7 +88,7 @@ _HANDED_OVER: Final = n("Handed over")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ProgressStep:
     """One step of the way; ``at`` is none while it has not happened."""
 
     label: str
@@ -116,32 +116,32 @@ def limits_of(answer: StatusAnswer) -> str | None:
     return LIMITED[because] if because is not None else None
 
 
-def steps_of(answer: StatusAnswer) -> list[Step]:
+def steps_of(answer: StatusAnswer) -> list[ProgressStep]:
     """The way of a report so far and what is still ahead. What happened at an earlier centre stays in it."""
-    received = Step(_RECEIVED, answer.received_at)
+    received = ProgressStep(_RECEIVED, answer.received_at)
     if answer.state is State.HANDED_OVER:
-        return [received, Step(_HANDED_OVER, answer.since)]
+        return [received, ProgressStep(_HANDED_OVER, answer.since)]
     if answer.state in {State.WITHDRAWN, State.ERASED}:
-        return [received, Step(_WITHDRAWN, answer.withdrawn_at), Step(_ERASED, answer.erased_at)]
-    closed = Step(_CLOSED, answer.closed_at)
+        return [received, ProgressStep(_WITHDRAWN, answer.withdrawn_at), ProgressStep(_ERASED, answer.erased_at)]
+    closed = ProgressStep(_CLOSED, answer.closed_at)
     if answer.limited:
-        return [received, Step(_SEEN, answer.seen_at), closed]
+        return [received, ProgressStep(_SEEN, answer.seen_at), closed]
     way = [received]
     if answer.centers:
         for number, stay in enumerate(answer.centers):
-            way.append(Step(_MOVED if number else _GIVEN, stay.assigned_at, stay))
+            way.append(ProgressStep(_MOVED if number else _GIVEN, stay.assigned_at, stay))
             way += _done(stay, over=stay is not answer.centers[-1] or answer.closed_at is not None)
     else:
-        way.append(Step(_GIVEN, answer.assigned_at))
+        way.append(ProgressStep(_GIVEN, answer.assigned_at))
         way += _done(answer, over=answer.closed_at is not None)
     return [*way, closed]
 
 
-def _done(stay: CenterStay | StatusAnswer, *, over: bool) -> list[Step]:
+def _done(stay: CenterStay | StatusAnswer, *, over: bool) -> list[ProgressStep]:
     """What a centre did. What was passed over, or comes no more, is not shown as still ahead."""
     times = [getattr(stay, name) for name, _ in _DONE]
     return [
-        Step(label, at)
+        ProgressStep(label, at)
         for number, ((_, label), at) in enumerate(zip(_DONE, times, strict=True))
         if at is not None or not (over or any(times[number + 1 :]))
     ]

@@ -14,7 +14,7 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Life
+from services.intake.reports.lifecycle import Lifecycle
 from shared.events.base import Record
 from shared.mongo import store_errors
 from shared.outbox import PENDING, SINCE, push
@@ -64,7 +64,7 @@ _SUMMARY: Final = {
 }
 
 
-class Changes:
+class ReportRepository:
     """Guarded writes on the collection of reports."""
 
     def __init__(self, reports: "AsyncIOMotorCollection[Document]", jobs: "AsyncIOMotorCollection[Document]") -> None:
@@ -105,7 +105,7 @@ class Changes:
         before: Document,
         *,
         now: datetime,
-        life: Life | None = None,
+        life: Lifecycle | None = None,
         fields: Mapping[str, Any] | None = None,
         pushed: Mapping[str, Any] | None = None,
         records: Sequence[Record] = (),
@@ -135,7 +135,7 @@ class Changes:
             result = await self._reports.update_one(_as_read(before), update)
         return bool(result.matched_count)
 
-    async def erase(self, before: Document, life: Life) -> bool:
+    async def erase(self, before: Document, life: Lifecycle) -> bool:
         """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
 
         Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
@@ -218,7 +218,7 @@ def _as_read(before: Document) -> Document:
     return {"_id": before["_id"], "changes": {"$exists": False} if known is None else known}
 
 
-def _marks_of(life: Life) -> dict[str, datetime | None]:
+def _marks_of(life: Lifecycle) -> dict[str, datetime | None]:
     last = life.decisions[-1] if life.decisions else None
     kept = life.withdrawal is not None and life.decide_since is None and last is not None and not last.destroy
     return {

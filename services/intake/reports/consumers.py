@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.models import Progress
-from services.intake.reports.repository import Reports
+from services.intake.reports.repository import ProgressRepository
 from shared import log
 from shared.events.families import CaseEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Received
@@ -26,7 +26,7 @@ PACE_S = 0.2
 """Between two batches of news for the reporter's status; nobody sees the difference, the store does."""
 
 
-def consumers(follower: "StatusFollower") -> KafkaRouter:
+def consumers(follower: "ProgressFollower") -> KafkaRouter:
     """One group for both topics."""
     router = KafkaRouter()
 
@@ -37,10 +37,10 @@ def consumers(follower: "StatusFollower") -> KafkaRouter:
     return router
 
 
-class StatusFollower:
+class ProgressFollower:
     """Handler of both topics."""
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: ProgressRepository) -> None:
         """``reports`` is where progress is kept."""
         self._reports = reports
         self._log = log.get("services.intake.reports")

@@ -64,7 +64,7 @@ class Reason(StrEnum):
     NOT_CREDIBLE_REQUEST = "not_credible_request"
 
 
-class Fate(StrEnum):
+class ErasureStatus(StrEnum):
     """What a receipt says about a withdrawn report's destruction. Part of the API: only add."""
 
     PLANNED = "planned"
@@ -105,7 +105,7 @@ class Plan(_Frozen):
     category: Category | None = None
 
 
-class Life(_Frozen):
+class Lifecycle(_Frozen):
     """Everything about a report's end, as stored under ``life``."""
 
     special: tuple[Special, ...] = ()
@@ -128,4 +128,4 @@ class Life(_Frozen):
     """Only in what stays of an erased report: the receipt may not say what was decided."""
 
 
-NEW = Life()
+NEW = Lifecycle()

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from services.intake.reports.lifecycle import Fate
+from services.intake.reports.lifecycle import ErasureStatus
 from shared.events.vocabulary import EndReason
 
 
@@ -96,7 +96,7 @@ class Stay(_Frozen):
     contacted_at: datetime | None = None
 
 
-class Standing(_Frozen):
+class ReportStatus(_Frozen):
     """The truth about a report at one moment."""
 
     state: State
@@ -115,7 +115,7 @@ class Standing(_Frozen):
     closed_at: datetime | None = None
     withdrawn_at: datetime | None = None
     undo_until: datetime | None = None
-    erasure: Fate | None = None
+    erasure: ErasureStatus | None = None
     erase_at: datetime | None = None
     erased_at: datetime | None = None
     limited: bool | None = None
@@ -175,7 +175,7 @@ class StatusAnswer(BaseModel):
     closed_at: AwareDatetime | None = None
     withdrawn_at: AwareDatetime | None = None
     undo_until: AwareDatetime | None = Field(default=None, description="Until when the withdrawal can be undone.")
-    erasure: Fate | None = Field(
+    erasure: ErasureStatus | None = Field(
         default=None,
         description="What becomes of a withdrawn report: `planned` at `erase_at`, awaiting a `decision`, `kept`, or "
         "`erased`.",

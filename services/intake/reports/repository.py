@@ -18,7 +18,7 @@ BATCH = 100
 Fold = Callable[[str, Progress], Progress]
 
 
-class Reports:
+class ProgressRepository:
     """Reads and updates of accepted reports."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", clock: Clock) -> None:

@@ -5,8 +5,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from services.intake.reports.lifecycle import NEW, Life
-from services.intake.reports.models import Ownership, Progress, Standing, State, Stay, Work
+from services.intake.reports.lifecycle import NEW, Lifecycle
+from services.intake.reports.models import Ownership, Progress, ReportStatus, State, Stay, Work
 from services.intake.retention import rules as retention_rules
 from shared.events.base import Event
 from shared.events.cases import (
@@ -119,10 +119,10 @@ def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:
 def standing(
     received_at: datetime,
     progress: Progress,
-    life: Life = NEW,
+    life: Lifecycle = NEW,
     role: Role = Role.VICTIM,
     opened: Mapping[int, datetime] = MappingProxyType({}),
-) -> Standing:
+) -> ReportStatus:
     """Where a report stands now. ``opened``: when the details were first opened, by ownership.
 
     Whether it was withdrawn, its own ``life`` says: at once, and before any stream does. Whoever reported for somebody
@@ -131,11 +131,11 @@ def standing(
     """
     if life.withdrawal is not None and retention_rules.silent(life):
         gone_at = life.withdrawal.at
-        told = Standing(state=State.WITHDRAWN, since=gone_at, received_at=received_at, withdrawn_at=gone_at)
+        told = ReportStatus(state=State.WITHDRAWN, since=gone_at, received_at=received_at, withdrawn_at=gone_at)
         return _narrow(told.model_copy(update={"undo_until": life.withdrawal.undo_until}))
     if life.erased_at is not None:
         gone = life.withdrawal.at if life.withdrawal else None
-        return Standing(
+        return ReportStatus(
             state=State.ERASED,
             since=life.erased_at,
             received_at=received_at,
@@ -158,10 +158,12 @@ def standing(
     return _narrow(found) if retention_rules.limited(life, role) else found
 
 
-def _working(received_at: datetime, progress: Progress, opened: Mapping[int, datetime], *, undone: bool) -> Standing:
+def _working(
+    received_at: datetime, progress: Progress, opened: Mapping[int, datetime], *, undone: bool
+) -> ReportStatus:
     owned = progress.ownership
     if owned is None:
-        return Standing(state=State.RECEIVED, since=received_at, received_at=received_at)
+        return ReportStatus(state=State.RECEIVED, since=received_at, received_at=received_at)
     works = {work.ownership: work for work in (*progress.former_work, progress.work) if work is not None}
     ends = [later.assigned_at for later in (*progress.former, owned)[1:]]
     stays = [
@@ -179,7 +181,7 @@ def _working(received_at: datetime, progress: Progress, opened: Mapping[int, dat
     if owned.ended is EndReason.WITHDRAWN and owned.ended_at is not None and not undone:
         state, since = State.WITHDRAWN, owned.ended_at
     told = [one.told for one in stays]
-    return Standing(
+    return ReportStatus(
         state=state,
         since=since,
         center_id=owned.center_id,
@@ -239,7 +241,7 @@ def _first(times: Iterable[datetime | None]) -> datetime | None:
     return min((at for at in times if at is not None), default=None)
 
 
-def _narrow(found: Standing) -> Standing:
+def _narrow(found: ReportStatus) -> ReportStatus:
     state: State
     if found.state in {State.CLOSED, State.WITHDRAWN}:
         state, since = found.state, found.since

@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from prometheus_client import Counter, Gauge
 
-from services.intake.audit_recorder import Trail
-from services.intake.links.repository import Links
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.links.repository import LinkIndex
 from services.intake.reports import documents
-from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, Changes
+from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Life
+from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
-from services.intake.retention.schedule import Standing, Verdict
+from services.intake.retention.schedule import RetentionStatus, Verdict
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
 from shared.errors import TransientError
@@ -30,7 +30,7 @@ from shared.metrics import REGISTRY
 MINUTE_S: Final = 60.0
 DAILY: Final = "retention"
 _JOB: Final = "eraser"
-_ALARMS: Final = frozenset({Standing.UNREAD, Standing.UNFINISHED})
+_ALARMS: Final = frozenset({RetentionStatus.UNREAD, RetentionStatus.UNFINISHED})
 
 DESTROYED: Final = Counter(
     "intake_keys_destroyed", "Keys of reports destroyed, by cause.", ["cause"], registry=REGISTRY
@@ -50,10 +50,18 @@ EXPIRING: Final = Gauge(
 )
 
 
-class Eraser:
+class ErasureJob:
     """The jobs of erasure and retention. Any number of processes may run them."""
 
-    def __init__(self, changes: Changes, links: Links, trail: Trail, clock: Clock, *, pace_s: float = MINUTE_S) -> None:
+    def __init__(
+        self,
+        changes: ReportRepository,
+        links: LinkIndex,
+        trail: AuditRecorder,
+        clock: Clock,
+        *,
+        pace_s: float = MINUTE_S,
+    ) -> None:
         """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
         self._changes = changes
         self._links = links
@@ -182,7 +190,7 @@ class Eraser:
             await self._clock.sleep(self._pace_s)
 
 
-def _judged(document: Document, now: datetime) -> tuple[Life, Verdict]:
+def _judged(document: Document, now: datetime) -> tuple[Lifecycle, Verdict]:
     life = retention_rules.life_of(document)
     facts = documents.facts_in(document)
     progress = documents.progress_of(document)

@@ -12,7 +12,7 @@ from services.intake.reports.lifecycle import Category, Reason
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention import words as erasure_words
-from services.intake.retention.service import Decisions, not_a_choice
+from services.intake.retention.service import RetentionService, not_a_choice
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
@@ -24,7 +24,7 @@ _REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
 
 
-def router(pages: Pages, gate: Gate, decisions: Decisions) -> APIRouter:
+def router(pages: Pages, gate: Gate, decisions: RetentionService) -> APIRouter:
     """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/confirm``."""
     routes = APIRouter(include_in_schema=False)
 

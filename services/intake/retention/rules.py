@@ -1,4 +1,4 @@
-"""Withdrawal, second thoughts, a lead's decision and the death of a key, as pure steps of a report's ``Life``."""
+"""Withdrawal, second thoughts, a lead's decision and the death of a key, as pure steps of a report's ``Lifecycle``."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ from services.intake.reports.lifecycle import (
     Category,
     Cause,
     Decision,
-    Fate,
-    Life,
+    ErasureStatus,
+    Lifecycle,
     Plan,
     Reason,
     Special,
@@ -21,7 +21,7 @@ from services.intake.reports.lifecycle import (
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention.schedule import (
     ANNOUNCED_FOR,
-    Standing,
+    RetentionStatus,
     Verdict,
     category_in,
     choices_for,
@@ -49,13 +49,13 @@ class RefusedError(Exception):
         self.code = code
 
 
-def life_of(document: Mapping[str, Any]) -> Life:
+def life_of(document: Mapping[str, Any]) -> Lifecycle:
     """The life of a stored report. Reports from before there was one have none of it."""
     stored = document.get("life")
-    return Life.model_validate(stored) if stored else NEW
+    return Lifecycle.model_validate(stored) if stored else NEW
 
 
-def access_of(life: Life) -> Access:
+def access_of(life: Lifecycle) -> Access:
     """Whether the details may be opened: never after a withdrawal, until it is undone."""
     if life.erased_at is not None:
         return Access.ERASED
@@ -73,13 +73,13 @@ def specials(facts: ReportFacts, before: tuple[Special, ...] = ()) -> tuple[Spec
     return tuple(special for special in Special if found[special] or special in before)
 
 
-def limited(life: Life, role: Role) -> bool:
+def limited(life: Lifecycle, role: Role) -> bool:
     """Whether the receipt may say only received, seen and closed: made by somebody else, and not confirmed."""
     by_other = role is not Role.VICTIM or not BY_OTHERS.isdisjoint(life.special)
     return by_other and not confirmed_by_holder(life)
 
 
-def confirmed_by_holder(life: Life) -> bool:
+def confirmed_by_holder(life: Lifecycle) -> bool:
     """Whether the person harmed confirmed it, and since it was handed over, if it was.
 
     A code proves nobody to be that person: whoever reported knows it too.
@@ -88,22 +88,22 @@ def confirmed_by_holder(life: Life) -> bool:
     return life.confirmed_at is not None and (since is None or life.confirmed_at >= since)
 
 
-def silent(life: Life) -> bool:
+def silent(life: Lifecycle) -> bool:
     """Whether it was erased after somebody else withdrew it: the receipt says withdrawn, as if it were still kept."""
     return life.erased_at is not None and life.by_other and life.withdrawal is not None
 
 
-def made_by_other(life: Life, facts: ReportFacts) -> bool:
+def made_by_other(life: Lifecycle, facts: ReportFacts) -> bool:
     """Whether somebody else than the person harmed made it, and so holds its receipt."""
     return not BY_OTHERS.isdisjoint(specials(facts, life.special))
 
 
-def stood_by(life: Life) -> bool:
+def stood_by(life: Lifecycle) -> bool:
     """Whether the person harmed was reached and stands by the report: confirmed it, or objected to its withdrawal."""
     return life.confirmed_at is not None or any(made.reason is Reason.VICTIM_OBJECTS for made in life.decisions)
 
 
-def amended(life: Life, before: ReportFacts, after: ReportFacts) -> Life:
+def amended(life: Lifecycle, before: ReportFacts, after: ReportFacts) -> Lifecycle:
     """The life after an amendment: what ever made the report special, or kept longer, still counts."""
     strictest = category_in(before, life)
     return _changed(
@@ -113,20 +113,20 @@ def amended(life: Life, before: ReportFacts, after: ReportFacts) -> Life:
     )
 
 
-def fate_of(life: Life) -> Fate | None:
+def fate_of(life: Lifecycle) -> ErasureStatus | None:
     """What is going to happen to a withdrawn report."""
     if life.erased_at is not None:
-        return Fate.ERASED
+        return ErasureStatus.ERASED
     if life.withdrawal is None:
         return None
     if life.plan is not None:
-        return Fate.PLANNED
-    return Fate.DECISION if life.decide_since is not None else Fate.KEPT
+        return ErasureStatus.PLANNED
+    return ErasureStatus.DECISION if life.decide_since is not None else ErasureStatus.KEPT
 
 
 def withdrawn(
-    life: Life, facts: ReportFacts, *, at_once: bool, understood: bool, receipt_alone: bool, now: datetime
-) -> Life:
+    life: Lifecycle, facts: ReportFacts, *, at_once: bool, understood: bool, receipt_alone: bool, now: datetime
+) -> Lifecycle:
     """The life after a withdrawal; the same one where nothing changes. Raises ``RefusedError``.
 
     ``at_once`` gives up the time for second thoughts and needs ``understood``; it may also come later. With a receipt
@@ -161,13 +161,13 @@ def withdrawn(
     return _changed(life, withdrawal=withdrawal, plan=Plan(cause=cause, at=withdrawal.undo_until, announced_at=now))
 
 
-def destroy_asked_at(life: Life) -> datetime | None:
+def destroy_asked_at(life: Lifecycle) -> datetime | None:
     """When destruction at once was asked for with the receipt alone, and so still waits; None where it does not."""
     plan = life.plan
     return plan.announced_at if plan is not None and plan.cause is Cause.AT_ONCE else None
 
 
-def reinstated(life: Life, now: datetime) -> Life:
+def reinstated(life: Lifecycle, now: datetime) -> Lifecycle:
     """The life after second thoughts; the same one where nothing was withdrawn. Raises ``RefusedError``."""
     if silent(life):
         raise RefusedError("too_late")
@@ -189,7 +189,9 @@ REASONS_TO_KEEP: Final = (
 )
 
 
-def decided(life: Life, decision: Decision, *, category: Category, started: datetime | None, now: datetime) -> Life:
+def decided(
+    life: Lifecycle, decision: Decision, *, category: Category, started: datetime | None, now: datetime
+) -> Lifecycle:
     """The life after a lead's decision; a later one replaces it. Raises ``RefusedError``.
 
     ``category`` is the report's own, ``started`` when its clock began (None: then it begins with the decision). What
@@ -218,7 +220,7 @@ def decided(life: Life, decision: Decision, *, category: Category, started: date
     return _changed(life, decide_since=None, plan=plan, decisions=(*life.decisions, kept))
 
 
-def confirmed(life: Life, facts: ReportFacts, by: str, now: datetime) -> Life:
+def confirmed(life: Lifecycle, facts: ReportFacts, by: str, now: datetime) -> Lifecycle:
     """The life after the person harmed confirmed the report. Raises ``RefusedError``."""
     if access_of(life) is not Access.OPEN:
         raise RefusedError("erased" if life.erased_at is not None else "withdrawn")
@@ -235,12 +237,12 @@ def confirmed(life: Life, facts: ReportFacts, by: str, now: datetime) -> Life:
     return _changed(life, confirmed_at=now, confirmed_by=by)
 
 
-def announced(life: Life, verdict: Verdict, now: datetime) -> Life:
+def announced(life: Lifecycle, verdict: Verdict, now: datetime) -> Lifecycle:
     """The life with what the retention table demands: announced if it is due, taken off the list if it no longer is."""
     plan = life.plan
     if plan is not None and plan.cause is not Cause.RETENTION:
         return life
-    if verdict.standing is not Standing.DUE:
+    if verdict.standing is not RetentionStatus.DUE:
         return life if plan is None else _changed(life, plan=None)
     if plan is not None:
         return life
@@ -248,13 +250,13 @@ def announced(life: Life, verdict: Verdict, now: datetime) -> Life:
     return _changed(life, plan=coming)
 
 
-def dying(life: Life, verdict: Verdict, now: datetime) -> Cause | None:
+def dying(life: Lifecycle, verdict: Verdict, now: datetime) -> Cause | None:
     """Why the key must be destroyed now, or None. Only what was announced, and only if it still holds."""
     plan = life.plan
     if life.erased_at is not None or plan is None or plan.at > now:
         return None
     if plan.cause is Cause.RETENTION:
-        fits = verdict.standing is Standing.DUE and plan.announced_at + ANNOUNCED_FOR <= now
+        fits = verdict.standing is RetentionStatus.DUE and plan.announced_at + ANNOUNCED_FOR <= now
     elif plan.cause is Cause.DECIDED:
         fits = _out_of_time(life, now) and bool(life.decisions) and life.decisions[-1].destroy
     else:
@@ -262,7 +264,7 @@ def dying(life: Life, verdict: Verdict, now: datetime) -> Cause | None:
     return plan.cause if fits else None
 
 
-def unplanned(life: Life, now: datetime) -> Life:
+def unplanned(life: Lifecycle, now: datetime) -> Lifecycle:
     """The life when its plan came due and no longer holds: off the list; a withdrawn one then waits for a lead."""
     plan = life.plan
     if plan is None or plan.at > now:
@@ -271,18 +273,18 @@ def unplanned(life: Life, now: datetime) -> Life:
     return _changed(life, plan=None, decide_since=now if waits else life.decide_since)
 
 
-def tombstone(life: Life, now: datetime) -> Life:
+def tombstone(life: Lifecycle, now: datetime) -> Lifecycle:
     """What stays of a life: dates."""
     gone = life.withdrawal
     by_other = not BY_OTHERS.isdisjoint(life.special) and life.confirmed_at is None
     if gone is not None and not by_other:
         gone = Withdrawal(at=gone.at, undo_until=gone.at)
-    return Life(withdrawal=gone, erased_at=now, by_other=by_other, handed_over_at=life.handed_over_at)
+    return Lifecycle(withdrawal=gone, erased_at=now, by_other=by_other, handed_over_at=life.handed_over_at)
 
 
-def _out_of_time(life: Life, now: datetime) -> bool:
+def _out_of_time(life: Lifecycle, now: datetime) -> bool:
     return life.withdrawal is not None and life.withdrawal.undo_until <= now
 
 
-def _changed(life: Life, **update: object) -> Life:
+def _changed(life: Lifecycle, **update: object) -> Lifecycle:
     return life.model_copy(update=update)

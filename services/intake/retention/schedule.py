@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from services.intake.reports.lifecycle import Category, Life
+from services.intake.reports.lifecycle import Category, Lifecycle
 from services.intake.reports.models import Progress
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
@@ -86,7 +86,7 @@ _IMAGES: Final = frozenset(
 _STRICTNESS: Final = (Category.PERMANENT, Category.TEN_YEARS, Category.FIVE_YEARS, Category.AT_ONCE)
 
 
-class Standing(StrEnum):
+class RetentionStatus(StrEnum):
     """What the table says about one report at one moment."""
 
     KEPT = "kept"
@@ -102,7 +102,7 @@ class Standing(StrEnum):
 class Verdict:
     """The standing, the line it follows from, and when the time passes (None: never, or not yet running)."""
 
-    standing: Standing
+    standing: RetentionStatus
     category: Category
     due: datetime | None = None
 
@@ -120,7 +120,7 @@ def stricter(one: Category, other: Category | None) -> Category:
     return one if other is None or _STRICTNESS.index(one) <= _STRICTNESS.index(other) else other
 
 
-def category_in(facts: ReportFacts, life: Life) -> Category:
+def category_in(facts: ReportFacts, life: Lifecycle) -> Category:
     """The line a report falls under now: what its facts say, or said before an amendment, whichever keeps longer."""
     return stricter(category_of(facts.harm_types, facts.age_band), life.strictest)
 
@@ -143,24 +143,24 @@ def ends(category: Category, started: datetime) -> datetime | None:
         return local.replace(year=local.year + years, month=3, day=1)
 
 
-def judge(facts: ReportFacts, received_at: datetime, life: Life, progress: Progress, now: datetime) -> Verdict:
+def judge(facts: ReportFacts, received_at: datetime, life: Lifecycle, progress: Progress, now: datetime) -> Verdict:
     """What the table says now. A withdrawn report is never due unless a lead kept it, and then until their date."""
     category = category_in(facts, life)
     if life.withdrawal is not None:
         last = life.decisions[-1] if life.decisions else None
         if last is None or last.destroy or last.keep_until is None:
-            return Verdict(Standing.KEPT, last.category if last and last.category else category)
+            return Verdict(RetentionStatus.KEPT, last.category if last and last.category else category)
         due = last.keep_until
-        return Verdict(Standing.DUE if due <= now else Standing.KEPT, last.category or category, due)
+        return Verdict(RetentionStatus.DUE if due <= now else RetentionStatus.KEPT, last.category or category, due)
     started = first_seen(progress)
     if started is None:
         would = ends(category, received_at)
         near = would is not None and would - UNREAD_NOTICE <= now
-        return Verdict(Standing.UNREAD if near else Standing.KEPT, category, would if near else None)
+        return Verdict(RetentionStatus.UNREAD if near else RetentionStatus.KEPT, category, would if near else None)
     due_at = ends(category, started)
     if due_at is None or due_at > now:
-        return Verdict(Standing.KEPT, category, due_at)
-    return Verdict(Standing.DUE if _finished(progress) else Standing.UNFINISHED, category, due_at)
+        return Verdict(RetentionStatus.KEPT, category, due_at)
+    return Verdict(RetentionStatus.DUE if _finished(progress) else RetentionStatus.UNFINISHED, category, due_at)
 
 
 def first_seen(progress: Progress) -> datetime | None:

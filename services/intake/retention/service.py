@@ -8,13 +8,13 @@ from typing import Final
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.audit_recorder import Trail
+from services.intake.audit_recorder import AuditRecorder
 from services.intake.keyed_locks import TRIES
 from services.intake.problems import unavailable
 from services.intake.reports import documents
-from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, Changes
+from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import Category, Decision, Life, Reason
+from services.intake.reports.lifecycle import Category, Decision, Lifecycle, Reason
 from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
@@ -52,15 +52,15 @@ class Row:
     owner: str | None
     received_at: datetime
     facts: ReportFacts
-    life: Life
+    life: Lifecycle
     verdict: schedule.Verdict
     alarm: str | None
 
 
-class Decisions:
+class RetentionService:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
-    def __init__(self, changes: Changes, gate: Gate, trail: Trail, relay: Relay, clock: Clock) -> None:
+    def __init__(self, changes: ReportRepository, gate: Gate, trail: AuditRecorder, relay: Relay, clock: Clock) -> None:
         """``gate`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
         self._changes = changes
         self._gate = gate
@@ -93,7 +93,7 @@ class Decisions:
     ) -> None:
         """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``."""
 
-        def judge(document: Document, now: datetime) -> Life:
+        def judge(document: Document, now: datetime) -> Lifecycle:
             progress = documents.progress_of(document)
             facts = documents.facts_in(document)
             decision = Decision(
@@ -116,7 +116,7 @@ class Decisions:
     async def confirm(self, request: Request, principal: Principal, report_id: str, way: str) -> None:
         """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
 
-        def judge(document: Document, now: datetime) -> Life:
+        def judge(document: Document, now: datetime) -> Lifecycle:
             return retention_rules.confirmed(
                 retention_rules.life_of(document), documents.facts_in(document), principal.subject, now
             )
@@ -129,7 +129,7 @@ class Decisions:
         principal: Principal,
         action: Action,
         report_id: str,
-        judge: Callable[[Document, datetime], Life],
+        judge: Callable[[Document, datetime], Lifecycle],
         reason: str,
         **detail: str,
     ) -> None:
@@ -148,7 +148,7 @@ class Decisions:
         principal: Principal,
         action: Action,
         report_id: str,
-        judge: Callable[[Document, datetime], Life],
+        judge: Callable[[Document, datetime], Lifecycle],
         reason: str,
         detail: dict[str, str],
     ) -> None:

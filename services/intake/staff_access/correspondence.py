@@ -8,12 +8,12 @@ import orjson
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.audit_recorder import Trail
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.keyed_locks import TRIES
 from services.intake.problems import unavailable
 from services.intake.reports import documents
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access import correspondence_rules
@@ -46,7 +46,13 @@ class Correspondence:
     """Writes."""
 
     def __init__(
-        self, changes: Changes, gate: Gate, trail: Trail, keyring: Keyring, keys: LodgingKeys, clock: Clock
+        self,
+        changes: ReportRepository,
+        gate: Gate,
+        trail: AuditRecorder,
+        keyring: Keyring,
+        keys: KeyedDigests,
+        clock: Clock,
     ) -> None:
         """``gate`` says whose report somebody may write about."""
         self._changes = changes

@@ -10,7 +10,7 @@ from services.intake.bodies import typed_of
 from services.intake.receipts.models import MessageText
 from services.intake.retention.pages import checked_id
 from services.intake.staff_access.correspondence import Correspondence, Kind
-from services.intake.staff_access.lookup import Finder
+from services.intake.staff_access.lookup import StaffLookup
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
@@ -25,7 +25,7 @@ _TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
 """What staff write follows the rules of what reporters write."""
 
 
-def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: Finder) -> APIRouter:
+def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:
     """``POST /details/answer``, ``POST /details/note``, ``POST /find``."""
     routes = APIRouter(include_in_schema=False)
 

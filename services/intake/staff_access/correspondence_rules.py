@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.lifecycle import Access
 from services.intake.reports.models import Ownership
 from shared.events.vocabulary import ContactChannel
@@ -34,7 +34,7 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
 
 
-def leave_for(keys: LodgingKeys, report_id: str, ownership: int, subject: str, session: str, until: datetime) -> str:
+def leave_for(keys: KeyedDigests, report_id: str, ownership: int, subject: str, session: str, until: datetime) -> str:
     """What the page of details carries: leave to write about one report under one ownership, for one sign-in."""
     stamp = str(int(until.timestamp()))
     mark = keys.mac("leave to write", report_id, str(ownership), subject, session, stamp).hex()
@@ -42,7 +42,7 @@ def leave_for(keys: LodgingKeys, report_id: str, ownership: int, subject: str, s
 
 
 def ownership_in(
-    keys: LodgingKeys, leave: str, report_id: str, subject: str, session: str, now: datetime
+    keys: KeyedDigests, leave: str, report_id: str, subject: str, session: str, now: datetime
 ) -> int | None:
     """The ownership a leave stands for; None where it does not count any more, or never did."""
     parts = leave.split(".")

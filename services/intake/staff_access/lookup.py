@@ -4,12 +4,12 @@ from typing import Final
 
 from starlette.requests import Request
 
-from services.intake.audit_recorder import Trail
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
-from services.intake.rate_limits.receipts import StatusGate
+from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.reports import documents, receipt_numbers
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.submissions import identifiers
 from shared.errors import TransientError
@@ -23,10 +23,12 @@ _NONE: Final = gettext_noop("No case that you may read has this receipt number. 
 _WAIT: Final = gettext_noop("Too many numbers were tried. Please wait a little.")
 
 
-class Finder:
+class StaffLookup:
     """Looks receipts up. Each look is on record; who tries many numbers is slowed down like everybody."""
 
-    def __init__(self, changes: Changes, keys: LodgingKeys, gate: StatusGate, trail: Trail) -> None:
+    def __init__(
+        self, changes: ReportRepository, keys: KeyedDigests, gate: ReceiptRateLimiter, trail: AuditRecorder
+    ) -> None:
         """``gate`` counts wrong numbers."""
         self._changes = changes
         self._keys = keys

@@ -13,7 +13,7 @@ from services.intake.retention import words as erasure_words
 from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
-from services.intake.staff_access.service import ClosedError, Vault
+from services.intake.staff_access.service import DetailsClosedError, DetailsService
 from services.intake.staff_access.views import details_of
 from shared.centers import TABLES, center
 from shared.errors import TransientError
@@ -26,7 +26,7 @@ _BEHIND_S: Final = 2
 _REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
 
 
-def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRouter:
+def router(pages: Pages, vault: DetailsService, correspondence: Correspondence) -> APIRouter:
     """The route of the details."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
@@ -36,7 +36,7 @@ def router(pages: Pages, vault: Vault, correspondence: Correspondence) -> APIRou
         token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
         try:
             opened = await vault.open(token, request)
-        except ClosedError as error:
+        except DetailsClosedError as error:
             status, said = staff_words.REFUSALS[error.refusal]
             wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"
             return _closed(pages, request, Problem(status, error.refusal.value, said, retry_after=wait), report_id)

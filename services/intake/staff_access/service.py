@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake.reports import documents
-from services.intake.reports.changes import Changes
+from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access.repository import UsedTickets
@@ -40,7 +40,7 @@ OPENED: Final = Counter(
 )
 
 
-class ClosedError(IeumError):
+class DetailsClosedError(IeumError):
     """The details stay closed."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -50,7 +50,7 @@ class ClosedError(IeumError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedDetails:
     """A report's details, for one look."""
 
     ticket: Ticket
@@ -60,14 +60,14 @@ class Opened:
     """The owner is the last known one: Kafka does not answer, intake has not read all of it, or a record is missing."""
 
 
-class Vault:
+class DetailsService:
     """Opens details."""
 
     def __init__(
         self,
         *,
         identity: Identity,
-        changes: Changes,
+        changes: ReportRepository,
         used: UsedTickets,
         keyring: Keyring,
         audit: AuditLog,
@@ -92,8 +92,8 @@ class Vault:
                 _log.debug("vault.not_swept", said=str(error))
             await self._clock.sleep(_SWEEP_S)
 
-    async def open(self, token: str, request: Request) -> Opened:
-        """The details. Raises ``ClosedError``, or ``TransientError`` where store or audit do not answer."""
+    async def open(self, token: str, request: Request) -> OpenedDetails:
+        """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""
         try:
             ticket = self._identity.ticket(token)
         except TokenError as error:
@@ -118,7 +118,7 @@ class Vault:
         behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
         raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value, **behind))
 
-    def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> Opened:
+    def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
         try:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
@@ -126,7 +126,7 @@ class Vault:
             line = self._line(request, ticket, Outcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
             raise self._closed(Refusal.NOT_OPENED, line) from None
         OPENED.labels("opened").inc()
-        return Opened(ticket, document, parts, stale)
+        return OpenedDetails(ticket, document, parts, stale)
 
     async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, Refusal | None]:
         until = self._clock.monotonic() + patience_s
@@ -143,10 +143,10 @@ class Vault:
                 return document, refusal
             await self._clock.sleep(_LOOK_S)
 
-    def _closed(self, refusal: Refusal, line: Entry) -> ClosedError:
+    def _closed(self, refusal: Refusal, line: Entry) -> DetailsClosedError:
         OPENED.labels(refusal.value).inc()
         self._audit.note(line)
-        return ClosedError(refusal)
+        return DetailsClosedError(refusal)
 
     def _line(self, request: Request, ticket: Ticket, outcome: Outcome, **detail: str) -> Entry:
         return Entry(

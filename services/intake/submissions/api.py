@@ -16,7 +16,7 @@ from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError, iso
 from services.intake.submissions.models import Submission
 from services.intake.submissions.schema import inlined
-from services.intake.submissions.service import Lodgement, Reception
+from services.intake.submissions.service import SubmissionResult, SubmissionService
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.bodies import is_json
@@ -43,7 +43,7 @@ _ASKED: Final[dict[str, Any]] = {
 }
 
 
-def router(reception: Reception, signer: ProofSigner, door: ClientDoor) -> APIRouter:
+def router(reception: SubmissionService, signer: ProofSigner, door: ClientDoor) -> APIRouter:
     """The routes under ``/api/v1``. ``door`` lets in front ends that may submit."""
     routes = APIRouter(prefix="/api/v1")
 
@@ -106,7 +106,7 @@ async def _submission(request: Request) -> Submission:
     return problems.read_body(await request.body(), Submission)
 
 
-def _accepted(lodged: Lodgement) -> Response:
+def _accepted(lodged: SubmissionResult) -> Response:
     # By hand: response models cost as much again as reading the request.
     body = {
         "report_id": lodged.report_id,

@@ -40,7 +40,7 @@ class BusyError(TransientError):
     """The store is away or too slow to take more. Nothing of this report was kept."""
 
 
-class Stored(NamedTuple):
+class InsertResult(NamedTuple):
     """What became of one document."""
 
     inserted: bool
@@ -50,7 +50,7 @@ class Stored(NamedTuple):
 
 class _Waiting(NamedTuple):
     document: Document
-    answer: "asyncio.Future[Stored]"
+    answer: "asyncio.Future[InsertResult]"
 
 
 class GroupCommit:
@@ -100,7 +100,7 @@ class GroupCommit:
                     self._trouble = None
             failures = self._failures
 
-    async def store(self, document: Document) -> Stored:
+    async def store(self, document: Document) -> InsertResult:
         """Insert one document and say what became of it.
 
         Raises ``BusyError`` when the queue is full and ``TransientError`` when the store did not answer; then the
@@ -145,7 +145,7 @@ class GroupCommit:
                     if not waiting.answer.done():
                         waiting.answer.set_result(outcome)
 
-    async def _insert(self, documents: Sequence[Document]) -> list[Stored]:
+    async def _insert(self, documents: Sequence[Document]) -> list[InsertResult]:
         first_of_id = {document["_id"]: position for position, document in reversed(list(enumerate(documents)))}
         chosen = sorted(first_of_id.values())
         GROUP_SIZE.observe(len(chosen))
@@ -156,7 +156,7 @@ class GroupCommit:
         others = [document["_id"] for position, document in enumerate(documents) if position not in inserted]
         existing = await self._existing(others)
         return [
-            Stored(True, None) if position in inserted else Stored(False, existing.get(document["_id"]))
+            InsertResult(True, None) if position in inserted else InsertResult(False, existing.get(document["_id"]))
             for position, document in enumerate(documents)
         ]
 

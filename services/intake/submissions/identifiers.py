@@ -8,7 +8,7 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Final
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports import receipt_numbers
 from services.intake.submissions.models import Submission
 from shared.errors import IeumError
@@ -21,7 +21,7 @@ class ConflictError(IeumError):
     """The idempotency key was used before, with another content."""
 
 
-def report_id_for(keys: LodgingKeys, front_end: str, idempotency_key: str) -> str:
+def report_id_for(keys: KeyedDigests, front_end: str, idempotency_key: str) -> str:
     """The id of the one report a front end may lodge under this key, as UUID text."""
     raw = bytearray(keys.mac("report id", front_end, idempotency_key)[:16])
     raw[6] = (raw[6] & 0x0F) | _UUID_VERSION << 4
@@ -30,14 +30,14 @@ def report_id_for(keys: LodgingKeys, front_end: str, idempotency_key: str) -> st
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
-def receipt_for(keys: LodgingKeys, report_id: str, counter: int) -> str:
+def receipt_for(keys: KeyedDigests, report_id: str, counter: int) -> str:
     """The receipt of a report. ``counter`` is 0, or one more for each receipt another report already had."""
     return receipt_numbers.from_number(
         int.from_bytes(keys.mac("receipt", report_id, str(counter)), "big") % receipt_numbers.SPACE
     )
 
 
-def receipt_hash(keys: LodgingKeys, receipt: str) -> str:
+def receipt_hash(keys: KeyedDigests, receipt: str) -> str:
     """What is stored of a receipt: enough to find its report, useless without the key."""
     return keys.mac("receipt hash", receipt).hex()
 
@@ -49,7 +49,7 @@ def content_digest(submission: Submission) -> str:
     return hashlib.sha256(submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()).hexdigest()
 
 
-def content_mac(keys: LodgingKeys, digest: str) -> str:
+def content_mac(keys: KeyedDigests, digest: str) -> str:
     """What is stored to tell a repeat from a conflict: a keyed digest of the content's digest."""
     return keys.mac("content", digest).hex()
 

@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from prometheus_client import Counter
 
-from services.intake.disk.service import Disk
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import Words
+from services.intake.disk.service import DiskMonitor
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.links import rules as link_rules
-from services.intake.links.service import Linker
+from services.intake.links.service import LinkService
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
-from services.intake.rate_limits.submissions import SUSPECTED, Doorkeeper, mark_of_text
+from services.intake.rate_limits.submissions import SUSPECTED, SubmissionRateLimiter, mark_of_text
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.documents import Document
 from services.intake.submissions import identifiers
@@ -41,7 +41,7 @@ RECEIPT_TRIES = 8
 """Receipts to try; with a million reports one try in a thousand million meets a taken one."""
 
 
-class Lodgement(NamedTuple):
+class SubmissionResult(NamedTuple):
     """What the reporter gets. Nothing of it is stored as it is."""
 
     report_id: str
@@ -58,7 +58,7 @@ class _Kept(NamedTuple):
     repeated: bool
 
 
-class Reception:
+class SubmissionService:
     """The desk at which reports are lodged."""
 
     def __init__(
@@ -67,12 +67,12 @@ class Reception:
         group: GroupCommit,
         relay: Relay,
         keyring: Keyring,
-        keys: LodgingKeys,
+        keys: KeyedDigests,
         signer: ProofSigner,
-        words: Words,
-        linker: Linker,
-        doorkeeper: Doorkeeper,
-        disk: Disk,
+        words: PassphraseHasher,
+        linker: LinkService,
+        doorkeeper: SubmissionRateLimiter,
+        disk: DiskMonitor,
         clock: Clock,
     ) -> None:
         """Everything it works with is handed in by ``main``."""
@@ -97,7 +97,7 @@ class Reception:
         suspicion: tuple[Suspicion, ...] = (),
         call: Mapping[str, object] | None = None,
         known: tuple[str, ...] = (),
-    ) -> Lodgement:
+    ) -> SubmissionResult:
         """Accept a report; when this returns, it is durable.
 
         ``suspicion`` is what the way it came says against it, ``known`` are earlier reports of the same person.
@@ -131,7 +131,7 @@ class Reception:
         call: Mapping[str, object] | None,
         known: tuple[str, ...],
         now: datetime,
-    ) -> Lodgement:
+    ) -> SubmissionResult:
         facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
         report_id = (
             identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
@@ -181,14 +181,14 @@ class Reception:
             RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
-    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> Lodgement:
+    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> SubmissionResult:
         receipt = identifiers.receipt_for(self._keys, report_id, kept.counter)
-        statement = proof_rules.Lodged(
+        statement = proof_rules.ProofStatement(
             receipt_mark=proof_rules.mark_of(self._keys, receipt),
             received_at=identifiers.iso(kept.received_at),
             content_mark=proof_rules.content_mark(self._keys, digest),
         )
-        return Lodgement(
+        return SubmissionResult(
             report_id=report_id,
             receipt=receipt_numbers.shown(receipt),
             received_at=kept.received_at,

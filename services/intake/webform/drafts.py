@@ -18,9 +18,9 @@ from prometheus_client import Counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.webform.models import Typed
-from services.intake.webform.repository import DraftStore
+from services.intake.webform.repository import DraftRepository
 from shared import log as logs
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
@@ -52,7 +52,7 @@ class Drafts:
     """Keeps drafts."""
 
     def __init__(
-        self, store: DraftStore, keys: LodgingKeys, clock: Clock, room: Callable[[], bool] = lambda: True
+        self, store: DraftRepository, keys: KeyedDigests, clock: Clock, room: Callable[[], bool] = lambda: True
     ) -> None:
         """``room`` says whether there is room for drafts; reports do not ask it."""
         self._store = store

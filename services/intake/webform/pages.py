@@ -15,17 +15,17 @@ from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
 from services.intake.bodies import typed_of
-from services.intake.rate_limits.submissions import Doorkeeper, Passage
+from services.intake.rate_limits.submissions import Passage, SubmissionRateLimiter
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
-from services.intake.submissions.service import Lodgement, Reception
+from services.intake.submissions.service import SubmissionResult, SubmissionService
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.models import Typed
-from services.intake.webform.renderer import FormView
+from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.audit.pace import Allowance, Buckets
@@ -59,7 +59,12 @@ _AWAY: Final = n(
 
 
 def router(
-    view: FormView, reception: Reception, kept: Drafts, doorkeeper: Doorkeeper, returning: Returning, clock: Clock
+    view: FormRenderer,
+    reception: SubmissionService,
+    kept: Drafts,
+    doorkeeper: SubmissionRateLimiter,
+    returning: Returning,
+    clock: Clock,
 ) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
@@ -93,10 +98,10 @@ class _Sending:
 
     def __init__(
         self,
-        view: FormView,
-        reception: Reception,
+        view: FormRenderer,
+        reception: SubmissionService,
         kept: Drafts,
-        doorkeeper: Doorkeeper,
+        doorkeeper: SubmissionRateLimiter,
         returning: Returning,
         clock: Clock,
     ) -> None:
@@ -206,7 +211,9 @@ class _Sending:
                 drafts.leave_token(page, token, secure=self._view.pages.secure(request))
         return page
 
-    async def _receipt(self, request: Request, lodged: Lodgement, submission: Submission, typed: Typed) -> Response:
+    async def _receipt(
+        self, request: Request, lodged: SubmissionResult, submission: Submission, typed: Typed
+    ) -> Response:
         await self._kept.drop(drafts.token_of(request))
         page = self._view.pages.render(
             request,
@@ -230,7 +237,7 @@ class _Sending:
         self._words_set.draw(network, 1.0)
 
 
-async def _left(request: Request, view: FormView, kept: Drafts) -> Response:
+async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
     await kept.drop_within(drafts.token_of(request), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)

@@ -25,7 +25,7 @@ BEGIN_AGAIN: Final = "again"
 Options = dict[str, list[tuple[str, ...]]]
 
 
-class FormView:
+class FormRenderer:
     """Renders the pages of the form."""
 
     def __init__(self, pages: Pages, clock: Clock, outlook: Callable[[datetime], Outlook]) -> None:

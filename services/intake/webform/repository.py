@@ -10,7 +10,7 @@ from shared.mongo import store_errors
 COLLECTION = "drafts"
 
 
-class DraftStore:
+class DraftRepository:
     """One document per draft: its digest, its sealed answers, until when it counts."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from prometheus_client import Counter
 from starlette.requests import Request
 
-from services.intake.receipts.authentication import Holders
+from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.forms import RECEIPT_CHARS
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports.lifecycle import Access
@@ -44,7 +44,7 @@ class Known(NamedTuple):
 class Returning:
     """Finds the earlier report of somebody who reports again."""
 
-    def __init__(self, holders: Holders) -> None:
+    def __init__(self, holders: ReceiptAuthenticator) -> None:
         """``holders`` say whose receipt it is."""
         self._holders = holders
 

@@ -19,7 +19,7 @@ from services.intake.webform import drafts, form, returning, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
 from services.intake.webform.models import Typed
-from services.intake.webform.renderer import BEGIN_AGAIN, FormView
+from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
 from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK, Step
 from shared.clock import Clock
@@ -47,7 +47,7 @@ _NOTHING_HERE: Final = n("There is nothing at this address.")
 _RETRY_S: Final = 10
 
 
-def router(view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
+def router(view: FormRenderer, kept: Drafts, returning: Returning, clock: Clock) -> APIRouter:
     """The routes of the steps and of leaving them."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
     pages = _Steps(view, kept, returning, clock)
@@ -64,7 +64,7 @@ def router(view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> 
 
 
 class _Steps:
-    def __init__(self, view: FormView, kept: Drafts, returning: Returning, clock: Clock) -> None:
+    def __init__(self, view: FormRenderer, kept: Drafts, returning: Returning, clock: Clock) -> None:
         self._returning = returning
         self._view = view
         self._kept = kept

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.intake import main
-from services.intake.clients.service import Desk as Office
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.clients.service import ClientService as Office
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock, SystemClock
@@ -130,7 +130,7 @@ async def credentials(intake: Intake) -> dict[str, str]:
     """Credentials of two front ends that may do everything; new ones where an earlier intake made some."""
     clients = intake.clients.clients
     known = {client.client_id for client in await clients.all()}
-    office = Office(clients, LodgingKeys(b"r" * 32), SystemClock())
+    office = Office(clients, KeyedDigests(b"r" * 32), SystemClock())
     return {
         name: await (office.rotate(name, only=False) if name in known else office.add(name, name, list(Scope), 10**7))
         for name in (FRONT_END, "kiosk")

@@ -8,7 +8,7 @@ import logging
 import bson
 import pytest
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import REFUSED
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
@@ -67,7 +67,7 @@ async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
     assert public == ProofSigner(b"s" * 32).public_key
     stated = proof_rules.verify_proof(body["proof"], public)
     assert stated is not None
-    keys = LodgingKeys(b"r" * 32)
+    keys = KeyedDigests(b"r" * 32)
     assert stated.receipt_mark == proof_rules.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
     digest = identifiers.content_digest(Submission.model_validate_json(json.dumps(LEAST)))
@@ -109,7 +109,7 @@ async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
 
 
 async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
-    key, keys = new_key(), LodgingKeys(b"r" * 32)
+    key, keys = new_key(), KeyedDigests(b"r" * 32)
     report_id = identifiers.report_id_for(keys, "api", key)
     taken = identifiers.receipt_for(keys, report_id, 0)
     await desk.collection.insert_one({"_id": "squatter", "receipt_hash": identifiers.receipt_hash(keys, taken)})

@@ -5,10 +5,10 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.disk.rules import Room
+from services.intake.disk.rules import DiskLevel
 from services.intake.phone import rules as call_rules
-from services.intake.phone.repository import CallStore
-from services.intake.submissions.service import Reception
+from services.intake.phone.repository import CallRepository
+from services.intake.submissions.service import SubmissionService
 from shared.audit.reading import Filter, Reader
 from shared.clock import ManualClock, seoul_day
 from shared.errors import TransientError
@@ -130,7 +130,7 @@ async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(
 
     at = await operator.begin()
     with monkeypatch.context() as patch:
-        patch.setattr(CallStore, "read", away)
+        patch.setattr(CallRepository, "read", away)
         for go in ("save", "send", "offer"):
             page = await operator.page(at, go, **LEAST, narrative=STORY)
             assert (page.status_code, page.headers["retry-after"]) == (503, "10")
@@ -148,7 +148,7 @@ async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_b
 
     at = await operator.begin()
     with monkeypatch.context() as patch:
-        patch.setattr(Reception, "lodge", away)
+        patch.setattr(SubmissionService, "lodge", away)
         page = await operator.page(at, "send", **LEAST, narrative=STORY)
         assert page.status_code == 503
         assert "The report was not received yet" in page.text
@@ -160,7 +160,7 @@ async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_b
 
 async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(desk: Desk, operator: Operator) -> None:
     at = await operator.begin()
-    desk.intake.disk.room = Room.REPORTS
+    desk.intake.disk.room = DiskLevel.REPORTS
     refused = await operator.post("/calls")
     assert refused.status_code == 503
     assert "on one page" in refused.text

@@ -6,8 +6,8 @@ from typing import Any, NoReturn
 import pytest
 
 from services.intake.phone import rules as call_rules
-from services.intake.phone.repository import CallStore
-from services.intake.phone.submitting import Sender
+from services.intake.phone.repository import CallRepository
+from services.intake.phone.submitting import CallSubmitter
 from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
@@ -139,7 +139,7 @@ async def test_a_restart_loses_nothing(given: Settings, clock: ManualClock) -> N
 async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
     given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = CallStore.write
+    write = CallRepository.write
 
     async def cut(*asked: Any) -> NoReturn:
         assert await write(*asked)
@@ -149,7 +149,7 @@ async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
         first = Operator(desk)
         at = await first.begin()
         with monkeypatch.context() as patch:
-            patch.setattr(CallStore, "write", cut)
+            patch.setattr(CallRepository, "write", cut)
             with pytest.raises(CutOffError):
                 await first.answer(at, narrative=STORY)
         people = desk.people
@@ -162,7 +162,7 @@ async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
 async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
     given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, written: bool
 ) -> None:
-    write = CallStore.write
+    write = CallRepository.write
 
     async def cut(*asked: Any) -> NoReturn:
         if written:
@@ -174,7 +174,7 @@ async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
         at = await first.begin()
         await first.page(at, "offer", narrative=STORY, **LEAST)
         with monkeypatch.context() as patch:
-            patch.setattr(CallStore, "write", cut)
+            patch.setattr(CallRepository, "write", cut)
             with pytest.raises(CutOffError):
                 await second.post(f"{at}/take")
         people = desk.people
@@ -192,12 +192,12 @@ async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
 async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
     given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, lodged: bool
 ) -> None:
-    send = Sender.send
+    send = CallSubmitter.send
 
-    async def cut(self: Sender, held: Any) -> NoReturn:
+    async def cut(self: CallSubmitter, held: Any) -> NoReturn:
         if lodged:
             with monkeypatch.context() as patch:
-                patch.setattr(CallStore, "write", _gone)
+                patch.setattr(CallRepository, "write", _gone)
                 await send(self, held)
         raise CutOffError
 
@@ -205,7 +205,7 @@ async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
         first = Operator(desk)
         at = await first.begin()
         with monkeypatch.context() as patch:
-            patch.setattr(Sender, "send", cut)
+            patch.setattr(CallSubmitter, "send", cut)
             with pytest.raises(CutOffError):
                 await first.page(at, "send", narrative=STORY, **LEAST)
         people = desk.people
@@ -234,7 +234,7 @@ async def test_an_operator_who_looks_again_finishes_what_was_half_sent(
         first = Operator(desk)
         at = await first.begin()
         with monkeypatch.context() as patch:
-            patch.setattr(Sender, "send", _gone)
+            patch.setattr(CallSubmitter, "send", _gone)
             with pytest.raises(CutOffError):
                 await first.page(at, "send", narrative=STORY, **LEAST)
         refused = await first.answer(at, narrative="another story")

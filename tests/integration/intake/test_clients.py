@@ -12,8 +12,8 @@ import pytest
 
 from services.intake.clients.dependencies import PACE_S
 from services.intake.clients.repository import ClientError
-from services.intake.clients.service import Desk as Office
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.clients.service import ClientService as Office
+from services.intake.encryption.keys import KeyedDigests
 from shared.audit.model import Line
 from shared.audit.reading import Filter, Reader
 from shared.clock import SystemClock, seoul_day
@@ -27,7 +27,7 @@ SOON = PACE_S + 3
 
 
 def office(desk: Desk) -> Office:
-    return Office(desk.intake.clients.clients, LodgingKeys(b"r" * 32), SystemClock())
+    return Office(desk.intake.clients.clients, KeyedDigests(b"r" * 32), SystemClock())
 
 
 async def sent(desk: Desk, credential: str | None) -> httpx.Response:

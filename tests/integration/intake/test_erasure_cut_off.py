@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.reports.changes import Changes
-from services.intake.retention.jobs import Eraser
+from services.intake.reports.changes import ReportRepository
+from services.intake.retention.jobs import ErasureJob
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import Desk, log_of, running
@@ -72,8 +72,8 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
 ) -> None:
     clock = JumpClock()
     with monkeypatch.context() as patch:
-        patch.setattr(Eraser, "destroy", _gone)
-        patch.setattr(Eraser, "run", _idle)
+        patch.setattr(ErasureJob, "destroy", _gone)
+        patch.setattr(ErasureJob, "run", _idle)
         async with running(*given, clock=clock) as first:
             someone = await holder(first, word="umbrella")
             with pytest.raises(CutOffError):
@@ -91,16 +91,16 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
 async def test_between_the_steps_of_a_keys_death(
     given: Settings, monkeypatch: pytest.MonkeyPatch, *, after_the_write: bool
 ) -> None:
-    clock, real = JumpClock(), Changes.erase
+    clock, real = JumpClock(), ReportRepository.erase
 
-    async def cut(self: Changes, *arguments: Any) -> NoReturn:
+    async def cut(self: ReportRepository, *arguments: Any) -> NoReturn:
         if after_the_write:
             await real(self, *arguments)
         raise CutOffError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Changes, "erase", cut)
-        patch.setattr(Eraser, "run", _idle)
+        patch.setattr(ReportRepository, "erase", cut)
+        patch.setattr(ErasureJob, "run", _idle)
         async with running(*given, clock=clock) as first:
             someone = await holder(first)
             await someone.done("withdraw")
@@ -119,9 +119,9 @@ async def test_between_the_steps_of_a_keys_death(
 
 
 async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, real, written = JumpClock(), Changes.write, 0
+    clock, real, written = JumpClock(), ReportRepository.write, 0
 
-    async def second_one_is_cut(self: Changes, *arguments: Any, **more: Any) -> bool:
+    async def second_one_is_cut(self: ReportRepository, *arguments: Any, **more: Any) -> bool:
         nonlocal written
         written += 1
         if written > 1:
@@ -134,7 +134,7 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
             await owned(someone, closed=True)
         clock.jump(days=365 * 5 + 3)
         with monkeypatch.context() as patch:
-            patch.setattr(Changes, "write", second_one_is_cut)
+            patch.setattr(ReportRepository, "write", second_one_is_cut)
             with pytest.raises(CutOffError):
                 await first.intake.eraser.daily()
         assert await first.collection.count_documents({"life.plan.cause": "retention"}) == 1
@@ -156,5 +156,5 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
         await _sound(second, clock)
 
 
-async def _idle(_: Eraser) -> None:
+async def _idle(_: ErasureJob) -> None:
     await asyncio.Event().wait()

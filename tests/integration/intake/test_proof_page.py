@@ -1,6 +1,6 @@
 """The page that checks proofs."""
 
-from services.intake.proofs.rules import Lodged, ProofSigner
+from services.intake.proofs.rules import ProofSigner, ProofStatement
 from tests.integration.intake.desk import Desk
 
 
@@ -18,7 +18,7 @@ async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(desk: D
     assert "belongs to this proof" in await told(body["proof"], body["receipt"])
     assert "does not belong to this proof" in await told(body["proof"], other["receipt"])
     assert "does not belong to this proof" in await told(body["proof"], "nonsense")
-    foreign = ProofSigner(b"x" * 32).sign(Lodged("aa" * 32, body["received_at"], "bb" * 32))
+    foreign = ProofSigner(b"x" * 32).sign(ProofStatement("aa" * 32, body["received_at"], "bb" * 32))
     for wrong in (foreign, body["proof"][:-4] + "AAAA", "", "<script>alert(1)</script>"):
         page = await told(wrong, body["receipt"])
         assert "This is not a proof of ours" in page

@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
-from services.intake.clients.service import Desk as Office
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.clients.service import ClientService as Office
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
 from services.notify.accounts.trail import by_command
@@ -93,7 +93,7 @@ async def _open(town: Town, stack: contextlib.AsyncExitStack, smtp_port: int) ->
     town.account = ready
     town.signer = await town.notify.accounts.signing.signer()
     await town.learn()
-    office = Office(town.intake.clients.clients, LodgingKeys(b"r" * 32), town.clock)
+    office = Office(town.intake.clients.clients, KeyedDigests(b"r" * 32), town.clock)
     town.front_end = await office.add("front", "front", list(Scope), 10**6)
 
 

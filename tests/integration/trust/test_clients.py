@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from services.intake.clients.service import Desk as Office
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.clients.service import ClientService as Office
+from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Action, Scope
 from tests.integration.trust.matrix import keys
 from tests.integration.trust.town import Town
@@ -38,7 +38,7 @@ class Shelf:
 
 async def shelf(town: Town) -> Shelf:
     clients = town.intake.clients.clients
-    office = Office(clients, LodgingKeys(b"r" * 32), town.clock)
+    office = Office(clients, KeyedDigests(b"r" * 32), town.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
     good = await office.add("good", "x", list(Scope), 10**6)
     disabled = await office.add("disabled", "x", list(Scope), 10**6)

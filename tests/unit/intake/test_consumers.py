@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import cast
 
-from services.intake.reports.consumers import StatusFollower, consumers
+from services.intake.reports.consumers import ProgressFollower, consumers
 from shared.events.base import encode
 from shared.topics import CASES, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
@@ -13,14 +13,14 @@ from tests.unit.intake.test_projection import REPORT, routed
 
 async def test_every_event_of_routings_and_cases_reaches_the_status() -> None:
     heard = Heard()
-    async with driving(consumers(cast("StatusFollower", heard))) as broker:
+    async with driving(consumers(cast("ProgressFollower", heard))) as broker:
         await publish(broker, *golden(ROUTINGS, CASES))
     assert heard.types == types(golden(ROUTINGS, CASES))
 
 
 async def test_a_record_on_the_wire_moves_the_status() -> None:
     kept = Kept()
-    async with driving(consumers(StatusFollower(kept))) as broker:
+    async with driving(consumers(ProgressFollower(kept))) as broker:
         await publish(
             broker,
             encode(

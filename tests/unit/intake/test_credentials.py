@@ -4,10 +4,10 @@ import pytest
 
 from services.intake.clients.models import Client, read_credential
 from services.intake.clients.rules import Turned, digest_of, judge
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Scope
 
-KEYS = LodgingKeys(b"r" * 32)
+KEYS = KeyedDigests(b"r" * 32)
 SECRET, OLD, OLDER = "a" * 43, "b" * 43, "c" * 43
 CLIENT = Client(
     client_id="kiosk",
@@ -65,6 +65,6 @@ def test_a_front_end_without_secrets_lets_nobody_in() -> None:
 
 def test_a_stored_digest_is_worth_nothing_under_another_id_or_key() -> None:
     assert digest_of(KEYS, "kiosk", SECRET) != digest_of(KEYS, "other", SECRET)
-    assert digest_of(KEYS, "kiosk", SECRET) != digest_of(LodgingKeys(b"x" * 32), "kiosk", SECRET)
+    assert digest_of(KEYS, "kiosk", SECRET) != digest_of(KeyedDigests(b"x" * 32), "kiosk", SECRET)
     assert SECRET not in digest_of(KEYS, "kiosk", SECRET)
     assert read_credential(f"kiosk.{SECRET}") == ("kiosk", SECRET)

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
-from services.intake.rate_limits.submissions import SAME_TEXT, Doorkeeper, mark_of_text
+from services.intake.rate_limits.submissions import SAME_TEXT, SubmissionRateLimiter, mark_of_text
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
 from tests.support.clock import JumpClock
 
-KEYS = LodgingKeys(b"r" * 32)
+KEYS = KeyedDigests(b"r" * 32)
 SCRIPT = Path(__file__).parents[3] / "services" / "intake" / "static" / "passage.js"
 
 
@@ -33,28 +33,28 @@ def clock() -> JumpClock:
 
 
 @pytest.fixture
-def door(clock: JumpClock) -> Doorkeeper:
-    return Doorkeeper(KEYS, clock, free=2, many=4)
+def door(clock: JumpClock) -> SubmissionRateLimiter:
+    return SubmissionRateLimiter(KEYS, clock, free=2, many=4)
 
 
-def lodge(door: Doorkeeper, request: Request = HERE) -> None:
+def lodge(door: SubmissionRateLimiter, request: Request = HERE) -> None:
     assert door.ask(request, "", "").challenge is None
 
 
-def challenged(door: Doorkeeper) -> str:
+def challenged(door: SubmissionRateLimiter) -> str:
     found = door.ask(HERE, "", "").challenge
     assert found is not None
     return found
 
 
-def test_the_first_reports_of_a_network_pass_and_other_networks_never_notice(door: Doorkeeper) -> None:
+def test_the_first_reports_of_a_network_pass_and_other_networks_never_notice(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
     challenged(door)
     lodge(door, ELSEWHERE)
 
 
-def test_work_opens_once(door: Doorkeeper) -> None:
+def test_work_opens_once(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
@@ -63,12 +63,12 @@ def test_work_opens_once(door: Doorkeeper) -> None:
     assert door.ask(HERE, given, answer).challenge is not None
 
 
-def test_as_many_as_come_in_one_moment_are_counted_before_any_of_them_is_lodged(door: Doorkeeper) -> None:
+def test_as_many_as_come_in_one_moment_are_counted_before_any_of_them_is_lodged(door: SubmissionRateLimiter) -> None:
     passed = [door.ask(HERE, "", "").challenge is None for _ in range(10)]
     assert passed == [True] * 2 + [False] * 8
 
 
-def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: Doorkeeper) -> None:
+def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
     door.give_back(HERE, "")
@@ -83,7 +83,7 @@ def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: 
     assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
 
 
-def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: Doorkeeper) -> None:
+def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
@@ -106,7 +106,7 @@ def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: D
     assert door.ask(ELSEWHERE, given, answer).challenge is not None
 
 
-def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpClock) -> None:
+def test_without_script_waiting_opens(door: SubmissionRateLimiter, clock: JumpClock) -> None:
     lodge(door)
     lodge(door)
     given = challenged(door)
@@ -118,7 +118,7 @@ def test_without_script_waiting_opens(door: Doorkeeper, clock: JumpClock) -> Non
     assert proof_of_work.age_of(KEYS, given, "203.0.113.0/24", int(clock.now().timestamp())) is None
 
 
-def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpClock) -> None:
+def test_after_ten_minutes_a_network_is_as_new(door: SubmissionRateLimiter, clock: JumpClock) -> None:
     lodge(door)
     lodge(door)
     challenged(door)
@@ -127,7 +127,7 @@ def test_after_ten_minutes_a_network_is_as_new(door: Doorkeeper, clock: JumpCloc
     lodge(door)
 
 
-def test_very_many_are_marked_and_still_pass(door: Doorkeeper) -> None:
+def test_very_many_are_marked_and_still_pass(door: SubmissionRateLimiter) -> None:
     for _ in range(4):
         passed = door.ask(HERE, "", "")
         if passed.challenge is not None:
@@ -142,7 +142,7 @@ def report(**more: Any) -> Submission:
     return Submission.model_validate_json(json.dumps({"role": "victim", "harm_types": ["other"], **more}))
 
 
-def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: Doorkeeper) -> None:
+def test_the_same_long_text_again_and_again_is_marked_a_short_one_never(door: SubmissionRateLimiter) -> None:
     text = "이것은 누군가 자동으로 되풀이해 보내는 긴 글입니다. " * 5
     for _ in range(SAME_TEXT):
         door.of_text(mark_of_text(report(narrative=text)))

@@ -8,19 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.intake.reports.lifecycle import NEW, Access, Category, Cause, Decision, Fate, Life, Reason, Special
+from services.intake.reports.lifecycle import (
+    NEW,
+    Access,
+    Category,
+    Cause,
+    Decision,
+    ErasureStatus,
+    Lifecycle,
+    Reason,
+    Special,
+)
 from services.intake.reports.models import Progress, Work
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.rules import UNDO_FOR, RefusedError
-from services.intake.retention.schedule import ANNOUNCED_FOR, Standing, Verdict
+from services.intake.retention.schedule import ANNOUNCED_FOR, RetentionStatus, Verdict
 from shared.events.reports import ReportFacts
 from shared.events.vocabulary import AgeBand, Channel, HarmType, Role, Urgency, UrgencyReason
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-KEPT = Verdict(Standing.KEPT, Category.FIVE_YEARS)
-DUE = Verdict(Standing.DUE, Category.FIVE_YEARS, NOW)
+KEPT = Verdict(RetentionStatus.KEPT, Category.FIVE_YEARS)
+DUE = Verdict(RetentionStatus.DUE, Category.FIVE_YEARS, NOW)
 
 
 def facts(**more: Any) -> ReportFacts:
@@ -39,8 +49,8 @@ def facts(**more: Any) -> ReportFacts:
 
 
 def taken_back(
-    life: Life = NEW, *, at_once: bool = False, receipt_alone: bool = False, now: datetime = NOW, **about: Any
-) -> Life:
+    life: Lifecycle = NEW, *, at_once: bool = False, receipt_alone: bool = False, now: datetime = NOW, **about: Any
+) -> Lifecycle:
     return retention_rules.withdrawn(
         life, facts(**about), at_once=at_once, understood=at_once, receipt_alone=receipt_alone, now=now
     )
@@ -50,14 +60,14 @@ def decision(*, destroy: bool, reason: Reason, category: Category | None = None)
     return Decision(at=NOW, by="s-1", organisation="busan", destroy=destroy, reason=reason, category=category)
 
 
-def decide(life: Life, made: Decision, now: datetime = NOW) -> Life:
+def decide(life: Lifecycle, made: Decision, now: datetime = NOW) -> Lifecycle:
     return retention_rules.decided(life, made, category=Category.FIVE_YEARS, started=None, now=now)
 
 
 def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> None:
     life = taken_back()
     assert retention_rules.access_of(life) is Access.SEALED
-    assert retention_rules.fate_of(life) is Fate.PLANNED
+    assert retention_rules.fate_of(life) is ErasureStatus.PLANNED
     assert life.plan is not None
     assert (life.plan.cause, life.plan.at) == (Cause.WITHDRAWN, NOW + UNDO_FOR)
     just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
@@ -119,7 +129,7 @@ def test_special_reports_never_die_by_themselves(about: dict[str, Any], special:
     life = taken_back(at_once=at_once, **about)
     assert life.special == (special,)
     assert (life.plan, life.decide_since) == (None, NOW)
-    assert retention_rules.fate_of(life) is Fate.DECISION
+    assert retention_rules.fate_of(life) is ErasureStatus.DECISION
     assert retention_rules.access_of(life) is Access.SEALED
     assert retention_rules.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
 
@@ -130,7 +140,7 @@ def test_a_special_report_does_not_die_even_if_something_planned_it() -> None:
     wrong = taken_back(age_band=AgeBand.UNDER_14).model_copy(update={"plan": plan})
     assert retention_rules.dying(wrong, KEPT, plan.at) is None
     mended = retention_rules.unplanned(wrong, plan.at)
-    assert (mended.plan, retention_rules.fate_of(mended)) == (None, Fate.DECISION)
+    assert (mended.plan, retention_rules.fate_of(mended)) == (None, ErasureStatus.DECISION)
 
 
 def test_other_ages_and_harms_are_not_special() -> None:
@@ -146,7 +156,7 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
     made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     kept = decide(gone, made, now=NOW + timedelta(hours=1))
-    assert (kept.plan, retention_rules.fate_of(kept), len(kept.decisions)) == (None, Fate.KEPT, 2)
+    assert (kept.plan, retention_rules.fate_of(kept), len(kept.decisions)) == (None, ErasureStatus.KEPT, 2)
     assert kept.decisions[-1].keep_until is not None
     assert kept.decisions[-1].keep_until.year == 2036
     assert retention_rules.dying(kept, KEPT, NOW + timedelta(days=4000)) is None

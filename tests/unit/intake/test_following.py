@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.intake.reports.consumers import HOLES, StatusFollower
+from services.intake.reports.consumers import HOLES, ProgressFollower
 from services.intake.reports.models import Progress
-from services.intake.reports.repository import Fold, Reports
+from services.intake.reports.repository import Fold, ProgressRepository
 from shared.events.base import Event
 from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
@@ -17,7 +17,7 @@ OTHER = "00000000-0000-4000-8000-000000000001"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-class Kept(Reports):
+class Kept(ProgressRepository):
     """Progress in memory."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ def known(kept: Kept, report_id: str) -> int:
 
 async def test_a_missing_record_stops_nobody_else_and_shows_until_the_hole_is_closed() -> None:
     kept = Kept()
-    follower = StatusFollower(kept)
+    follower = ProgressFollower(kept)
     assert follower.check() is None
     others = routed().model_copy(update={"report_id": OTHER})
     await follower(received(routed(), rerouted(3, 2, "ulsan", 10), others))
@@ -55,7 +55,7 @@ async def test_a_missing_record_stops_nobody_else_and_shows_until_the_hole_is_cl
 
 async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
     kept = Kept()
-    follower = StatusFollower(kept)
+    follower = ProgressFollower(kept)
     start = routed()
     end = ReportEnded(
         report_id=REPORT,

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.handover import rules as handover_rules
 from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, Offer
-from services.intake.handover.service import HandingOver
+from services.intake.handover.service import HandoverService
 from services.intake.receipts import amendments
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.receipts.status import told
 from services.intake.receipts.views import steps_of
 from services.intake.reports import receipt_numbers
-from services.intake.reports.lifecycle import NEW, Life, Special
+from services.intake.reports.lifecycle import NEW, Lifecycle, Special
 from services.intake.reports.models import Progress, State
 from services.intake.reports.rules import standing
 from services.intake.retention import rules as retention_rules
@@ -30,7 +30,7 @@ OFFER = Offer(until=NOW + OPEN_FOR)
 LATER = NOW + timedelta(hours=2)
 
 
-def handed(life: Life = NEW) -> Life:
+def handed(life: Lifecycle = NEW) -> Lifecycle:
     return handover_rules.handed_over(life, REPRESENTATIVE, (), NOW)[0]
 
 
@@ -149,7 +149,7 @@ def test_codes_are_no_receipts_and_the_new_receipt_needs_more_than_the_code() ->
     assert [
         receipt_numbers.read_code(bad) for bad in ("0000-0000-0077", receipt_numbers.from_number(7), "", "a" * 12)
     ] == [None] * 4
-    keys = LodgingKeys(b"r" * 32)
+    keys = KeyedDigests(b"r" * 32)
     numbers = {
         handover_rules.receipt_number(keys, *parts)
         for parts in [("one", code, "k"), ("one", code, "l"), ("two", code, "k"), ("one", "x", "k")]
@@ -164,7 +164,7 @@ async def test_a_code_that_is_gone_within_the_moment_is_told_as_not_possible_now
 
     changer: Any = Changer()
     nothing: Any = None
-    handing = HandingOver(changer, LodgingKeys(b"r" * 32), nothing, nothing, nothing)
+    handing = HandoverService(changer, KeyedDigests(b"r" * 32), nothing, nothing, nothing)
     with pytest.raises(Problem) as refused:
         await handing.offer(ReceiptQuestion(receipt="1234"), Request({"type": "http"}))
     assert (refused.value.status_code, refused.value.code) == (503, "unavailable")

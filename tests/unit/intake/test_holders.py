@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import Words
-from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, StatusGate
-from services.intake.receipts.authentication import Holders
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import PassphraseHasher
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, ReceiptRateLimiter
+from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import receipt_numbers
 from services.intake.submissions import identifiers
@@ -16,7 +16,7 @@ from shared.clock import ManualClock
 from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW
 
-KEYS = LodgingKeys(b"r" * 32)
+KEYS = KeyedDigests(b"r" * 32)
 RECEIPT = receipt_numbers.from_number(572)
 
 
@@ -30,14 +30,16 @@ class Kept:
         return self.document if name == identifiers.receipt_hash(KEYS, RECEIPT) else None
 
 
-def holders(word: str | None = None, per_minute: int = 1000) -> Holders:
+def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthenticator:
     kept: Any = Kept(word)
     trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
     clock = ManualClock(NOW)
-    return Holders(kept, KEYS, StatusGate(per_minute, clock), Words(KEYS), trail, clock, wrong_takes_s=0)
+    return ReceiptAuthenticator(
+        kept, KEYS, ReceiptRateLimiter(per_minute, clock), PassphraseHasher(KEYS), trail, clock, wrong_takes_s=0
+    )
 
 
-async def code(door: Holders, host: str, *, word: str | None, client: str | None = None) -> str:
+async def code(door: ReceiptAuthenticator, host: str, *, word: str | None, client: str | None = None) -> str:
     request: Any = SimpleNamespace(
         client=SimpleNamespace(host=host), state=SimpleNamespace(**({"client_id": client} if client else {}))
     )
@@ -50,7 +52,7 @@ async def code(door: Holders, host: str, *, word: str | None, client: str | None
 
 
 async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere() -> None:
-    door = holders(await Words(KEYS).hashed("one", "umbrella"))
+    door = holders(await PassphraseHasher(KEYS).hashed("one", "umbrella"))
     for _ in range(WRONG_FROM_PLACE):
         assert await code(door, "203.0.113.5", word="wrong") == "unknown_receipt"
     assert await code(door, "203.0.113.5", word="umbrella") == "too_many_requests"

@@ -5,14 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import WAITING, Words
-from services.intake.keyed_locks import Turns
-from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, StatusGate
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import WAITING, PassphraseHasher
+from services.intake.keyed_locks import KeyedLocks
+from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
 from services.intake.receipts.models import plain_word
 from services.intake.receipts.updates import open_life
 from services.intake.reports import rules as progress_rules
-from services.intake.reports.lifecycle import Category, Fate, Life, Reason, Withdrawal
+from services.intake.reports.lifecycle import Category, ErasureStatus, Lifecycle, Reason, Withdrawal
 from services.intake.reports.models import Ownership, Progress, State, Work
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
@@ -21,13 +21,13 @@ from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
 from tests.unit.intake.test_erasure import NOW, decide, decision, taken_back
 
-KEYS = LodgingKeys(b"r" * 32)
+KEYS = KeyedDigests(b"r" * 32)
 OWNED = Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW)
 SEEN = Progress(ownership=OWNED, work=Work(version=1, ownership=1, acknowledged_at=NOW, contacted_at=NOW))
 
 
 async def test_a_word_fits_whatever_its_case_and_spaces_and_only_its_own_report() -> None:
-    words = Words(KEYS)
+    words = PassphraseHasher(KEYS)
     stored = await words.hashed("one", "초록  Umbrella")
     assert stored.startswith("$argon2id$")
     assert stored != await words.hashed("one", "초록  Umbrella")
@@ -42,7 +42,7 @@ async def test_a_word_fits_whatever_its_case_and_spaces_and_only_its_own_report(
         ("one", "not a hash", "초록 umbrella"),
     ):
         assert not await words.fits(report, held, word)
-    assert not await Words(LodgingKeys(b"x" * 32)).fits("one", stored, "초록 umbrella")
+    assert not await PassphraseHasher(KeyedDigests(b"x" * 32)).fits("one", stored, "초록 umbrella")
 
 
 def test_words_are_compared_by_what_people_mean() -> None:
@@ -50,7 +50,7 @@ def test_words_are_compared_by_what_people_mean() -> None:
 
 
 async def test_turns_are_taken_one_by_one_and_forgotten() -> None:
-    turns, inside, most = Turns(), 0, 0
+    turns, inside, most = KeyedLocks(), 0, 0
 
     async def visit(name: str) -> None:
         nonlocal inside, most
@@ -69,7 +69,7 @@ async def test_turns_are_taken_one_by_one_and_forgotten() -> None:
 
 async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether() -> None:
     clock = ManualClock(NOW)
-    gate = StatusGate(1000, clock)
+    gate = ReceiptRateLimiter(1000, clock)
     for _ in range(WRONG_FROM_PLACE):
         assert gate.wait_for("receipt", "203.0.113.5") == 0
         gate.was_wrong("203.0.113.5", "receipt")
@@ -85,7 +85,7 @@ async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether
 
 
 async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:
-    words = Words(KEYS)
+    words = PassphraseHasher(KEYS)
     stored = await words.hashed("one", "umbrella")
     flood = [asyncio.create_task(words.hashed(str(n), "umbrella", lodging=True)) for n in range(3 * WAITING)]
     await asyncio.sleep(0)
@@ -99,7 +99,11 @@ async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_w
 
 def test_a_withdrawal_is_told_before_any_stream_tells_it() -> None:
     told = progress_rules.standing(NOW, SEEN, taken_back())
-    assert (told.state, told.erasure, told.undo_until) == (State.WITHDRAWN, Fate.PLANNED, NOW + timedelta(hours=72))
+    assert (told.state, told.erasure, told.undo_until) == (
+        State.WITHDRAWN,
+        ErasureStatus.PLANNED,
+        NOW + timedelta(hours=72),
+    )
 
 
 def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
@@ -107,12 +111,12 @@ def test_an_undone_withdrawal_is_not_told_again_by_its_echo() -> None:
         update={"ownership": OWNED.model_copy(update={"ended": EndReason.WITHDRAWN, "ended_at": NOW})}
     )
     assert progress_rules.standing(NOW, ended).state is State.WITHDRAWN
-    assert progress_rules.standing(NOW, ended, Life(reinstated_at=NOW)).state is State.IN_CONTACT
+    assert progress_rules.standing(NOW, ended, Lifecycle(reinstated_at=NOW)).state is State.IN_CONTACT
 
 
 @pytest.mark.parametrize("role", [Role.REPRESENTATIVE, Role.THIRD_PARTY])
 def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
-    waiting = progress_rules.standing(NOW, Progress(ownership=OWNED), Life(), role)
+    waiting = progress_rules.standing(NOW, Progress(ownership=OWNED), Lifecycle(), role)
     assert waiting.model_dump(exclude_none=True) == {
         "state": State.RECEIVED,
         "since": NOW,
@@ -120,22 +124,22 @@ def test_others_are_told_only_received_seen_and_closed(role: Role) -> None:
         "stays": (),
         "limited": True,
     }
-    told = progress_rules.standing(NOW, SEEN, Life(), role, {1: NOW})
+    told = progress_rules.standing(NOW, SEEN, Lifecycle(), role, {1: NOW})
     assert told.model_dump(exclude_none=True) == {
         **waiting.model_dump(exclude_none=True),
         "state": State.SEEN,
         "seen_at": NOW,
     }
     closed = SEEN.model_copy(update={"work": Work(version=2, ownership=1, acknowledged_at=NOW, closed_at=NOW)})
-    told = progress_rules.standing(NOW, closed, Life(), role)
+    told = progress_rules.standing(NOW, closed, Lifecycle(), role)
     assert (told.state, told.center_id, told.seen_at) == (State.CLOSED, None, NOW)
-    assert progress_rules.standing(NOW, SEEN, Life(confirmed_at=NOW), role).state is State.IN_CONTACT
+    assert progress_rules.standing(NOW, SEEN, Lifecycle(confirmed_at=NOW), role).state is State.IN_CONTACT
 
 
 def test_an_erased_report_says_so_and_no_more() -> None:
-    life = Life(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
+    life = Lifecycle(withdrawal=Withdrawal(at=NOW, undo_until=NOW), erased_at=NOW)
     told = progress_rules.standing(datetime(2026, 11, 1, tzinfo=UTC), Progress(), life)
-    assert (told.state, told.erasure, told.center_id) == (State.ERASED, Fate.ERASED, None)
+    assert (told.state, told.erasure, told.center_id) == (State.ERASED, ErasureStatus.ERASED, None)
 
 
 def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
@@ -145,7 +149,7 @@ def test_a_representatives_receipt_does_not_tell_what_a_lead_decides() -> None:
     after = NOW + timedelta(hours=80)
     lives = [withdrawn, decide(withdrawn, destroy, after), decide(withdrawn, keep, after)]
     told = [progress_rules.standing(NOW, SEEN, life, Role.REPRESENTATIVE) for life in lives]
-    stone = Life.model_validate(retention_rules.tombstone(lives[1], after).model_dump(exclude_none=True))
+    stone = Lifecycle.model_validate(retention_rules.tombstone(lives[1], after).model_dump(exclude_none=True))
     told.append(progress_rules.standing(NOW, Progress(), stone))  # nothing but the tombstone is left by then
     for one in told:
         assert one.model_dump(exclude_none=True) == {

@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.proofs import rules as proof_rules
-from services.intake.proofs.rules import Lodged, ProofSigner
+from services.intake.proofs.rules import ProofSigner, ProofStatement
 from services.intake.reports import receipt_numbers
 from services.intake.submissions import identifiers
 from services.intake.submissions.models import Contact, Submission
 from shared.events.vocabulary import HarmType, Role
 
-KEYS = LodgingKeys(b"k" * 32)
-OTHER_KEYS = LodgingKeys(b"o" * 32)
+KEYS = KeyedDigests(b"k" * 32)
+OTHER_KEYS = KeyedDigests(b"o" * 32)
 SIGNER = ProofSigner(b"s" * 32)
-STATEMENT = Lodged(receipt_mark="ab", received_at="2026-11-24T12:00:00.000Z", content_mark="cd")
+STATEMENT = ProofStatement(receipt_mark="ab", received_at="2026-11-24T12:00:00.000Z", content_mark="cd")
 UUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 
 

@@ -12,7 +12,7 @@ from services.intake.receipts.promise import (
     part_of_day,
     promised,
 )
-from services.intake.reports.models import Progress, Standing, State, Stay
+from services.intake.reports.models import Progress, ReportStatus, State, Stay
 from shared.events.vocabulary import Urgency
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -27,13 +27,13 @@ def at_once(_: str, moment: datetime) -> datetime | None:
     return moment
 
 
-def standing(state: State, **more: object) -> Standing:
+def standing(state: State, **more: object) -> ReportStatus:
     assigned_at, center_id = (None, None) if state is State.RECEIVED else (AT, "busan")
     given = {"state": state, "since": AT, "received_at": AT, "assigned_at": assigned_at, "center_id": center_id, **more}
-    return Standing.model_validate(given)
+    return ReportStatus.model_validate(given)
 
 
-def moved(**more: object) -> Standing:
+def moved(**more: object) -> ReportStatus:
     """Seen at the first centre, and now at the second."""
     stays = (
         Stay(center_id="ulsan", assigned_at=AT, seen_at=AT),

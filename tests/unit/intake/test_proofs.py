@@ -8,9 +8,9 @@ import pytest
 
 from services.intake.proofs import cli as verify_proof
 from services.intake.proofs import rules as proof_rules
-from services.intake.proofs.rules import Lodged, ProofSigner
+from services.intake.proofs.rules import ProofSigner, ProofStatement
 
-STATED = Lodged(receipt_mark="aa" * 32, received_at="2026-11-24T12:00:00.000Z", content_mark="bb" * 32)
+STATED = ProofStatement(receipt_mark="aa" * 32, received_at="2026-11-24T12:00:00.000Z", content_mark="bb" * 32)
 SIGNER, OTHER = ProofSigner(b"s" * 32), ProofSigner(b"o" * 32)
 PROOF = SIGNER.sign(STATED)
 

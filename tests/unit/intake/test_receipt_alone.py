@@ -12,7 +12,7 @@ from services.intake.receipts.models import Amendment
 from services.intake.receipts.status import told
 from services.intake.receipts.updates import _still_theirs
 from services.intake.reports import waiting_period
-from services.intake.reports.lifecycle import NEW, Life, Special
+from services.intake.reports.lifecycle import NEW, Lifecycle, Special
 from services.intake.reports.models import LimitedBecause, StatusAnswer
 from services.intake.reports.waiting_period import WAIT
 from services.intake.retention import rules as retention_rules
@@ -21,11 +21,11 @@ from shared.events.vocabulary import Role
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
 JUST_BEFORE = NOW + WAIT - timedelta(milliseconds=1)
-TAKEN_OVER = Life(special=(Special.REPRESENTATIVE,), handed_over_at=NOW)
+TAKEN_OVER = Lifecycle(special=(Special.REPRESENTATIVE,), handed_over_at=NOW)
 SET_LATER = waiting_period.with_word({}, "one", NOW)
 
 
-def answer(life: Life = NEW, now: datetime = NOW, role: Role = Role.VICTIM, **more: Any) -> StatusAnswer:
+def answer(life: Lifecycle = NEW, now: datetime = NOW, role: Role = Role.VICTIM, **more: Any) -> StatusAnswer:
     document = {
         "received_at": NOW,
         "facts": facts(role=role).model_dump(mode="json"),
@@ -100,7 +100,7 @@ def test_the_status_tells_when_contact_was_changed_by_the_present_holder() -> No
         (NEW, Role.VICTIM, None),
     ],
 )
-def test_whoever_is_shown_less_is_told_why(life: Life, role: Role, because: LimitedBecause | None) -> None:
+def test_whoever_is_shown_less_is_told_why(life: Lifecycle, role: Role, because: LimitedBecause | None) -> None:
     assert answer(life, role=role).limited_because is because
 
 
@@ -125,6 +125,6 @@ def test_contact_left_empty_takes_the_place_of_the_number_before() -> None:
 
 
 def test_an_erased_report_tells_of_no_word_and_no_contact() -> None:
-    life = Life.model_validate(retention_rules.tombstone(taken_back(at_once=True), NOW).model_dump())
+    life = Lifecycle.model_validate(retention_rules.tombstone(taken_back(at_once=True), NOW).model_dump())
     gone = told({"received_at": datetime(2026, 11, 1, tzinfo=UTC), "life": life.model_dump()}, NOW, lambda *_: None)
     assert (gone.word_from, gone.contact_changed_at, gone.destroy_asked_at) == (None, None, None)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.reports.lifecycle import NEW, Category, Decision, Life, Reason, Withdrawal
+from services.intake.reports.lifecycle import NEW, Category, Decision, Lifecycle, Reason, Withdrawal
 from services.intake.reports.models import Ownership, Progress, Work
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
-from services.intake.retention.schedule import Standing, ends, judge
+from services.intake.retention.schedule import RetentionStatus, ends, judge
 from shared.clock import SEOUL
 from shared.events.vocabulary import AgeBand, EndReason, HarmType
 from tests.unit.intake.test_erasure import NOW, facts
@@ -78,12 +78,12 @@ def test_clocks_start_at_the_first_acknowledgement() -> None:
     later = CLOSED.model_copy(
         update={"work": CLOSED.work.model_copy(update={"acknowledged_at": NOW + 3 * YEARS}) if CLOSED.work else None}
     )
-    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 4.9 * YEARS).standing is Standing.KEPT
-    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).standing is Standing.DUE
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 4.9 * YEARS).standing is RetentionStatus.KEPT
+    assert judge(facts(), NOW - YEARS, NEW, later, NOW + 5.01 * YEARS).standing is RetentionStatus.DUE
 
 
 def test_what_is_still_worked_on_is_an_alarm() -> None:
-    assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).standing is Standing.UNFINISHED
+    assert judge(facts(), NOW, NEW, WORKING, NOW + 5.01 * YEARS).standing is RetentionStatus.UNFINISHED
 
 
 @given(st.floats(0, 200))
@@ -91,8 +91,8 @@ def test_an_unread_report_is_never_due(years: float) -> None:
     unread = Progress(ownership=WORKING.ownership)
     for progress in (Progress(), unread):
         standing = judge(facts(), NOW, NEW, progress, NOW + years * YEARS).standing
-        assert standing in {Standing.KEPT, Standing.UNREAD}
-        assert (standing is Standing.UNREAD) == (years * YEARS >= 5 * YEARS - timedelta(days=30)) or abs(
+        assert standing in {RetentionStatus.KEPT, RetentionStatus.UNREAD}
+        assert (standing is RetentionStatus.UNREAD) == (years * YEARS >= 5 * YEARS - timedelta(days=30)) or abs(
             years - 5
         ) < 0.1
 
@@ -100,11 +100,11 @@ def test_an_unread_report_is_never_due(years: float) -> None:
 @given(st.floats(0, 500))
 def test_what_is_kept_for_ever_is_never_due(years: float) -> None:
     child = facts(harm_types=(HarmType.CHILD_MATERIAL,))
-    assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).standing is Standing.KEPT
+    assert judge(child, NOW, NEW, CLOSED, NOW + years * YEARS).standing is RetentionStatus.KEPT
 
 
-@pytest.mark.parametrize(("years", "standing"), [(1.9, Standing.KEPT), (2.1, Standing.DUE)])
-def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, standing: Standing) -> None:
+@pytest.mark.parametrize(("years", "standing"), [(1.9, RetentionStatus.KEPT), (2.1, RetentionStatus.DUE)])
+def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, standing: RetentionStatus) -> None:
     kept = Decision(
         at=NOW,
         by="s-1",
@@ -115,11 +115,11 @@ def test_a_withdrawn_report_is_kept_until_the_day_a_lead_named(years: float, sta
         keep_until=NOW + 2 * YEARS,
     )
     gone = Withdrawal(at=NOW, undo_until=NOW)
-    life = Life(withdrawal=gone, decisions=(kept,))
+    life = Lifecycle(withdrawal=gone, decisions=(kept,))
     assert judge(facts(), NOW, life, CLOSED, NOW + years * YEARS).standing is standing
-    for_ever = Life(withdrawal=gone, decisions=(kept.model_copy(update={"keep_until": None}),))
-    assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
-    assert judge(facts(), NOW, Life(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is Standing.KEPT
+    for_ever = Lifecycle(withdrawal=gone, decisions=(kept.model_copy(update={"keep_until": None}),))
+    assert judge(facts(), NOW, for_ever, CLOSED, NOW + 900 * YEARS).standing is RetentionStatus.KEPT
+    assert judge(facts(), NOW, Lifecycle(withdrawal=gone), CLOSED, NOW + 900 * YEARS).standing is RetentionStatus.KEPT
 
 
 def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
@@ -128,10 +128,11 @@ def test_an_amendment_does_not_shorten_how_long_a_report_is_kept() -> None:
     assert life.strictest is Category.PERMANENT
     assert schedule.category_in(after, life) is Category.PERMANENT
     again = retention_rules.amended(life, after, after)
-    verdict = judge(after, NOW, Life.model_validate(again.model_dump()), CLOSED, NOW + 90 * YEARS)
-    assert (verdict.standing, verdict.category) == (Standing.KEPT, Category.PERMANENT)
+    verdict = judge(after, NOW, Lifecycle.model_validate(again.model_dump()), CLOSED, NOW + 90 * YEARS)
+    assert (verdict.standing, verdict.category) == (RetentionStatus.KEPT, Category.PERMANENT)
     assert (
-        judge(after, NOW, retention_rules.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing is Standing.DUE
+        judge(after, NOW, retention_rules.amended(NEW, after, after), CLOSED, NOW + 90 * YEARS).standing
+        is RetentionStatus.DUE
     )
     longer = retention_rules.amended(NEW, after, before)
     assert schedule.category_in(after, longer) is Category.PERMANENT

@@ -3,26 +3,26 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.intake.disk.rules import MB, Marks, Room, room_of
+from services.intake.disk.rules import MB, DiskLevel, DiskThresholds, room_of
 from tests.integration.intake.desk import settings
 
-MARKS = Marks(alarm=2048 * MB, drafts=1024 * MB, reports=200 * MB)
+MARKS = DiskThresholds(alarm=2048 * MB, drafts=1024 * MB, reports=200 * MB)
 
 
 @pytest.mark.parametrize(
     ("free", "room"),
     [
-        (None, Room.PLENTY),
-        (2048 * MB, Room.PLENTY),
-        (2048 * MB - 1, Room.LOW),
-        (1024 * MB, Room.LOW),
-        (1024 * MB - 1, Room.REPORTS),
-        (200 * MB, Room.REPORTS),
-        (200 * MB - 1, Room.NONE),
-        (0, Room.NONE),
+        (None, DiskLevel.PLENTY),
+        (2048 * MB, DiskLevel.PLENTY),
+        (2048 * MB - 1, DiskLevel.LOW),
+        (1024 * MB, DiskLevel.LOW),
+        (1024 * MB - 1, DiskLevel.REPORTS),
+        (200 * MB, DiskLevel.REPORTS),
+        (200 * MB - 1, DiskLevel.NONE),
+        (0, DiskLevel.NONE),
     ],
 )
-def test_drafts_give_way_before_reports_and_the_alarm_comes_before_both(free: int | None, room: Room) -> None:
+def test_drafts_give_way_before_reports_and_the_alarm_comes_before_both(free: int | None, room: DiskLevel) -> None:
     assert room_of(free, MARKS) is room
 
 

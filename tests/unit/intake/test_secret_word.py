@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.intake.encryption import passphrases as secret_word
-from services.intake.encryption.keys import LodgingKeys
-from services.intake.encryption.passphrases import WAITING, Words
+from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.passphrases import WAITING, PassphraseHasher
 from shared.errors import TransientError
 
 
@@ -44,13 +44,13 @@ def slow() -> Iterator[Slow]:
 
 
 @pytest.fixture
-def words(slow: Slow) -> Words:
-    made, hasher = Words(LodgingKeys(b"r" * 32)), slow
+def words(slow: Slow) -> PassphraseHasher:
+    made, hasher = PassphraseHasher(KeyedDigests(b"r" * 32)), slow
     made._hasher = hasher  # type: ignore[assignment]  # as much of it as is asked for
     return made
 
 
-async def test_as_many_as_may_wait_and_no_more(words: Words, slow: Slow) -> None:
+async def test_as_many_as_may_wait_and_no_more(words: PassphraseHasher, slow: Slow) -> None:
     asked = [asyncio.create_task(words.hashed("r", "word", lodging=True)) for _ in range(WAITING + 20)]
     slow.go.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
@@ -61,7 +61,7 @@ async def test_as_many_as_may_wait_and_no_more(words: Words, slow: Slow) -> None
 
 
 async def test_a_hash_that_was_given_up_counts_until_it_ends(
-    words: Words, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    words: PassphraseHasher, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secret_word, "WAITING", 0)
     given_up = asyncio.create_task(words.hashed("r", "word"))
@@ -72,7 +72,7 @@ async def test_a_hash_that_was_given_up_counts_until_it_ends(
         await words.hashed("r", "word")
 
 
-async def test_all_who_ask_first_share_one_hash_of_nobodys_word(words: Words, slow: Slow) -> None:
+async def test_all_who_ask_first_share_one_hash_of_nobodys_word(words: PassphraseHasher, slow: Slow) -> None:
     slow.go.set()
     found = await asyncio.gather(*(words.fits("r", None, "word") for _ in range(20)))
     assert found == [False] * 20

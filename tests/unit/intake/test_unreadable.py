@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import Held
 from services.intake.phone.models import Call, CallState, Notes
 from services.intake.phone.repository import readable
-from services.intake.phone.submitting import Sender
+from services.intake.phone.submitting import CallSubmitter
 from services.intake.reports.changes import ERASE_AT, PAGE
 from services.intake.reports.documents import Document
-from services.intake.reports.lifecycle import NEW, Life
-from services.intake.retention.jobs import Eraser
-from services.intake.retention.service import Decisions
+from services.intake.reports.lifecycle import NEW, Lifecycle
+from services.intake.retention.jobs import ErasureJob
+from services.intake.retention.service import RetentionService
 from services.intake.submissions.identifiers import ConflictError
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -27,7 +27,7 @@ OVER = NOW + timedelta(days=4)
 BROKEN = {"role": "somebody this build does not know"}
 
 
-def stored(name: str, life: Life = NEW, **more: Any) -> Document:
+def stored(name: str, life: Lifecycle = NEW, **more: Any) -> Document:
     return {
         "_id": name,
         "received_at": NOW,
@@ -69,7 +69,7 @@ class Reports:
     async def alarm(self, *_: Any) -> None:
         pass
 
-    async def erase(self, before: Document, life: Life) -> bool:
+    async def erase(self, before: Document, life: Lifecycle) -> bool:
         self.erased.append(before["_id"])
         self.documents[before["_id"]] = {"_id": before["_id"], "life": life.model_dump()}
         return True
@@ -85,9 +85,9 @@ class Nothing:
         return nothing
 
 
-def eraser(reports: Any) -> Eraser:
+def eraser(reports: Any) -> ErasureJob:
     nothing: Any = Nothing()
-    return Eraser(reports, nothing, nothing, ManualClock(OVER))
+    return ErasureJob(reports, nothing, nothing, ManualClock(OVER))
 
 
 def unreadable(job: str) -> float:
@@ -129,7 +129,7 @@ async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
     reports: Any = Reports(stored("bad", taken_back(), facts=BROKEN), stored("good", taken_back()))
     nobody: Any = type("Auditor", (), {"may": lambda *_: True})()
     nothing: Any = None
-    lists = await Decisions(reports, nothing, nothing, nothing, ManualClock(OVER)).lists(nobody)
+    lists = await RetentionService(reports, nothing, nothing, nothing, ManualClock(OVER)).lists(nobody)
     assert [row.report_id for row in lists[ERASE_AT]] == ["good"]
 
 
@@ -180,9 +180,9 @@ def sending(name: str) -> Call:
     return call_rules.sending(Call(name, CallState.OPEN, "s-first", "busan", NOW, NOW + call_rules.KEPT), NOW)
 
 
-def sender(calls: Any, lodging: Any, *lodged: str) -> Sender:
+def sender(calls: Any, lodging: Any, *lodged: str) -> CallSubmitter:
     changes: Any = Reports(*(stored(name) for name in lodged))
-    return Sender(calls, lodging, changes, LodgingKeys(b"r" * 32), ManualClock(OVER))
+    return CallSubmitter(calls, lodging, changes, KeyedDigests(b"r" * 32), ManualClock(OVER))
 
 
 @pytest.mark.parametrize("trouble", [KeyError("assent"), TransientError("too many words wait"), ValueError("?")])

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.intake.encryption.keys import LodgingKeys
+from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.lifecycle import Access
 from services.intake.reports.models import Ownership
 from services.intake.staff_access.correspondence_rules import LASTS, Refusal, judge, leave_for, may_answer, ownership_in
 
-KEYS = LodgingKeys(b"r" * 32)
+KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 REPORT = "3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"
 LEAVE = leave_for(KEYS, REPORT, 2, "s-1", "session", NOW + LASTS)
@@ -23,7 +23,7 @@ def test_a_leave_counts_for_what_it_was_given_for_and_nothing_else() -> None:
     assert ownership_in(KEYS, LEAVE, REPORT[:-1] + "2", "s-1", "session", NOW) is None
     assert ownership_in(KEYS, LEAVE, REPORT, "s-2", "session", NOW) is None
     assert ownership_in(KEYS, LEAVE, REPORT, "s-1", "another", NOW) is None
-    assert ownership_in(LodgingKeys(b"x" * 32), LEAVE, REPORT, "s-1", "session", NOW) is None
+    assert ownership_in(KeyedDigests(b"x" * 32), LEAVE, REPORT, "s-1", "session", NOW) is None
 
 
 @pytest.mark.parametrize("forged", ["", "..", "2.9999999999", "x.1.y", "2.9999999999.00", "가.나.다"])
