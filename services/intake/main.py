@@ -42,9 +42,8 @@ from services.intake.receipts.duty_follower import DutyFollower
 from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusAnswerBuilder, StatusService
 from services.intake.receipts.updates import ReportUpdater
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.consumers import ProgressFollower, consumers
-from services.intake.reports.repository import ProgressRepository
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention import pages as erasures_pages
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.service import RetentionService
@@ -96,17 +95,16 @@ class Intake:
     app: FastAPI
     bus: KafkaClient
     relay: Relay
-    reports: ProgressRepository
+    reports: ReportRepository
     group: GroupCommit
-    changes: ReportRepository
     disk: DiskMonitor
     links: LinkIndex
-    linker: LinkService
-    eraser: ErasureJob
+    link_service: LinkService
+    erasure_job: ErasureJob
     audit: AuditLog
     clients: ClientGate
     identity: Identity
-    vault: DetailsService
+    details_service: DetailsService
     drafts: Drafts
     calls: CallRepository
     sender: CallSubmitter
@@ -119,7 +117,6 @@ class Intake:
 
     async def _prepare(self) -> None:
         await self.reports.prepare()
-        await self.changes.prepare()
         await self.drafts.prepare()
         await self.links.prepare()
         await self.calls.prepare()
@@ -135,14 +132,14 @@ class Intake:
             await self.open()
             tasks.create_task(self.clients.run(), name="clients")
             tasks.create_task(self.audit.run(), name="audit")
-            tasks.create_task(self.vault.run(), name="tickets")
+            tasks.create_task(self.details_service.run(), name="tickets")
             tasks.create_task(self.drafts.run(), name="drafts")
             tasks.create_task(self.sender.run(), name="calls")
             tasks.create_task(self.relay.run(), name="relay")
-            tasks.create_task(self.linker.run(), name="linker")
+            tasks.create_task(self.link_service.run(), name="linker")
             tasks.create_task(self.disk.run(), name="disk")
             tasks.create_task(self.group.watch(), name="store-watch")
-            tasks.create_task(self.eraser.run(), name="eraser")
+            tasks.create_task(self.erasure_job.run(), name="eraser")
 
 
 def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
@@ -153,7 +150,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside = Health(live=health.live)
     bus = KafkaClient(bus_settings, "intake", aside, clock)
     database = mongo.connect(store_settings, "intake")
-    reports = ProgressRepository(database, clock)
+    reports = ReportRepository(database, clock)
     relay = Relay(reports.collection, bus.publisher, clock, name="intake", pace_s=RELAY_PACE_S)
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
@@ -167,20 +164,20 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = PassphraseHasher(keys)
     links = LinkIndex(database)
-    linker = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
+    link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
     disk = DiskMonitor(DiskSpace(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
-    doorkeeper = SubmissionRateLimiter(keys, clock, free=settings.free_reports, many=settings.many_reports)
-    reception = SubmissionService(
+    rate_limiter = SubmissionRateLimiter(keys, clock, free=settings.free_reports, many=settings.many_reports)
+    submission_service = SubmissionService(
         group=group,
         relay=relay,
         keyring=keyring,
         keys=keys,
         signer=signer,
         words=words,
-        linker=linker,
-        doorkeeper=doorkeeper,
+        link_service=link_service,
+        rate_limiter=rate_limiter,
         disk=disk,
         clock=clock,
     )
@@ -190,25 +187,26 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     aside.ready["identity"] = identity.check
     gate = Gate(identity, settings, refused=written_to(audit))
     clients = ClientGate(ClientRepository(database), keys, audit, clock)
-    trail = AuditRecorder(audit, clock)
-    changes = ReportRepository(reports.collection, database["jobs"])
-    eraser = ErasureJob(changes, links, trail, clock, pace_s=settings.erasure_pace_s)
-    holders = ReceiptAuthenticator(
-        changes, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, trail, clock
+    recorder = AuditRecorder(audit, clock)
+    erasure_job = ErasureJob(reports, links, recorder, clock, pace_s=settings.erasure_pace_s)
+    authenticator = ReceiptAuthenticator(
+        reports, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, recorder, clock
     )
-    correspondence = Correspondence(changes, gate, trail, keyring, keys, clock)
-    changer = ReportUpdater(holders=holders, changes=changes, relay=relay, keys=keys, trail=trail, clock=clock)
+    correspondence = Correspondence(reports, gate, recorder, keyring, keys, clock)
+    updater = ReportUpdater(
+        authenticator=authenticator, reports=reports, relay=relay, keys=keys, recorder=recorder, clock=clock
+    )
     duties = DutyFollower(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
     aside.ready["centers"] = duties.check
     metrics.show(aside.ready)  # once all of them are in it: what is added later is never shown
     tell = StatusAnswerBuilder(duties.first_on_duty, clock)
-    status = StatusService(holders, tell)
-    receipts = ReceiptService(changer, keyring, words, linker, tell, clock, eraser.destroy)
-    handing = HandoverService(changer, keys, keyring, words, tell)
-    vault = DetailsService(
+    status = StatusService(authenticator, tell)
+    receipts = ReceiptService(updater, keyring, words, link_service, tell, clock, erasure_job.destroy)
+    handing = HandoverService(updater, keys, keyring, words, tell)
+    details_service = DetailsService(
         identity=identity,
-        changes=changes,
+        reports=reports,
         used=UsedTickets(database),
         keyring=keyring,
         audit=audit,
@@ -219,8 +217,8 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
     view = FormRenderer(own_pages, clock, duties.outlook)
     call_drafts = CallDrafts(CallRepository(database), keys, clock)
-    sender = CallSubmitter(call_drafts, reception, changes, keys, clock)
-    call_view, call_desk = CallRenderer(view, call_drafts, clock), CallService(call_drafts, trail, clock)
+    sender = CallSubmitter(call_drafts, submission_service, reports, keys, clock)
+    call_view, call_desk = CallRenderer(view, call_drafts, clock), CallService(call_drafts, recorder, clock)
     app = create_app(
         service="intake",
         title=gettext_noop("Digital sex crime reports"),
@@ -228,29 +226,29 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         settings=settings,
         health=health,
         routers=[
-            api.router(reception, signer, clients(Scope.REPORTS_SUBMIT)),
+            api.router(submission_service, signer, clients(Scope.REPORTS_SUBMIT)),
             receipts_api.router(
                 status, receipts, read=clients(Scope.RECEIPTS_READ), write=clients(Scope.RECEIPTS_WRITE)
             ),
             handover_api.router(handing, write=clients(Scope.RECEIPTS_WRITE)),
-            pages.router(view, reception, drafts, doorkeeper, Returning(holders), clock),
-            step_pages.router(view, drafts, Returning(holders), clock),
+            pages.router(view, submission_service, drafts, rate_limiter, Returning(authenticator), clock),
+            step_pages.router(view, drafts, Returning(authenticator), clock),
             advice_pages.router(own_pages),
             receipts_pages.router(view, status, receipts, handing),
             handover_pages.router(view, handing),
             problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
-            erasures_pages.router(own_pages, gate, RetentionService(changes, gate, trail, relay, clock)),
-            details_pages.router(own_pages, vault, correspondence),
+            erasures_pages.router(own_pages, gate, RetentionService(reports, gate, recorder, relay, clock)),
+            details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(
-                own_pages, gate, correspondence, StaffLookup(changes, keys, holders.gate, trail)
+                own_pages, gate, correspondence, StaffLookup(reports, keys, authenticator.gate, recorder)
             ),
             call_pages.router(
                 gate,
                 call_view,
                 call_desk,
-                CallPage(call_view, call_desk, sender, linker, disk, clock),
+                CallPage(call_view, call_desk, sender, link_service, disk, clock),
                 CallAdditions(receipts, keyring),
             ),
             clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), gate, audit),
@@ -264,15 +262,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         relay=relay,
         reports=reports,
         group=group,
-        changes=changes,
         disk=disk,
         links=links,
-        linker=linker,
-        eraser=eraser,
+        link_service=link_service,
+        erasure_job=erasure_job,
         audit=audit,
         clients=clients,
         identity=identity,
-        vault=vault,
+        details_service=details_service,
         drafts=drafts,
         calls=call_drafts.store,
         sender=sender,

@@ -73,7 +73,7 @@ def main(folder: Path) -> None:
     """Run intake with the blows in it."""
     for owner, name, deadly in (
         (DraftRepository, "write", deadly_after(DraftRepository.write, folder / "draft")),
-        (SubmissionService, "lodge", deadly_after(SubmissionService.lodge, folder / "report")),
+        (SubmissionService, "submit", deadly_after(SubmissionService.submit, folder / "report")),
         (Relay, "_publish", deadly_before(Relay._publish, folder / "answered", folder / TOLD)),
         (Relay, "_mark", deadly_before(Relay._mark, folder / "published")),
     ):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.intake.reports.changes import DECIDE_SINCE, ERASE_AT, KEPT_SINCE, TOMBSTONE
 from services.intake.reports.lifecycle import Access, Cause
+from services.intake.reports.repository import DECIDE_SINCE, ERASE_AT, KEPT_SINCE, TOMBSTONE
 from services.intake.retention import rules as retention_rules
 
 LATE = timedelta(minutes=3)
@@ -18,7 +18,7 @@ def faults(documents: Iterable[Mapping[str, Any]], now: datetime, late: timedelt
 
 
 def _faults(document: Mapping[str, Any], now: datetime, late: timedelta) -> Iterable[str]:
-    life = retention_rules.life_of(document)
+    life = retention_rules.lifecycle_of(document)
     access = retention_rules.access_of(life)
     if access is Access.ERASED:
         left = set(document) - {*TOMBSTONE, "changes", "life"}

@@ -27,7 +27,7 @@ PURE_IN_INTAKE = (
     *("webform/typed_links", "phone/forms", "phone/scripts", "clients/problem_words"),
 )
 """Decisions and texts of a capability that have a file of their own."""
-DRIVERS = ("store", "repository", "reports/changes", "submissions/batch_insert")
+DRIVERS = ("store", "repository", "submissions/batch_insert")
 """Where modules may use the driver of the store."""
 IMPURE_MODULES = {"time", "random", "secrets", "asyncio", "os", "socket", "subprocess", "uuid"}
 IMPURE_CALLS = {"now", "utcnow", "today", "uuid4", "monotonic", "perf_counter", "urandom"}

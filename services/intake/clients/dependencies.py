@@ -99,7 +99,7 @@ class ClientGate:
         self._right.clear()
         self._read_at = began
 
-    async def admit(self, request: Request, scope: Scope) -> Client:
+    async def authenticate(self, request: Request, scope: Scope) -> Client:
         """The front end. Raises ``Problem``: 401, 403, 429, or 503 while none was ever read."""
         credential = bearer_of(request)
         if not credential:
@@ -219,4 +219,4 @@ class ClientDoor(Door):
 
     async def __call__(self, request: Request) -> Client:
         """Which front end it is, if it may."""
-        return await self._gate.admit(request, self.scope)
+        return await self._gate.authenticate(request, self.scope)

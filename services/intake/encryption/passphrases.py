@@ -56,12 +56,12 @@ class PassphraseHasher:
         """``keys`` are those that receipts are derived with."""
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
-        self._lodging, self._holders = _Line("words-lodging"), _Line("words-holders")
+        self._lodging, self._authenticator = _Line("words-lodging"), _Line("words-holders")
         self._nobodys: asyncio.Task[str] | None = None
 
     async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
         """What may be stored of a word; ``lodging``: of a new report."""
-        line = self._lodging if lodging else self._holders
+        line = self._lodging if lodging else self._authenticator
         return await line.run(self._hasher.hash, self._keyed(report_id, word))
 
     async def fits(self, report_id: str, stored: str | None, word: str | None) -> bool:
@@ -71,7 +71,7 @@ class PassphraseHasher:
             self._nobodys = asyncio.create_task(self.hashed("", "nobody's word"))
         nobodys = await asyncio.shield(self._nobodys)
         against = stored if stored is not None and word is not None else nobodys
-        same = await self._holders.run(self._verified, against, self._keyed(report_id, word or ""))
+        same = await self._authenticator.run(self._verified, against, self._keyed(report_id, word or ""))
         return same and against is stored
 
     def _verified(self, stored: str, keyed: bytes) -> bool:

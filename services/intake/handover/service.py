@@ -15,7 +15,7 @@ from services.intake.problems import unavailable
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
 from services.intake.receipts.status import StatusAnswerBuilder
 from services.intake.receipts.updates import ReportUpdate, ReportUpdater, open_life
-from services.intake.reports import changes, documents, receipt_numbers, waiting_period
+from services.intake.reports import documents, receipt_numbers, repository, waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 from services.intake.retention.rules import RefusedError
@@ -34,14 +34,14 @@ class HandoverService:
 
     def __init__(
         self,
-        changer: ReportUpdater,
+        updater: ReportUpdater,
         keys: KeyedDigests,
         keyring: Keyring,
         words: PassphraseHasher,
         tell: StatusAnswerBuilder,
     ) -> None:
         """``keys`` are those that receipts are derived with."""
-        self._changer = changer
+        self._updater = updater
         self._keys = keys
         self._keyring = keyring
         self._words = words
@@ -54,9 +54,9 @@ class HandoverService:
         def judge(document: Document, now: datetime) -> ReportUpdate:
             offer = handover_rules.offered(open_life(document), documents.facts_in(document), now)
             hashed = handover_rules.code_hash(self._keys, code)
-            return ReportUpdate(fields={"hand_over": offer.model_dump(), changes.CODE: hashed})
+            return ReportUpdate(fields={"hand_over": offer.model_dump(), repository.CODE: hashed})
 
-        document, _ = await self._changer.change("receipts.hand_over", asked, request, judge)
+        document, _ = await self._updater.change("receipts.hand_over", asked, request, judge)
         made = handover_rules.offer_of(document)
         if made is None:
             raise unavailable()  # erased or replaced within this very moment
@@ -69,7 +69,7 @@ class HandoverService:
             void = handover_rules.cancelled(handover_rules.offer_of(document))
             return None if void is None else ReportUpdate(fields={"hand_over": void.model_dump()})
 
-        document, _ = await self._changer.change("receipts.hand_over_cancel", asked, request, judge)
+        document, _ = await self._updater.change("receipts.hand_over_cancel", asked, request, judge)
         return self._tell(document)
 
     async def take(self, asked: TakeOverAsked, request: Request, key: str | None) -> TakenOver:
@@ -82,7 +82,7 @@ class HandoverService:
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
         code, key = receipt_numbers.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
-        admitted = await self._changer.holders.with_code(asked.code, request, "receipts.take_over")
+        admitted = await self._updater.authenticator.authenticate_code(asked.code, request, "receipts.take_over")
         receipt = receipt_numbers.from_number(
             handover_rules.receipt_number(self._keys, admitted["_id"], code, key) % receipt_numbers.SPACE
         )
@@ -96,14 +96,14 @@ class HandoverService:
             if not asked.i_am_the_person:
                 raise RefusedError("not_the_person")
             offer = handover_rules.offer_of(document)
-            if offer is None or document.get(changes.CODE) != admitted[changes.CODE]:
+            if offer is None or document.get(repository.CODE) != admitted[repository.CODE]:
                 raise RefusedError("code_void")
             used = handover_rules.taken(offer, by, now)
             if used is None:
                 return None
             return self._taking(document, asked, used, identifiers.receipt_hash(self._keys, receipt), word, now)
 
-        document, step = await self._changer.apply("receipts.take_over", admitted, request, judge, by_code=True)
+        document, step = await self._updater.apply("receipts.take_over", admitted, request, judge, by_code=True)
         if step is not None:
             TAKEN_OVER.inc()
         used = handover_rules.offer_of(document)
@@ -138,7 +138,7 @@ class HandoverService:
             life=life,
             fields={
                 "receipt_hash": receipt_hash,
-                changes.FORMER_RECEIPT: document["receipt_hash"],
+                repository.FORMER_RECEIPT: document["receipt_hash"],
                 "hand_over": used.model_dump(),
                 waiting_period.WORD: word,
                 waiting_period.LATER: None,

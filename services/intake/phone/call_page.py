@@ -43,15 +43,15 @@ class CallPage:
         view: CallRenderer,
         desk: CallService,
         sender: CallSubmitter,
-        linker: LinkService,
+        link_service: LinkService,
         disk: DiskMonitor,
         clock: Clock,
     ) -> None:
-        """``linker`` is asked whether there are linked reports, and says no more than that."""
+        """``link_service`` is asked whether there are linked reports, and says no more than that."""
         self._view = view
         self._desk = desk
         self._sender = sender
-        self._linker = linker
+        self._link_service = link_service
         self._disk = disk
         self._clock = clock
 
@@ -170,8 +170,8 @@ class CallPage:
         if not call_forms.LINKED_BY & set(typed.values):
             return False
         raw, _ = form.submission_of(call_forms.counting(typed), "ko")
-        digests = link_rules.digests_of(self._linker.key, raw, synthetic=False)
-        found = await self._linker.has_others(self._desk.drafts.report_id(call_id), digests)
+        digests = link_rules.digests_of(self._link_service.key, raw, synthetic=False)
+        found = await self._link_service.has_others(self._desk.drafts.report_id(call_id), digests)
         if found and call_forms.LINKED_BY & set(touched):
             metrics.LINKED.inc()
         return found

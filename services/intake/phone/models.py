@@ -72,6 +72,6 @@ class Call:
     sending_at: datetime | None = None
     ending: Ending | None = None
 
-    def after(self, **changes: Any) -> Self:  # noqa: ANN401  # its own fields
+    def after(self, **reports: Any) -> Self:  # noqa: ANN401  # its own fields
         """The call after a change."""
-        return replace(self, version=self.version + 1, **changes)
+        return replace(self, version=self.version + 1, **reports)

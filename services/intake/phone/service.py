@@ -51,10 +51,10 @@ class Lists(NamedTuple):
 class CallService:
     """What operators do with calls. Raises ``NotPossibleError``, and ``TransientError`` where the store is away."""
 
-    def __init__(self, drafts: CallDrafts, trail: AuditRecorder, clock: Clock) -> None:
-        """``trail`` is told of every call that begins, changes hands, is sent or ends."""
+    def __init__(self, drafts: CallDrafts, recorder: AuditRecorder, clock: Clock) -> None:
+        """``recorder`` is told of every call that begins, changes hands, is sent or ends."""
         self.drafts: Final = drafts
-        self._trail = trail
+        self._recorder = recorder
         self._clock = clock
         self._turns = KeyedLocks()
 
@@ -168,4 +168,4 @@ class CallService:
 
     async def _written_down(self, request: Request, operator: Principal, call: Call, reason: str) -> None:
         report_id = self.drafts.report_id(call.call_id)
-        await self._trail.by_staff(request, operator, Action.CALLS_TAKE, report_id, reason)
+        await self._recorder.by_staff(request, operator, Action.CALLS_TAKE, report_id, reason)

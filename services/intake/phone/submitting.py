@@ -10,8 +10,8 @@ from services.intake.phone.drafts import FRONT_END, CallDrafts, Held, NotPossibl
 from services.intake.phone.models import Call, CallState, Ending
 from services.intake.phone.reading import read
 from services.intake.reports import receipt_numbers
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import facts_in
+from services.intake.reports.repository import ReportRepository
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
@@ -42,15 +42,15 @@ class CallSubmitter:
     def __init__(
         self,
         drafts: CallDrafts,
-        reception: SubmissionService,
-        changes: ReportRepository,
+        submission_service: SubmissionService,
+        reports: ReportRepository,
         keys: KeyedDigests,
         clock: Clock,
     ) -> None:
-        """``changes`` is where a lodged report is looked up by its id."""
+        """``reports`` is where a lodged report is looked up by its id."""
         self._drafts = drafts
-        self._reception = reception
-        self._changes = changes
+        self._submission_service = submission_service
+        self._reports = reports
         self._keys = keys
         self._clock = clock
 
@@ -84,14 +84,14 @@ class CallSubmitter:
     async def _lodged(self, held: Held) -> bool:
         """Whether this call is a report now; False: it cannot become one as it is."""
         call_id = held.call.call_id
-        if await self._changes.of_report(self._drafts.report_id(call_id)) is not None:
+        if await self._reports.of_report(self._drafts.report_id(call_id)) is not None:
             return True  # lodged before whoever was at it could write that down; a frozen call does not change
         typed = Typed(held.notes.answers)
         submission, _ = read(typed, held.notes.assent, self._clock.now())
         if submission is None:
             return False
         try:
-            await self._reception.lodge(
+            await self._submission_service.submit(
                 submission,
                 front_end=FRONT_END,
                 idempotency_key=self._drafts.key_of_report(call_id),
@@ -106,7 +106,7 @@ class CallSubmitter:
     async def given(self, call: Call) -> Given | None:
         """The receipt of a call that was sent; None where its report is not there."""
         report_id = self._drafts.report_id(call.call_id)
-        document = await self._changes.of_report(report_id)
+        document = await self._reports.of_report(report_id)
         if document is None:
             return None
         receipt = identifiers.receipt_for(self._keys, report_id, document["receipt_counter"])

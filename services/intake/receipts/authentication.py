@@ -18,8 +18,8 @@ from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import documents, receipt_numbers, waiting_period
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention.rules import RefusedError
 from services.intake.submissions import identifiers
 from shared.clock import Clock
@@ -42,26 +42,26 @@ class ReceiptAuthenticator:
 
     def __init__(
         self,
-        changes: ReportRepository,
+        reports: ReportRepository,
         keys: KeyedDigests,
         gate: ReceiptRateLimiter,
         words: PassphraseHasher,
-        trail: AuditRecorder,
+        recorder: AuditRecorder,
         clock: Clock,
         *,
         wrong_takes_s: float = WRONG_TAKES_S,
     ) -> None:
         """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly."""
-        self._changes = changes
+        self._reports = reports
         self._keys = keys
         self.gate = gate
         self._words = words
-        self._trail = trail
+        self._recorder = recorder
         self._clock = clock
         self._wrong_takes_s = wrong_takes_s
         self._turns = KeyedLocks()
 
-    async def admit(
+    async def authenticate(
         self,
         question: ReceiptQuestion,
         request: Request,
@@ -93,8 +93,8 @@ class ReceiptAuthenticator:
         async with self._turns.of(name if asks_word else f"{name} {id(request)}"):
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
-                found = await self._changes.of_receipt(name)
-                former = await self._changes.of_former_receipt(name) if found is None else None
+                found = await self._reports.of_receipt(name)
+                former = await self._reports.of_former_receipt(name) if found is None else None
                 if former is not None:
                     return self._of_former(former, request, action, guarded=guarded)
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
@@ -110,7 +110,7 @@ class ReceiptAuthenticator:
             self.gate.was_wrong(host, tried, client)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
-        self._trail.receipt_refused(request, action, found["_id"] if found else None, reason)
+        self._recorder.receipt_refused(request, action, found["_id"] if found else None, reason)
         await self._until_slow(started)
         raise Problem(
             404,
@@ -121,7 +121,7 @@ class ReceiptAuthenticator:
             ),
         )
 
-    async def with_code(self, code: str, request: Request, action: str) -> Document:
+    async def authenticate_code(self, code: str, request: Request, action: str) -> Document:
         """The report a code for taking over was made for; whether it still counts is not asked here.
 
         Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
@@ -134,7 +134,7 @@ class ReceiptAuthenticator:
         async with self._turns.of(name):
             self._not_too_often(self.gate.wait_for(name, host, client))
             try:
-                found = await self._changes.of_code(name)
+                found = await self._reports.of_code(name)
             except TransientError:
                 raise unavailable() from None
             if found is not None:
@@ -142,7 +142,7 @@ class ReceiptAuthenticator:
                 return found
             self.gate.was_wrong(host, name, client)
         QUESTIONS.labels("unknown").inc()
-        self._trail.receipt_refused(request, action, None, "unknown_code")
+        self._recorder.receipt_refused(request, action, None, "unknown_code")
         await self._until_slow(started)
         raise Problem(
             404,
@@ -155,7 +155,7 @@ class ReceiptAuthenticator:
     def _of_former(self, found: Document, request: Request, action: str, *, guarded: bool) -> Document:
         QUESTIONS.labels("known").inc()
         if guarded:
-            self._trail.receipt_refused(request, action, found["_id"], "handed_over")
+            self._recorder.receipt_refused(request, action, found["_id"], "handed_over")
             raise problems.of_step(RefusedError("handed_over"))
         return documents.former(found)
 

@@ -61,26 +61,26 @@ class ReceiptService:
 
     def __init__(
         self,
-        changer: ReportUpdater,
+        updater: ReportUpdater,
         keyring: Keyring,
         words: PassphraseHasher,
-        linker: LinkService,
+        link_service: LinkService,
         tell: StatusAnswerBuilder,
         clock: Clock,
         destroy: Destroy,
     ) -> None:
         """``destroy`` ends the key of a report whose time has come, and gives what is then stored of it."""
-        self._changer = changer
+        self._updater = updater
         self._keyring = keyring
         self._words = words
-        self._linker = linker
+        self._link_service = link_service
         self._tell = tell
         self._clock = clock
         self._destroy = destroy
 
     async def message(self, asked: MessageAsked, request: Request, key: str | None) -> Taken:
         """Seal a message and tell the centre that there is one. Raises ``Problem``."""
-        mark = self._changer.mark("message", asked, key)
+        mark = self._updater.mark("message", asked, key)
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if is_repeat(document, mark):
@@ -104,7 +104,7 @@ class ReceiptService:
                 taken=taken,
             )
 
-        return taken_of(await self._changer.change("receipts.message", asked, request, judge), mark)
+        return taken_of(await self._updater.change("receipts.message", asked, request, judge), mark)
 
     async def amend(
         self, asked: AmendmentAsked, request: Request, key: str | None, *, spoken: Spoken | None = None
@@ -113,7 +113,7 @@ class ReceiptService:
 
         ``spoken``: by a call, see ``Holders.admit``.
         """
-        mark = self._changer.mark("amend", asked, key)
+        mark = self._updater.mark("amend", asked, key)
         if amendments.is_empty(asked):
             raise problems.nothing_said()
         try:
@@ -123,7 +123,7 @@ class ReceiptService:
             demand_consent(asked.contact, asked.consents)
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
-        admitted = await self._changer.holders.admit(asked, request, "receipts.amend", spoken=spoken)
+        admitted = await self._updater.authenticator.authenticate(asked, request, "receipts.amend", spoken=spoken)
         found = await self._found(admitted, asked)
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
@@ -135,9 +135,9 @@ class ReceiptService:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
-        changed = await self._changer.apply("receipts.amend", admitted, request, judge)
+        changed = await self._updater.apply("receipts.amend", admitted, request, judge)
         if found.digests:
-            self._linker.offer()
+            self._link_service.offer()
         return taken_of(changed, mark)
 
     async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
@@ -149,7 +149,7 @@ class ReceiptService:
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
             if asked.at_once and not asked.understood:
                 raise RefusedError("not_understood")
-            before = retention_rules.life_of(document)
+            before = retention_rules.lifecycle_of(document)
             if before.erased_at is not None:
                 return None  # it is what they want, and they are told that it is so
             facts = documents.facts_in(document)
@@ -171,10 +171,10 @@ class ReceiptService:
                 detail={"at_once": str(asked.at_once).lower()},
             )
 
-        document, step = await self._changer.change("receipts.withdraw", asked, request, judge)
+        document, step = await self._updater.change("receipts.withdraw", asked, request, judge)
         if step is not None and step.events:
             WITHDRAWALS.inc()
-        life = retention_rules.life_of(document)
+        life = retention_rules.lifecycle_of(document)
         if life.plan is not None and life.plan.at <= self._clock.now():
             # Where this fails the job does it within the minute, and the answer says that it is planned.
             with contextlib.suppress(TransientError):
@@ -185,7 +185,7 @@ class ReceiptService:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
-            before = retention_rules.life_of(document)
+            before = retention_rules.lifecycle_of(document)
             life = retention_rules.reinstated(before, now)
             if life == before:
                 return None
@@ -193,7 +193,7 @@ class ReceiptService:
             event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
             return ReportUpdate(life=life, events=(event,))
 
-        document, step = await self._changer.change("receipts.reinstate", asked, request, judge)
+        document, step = await self._updater.change("receipts.reinstate", asked, request, judge)
         if step is not None:
             REINSTATEMENTS.inc()
         return self._tell(document)
@@ -209,7 +209,7 @@ class ReceiptService:
                 return None
             return ReportUpdate(fields={"replies_read": count}, detail={"answers": str(count)})
 
-        document, _ = await self._changer.change("receipts.answers", asked, request, judge)
+        document, _ = await self._updater.change("receipts.answers", asked, request, judge)
         if self._tell(document).limited or "sealed" not in document:
             return AnswersLeft(answers=[])
         parts = documents.opened(document, self._keyring)
@@ -219,7 +219,7 @@ class ReceiptService:
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
         """Set a word, or replace the one in force; the first one counts a day later. Raises ``Problem``."""
         fresh = asked.new_word or problems.fit_word(asked.word)
-        document = await self._changer.holders.admit(asked, request, "receipts.word")
+        document = await self._updater.authenticator.authenticate(asked, request, "receipts.word")
         now = self._clock.now()
         if waiting_period.word_in_force(document, now) is not None and asked.new_word is None:
             return self._tell(document)  # it is the word that is set, or nobody would have come this far
@@ -238,7 +238,7 @@ class ReceiptService:
                 fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()}
             )
 
-        changed = await self._changer.apply("receipts.word", document, request, judge)
+        changed = await self._updater.apply("receipts.word", document, request, judge)
         return self._tell(changed.document)
 
     async def cancel_word(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
@@ -249,15 +249,15 @@ class ReceiptService:
                 return None
             return ReportUpdate(fields={waiting_period.LATER: None})
 
-        document, _ = await self._changer.change("receipts.word_cancel", asked, request, judge)
+        document, _ = await self._updater.change("receipts.word_cancel", asked, request, judge)
         return self._tell(document)
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":
         """What an addition can be found by, and the reports that share it."""
         facts = admitted.get("facts") or {}
         synthetic = bool(facts.get("synthetic"))
-        digests = link_rules.digests_of(self._linker.key, asked.model_dump(), synthetic=synthetic)
-        return _Found(digests, await self._linker.linked(admitted["_id"], digests))
+        digests = link_rules.digests_of(self._link_service.key, asked.model_dump(), synthetic=synthetic)
+        return _Found(digests, await self._link_service.linked(admitted["_id"], digests))
 
     def _amendment(
         self,

@@ -36,14 +36,14 @@ class StatusAnswerBuilder:
 class StatusService:
     """Answers receipts."""
 
-    def __init__(self, holders: ReceiptAuthenticator, tell: StatusAnswerBuilder) -> None:
-        """``holders`` says whose receipt it is."""
-        self._holders = holders
+    def __init__(self, authenticator: ReceiptAuthenticator, tell: StatusAnswerBuilder) -> None:
+        """``authenticator`` says whose receipt it is."""
+        self._authenticator = authenticator
         self._tell = tell
 
     async def answer(self, question: ReceiptQuestion, request: Request) -> StatusAnswer:
         """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
-        found = await self._holders.admit(question, request, "receipts.read", guarded=False)
+        found = await self._authenticator.authenticate(question, request, "receipts.read", guarded=False)
         return self._tell(found)
 
 
@@ -52,7 +52,7 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
     if "handed_over_at" in document:
         handed = document["handed_over_at"]
         return StatusAnswer(state=State.HANDED_OVER, since=handed, received_at=document["received_at"])
-    life = retention_rules.life_of(document)
+    life = retention_rules.lifecycle_of(document)
     facts = document.get("facts")
     role = Role(facts["role"]) if facts else Role.VICTIM
     progress = documents.progress_of(document)

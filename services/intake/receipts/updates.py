@@ -17,10 +17,10 @@ from services.intake.problems import unavailable
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import waiting_period
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Access, Lifecycle
 from services.intake.reports.models import Taken
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
 from shared import trace
@@ -75,25 +75,25 @@ class ReportUpdater:
     def __init__(
         self,
         *,
-        holders: ReceiptAuthenticator,
-        changes: ReportRepository,
+        authenticator: ReceiptAuthenticator,
+        reports: ReportRepository,
         relay: Relay,
         keys: KeyedDigests,
-        trail: AuditRecorder,
+        recorder: AuditRecorder,
         clock: Clock,
     ) -> None:
         """``relay`` publishes what the changes say."""
-        self.holders: Final = holders
-        self._changes = changes
+        self.authenticator: Final = authenticator
+        self._reports = reports
         self._relay = relay
         self._keys = keys
-        self._trail = trail
+        self._recorder = recorder
         self._clock = clock
         self._turns = KeyedLocks()
 
     async def change(self, action: str, asked: ReceiptQuestion, request: Request, judge: Judge) -> UpdateResult:
         """Let the holder in and make one change. Raises ``Problem``."""
-        admitted = await self.holders.admit(asked, request, action)
+        admitted = await self.authenticator.authenticate(asked, request, action)
         return await self.apply(action, admitted, request, judge)
 
     async def apply(
@@ -109,11 +109,11 @@ class ReportUpdater:
                 return await self._apply(action, admitted, request, judge, by_code=by_code)
         except RefusedError as error:
             REFUSED.labels(error.code).inc()
-            self._trail.receipt_refused(request, action, report_id, error.code)
+            self._recorder.receipt_refused(request, action, report_id, error.code)
             raise problems.of_step(error) from None
         except Problem as problem:
             REFUSED.labels(problem.code).inc()
-            self._trail.receipt_refused(request, action, report_id, problem.code)
+            self._recorder.receipt_refused(request, action, report_id, problem.code)
             raise
         except TransientError:
             raise unavailable() from None
@@ -123,7 +123,7 @@ class ReportUpdater:
     ) -> UpdateResult:
         written_down = False
         for attempt in range(TRIES):
-            document = await self._changes.of_report(admitted["_id"])
+            document = await self._reports.of_report(admitted["_id"])
             if document is None:
                 raise unavailable()  # a report never goes away; the store is being restored
             now = whole_milliseconds(self._clock.now())
@@ -133,16 +133,16 @@ class ReportUpdater:
             if step is None:
                 return UpdateResult(document, None)
             if not written_down:
-                await self._trail.by_receipt(request, action, document["_id"], step.detail)
+                await self._recorder.by_receipt(request, action, document["_id"], step.detail)
                 written_down = True
             records = [encode(event, source="intake", time=now, traceparent=trace.current()) for event in step.events]
-            if await self._changes.write(
+            if await self._reports.write(
                 document, now=now, life=step.life, fields=step.fields, pushed=step.pushed, records=records
             ):
                 CHANGED.labels(action).inc()
                 if records:
                     self._relay.offer(document["_id"])
-                return UpdateResult(await self._changes.of_report(document["_id"]) or document, step)
+                return UpdateResult(await self._reports.of_report(document["_id"]) or document, step)
             await sleep(_PAUSE_S * (attempt % 3))
         raise TransientError("other processes were always faster")
 
@@ -196,7 +196,7 @@ def taken_of(changed: UpdateResult, mark: IdempotencyRecord | None) -> Taken:
 
 def open_life(document: Document) -> Lifecycle:
     """The life of a report that can still be added to. Raises ``RefusedError``: ``withdrawn`` or ``erased``."""
-    life = retention_rules.life_of(document)
+    life = retention_rules.lifecycle_of(document)
     access = retention_rules.access_of(life)
     if access is not Access.OPEN:
         raise RefusedError("erased" if access is Access.ERASED and not retention_rules.silent(life) else "withdrawn")

@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge
 
 from services.intake.reports import rules as progress_rules
 from services.intake.reports.models import Progress
-from services.intake.reports.repository import ProgressRepository
+from services.intake.reports.repository import ReportRepository
 from shared import log
 from shared.events.families import CaseEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Received
@@ -40,7 +40,7 @@ def consumers(follower: "ProgressFollower") -> KafkaRouter:
 class ProgressFollower:
     """Handler of both topics."""
 
-    def __init__(self, reports: ProgressRepository) -> None:
+    def __init__(self, reports: ReportRepository) -> None:
         """``reports`` is where progress is kept."""
         self._reports = reports
         self._log = log.get("services.intake.reports")

@@ -1,37 +1,216 @@
-"""The collection of reports: its indexes, looking up by receipt, and following what the streams say."""
+"""The collection of reports: looked up, changed only on what was read, and what is planned, waited for or alarming.
 
-from collections.abc import Callable, Mapping, Sequence
+Every change raises the document's ``changes`` and names the number it was decided on, so of two that race one is told
+no and decides again. What the streams say (``progress``) and how the key is wrapped are written beside it.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from services.intake.reports.documents import Document
+from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.events.base import Record
 from shared.mongo import by_ids, store_errors, wait_until_ready
+from shared.outbox import PENDING, SINCE, push
 
-COLLECTION = "reports"
-BATCH = 100
+COLLECTION: Final = "reports"
+BATCH: Final = 100
 """Ids per read: the local store's reads by id cost the square of what they return (see ``shared.mongo.by_ids``)."""
+ERASE_AT: Final = "erase_at"
+DECIDE_SINCE: Final = "decide_since"
+KEPT_SINCE: Final = "kept_since"
+ALARM_SINCE: Final = "alarm_since"
+FORMER_RECEIPT: Final = "former_receipt_hash"
+"""Keyed hash of the receipt of whoever reported for somebody who took the report over."""
+CODE: Final = "hand_over_code"
+"""Keyed hash of the newest code for taking a report over."""
+OPENED: Final = "opened"
+"""When staff first opened the details, by number of the ownership."""
+_MARKS: Final = (ERASE_AT, DECIDE_SINCE, KEPT_SINCE, ALARM_SINCE)
+"""Times that only few reports have, each with a sparse index: what a page or a job looks for."""
+
+TOMBSTONE: Final[tuple[str, ...]] = (
+    "_id",
+    "intake_version",
+    "received_at",
+    "receipt_hash",
+    "receipt_counter",
+    FORMER_RECEIPT,
+    PENDING,
+    SINCE,
+)
+"""What stays of an erased report beside its dates, and nothing else does: the id, so that a repeated request cannot
+lodge it again and late events find it; the versions, so that nothing older counts; the keyed hash of its receipt, so
+that the receipt says "erased" and is given to nobody else, and of the one before it was handed over; events not yet
+published, which name nobody."""
+
+_OWNER: Final = "progress.ownership.center_id"
+_FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(2500, 1, 1, tzinfo=UTC)
+PAGE: Final = 100
+"""Rows per read: the local store's cost grows with the square of what is returned."""
+_LEASE: Final = timedelta(minutes=10)
+_SUMMARY: Final = {
+    "received_at": 1,
+    "facts": 1,
+    "progress": 1,
+    "life": 1,
+    "changes": 1,
+    "alarm": 1,
+    **dict.fromkeys(_MARKS, 1),
+}
+
 
 Fold = Callable[[str, Progress], Progress]
 
 
-class ProgressRepository:
-    """Reads and updates of accepted reports."""
+class ReportRepository:
+    """Reads and guarded writes of accepted reports."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", clock: Clock) -> None:
-        """``database`` is intake's own."""
-        self.collection = database[COLLECTION]
+        """``database`` is intake's own. Its ``jobs`` holds one document per daily job: which day was done, by whom."""
+        self.collection: Final = database[COLLECTION]
+        self._reports = self.collection
+        self._jobs = database["jobs"]
         self._database = database
         self._clock = clock
 
     async def prepare(self) -> None:
-        """Wait for the store and make receipts unique. What the outbox needs, the relay creates."""
+        """Wait for the store and make the indexes. What the outbox needs, the relay creates."""
         await wait_until_ready(self._database, self._clock)
         with store_errors():
-            await self.collection.create_index("receipt_hash", unique=True, name="receipt")
+            await self._reports.create_index("receipt_hash", unique=True, name="receipt")
+            for mark in _MARKS:
+                await self._reports.create_index(mark, name=mark, sparse=True)
+            for hashed in (FORMER_RECEIPT, CODE):
+                await self._reports.create_index(hashed, name=hashed, sparse=True)
+
+    async def of_receipt(self, receipt_hash: str) -> Document | None:
+        """The whole report a receipt belongs to."""
+        with store_errors():
+            return await self._reports.find_one({"receipt_hash": receipt_hash})
+
+    async def of_former_receipt(self, receipt_hash: str) -> Document | None:
+        """The whole report a receipt belonged to before somebody took the report over."""
+        with store_errors():
+            return await self._reports.find_one({FORMER_RECEIPT: receipt_hash})
+
+    async def of_code(self, code_hash: str) -> Document | None:
+        """The whole report a code for taking over was last made for."""
+        with store_errors():
+            return await self._reports.find_one({CODE: code_hash})
+
+    async def of_report(self, report_id: str) -> Document | None:
+        """The whole report."""
+        with store_errors():
+            return await self._reports.find_one({"_id": report_id})
+
+    async def write(
+        self,
+        before: Document,
+        *,
+        now: datetime,
+        life: Lifecycle | None = None,
+        fields: Mapping[str, Any] | None = None,
+        pushed: Mapping[str, Any] | None = None,
+        records: Sequence[Record] = (),
+    ) -> bool:
+        """Make one change on what was read; False if somebody was faster, and then nothing was changed.
+
+        ``records`` are the events about it: they become pending in the same write.
+        """
+        sets: dict[str, Any] = {"changes": before.get("changes", 0) + 1, **(fields or {})}
+        unset: dict[str, Any] = {}
+        if life is not None:
+            sets["life"] = life.model_dump()
+            for mark, moment in _marks_of(life).items():
+                if moment is None:
+                    unset[mark] = ""
+                else:
+                    sets[mark] = moment
+        if records:
+            sets["intake_version"] = before["intake_version"] + len(records)
+        update = push(records, now)
+        update["$set"] = sets
+        if unset:
+            update["$unset"] = unset
+        if pushed:
+            update["$push"] = {**update.get("$push", {}), **pushed}
+        with store_errors():
+            result = await self._reports.update_one(_as_read(before), update)
+        return bool(result.matched_count)
+
+    async def erase(self, before: Document, life: Lifecycle) -> bool:
+        """Leave a tombstone where the report was, in one write: key, sealed parts and facts go. False: not as read.
+
+        Everything goes but what ``TOMBSTONE`` names. The list of pending events is left alone: the relay may be at it.
+        """
+        gone = {name: "" for name in (*before, "alarm", OPENED, *_MARKS) if name not in {*TOMBSTONE, "changes", "life"}}
+        sets = {"changes": before.get("changes", 0) + 1, "life": life.model_dump(exclude_none=True)}
+        with store_errors():
+            result = await self._reports.update_one(_as_read(before), {"$set": sets, "$unset": gone})
+        return bool(result.matched_count)
+
+    async def marked(
+        self,
+        mark: str,
+        *,
+        until: datetime = _LAST,
+        owner: str | None = None,
+        limit: int = PAGE,
+        besides: Sequence[str] = (),
+    ) -> list[Document]:
+        """The reports with a mark, oldest first, without what is sealed; of one owner if named.
+
+        ``besides`` are ids of reports that the caller cannot read and does not want again.
+        """
+        wanted: dict[str, Any] = {mark: {"$gte": _FIRST, "$lte": until}}
+        if besides:
+            wanted["_id"] = {"$nin": list(besides)}
+        if owner is not None:
+            wanted[_OWNER] = owner
+        with store_errors():
+            return await self._reports.find(wanted, _SUMMARY).sort(mark, 1).limit(limit).to_list(limit)
+
+    async def count(self, mark: str) -> int:
+        """How many reports have a mark."""
+        with store_errors():
+            return await self._reports.count_documents({mark: {"$gte": _FIRST, "$lte": _LAST}})
+
+    async def everything(self) -> AsyncIterator[Document]:
+        """Every report that is not erased, in no order, without what is sealed."""
+        with store_errors():
+            async for document in self._reports.find({"life.erased_at": None}, _SUMMARY).hint([("$natural", 1)]):
+                yield document
+
+    async def alarm(self, kinds: Mapping[str, str | None], now: datetime) -> None:
+        """Raise (by kind) or end (None) the alarms of these reports."""
+        writes = [
+            UpdateOne({"_id": name, "life.erased_at": None}, {"$set": {"alarm": kind, ALARM_SINCE: now}})
+            if kind
+            else UpdateOne({"_id": name}, {"$unset": {"alarm": "", ALARM_SINCE: ""}})
+            for name, kind in kinds.items()
+        ]
+        if writes:
+            with store_errors():
+                await self._reports.bulk_write(writes, ordered=False)
+
+    async def opened(self, report_id: str, ownership: int, at: datetime) -> None:
+        """Note when the details were opened under an ownership, once; nothing where it was noted, or is erased."""
+        place = f"{OPENED}.{ownership}"
+        with store_errors():
+            await self._reports.update_one(
+                {"_id": report_id, "life.erased_at": None, place: None}, {"$set": {place: at}}
+            )
 
     async def advance(self, ids: Sequence[str], fold: Fold) -> list[str]:
         """Fold new events into the progress of these reports; the ids that are not here are given back.
@@ -43,14 +222,14 @@ class ProgressRepository:
         for start in range(0, len(ids), BATCH):
             some = ids[start : start + BATCH]
             with store_errors():
-                known = await by_ids(self.collection, some, {"progress": 1})
+                known = await by_ids(self._reports, some, {"progress": 1})
             missing.extend(report_id for report_id in some if report_id not in known)
             # What is erased has no progress any more, and needs none.
             known = {report_id: document for report_id, document in known.items() if "progress" in document}
-            await self._write(known, fold)
+            await self._write_progress(known, fold)
         return missing
 
-    async def _write(self, known: Mapping[str, Document], fold: Fold) -> None:
+    async def _write_progress(self, known: Mapping[str, Document], fold: Fold) -> None:
         writes = []
         for report_id, document in known.items():
             before = Progress.model_validate(document["progress"])
@@ -60,9 +239,38 @@ class ProgressRepository:
         if not writes:
             return
         with store_errors():
-            result = await self.collection.bulk_write(writes, ordered=False)
+            result = await self._reports.bulk_write_progress(writes, ordered=False)
         if result.matched_count != len(writes):
             raise TransientError("another worker moved the same reports on")
+
+    async def claim(self, job: str, day: str, holder: str, now: datetime) -> bool:
+        """Whether this process may do a day's job now: nobody has finished it, and nobody alive is at it."""
+        free = {"_id": job, "day": {"$ne": day}, "until": {"$lte": now}}
+        taken = {"$set": {"until": now + _LEASE, "holder": holder}}
+        with store_errors():
+            with contextlib.suppress(DuplicateKeyError):
+                await self._jobs.insert_one({"_id": job, "day": "", "until": now, "holder": ""})
+            return bool((await self._jobs.update_one(free, taken)).matched_count)
+
+    async def finished(self, job: str, day: str, holder: str) -> None:
+        """The day's job is done, if it is still this process's."""
+        with store_errors():
+            await self._jobs.update_one({"_id": job, "holder": holder}, {"$set": {"day": day, "until": _FIRST}})
+
+
+def _as_read(before: Document) -> Document:
+    known = before.get("changes")
+    return {"_id": before["_id"], "changes": {"$exists": False} if known is None else known}
+
+
+def _marks_of(life: Lifecycle) -> dict[str, datetime | None]:
+    last = life.decisions[-1] if life.decisions else None
+    kept = life.withdrawal is not None and life.decide_since is None and last is not None and not last.destroy
+    return {
+        ERASE_AT: life.plan.at if life.plan else None,
+        DECIDE_SINCE: life.decide_since,
+        KEPT_SINCE: last.at if kept and last else None,
+    }
 
 
 def _unchanged(report_id: str, before: Progress) -> Document:

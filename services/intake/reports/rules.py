@@ -140,7 +140,7 @@ def standing(
             since=life.erased_at,
             received_at=received_at,
             withdrawn_at=gone,
-            erasure=retention_rules.fate_of(life),
+            erasure=retention_rules.erasure_status_of(life),
             erased_at=life.erased_at,
         )
     found = _working(received_at, progress, opened, undone=life.reinstated_at is not None)
@@ -151,7 +151,7 @@ def standing(
                 "since": life.withdrawal.at,
                 "withdrawn_at": life.withdrawal.at,
                 "undo_until": life.withdrawal.undo_until,
-                "erasure": retention_rules.fate_of(life),
+                "erasure": retention_rules.erasure_status_of(life),
                 "erase_at": life.plan.at if life.plan else None,
             }
         )

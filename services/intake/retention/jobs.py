@@ -15,9 +15,9 @@ from prometheus_client import Counter, Gauge
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.links.repository import LinkIndex
 from services.intake.reports import documents
-from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Lifecycle
+from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
 from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
@@ -55,17 +55,17 @@ class ErasureJob:
 
     def __init__(
         self,
-        changes: ReportRepository,
+        reports: ReportRepository,
         links: LinkIndex,
-        trail: AuditRecorder,
+        recorder: AuditRecorder,
         clock: Clock,
         *,
         pace_s: float = MINUTE_S,
     ) -> None:
         """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
-        self._changes = changes
+        self._reports = reports
         self._links = links
-        self._trail = trail
+        self._recorder = recorder
         self._clock = clock
         self._pace_s = pace_s
         self._holder = secrets.token_hex(8)
@@ -81,11 +81,11 @@ class ErasureJob:
         """Destroy what was announced and is due; how many. Also renews the measures."""
         now, count = self._clock.now(), 0
         unreadable: list[str] = []
-        while due := await self._changes.marked(ERASE_AT, until=now, besides=unreadable):
+        while due := await self._reports.marked(ERASE_AT, until=now, besides=unreadable):
             for document in due:
                 try:
                     done = await self.destroy(document["_id"])
-                    count += done is not None and retention_rules.life_of(done).erased_at is not None
+                    count += done is not None and retention_rules.lifecycle_of(done).erased_at is not None
                 except TransientError:
                     raise
                 except Exception as error:  # one report that cannot be read keeps no other from its end
@@ -100,17 +100,17 @@ class ErasureJob:
         """Judge every report by the retention table, once a day in Korea by one process; whether it was this one."""
         now = self._clock.now()
         day = seoul_day(now)
-        if not await self._changes.claim(DAILY, day, self._holder, now):
+        if not await self._reports.claim(DAILY, day, self._holder, now):
             return False
         said: Tally[str] = Tally()
         page: list[Document] = []
-        async for document in self._changes.everything():
+        async for document in self._reports.everything():
             page.append(document)
             if len(page) == PAGE:
                 said += await self._judge(page)
                 page = []
         said += await self._judge(page)
-        await self._changes.finished(DAILY, day, self._holder)
+        await self._reports.finished(DAILY, day, self._holder)
         self._log.info("retention.judged", day=day, **said)
         return True
 
@@ -119,8 +119,8 @@ class ErasureJob:
 
         Raises ``TransientError``; doing it again is safe.
         """
-        document = await self._changes.of_report(report_id)
-        if document is None or retention_rules.life_of(document).erased_at is not None:
+        document = await self._reports.of_report(report_id)
+        if document is None or retention_rules.lifecycle_of(document).erased_at is not None:
             return document
         now = whole_milliseconds(self._clock.now())
         life, verdict = _judged(document, now)
@@ -128,15 +128,15 @@ class ErasureJob:
         if cause is None:
             kept = retention_rules.unplanned(life, now)
             if kept != life:
-                await self._changes.write(document, now=now, life=kept)
+                await self._reports.write(document, now=now, life=kept)
                 self._log.warning("erasure.no_longer_due", report_id=report_id)
-            return await self._changes.of_report(report_id)
-        await self._trail.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
+            return await self._reports.of_report(report_id)
+        await self._recorder.by_job(_JOB, "erasures.destroy", report_id, cause, category=verdict.category.value)
         await self._links.forget(document)
-        if await self._changes.erase(document, retention_rules.tombstone(life, now)):
+        if await self._reports.erase(document, retention_rules.tombstone(life, now)):
             DESTROYED.labels(cause).inc()
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)
-        return await self._changes.of_report(report_id)
+        return await self._reports.of_report(report_id)
 
     async def _judge(self, page: list[Document]) -> Tally[str]:
         said: Tally[str] = Tally()
@@ -149,7 +149,7 @@ class ErasureJob:
             except Exception as error:  # one report that cannot be read keeps no other from being judged
                 said["unreadable"] += 1
                 leave_out("daily", document["_id"], error)
-        await self._changes.alarm(alarms, self._clock.now())
+        await self._reports.alarm(alarms, self._clock.now())
         return said
 
     async def _judge_one(self, document: Document, said: Tally[str], alarms: dict[str, str | None]) -> None:
@@ -161,7 +161,7 @@ class ErasureJob:
             alarms[document["_id"]] = kind
             self._log.log(40 if kind else 20, "retention.alarm", report_id=document["_id"], kind=kind or "ended")
         after = retention_rules.announced(life, verdict, now)
-        if after != life and await self._changes.write(document, now=now, life=after):
+        if after != life and await self._reports.write(document, now=now, life=after):
             said["announced" if after.plan else "taken_off"] += 1
             self._log.warning(
                 "retention.announced" if after.plan else "retention.taken_off",
@@ -171,12 +171,12 @@ class ErasureJob:
             )
 
     async def _measure(self, now: datetime) -> None:
-        WAITING.set(await self._changes.count(DECIDE_SINCE))
-        oldest = await self._changes.marked(DECIDE_SINCE, limit=1)
+        WAITING.set(await self._reports.count(DECIDE_SINCE))
+        oldest = await self._reports.marked(DECIDE_SINCE, limit=1)
         OLDEST.set((now - oldest[0][DECIDE_SINCE]).total_seconds() if oldest else 0)
-        late = await self._changes.marked(ERASE_AT, until=now, limit=1)
+        late = await self._reports.marked(ERASE_AT, until=now, limit=1)
         OVERDUE.set((now - late[0][ERASE_AT]).total_seconds() if late else 0)
-        kinds = Tally(document.get("alarm") for document in await self._changes.marked(ALARM_SINCE, limit=10 * PAGE))
+        kinds = Tally(document.get("alarm") for document in await self._reports.marked(ALARM_SINCE, limit=10 * PAGE))
         for kind in _ALARMS:
             EXPIRING.labels(kind.value).set(kinds[kind.value])
 
@@ -191,7 +191,7 @@ class ErasureJob:
 
 
 def _judged(document: Document, now: datetime) -> tuple[Lifecycle, Verdict]:
-    life = retention_rules.life_of(document)
+    life = retention_rules.lifecycle_of(document)
     facts = documents.facts_in(document)
     progress = documents.progress_of(document)
     return life, schedule.judge(facts, document["received_at"], life, progress, now)

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.intake.bodies import typed_of
-from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
 from services.intake.reports.lifecycle import Category, Reason
+from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention import words as erasure_words

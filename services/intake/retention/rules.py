@@ -49,7 +49,7 @@ class RefusedError(Exception):
         self.code = code
 
 
-def life_of(document: Mapping[str, Any]) -> Lifecycle:
+def lifecycle_of(document: Mapping[str, Any]) -> Lifecycle:
     """The life of a stored report. Reports from before there was one have none of it."""
     stored = document.get("life")
     return Lifecycle.model_validate(stored) if stored else NEW
@@ -113,7 +113,7 @@ def amended(life: Lifecycle, before: ReportFacts, after: ReportFacts) -> Lifecyc
     )
 
 
-def fate_of(life: Lifecycle) -> ErasureStatus | None:
+def erasure_status_of(life: Lifecycle) -> ErasureStatus | None:
     """What is going to happen to a withdrawn report."""
     if life.erased_at is not None:
         return ErasureStatus.ERASED

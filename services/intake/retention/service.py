@@ -12,9 +12,9 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.keyed_locks import TRIES
 from services.intake.problems import unavailable
 from services.intake.reports import documents
-from services.intake.reports.changes import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Category, Decision, Lifecycle, Reason
+from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
 from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
@@ -60,11 +60,13 @@ class Row:
 class RetentionService:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
-    def __init__(self, changes: ReportRepository, gate: Gate, trail: AuditRecorder, relay: Relay, clock: Clock) -> None:
+    def __init__(
+        self, reports: ReportRepository, gate: Gate, recorder: AuditRecorder, relay: Relay, clock: Clock
+    ) -> None:
         """``gate`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
-        self._changes = changes
+        self._reports = reports
         self._gate = gate
-        self._trail = trail
+        self._recorder = recorder
         self._relay = relay
         self._clock = clock
 
@@ -77,7 +79,7 @@ class RetentionService:
         owner = None if everywhere else principal.organisation
         now = self._clock.now()
         try:
-            return {mark: _rows(await self._changes.marked(mark, owner=owner), now) for mark in _LISTS}
+            return {mark: _rows(await self._reports.marked(mark, owner=owner), now) for mark in _LISTS}
         except TransientError:
             raise unavailable() from None
 
@@ -104,7 +106,7 @@ class RetentionService:
                 reason=reason,
                 category=category,
             )
-            life = retention_rules.life_of(document)
+            life = retention_rules.lifecycle_of(document)
             own = schedule.category_in(facts, life)
             started = schedule.first_seen(progress)
             return retention_rules.decided(life, decision, category=own, started=started, now=now)
@@ -118,7 +120,7 @@ class RetentionService:
 
         def judge(document: Document, now: datetime) -> Lifecycle:
             return retention_rules.confirmed(
-                retention_rules.life_of(document), documents.facts_in(document), principal.subject, now
+                retention_rules.lifecycle_of(document), documents.facts_in(document), principal.subject, now
             )
 
         await self._record(request, principal, Action.DETAILS_CONFIRM, report_id, judge, way)
@@ -136,7 +138,7 @@ class RetentionService:
         try:
             await self._apply(request, principal, action, report_id, judge, reason, detail)
         except RefusedError as error:
-            self._trail.staff_refused(request, principal, action, report_id, error.code)
+            self._recorder.staff_refused(request, principal, action, report_id, error.code)
             status, words = _REFUSALS[error.code]
             raise Problem(status, error.code, words) from None
         except TransientError:
@@ -153,25 +155,25 @@ class RetentionService:
         detail: dict[str, str],
     ) -> None:
         for attempt in range(TRIES):
-            document = await self._changes.of_report(report_id)
+            document = await self._reports.of_report(report_id)
             owner = _owner(document) if document else None
             # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
             self._gate.demand(request, principal, action, owner or NOBODY)
             if document is None or "facts" not in document:
                 raise RefusedError("erased")
             now = whole_milliseconds(self._clock.now())
-            before = retention_rules.life_of(document)
+            before = retention_rules.lifecycle_of(document)
             life = judge(document, now)
             if life == before:
                 return
             if attempt == 0:
-                await self._trail.by_staff(request, principal, action, report_id, reason, **detail)
+                await self._recorder.by_staff(request, principal, action, report_id, reason, **detail)
             records = []
             if before.withdrawal is not None and life.withdrawal is None:
                 version = document["intake_version"] + 1
                 event = ReportReinstated(report_id=report_id, intake_version=version, reinstated_at=now)
                 records = [encode(event, source="intake", time=now, traceparent=trace.current())]
-            if await self._changes.write(document, now=now, life=life, records=records):
+            if await self._reports.write(document, now=now, life=life, records=records):
                 if records:
                     self._relay.offer(report_id)
                 return
@@ -199,7 +201,7 @@ def _rows(found: list[Document], now: datetime) -> list[Row]:
 
 
 def _row(document: Document, now: datetime) -> Row:
-    life, facts = retention_rules.life_of(document), documents.facts_in(document)
+    life, facts = retention_rules.lifecycle_of(document), documents.facts_in(document)
     progress = documents.progress_of(document)
     return Row(
         report_id=document["_id"],

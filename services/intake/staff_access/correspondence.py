@@ -13,8 +13,8 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.keyed_locks import TRIES
 from services.intake.problems import unavailable
 from services.intake.reports import documents
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access import words as staff_words
@@ -47,17 +47,17 @@ class Correspondence:
 
     def __init__(
         self,
-        changes: ReportRepository,
+        reports: ReportRepository,
         gate: Gate,
-        trail: AuditRecorder,
+        recorder: AuditRecorder,
         keyring: Keyring,
         keys: KeyedDigests,
         clock: Clock,
     ) -> None:
         """``gate`` says whose report somebody may write about."""
-        self._changes = changes
+        self._reports = reports
         self._gate = gate
-        self._trail = trail
+        self._recorder = recorder
         self._keyring = keyring
         self._keys = keys
         self._clock = clock
@@ -73,7 +73,7 @@ class Correspondence:
         """Seal a text with the report. Raises ``Problem``; then nothing was kept."""
         try:
             for attempt in range(TRIES):
-                document = await self._changes.of_report(report_id)
+                document = await self._reports.of_report(report_id)
                 owner = _owner(document)
                 # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
                 self._gate.demand(request, principal, Action.DETAILS_WRITE, owner or NOBODY)
@@ -82,11 +82,11 @@ class Correspondence:
                 action = f"details.{kind}"
                 if why is not None or document is None:
                     refused = why or Refusal.ERASED
-                    self._trail.staff_refused(request, principal, action, report_id, refused.value)
+                    self._recorder.staff_refused(request, principal, action, report_id, refused.value)
                     status, words = staff_words.NOT_WRITTEN[refused]
                     raise Problem(status, refused.value, words)
                 if attempt == 0:
-                    await self._trail.by_staff(request, principal, action, report_id, kind.value)
+                    await self._recorder.by_staff(request, principal, action, report_id, kind.value)
                 if await self._written(document, principal, kind, text, now):
                     _WRITTEN.labels(kind.value).inc()
                     return
@@ -102,7 +102,7 @@ class Correspondence:
         )
         owned = documents.progress_of(document).ownership
         room = len(document.get(_LISTS[kind]) or ()) < _MOST[kind]
-        access = retention_rules.access_of(retention_rules.life_of(document))
+        access = retention_rules.access_of(retention_rules.lifecycle_of(document))
         why = correspondence_rules.judge(ownership, principal.organisation, access, owned, room=room)
         if why is None and kind is Kind.ANSWER:
             contact = details_of(document, documents.opened(document, self._keyring)).contact
@@ -118,7 +118,7 @@ class Correspondence:
         name = f"{kind}:{number}"
         key = documents.key_of(document, self._keyring)
         entry: dict[str, Any] = {"number": number, "at": now, "by": principal.subject}
-        return await self._changes.write(
+        return await self._reports.write(
             document,
             now=now,
             fields={f"sealed.fields.{name}": key.seal(name, orjson.dumps(text))},

@@ -9,7 +9,7 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.reports import documents, receipt_numbers
-from services.intake.reports.changes import ReportRepository
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.submissions import identifiers
 from shared.errors import TransientError
@@ -27,13 +27,13 @@ class StaffLookup:
     """Looks receipts up. Each look is on record; who tries many numbers is slowed down like everybody."""
 
     def __init__(
-        self, changes: ReportRepository, keys: KeyedDigests, gate: ReceiptRateLimiter, trail: AuditRecorder
+        self, reports: ReportRepository, keys: KeyedDigests, gate: ReceiptRateLimiter, recorder: AuditRecorder
     ) -> None:
         """``gate`` counts wrong numbers."""
-        self._changes = changes
+        self._reports = reports
         self._keys = keys
         self._gate = gate
-        self._trail = trail
+        self._recorder = recorder
 
     async def find(self, request: Request, principal: Principal, typed: str) -> str:
         """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
@@ -43,16 +43,18 @@ class StaffLookup:
             raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
         receipt = receipt_numbers.read(typed)
         try:
-            found = await self._changes.of_receipt(
+            found = await self._reports.of_receipt(
                 identifiers.receipt_hash(self._keys, receipt or f"none {typed.strip()}")
             )
             owned = documents.progress_of(found).ownership if found is not None else None
-            gone = found is None or retention_rules.life_of(found).erased_at is not None
+            gone = found is None or retention_rules.lifecycle_of(found).erased_at is not None
             if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):
                 self._gate.was_wrong(None, tried, tried)
-                self._trail.staff_refused(request, principal, _ACTION, found["_id"] if found else "", "unknown_receipt")
+                self._recorder.staff_refused(
+                    request, principal, _ACTION, found["_id"] if found else "", "unknown_receipt"
+                )
                 raise Problem(404, "unknown_receipt", _NONE)
-            await self._trail.by_staff(request, principal, _ACTION, found["_id"], "receipt")
+            await self._recorder.by_staff(request, principal, _ACTION, found["_id"], "receipt")
         except TransientError:
             raise unavailable() from None
         report_id: str = found["_id"]

@@ -26,7 +26,7 @@ _BEHIND_S: Final = 2
 _REPORT_ID: Final[TypeAdapter[str]] = TypeAdapter(ReportId)
 
 
-def router(pages: Pages, vault: DetailsService, correspondence: Correspondence) -> APIRouter:
+def router(pages: Pages, details_service: DetailsService, correspondence: Correspondence) -> APIRouter:
     """The route of the details."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
@@ -35,7 +35,7 @@ def router(pages: Pages, vault: DetailsService, correspondence: Correspondence) 
         typed = await typed_of(request)
         token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
         try:
-            opened = await vault.open(token, request)
+            opened = await details_service.open(token, request)
         except DetailsClosedError as error:
             status, said = staff_words.REFUSALS[error.refusal]
             wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"

@@ -9,8 +9,8 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake.reports import documents
-from services.intake.reports.changes import ReportRepository
 from services.intake.reports.documents import Document
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access.repository import UsedTickets
 from services.intake.staff_access.rules import Refusal, judge
@@ -67,7 +67,7 @@ class DetailsService:
         self,
         *,
         identity: Identity,
-        changes: ReportRepository,
+        reports: ReportRepository,
         used: UsedTickets,
         keyring: Keyring,
         audit: AuditLog,
@@ -76,7 +76,7 @@ class DetailsService:
     ) -> None:
         """``current`` says whether intake has read all that routing wrote until a few seconds ago."""
         self._identity = identity
-        self._changes = changes
+        self._reports = reports
         self._used = used
         self._keyring = keyring
         self._audit = audit
@@ -112,7 +112,7 @@ class DetailsService:
                 opened = self._opened(request, ticket, document, stale=why is not None)
                 if ticket.ownership not in documents.opened_at(document):
                     # Before anybody reads it: the reporter is never told that nobody has.
-                    await self._changes.opened(ticket.report_id, ticket.ownership, self._clock.now())
+                    await self._reports.opened(ticket.report_id, ticket.ownership, self._clock.now())
                 return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
         behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
@@ -131,12 +131,12 @@ class DetailsService:
     async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, Refusal | None]:
         until = self._clock.monotonic() + patience_s
         while True:
-            document = await self._changes.of_report(ticket.report_id)
+            document = await self._reports.of_report(ticket.report_id)
             if document is None:
                 return {}, Refusal.UNKNOWN
             refusal = judge(
                 ticket,
-                retention_rules.access_of(retention_rules.life_of(document)),
+                retention_rules.access_of(retention_rules.lifecycle_of(document)),
                 documents.progress_of(document).ownership,
             )
             if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:

@@ -123,7 +123,7 @@ def details_of(document: Mapping[str, Any], parts: Mapping[str, Any]) -> Details
 
     contact, answers = newest("contact"), newest("answers").value
     deadline = answers.get("threat_deadline")
-    life = retention_rules.life_of(document)
+    life = retention_rules.lifecycle_of(document)
     by_other = document["facts"]["role"] != Role.VICTIM or life.handed_over_at is not None
 
     def earlier(part: str, missing: Mapping[str, Any]) -> tuple[Said, ...]:

@@ -43,7 +43,7 @@ _ASKED: Final[dict[str, Any]] = {
 }
 
 
-def router(reception: SubmissionService, signer: ProofSigner, door: ClientDoor) -> APIRouter:
+def router(submission_service: SubmissionService, signer: ProofSigner, door: ClientDoor) -> APIRouter:
     """The routes under ``/api/v1``. ``door`` lets in front ends that may submit."""
     routes = APIRouter(prefix="/api/v1")
 
@@ -80,7 +80,7 @@ def router(reception: SubmissionService, signer: ProofSigner, door: ClientDoor) 
         try:
             submission = await _submission(request)
             key = dependencies.idempotency_key(request)
-            lodged = await reception.lodge(submission, front_end=client.client_id, idempotency_key=key)
+            lodged = await submission_service.submit(submission, front_end=client.client_id, idempotency_key=key)
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
             raise problems.counted(error) from None
         return _accepted(lodged)

@@ -136,11 +136,11 @@ def found_in(plain: str, letters: bytes, *, link: bool = False) -> bool:
 
 def _is_encoded(plain: str, letters: bytes, *, link: bool) -> bool:
     cases = letters.translate(_CASES)
-    changes = sum(map(cases.count, _CHANGES))
-    if changes < _FEWEST_CHANGES and _SINGLE_SIGNS not in letters.translate(_SIGN_CLASSES):
+    reports = sum(map(cases.count, _CHANGES))
+    if reports < _FEWEST_CHANGES and _SINGLE_SIGNS not in letters.translate(_SIGN_CLASSES):
         return False
     return _has_first_bytes(letters) or (
-        changes >= _RUN_CHANGES and _may_be_dense(cases) and _is_dense(plain, link=link)
+        reports >= _RUN_CHANGES and _may_be_dense(cases) and _is_dense(plain, link=link)
     )
 
 

@@ -70,8 +70,8 @@ class SubmissionService:
         keys: KeyedDigests,
         signer: ProofSigner,
         words: PassphraseHasher,
-        linker: LinkService,
-        doorkeeper: SubmissionRateLimiter,
+        link_service: LinkService,
+        rate_limiter: SubmissionRateLimiter,
         disk: DiskMonitor,
         clock: Clock,
     ) -> None:
@@ -82,13 +82,13 @@ class SubmissionService:
         self._keys = keys
         self._signer = signer
         self._words = words
-        self._linker = linker
-        self._doorkeeper = doorkeeper
+        self._link_service = link_service
+        self._rate_limiter = rate_limiter
         self._disk = disk
         self._clock = clock
         self._accepted = {channel: ACCEPTED.labels(channel.value) for channel in Channel}
 
-    async def lodge(
+    async def submit(
         self,
         submission: Submission,
         *,
@@ -112,17 +112,17 @@ class SubmissionService:
         demand_sound(submission, now)
         text = mark_of_text(submission)
         # Counted before anything is awaited, or as many as come in one moment would all be the first.
-        suspicion = (*suspicion, *self._doorkeeper.of_text(text))
+        suspicion = (*suspicion, *self._rate_limiter.of_text(text))
         new = False
         try:
-            lodged = await self._lodge(submission, front_end, idempotency_key, suspicion, call, known, now)
+            lodged = await self._submit(submission, front_end, idempotency_key, suspicion, call, known, now)
             new = not lodged.repeated
         finally:
             if not new:
-                self._doorkeeper.give_text_back(text)
+                self._rate_limiter.give_text_back(text)
         return lodged
 
-    async def _lodge(
+    async def _submit(
         self,
         submission: Submission,
         front_end: str,
@@ -137,8 +137,8 @@ class SubmissionService:
             identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
         digest = identifiers.content_digest(submission)
-        digests = link_rules.digests_of(self._linker.key, submission.model_dump(), synthetic=submission.synthetic)
-        if linked := link_rules.newest(known, await self._linker.linked(report_id, digests)):
+        digests = link_rules.digests_of(self._link_service.key, submission.model_dump(), synthetic=submission.synthetic)
+        if linked := link_rules.newest(known, await self._link_service.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
         event = _first_event(report_id, now, facts)
         document = documents.new_document(
@@ -163,7 +163,7 @@ class SubmissionService:
             for why in suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:
-                self._linker.offer()
+                self._link_service.offer()
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
 

@@ -60,15 +60,15 @@ _AWAY: Final = n(
 
 def router(
     view: FormRenderer,
-    reception: SubmissionService,
+    submission_service: SubmissionService,
     kept: Drafts,
-    doorkeeper: SubmissionRateLimiter,
+    rate_limiter: SubmissionRateLimiter,
     returning: Returning,
     clock: Clock,
 ) -> APIRouter:
     """The routes of the pages."""
     routes = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
-    sending = _Sending(view, reception, kept, doorkeeper, returning, clock)
+    sending = _Sending(view, submission_service, kept, rate_limiter, returning, clock)
 
     @routes.get("/")
     async def start(request: Request) -> Response:
@@ -99,17 +99,17 @@ class _Sending:
     def __init__(
         self,
         view: FormRenderer,
-        reception: SubmissionService,
+        submission_service: SubmissionService,
         kept: Drafts,
-        doorkeeper: SubmissionRateLimiter,
+        rate_limiter: SubmissionRateLimiter,
         returning: Returning,
         clock: Clock,
     ) -> None:
         self._returning = returning
         self._view = view
-        self._reception = reception
+        self._submission_service = submission_service
         self._kept = kept
-        self._doorkeeper = doorkeeper
+        self._rate_limiter = rate_limiter
         self._words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     async def send(self, request: Request, typed: Typed) -> Response:
@@ -123,7 +123,7 @@ class _Sending:
         submission, problems = self._read(request, typed)
         if submission is None or problems:
             return await self._again(request, typed, key, problems=problems, status=422)
-        return await self._lodge(request, typed, key, submission)
+        return await self._submit(request, typed, key, submission)
 
     def _read(self, request: Request, typed: Typed) -> tuple[Submission | None, list[FieldProblem]]:
         raw, problems = form.submission_of(typed, self._view.pages.language(request))
@@ -133,19 +133,19 @@ class _Sending:
             refused = refusals.counted(refusals.from_errors(error))
             return None, problems + form.problems_of(((e.field, e.reason) for e in refused.errors), typed)
 
-    async def _lodge(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
+    async def _submit(self, request: Request, typed: Typed, key: str, submission: Submission) -> Response:
         challenge = typed.one("passage")
         try:
             if submission.word is not None:
                 self._not_too_many(request)
         except Problem as refused:
             return await self._refused(request, typed, key, refused, _TOO_MANY_WORDS)
-        passed = self._doorkeeper.ask(request, challenge, typed.one("passage_answer"))
+        passed = self._rate_limiter.ask(request, challenge, typed.one("passage_answer"))
         if passed.challenge is not None:
             return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
-        return await self._submit(request, typed, key, submission, passed)
+        return await self._accept(request, typed, key, submission, passed)
 
-    async def _submit(
+    async def _accept(
         self, request: Request, typed: Typed, key: str, submission: Submission, passed: Passage
     ) -> Response:
         new = False
@@ -154,7 +154,7 @@ class _Sending:
             if earlier.problem is not None and not earlier.later:
                 return await self._again(request, typed, key, problems=[earlier.problem], status=422)
             # Where the earlier one could not be asked for, this report is not kept waiting for it.
-            lodged = await self._reception.lodge(
+            lodged = await self._submission_service.submit(
                 submission,
                 front_end=FORM_FRONT_END,
                 idempotency_key=key,
@@ -176,7 +176,7 @@ class _Sending:
             return await self._refused(request, typed, key, error, notice)
         finally:
             if not new:
-                self._doorkeeper.give_back(request, typed.one("passage"))
+                self._rate_limiter.give_back(request, typed.one("passage"))
         return await self._receipt(request, lodged, submission, typed)
 
     async def _refused(

@@ -44,9 +44,9 @@ class Known(NamedTuple):
 class Returning:
     """Finds the earlier report of somebody who reports again."""
 
-    def __init__(self, holders: ReceiptAuthenticator) -> None:
-        """``holders`` say whose receipt it is."""
-        self._holders = holders
+    def __init__(self, authenticator: ReceiptAuthenticator) -> None:
+        """``authenticator`` say whose receipt it is."""
+        self._authenticator = authenticator
 
     async def known(self, request: Request, typed: Typed) -> Known:
         """The report whose receipt was typed."""
@@ -54,11 +54,13 @@ class Returning:
         if not receipt:
             return Known()
         try:
-            found = await self._holders.admit(ReceiptQuestion(receipt=receipt), request, "receipts.link", guarded=False)
+            found = await self._authenticator.authenticate(
+                ReceiptQuestion(receipt=receipt), request, "receipts.link", guarded=False
+            )
         except Problem as problem:
             return Known(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
         if "_id" not in found:
             return Known(problem=FieldProblem(CONTROL, _HANDED_OVER))
-        if retention_rules.access_of(retention_rules.life_of(found)) is not Access.OPEN:
+        if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
             return Known(problem=FieldProblem(CONTROL, _TAKEN_BACK))
         return Known(report_id=found["_id"])

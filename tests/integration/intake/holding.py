@@ -119,7 +119,7 @@ async def audit_of(desk: Desk, report_id: str) -> list[tuple[str, str, str | Non
 
 
 async def erased(someone: Holder) -> bool:
-    return retention_rules.life_of(await someone.stored()).erased_at is not None
+    return retention_rules.lifecycle_of(await someone.stored()).erased_at is not None
 
 
 async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:

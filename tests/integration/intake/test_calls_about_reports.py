@@ -73,7 +73,7 @@ async def test_a_call_with_nothing_but_an_account_is_hinted_at_a_linked_report(d
 async def test_a_question_for_links_makes_nothing_findable(desk: Desk, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, urls=URL)
-    assert desk.intake.linker.coming == 0
+    assert desk.intake.link_service.coming == 0
     await lodged(desk, urls=[URL])
     [report] = await desk.collection.find({}).to_list(None)
     assert report["facts"]["linked_reports"] == []

@@ -62,7 +62,7 @@ async def lines(desk: Desk) -> list[Line]:
 
 async def current(desk: Desk) -> None:
     async def is_current() -> bool:
-        return desk.intake.vault.current()
+        return desk.intake.details_service.current()
 
     await eventually(is_current)
 
@@ -258,7 +258,7 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
         own_engines.kill_kafka()
 
         async def noticed() -> bool:
-            return not desk.intake.vault.current()
+            return not desk.intake.details_service.current()
 
         await eventually(noticed)
         page = await opened(desk, desk.people.ticket(report_id, "busan"))
@@ -272,4 +272,4 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
 
 
 async def _current_again(desk: Desk) -> bool:
-    return desk.intake.vault.current()
+    return desk.intake.details_service.current()

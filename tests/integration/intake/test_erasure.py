@@ -11,7 +11,7 @@ import bson
 import pytest
 
 from services.intake.reports import documents
-from services.intake.reports.changes import TOMBSTONE
+from services.intake.reports.repository import TOMBSTONE
 from services.intake.reports.waiting_period import WAIT
 from shared.errors import PermanentError, TransientError
 from shared.sealing import Keyring, ObjectKey, WrappedKey
@@ -55,12 +55,12 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
         assert (refused.status_code, refused.json()["code"]) == (409, "withdrawn")
 
     clock.jump(hours=71, minutes=59)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
     clock.jump(minutes=2)
     late = await someone.post("reinstate", word="umbrella")
     assert (late.status_code, late.json()["code"]) == (409, "too_late")
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert await erased(someone)
     stone = await someone.stored()
     assert set(stone) <= {*TOMBSTONE, "changes", "life"}
@@ -127,7 +127,7 @@ async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> No
     assert [e["intake_version"] for e in (withdrawn, reinstated)] == [2, 3]
     assert "reinstated_at" in reinstated
     clock.jump(hours=80)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
     await someone.done("messages", text="still here")
     told = await someone.done("withdraw")
@@ -163,16 +163,16 @@ async def test_with_a_receipt_alone_destruction_at_once_waits_a_day_and_can_be_c
     assert datetime.fromisoformat(told["erase_at"]) == datetime.fromisoformat(told["since"]) + WAIT
     assert await desk.status(someone.receipt) == told, "who looks is told as well"
     clock.jump(hours=23)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     back = await someone.done("reinstate")
     assert (back["state"], "destroy_asked_at" in back) == ("received", False)
     clock.jump(hours=48)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
 
     await someone.done("withdraw", at_once=True, understood=True)
     clock.jump(hours=24, minutes=1)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert await erased(someone)
 
 
@@ -224,7 +224,7 @@ async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
     # A worker that had read the report before it went, and writes what it made of that.
     late = await someone.stored()
     with pytest.raises(TransientError):
-        await desk.intake.reports._write(
+        await desk.intake.reports._write_progress(
             {someone.report_id: document},
             lambda _, known: known.model_copy(update={"first_seen_at": document["received_at"]}),
         )

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from services.intake.reports.changes import ReportRepository
+from services.intake.reports.repository import ReportRepository
 from services.intake.retention.jobs import ErasureJob
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings
@@ -106,7 +106,7 @@ async def test_between_the_steps_of_a_keys_death(
             await someone.done("withdraw")
             clock.jump(hours=73)
             with pytest.raises(CutOffError):
-                await first.intake.eraser.minute()
+                await first.intake.erasure_job.minute()
             assert await erased(someone) is after_the_write
             # Said before it is done: the audit has it either way.
             assert ("erasures.destroy", "done", "withdrawn") in await audit_of(first, someone.report_id)
@@ -136,10 +136,10 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
         with monkeypatch.context() as patch:
             patch.setattr(ReportRepository, "write", second_one_is_cut)
             with pytest.raises(CutOffError):
-                await first.intake.eraser.daily()
+                await first.intake.erasure_job.daily()
         assert await first.collection.count_documents({"life.plan.cause": "retention"}) == 1
         # Somebody else has the job for as long as the lease says, dead or not.
-        assert not await first.intake.eraser.daily()
+        assert not await first.intake.erasure_job.daily()
     clock.jump(minutes=11)
     async with running(*given, clock=clock, erasure_pace_s=0.1) as second:
 

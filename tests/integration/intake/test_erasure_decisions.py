@@ -32,8 +32,8 @@ async def test_special_reports_are_sealed_and_wait_for_a_lead(
     assert (told["state"], told.get("erasure")) == ("withdrawn", None if by_other else "decision")
     assert [event["intake_version"] for event in await someone.published()] == [1, 2]
     clock.jump(days=400)
-    await desk.intake.eraser.minute()
-    await desk.intake.eraser.daily()
+    await desk.intake.erasure_job.minute()
+    await desk.intake.erasure_job.daily()
     assert not await erased(someone)
     assert (await someone.stored())["life"]["special"] == [why]
     assert sample("intake_erasure_decisions_waiting") == 1
@@ -68,7 +68,7 @@ async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, c
     assert (await desk.status(someone.receipt))["erasure"] == "kept"
     clock.jump(days=3)
     assert (await page(desk, "busan", "lead", form=destroy, to=to)).status_code == 303
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert await erased(someone)
     lines = await audit_of(desk, someone.report_id)
     assert ("erasures.decide", "done", "child_material_law") in lines
@@ -85,11 +85,11 @@ async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(desk
     form = {"do": "destroy", "reason": "requester_asks"}
     assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
     clock.jump(hours=71)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
     assert (await someone.done("reinstate"))["state"] == "assigned"
     clock.jump(hours=2)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
 
 

@@ -33,7 +33,7 @@ async def linked_to(desk: Desk, report: dict[str, str]) -> list[str]:
 
 async def indexed(desk: Desk) -> None:
     async def all_written() -> bool:
-        return not desk.intake.linker.coming and not await desk.collection.count_documents(
+        return not desk.intake.link_service.coming and not await desk.collection.count_documents(
             {"links_since": {"$exists": True}}
         )
 

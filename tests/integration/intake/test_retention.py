@@ -19,8 +19,8 @@ def clock() -> JumpClock:
 async def _days_pass(desk: Desk, clock: JumpClock, **span: float) -> None:
     """Move on, and let the jobs look."""
     clock.jump(**span)
-    assert await desk.intake.eraser.daily()
-    await desk.intake.eraser.minute()
+    assert await desk.intake.erasure_job.daily()
+    await desk.intake.erasure_job.minute()
 
 
 async def test_what_is_due_is_announced_a_day_before_it_is_destroyed(
@@ -41,10 +41,10 @@ async def test_what_is_due_is_announced_a_day_before_it_is_destroyed(
     assert working.report_id in shown.text.split("Waiting for your decision")[0]
     assert child.report_id not in shown.text
     clock.jump(hours=23)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(closed)
     clock.jump(hours=2)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert [await erased(someone) for someone in (closed, working, child)] == [True, False, False]
     assert ("erasures.destroy", "done", "retention") in await audit_of(desk, closed.report_id)
     assert (await desk.status(closed.receipt))["state"] == "erased"
@@ -59,7 +59,7 @@ async def test_what_is_no_longer_due_is_taken_off_the_plan(desk: Desk, clock: Ju
     await _days_pass(desk, clock, days=5.01 * YEARS)
     await someone.done("amend", harm_types=["child_material"])
     clock.jump(hours=25)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
     assert "erase_at" not in await someone.stored()
 
@@ -70,10 +70,10 @@ async def test_a_withdrawal_replaces_an_announcement(desk: Desk, clock: JumpCloc
     await _days_pass(desk, clock, days=5.01 * YEARS)
     await someone.done("withdraw")
     clock.jump(hours=30)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert not await erased(someone)
     clock.jump(hours=43)
-    await desk.intake.eraser.minute()
+    await desk.intake.erasure_job.minute()
     assert await erased(someone)
 
 
@@ -113,8 +113,8 @@ async def test_a_kept_report_goes_when_its_time_is_over(desk: Desk, clock: JumpC
 
 async def test_a_day_is_judged_once(desk: Desk, clock: JumpClock) -> None:
     clock.jump(days=1)
-    assert await desk.intake.eraser.daily()
-    assert not await desk.intake.eraser.daily()
+    assert await desk.intake.erasure_job.daily()
+    assert not await desk.intake.erasure_job.daily()
 
 
 def _alarms(kind: str) -> float:

@@ -46,7 +46,7 @@ class Door:
     def ask(self) -> "asyncio.Task[Client]":
         headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]
         request = Request({"type": "http", "headers": headers, "client": ("192.0.2.1", 1), "state": {}})
-        return asyncio.create_task(self.gate.admit(request, Scope.REPORTS_SUBMIT))
+        return asyncio.create_task(self.gate.authenticate(request, Scope.REPORTS_SUBMIT))
 
 
 async def turns() -> None:
@@ -123,7 +123,7 @@ async def test_a_missing_scope_is_named_in_the_answer_and_its_challenge() -> Non
     headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]
     request = Request({"type": "http", "path": "/", "headers": headers, "client": ("192.0.2.1", 1), "state": {}})
     with pytest.raises(Problem) as refused:
-        await door.gate.admit(request, Scope.RECEIPTS_WRITE)
+        await door.gate.authenticate(request, Scope.RECEIPTS_WRITE)
     said = document(refused.value, Translator("en"))
     assert (said["status"], said["code"]) == (403, "scope_missing")
     assert "receipts:write" in said["detail"]

@@ -67,7 +67,7 @@ def decide(life: Lifecycle, made: Decision, now: datetime = NOW) -> Lifecycle:
 def test_a_withdrawal_is_planned_for_after_the_time_for_second_thoughts() -> None:
     life = taken_back()
     assert retention_rules.access_of(life) is Access.SEALED
-    assert retention_rules.fate_of(life) is ErasureStatus.PLANNED
+    assert retention_rules.erasure_status_of(life) is ErasureStatus.PLANNED
     assert life.plan is not None
     assert (life.plan.cause, life.plan.at) == (Cause.WITHDRAWN, NOW + UNDO_FOR)
     just_before = NOW + UNDO_FOR - timedelta(milliseconds=1)
@@ -129,7 +129,7 @@ def test_special_reports_never_die_by_themselves(about: dict[str, Any], special:
     life = taken_back(at_once=at_once, **about)
     assert life.special == (special,)
     assert (life.plan, life.decide_since) == (None, NOW)
-    assert retention_rules.fate_of(life) is ErasureStatus.DECISION
+    assert retention_rules.erasure_status_of(life) is ErasureStatus.DECISION
     assert retention_rules.access_of(life) is Access.SEALED
     assert retention_rules.dying(life, KEPT, NOW + timedelta(days=40_000)) is None
 
@@ -140,7 +140,7 @@ def test_a_special_report_does_not_die_even_if_something_planned_it() -> None:
     wrong = taken_back(age_band=AgeBand.UNDER_14).model_copy(update={"plan": plan})
     assert retention_rules.dying(wrong, KEPT, plan.at) is None
     mended = retention_rules.unplanned(wrong, plan.at)
-    assert (mended.plan, retention_rules.fate_of(mended)) == (None, ErasureStatus.DECISION)
+    assert (mended.plan, retention_rules.erasure_status_of(mended)) == (None, ErasureStatus.DECISION)
 
 
 def test_other_ages_and_harms_are_not_special() -> None:
@@ -156,7 +156,7 @@ def test_a_lead_may_destroy_keep_and_think_again() -> None:
     assert retention_rules.dying(gone, KEPT, NOW + UNDO_FOR) is Cause.DECIDED
     made = decision(destroy=False, reason=Reason.INVESTIGATION, category=Category.TEN_YEARS)
     kept = decide(gone, made, now=NOW + timedelta(hours=1))
-    assert (kept.plan, retention_rules.fate_of(kept), len(kept.decisions)) == (None, ErasureStatus.KEPT, 2)
+    assert (kept.plan, retention_rules.erasure_status_of(kept), len(kept.decisions)) == (None, ErasureStatus.KEPT, 2)
     assert kept.decisions[-1].keep_until is not None
     assert kept.decisions[-1].keep_until.year == 2036
     assert retention_rules.dying(kept, KEPT, NOW + timedelta(days=4000)) is None

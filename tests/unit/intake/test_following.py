@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from services.intake.reports.consumers import HOLES, ProgressFollower
 from services.intake.reports.models import Progress
-from services.intake.reports.repository import Fold, ProgressRepository
+from services.intake.reports.repository import Fold, ReportRepository
 from shared.events.base import Event
 from shared.events.envelope import Envelope
 from shared.events.routings import ReportEnded
@@ -17,7 +17,7 @@ OTHER = "00000000-0000-4000-8000-000000000001"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-class Kept(ProgressRepository):
+class Kept(ReportRepository):
     """Progress in memory."""
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ async def code(door: ReceiptAuthenticator, host: str, *, word: str | None, clien
     )
     question = ReceiptQuestion(receipt=RECEIPT, word=word)
     try:
-        await door.admit(question, request, "receipts.withdraw")
+        await door.authenticate(question, request, "receipts.withdraw")
     except Problem as problem:
         return problem.code
     return "in"

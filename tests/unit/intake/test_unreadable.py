@@ -12,9 +12,9 @@ from services.intake.phone.drafts import Held
 from services.intake.phone.models import Call, CallState, Notes
 from services.intake.phone.repository import readable
 from services.intake.phone.submitting import CallSubmitter
-from services.intake.reports.changes import ERASE_AT, PAGE
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import NEW, Lifecycle
+from services.intake.reports.repository import ERASE_AT, PAGE
 from services.intake.retention.jobs import ErasureJob
 from services.intake.retention.service import RetentionService
 from services.intake.submissions.identifiers import ConflictError
@@ -170,7 +170,7 @@ class Lodging:
         self.says = says
         self.lodged: list[str] = []
 
-    async def lodge(self, *_: Any, idempotency_key: str, **__: Any) -> None:
+    async def submit(self, *_: Any, idempotency_key: str, **__: Any) -> None:
         if self.says is not None:
             raise self.says
         self.lodged.append(idempotency_key)
