@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -27,7 +28,8 @@ PATHS = ("/", "/centers", "/people", "/trends")
 MONTHS = tuple(f"2025-{n:02d}" for n in range(10, 13)) + tuple(f"2026-{n:02d}" for n in range(1, 13))
 
 
-def made_up() -> list[Release]:
+@cache
+def releases_made_up() -> tuple[Release, ...]:
     """A quarter and a year of made-up months, with a centre too small to be shown."""
     rnd = random.Random(5)
     counts = {name: worlds.month(name, 28, rnd) for name in MONTHS}
@@ -38,10 +40,9 @@ def made_up() -> list[Release]:
         return [months[month] for month in own], [counts[month] for month in own]
 
     quarters = [of_quarter(q, *of(q), AS_OF, {}) for q in ("2025-Q4", *(f"2026-Q{n}" for n in range(1, 5)))]
-    return [*months.values(), *quarters, of_year("2026", *of("2026"), AS_OF, {}, {"reports": 12})]
+    return (*months.values(), *quarters, of_year("2026", *of("2026"), AS_OF, {}, {"reports": 12}))
 
 
-RELEASES = made_up()
 _ROW = "{},national (D4U central),victims_supported,total,피해자,victims,{},persons,,{},https://example.org/{},"
 PRINTED = read(
     file(
@@ -71,7 +72,7 @@ def dashboard(
     staff: TestIdentity,
     clock: Clock,
     *,
-    releases: Sequence[Release] = RELEASES,
+    releases: Sequence[Release] | None = None,
     printed: Sequence[Published] | None = PRINTED,
     watch: Watching | None = None,
 ) -> FastAPI:
@@ -83,7 +84,7 @@ def dashboard(
         return printed
 
     store = Store()
-    store.released = list(releases)
+    store.released = list(releases_made_up() if releases is None else releases)
     parts: Any = (store, watch or Watching())
     publications = Publications(parts[0], parts[0], clock, centers=(), harms=(), caught_up=lambda: None)
     nothing: Any = None

@@ -5,15 +5,15 @@ import re
 import pytest
 
 from services.analytics.policy.releasing import Release
-from tests.unit.analytics.paneling import PATHS, RELEASES, Away, Lost, Source, fetch, source
+from tests.unit.analytics.paneling import PATHS, Away, Lost, Source, fetch, releases_made_up, source
 from tests.unit.analytics.test_doors import Watching
 from tests.unit.analytics.test_tables import AS_OF
 
 
 async def test_six_answers_each_with_change_definition_and_release() -> None:
     page = await source("/?period=2026-12&lang=en")
-    december = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-center"]
-    november = next(each for each in RELEASES if each.period == "2026-11").tables["reports-by-center"]
+    december = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-center"]
+    november = next(each for each in releases_made_up() if each.period == "2026-11").tables["reports-by-center"]
     assert f"{december['total']} reports" in page.texts["how-many"]
     grown = december["total"] - november["total"]
     assert f"{abs(grown)} {'more' if grown > 0 else 'fewer'} than in November 2026" in page.said("how-many")
@@ -41,7 +41,7 @@ async def test_whether_all_is_accounted_for_is_a_word_and_no_number(watch: Watch
 
 async def test_without_a_period_before_there_is_no_change_and_beside_a_hidden_number_no_comparison() -> None:
     assert "than in" not in (await source("/?period=2025-10&lang=en")).said("how-many")
-    entries = [each for each in RELEASES if each.period in {"2025-10", "2025-11"}]
+    entries = [each for each in releases_made_up() if each.period in {"2025-10", "2025-11"}]
     few = {**entries[0].tables, "acknowledgement-times": {"total": 99}}
     held = [Release("2025-10", AS_OF, "full", few, ("2025-10",)), entries[1]]
     page = await source("/?period=2025-11&lang=en", releases=held)
@@ -60,14 +60,14 @@ async def test_the_map_has_the_divisions_of_the_period(asked: str, places: int, 
     assert ("16 divisions" in text) == merged
     filled = set(re.findall(r'<g class="map-place level-\d" data-place="([a-z-]+)"', text))
     assert {"jeonnam-gwangju"} <= filled if merged else {"gwangju", "jeonnam"} <= filled
-    shown = next(each for each in RELEASES if each.period == "2026-07").tables["reports-by-center"]
+    shown = next(each for each in releases_made_up() if each.period == "2026-07").tables["reports-by-center"]
     if merged:
         assert re.search(rf">[^<]*: {shown['gwangju'] + shown['jeonnam']}</title>", text)
 
 
 async def test_weeks_are_told_by_their_days_and_only_whole_ones_are_compared() -> None:
     page = await source("/?period=2026-12&lang=en")
-    weeks = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-week"]
+    weeks = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-week"]
     assert page.line("weeks", "2026-W49 (1 Dec–6 Dec, 6 days)") == [str(weeks["2026-W49"])]
     assert page.line("weeks", "2026-W50 (7 Dec–13 Dec)") == [str(weeks["2026-W50"])]
     whole = [weeks[f"2026-W{number}"] for number in (50, 51, 52)]
@@ -85,7 +85,7 @@ async def test_a_years_weeks_stand_under_their_quarters() -> None:
 
 async def test_groups_of_times_say_where_they_begin() -> None:
     page = await source("/?period=2026-12&lang=en")
-    times = next(each for each in RELEASES if each.period == "2026-12").tables["acknowledgement-times"]
+    times = next(each for each in releases_made_up() if each.period == "2026-12").tables["acknowledgement-times"]
     assert page.line("when", "5 to 15 minutes") == [str(times["within_15_min"])]
     assert re.search(
         r"Half of the reports wait up to \w+ \w+; \d+\.\d% are answered within an hour\.", page.said("when")
@@ -110,7 +110,7 @@ async def test_who_was_overloaded_the_month_before_is_told() -> None:
     for path, place in (("/centers", "load"), ("/", "overloaded")):
         page = await source(f"{path}?period=2026-12&lang=en")
         assert "In November 2026, of those known then: Gyeonggi" in page.said(place)
-    first = [each for each in RELEASES if each.period == "2025-10"]
+    first = [each for each in releases_made_up() if each.period == "2025-10"]
     assert "of those known then" not in (await source("/centers?lang=en", releases=first)).said("load")
 
 
@@ -124,7 +124,7 @@ async def test_bands_of_the_map_grow_with_the_months() -> None:
 
 async def test_seen_in_time_by_centre_stands_as_a_share_beside_its_numbers() -> None:
     page = await source("/centers?period=2026-Q4&lang=en")
-    quarter = next(each for each in RELEASES if each.period == "2026-Q4").tables["reports-seen-late"]
+    quarter = next(each for each in releases_made_up() if each.period == "2026-Q4").tables["reports-seen-late"]
     reports, late, share = page.line("seen", "Gyeonggi")
     assert int(late) == quarter["gyeonggi|seen_late"]
     assert share == f"{100 * (1 - int(late) / int(reports.replace(',', ''))):.1f}%"
@@ -143,15 +143,15 @@ async def test_load_is_told_in_bands_and_not_where_reports_are_hidden() -> None:
 
 async def test_help_away_from_home_and_alerts_are_told() -> None:
     page = await source("/centers?period=2026&lang=en")
-    year = next(each for each in RELEASES if each.period == "2026").tables["reports-from-elsewhere"]
+    year = next(each for each in releases_made_up() if each.period == "2026").tables["reports-from-elsewhere"]
     assert page.line("elsewhere", "Busan")[1] == str(year["busan|from_elsewhere"])
-    alerts = next(each for each in RELEASES if each.period == "2026-12").tables["alert-outcomes"]
+    alerts = next(each for each in releases_made_up() if each.period == "2026-12").tables["alert-outcomes"]
     assert page.line("alerts", "Taken by a channel") == [str(alerts["alerts_sent"])]
     assert page.line("alerts", "Failed") == [str(alerts.get("alerts_failed", "hidden"))]
 
 
 async def test_what_no_release_holds_says_when_it_comes() -> None:
-    first = [each for each in RELEASES if each.period == "2025-10"]
+    first = [each for each in releases_made_up() if each.period == "2025-10"]
     people = await source("/people?period=2025-10&lang=en", releases=first)
     assert "Released with the year" in people.said("age")
     centers = await source("/centers?period=2025-10&lang=en", releases=first)
@@ -169,7 +169,7 @@ async def test_what_no_release_holds_says_when_it_comes() -> None:
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_people_by_every_yearly_table(lang: str) -> None:
     page = await source(f"/people?period=2026&lang={lang}")
-    year = next(each for each in RELEASES if each.period == "2026").tables
+    year = next(each for each in releases_made_up() if each.period == "2026").tables
     label = {"ko": "30대, 여성", "en": "30 to 39, Female"}[lang]
     assert page.line("age", label) == [str(year["reports-by-age-and-gender"]["30s/female"])]
     assert page.line("role", {"ko": "대리인, 전화", "en": "A representative, Phone"}[lang]) == [
@@ -182,13 +182,13 @@ async def test_people_by_every_yearly_table(lang: str) -> None:
 
 
 async def test_what_is_shown_together_only_has_one_bar() -> None:
-    year = next(each for each in RELEASES if each.period == "2026")
+    year = next(each for each in releases_made_up() if each.period == "2026")
     ages = {k: n for k, n in year.tables["reports-by-age-and-gender"].items() if not k.startswith("30s/")}
     held = [
         Release("2026", AS_OF, "full", {**year.tables, "reports-by-age-and-gender": ages}, year.months)
         if each is year
         else each
-        for each in RELEASES
+        for each in releases_made_up()
     ]
     page = await source("/people?period=2026&lang=en", releases=held)
     assert page.line("age", "30 to 39, Female") == ["hidden"]
@@ -220,8 +220,8 @@ async def test_persons_and_reports_have_their_own_panels_and_say_what_they_count
     assert "Not reports" in page.said("persons")
     assert "Not persons" in page.said("months")
     assert len(page.rows["months"]) == 1 + 13
-    december = next(each for each in RELEASES if each.period == "2026-12").tables["reports-by-center"]["total"]
-    assert page.line("months", "2026-12") == [f"{december:,}"]
+    december = next(each for each in releases_made_up() if each.period == "2026-12").tables["reports-by-center"]
+    assert page.line("months", "2026-12") == [f"{december['total']:,}"]
 
 
 async def test_without_the_store_or_without_figures_the_page_still_stands() -> None:
@@ -230,13 +230,13 @@ async def test_without_the_store_or_without_figures_the_page_still_stands() -> N
 
 
 async def test_harm_types_stand_by_quarter_and_hidden_ones_are_marked_and_hatched() -> None:
-    quarter = next(each for each in RELEASES if each.period == "2026-Q3")
+    quarter = next(each for each in releases_made_up() if each.period == "2026-Q3")
     table = {k: n for k, n in quarter.tables["reports-by-center-and-harm"].items() if k != "total|other"}
     held = [
         Release("2026-Q3", AS_OF, "full", {**quarter.tables, "reports-by-center-and-harm": table}, quarter.months)
         if each is quarter
         else each
-        for each in RELEASES
+        for each in releases_made_up()
     ]
     text = await fetch("/trends?period=2026-Q4&lang=en", releases=held)
     page = Source(text)

@@ -23,7 +23,7 @@ from services.analytics.settings import AnalyticsSettings
 from shared.clock import ManualClock
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity
-from tests.unit.analytics.paneling import PRINTED, RELEASES, dashboard
+from tests.unit.analytics.paneling import PRINTED, dashboard, releases_made_up
 from tests.unit.analytics.test_doors import NOW
 
 PAGES = ("/sample", "/sample/centers", "/sample/people", "/sample/trends")
@@ -122,7 +122,7 @@ async def test_it_is_no_release() -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *FILES, "/sample/export.zip", f"/sample/monthly/{sample.MONTH}.pdf"])
 async def test_it_is_gone_once_there_is_a_release(path: str) -> None:
-    async with reader(releases=RELEASES) as client:
+    async with reader(releases=releases_made_up()) as client:
         answer = await client.get(path, headers={"Accept": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (410, "sample_gone")
         page = (await client.get("/")).text
