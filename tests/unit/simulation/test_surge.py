@@ -110,7 +110,7 @@ def test_no_home_is_past_its_capacity_while_anybody_may_open_a_reserve_or_lets_i
     assert not any([*with_room(one, OPENED), *with_room(one, WAITING)] for one in drowning)
 
 
-@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(3, 21))])
 @pytest.mark.parametrize("name", ["gyeonggi", "everywhere"])
 def test_in_the_surges_of_the_command_no_centre_is_past_its_capacity_while_a_neighbour_could_carry_the_case(
     name: str, seed: int
