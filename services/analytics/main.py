@@ -22,10 +22,9 @@ from services.analytics.store.redrives import Redrives
 from services.analytics.store.register import Register
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
-from shared.audit.beginning import begin
+from shared.audit.entries import written_to
 from shared.audit.pages import audit_router
-from shared.audit.refusals import written_to
-from shared.audit.store import AuditLog
+from shared.audit.store import AuditLog, begin
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType

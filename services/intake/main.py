@@ -63,10 +63,9 @@ from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.repository import DraftRepository
 from services.intake.webform.returning import Returning
 from shared import log, mongo
-from shared.audit.beginning import begin
+from shared.audit.entries import written_to
 from shared.audit.pages import audit_router
-from shared.audit.refusals import written_to
-from shared.audit.store import AuditLog
+from shared.audit.store import AuditLog, begin
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.roles import Scope

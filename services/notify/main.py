@@ -42,8 +42,8 @@ from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.people import People
 from services.notify.team.repository import CenterStore, RotaStore
 from shared import log, mongo, process
+from shared.audit.entries import written_to
 from shared.audit.pages import audit_router
-from shared.audit.refusals import written_to
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health

@@ -9,8 +9,8 @@ from typing import Final
 
 from shared import log, mongo
 from shared.audit import chain
+from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys
-from shared.audit.marks import HEAD
 from shared.audit.model import Mark
 from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditLog

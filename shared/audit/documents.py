@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from shared.audit.model import Line, Mark, Outcome
+from shared.audit.model import Line, Outcome
 from shared.clock import seoul_day
 
 Document = dict[str, Any]
@@ -41,13 +41,3 @@ def line_of(document: Document) -> Line | None:
         )
     except (TypeError, ValueError):
         return None
-
-
-def mark_document(name: str, mark: Mark) -> Document:
-    """A mark as it is stored."""
-    return {"_id": name, "seq": mark.seq, "mac": mark.mac, "at": mark.at, "signature": mark.signature}
-
-
-def mark_of(document: Document) -> Mark:
-    """A stored mark."""
-    return Mark(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))

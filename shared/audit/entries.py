@@ -1,12 +1,15 @@
 """Lines made of requests, so that every route says the same about them."""
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 
 from shared.audit.model import Entry, Outcome
+from shared.audit.store import AuditLog
 from shared.identity.principal import Principal
+from shared.identity.roles import Action
+from shared.web.gate import Refused
 from shared.web.networks import network_of
 
 STALE: Final = "stale"
@@ -70,3 +73,23 @@ def by_other(
         reason=reason,
         detail=detail,
     )
+
+
+def written_to(log: AuditLog) -> Refused:
+    """The ``refused`` of a ``Gate``: notes who tried what on whose things, without holding up the answer."""
+
+    def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+        named = request.path_params.get("report_id")
+        said: dict[str, Any] = {
+            "at": log.clock.now(),
+            "report_id": str(named) if named is not None else None,
+            "outcome": Outcome.REFUSED,
+            **({"of": organisation} if organisation is not None else {}),
+        }
+        if principal is None:
+            entry = by_other(request, None, action, reason="not_signed_in", **said)
+        else:
+            entry = by_staff(request, principal, action, reason="not_allowed", **said)
+        log.note(entry)
+
+    return refused

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from shared.audit import chain
 from shared.audit.entries import by_staff
 from shared.audit.model import Entry
-from shared.audit.reading import CHECK, Filter, Reader, days_of
+from shared.audit.queries import CHECK, Filter, Reader, days_of
 from shared.audit.store import AuditLog
 from shared.centers import TABLES
 from shared.clock import seoul_day

@@ -19,21 +19,21 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
+from shared.audit.anchors import CHECKPOINT, HEAD, Heads, Marks, refused_at
 from shared.audit.chain import AuditKeys, Walk
 from shared.audit.documents import document_of, line_of
-from shared.audit.heads import Heads
-from shared.audit.marks import CHECKPOINT, HEAD, Marks, refused_at
-from shared.audit.model import Entry, Finding, Line, Mark
-from shared.audit.pace import Allowance, Buckets
-from shared.audit.proving import end_of, prove
+from shared.audit.model import SYSTEM, Entry, Finding, Line, Mark
+from shared.audit.verification import end_of, prove, used
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.mongo import Document, by_ids, store_errors
+from shared.rate_limit import Allowance, Buckets
 
 _log = logs.get(__name__)
 
 LINES: Final = "audit"
+BEGUN: Final = "audit.begun"
 LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
@@ -297,3 +297,14 @@ class AuditLog:
                 break
             removed, seq = removed + gone, slice_[0] - 1
         return removed
+
+
+async def begin(log: AuditLog) -> None:
+    """Write it, where nothing was ever written and the service is new. Raises ``TransientError``.
+
+    Where the service was used before, lines are missing: then nothing is written that would look like a beginning.
+    """
+    if await end_of(log.lines) or await log.marks.get(HEAD) or await log.marks.get(CHECKPOINT):
+        return
+    if not await used(log.lines):
+        await log.append(Entry(at=log.clock.now(), action=BEGUN, where=log.service, actor=SYSTEM))

@@ -21,13 +21,13 @@ from services.intake.encryption.keys import KeyedDigests
 from shared import log as logs
 from shared.audit.entries import by_other
 from shared.audit.model import Outcome
-from shared.audit.pace import Allowance, Bucket
 from shared.audit.store import AuditLog
 from shared.clock import Clock, seoul_day
 from shared.errors import TransientError
 from shared.identity.roles import Action, Scope
 from shared.identity.source import bearer_of
 from shared.metrics import REGISTRY
+from shared.rate_limit import Allowance, Bucket
 from shared.web.gate import Door
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from shared.audit.pace import Allowance, Buckets
 from shared.clock import Clock
+from shared.rate_limit import Allowance, Buckets
 from shared.web.networks import network_of
 
 WRONG_COST: Final = 3.0

@@ -17,10 +17,10 @@ from starlette.requests import Request
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
 from services.intake.submissions.models import Submission
-from shared.audit.pace import Allowance, Buckets
 from shared.clock import Clock
 from shared.events.vocabulary import Suspicion
 from shared.metrics import REGISTRY
+from shared.rate_limit import Allowance, Buckets
 from shared.web.networks import network_of
 
 FREE_WINDOW_S: Final = 600.0

@@ -28,9 +28,9 @@ from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
-from shared.audit.pace import Allowance, Buckets
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.rate_limit import Allowance, Buckets
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 from shared.web.language import COOKIE as LANGUAGE_COOKIE

@@ -11,10 +11,10 @@ from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.settings import Mapped
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.trail import LINES, By, Trail, What, line
-from shared.audit.pace import Buckets
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
+from shared.rate_limit import Buckets
 
 
 class External:

@@ -30,8 +30,8 @@ from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import DelayStore
 from services.notify.accounts.trail import LINES, By, Trail, What, line
-from shared.audit.pace import Buckets
 from shared.clock import Clock
+from shared.rate_limit import Buckets
 
 TOTP_FIELD: Final = "totp"
 _MOST_SIGNS: Final = 256

@@ -9,8 +9,8 @@ from starlette.requests import HTTPConnection
 
 from shared.audit.entries import where_of
 from shared.audit.model import SYSTEM, Entry, Outcome
-from shared.audit.pace import Allowance
 from shared.identity.principal import Principal
+from shared.rate_limit import Allowance
 
 
 class What(StrEnum):

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared import mongo
-from shared.audit.beginning import BEGUN, begin
 from shared.audit.command import main
-from shared.audit.store import AuditLog
+from shared.audit.store import BEGUN, AuditLog, begin
 from shared.clock import SystemClock
 from shared.mongo import Document
 from shared.settings import StoreSettings

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from shared.audit import chain, reading
+from shared.audit import chain, queries
 from shared.audit.model import Line
-from shared.audit.reading import Filter, Reader, Sum
+from shared.audit.queries import Filter, Reader, Sum
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -86,14 +86,14 @@ async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
     assert (len(rest), end) == (40, None)
     assert len((await reader.page(Filter(day="2026-11-24", actor="s-7")))[0]) == 60
     assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
-    lengths, original = [], reading.sums
+    lengths, original = [], queries.sums
 
     def counted(lines: Iterable[Line]) -> list[Sum]:
         part = list(lines)
         lengths.append(len(part))
         return original(part)
 
-    monkeypatch.setattr(reading, "sums", counted)
+    monkeypatch.setattr(queries, "sums", counted)
     await log.append(*(entry(9, NOW + timedelta(days=10)) for _ in range(50)))
     sums = await reader.month("2026-11")
     assert (max(lengths), sum(lengths)) == (100, 300), "never a whole day at once, and nothing of another month"

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from shared.audit.reading import CHECK, Reader
+from shared.audit.queries import CHECK, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import KafkaSettings, StoreSettings

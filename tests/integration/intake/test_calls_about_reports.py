@@ -6,7 +6,7 @@ import pytest
 
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
 from services.intake.reports import documents
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.sealing import Keyring
 from shared.settings import KafkaSettings, StoreSettings

@@ -9,7 +9,7 @@ from services.intake.disk.rules import DiskLevel
 from services.intake.phone import rules as call_rules
 from services.intake.phone.repository import CallRepository
 from services.intake.submissions.service import SubmissionService
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.clock import ManualClock, seoul_day
 from shared.errors import TransientError
 from shared.identity.tokens import ACCESS_LASTS, GRACE

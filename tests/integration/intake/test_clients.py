@@ -15,7 +15,7 @@ from services.intake.clients.repository import ClientError
 from services.intake.clients.service import ClientService as Office
 from services.intake.encryption.keys import KeyedDigests
 from shared.audit.model import Line
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
 from shared.settings import StoreSettings

@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.reports.documents import Document
 from shared.audit.model import Entry, Line
-from shared.audit.reading import Filter, Reader, sums
+from shared.audit.queries import Filter, Reader, sums
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import KafkaSettings, StoreSettings

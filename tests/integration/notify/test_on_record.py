@@ -4,7 +4,7 @@ import pytest
 
 from services.notify.dead_letters.service import dead_letter_of
 from shared.audit.model import Entry
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.errors import TransientError
 from shared.events.vocabulary import CenterState
 from tests.integration.notify.conftest import Bench, Start

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from shared.audit.model import Entry
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.errors import TransientError
 from shared.identity.keys import known
 from shared.identity.roles import MINISTRY, StaffRole, roles_at

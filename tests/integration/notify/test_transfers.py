@@ -12,7 +12,7 @@ from services.notify.escalation.jobs import CONFIRMED_WITHIN
 from services.notify.escalation.rules import OFFER_LASTS
 from services.notify.main import build
 from services.notify.settings import NotifySettings
-from shared.audit.reading import Filter, Reader
+from shared.audit.queries import Filter, Reader
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import KafkaSettings, StoreSettings

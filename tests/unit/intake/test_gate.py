@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
-from shared.audit.pace import Allowance
 from shared.clock import ManualClock
+from shared.rate_limit import Allowance
 from shared.web.networks import network_of
 
 ALLOWANCE = Allowance(capacity=10, per_second=0.5)

@@ -7,9 +7,9 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection
 
 from shared.audit import chain
+from shared.audit.anchors import CHECKPOINT, HEAD, Marks
 from shared.audit.chain import AuditKeys, Walk
 from shared.audit.documents import line_of
-from shared.audit.marks import CHECKPOINT, HEAD, Marks
 from shared.audit.model import Finding, Mark
 from shared.mongo import SLICE, Document, store_errors
 

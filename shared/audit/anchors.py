@@ -1,24 +1,84 @@
-"""Signed heads in a file outside the store: whoever has the store alone can neither take them back nor replace them.
+"""Anchors: signed positions of the chain, in a collection beside the log and in a file outside the store.
 
-One file per log, one line for each process that wrote to it and one for the last proof. A process replaces its own
-line only, so the heads of those before it stay until a proof has found everything as they say.
+The file holds heads only: whoever controls the store alone can neither remove nor replace them. One file per log, one
+line for each process that wrote to it and one for the last verification. A process replaces its own line only, so the
+heads of earlier processes stay until a verification confirms them.
 """
 
 import fcntl
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from motor.motor_asyncio import AsyncIOMotorDatabase
+from pymongo import ReplaceOne
+from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
 from shared.audit.model import Mark
+from shared.mongo import Document, store_errors
 
 _log = logs.get(__name__)
 
 _PROVEN: Final = "proven"
+COLLECTION: Final = "audit_anchors"
+HEAD: Final = "head"
+CHECKPOINT: Final = "checkpoint"
+_DUPLICATE: Final = 11000
+
+
+class Marks:
+    """The marks of one log."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
+        """``database`` is the service's own."""
+        self.collection: Final = database[COLLECTION]
+
+    async def keep(self, name: str, made: Mark) -> None:
+        """Write a mark unless there is a later one under its name."""
+        write = ReplaceOne({"_id": name, "seq": {"$lt": made.seq}}, mark_document(name, made), upsert=True)
+        with store_errors():
+            try:
+                # Where a later one is there, the upsert collides with it: that is the guard.
+                await self.collection.bulk_write([write])
+            except BulkWriteError as error:
+                if refused_at(error) is None:
+                    raise
+
+    async def get(self, name: str) -> Mark | None:
+        """One mark."""
+        with store_errors():
+            found = await self.collection.find_one({"_id": name})
+        return None if found is None else mark_of(found)
+
+    async def heads(self) -> list[Mark]:
+        """Every head that is kept: the newest, and those whose lines were found missing."""
+        with store_errors():
+            found = await self.collection.find({}).to_list(None)
+        return [mark_of(document) for document in found if document["_id"] != CHECKPOINT]
+
+
+def refused_at(error: BulkWriteError) -> int | None:
+    """Where a unique index refused, if nothing else was wrong."""
+    details: Mapping[str, Any] = error.details or {}
+    refused = details.get("writeErrors") or ()
+    if details.get("writeConcernErrors") or not refused or refused[0].get("code") != _DUPLICATE:
+        return None
+    return int(refused[0]["index"])
+
+
+def mark_document(name: str, mark: Mark) -> Document:
+    """A mark as it is stored."""
+    return {"_id": name, "seq": mark.seq, "mac": mark.mac, "at": mark.at, "signature": mark.signature}
+
+
+def mark_of(document: Document) -> Mark:
+    """A stored mark."""
+    return Mark(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))
 
 
 class Heads:

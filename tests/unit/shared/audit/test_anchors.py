@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.audit import chain
+from shared.audit.anchors import Heads
 from shared.audit.chain import AuditKeys
-from shared.audit.heads import Heads
 from shared.audit.model import Mark
 
 KEYS = AuditKeys(b"a" * 32)

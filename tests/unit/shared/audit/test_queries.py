@@ -6,7 +6,7 @@ from shared.audit import chain
 from shared.audit.chain import START, AuditKeys
 from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import Entry, Outcome
-from shared.audit.reading import sums
+from shared.audit.queries import sums
 
 
 def entry(outcome: Outcome, **detail: str) -> Entry:
