@@ -126,6 +126,7 @@ def _name(source: str, python: bool, old: str, new: str) -> str:
         return word.sub(new, source)
     if not python:
         return _in_ticks(source, word, new)
+    source = re.sub(rf"(setattr\([\w.]+, )([\"']){old}\2", rf"\1\2{new}\2", source)
     return _by_token(source, lambda token: _token(token, word, old, new))
 
 

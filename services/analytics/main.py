@@ -22,7 +22,7 @@ from services.analytics.store.redrives import Redrives
 from services.analytics.store.register import Register
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
-from shared.audit.entries import written_to
+from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import AuditLog, begin
 from shared.centers import CENTER_IDS
@@ -63,7 +63,7 @@ def application(
 ) -> FastAPI:
     """The HTTP side: API and pages. Without an audit nothing can be sent back, and there are no pages about it."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
-    gate = Gate(identity, settings, refused=written_to(audit) if audit else logged(_log, "analytics"))
+    gate = Gate(identity, settings, refused=refusal_recorder(audit) if audit else logged(_log, "analytics"))
     sample = Sample(publications)
     audits = [audit_router(audit, gate, own_pages)] if audit else []
     return create_app(

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from starlette.requests import Request
 
 from shared.audit.entries import by_other, by_staff
-from shared.audit.model import REPORTER, SYSTEM, Entry, Outcome
+from shared.audit.model import REPORTER, SYSTEM, AuditEntry, AuditOutcome
 from shared.clock import Clock
 from shared.identity.principal import Principal
 
@@ -20,10 +20,10 @@ OPERATOR: Final = "operator"
 class Log(Protocol):
     """The part of the audit log this needs."""
 
-    async def append(self, *entries: Entry) -> None:
+    async def append(self, *entries: AuditEntry) -> None:
         """Write; durable when it returns. Raises ``TransientError``: then what it is about must not happen."""
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: AuditEntry) -> None:
         """Write soon, without waiting."""
 
 
@@ -42,9 +42,9 @@ class AuditRecorder:
 
     def receipt_refused(self, request: Request, action: str, report_id: str | None, reason: str) -> None:
         """Somebody with a receipt, or without a right one, was told no."""
-        self._log.note(replace(self._line(request, action, report_id), reason=reason, outcome=Outcome.REFUSED))
+        self._log.note(replace(self._line(request, action, report_id), reason=reason, outcome=AuditOutcome.REFUSED))
 
-    def _line(self, request: Request, action: str, report_id: str | None) -> Entry:
+    def _line(self, request: Request, action: str, report_id: str | None) -> AuditEntry:
         """By whom: an operator who has a caller's receipt, or whoever holds it and sends the request themselves."""
         now, operator = self._clock.now(), operator_of(request)
         if operator is not None:
@@ -62,13 +62,15 @@ class AuditRecorder:
         """Somebody wanted to decide about a report and could not."""
         now = self._clock.now()
         self._log.note(
-            by_staff(request, principal, action, at=now, report_id=report_id, reason=reason, outcome=Outcome.REFUSED)
+            by_staff(
+                request, principal, action, at=now, report_id=report_id, reason=reason, outcome=AuditOutcome.REFUSED
+            )
         )
 
     async def by_job(self, job: str, action: str, report_id: str, reason: str, **detail: str) -> None:
         """A job is about to change a report."""
         await self._log.append(
-            Entry(
+            AuditEntry(
                 at=self._clock.now(),
                 action=action,
                 where=job,

@@ -63,7 +63,7 @@ from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.repository import DraftRepository
 from services.intake.webform.returning import Returning
 from shared import log, mongo
-from shared.audit.entries import written_to
+from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import AuditLog, begin
 from shared.clock import Clock, SystemClock
@@ -184,7 +184,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
-    gate = Gate(identity, settings, refused=written_to(audit))
+    gate = Gate(identity, settings, refused=refusal_recorder(audit))
     clients = ClientGate(ClientRepository(database), keys, audit, clock)
     recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock, pace_s=settings.erasure_pace_s)

@@ -42,7 +42,7 @@ from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.people import People
 from services.notify.team.repository import CenterStore, RotaStore
 from shared import log, mongo, process
-from shared.audit.entries import written_to
+from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
@@ -207,7 +207,7 @@ def _application(
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = wiring.gate_of(accounts, settings, written_to(audit))
+    gate = wiring.gate_of(accounts, settings, refusal_recorder(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
     def audited(request: Request, principal: Principal) -> Auditing:

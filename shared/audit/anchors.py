@@ -19,7 +19,7 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
-from shared.audit.model import Mark
+from shared.audit.model import Anchor
 from shared.mongo import Document, store_errors
 
 _log = logs.get(__name__)
@@ -31,39 +31,39 @@ CHECKPOINT: Final = "checkpoint"
 _DUPLICATE: Final = 11000
 
 
-class Marks:
-    """The marks of one log."""
+class AnchorStore:
+    """The anchors of one log in its store."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]") -> None:
         """``database`` is the service's own."""
         self.collection: Final = database[COLLECTION]
 
-    async def keep(self, name: str, made: Mark) -> None:
-        """Write a mark unless there is a later one under its name."""
-        write = ReplaceOne({"_id": name, "seq": {"$lt": made.seq}}, mark_document(name, made), upsert=True)
+    async def keep(self, name: str, made: Anchor) -> None:
+        """Write an anchor unless there is a later one under its name."""
+        write = ReplaceOne({"_id": name, "seq": {"$lt": made.seq}}, anchor_document(name, made), upsert=True)
         with store_errors():
             try:
-                # Where a later one is there, the upsert collides with it: that is the guard.
+                # A later one makes the upsert collide: that is the guard.
                 await self.collection.bulk_write([write])
             except BulkWriteError as error:
                 if refused_at(error) is None:
                     raise
 
-    async def get(self, name: str) -> Mark | None:
-        """One mark."""
+    async def get(self, name: str) -> Anchor | None:
+        """One anchor."""
         with store_errors():
             found = await self.collection.find_one({"_id": name})
-        return None if found is None else mark_of(found)
+        return None if found is None else anchor_of(found)
 
-    async def heads(self) -> list[Mark]:
-        """Every head that is kept: the newest, and those whose lines were found missing."""
+    async def heads(self) -> list[Anchor]:
+        """Every stored head: the newest, and those whose lines were found missing."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        return [mark_of(document) for document in found if document["_id"] != CHECKPOINT]
+        return [anchor_of(document) for document in found if document["_id"] != CHECKPOINT]
 
 
 def refused_at(error: BulkWriteError) -> int | None:
-    """Where a unique index refused, if nothing else was wrong."""
+    """The index of the write that a unique index refused, if there was no other error."""
     details: Mapping[str, Any] = error.details or {}
     refused = details.get("writeErrors") or ()
     if details.get("writeConcernErrors") or not refused or refused[0].get("code") != _DUPLICATE:
@@ -71,62 +71,62 @@ def refused_at(error: BulkWriteError) -> int | None:
     return int(refused[0]["index"])
 
 
-def mark_document(name: str, mark: Mark) -> Document:
-    """A mark as it is stored."""
-    return {"_id": name, "seq": mark.seq, "mac": mark.mac, "at": mark.at, "signature": mark.signature}
+def anchor_document(name: str, anchor: Anchor) -> Document:
+    """An anchor as it is stored."""
+    return {"_id": name, "seq": anchor.seq, "mac": anchor.mac, "at": anchor.at, "signature": anchor.signature}
 
 
-def mark_of(document: Document) -> Mark:
-    """A stored mark."""
-    return Mark(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))
+def anchor_of(document: Document) -> Anchor:
+    """A stored anchor."""
+    return Anchor(int(document["seq"]), str(document["mac"]), document["at"], str(document["signature"]))
 
 
-class Heads:
-    """The heads of one log; without a folder, none."""
+class HeadFile:
+    """The heads of one log, in a file outside the store; without a folder, none."""
 
     def __init__(self, folder: Path | None, name: str) -> None:
         """``name`` is the file's: that of the log's database."""
         self._file = folder / f"{name}.heads" if folder is not None else None
         self._run = uuid.uuid4().hex[:12]
 
-    def all(self) -> list[Mark]:
-        """Every head that is kept; lines that are none are left out. Raises ``OSError``."""
+    def all(self) -> list[Anchor]:
+        """Every head of the file; lines that are none are skipped. Raises ``OSError``."""
         return list(self._read().values())
 
-    def keep(self, head: Mark) -> None:
-        """Take the head that was just written to the store. Trouble is logged: the store has it all the same.
+    def keep(self, head: Anchor) -> None:
+        """Write the head that was just stored. An error is logged: the store has the head nevertheless.
 
-        Not forced to the disk: after a loss of power the file may be a little older, which only vouches for less.
+        Not synced to disk: after a power loss the file may be a little older, which only proves less.
         """
         try:
             with self._held() as known:
                 if self._run not in known or known[self._run].seq < head.seq:
                     known[self._run] = head
         except OSError as error:
-            _log.error("audit.head_not_kept", error=type(error).__name__)
+            _log.error("audit.head_write_failed", error=type(error).__name__)
 
-    def proven(self, head: Mark) -> None:
-        """The chain was found whole up to this head: it replaces all before it. Raises ``OSError``."""
+    def proven(self, head: Anchor) -> None:
+        """Replace all earlier heads by this one, up to which the chain was verified. Raises ``OSError``."""
         with self._held() as known:
-            for run in [run for run, mark in known.items() if mark.seq < head.seq]:
+            for run in [run for run, anchor in known.items() if anchor.seq < head.seq]:
                 del known[run]
-            if all(mark.seq < head.seq for mark in known.values()):
+            if all(anchor.seq < head.seq for anchor in known.values()):
                 known[_PROVEN] = head
 
-    def _read(self) -> dict[str, Mark]:
-        known: dict[str, Mark] = {}
+    def _read(self) -> dict[str, Anchor]:
+        known: dict[str, Anchor] = {}
         if self._file is None or not self._file.exists():
             return known
         for line in self._file.read_text("utf-8", errors="replace").splitlines():
             run, _, text = line.partition(" ")
             try:
-                known[run] = chain.read_mark(text)
+                known[run] = chain.parse_anchor(text)
             except (ValueError, OverflowError):
-                _log.error("audit.head_unreadable", file=self._file.name)
+                _log.error("audit.head_skipped", file=self._file.name)
         return known
 
     @contextmanager
-    def _held(self) -> Iterator[dict[str, Mark]]:
+    def _held(self) -> Iterator[dict[str, Anchor]]:
         """What the file holds, for changing; written back at the end. One process at a time."""
         if self._file is None:
             yield {}
@@ -137,5 +137,7 @@ class Heads:
             known = self._read()
             yield known
             draft = self._file.with_suffix(f".{os.getpid()}.new")
-            draft.write_text("".join(f"{run} {chain.shown(mark)}\n" for run, mark in known.items()), "utf-8")
+            draft.write_text(
+                "".join(f"{run} {chain.format_anchor(anchor)}\n" for run, anchor in known.items()), "utf-8"
+            )
             draft.replace(self._file)

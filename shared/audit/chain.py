@@ -1,7 +1,7 @@
-"""The arithmetic of the chain: each line's HMAC covers its content, its number and the HMAC before it.
+"""The hash chain: each line's HMAC covers its content, its number and the HMAC before it.
 
-Without the key nobody can make a line that counts, so a changed, removed, inserted or reordered line shows. A tail
-that was cut off shows by marks: signed heads that are kept elsewhere too. Pure.
+A valid line needs the key, so a changed, removed, inserted or reordered line is found. A truncated tail is found by
+anchors: signed heads that are kept elsewhere too. Pure.
 """
 
 import hashlib
@@ -11,43 +11,43 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.audit.model import Entry, Finding, Line, Mark
+from shared.audit.model import Anchor, AuditEntry, ChainFinding, Line
 from shared.clock import whole_milliseconds
 
 START: Final = "0" * 64
-"""What the first line follows."""
+"""``previous`` of the first line."""
 KEPT: Final = timedelta(days=731)
 """Two years, a leap day included: access records where sensitive data are processed (domain, section 4)."""
 _REFERENCE_BYTES: Final = 16
 
 
 class AuditKeys:
-    """The keys of one purpose each, derived from one secret."""
+    """One key per purpose, derived from one secret."""
 
     def __init__(self, secret: bytes) -> None:
         """``secret``: 32 bytes."""
         self._chain = _derived(secret, "chain")
-        self._marks = _derived(secret, "marks")
+        self._anchors = _derived(secret, "marks")
         self._reports = _derived(secret, "reports")
 
     def reference(self, report_id: str) -> str:
-        """A report as the audit names it: whoever has the id and the key finds its lines, nobody else learns an id."""
+        """The keyed digest that stands for a report: id and key find its lines, the lines reveal no id."""
         return hmac.new(self._reports, report_id.encode(), hashlib.sha256).digest()[:_REFERENCE_BYTES].hex()
 
     def mac(self, content: bytes) -> str:
-        """What seals a line."""
+        """The HMAC of a line."""
         return hmac.new(self._chain, content, hashlib.sha256).hexdigest()
 
     def signature(self, content: bytes) -> str:
-        """What vouches for a mark."""
-        return hmac.new(self._marks, content, hashlib.sha256).hexdigest()
+        """The signature of an anchor."""
+        return hmac.new(self._anchors, content, hashlib.sha256).hexdigest()
 
 
-def link(keys: AuditKeys, service: str, entries: Sequence[Entry], seq: int, previous: str) -> list[Line]:
+def link(keys: AuditKeys, service: str, entries: Sequence[AuditEntry], seq: int, previous: str) -> list[Line]:
     """The entries as the lines that follow line ``seq``, whose MAC is ``previous``."""
     lines: list[Line] = []
     for number, entry in enumerate(entries, seq + 1):
-        unsealed = Line(
+        without_mac = Line(
             seq=number,
             at=to_milliseconds(entry.at),
             action=entry.action,
@@ -62,11 +62,11 @@ def link(keys: AuditKeys, service: str, entries: Sequence[Entry], seq: int, prev
             previous=lines[-1].mac if lines else previous,
             mac="",
         )
-        lines.append(sealed(keys, service, unsealed))
+        lines.append(with_mac(keys, service, without_mac))
     return lines
 
 
-def sealed(keys: AuditKeys, service: str, line: Line) -> Line:
+def with_mac(keys: AuditKeys, service: str, line: Line) -> Line:
     """The line with the MAC that belongs to it."""
     values = {name: getattr(line, name) for name in Line.__slots__}
     return Line(**{**values, "mac": keys.mac(content(service, line))})
@@ -92,34 +92,34 @@ def content(service: str, line: Line) -> bytes:
     return json.dumps(parts, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def mark(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at: datetime) -> Mark:
-    """A signed place in the chain. ``kind`` is ``head`` or ``checkpoint``: none counts as the other."""
+def sign_anchor(keys: AuditKeys, service: str, kind: str, seq: int, mac: str, at: datetime) -> Anchor:
+    """Sign a position of the chain. ``kind`` is ``head`` or ``checkpoint``: neither is valid as the other."""
     at = to_milliseconds(at)
-    return Mark(seq, mac, at, keys.signature(_mark_content(service, kind, seq, mac, at)))
+    return Anchor(seq, mac, at, keys.signature(_anchor_content(service, kind, seq, mac, at)))
 
 
-def genuine(keys: AuditKeys, service: str, kind: str, given: Mark) -> bool:
-    """Whether a mark was made with the key."""
-    made = keys.signature(_mark_content(service, kind, given.seq, given.mac, given.at))
+def is_genuine(keys: AuditKeys, service: str, kind: str, given: Anchor) -> bool:
+    """Whether an anchor was signed with the key."""
+    made = keys.signature(_anchor_content(service, kind, given.seq, given.mac, given.at))
     return hmac.compare_digest(made, given.signature)
 
 
-def shown(given: Mark) -> str:
-    """A mark as text to write down: ``seq:mac:time:signature``; the time in milliseconds since 1970."""
+def format_anchor(given: Anchor) -> str:
+    """An anchor as text: ``seq:mac:time:signature``; the time in milliseconds since 1970."""
     return f"{given.seq}:{given.mac}:{round(given.at.timestamp() * 1000)}:{given.signature}"
 
 
-def read_mark(text: str) -> Mark:
-    """A mark from text. Raises ``ValueError``."""
+def parse_anchor(text: str) -> Anchor:
+    """Parse an anchor. Raises ``ValueError``."""
     seq, mac, at, signature = text.strip().split(":")
-    return Mark(int(seq), mac, datetime.fromtimestamp(int(at) / 1000, UTC), signature)
+    return Anchor(int(seq), mac, datetime.fromtimestamp(int(at) / 1000, UTC), signature)
 
 
-class Walk:
-    """Checks lines one after the other, in whatever order they come; holds only those that came too early."""
+class ChainVerifier:
+    """Verifies lines in any order; holds only those that come too early."""
 
     def __init__(self, keys: AuditKeys, service: str, *, after: int = 0, previous: str = START) -> None:
-        """``after`` and ``previous`` are where it begins: number and MAC of the last line that was swept away."""
+        """``after`` and ``previous``: number and MAC of the last line that was swept."""
         self._keys = keys
         self._service = service
         self._after = self._seq = after
@@ -127,61 +127,63 @@ class Walk:
         self._early: dict[int, Line] = {}
         self._wanted: dict[int, str] = {}
         self._macs: dict[int, str] = {after: previous}
-        self.findings: list[Finding] = []
+        self.findings: list[ChainFinding] = []
 
     @property
     def seq(self) -> int:
-        """The last line that was judged."""
+        """The last verified line."""
         return self._seq
 
-    def want(self, given: Mark) -> None:
-        """Expect a line as a mark names it."""
+    def expect(self, given: Anchor) -> None:
+        """Expect the line an anchor names."""
         self._wanted[given.seq] = given.mac
 
     def feed(self, line: Line) -> None:
-        """Take one line in."""
+        """Verify one line."""
         if line.seq <= self._after:
-            return  # on its way out: the sweep marks first and removes afterwards
+            return  # the sweep writes its checkpoint first and removes afterwards
         if line.seq <= self._seq or line.seq in self._early:
-            self.findings.append(Finding("foreign", line.seq, f"line {line.seq} is there twice"))
+            self.findings.append(ChainFinding("foreign", line.seq, f"line {line.seq} is there twice"))
             return
         self._early[line.seq] = line
         while (following := self._early.pop(self._seq + 1, None)) is not None:
-            self._judge(following)
+            self._check(following)
 
-    def finish(self) -> list[Finding]:
+    def finish(self) -> list[ChainFinding]:
         """Everything found, once all lines were fed."""
         for seq in sorted(self._early):
             if seq > self._seq + 1:
                 last = seq - 1
                 span = f"line {last} is" if last == self._seq + 1 else f"lines {self._seq + 1} to {last} are"
-                self.findings.append(Finding("removed", self._seq + 1, f"{span} missing"))
+                self.findings.append(ChainFinding("removed", self._seq + 1, f"{span} missing"))
                 self._previous = None
             self._seq = seq - 1
-            self._judge(self._early[seq])
+            self._check(self._early[seq])
         for seq, mac in sorted(self._wanted.items()):
             if seq > self._seq:
                 self.findings.append(
-                    Finding("cut_off", self._seq + 1, f"the log ends at line {self._seq} and once reached line {seq}")
+                    ChainFinding(
+                        "cut_off", self._seq + 1, f"the log ends at line {self._seq} and once reached line {seq}"
+                    )
                 )
             elif seq >= self._after and self._macs.get(seq, mac) != mac:
                 self.findings.append(
-                    Finding("rewritten", seq, f"line {seq} is not the one that was vouched for at that place")
+                    ChainFinding("rewritten", seq, f"line {seq} is not the one that was signed at that position")
                 )
         return self.findings
 
-    def _judge(self, line: Line) -> None:
+    def _check(self, line: Line) -> None:
         if not hmac.compare_digest(self._keys.mac(content(self._service, line)), line.mac):
-            self.findings.append(Finding("altered", line.seq, f"line {line.seq} was altered or forged"))
+            self.findings.append(ChainFinding("altered", line.seq, f"line {line.seq} was altered or forged"))
         if self._previous is not None and line.previous != self._previous:
-            self.findings.append(Finding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
+            self.findings.append(ChainFinding("moved", line.seq, f"line {line.seq} does not follow the line before it"))
         if line.seq in self._wanted:
             self._macs[line.seq] = line.mac
         self._seq, self._previous = line.seq, line.mac
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """What the store keeps of a time."""
+    """A time at the store's precision."""
     return whole_milliseconds(moment.astimezone(UTC))
 
 
@@ -189,7 +191,7 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def _mark_content(service: str, kind: str, seq: int, mac: str, at: datetime) -> bytes:
+def _anchor_content(service: str, kind: str, seq: int, mac: str, at: datetime) -> bytes:
     return json.dumps([service, kind, seq, mac, _iso(at)], separators=(",", ":")).encode()
 
 

@@ -11,7 +11,7 @@ from shared import log, mongo
 from shared.audit import chain
 from shared.audit.anchors import HEAD
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Mark
+from shared.audit.model import Anchor
 from shared.audit.settings import AuditSettings
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         default=[],
         type=_anchor,
         metavar="SERVICE=ANCHOR",
-        help="a signed head from the auditor's page or from the log stream (audit.anchor); may be repeated",
+        help="a signed head from the auditor's page or from the log stream (audit.head_signed); may be repeated",
     )
     verify.add_argument(
         "--heads", type=Path, metavar="FOLDER", help="heads last seen are compared and kept there (IEUM_AUDIT_HEADS)"
@@ -54,35 +54,35 @@ async def _verify(
     store: StoreSettings,
     keys: AuditKeys,
     services: Sequence[str],
-    anchors: Sequence[tuple[str, Mark]],
+    anchors: Sequence[tuple[str, Anchor]],
     heads: Path | None,
 ) -> int:
     found = 0
     for service in services:
         audit = AuditLog(mongo.connect(store, service), keys, SystemClock(), service, heads)
         before = await audit.head()
-        findings = await audit.verify([mark for name, mark in anchors if name == service])
+        findings = await audit.verify([anchor for name, anchor in anchors if name == service])
         head = await audit.head()
         found += len(findings)
         if findings:
             sys.stdout.write("".join(f"{service}: {finding}\n" for finding in findings))
         else:
             sys.stdout.write(f"{service}: {head.seq if head else 0} lines, nothing wrong\n")
-            if before is not None and chain.genuine(keys, service, HEAD, before):
+            if before is not None and chain.is_genuine(keys, service, HEAD, before):
                 # What was proven reaches at least so far.
                 audit.heads.proven(before)
         if head is not None:
-            sys.stdout.write(f"{service}: anchor {service}={chain.shown(head)}\n")
+            sys.stdout.write(f"{service}: anchor {service}={chain.format_anchor(head)}\n")
     if heads is None:
         sys.stdout.write("no heads are kept outside the store (--heads): an older state of it would pass\n")
     return 1 if found else 0
 
 
-def _anchor(text: str) -> tuple[str, Mark]:
-    service, _, mark = text.partition("=")
+def _anchor(text: str) -> tuple[str, Anchor]:
+    service, _, anchor = text.partition("=")
     if service not in SERVICES:
         raise argparse.ArgumentTypeError("begins with no service's name")
     try:
-        return service, chain.read_mark(mark)
+        return service, chain.parse_anchor(anchor)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError("is no anchor") from None

@@ -1,9 +1,9 @@
-"""Lines and marks as they lie in the store."""
+"""Lines as they are stored."""
 
 from datetime import datetime
 from typing import Any, Final
 
-from shared.audit.model import Line, Outcome
+from shared.audit.model import AuditOutcome, Line
 from shared.clock import seoul_day
 
 Document = dict[str, Any]
@@ -35,7 +35,7 @@ def line_of(document: Document) -> Line | None:
                 **values,
                 "seq": int(document["_id"]),
                 "roles": tuple(values["roles"]),
-                "outcome": Outcome(values["outcome"]),
+                "outcome": AuditOutcome(values["outcome"]),
                 "detail": dict(values["detail"]),
             }
         )

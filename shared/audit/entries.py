@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from starlette.requests import HTTPConnection, Request
 
-from shared.audit.model import Entry, Outcome
+from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -31,13 +31,13 @@ def by_staff(
     at: datetime,
     report_id: str | None = None,
     reason: str | None = None,
-    outcome: Outcome = Outcome.DONE,
+    outcome: AuditOutcome = AuditOutcome.DONE,
     **detail: str,
-) -> Entry:
+) -> AuditEntry:
     """What somebody who is signed in did or was refused."""
     if principal.stale:
         detail[STALE] = "sign_in"
-    return Entry(
+    return AuditEntry(
         at=at,
         action=action,
         where=where_of(request),
@@ -59,11 +59,11 @@ def by_other(
     at: datetime,
     report_id: str | None = None,
     reason: str | None = None,
-    outcome: Outcome = Outcome.DONE,
+    outcome: AuditOutcome = AuditOutcome.DONE,
     **detail: str,
-) -> Entry:
+) -> AuditEntry:
     """What somebody who is not staff did or was refused: ``REPORTER``, ``client:<id>``, or nobody known."""
-    return Entry(
+    return AuditEntry(
         at=at,
         action=action,
         where=where_of(request),
@@ -75,7 +75,7 @@ def by_other(
     )
 
 
-def written_to(log: AuditLog) -> Refused:
+def refusal_recorder(log: AuditLog) -> Refused:
     """The ``refused`` of a ``Gate``: notes who tried what on whose things, without holding up the answer."""
 
     def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
@@ -83,7 +83,7 @@ def written_to(log: AuditLog) -> Refused:
         said: dict[str, Any] = {
             "at": log.clock.now(),
             "report_id": str(named) if named is not None else None,
-            "outcome": Outcome.REFUSED,
+            "outcome": AuditOutcome.REFUSED,
             **({"of": organisation} if organisation is not None else {}),
         }
         if principal is None:

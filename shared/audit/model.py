@@ -11,12 +11,12 @@ from enum import StrEnum
 from typing import Final
 
 REPORTER: Final = "reporter"
-"""The actor of what somebody does with a receipt."""
+"""The actor of what is done with a receipt."""
 SYSTEM: Final = "system"
 """The actor of what a job does."""
 
 
-class Outcome(StrEnum):
+class AuditOutcome(StrEnum):
     """How it ended."""
 
     DONE = "done"
@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """What happened. Reasons and details are stable codes and numbers, never what a person wrote."""
 
     at: datetime
@@ -32,9 +32,9 @@ class Entry:
     """A value of ``Action`` or a word of the service's own, such as ``withdraw``."""
     where: str
     """The network of the caller (``entries.where_of``), or the name of the job."""
-    outcome: Outcome = Outcome.DONE
+    outcome: AuditOutcome = AuditOutcome.DONE
     actor: str | None = None
-    """``Principal.subject``, ``client:<id>``, ``reporter`` or ``system``; None: nobody known."""
+    """``Principal.subject``, ``client:<id>``, ``reporter`` or ``system``; None: unknown."""
     organisation: str | None = None
     roles: tuple[str, ...] = ()
     report_id: str | None = None
@@ -52,7 +52,7 @@ class Line:
     at: datetime
     action: str
     where: str
-    outcome: Outcome
+    outcome: AuditOutcome
     actor: str | None
     organisation: str | None
     roles: tuple[str, ...]
@@ -67,8 +67,8 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A place in the chain that was vouched for: everything up to it was there, and ended so."""
+class Anchor:
+    """A signed position of the chain: its line ``seq`` had this ``mac`` at that time."""
 
     seq: int
     mac: str
@@ -77,15 +77,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ChainFinding:
     """One thing wrong with a chain."""
 
     kind: str
     """``altered``, ``removed``, ``moved``, ``cut_off``, ``rewritten``, ``bad_mark``, ``no_mark``,
     ``emptied`` or ``foreign``."""
     seq: int | None
-    said: str
+    message: str
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.kind}: {self.said}"
+        return f"{self.kind}: {self.message}"

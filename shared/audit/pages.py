@@ -16,8 +16,8 @@ from starlette.responses import RedirectResponse, Response
 
 from shared.audit import chain
 from shared.audit.entries import by_staff
-from shared.audit.model import Entry
-from shared.audit.queries import CHECK, Filter, Reader, days_of
+from shared.audit.model import AuditEntry
+from shared.audit.queries import CHECK, AuditReader, Filter, days_of
 from shared.audit.store import AuditLog
 from shared.centers import TABLES
 from shared.clock import seoul_day
@@ -38,12 +38,12 @@ Number = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
 def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
-    """``GET /audit``, ``POST /audit/look-up``, ``GET /audit/months/{month}``, ``POST /audit/checks``."""
+    """``GET /audit``, ``POST /audit/verify_and_keep-up``, ``GET /audit/months/{month}``, ``POST /audit/checks``."""
     router = APIRouter(include_in_schema=False)
-    reader = Reader(log)
+    reader = AuditReader(log)
     may_read, may_check = Depends(gate(Action.AUDIT_READ)), Depends(gate(Action.AUDIT_CHECK))
 
-    async def noted(entry: Entry) -> None:
+    async def noted(entry: AuditEntry) -> None:
         try:
             await log.append(entry)
         except TransientError:
@@ -84,7 +84,7 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
             actions=[(code, translate(text)) for code, text in words.ACTIONS.items()],
             lines=found,
             further=further,
-            anchor=f"{log.service}={chain.shown(head)}" if head else "",
+            anchor=f"{log.service}={chain.format_anchor(head)}" if head else "",
             checks=checks,
             month=seoul_day(now)[:7],
             words=words,
@@ -104,7 +104,7 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
         return RedirectResponse(f"/audit/months/{_month(month, seoul_day(log.clock.now()))}", 303)
 
     @router.get("/audit/months/{month}")
-    async def sums(request: Request, principal: Annotated[Principal, may_read], month: str) -> Response:
+    async def usage_counts(request: Request, principal: Annotated[Principal, may_read], month: str) -> Response:
         now = log.clock.now()
         month = _month(month, seoul_day(now))
         await noted(by_staff(request, principal, Action.AUDIT_READ, at=now, reason="month", month=month))
@@ -115,8 +115,8 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
             request,
             "audit-month.html",
             month=month,
-            sums=of_month,
-            looked=log.looked,
+            usage_counts=of_month,
+            last_result=log.last_result,
             checks=checks,
             words=words,
             place=_place(pages, request),
@@ -132,7 +132,7 @@ def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
         now = log.clock.now()
         month = _month(month, seoul_day(now))
         with _readable():
-            findings = len((await log.look()).findings)
+            findings = len((await log.verify_and_keep()).findings)
         entry = by_staff(
             request, principal, CHECK, at=now, reason=month, doubtful=str(doubtful), chain_findings=str(findings)
         )

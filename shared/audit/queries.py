@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from shared.audit.documents import line_of
 from shared.audit.entries import BEHIND, STALE
-from shared.audit.model import Line, Outcome
+from shared.audit.model import AuditOutcome, Line
 from shared.audit.store import AuditLog
 from shared.clock import seoul_day
 from shared.mongo import SLICE, Document, by_ids, store_errors
@@ -33,7 +33,7 @@ class Filter:
     """Only lines with a smaller number: the next page."""
 
 
-class Sum(NamedTuple):
+class UsageCount(NamedTuple):
     """How often one account did one thing for one reason in a month."""
 
     actor: str
@@ -45,7 +45,7 @@ class Sum(NamedTuple):
     stale: int
 
 
-class Reader:
+class AuditReader:
     """Reads one log. Its indexes are made at the first question."""
 
     def __init__(self, log: AuditLog) -> None:
@@ -68,18 +68,18 @@ class Reader:
         lines = [line for document in found[:PAGE] if (line := line_of(document)) is not None]
         return lines, int(found[PAGE - 1]["_id"]) if len(found) > PAGE else None
 
-    async def month(self, month: str) -> list[Sum]:
+    async def month(self, month: str) -> list[UsageCount]:
         """Who did what how often in a month (``YYYY-MM``), most often refused first."""
         await self._prepare()
         days = frozenset(days_of(month))
         first, last = await self._span(days)
-        parts: list[list[Sum]] = []
+        parts: list[list[UsageCount]] = []
         for start in range(first, last + 1, SLICE):
             # Number by number: on the embedded store a range of them costs as much as the whole collection.
             numbers: Any = range(start, min(start + SLICE, last + 1))
             found: Mapping[Any, Document] = await by_ids(self.log.lines, numbers)
             lines = (line for document in found.values() if (line := line_of(document)) is not None)
-            parts.append(sums(line for line in lines if seoul_day(line.at) in days))
+            parts.append(usage_counts(line for line in lines if seoul_day(line.at) in days))
             await asyncio.sleep(0)  # a month may have many slices: others want the loop too
         return added(parts)
 
@@ -101,7 +101,7 @@ class Reader:
         await self._prepare()
         with store_errors():
             # Refused attempts to check are under the same action.
-            found = await self.log.lines.find({"action": CHECK, "outcome": Outcome.DONE.value}).to_list(None)
+            found = await self.log.lines.find({"action": CHECK, "outcome": AuditOutcome.DONE.value}).to_list(None)
         return sorted((line for one in found if (line := line_of(one))), key=lambda line: -line.seq)
 
     async def _prepare(self) -> None:
@@ -124,7 +124,7 @@ def days_of(month: str) -> list[str]:
     return days
 
 
-def sums(lines: Iterable[Line]) -> list[Sum]:
+def usage_counts(lines: Iterable[Line]) -> list[UsageCount]:
     """The lines, counted by account, action and reason."""
     done: Counter[tuple[str, str, str, str]] = Counter()
     refused: Counter[tuple[str, str, str, str]] = Counter()
@@ -132,21 +132,21 @@ def sums(lines: Iterable[Line]) -> list[Sum]:
     for line in lines:
         key = (line.actor or "", line.organisation or "", line.action, line.reason or "")
         stale[key] += STALE in line.detail
-        if line.outcome is Outcome.DONE:
+        if line.outcome is AuditOutcome.DONE:
             done[key] += 1
         elif line.detail.get(STALE) != BEHIND:  # that one came too early, and attempted nothing
             refused[key] += 1
     keys = sorted(done.keys() | refused.keys() | stale.keys(), key=lambda key: (-refused[key], -done[key], key))
-    return [Sum(*key, done[key], refused[key], stale[key]) for key in keys]
+    return [UsageCount(*key, done[key], refused[key], stale[key]) for key in keys]
 
 
-def added(parts: Iterable[Iterable[Sum]]) -> list[Sum]:
+def added(parts: Iterable[Iterable[UsageCount]]) -> list[UsageCount]:
     """The sums of parts as those of the whole, most often refused first."""
-    total: dict[tuple[str, str, str, str], Sum] = {}
+    total: dict[tuple[str, str, str, str], UsageCount] = {}
     for one in (row for part in parts for row in part):
         known = total.get(one[:4])
         if known is not None:
             counts = (known.done + one.done, known.refused + one.refused, known.stale + one.stale)
-            one = Sum(*one[:4], *counts)  # noqa: PLW2901  # the row so far
+            one = UsageCount(*one[:4], *counts)  # noqa: PLW2901  # the row so far
         total[one[:4]] = one
     return sorted(total.values(), key=lambda row: (-row.refused, -row.done, row[:4]))

@@ -1,8 +1,8 @@
 """The log in a service's own store: appended in groups, by several processes at once, without ever forking.
 
 A line's number is its ``_id``, so of two writers who both follow line 7 only one gets number 8; the other reads on and
-tries again. After each group the signed head goes to another collection and to the structured log: whoever cuts off
-the tail would have to cut it off there too.
+tries again. After each group the signed head goes to another collection and to the structured log: a
+truncated tail would have to be truncated there too.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from pymongo.errors import BulkWriteError
 
 from shared import log as logs
 from shared.audit import chain
-from shared.audit.anchors import CHECKPOINT, HEAD, Heads, Marks, refused_at
-from shared.audit.chain import AuditKeys, Walk
+from shared.audit.anchors import CHECKPOINT, HEAD, AnchorStore, HeadFile, refused_at
+from shared.audit.chain import AuditKeys, ChainVerifier
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import SYSTEM, Entry, Finding, Line, Mark
-from shared.audit.verification import end_of, prove, used
+from shared.audit.model import SYSTEM, Anchor, AuditEntry, ChainFinding, Line
+from shared.audit.verification import is_used, last_seq, verify_chain
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.mongo import Document, by_ids, store_errors
-from shared.rate_limit import Allowance, Buckets
+from shared.rate_limit import RateLimit, RateLimiter
 
 _log = logs.get(__name__)
 
@@ -38,9 +38,9 @@ LARGEST_GROUP: Final = 100
 _WAITING: Final = 5000
 """Entries that may wait for the store; more are refused, and what they were about with them."""
 _NOTES: Final = 2500
-"""Where so many wait, refusals are dropped: the rest of the queue is for what must be written before it may happen."""
-_STRANGERS_PER_MINUTE: Final = 30
-"""Refusals of callers nobody knows that are taken from one network; metrics count all of them."""
+"""Above so many waiting, refusals are dropped: the rest of the queue is for lines that must precede an action."""
+_ANONYMOUS_PER_MINUTE: Final = 30
+"""Refusals of unknown callers that are taken from one network; metrics count all of them."""
 _TRIES: Final = 60
 _STEP: Final = 50
 _DAY: Final = timedelta(days=1)
@@ -48,20 +48,22 @@ _SOON: Final = timedelta(minutes=1)
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
-PACED: Final = Counter("ieum_audit_refusals_beyond_pace", "Refusals beyond a network's number.", registry=REGISTRY)
+RATE_LIMITED: Final = Counter(
+    "ieum_audit_refusals_beyond_pace", "Refusals dropped by the rate limit of their network.", registry=REGISTRY
+)
 FINDINGS: Final = Gauge("ieum_audit_findings", "What is wrong with the chain, as last looked.", registry=REGISTRY)
 
 
 class _Waiting(NamedTuple):
-    entries: tuple[Entry, ...]
+    entries: tuple[AuditEntry, ...]
     answer: "asyncio.Future[None]"
 
 
-class Looked(NamedTuple):
-    """What was found when the whole chain was last verified by this process."""
+class VerificationResult(NamedTuple):
+    """When this process last verified the whole chain, and what it found."""
 
     at: datetime
-    findings: list[Finding]
+    findings: list[ChainFinding]
 
 
 class AuditLog:
@@ -80,20 +82,20 @@ class AuditLog:
         self.service: Final = service
         self.clock: Final = clock
         self.lines: Final = database[LINES]
-        self.marks: Final = Marks(database)
-        self.heads: Final = Heads(heads, database.name)
-        self.looked: Looked | None = None
+        self.anchors: Final = AnchorStore(database)
+        self.heads: Final = HeadFile(heads, database.name)
+        self.last_result: VerificationResult | None = None
         self._head: tuple[int, str] | None = None
         self._queue: deque[_Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
-        self._asides: set[asyncio.Task[None]] = set()
-        pace = Allowance(capacity=_STRANGERS_PER_MINUTE, per_second=_STRANGERS_PER_MINUTE / 60)
-        self._strangers: Final = Buckets(pace, clock)
+        self._notes: set[asyncio.Task[None]] = set()
+        limit = RateLimit(capacity=_ANONYMOUS_PER_MINUTE, per_second=_ANONYMOUS_PER_MINUTE / 60)
+        self._anonymous_limit: Final = RateLimiter(limit, clock)
 
-    async def append(self, *entries: Entry) -> None:
-        """Write; durable when it returns. Raises ``TransientError``: then what it is about must not happen.
+    async def append(self, *entries: AuditEntry) -> None:
+        """Write; durable when it returns. Raises ``TransientError``: then the action must not happen.
 
-        After an error the lines may be there all the same; writing them again only says it twice.
+        After an error the lines may be there nevertheless; writing them again only repeats them.
         """
         if len(self._queue) >= _WAITING:
             raise TransientError("the queue of the audit is full")
@@ -103,41 +105,41 @@ class AuditLog:
             self._writer = asyncio.create_task(self._drain())
         await waiting.answer
 
-    def note(self, entry: Entry, *, paced: bool = False) -> None:
+    def note(self, entry: AuditEntry, *, rate_limited: bool = False) -> None:
         """Write soon, without waiting: for refusals, which happen whether or not the audit can take them.
 
-        Anybody can cause refusals of nobody in particular, so those without an actor, and others that are ``paced``,
-        are taken at a limited rate from each network; and all of them only while there is room to spare.
+        Refusals without an actor, and others that are ``rate_limited``, are taken at a limited rate from each network,
+        since any caller can cause them; all of them only while the queue has room.
         """
-        if max(len(self._queue), len(self._asides)) >= _NOTES:
+        if max(len(self._queue), len(self._notes)) >= _NOTES:
             LOST.inc()
             return
-        if (paced or entry.actor is None) and not self._strangers.taken(entry.where):
-            PACED.inc()
+        if (rate_limited or entry.actor is None) and not self._anonymous_limit.try_acquire(entry.where):
+            RATE_LIMITED.inc()
             return
-        aside = asyncio.create_task(self._noted(entry))
-        self._asides.add(aside)
-        aside.add_done_callback(self._asides.discard)
+        task = asyncio.create_task(self._noted(entry))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
 
     async def settle(self) -> None:
         """Wait for what was noted; for tests and for the end of a process."""
-        while self._asides:
-            await asyncio.gather(*self._asides)
+        while self._notes:
+            await asyncio.gather(*self._notes)
 
-    async def head(self) -> Mark | None:
+    async def head(self) -> Anchor | None:
         """The signed head as last kept beside the log; None where nothing was ever written."""
-        return await self.marks.get(HEAD)
+        return await self.anchors.get(HEAD)
 
-    async def look(self) -> Looked:
-        """Verify the whole chain and remember what was found. Raises ``TransientError``."""
+    async def verify_and_keep(self) -> VerificationResult:
+        """Verify the whole chain and keep the result. Raises ``TransientError``."""
         findings = await self.verify()
         FINDINGS.set(len(findings))
-        self.looked = Looked(self.clock.now(), findings)
-        return self.looked
+        self.last_result = VerificationResult(self.clock.now(), findings)
+        return self.last_result
 
-    async def verify(self, anchors: Sequence[Mark] = ()) -> list[Finding]:
-        """Everything wrong with the chain, judged up to its present end. ``anchors`` are heads noted elsewhere."""
-        return await prove(self.keys, self.service, self.lines, self.marks, (*anchors, *self.heads.all()))
+    async def verify(self, anchors: Sequence[Anchor] = ()) -> list[ChainFinding]:
+        """Every finding up to the chain's present end. ``anchors`` are heads kept elsewhere."""
+        return await verify_chain(self.keys, self.service, self.lines, self.anchors, (*anchors, *self.heads.all()))
 
     async def sweep(self) -> int:
         """Remove lines that are older than two years; says how many. Stops before anything that does not verify.
@@ -145,13 +147,13 @@ class AuditLog:
         Only a whole front of the log goes, and a signed checkpoint is written first: killed in between, the rest goes
         the next time.
         """
-        checkpoint = await self.marks.get(CHECKPOINT)
+        checkpoint = await self.anchors.get(CHECKPOINT)
         seq, mac = (checkpoint.seq, checkpoint.mac) if checkpoint is not None else (0, chain.START)
         removed = await self._remove_down_from(seq)
         before = self.clock.now() - chain.KEPT
         while True:
             wanted = range(seq + 1, seq + 1 + _STEP)
-            walk = Walk(self.keys, self.service, after=seq, previous=mac)
+            verifier = ChainVerifier(self.keys, self.service, after=seq, previous=mac)
             old: Line | None = None
             with store_errors():
                 found = await by_ids(self.lines, wanted)  # type: ignore[arg-type]  # ids are numbers here
@@ -160,39 +162,41 @@ class AuditLog:
                 line = line_of(document) if document is not None else None
                 if line is None or line.at >= before:
                     break
-                walk.feed(line)
-                if walk.findings:
+                verifier.feed(line)
+                if verifier.findings:
                     break
                 old = line
             if old is None:
                 return removed
             seq, mac = old.seq, old.mac
-            await self.marks.keep(
-                CHECKPOINT, chain.mark(self.keys, self.service, CHECKPOINT, seq, mac, self.clock.now())
+            await self.anchors.keep(
+                CHECKPOINT, chain.sign_anchor(self.keys, self.service, CHECKPOINT, seq, mac, self.clock.now())
             )
             removed += await self._remove_down_from(seq)
 
     async def run(self) -> None:
-        """Once a day: prove the chain, say what is wrong with it, sweep. Until cancelled."""
+        """Once a day: verify the chain, log the findings, sweep. Until cancelled."""
         while True:
             try:
-                findings = (await self.look()).findings
+                findings = (await self.verify_and_keep()).findings
                 for finding in findings[:_STEP]:
-                    _log.critical("audit.finding", chain=self.service, kind=finding.kind, said=finding.said)
+                    _log.critical(
+                        "audit.finding_reported", chain=self.service, kind=finding.kind, detail=finding.message
+                    )
                 removed = await self.sweep()
-                _log.info("audit.looked_after", chain=self.service, findings=len(findings), removed=removed)
+                _log.info("audit.verified", chain=self.service, findings=len(findings), removed=removed)
                 wait = _DAY
             except TransientError as error:
-                _log.warning("audit.not_looked_after", said=str(error))
+                _log.warning("audit.verify_failed", error=str(error))
                 wait = _SOON
             await self.clock.sleep(wait.total_seconds())
 
-    async def _noted(self, entry: Entry) -> None:
+    async def _noted(self, entry: AuditEntry) -> None:
         try:
             await self.append(entry)
         except TransientError:
             LOST.inc()
-            _log.error("audit.refusal_not_written", action=entry.action, reason=entry.reason)
+            _log.error("audit.refusal_dropped", action=entry.action, reason=entry.reason)
 
     async def _drain(self) -> None:
         # One turn of the loop: what comes in the same moment joins this group.
@@ -206,8 +210,8 @@ class AuditLog:
             failure: Exception | None = None
             try:
                 await self._write([entry for waiting in group for entry in waiting.entries])
-            except Exception as error:  # whoever waits must hear of it, whatever it was
-                failure = error  # what was written all the same is read before the next group
+            except Exception as error:  # every waiting caller must get it, whatever it was
+                failure = error  # what was written nevertheless is read before the next group
             for waiting in group:
                 if waiting.answer.done():
                     continue
@@ -216,9 +220,9 @@ class AuditLog:
                 else:
                     waiting.answer.set_exception(failure)
 
-    async def _write(self, entries: list[Entry]) -> None:
+    async def _write(self, entries: list[AuditEntry]) -> None:
         for attempt in range(_TRIES):
-            seq, previous = await self._follow()
+            seq, previous = await self._read_head()
             lines = chain.link(self.keys, self.service, entries, seq, previous)
             written = await self._insert(lines)
             if written:
@@ -227,11 +231,11 @@ class AuditLog:
                     APPENDED.labels(entry.outcome.value).inc()
                 entries = entries[written:]
             if not entries:
-                await self._vouch(*self._head_known())
+                await self._sign_head(*self._head_known())
                 return
-            # Somebody else was faster: let one of us go first.
+            # Another writer took the number: spread the next attempts.
             await asyncio.sleep(random.uniform(0, 0.004) * min(attempt + 1, 8))  # noqa: S311  # spreads writers, hides nothing
-        raise TransientError("others kept writing to the audit before us")
+        raise TransientError(f"update_conflict: gave up after {_TRIES} attempts to append to the audit")
 
     async def _insert(self, lines: Sequence[Line]) -> int:
         """How many lines of the front were written; fewer than all where another writer took a number first."""
@@ -248,10 +252,10 @@ class AuditLog:
     def _head_known(self) -> tuple[int, str]:
         return self._head or (0, chain.START)
 
-    async def _follow(self) -> tuple[int, str]:
+    async def _read_head(self) -> tuple[int, str]:
         """The chain's end, read on from where it was last seen."""
         if self._head is None:
-            self._head = await self._begin()
+            self._head = await self._find_head()
         while True:
             seq, _ = self._head
             wanted: Iterable[int] = range(seq + 1, seq + 1 + _STEP)
@@ -261,17 +265,17 @@ class AuditLog:
                     return self._head
                 self._head = number, str(found[number]["mac"])
 
-    async def _begin(self) -> tuple[int, str]:
-        head, checkpoint = await self.marks.get(HEAD), await self.marks.get(CHECKPOINT)
-        if head is not None and chain.genuine(self.keys, self.service, HEAD, head):
+    async def _find_head(self) -> tuple[int, str]:
+        head, checkpoint = await self.anchors.get(HEAD), await self.anchors.get(CHECKPOINT)
+        if head is not None and chain.is_genuine(self.keys, self.service, HEAD, head):
             found = await self._by_number([head.seq])
             if head.seq in found and found[head.seq]["mac"] == head.mac:
                 return head.seq, head.mac
             if checkpoint is None or checkpoint.seq < head.seq:
                 # The next head will take its place: keep it, so that what is missing stays missed.
-                _log.critical("audit.head_missing", chain=self.service, anchor=chain.shown(head))
-                await self.marks.keep(f"{HEAD}-{head.seq}-{head.mac[:8]}", head)
-        end = await end_of(self.lines)
+                _log.critical("audit.head_missing", chain=self.service, anchor=chain.format_anchor(head))
+                await self.anchors.keep(f"{HEAD}-{head.seq}-{head.mac[:8]}", head)
+        end = await last_seq(self.lines)
         if end:
             found = await self._by_number([end])
             return end, str(found[end]["mac"])
@@ -281,11 +285,11 @@ class AuditLog:
         found: Mapping[Any, Document] = await by_ids(self.lines, list(numbers), {"mac": 1})  # type: ignore[arg-type]  # ids are numbers here
         return dict(found)
 
-    async def _vouch(self, seq: int, mac: str) -> None:
-        made = chain.mark(self.keys, self.service, HEAD, seq, mac, self.clock.now())
-        await self.marks.keep(HEAD, made)
+    async def _sign_head(self, seq: int, mac: str) -> None:
+        made = chain.sign_anchor(self.keys, self.service, HEAD, seq, mac, self.clock.now())
+        await self.anchors.keep(HEAD, made)
         self.heads.keep(made)
-        _log.info("audit.anchor", chain=self.service, anchor=chain.shown(made))
+        _log.info("audit.head_signed", chain=self.service, anchor=chain.format_anchor(made))
 
     async def _remove_down_from(self, seq: int) -> int:
         removed = 0
@@ -300,11 +304,11 @@ class AuditLog:
 
 
 async def begin(log: AuditLog) -> None:
-    """Write it, where nothing was ever written and the service is new. Raises ``TransientError``.
+    """Write the first line of a new service's log, so that an empty log is a finding. Raises ``TransientError``.
 
-    Where the service was used before, lines are missing: then nothing is written that would look like a beginning.
+    Where the service was used before, lines are missing: then nothing is written that would look like a first line.
     """
-    if await end_of(log.lines) or await log.marks.get(HEAD) or await log.marks.get(CHECKPOINT):
+    if await last_seq(log.lines) or await log.anchors.get(HEAD) or await log.anchors.get(CHECKPOINT):
         return
-    if not await used(log.lines):
-        await log.append(Entry(at=log.clock.now(), action=BEGUN, where=log.service, actor=SYSTEM))
+    if not await is_used(log.lines):
+        await log.append(AuditEntry(at=log.clock.now(), action=BEGUN, where=log.service, actor=SYSTEM))

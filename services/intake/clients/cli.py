@@ -16,7 +16,7 @@ from services.intake.clients.service import RESERVED, ClientService
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.settings import IntakeSettings
 from shared import log, mongo
-from shared.audit.model import SYSTEM, Entry
+from shared.audit.model import SYSTEM, AuditEntry
 from shared.audit.store import AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
@@ -71,7 +71,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
             for client in await clients.all()
         ]
     audit = AuditLog(database, settings.audit_keys(), clock, "intake")
-    line = Entry(
+    line = AuditEntry(
         at=clock.now(),
         action=Action.CLIENTS_MANAGE,
         where="command",

@@ -20,14 +20,14 @@ from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judg
 from services.intake.encryption.keys import KeyedDigests
 from shared import log as logs
 from shared.audit.entries import by_other
-from shared.audit.model import Outcome
+from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, seoul_day
 from shared.errors import TransientError
 from shared.identity.roles import Action, Scope
 from shared.identity.source import bearer_of
 from shared.metrics import REGISTRY
-from shared.rate_limit import Allowance, Bucket
+from shared.rate_limit import RateLimit, TokenBucket
 from shared.web.gate import Door
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
@@ -70,7 +70,7 @@ class ClientGate:
         self._waiting = 0
         # Right credentials by digest, until the next reading: the long way takes longer than the rest of the door.
         self._right: dict[tuple[bytes, Scope], tuple[Client, str]] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets: dict[str, TokenBucket] = {}
         self._used: set[tuple[str, str]] = set()
         self._written: dict[tuple[str, str], str] = {}
 
@@ -163,7 +163,7 @@ class ClientGate:
 
     def _count(self, client: Client, digest: str) -> None:
         now = self._clock.monotonic()
-        allowance = Allowance(capacity=client.per_minute, per_second=client.per_minute / 60)
+        allowance = RateLimit(capacity=client.per_minute, per_second=client.per_minute / 60)
         bucket = self._buckets.get(client.client_id) or allowance.full(now)
         wait = allowance.wait(bucket, now)
         if wait > 0:
@@ -174,7 +174,7 @@ class ClientGate:
                 gettext_noop("This front end sends more than it may. Please wait."),
                 retry_after=math.ceil(wait),
             )
-        self._buckets[client.client_id] = allowance.drawn(bucket, 1, now)
+        self._buckets[client.client_id] = allowance.consume(bucket, 1, now)
         _ADMITTED.inc()
         self._used.add((client.client_id, digest))
 
@@ -195,8 +195,10 @@ class ClientGate:
     def _turned(self, request: Request, code: str, client_id: str | None, scope: Scope) -> Problem:
         ASKED.labels(code).inc()
         actor = f"client:{client_id}" if client_id else None
-        line = by_other(request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=Outcome.REFUSED)
-        self._audit.note(line, paced=True)  # also whose secret is known may send without end
+        line = by_other(
+            request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=AuditOutcome.REFUSED
+        )
+        self._audit.note(line, rate_limited=True)  # also whose secret is known may send without end
         if code == NO_CREDENTIAL:
             said = gettext_noop("Front ends send “Authorization: Bearer <client id>.<secret>”. People use the form.")
             return Problem(401, NO_CREDENTIAL, said, headers=_CHALLENGE)

@@ -16,7 +16,7 @@ from typing import Final
 from services.intake.encryption.repository import Rewrapped, Wrappings
 from services.intake.settings import IntakeSettings
 from shared import log, mongo
-from shared.audit.model import SYSTEM, Entry, Outcome
+from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.errors import TransientError
@@ -53,17 +53,17 @@ async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -
     _say(_table("before", before, keyring))
     unknown = [key_id for key_id in before if not keyring.knows(key_id)]
     if unknown:
-        await _noted(audit, clock, Outcome.REFUSED, unknown=str(len(unknown)))
+        await _noted(audit, clock, AuditOutcome.REFUSED, unknown=str(len(unknown)))
         _say(f"refused: no setting holds the master key {', '.join(sorted(unknown))}; nothing was changed")
         return _NOT_DONE
-    await _noted(audit, clock, Outcome.DONE, step="begun", to=keyring.current)
+    await _noted(audit, clock, AuditOutcome.DONE, step="begun", to=keyring.current)
     last = Rewrapped()
     async for so_far in wrappings.rewrap(keyring):
         last = so_far
         _say(f"{so_far.done} wrapped anew")
     after = await wrappings.count()
     left = sum(after.values()) - after[keyring.current]
-    await _noted(audit, clock, Outcome.DONE, step="ended", done=str(last.done), left=str(left))
+    await _noted(audit, clock, AuditOutcome.DONE, step="ended", done=str(last.done), left=str(left))
     _say(_table("after", after, keyring))
     for report_id in last.broken:
         _say(f"does not open: {report_id}")
@@ -72,9 +72,9 @@ async def rotate(settings: IntakeSettings, store: StoreSettings, clock: Clock) -
     return _NOT_DONE if left else 0
 
 
-async def _noted(audit: AuditLog, clock: Clock, outcome: Outcome, **detail: str) -> None:
+async def _noted(audit: AuditLog, clock: Clock, outcome: AuditOutcome, **detail: str) -> None:
     at = clock.now()
-    await audit.append(Entry(at=at, action=ACTION, where="command", actor=SYSTEM, outcome=outcome, detail=detail))
+    await audit.append(AuditEntry(at=at, action=ACTION, where="command", actor=SYSTEM, outcome=outcome, detail=detail))
 
 
 def _table(when: str, counts: Counter[str], keyring: Keyring) -> str:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from shared.clock import Clock
-from shared.rate_limit import Allowance, Buckets
+from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.networks import network_of
 
 WRONG_COST: Final = 3.0
@@ -20,16 +20,18 @@ class ReceiptRateLimiter:
 
     def __init__(self, questions_per_minute: int, clock: Clock) -> None:
         """``questions_per_minute`` may be asked at once, and again within each minute."""
-        self._networks = Buckets(Allowance(capacity=questions_per_minute, per_second=questions_per_minute / 60), clock)
-        self._places = Buckets(Allowance(capacity=WRONG_FROM_PLACE, per_second=WRONG_FROM_PLACE / 3600), clock)
-        self._receipts = Buckets(Allowance(capacity=WRONG_PER_RECEIPT, per_second=WRONG_PER_RECEIPT / 3600), clock)
+        self._networks = RateLimiter(
+            RateLimit(capacity=questions_per_minute, per_second=questions_per_minute / 60), clock
+        )
+        self._places = RateLimiter(RateLimit(capacity=WRONG_FROM_PLACE, per_second=WRONG_FROM_PLACE / 3600), clock)
+        self._receipts = RateLimiter(RateLimit(capacity=WRONG_PER_RECEIPT, per_second=WRONG_PER_RECEIPT / 3600), clock)
 
     def wait(self, host: str | None) -> int:
         """Whole seconds until this network may ask again; 0 when it may now, and then the question is counted."""
         network = network_of(host)
         seconds = self._networks.wait(network)
         if seconds == 0:
-            self._networks.draw(network, 1.0)
+            self._networks.consume(network, 1.0)
         return seconds
 
     def wait_for(self, receipt: str, host: str | None, client: str | None = None) -> int:
@@ -42,10 +44,10 @@ class ReceiptRateLimiter:
         A front end's questions its door has counted; all it sends comes from one network.
         """
         if client is None:
-            self._networks.draw(network_of(host), WRONG_COST - 1)
+            self._networks.consume(network_of(host), WRONG_COST - 1)
         if receipt is not None:
-            self._places.draw(f"{receipt} {_place(host, client)}", 1.0)
-            self._receipts.draw(receipt, 1.0)
+            self._places.consume(f"{receipt} {_place(host, client)}", 1.0)
+            self._receipts.consume(receipt, 1.0)
 
 
 def _place(host: str | None, client: str | None) -> str:

@@ -20,7 +20,7 @@ from services.intake.submissions.models import Submission
 from shared.clock import Clock
 from shared.events.vocabulary import Suspicion
 from shared.metrics import REGISTRY
-from shared.rate_limit import Allowance, Buckets
+from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.networks import network_of
 
 FREE_WINDOW_S: Final = 600.0
@@ -51,9 +51,9 @@ class SubmissionRateLimiter:
         """``free`` reports of one network pass as they are, in ten minutes; beyond ``many`` an hour they are marked."""
         self._keys = keys
         self._clock = clock
-        self._free = Buckets(Allowance(capacity=free, per_second=free / FREE_WINDOW_S), clock)
-        self._many = Buckets(Allowance(capacity=many, per_second=many / MANY_WINDOW_S), clock)
-        self._texts = Buckets(Allowance(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
+        self._free = RateLimiter(RateLimit(capacity=free, per_second=free / FREE_WINDOW_S), clock)
+        self._many = RateLimiter(RateLimit(capacity=many, per_second=many / MANY_WINDOW_S), clock)
+        self._texts = RateLimiter(RateLimit(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def ask(self, request: Request, challenge: str, answer: str) -> Passage:
@@ -90,17 +90,17 @@ class SubmissionRateLimiter:
         if not text:
             return ()
         often = self._texts.wait(text) > 0
-        self._texts.draw(text, 1.0)
+        self._texts.consume(text, 1.0)
         return (Suspicion.REPEATED_TEXT,) if often else ()
 
     def give_text_back(self, text: str) -> None:
         """The report with this text was not lodged after all, or had been lodged before."""
         if text:
-            self._texts.draw(text, -1.0)
+            self._texts.consume(text, -1.0)
 
     def _draw(self, network: str, cost: float) -> None:
-        self._free.draw(network, cost)
-        self._many.draw(network, cost)
+        self._free.consume(network, cost)
+        self._many.consume(network, cost)
 
     def _how(self, network: str, challenge: str, answer: str) -> str | None:
         age = (

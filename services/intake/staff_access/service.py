@@ -16,7 +16,7 @@ from services.intake.staff_access.repository import UsedTickets
 from services.intake.staff_access.rules import Refusal, judge
 from shared import log as logs
 from shared.audit.entries import BEHIND, STALE, where_of
-from shared.audit.model import Entry, Outcome
+from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import IeumError, PermanentError, TransientError
@@ -105,7 +105,7 @@ class DetailsService:
         if refused is None:
             why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
             detail = {STALE: why} if why is not None else {}
-            await self._audit.append(self._line(request, ticket, Outcome.DONE, **detail))
+            await self._audit.append(self._line(request, ticket, AuditOutcome.DONE, **detail))
             # Once more: what was withdrawn or moved while that was written is not shown.
             document, refused = await self._judged(ticket)
             if refused is None:
@@ -116,14 +116,16 @@ class DetailsService:
                 return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
         behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
-        raise self._closed(refused, self._line(request, ticket, Outcome.REFUSED, refused=refused.value, **behind))
+        raise self._closed(refused, self._line(request, ticket, AuditOutcome.REFUSED, refused=refused.value, **behind))
 
     def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
         try:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
             _log.critical("vault.not_opened", reason=error.reason)
-            line = self._line(request, ticket, Outcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
+            line = self._line(
+                request, ticket, AuditOutcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason
+            )
             raise self._closed(Refusal.NOT_OPENED, line) from None
         OPENED.labels("opened").inc()
         return OpenedDetails(ticket, document, parts, stale)
@@ -143,13 +145,13 @@ class DetailsService:
                 return document, refusal
             await self._clock.sleep(_LOOK_S)
 
-    def _closed(self, refusal: Refusal, line: Entry) -> DetailsClosedError:
+    def _closed(self, refusal: Refusal, line: AuditEntry) -> DetailsClosedError:
         OPENED.labels(refusal.value).inc()
         self._audit.note(line)
         return DetailsClosedError(refusal)
 
-    def _line(self, request: Request, ticket: Ticket, outcome: Outcome, **detail: str) -> Entry:
-        return Entry(
+    def _line(self, request: Request, ticket: Ticket, outcome: AuditOutcome, **detail: str) -> AuditEntry:
+        return AuditEntry(
             at=self._clock.now(),
             action=Action.DETAILS_OPEN,
             where=where_of(request),
@@ -162,12 +164,12 @@ class DetailsService:
             detail={"ownership": str(ticket.ownership), **detail},
         )
 
-    def _unsigned(self, request: Request, refusal: Refusal, code: str) -> Entry:
-        return Entry(
+    def _unsigned(self, request: Request, refusal: Refusal, code: str) -> AuditEntry:
+        return AuditEntry(
             at=self._clock.now(),
             action=Action.DETAILS_OPEN,
             where=where_of(request),
-            outcome=Outcome.REFUSED,
+            outcome=AuditOutcome.REFUSED,
             reason=refusal.value,
             detail={"said": code},
         )

@@ -30,7 +30,7 @@ from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.rate_limit import Allowance, Buckets
+from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
 from shared.web.gate import OPEN
 from shared.web.language import COOKIE as LANGUAGE_COOKIE
@@ -110,7 +110,7 @@ class _Sending:
         self._submission_service = submission_service
         self._kept = kept
         self._rate_limiter = rate_limiter
-        self._words_set = Buckets(Allowance(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
+        self._words_set = RateLimiter(RateLimit(capacity=WORDS_PER_MINUTE, per_second=WORDS_PER_MINUTE / 60), clock)
 
     async def send(self, request: Request, typed: Typed) -> Response:
         key = typed.one("idempotency_key")
@@ -234,7 +234,7 @@ class _Sending:
         wait = self._words_set.wait(network)
         if wait:
             raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
-        self._words_set.draw(network, 1.0)
+        self._words_set.consume(network, 1.0)
 
 
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:

@@ -14,7 +14,7 @@ from services.notify.accounts.trail import LINES, By, Trail, What, line
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
-from shared.rate_limit import Buckets
+from shared.rate_limit import RateLimiter
 
 
 class External:
@@ -34,7 +34,7 @@ class External:
         self._trail = trail
         self._clock = clock
         self._role_map = role_map
-        self._lines = Buckets(LINES, clock)
+        self._lines = RateLimiter(LINES, clock)
 
     async def enter(self, person: Person, who: By) -> Issued:
         """Sign in. Raises ``RefusedError``: ``no_mapped_role`` or ``wrong_sign_in`` (disabled here)."""
@@ -67,7 +67,7 @@ class External:
         """Write a refusal down; those of nobody in particular at a limited rate for one network."""
         SIGN_INS.labels("openid", code).inc()
         detail = {"account": account.subject} if account is not None else {}
-        if account is not None or self._lines.taken(who.where):
+        if account is not None or self._lines.try_acquire(who.where):
             await self._trail.append(line(who, What.SIGN_IN, self._clock.now(), refused=code, way="openid", **detail))
 
     async def _in_step(

@@ -117,7 +117,7 @@ class Sessions:
             ALTERED.labels("session").inc()
             _log.error("sessions.altered", session=session.session)
             refusal = line(by_job("sessions"), What.SESSION_ALTERED, self._clock.now(), refused="altered")
-            self._trail.note(refusal, paced=True)
+            self._trail.note(refusal, rate_limited=True)
             return None
         return session
 

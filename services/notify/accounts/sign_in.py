@@ -31,7 +31,7 @@ from services.notify.accounts.store.accounts import AccountStore
 from services.notify.accounts.store.sessions import DelayStore
 from services.notify.accounts.trail import LINES, By, Trail, What, line
 from shared.clock import Clock
-from shared.rate_limit import Buckets
+from shared.rate_limit import RateLimiter
 
 TOTP_FIELD: Final = "totp"
 _MOST_SIGNS: Final = 256
@@ -79,7 +79,7 @@ class SignIn:
         self._vault = vault
         self._trail = trail
         self._clock = clock
-        self._lines = Buckets(LINES, clock)
+        self._lines = RateLimiter(LINES, clock)
         self._only_break_glass = only_break_glass
 
     async def enter(self, attempt: Attempt, who: By) -> Entered:
@@ -143,7 +143,7 @@ class SignIn:
         SIGN_INS.labels("password" if what is What.SIGN_IN else "confirm", code).inc()
         detail = {"account": account.subject} if account is not None else {}
         # Who waits is not looked at and so not slowed down either: their lines are.
-        if code != "wait" or self._lines.taken(who.where):
+        if code != "wait" or self._lines.try_acquire(who.where):
             await self._trail.append(line(who, what, self._clock.now(), refused=code, **detail))
         raise RefusedError(code, retry_after=seconds)
 

@@ -8,9 +8,9 @@ from typing import Final, Protocol
 from starlette.requests import HTTPConnection
 
 from shared.audit.entries import where_of
-from shared.audit.model import SYSTEM, Entry, Outcome
+from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.identity.principal import Principal
-from shared.rate_limit import Allowance
+from shared.rate_limit import RateLimit
 
 
 class What(StrEnum):
@@ -42,17 +42,17 @@ class What(StrEnum):
     """The end of a session was changed or taken away in the store."""
 
 
-LINES: Final = Allowance(capacity=30, per_second=0.5)
+LINES: Final = RateLimit(capacity=30, per_second=0.5)
 """Lines that cost whoever causes them nothing: so many a minute for one network. The metrics count every one."""
 
 
 class Trail(Protocol):
     """Where lines go; ``shared.audit.store.AuditLog`` is one."""
 
-    async def append(self, *entries: Entry) -> None:
+    async def append(self, *entries: AuditEntry) -> None:
         """Durable when it returns. Raises ``TransientError``: then what it is about must not happen."""
 
-    def note(self, entry: Entry, *, paced: bool = False) -> None:
+    def note(self, entry: AuditEntry, *, rate_limited: bool = False) -> None:
         """Write soon, without waiting: for what has happened already."""
 
 
@@ -85,13 +85,13 @@ def by_job(name: str) -> By:
 
 def line(
     who: By, what: What, at: datetime, *, refused: str | None = None, reason: str | None = None, **detail: str
-) -> Entry:
+) -> AuditEntry:
     """A line of the audit; ``refused`` is the stable code of a refusal."""
-    return Entry(
+    return AuditEntry(
         at=at,
         action=what.value,
         where=who.where,
-        outcome=Outcome.REFUSED if refused else Outcome.DONE,
+        outcome=AuditOutcome.REFUSED if refused else AuditOutcome.DONE,
         actor=who.subject,
         organisation=who.organisation,
         roles=who.roles,

@@ -12,7 +12,7 @@ from services.notify.problems import unavailable
 from services.notify.team.people import People
 from services.notify.team.repository import known
 from shared.audit.entries import by_staff
-from shared.audit.model import Entry, Outcome
+from shared.audit.model import AuditEntry, AuditOutcome
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
@@ -24,7 +24,7 @@ from shared.web.translations import gettext_noop
 
 T = TypeVar("T")
 
-Append = Callable[[Entry], Awaitable[None]]
+Append = Callable[[AuditEntry], Awaitable[None]]
 
 
 def auditing(append: Append, request: Request, principal: Principal, clock: Clock) -> Auditing:
@@ -35,7 +35,7 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
     ) -> None:
         if why is not None and purpose is not None:
             detail["purpose"] = purpose
-        outcome = Outcome.DONE if why is None else Outcome.REFUSED
+        outcome = AuditOutcome.DONE if why is None else AuditOutcome.REFUSED
         line = by_staff(
             request,
             principal,

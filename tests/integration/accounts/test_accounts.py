@@ -11,7 +11,7 @@ from services.notify.accounts import commands
 from services.notify.accounts.model import AccountState, RefusedError
 from services.notify.accounts.policy import INVITATION_LASTS, step_of
 from services.notify.accounts.trail import by_command
-from shared.audit.model import Outcome
+from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 from shared.web.same_origin import SID_COOKIE
@@ -97,7 +97,7 @@ async def test_an_invitation_ends(notify: Process) -> None:
         assert (await http.post("/invitation", data={"invitation": code})).status_code == 403
     assert await notify.accounts.store.expire_invitations(notify.clock.now()) == 1
     (line,) = await notify.lines("account.enrol")
-    assert (line.outcome, line.reason) == (Outcome.REFUSED, "no_invitation")
+    assert (line.outcome, line.reason) == (AuditOutcome.REFUSED, "no_invitation")
 
 
 async def test_the_code_used_to_enrol_signs_nobody_in_again(notify: Process) -> None:

@@ -2,7 +2,7 @@
 
 from services.notify.accounts.policy import DELAYS, Source
 from services.notify.accounts.trail import LINES
-from shared.audit.model import Outcome
+from shared.audit.model import AuditOutcome
 from shared.metrics import REGISTRY
 from tests.integration.accounts.conftest import Process
 
@@ -33,7 +33,7 @@ async def test_wrong_factors_at_an_open_console_are_in_the_audit(notify: Process
             await http.post("/account/recovery-codes", data=form)
     lines = await notify.lines("account.confirm")
     assert [line.reason for line in lines] == ["wrong_sign_in"] * 6 + ["wait"] * 2
-    assert {(line.outcome, line.actor) for line in lines} == {(Outcome.REFUSED, ready.account.subject)}
+    assert {(line.outcome, line.actor) for line in lines} == {(AuditOutcome.REFUSED, ready.account.subject)}
 
 
 async def test_who_only_waits_writes_few_lines_and_is_counted_each_time(notify: Process) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from services.notify.accounts.model import Account
 from services.notify.accounts.trail import By
-from shared.audit.model import Outcome
+from shared.audit.model import AuditOutcome
 from shared.identity.roles import StaffRole
 from tests.integration.accounts.conftest import Process
 from tests.integration.accounts.test_accounts import SENTENCE, admin_of, finished, looked_at
@@ -80,10 +80,10 @@ async def test_an_administrator_alone_gets_no_counsellor_and_a_lead_lets_them_in
         assert "kim.new" not in (await lead.get("/releases")).text
     (line,) = await notify.lines("account.release")
     lead_account = await account_of(notify, "jeju-lead")
-    assert (line.actor, line.outcome) == (lead_account.subject, Outcome.DONE)
+    assert (line.actor, line.outcome) == (lead_account.subject, AuditOutcome.DONE)
     assert dict(line.detail)["asked_by"] == asked.subject
     await notify.clock.advance(60)
-    codes = [refused.reason for refused in await notify.lines("sign_in") if refused.outcome is Outcome.REFUSED]
+    codes = [refused.reason for refused in await notify.lines("sign_in") if refused.outcome is AuditOutcome.REFUSED]
     assert codes == ["waits_for_release"]
 
 

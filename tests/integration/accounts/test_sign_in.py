@@ -8,7 +8,7 @@ import pytest
 from services.notify.accounts.administration import Ready
 from services.notify.accounts.policy import DELAYS, Source
 from services.notify.accounts.trail import By
-from shared.audit.model import Outcome
+from shared.audit.model import AuditOutcome
 from shared.identity.source import TOKEN_COOKIE
 from shared.web.same_origin import SID_COOKIE
 from tests.integration.accounts.conftest import NOTIFY_URL, Bench, Process
@@ -28,7 +28,7 @@ async def test_signing_in_gives_two_cookies_out_of_reach_and_leads_to_where_one_
             assert "Secure" not in cookie
         assert (await http.get("/desk")).text == ready.account.subject
     (line,) = await notify.lines("sign_in")
-    assert (line.actor, line.organisation, line.outcome) == (ready.account.subject, "jeju", Outcome.DONE)
+    assert (line.actor, line.organisation, line.outcome) == (ready.account.subject, "jeju", AuditOutcome.DONE)
     assert line.where == "198.51.100.0/24"
 
 
@@ -63,7 +63,7 @@ async def test_every_wrong_sign_in_is_refused_in_the_same_words(notify: Process)
     assert all(body == bodies[0] for body in bodies)
     assert bodies[0]["code"] == "wrong_sign_in"
     refused = await notify.lines("sign_in")
-    assert [line.outcome for line in refused] == [Outcome.REFUSED] * len(cases)
+    assert [line.outcome for line in refused] == [AuditOutcome.REFUSED] * len(cases)
     assert ready.password not in repr(refused)
 
 

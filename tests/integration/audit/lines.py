@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from shared import mongo
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Entry, Finding
+from shared.audit.model import AuditEntry, ChainFinding
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
 from shared.settings import StoreSettings
@@ -13,8 +13,8 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 KEYS = AuditKeys(b"a" * 32)
 
 
-def entry(number: int = 0, at: datetime = NOW) -> Entry:
-    return Entry(
+def entry(number: int = 0, at: datetime = NOW) -> AuditEntry:
+    return AuditEntry(
         at=at,
         action="details.open",
         where="192.0.2.0/24",
@@ -31,7 +31,7 @@ def opened(settings: StoreSettings, clock: Clock | None = None) -> AuditLog:
     return AuditLog(mongo.connect(settings, "intake"), KEYS, clock or SystemClock(), "intake")
 
 
-def kinds(findings: list[Finding]) -> set[str]:
+def kinds(findings: list[ChainFinding]) -> set[str]:
     return {finding.kind for finding in findings}
 
 
@@ -46,4 +46,4 @@ async def cut(log: AuditLog) -> None:
 
 async def cut_with_marks(log: AuditLog) -> None:
     await cut(log)
-    await log.marks.collection.delete_many({})
+    await log.anchors.collection.delete_many({})

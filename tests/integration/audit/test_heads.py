@@ -38,11 +38,11 @@ def log_of(settings: StoreSettings, heads: Path | None = None) -> AuditLog:
 
 
 async def state(log: AuditLog) -> list[list[Document]]:
-    return [await one.find({}).to_list(None) for one in (log.lines, log.marks.collection)]
+    return [await one.find({}).to_list(None) for one in (log.lines, log.anchors.collection)]
 
 
 async def restore(log: AuditLog, documents: list[list[Document]]) -> None:
-    for one, kept in zip((log.lines, log.marks.collection), documents, strict=True):
+    for one, kept in zip((log.lines, log.anchors.collection), documents, strict=True):
         await one.delete_many({})
         if kept:
             await one.insert_many(kept)

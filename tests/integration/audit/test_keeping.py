@@ -11,7 +11,7 @@ import pytest
 
 from shared.audit import chain, queries
 from shared.audit.model import Line
-from shared.audit.queries import Filter, Reader, Sum
+from shared.audit.queries import AuditReader, Filter, UsageCount
 from shared.audit.store import AuditLog
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -57,7 +57,7 @@ async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished
     with pytest.raises(TransientError):
         await log.sweep()
     again = opened(store_settings, clock)
-    assert await again.marks.get("checkpoint") is not None
+    assert await again.anchors.get("checkpoint") is not None
     assert await again.lines.count_documents({}) == 41
     assert await again.verify() == []
     await again.sweep()
@@ -72,7 +72,7 @@ async def test_a_sweep_that_was_killed_between_its_mark_and_its_work_is_finished
 async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
     log: AuditLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reader = Reader(log)
+    reader = AuditReader(log)
     for number in range(3):
         await log.append(*(entry(number, NOW + timedelta(days=number)) for _ in range(80)))
     page, further = await reader.page(Filter(report=KEYS.reference("report-1")))
@@ -86,18 +86,18 @@ async def test_lines_are_found_by_day_actor_outcome_and_report_and_paged(
     assert (len(rest), end) == (40, None)
     assert len((await reader.page(Filter(day="2026-11-24", actor="s-7")))[0]) == 60
     assert (await reader.page(Filter(day="2026-11-24", outcome="refused")))[0] == []
-    lengths, original = [], queries.sums
+    lengths, original = [], queries.usage_counts
 
-    def counted(lines: Iterable[Line]) -> list[Sum]:
+    def counted(lines: Iterable[Line]) -> list[UsageCount]:
         part = list(lines)
         lengths.append(len(part))
         return original(part)
 
-    monkeypatch.setattr(queries, "sums", counted)
+    monkeypatch.setattr(queries, "usage_counts", counted)
     await log.append(*(entry(9, NOW + timedelta(days=10)) for _ in range(50)))
-    sums = await reader.month("2026-11")
+    usage_counts = await reader.month("2026-11")
     assert (max(lengths), sum(lengths)) == (100, 300), "never a whole day at once, and nothing of another month"
-    assert sorted((row.actor, row.done) for row in sums) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
+    assert sorted((row.actor, row.done) for row in usage_counts) == [("s-0", 80), ("s-1", 80), ("s-2", 80), ("s-7", 60)]
 
 
 async def test_the_command_proves_both_logs_and_fails_on_a_finding(
@@ -122,9 +122,9 @@ async def test_the_command_proves_both_logs_and_fails_on_a_finding(
     code, text = await proved()
     assert code == 0, text
     assert "intake: 10 lines, nothing wrong" in text
-    assert f"intake={chain.shown(head)}" in text
+    assert f"intake={chain.format_anchor(head)}" in text
     await cut_with_marks(log)
     assert (await proved("--service", "notify"))[0] == 0
-    code, text = await proved("--anchor", f"intake={chain.shown(head)}")
+    code, text = await proved("--anchor", f"intake={chain.format_anchor(head)}")
     assert code == 1
     assert "cut_off: the log ends at line 8 and once reached line 10" in text

@@ -111,8 +111,8 @@ async def _empty(log: AuditLog) -> None:
 async def _claim_a_sweep(log: AuditLog) -> None:
     await log.lines.delete_many({"_id": {"$in": [1, 2]}})
     second = chain.link(KEYS, "intake", [entry(0), entry(1)], 0, chain.START)[1]
-    forged = chain.mark(AuditKeys(b"x" * 32), "intake", "checkpoint", 2, second.mac, NOW)
-    await log.marks.keep("checkpoint", forged)
+    forged = chain.sign_anchor(AuditKeys(b"x" * 32), "intake", "checkpoint", 2, second.mac, NOW)
+    await log.anchors.keep("checkpoint", forged)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from shared.audit.queries import CHECK, Reader
+from shared.audit.queries import CHECK, AuditReader
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import KafkaSettings, StoreSettings
@@ -73,7 +73,7 @@ async def test_the_monthly_check_is_kept_with_who_and_what_was_found(desk: Desk)
     answer = await desk.http.post("/audit/checks", data={"month": month, "doubtful": "2"}, headers=HTML)
     assert answer.status_code == 303
     assert f"{month}: checked by s-auditor, 2 doubtful, 0 faults in the chain" in (await get(desk, "/audit")).text
-    [line] = await Reader(desk.intake.audit).checks()
+    [line] = await AuditReader(desk.intake.audit).checks()
     assert (line.action, line.reason, line.detail["doubtful"]) == (CHECK, month, "2")
     await desk.intake.audit.lines.update_one({"_id": 1}, {"$set": {"actor": "s-nobody"}})
     page = await get(desk, f"/audit/months/{month}")
@@ -103,7 +103,7 @@ async def test_a_log_that_cannot_be_read_is_explained(desk: Desk, monkeypatch: p
         raise TransientError("store: gone")
 
     month = seoul_day(SystemClock().now())[:7]
-    monkeypatch.setattr(Reader, "_prepare", away)
+    monkeypatch.setattr(AuditReader, "_prepare", away)
     monkeypatch.setattr(desk.intake.audit, "verify", away)
     check = await desk.http.post("/audit/checks", data={"month": month, "doubtful": "0"}, headers=HTML)
     for page in (await get(desk, "/audit"), await get(desk, f"/audit/months/{month}"), check):

@@ -6,7 +6,7 @@ import pytest
 
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
 from services.intake.reports import documents
-from shared.audit.queries import Filter, Reader
+from shared.audit.queries import AuditReader, Filter
 from shared.clock import SystemClock, seoul_day
 from shared.sealing import Keyring
 from shared.settings import KafkaSettings, StoreSettings
@@ -140,7 +140,7 @@ async def test_the_audit_knows_which_operator_added_and_who_tried(desk: Desk, op
     await add(operator, receipt, "달빛 아래")
     await desk.intake.audit.settle()
     day = seoul_day(SystemClock().now())
-    found, _ = await Reader(desk.intake.audit).page(Filter(day=day, action="receipts.amend", actor=None))
+    found, _ = await AuditReader(desk.intake.audit).page(Filter(day=day, action="receipts.amend", actor=None))
     assert {(line.actor, line.outcome, line.reason) for line in found} == {
         ("s-operator1", "refused", "wrong_word"),
         ("s-operator1", "done", None),

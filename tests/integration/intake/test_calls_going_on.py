@@ -9,7 +9,7 @@ from services.intake.disk.rules import DiskLevel
 from services.intake.phone import rules as call_rules
 from services.intake.phone.repository import CallRepository
 from services.intake.submissions.service import SubmissionService
-from shared.audit.queries import Filter, Reader
+from shared.audit.queries import AuditReader, Filter
 from shared.clock import ManualClock, seoul_day
 from shared.errors import TransientError
 from shared.identity.tokens import ACCESS_LASTS, GRACE
@@ -108,7 +108,9 @@ async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator
     await other.sent(at, **LEAST)
     await other.post(f"{at}/end")
     await desk.intake.audit.settle()
-    found, _ = await Reader(desk.intake.audit).page(Filter(day=seoul_day(clock.now()), action="calls.take", actor=None))
+    found, _ = await AuditReader(desk.intake.audit).page(
+        Filter(day=seoul_day(clock.now()), action="calls.take", actor=None)
+    )
     said = {(line.actor, line.reason) for line in found}
     assert said == {
         ("s-operator1", "call_begun"),

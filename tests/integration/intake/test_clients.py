@@ -15,7 +15,7 @@ from services.intake.clients.repository import ClientError
 from services.intake.clients.service import ClientService as Office
 from services.intake.encryption.keys import KeyedDigests
 from shared.audit.model import Line
-from shared.audit.queries import Filter, Reader
+from shared.audit.queries import AuditReader, Filter
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
 from shared.settings import StoreSettings
@@ -42,7 +42,7 @@ async def code(desk: Desk, credential: str | None) -> tuple[int, str]:
 
 async def lines(desk: Desk, action: str) -> list[Line]:
     await desk.intake.audit.settle()
-    page, _ = await Reader(desk.intake.audit).page(Filter(day=seoul_day(SystemClock().now()), action=action))
+    page, _ = await AuditReader(desk.intake.audit).page(Filter(day=seoul_day(SystemClock().now()), action=action))
     return page
 
 

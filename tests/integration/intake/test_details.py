@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from services.intake.reports.documents import Document
-from shared.audit.model import Entry, Line
-from shared.audit.queries import Filter, Reader, sums
+from shared.audit.model import AuditEntry, Line
+from shared.audit.queries import AuditReader, Filter, usage_counts
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
 from shared.settings import KafkaSettings, StoreSettings
@@ -54,7 +54,7 @@ async def code_of(desk: Desk, ticket: str) -> tuple[int, str]:
 
 async def lines(desk: Desk) -> list[Line]:
     await desk.intake.audit.settle()
-    found, _ = await Reader(desk.intake.audit).page(
+    found, _ = await AuditReader(desk.intake.audit).page(
         Filter(day=seoul_day(SystemClock().now()), action="details.open", actor=None)
     )
     return found
@@ -159,7 +159,7 @@ async def test_a_ticket_that_is_ahead_waits_for_intake_a_moment_and_not_longer(d
     assert await code_of(desk, ahead) == (503, "owner_not_known_yet")
     [line] = await lines(desk)
     assert (line.detail["refused"], line.detail["stale"]) == ("owner_not_known_yet", "routings")
-    assert [(row.refused, row.stale) for row in sums([line])] == [(0, 1)]
+    assert [(row.refused, row.stale) for row in usage_counts([line])] == [(0, 1)]
     waiting = asyncio.create_task(opened(desk, ahead))
     await desk.publish([await routing(desk, report_id, 2, "jeju")])
     assert (await waiting).status_code == 200
@@ -203,7 +203,7 @@ async def test_what_is_withdrawn_while_the_access_is_written_down_is_not_shown(
     await moved(desk, body["report_id"], "busan", 1)
     original = desk.intake.audit.append
 
-    async def overtaken(*entries: Entry) -> None:
+    async def overtaken(*entries: AuditEntry) -> None:
         await original(*entries)
         if entries[0].action == "details.open":
             withdrawn = await desk.http.post(

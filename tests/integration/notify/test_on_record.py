@@ -3,8 +3,8 @@
 import pytest
 
 from services.notify.dead_letters.service import dead_letter_of
-from shared.audit.model import Entry
-from shared.audit.queries import Filter, Reader
+from shared.audit.model import AuditEntry
+from shared.audit.queries import AuditReader, Filter
 from shared.errors import TransientError
 from shared.events.vocabulary import CenterState
 from tests.integration.notify.conftest import Bench, Start
@@ -16,7 +16,7 @@ ORIGIN = "reports/0/7"
 
 async def lines(bench: Bench, action: str) -> list[tuple[str | None, str | None, dict[str, str]]]:
     """Who did it, oldest first."""
-    page, _ = await Reader(bench.notify.audit).page(Filter(action=action))
+    page, _ = await AuditReader(bench.notify.audit).page(Filter(action=action))
     return [(line.actor, line.organisation, dict(line.detail)) for line in reversed(page)]
 
 
@@ -42,7 +42,7 @@ async def test_duty_and_dead_records_are_on_record_or_stay_as_they_are(
     bench = await start()
     await bench.notify.dead_letter_store.add(dead_letter_of("reports", 0, 7, (), bench.clock))
 
-    async def broken(*entries: Entry) -> None:
+    async def broken(*entries: AuditEntry) -> None:
         raise TransientError(f"{len(entries)} lines could not be written")
 
     with monkeypatch.context() as away:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from shared.audit.model import Entry
-from shared.audit.queries import Filter, Reader
+from shared.audit.model import AuditEntry
+from shared.audit.queries import AuditReader, Filter
 from shared.errors import TransientError
 from shared.identity.keys import known
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
@@ -57,7 +57,7 @@ async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start
     assert ticket.expires_at - bench.clock.now() <= timedelta(seconds=60)
     with pytest.raises(TokenError):
         verify_access(made["ticket"], keys, bench.clock.now())
-    page, _ = await Reader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
+    page, _ = await AuditReader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
     line = next(line for line in page if line.action == "details.open")
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("kim", "gwangju", "done", "first_contact")
     other = (await bench.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
@@ -83,7 +83,7 @@ async def test_without_its_line_in_the_audit_nothing_is_opened_or_done(
     bench = await start()
     await taken(bench)
 
-    async def broken(*entries: Entry) -> None:
+    async def broken(*entries: AuditEntry) -> None:
         raise TransientError(f"{len(entries)} lines could not be written")
 
     monkeypatch.setattr(type(bench.notify.audit), "append", staticmethod(broken))

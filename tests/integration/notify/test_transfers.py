@@ -12,7 +12,7 @@ from services.notify.escalation.jobs import CONFIRMED_WITHIN
 from services.notify.escalation.rules import OFFER_LASTS
 from services.notify.main import build
 from services.notify.settings import NotifySettings
-from shared.audit.queries import Filter, Reader
+from shared.audit.queries import AuditReader, Filter
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import KafkaSettings, StoreSettings
@@ -209,7 +209,7 @@ async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: St
     after = await case_of(bench)
     assert (after.state, after.case_version, after.offer) == (before.state, before.case_version, None)
     await bench.notify.audit.settle()
-    page, _ = await Reader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
+    page, _ = await AuditReader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
     lines = [line for line in page if line.actor == "stranger"]
     assert len(lines) == 2 * len(ACTS)
     assert {(line.outcome, line.reason) for line in lines} == {("refused", "not_allowed")}

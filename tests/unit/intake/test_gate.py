@@ -6,29 +6,29 @@ from hypothesis import strategies as st
 
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from shared.clock import ManualClock
-from shared.rate_limit import Allowance
+from shared.rate_limit import RateLimit
 from shared.web.networks import network_of
 
-ALLOWANCE = Allowance(capacity=10, per_second=0.5)
+LIMIT = RateLimit(capacity=10, per_second=0.5)
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 3)), max_size=30))
 def test_no_more_is_given_than_allowed(draws: list[tuple[float, float]]) -> None:
     now, given_out = 0.0, 0.0
-    bucket = ALLOWANCE.full(now)
+    bucket = LIMIT.full(now)
     for pause, cost in draws:
         now += pause
-        if ALLOWANCE.wait(bucket, now) == 0:
-            bucket = ALLOWANCE.drawn(bucket, cost, now)
+        if LIMIT.wait(bucket, now) == 0:
+            bucket = LIMIT.consume(bucket, cost, now)
             given_out += cost
     assert given_out <= 10 + now * 0.5 + 3
 
 
 def test_waiting_as_long_as_told_is_enough() -> None:
-    bucket = ALLOWANCE.drawn(ALLOWANCE.full(0), 12, 0)
-    wait = ALLOWANCE.wait(bucket, 0)
+    bucket = LIMIT.consume(LIMIT.full(0), 12, 0)
+    wait = LIMIT.wait(bucket, 0)
     assert wait == pytest.approx(6)
-    assert ALLOWANCE.wait(bucket, wait) == pytest.approx(0)
+    assert LIMIT.wait(bucket, wait) == pytest.approx(0)
 
 
 async def test_a_network_waits_while_others_ask_on() -> None:

@@ -17,6 +17,7 @@ def opened(given: "Desk | None", *, desk_open: bool) -> str:
     # Not the word Desk, but `Desk`.
     log.info("desk.opened", said=desk.LIMIT)
     answer(said=f"{Desk} said Desk")
+    monkeypatch.setattr(desk, "Desk", None)
     return "desk.opened.twice"
 '''
 
@@ -31,7 +32,8 @@ def test_a_name_that_is_a_word_changes_in_code_annotations_and_back_ticks_alone(
     assert 'given: "SubmissionService | None"' in made
     assert "# Not the word Desk, but `SubmissionService`." in made
     assert 'f"{SubmissionService} said Desk"' in made
-    assert made.count("SubmissionService") == 5
+    assert 'setattr(desk, "SubmissionService", None)' in made
+    assert made.count("SubmissionService") == 6
 
 
 def test_a_name_that_is_no_word_changes_in_prose_too() -> None:

@@ -4,29 +4,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from shared.audit import chain
-from shared.audit.anchors import Heads
+from shared.audit.anchors import HeadFile
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Mark
+from shared.audit.model import Anchor
 
 KEYS = AuditKeys(b"a" * 32)
 
 
-def head(seq: int, mac: str = "ab") -> Mark:
-    return chain.mark(KEYS, "intake", "head", seq, mac * 32, datetime(2026, 11, 24, tzinfo=UTC))
+def head(seq: int, mac: str = "ab") -> Anchor:
+    return chain.sign_anchor(KEYS, "intake", "head", seq, mac * 32, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def test_a_process_replaces_its_own_head_and_leaves_those_of_others(tmp_path: Path) -> None:
     folder = tmp_path / "audit"
-    first, second = Heads(folder, "ieum_intake"), Heads(folder, "ieum_intake")
+    first, second = HeadFile(folder, "ieum_intake"), HeadFile(folder, "ieum_intake")
     for seq in (5, 7, 6):
         first.keep(head(seq))
     second.keep(head(3, "cd"))  # after the log was emptied and the service started anew
     assert first.all() == second.all() == [head(7), head(3, "cd")]
-    assert Heads(folder, "ieum_notify").all() == []
+    assert HeadFile(folder, "ieum_notify").all() == []
 
 
 def test_what_was_proven_replaces_all_before_it_and_nothing_after_it(tmp_path: Path) -> None:
-    first, second, proof = (Heads(tmp_path, "ieum_intake") for _ in range(3))
+    first, second, proof = (HeadFile(tmp_path, "ieum_intake") for _ in range(3))
     first.keep(head(5))
     second.keep(head(9))
     proof.proven(head(7))
@@ -40,11 +40,11 @@ def test_what_was_proven_replaces_all_before_it_and_nothing_after_it(tmp_path: P
 
 
 def test_what_is_no_head_is_left_out_and_without_a_folder_there_is_none(tmp_path: Path) -> None:
-    kept = Heads(tmp_path, "ieum_intake")
+    kept = HeadFile(tmp_path, "ieum_intake")
     kept.keep(head(2))
     (tmp_path / "ieum_intake.heads").open("a").write("x\n1 2:3\n")
     assert kept.all() == [head(2)]
-    none = Heads(None, "ieum_intake")
+    none = HeadFile(None, "ieum_intake")
     none.keep(head(2))
     none.proven(head(2))
     assert none.all() == []
@@ -52,4 +52,4 @@ def test_what_is_no_head_is_left_out_and_without_a_folder_there_is_none(tmp_path
 
 def test_a_folder_that_cannot_be_written_holds_up_nothing(tmp_path: Path) -> None:
     (tmp_path / "audit").write_text("a file")
-    Heads(tmp_path / "audit", "ieum_intake").keep(head(1))
+    HeadFile(tmp_path / "audit", "ieum_intake").keep(head(1))

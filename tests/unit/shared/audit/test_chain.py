@@ -10,21 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.audit import chain
-from shared.audit.chain import START, AuditKeys, Walk
+from shared.audit.chain import START, AuditKeys, ChainVerifier
 from shared.audit.documents import document_of, line_of
-from shared.audit.model import Entry, Line, Mark, Outcome
+from shared.audit.model import Anchor, AuditEntry, AuditOutcome, Line
 
 KEYS = AuditKeys(b"k" * 32)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LENGTH = 12
 
 
-def entry(number: int) -> Entry:
-    return Entry(
+def entry(number: int) -> AuditEntry:
+    return AuditEntry(
         at=NOW + timedelta(minutes=number),
         action="details.open",
         where="192.0.2.0/24",
-        outcome=Outcome.REFUSED if number % 3 == 0 else Outcome.DONE,
+        outcome=AuditOutcome.REFUSED if number % 3 == 0 else AuditOutcome.DONE,
         actor=f"s-{number}",
         organisation="busan",
         roles=("lead", "counsellor"),
@@ -39,12 +39,12 @@ def lines(count: int = LENGTH, service: str = "intake") -> list[Line]:
 
 
 def kinds(given_lines: Iterable[Line], *, head: int | None = LENGTH, service: str = "intake") -> list[str]:
-    walk = Walk(KEYS, service)
+    verifier = ChainVerifier(KEYS, service)
     if head is not None:
-        walk.want(chain.mark(KEYS, service, "head", head, lines(head)[-1].mac, NOW))
+        verifier.expect(chain.sign_anchor(KEYS, service, "head", head, lines(head)[-1].mac, NOW))
     for line in given_lines:
-        walk.feed(line)
-    return [finding.kind for finding in walk.finish()]
+        verifier.feed(line)
+    return [finding.kind for finding in verifier.finish()]
 
 
 @given(st.permutations(range(LENGTH)))
@@ -57,7 +57,7 @@ CHANGES: dict[str, object] = {
     "at": NOW,
     "action": "cases.read",
     "where": "198.51.100.0/24",
-    "outcome": Outcome.REFUSED,
+    "outcome": AuditOutcome.REFUSED,
     "actor": "s-other",
     "organisation": "jeju",
     "roles": ("lead",),
@@ -92,7 +92,7 @@ def test_a_removed_line_whose_followers_moved_up_is_found() -> None:
     closed_up = [*whole[:4], *(replace(line, seq=line.seq - 1) for line in whole[5:])]
     assert "altered" in kinds(closed_up)
     # Even somebody who could seal lines but kept the old links would be found.
-    resealed = [*whole[:4], *(chain.sealed(KEYS, "intake", replace(line, seq=line.seq - 1)) for line in whole[5:])]
+    resealed = [*whole[:4], *(chain.with_mac(KEYS, "intake", replace(line, seq=line.seq - 1)) for line in whole[5:])]
     assert "moved" in kinds(resealed)
 
 
@@ -128,16 +128,16 @@ def test_a_tail_that_was_cut_off_and_written_anew_is_found() -> None:
 
 def test_after_a_sweep_it_begins_at_the_checkpoint() -> None:
     whole = lines()
-    walk = Walk(KEYS, "intake", after=5, previous=whole[4].mac)
-    walk.want(chain.mark(KEYS, "intake", "head", LENGTH, whole[-1].mac, NOW))
-    walk.want(chain.mark(KEYS, "intake", "head", 2, whole[1].mac, NOW))  # noted down long ago, gone since
+    verifier = ChainVerifier(KEYS, "intake", after=5, previous=whole[4].mac)
+    verifier.expect(chain.sign_anchor(KEYS, "intake", "head", LENGTH, whole[-1].mac, NOW))
+    verifier.expect(chain.sign_anchor(KEYS, "intake", "head", 2, whole[1].mac, NOW))  # noted down long ago, gone since
     for line in whole[2:]:  # some that should have gone are still there
-        walk.feed(line)
-    assert walk.finish() == []
-    wrong = Walk(KEYS, "intake", after=5, previous=whole[3].mac)
+        verifier.feed(line)
+    assert verifier.finish() == []
+    wrong = ChainVerifier(KEYS, "intake", after=5, previous=whole[3].mac)
     wrong.feed(whole[5])
     assert [finding.kind for finding in wrong.finish()] == ["moved"]
-    missing = Walk(KEYS, "intake", after=5, previous=whole[4].mac)
+    missing = ChainVerifier(KEYS, "intake", after=5, previous=whole[4].mac)
     missing.feed(whole[6])
     assert [finding.kind for finding in missing.finish()] == ["removed"]
 
@@ -145,25 +145,25 @@ def test_after_a_sweep_it_begins_at_the_checkpoint() -> None:
 @pytest.mark.parametrize(
     "forge",
     [
-        lambda mark: replace(mark, seq=mark.seq - 1),
-        lambda mark: replace(mark, mac="0" * 64),
-        lambda mark: replace(mark, at=mark.at + timedelta(seconds=1)),
-        lambda mark: replace(mark, signature="0" * 64),
+        lambda anchor: replace(anchor, seq=anchor.seq - 1),
+        lambda anchor: replace(anchor, mac="0" * 64),
+        lambda anchor: replace(anchor, at=anchor.at + timedelta(seconds=1)),
+        lambda anchor: replace(anchor, signature="0" * 64),
     ],
 )
-def test_a_mark_is_genuine_only_as_it_was_made(forge: Callable[[Mark], Mark]) -> None:
-    mark = chain.mark(KEYS, "intake", "head", 7, "a" * 64, NOW)
-    assert chain.genuine(KEYS, "intake", "head", mark)
-    assert not chain.genuine(KEYS, "intake", "head", forge(mark))
-    assert not chain.genuine(KEYS, "intake", "checkpoint", mark)
-    assert not chain.genuine(KEYS, "notify", "head", mark)
-    assert chain.read_mark(chain.shown(mark)) == mark
+def test_a_mark_is_genuine_only_as_it_was_made(forge: Callable[[Anchor], Anchor]) -> None:
+    anchor = chain.sign_anchor(KEYS, "intake", "head", 7, "a" * 64, NOW)
+    assert chain.is_genuine(KEYS, "intake", "head", anchor)
+    assert not chain.is_genuine(KEYS, "intake", "head", forge(anchor))
+    assert not chain.is_genuine(KEYS, "intake", "checkpoint", anchor)
+    assert not chain.is_genuine(KEYS, "notify", "head", anchor)
+    assert chain.parse_anchor(chain.format_anchor(anchor)) == anchor
 
 
 @pytest.mark.parametrize("text", ["", "1:2:3", "x:a:1:b", "1:a:x:b", "1:a:1:b:c"])
 def test_what_is_no_mark_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        chain.read_mark(text)
+        chain.parse_anchor(text)
 
 
 def test_the_order_of_roles_and_details_does_not_matter() -> None:
@@ -180,7 +180,7 @@ def test_a_report_is_named_by_a_keyed_reference() -> None:
 
 
 def test_fields_cannot_run_into_each_other() -> None:
-    one = Entry(at=NOW, action="a", where="b", actor="c", reason=None)
+    one = AuditEntry(at=NOW, action="a", where="b", actor="c", reason=None)
     contents = {
         chain.content("intake", chain.link(KEYS, "intake", [variant], 0, START)[0])
         for variant in (

@@ -8,15 +8,15 @@ import pytest
 
 from shared.audit import store
 from shared.audit.chain import AuditKeys
-from shared.audit.model import Entry, Outcome
-from shared.audit.store import LOST, PACED, AuditLog
+from shared.audit.model import AuditEntry, AuditOutcome
+from shared.audit.store import LOST, RATE_LIMITED, AuditLog
 from shared.clock import ManualClock
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
-def refusal(where: str = "192.0.2.0/24", actor: str | None = None) -> Entry:
-    return Entry(at=NOW, action="details.open", where=where, outcome=Outcome.REFUSED, actor=actor)
+def refusal(where: str = "192.0.2.0/24", actor: str | None = None) -> AuditEntry:
+    return AuditEntry(at=NOW, action="details.open", where=where, outcome=AuditOutcome.REFUSED, actor=actor)
 
 
 class Slow(AuditLog):
@@ -25,9 +25,9 @@ class Slow(AuditLog):
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(MagicMock(), AuditKeys(b"a" * 32), clock, "intake")
         self.answers = asyncio.Event()
-        self.written: list[Entry] = []
+        self.written: list[AuditEntry] = []
 
-    async def _write(self, entries: list[Entry]) -> None:
+    async def _write(self, entries: list[AuditEntry]) -> None:
         await self.answers.wait()
         self.written += entries
 
@@ -36,7 +36,7 @@ async def test_a_network_nobody_knows_gets_thirty_lines_a_minute_and_the_rest_is
     clock = ManualClock(NOW)
     log = Slow(clock)
     log.answers.set()
-    before = PACED._value.get()
+    before = RATE_LIMITED._value.get()
     for _ in range(200):
         log.note(refusal())
     log.note(refusal("198.51.100.0/24"))
@@ -48,10 +48,10 @@ async def test_a_network_nobody_knows_gets_thirty_lines_a_minute_and_the_rest_is
         for where in ("192.0.2.0/24", "198.51.100.0/24")
     ] == [30, 1]
     assert sum(entry.actor == "s-1" for entry in log.written) == 40
-    assert PACED._value.get() - before == 170
+    assert RATE_LIMITED._value.get() - before == 170
     await clock.advance(60)
     for _ in range(200):
-        log.note(refusal(actor="client:known"), paced=True)
+        log.note(refusal(actor="client:known"), rate_limited=True)
     await log.settle()
     assert sum(entry.actor == "client:known" for entry in log.written) == 30
 

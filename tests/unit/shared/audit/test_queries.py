@@ -5,26 +5,28 @@ from datetime import UTC, datetime
 from shared.audit import chain
 from shared.audit.chain import START, AuditKeys
 from shared.audit.entries import BEHIND, STALE
-from shared.audit.model import Entry, Outcome
-from shared.audit.queries import sums
+from shared.audit.model import AuditEntry, AuditOutcome
+from shared.audit.queries import usage_counts
 
 
-def entry(outcome: Outcome, **detail: str) -> Entry:
+def entry(outcome: AuditOutcome, **detail: str) -> AuditEntry:
     at = datetime(2026, 11, 24, tzinfo=UTC)
-    return Entry(at=at, action="details.open", where="192.0.2.0/24", outcome=outcome, actor="s-1", detail=detail)
+    return AuditEntry(at=at, action="details.open", where="192.0.2.0/24", outcome=outcome, actor="s-1", detail=detail)
 
 
 def test_what_was_asked_before_it_was_known_is_no_refusal_and_an_old_sign_in_is_one() -> None:
     entries = [
-        entry(Outcome.REFUSED, **{STALE: BEHIND}),
-        entry(Outcome.REFUSED, **{STALE: "sign_in"}),
-        entry(Outcome.REFUSED),
-        entry(Outcome.DONE, **{STALE: BEHIND}),
+        entry(AuditOutcome.REFUSED, **{STALE: BEHIND}),
+        entry(AuditOutcome.REFUSED, **{STALE: "sign_in"}),
+        entry(AuditOutcome.REFUSED),
+        entry(AuditOutcome.DONE, **{STALE: BEHIND}),
     ]
-    [row] = sums(chain.link(AuditKeys(b"a" * 32), "intake", entries, 0, START))
+    [row] = usage_counts(chain.link(AuditKeys(b"a" * 32), "intake", entries, 0, START))
     assert (row.done, row.refused, row.stale) == (1, 2, 3)
 
 
 def test_a_row_of_what_only_came_too_early_is_shown() -> None:
-    [row] = sums(chain.link(AuditKeys(b"a" * 32), "intake", [entry(Outcome.REFUSED, **{STALE: BEHIND})], 0, START))
+    [row] = usage_counts(
+        chain.link(AuditKeys(b"a" * 32), "intake", [entry(AuditOutcome.REFUSED, **{STALE: BEHIND})], 0, START)
+    )
     assert (row.done, row.refused, row.stale) == (0, 0, 1)
