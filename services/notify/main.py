@@ -17,17 +17,14 @@ from services.notify.cases.service import Auditing, CaseService
 from services.notify.cases.tickets import Tickets
 from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
-from services.notify.console.acts_api import act_router, ticket_router, transfer_router
 from services.notify.console.alarms import AlarmView
-from services.notify.console.api import case_router, center_router
+from services.notify.console.api import case_router, center_router, command_router, ticket_router
 from services.notify.console.broadcaster import ConsoleBroadcaster
-from services.notify.console.case_pages import CasePages, moving_router, story_router
+from services.notify.console.case_pages import CasePages, details_router, story_router
 from services.notify.console.dependencies import auditing
 from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import Rows
 from services.notify.console.stream import stream_router
-from services.notify.console.work_api import work_router
-from services.notify.console.work_pages import work_pages_router
 from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.dead_letters.service import DeadLetterWatch
 from services.notify.drills.pages import drill_router
@@ -227,16 +224,13 @@ def _application(
                 case_service, broadcaster, clock, gate, settings.stream_clients, Rows(pages, case_service.people)
             ),
             case_router(case_service, gate, audited),
-            act_router(case_service, gate, pages, audited),
-            transfer_router(case_service, gate, pages, audited),
-            work_router(case_service, gate, pages, audited),
+            command_router(case_service, gate, pages, audited),
             ticket_router(case_service, tickets, gate, pages, audited, details),
             center_router(case_service, gate, audited),
             console_pages.page_router(case_service, alarms.dead, alarms, pages, settings, gate, audited),
             drill_router(drills, pages, gate, audited),
             story_router(parts),
-            moving_router(parts),
-            work_pages_router(parts),
+            details_router(parts),
             team_router(TeamPages(case_service, RotaStore(case_service.cases.database), pages, gate, audited)),
             audit_router(audit, gate, pages),
             *wiring.routers_of(accounts, settings, pages, gate),

@@ -1,6 +1,7 @@
 """The page of what may be done with a case when, written from notify's table."""
 
-from services.notify.cases.rules import EVENTS, TABLE, Situation
+from services.notify.cases.commands import COMMANDS
+from services.notify.cases.rules import TABLE, Situation
 
 _HEAD = """# What may be done with a case, and when
 
@@ -19,8 +20,9 @@ def files() -> dict[str, str]:
         "| act | " + " | ".join(columns) + " | event |",
         "|---|" + "---|" * (len(columns) + 1),
     ]
+    events = {command.name: command.event.TYPE.removesuffix(".v1") for command in COMMANDS if command.event}
     for act, row in TABLE.items():
         cells = [row[one] if row[one] == "yes" else f"`{row[one]}`" for one in columns]
-        event = f"`{EVENTS[act]}`" if act in EVENTS else ""
+        event = f"`{events[act]}`" if act in events else ""
         lines.append(f"| {act} | " + " | ".join(cells) + f" | {event} |")
     return {"cases.md": _HEAD + "\n" + "\n".join(lines) + "\n"}

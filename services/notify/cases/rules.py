@@ -109,21 +109,6 @@ def _read() -> dict[str, dict[Situation, str]]:
 TABLE: Final = _read()
 
 
-EVENTS: Final = {
-    "acknowledge": "case.acknowledged",
-    "assign": "case.assigned",
-    "contact": "case.contacted",
-    "support": "case.supported",
-    "request_deletion": "case.supported",
-    "refer": "case.referred",
-    "join": "case.assigned",
-    "offer": "case.transfer_offered",
-    "close": "case.closed",
-    "reopen": "case.reopened",
-}
-"""What the bus hears of an act that counts; of the others, nothing. Only if something changes that it knows of."""
-
-
 class Rejected(StrEnum):
     """Why something does not count. The values are stable codes of the API."""
 

@@ -1,12 +1,25 @@
 """What staff do with cases and duty. Decides, writes over the state it read, tells. May be called without a request."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from pydantic import BaseModel
 
 from services.notify import metrics
-from services.notify.cases import rules as decisions
-from services.notify.cases.models import Case, ContactWay, DeletionState, TransferReason
+from services.notify.cases import rules
+from services.notify.cases.commands import (
+    JOIN,
+    AssignRequest,
+    Command,
+    Context,
+    JoinRequest,
+    Needs,
+    PartRequest,
+    TransferRequest,
+)
+from services.notify.cases.models import Case
 from services.notify.cases.repository import CaseStore, Change
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.console.broadcaster import ConsoleBroadcaster
@@ -24,7 +37,7 @@ from shared.events.cases import (
     CaseTransferOffered,
     CaseTransferRecalled,
 )
-from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
+from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action, StaffRole
 from shared.outbox import Relay
@@ -43,6 +56,7 @@ _TRANSFERS: Final = {
 }
 
 
+B = TypeVar("B", bound=BaseModel)
 Decide = Callable[[Case, datetime], Accepted | Rejected]
 
 
@@ -97,111 +111,90 @@ class CaseService:
         """One case."""
         return (await self.cases.load([report_id])).get(report_id)
 
-    async def acknowledge(
-        self, principal: Principal, report_id: str, ownership: int | None = None, *, audit: Auditing = unaudited
+    async def run(
+        self,
+        principal: Principal,
+        report_id: str,
+        command: Command[B],
+        body: B,
+        *,
+        number: int | None = None,
+        audit: Auditing = unaudited,
     ) -> CommandResult | None:
-        """Take a case."""
+        """Carry out a command of the registry. ``number`` is the request to delete that its path names."""
+        other = await self.case(body.other_id) if isinstance(body, JoinRequest | PartRequest) else None
+        given = await self._context(principal, report_id, command, body, number or 0, other)
 
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.acknowledge(case, acting(principal), ownership, now, self.rules)
+            return command.decide(case, body, replace(given, now=now))
 
-        done = await self.act(principal, Action.CASES_ACKNOWLEDGE, report_id, decide, audit)
-        if done is not None:
+        if isinstance(body, JoinRequest) and not await self._join_other(principal, report_id, given, body, audit):
+            here = await self.case(report_id)
+            return CommandResult(here, Rejected.OTHER_CENTER) if here is not None else None
+        done = await self.act(principal, command.action, report_id, decide, audit)
+        if isinstance(body, PartRequest) and done is not None and done.rejected is None:
+            await self._part_other(principal, done.case, other, audit)
+        if command.action is Action.CASES_ACKNOWLEDGE and done is not None:
             metrics.ACKNOWLEDGED.labels(done.rejected.value if done.rejected is not None else "taken").inc()
         return done
 
-    async def assign(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        assignee: str | None = None,
-        *,
-        over_cap: bool = False,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Take a case over, or give it to a colleague; past the cap on severe cases only where a lead says so."""
-        to = assignee or principal.subject
-        colleague = to == principal.subject or to in await self.people.colleagues(principal.organisation)
-        theirs = await self.cases.of_person(principal.organisation, to)
-        severe = decisions.severe_of((one for one in theirs if one.report_id != report_id), to)
-        over = over_cap and StaffRole.LEAD in principal.roles
+    async def _context(
+        self, principal: Principal, report_id: str, command: Command[B], body: B, number: int, other: Case | None
+    ) -> Context:
+        context = Context(acting(principal), self._clock.now(), self.rules, number=number)
+        match command.needs:
+            case Needs.RECEIVER if isinstance(body, TransferRequest):
+                return replace(context, receiver=await self.centers.get(body.to_center_id))
+            case Needs.OWN_CENTER:
+                return replace(context, receiver=await self.centers.get(principal.organisation))
+            case Needs.ASSIGNEE if isinstance(body, AssignRequest):
+                to = body.assignee or principal.subject
+                known = to == principal.subject or to in await self.people.colleagues(principal.organisation)
+                theirs = await self.cases.of_person(principal.organisation, to)
+                severe = rules.severe_of((one for one in theirs if one.report_id != report_id), to)
+                over = body.over_cap and StaffRole.LEAD in principal.roles
+                return replace(context, assignee_known=known, severe_open=severe, over_cap=over)
+            case Needs.LINKED_CASE:
+                here = await self.case(report_id)
+                person = here.assignee if here is not None and here.assignee is not None else principal.subject
+                return replace(context, other=other, person=person)
+            case _:
+                return context
+
+    async def _join_other(
+        self, principal: Principal, report_id: str, given: Context, body: JoinRequest, audit: Auditing
+    ) -> bool:
+        """Put the linked case under the person first; False where that cannot be.
+
+        Two documents, one after the other: a request that is cut off between leaves one line too few, and the same
+        command again adds only what is missing.
+        """
+        here = await self.case(report_id)
+        if here is None or isinstance(JOIN.decide(here, body, replace(given, now=here.decided_at)), Rejected):
+            return True  # The command itself says why.
 
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            made = decisions.assign(case, acting(principal), ownership, to, now, severe_open=severe, over_cap=over)
-            return made if colleague or isinstance(made, Rejected) else Rejected.UNKNOWN_COLLEAGUE
+            return rules.join(case, here, given.actor, case.ownership, given.person, agreed=body.agreed, now=now)
 
-        return await self.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
+        done = await self.act(principal, Action.CASES_ASSIGN, body.other_id, decide, audit)
+        return done is not None and done.rejected is None
 
-    async def close(
-        self, principal: Principal, report_id: str, ownership: int, outcome: Outcome, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Say that a case is done."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.close(case, acting(principal), ownership, outcome, now)
-
-        return await self.act(principal, Action.CASES_CLOSE, report_id, decide, audit)
-
-    async def reopen(
-        self, principal: Principal, report_id: str, ownership: int, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Say that a closed case is worked on again."""
+    async def _part_other(self, principal: Principal, here: Case, other: Case | None, audit: Auditing) -> None:
+        if other is None or here.center_id != other.center_id:
+            return
 
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.reopen(case, acting(principal), ownership, now)
+            return rules.part(case, here.report_id, here.alias, acting(principal), case.ownership, now)
 
-        return await self.act(principal, Action.CASES_REOPEN, report_id, decide, audit)
+        await self.act(principal, Action.CASES_ASSIGN, other.report_id, decide, audit)
 
-    async def offer(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        to_center_id: str,
-        reason: TransferReason,
-        *,
-        agreed: bool = False,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Offer a case to another centre; the offer is in the case that comes back. ``agreed``: they were asked."""
-        receiver = await self.centers.get(to_center_id)
+    async def opened(self, principal: Principal, report_id: str, ownership: int, purpose: str) -> CommandResult | None:
+        """Note that a ticket to the details was given; the audit has its line already."""
 
         def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.offer(case, acting(principal), ownership, receiver, reason, self.rules, now, agreed=agreed)
+            return rules.opened(case, acting(principal), ownership, purpose, now, self.rules)
 
-        return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
-
-    async def accept(
-        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Take what was offered; routing moves the case."""
-        receiver = await self.centers.get(principal.organisation)
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.accept(case, acting(principal), offer_id, receiver, now)
-
-        return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
-
-    async def decline(
-        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Leave what was offered."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.decline(case, acting(principal), offer_id, now)
-
-        return await self.act(principal, Action.TRANSFERS_ANSWER, report_id, decide, audit)
-
-    async def recall(
-        self, principal: Principal, report_id: str, offer_id: str, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Take an offer back."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.recall(case, acting(principal), offer_id, now)
-
-        return await self.act(principal, Action.TRANSFERS_OFFER, report_id, decide, audit)
+        return await self.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
 
     async def act(
         self, principal: Principal, action: Action, report_id: str, decide: Decide, audit: Auditing
@@ -280,155 +273,3 @@ class CaseService:
 def acting(principal: Principal) -> Actor:
     """Who somebody who is signed in acts as."""
     return Actor(principal.subject, principal.organisation)
-
-
-class CaseWorkService:
-    """Like ``CaseService``: every act gives None where there is no such case."""
-
-    def __init__(self, case_service: CaseService) -> None:
-        """``desk`` decides, writes and tells."""
-        self._case_service = case_service
-
-    async def contact(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        *,
-        way: ContactWay,
-        reached: bool,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Note that the reporter was reached, or not, and how."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            who, rules = acting(principal), self._case_service.rules
-            return decisions.contact(case, who, ownership, way=way, reached=reached, now=now, rules=rules)
-
-        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def opened(self, principal: Principal, report_id: str, ownership: int, purpose: str) -> CommandResult | None:
-        """Note that a ticket to the details was given; the audit has its line already."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.opened(case, acting(principal), ownership, purpose, now, self._case_service.rules)
-
-        return await self._case_service.act(principal, Action.DETAILS_OPEN, report_id, decide, unaudited)
-
-    async def support(
-        self, principal: Principal, report_id: str, ownership: int, given: SupportKind, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Note support that was given."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.support(case, acting(principal), ownership, given, now)
-
-        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def request_deletion(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        platform: PlatformKind,
-        addresses: int,
-        *,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Note that a platform was asked to delete."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.request_deletion(case, acting(principal), ownership, platform, addresses, now)
-
-        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def move_deletion(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        number: int,
-        state: DeletionState,
-        *,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Note what became of a request to delete."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.move_deletion(case, acting(principal), ownership, number, state, now)
-
-        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def refer(
-        self, principal: Principal, report_id: str, ownership: int, to_center_id: str, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """Note that another organisation helps."""
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.refer(case, acting(principal), ownership, to_center_id, now)
-
-        return await self._case_service.act(principal, Action.CASES_RECORD, report_id, decide, audit)
-
-    async def join(
-        self,
-        principal: Principal,
-        report_id: str,
-        ownership: int,
-        other_id: str,
-        *,
-        agreed: bool,
-        audit: Auditing = unaudited,
-    ) -> CommandResult | None:
-        """Put two linked cases under the person who has this one.
-
-        Two documents, one after the other, the other one first: whoever is cut off between sees one line too few and
-        says it again, which adds only what is missing.
-        """
-        here, there = await self._case_service.case(report_id), await self._case_service.case(other_id)
-        who = acting(principal)
-        person = here.assignee if here is not None and here.assignee is not None else principal.subject
-
-        def decide(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.join(case, there, who, ownership, person, agreed=agreed, now=now)
-
-        def decide_other(case: Case, now: datetime) -> Accepted | Rejected:
-            return decisions.join(case, here, who, case.ownership, person, agreed=agreed, now=now)
-
-        if here is not None and not isinstance(decide(here, here.decided_at), Rejected):
-            done = await self._case_service.act(principal, Action.CASES_ASSIGN, other_id, decide_other, audit)
-            if done is None or done.rejected is not None:
-                return CommandResult(here, Rejected.OTHER_CENTER)
-
-        return await self._case_service.act(principal, Action.CASES_ASSIGN, report_id, decide, audit)
-
-    async def part(
-        self, principal: Principal, report_id: str, ownership: int, other_id: str, *, audit: Auditing = unaudited
-    ) -> CommandResult | None:
-        """End that two cases are under one person."""
-        other = await self._case_service.case(other_id)
-        here = await self._case_service.case(report_id)
-        done = await self._case_service.act(
-            principal,
-            Action.CASES_ASSIGN,
-            report_id,
-            lambda case, now: decisions.part(
-                case, other_id, other.alias if other is not None else "", acting(principal), ownership, now
-            ),
-            audit,
-        )
-        if (
-            done is None
-            or done.rejected is not None
-            or other is None
-            or here is None
-            or here.center_id != other.center_id
-        ):
-            return done
-        await self._case_service.act(
-            principal,
-            Action.CASES_ASSIGN,
-            other_id,
-            lambda case, now: decisions.part(case, report_id, here.alias, acting(principal), case.ownership, now),
-            audit,
-        )
-        return done

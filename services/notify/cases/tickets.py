@@ -9,7 +9,7 @@ from typing import Final
 from services.notify import metrics
 from services.notify.cases.models import Case, EntryKind
 from services.notify.cases.rules import Actor, Rejected, may_open
-from services.notify.cases.service import Auditing, CaseService, CaseWorkService, CommandResult, unaudited
+from services.notify.cases.service import Auditing, CaseService, CommandResult, unaudited
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal
@@ -36,7 +36,6 @@ class Tickets:
     def __init__(self, case_service: CaseService, signer: Callable[[], Awaitable[Signer]], clock: Clock) -> None:
         """``signer`` gives the key in use now."""
         self._case_service = case_service
-        self._work = CaseWorkService(case_service)
         self._signer = signer
         self._clock = clock
 
@@ -66,7 +65,7 @@ class Tickets:
         if why is not None:
             _LOG.info("tickets.refused", reason=why.value)
             return CommandResult(case, why)
-        noted = await self._work.opened(principal, report_id, ownership, purpose.value)
+        noted = await self._case_service.opened(principal, report_id, ownership, purpose.value)
         if noted is None or noted.rejected is not None:
             return noted  # it moved or was withdrawn while the audit was written
         now = self._clock.now()

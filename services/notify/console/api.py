@@ -1,30 +1,77 @@
-"""The HTTP API for looking: work lists, one case, open offers, centres; and for saying who is on duty."""
+"""The HTTP API: work lists, cases, commands, tickets, centers and who is on duty there."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.notify.cases.commands import (
+    COMMANDS,
+    OFFER,
+    Command,
+    OfferRequest,
+    OwnedRequest,
+    ReferRequest,
+    TransferRequest,
+)
 from services.notify.cases.models import CaseState
-from services.notify.cases.service import Auditing, CaseService
+from services.notify.cases.service import Auditing, CaseService, CommandResult
+from services.notify.cases.tickets import Tickets
 from services.notify.console import lists
-from services.notify.console.dependencies import checked_center, guarded, home_of, readable
-from services.notify.console.requests import DutyRequest
-from services.notify.console.views import CaseList, CaseView, CenterView, TransferList, case_view, center_view, row_of
+from services.notify.console.dependencies import absent, checked_center, guarded, home_of, problem_of, readable, there
+from services.notify.console.views import (
+    CaseList,
+    CaseRow,
+    CaseView,
+    CenterView,
+    Offered,
+    TicketView,
+    TransferList,
+    case_view,
+    center_view,
+    row_of,
+)
 from services.notify.team.rules import agreed
 from shared.events.base import CenterId, ReportId
 from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.identity.tokens import Purpose
 from shared.web.app import FieldError, Problem
 from shared.web.gate import Gate
+from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 Audited = Callable[[Request, Principal], Auditing]
 """The audit of one request."""
 
 
-def case_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
+ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
+
+
+class DetailsRequest(OwnedRequest):
+    """Why the details are opened; part of the audit."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ownership": 1, "purpose": "first_contact"}]})
+
+    purpose: Purpose = Field(examples=["first_contact"])
+
+
+class DutyRequest(BaseModel):
+    """What a centre can do from now on."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"state": "open", "staff_on_duty": 3, "cases_per_person": 15}]},
+    )
+
+    state: CenterState = Field(examples=["open"])
+    staff_on_duty: int = Field(ge=0, le=999)
+    cases_per_person: int | None = Field(default=None, ge=1, le=999)
+
+
+def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
     """``/api/v1/cases`` and ``/api/v1/transfers``, to read."""
     router = APIRouter(prefix="/api/v1", tags=["cases"])
 
@@ -50,7 +97,7 @@ def case_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIR
             )
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
-        found, after = await guarded(lambda: lists.page(case_service.cases, chosen, state, cursor, limit))
+        found, after = await guarded(lambda: lists.page(service.cases, chosen, state, cursor, limit))
         return CaseList(cases=[row_of(case) for case in found], next=after)
 
     @router.get("/cases/{report_id}")
@@ -60,7 +107,7 @@ def case_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIR
         principal: Annotated[Principal, Depends(gate(Action.CASES_READ))],
     ) -> CaseView:
         """One case with its timeline and its open offer; for its centre, and for the one it is offered to."""
-        found = await readable(case_service, gate, request, principal, report_id)
+        found = await readable(service, gate, request, principal, report_id)
         if found.center_id != principal.organisation:
             await guarded(lambda: audited(request, principal)(Action.CASES_READ, report_id, None))
         return case_view(found)
@@ -74,14 +121,14 @@ def case_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIR
         """Offers a centre has not answered, and its own that others have not answered."""
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
-        to = await guarded(lambda: case_service.cases.offers_to(chosen))
-        of = await guarded(lambda: case_service.cases.offers_of(chosen))
+        to = await guarded(lambda: service.cases.offers_to(chosen))
+        of = await guarded(lambda: service.cases.offers_of(chosen))
         return TransferList(offered_to=[row_of(case) for case in to], offered_by=[row_of(case) for case in of])
 
     return router
 
 
-def center_router(case_service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
+def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
@@ -97,7 +144,7 @@ def center_router(case_service: CaseService, gate: Gate, audited: Audited) -> AP
         """
         chosen = checked_center(center_id)
         gate.demand(request, principal, Action.CENTERS_COUNTS, chosen)
-        return await _view(case_service, chosen)
+        return await _view(service, chosen)
 
     @router.put("/centers/{center_id}/duty")
     async def duty(
@@ -116,8 +163,8 @@ def center_router(case_service: CaseService, gate: Gate, audited: Audited) -> AP
         demand_duty(gate, request, principal, center_id, body.state)
         demand_agreement(body.state, body.staff_on_duty)
         audit, said = audited(request, principal), (body.state, body.staff_on_duty, body.cases_per_person)
-        await guarded(lambda: case_service.set_duty(center_id, *said, audit=audit))
-        return await _view(case_service, center_id)
+        await guarded(lambda: service.set_duty(center_id, *said, audit=audit))
+        return await _view(service, center_id)
 
     return router
 
@@ -140,6 +187,91 @@ def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
         )
 
 
-async def _view(case_service: CaseService, center_id: str) -> CenterView:
-    found = await guarded(lambda: case_service.centers.get(center_id))
-    return center_view(found, await guarded(lambda: case_service.cases.counts(center_id)))
+async def _view(service: CaseService, center_id: str) -> CenterView:
+    found = await guarded(lambda: service.centers.get(center_id))
+    return center_view(found, await guarded(lambda: service.cases.counts(center_id)))
+
+
+def command_router(service: CaseService, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
+    """``POST /api/v1/cases/{report_id}/…``: one route for each command of the registry."""
+    router = APIRouter(prefix="/api/v1/cases/{report_id}")
+    for command in COMMANDS:
+        router.add_api_route(
+            command.path,
+            _endpoint(command, service, gate, pages, audited),
+            methods=["POST"],
+            name=command.operation or command.name,
+            description=command.description,
+            status_code=command.status,
+            tags=[command.tag],
+            response_model=Offered if command is OFFER else CaseRow,
+        )
+    return router
+
+
+def _endpoint(
+    command: Command[Any], service: CaseService, gate: Gate, pages: Pages, audited: Audited
+) -> Callable[..., Awaitable[Offered | CaseRow]]:
+    may = gate(command.action)
+
+    async def run(
+        request: Request,
+        report_id: ReportPath,
+        number: Annotated[int | None, Depends(deletion_number if command.numbered else no_number)],
+        body: command.body,  # type: ignore[name-defined]  # each command has its own
+        who: Annotated[Principal, Depends(may)],
+    ) -> Offered | CaseRow:
+        check_center(body)
+        audit = audited(request, who)
+        act = service.run(who, report_id, command, body, number=number, audit=audit)
+        done = there(await guarded(lambda: act), who)
+        if done.rejected is not None:
+            offer_id = body.offer_id if isinstance(body, OfferRequest) else None
+            raise await problem_of(pages, service.people, request, done, offer_id)
+        if command is not OFFER:
+            return row_of(done.case)
+        if done.case.offer is None:
+            raise RuntimeError("an offer that was made is not there")
+        return Offered(offer_id=done.case.offer.offer_id, expires_at=done.case.offer.expires_at)
+
+    return run
+
+
+def no_number() -> None:
+    """Most commands name nothing besides the case."""
+
+
+def deletion_number(number: Annotated[int, Path(ge=1, le=999, examples=[1])]) -> int:
+    """The request to delete that a path names."""
+    return number
+
+
+def check_center(body: BaseModel) -> None:
+    """Raise the 404 of a command that names a center there is not."""
+    if isinstance(body, TransferRequest | ReferRequest):
+        checked_center(body.to_center_id)
+
+
+def ticket_router(
+    service: CaseService, tickets: Tickets, gate: Gate, pages: Pages, audited: Audited, details_url: str
+) -> APIRouter:
+    """``POST /api/v1/cases/{report_id}/details-ticket``."""
+    router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["details"])
+
+    @router.post("/details-ticket")
+    async def details_ticket(
+        request: Request,
+        report_id: ReportPath,
+        body: DetailsRequest,
+        who: Annotated[Principal, Depends(gate(Action.DETAILS_OPEN))],
+    ) -> TicketView:
+        """A ticket to a report's details, for the owning centre's counsellors and leads. 410: it was withdrawn."""
+        audit = audited(request, who)
+        issued = await guarded(lambda: tickets.issue(who, report_id, body.ownership, body.purpose, audit=audit))
+        if issued is None:
+            raise absent(who)
+        if isinstance(issued, CommandResult):
+            raise await problem_of(pages, service.people, request, issued)
+        return TicketView(ticket=issued.ticket, url=details_url, expires_at=issued.expires_at)
+
+    return router

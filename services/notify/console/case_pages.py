@@ -1,23 +1,26 @@
 """The story of one case, and a form for everything that may be done with it. Works without script."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Form, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ValidationError
 
 from services.notify.cases.attention import next_step
+from services.notify.cases.commands import COMMANDS, Command, OfferRequest
 from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
 from services.notify.cases.rules import Rejected, ways
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
-from services.notify.console.api import Audited
-from services.notify.console.dependencies import absent, checked_center, concerned, guarded, readable, refusal, there
+from services.notify.console.api import Audited, check_center, deletion_number, no_number
+from services.notify.console.dependencies import absent, concerned, guarded, problem_of, readable, there
 from services.notify.console.rows import center_names
 from services.notify.settings import NotifySettings
-from shared.events.base import CenterId, ReportId, StaffRef
+from shared.events.base import ReportId
 from shared.events.vocabulary import CenterState, Outcome, PlatformKind, SupportKind
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -41,15 +44,8 @@ class Tried:
 
 
 _NOTHING_TRIED: Final = Tried({})
-_ABOUT_THE_CENTER: Final = (
-    Rejected.SAME_CENTER,
-    Rejected.CENTRAL_OWNS_LAST,
-    Rejected.CENTER_CLOSED,
-    Rejected.CENTER_DECLINED,
-)
 
 Ownership = Annotated[int, Form(ge=1)]
-OfferId = Annotated[str, Form(max_length=64)]
 
 
 class CasePages:
@@ -151,7 +147,7 @@ class CasePages:
         tried: Tried = _NOTHING_TRIED,
     ) -> Response:
         """Why an act did not count: on the case's page for whoever may see it, alone for others."""
-        problem = await refusal(self.pages, self.case_service.people, request, done, offer_id)
+        problem = await problem_of(self.pages, self.case_service.people, request, done, offer_id)
         words = self.pages.gettext(request)(str(problem.detail)) % problem.values
         if principal.may(Action.CASES_READ, concerned(done.case, principal.organisation)):
             control = tried.controls.get(done.rejected, "") if done.rejected is not None else ""
@@ -192,110 +188,15 @@ def story_router(parts: CasePages) -> APIRouter:
             await guarded(lambda: audited(request, who)(Action.CASES_READ, report_id, None))
         return await parts.story(request, who, found)
 
-    @router.post("/acknowledge")
-    async def acknowledge(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_ACKNOWLEDGE))],
-        ownership: Ownership,
-        back: Annotated[str, Form(pattern=r"^(list|case)$")] = "list",
-    ) -> Response:
-        act = case_service.acknowledge(who, report_id, ownership, audit=audited(request, who))
-        return await parts.after(request, who, act, back="/" if back == "list" else "")
-
-    @router.post("/assign")
-    async def assign(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_ASSIGN))],
-        ownership: Ownership,
-        assignee: Annotated[StaffRef | None, Form()] = None,
-        over_cap: Annotated[bool, Form()] = False,  # a form's field
-    ) -> Response:
-        audit = audited(request, who)
-        act = case_service.assign(who, report_id, ownership, assignee, over_cap=over_cap, audit=audit)
-        about = {Rejected.SEVERE_CAP: "assignee", Rejected.UNKNOWN_COLLEAGUE: "assignee"} if assignee else {}
-        return await parts.after(request, who, act, tried=Tried({"assignee": assignee or ""}, about))
-
-    @router.post("/close")
-    async def close(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_CLOSE))],
-        ownership: Ownership,
-        outcome: Annotated[Outcome, Form()],
-    ) -> Response:
-        act = case_service.close(who, report_id, ownership, outcome, audit=audited(request, who))
-        tried = Tried({"outcome": outcome.value}, {Rejected.UNREAD: "outcome"})
-        return await parts.after(request, who, act, tried=tried)
-
-    @router.post("/reopen")
-    async def reopen(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.CASES_REOPEN))],
-        ownership: Ownership,
-    ) -> Response:
-        return await parts.after(
-            request, who, case_service.reopen(who, report_id, ownership, audit=audited(request, who))
-        )
-
+    for command in COMMANDS:
+        router.add_api_route(command.path, _form(parts, command), methods=["POST"], name=command.name)
     return router
 
 
-def moving_router(parts: CasePages) -> APIRouter:
-    """The forms of a transfer, and the way to the details."""
+def details_router(parts: CasePages) -> APIRouter:
+    """The way to the details."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
     case_service, gate, audited = parts.case_service, parts.gate, parts.audited
-
-    @router.post("/transfer")
-    async def offer(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_OFFER))],
-        ownership: Ownership,
-        to_center_id: Annotated[CenterId, Form()],
-        reason: Annotated[TransferReason, Form()],
-        agreed: Annotated[bool, Form()] = False,
-    ) -> Response:
-        to = checked_center(to_center_id)
-        act = case_service.offer(who, report_id, ownership, to, reason, agreed=agreed, audit=audited(request, who))
-        typed = {"to_center_id-transfer": to, "reason-transfer": reason.value}
-        if agreed:
-            typed["agreed-transfer"] = "true"
-        about = dict.fromkeys(_ABOUT_THE_CENTER, "to_center_id-transfer") | {Rejected.NOT_AGREED: "agreed-transfer"}
-        return await parts.after(request, who, act, tried=Tried(typed, about))
-
-    @router.post("/transfer/accept")
-    async def accept(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_ANSWER))],
-        offer_id: OfferId,
-    ) -> Response:
-        act = case_service.accept(who, report_id, offer_id, audit=audited(request, who))
-        return await parts.after(request, who, act, offer_id=offer_id)
-
-    @router.post("/transfer/decline")
-    async def decline(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_ANSWER))],
-        offer_id: OfferId,
-    ) -> Response:
-        # A declined case is none of theirs any more: back to the list.
-        act = case_service.decline(who, report_id, offer_id, audit=audited(request, who))
-        return await parts.after(request, who, act, back="/", offer_id=offer_id)
-
-    @router.post("/transfer/recall")
-    async def recall(
-        request: Request,
-        report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.TRANSFERS_OFFER))],
-        offer_id: OfferId,
-    ) -> Response:
-        act = case_service.recall(who, report_id, offer_id, audit=audited(request, who))
-        return await parts.after(request, who, act, offer_id=offer_id)
 
     @router.post("/details")
     async def details(
@@ -326,3 +227,48 @@ def moving_router(parts: CasePages) -> APIRouter:
         return page
 
     return router
+
+
+def _form(parts: CasePages, command: Command[Any]) -> Callable[..., Awaitable[Response]]:
+    """The form route of a command. It works without script."""
+    may = parts.gate(command.action)
+    read = _form_body(command.form or command.body)
+
+    async def run(
+        request: Request,
+        report_id: ReportId,
+        number: Annotated[int | None, Depends(deletion_number if command.numbered else no_number)],
+        body: Annotated[BaseModel, Depends(read)],
+        who: Annotated[Principal, Depends(may)],
+        back: Annotated[str, Form(pattern=r"^(list|case)$")] = command.back,
+    ) -> Response:
+        check_center(body)
+        audit = parts.audited(request, who)
+        act = parts.case_service.run(who, report_id, command, body, number=number, audit=audit)
+        offer_id = body.offer_id if isinstance(body, OfferRequest) else None
+        to = "/" if back == "list" else ""
+        return await parts.after(request, who, act, back=to, offer_id=offer_id, tried=_tried(command, body))
+
+    return run
+
+
+def _form_body(model: type[BaseModel]) -> Callable[[Request], Awaitable[BaseModel]]:
+    """Reads a form as the body of a command: an empty field is one that was not sent, and unknown ones do not count."""
+
+    async def read(request: Request) -> BaseModel:
+        sent = await request.form()
+        given = {name: value for name in model.model_fields if (value := sent.get(name)) not in (None, "")}
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in error.errors()]) from None
+
+    return read
+
+
+def _tried(command: Command[Any], body: BaseModel) -> Tried:
+    """What was sent, by the ids of the form's controls."""
+    sent = body.model_dump(mode="json", exclude={"ownership", "offer_id"}, exclude_none=True)
+    at = {name: f"{name}{command.suffix}" for name in sent}
+    values = {at[name]: "true" if value is True else str(value) for name, value in sent.items() if value}
+    return Tried(values, {why: at[name] for why, name in command.controls.items() if name in at})

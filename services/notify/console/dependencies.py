@@ -51,7 +51,7 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
     return write
 
 
-async def refusal(
+async def problem_of(
     pages: Pages, people: People, request: Request, done: CommandResult, offer_id: str | None = None
 ) -> Problem:
     """The problem of an act that did not count."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.notify import metrics
+from services.notify.cases.commands import ACCEPT, OfferRequest
 from services.notify.cases.models import EntryKind
 from services.notify.escalation.jobs import CONFIRMED_WITHIN
 from services.notify.escalation.rules import OFFER_LASTS
@@ -287,7 +288,8 @@ async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
     made = await offered(bench, "gwangju", "busan", 1)
     # This one writes and never gets to relay: nothing of it runs.
     dying = build(settings, bus_settings, store_settings, SystemClock())
-    done = await dying.case_service.accept(bench.principal("busan", "counsellor", subject="lee"), ID, made["offer_id"])
+    lee, taken_by = bench.principal("busan", "counsellor", subject="lee"), OfferRequest(offer_id=made["offer_id"])
+    done = await dying.case_service.run(lee, ID, ACCEPT, taken_by)
     assert done is not None
     assert done.rejected is None
 

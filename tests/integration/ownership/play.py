@@ -9,8 +9,24 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from services.notify.cases.commands import (
+    ACCEPT,
+    ACKNOWLEDGE,
+    CLOSE,
+    CONTACT,
+    DECLINE,
+    OFFER,
+    RECALL,
+    REOPEN,
+    AcknowledgeRequest,
+    CloseRequest,
+    ContactRequest,
+    OfferRequest,
+    OwnedRequest,
+    TransferRequest,
+)
 from services.notify.cases.models import Case, ContactWay, TransferReason
-from services.notify.cases.service import CaseWorkService, CommandResult
+from services.notify.cases.service import CommandResult
 from shared.centers import CENTER_IDS
 from shared.events.base import Event
 from shared.events.reports import (
@@ -129,27 +145,31 @@ class Play:
 
     async def acknowledge(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        self._judged("acknowledge", case, ownership, await self.house.desk.acknowledge(who, case.report_id, ownership))
+        body = AcknowledgeRequest(ownership=ownership)
+        done = await self.house.desk.run(who, case.report_id, ACKNOWLEDGE, body)
+        self._judged("acknowledge", case, ownership, done)
 
     async def contact(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await CaseWorkService(self.house.desk).contact(
-            who, case.report_id, ownership, way=ContactWay.CAME_TO_US, reached=True
-        )
+        body = ContactRequest(ownership=ownership, way=ContactWay.CAME_TO_US, reached=True)
+        done = await self.house.desk.run(who, case.report_id, CONTACT, body)
         self._judged("contact", case, ownership, done)
 
     async def close(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await self.house.desk.close(who, case.report_id, ownership, Outcome.SUPPORTED)
+        body = CloseRequest(ownership=ownership, outcome=Outcome.SUPPORTED)
+        done = await self.house.desk.run(who, case.report_id, CLOSE, body)
         self._judged("close", case, ownership, done)
 
     async def reopen(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        self._judged("reopen", case, ownership, await self.house.desk.reopen(who, case.report_id, ownership))
+        done = await self.house.desk.run(who, case.report_id, REOPEN, OwnedRequest(ownership=ownership))
+        self._judged("reopen", case, ownership, done)
 
     async def offer(self, number: int, to: str, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await self.house.desk.offer(who, case.report_id, ownership, to, TransferReason.CAPACITY, agreed=True)
+        body = TransferRequest(ownership=ownership, to_center_id=to, reason=TransferReason.CAPACITY, agreed=True)
+        done = await self.house.desk.run(who, case.report_id, OFFER, body)
         self._judged("offer", case, ownership, done)
 
     async def hand_over(self, number: int, to: str, between: str, how: str, *, slow: bool) -> None:
@@ -219,14 +239,15 @@ class Play:
         if case.offer is None:
             return
         who = principal(case.offer.to_center_id)
-        act = self.house.desk.accept if accepts else self.house.desk.decline
-        done = await act(who, case.report_id, case.offer.offer_id)
+        body = OfferRequest(offer_id=case.offer.offer_id)
+        done = await self.house.desk.run(who, case.report_id, ACCEPT if accepts else DECLINE, body)
         self._judged("accept" if accepts else "decline", case, None, done)
 
     async def recall(self, number: int) -> None:
         case, _, who = await self._at(number)
         if case.offer is not None:
-            self._judged("recall", case, None, await self.house.desk.recall(who, case.report_id, case.offer.offer_id))
+            done = await self.house.desk.run(who, case.report_id, RECALL, OfferRequest(offer_id=case.offer.offer_id))
+            self._judged("recall", case, None, done)
 
     async def set_center(self, center_id: str, state: CenterState) -> None:
         self.done.append(f"{center_id} {state}")

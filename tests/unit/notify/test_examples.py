@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from services.notify.console import requests, views
+from services.notify.cases import commands
+from services.notify.console import api, views
 
 
 def examples() -> list[tuple[type[BaseModel], dict[str, Any]]]:
     found = []
-    for module in (requests, views):
+    for module in (commands, api, views):
         for _, shape in inspect.getmembers(module, inspect.isclass):
             if shape.__module__ == module.__name__ and issubclass(shape, BaseModel):
                 own = shape.model_json_schema().get("examples", ())
@@ -23,8 +24,8 @@ def test_every_request_has_an_example() -> None:
     named = {shape.__name__ for shape, _ in examples()}
     asked = {
         name
-        for name, shape in inspect.getmembers(requests, inspect.isclass)
-        if shape.__module__ == requests.__name__ and not name.startswith("_")
+        for name, shape in inspect.getmembers(commands, inspect.isclass)
+        if shape.__module__ == commands.__name__ and name.endswith(("Request", "Step", "Form")) and name[0] != "_"
     }
     assert asked <= named
     assert {"CaseRow", "Offered", "TicketView"} <= named

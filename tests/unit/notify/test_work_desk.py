@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from services.notify.cases.commands import CONTACT, ContactRequest
 from services.notify.cases.models import ContactWay
-from services.notify.cases.service import CaseWorkService
 from services.notify.escalation.rules import ALWAYS
 from tests.unit.notify.decisions.cases import KIM
 from tests.unit.notify.memory_service import Cases, desk_of, staff
@@ -17,8 +17,8 @@ MORNING = datetime(2026, 11, 25, 22, 0, tzinfo=UTC)
 
 async def test_quiet_hours_hold_the_first_contact_alert_after_a_failed_attempt() -> None:
     cases = Cases(taken("normal", EVENING, ALWAYS))
-    desk = CaseWorkService(desk_of(cases, EVENING))
-    done = await desk.contact(staff(KIM), report_id(1), 1, way=ContactWay.CAME_TO_US, reached=False)
+    tried = ContactRequest(ownership=1, way=ContactWay.CAME_TO_US, reached=False)
+    done = await desk_of(cases, EVENING).run(staff(KIM), report_id(1), CONTACT, tried)
     assert done is not None
     assert done.rejected is None
     ladder = cases.kept[report_id(1)].escalation
