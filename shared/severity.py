@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Final
 
 from shared.events.reports import ReportFacts
-from shared.events.vocabulary import AgeBand, HarmType, Urgency, UrgencyReason
+from shared.events.vocabulary import UNKNOWN, AgeBand, HarmType, Urgency, UrgencyReason
 
 CHILD_REASONS: Final = frozenset({UrgencyReason.UNDER_14, UrgencyReason.CHILD_MATERIAL})
 """Urgency reasons that say that a report concerns a child."""
@@ -28,9 +28,17 @@ def concerns_child(
 
 
 def urgency_of(facts: ReportFacts) -> Urgency:
-    """The urgency that counts: a report that concerns a child is critical, whatever lowered it."""
+    """The urgency that counts: a report that concerns a child is critical, whatever lowered it.
+
+    One of a later build may be the most urgent there is, so it counts as that.
+    """
     child = concerns_child(facts.age_band, facts.harm_types, facts.urgency_reasons)
-    return Urgency.CRITICAL if child else facts.urgency
+    return Urgency.CRITICAL if child else known_urgency(facts.urgency)
+
+
+def known_urgency(urgency: Urgency) -> Urgency:
+    """The urgency as this build can act upon it: never less urgent than it may be."""
+    return Urgency.CRITICAL if urgency == UNKNOWN else urgency
 
 
 def is_severe(urgency: Urgency, harm_types: Collection[HarmType], *, synthetic: bool) -> bool:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from shared.events.vocabulary import (
+    UNKNOWN,
     AgeBand,
     CenterState,
     Channel,
@@ -49,12 +50,14 @@ class Word(str):
 
 
 _OTHER: Final = Word("Other", "기타")
-_NOT_KNOWN: Final = Word("Not known", "모름")
+NOT_KNOWN: Final = Word("Unknown", "알 수 없음")
+"""What was not told, and any value of an open vocabulary that this build does not know."""
 
 URGENCIES: Final[Mapping[str, Word]] = {
     Urgency.CRITICAL: Word("Critical", "매우 긴급"),
     Urgency.HIGH: Word("Urgent", "긴급"),
     Urgency.NORMAL: Word("Normal", "보통"),
+    UNKNOWN: NOT_KNOWN,
 }
 HARMS: Final[Mapping[str, Word]] = {
     HarmType.FEAR_OF_DISTRIBUTION: Word("Fear of distribution", "유포 불안"),
@@ -67,11 +70,13 @@ HARMS: Final[Mapping[str, Word]] = {
     HarmType.BODY_CAM_PHISHING: Word("Body-cam phishing", "몸캠 피싱"),
     HarmType.CHILD_MATERIAL: Word("Child sexual exploitation material", "아동·청소년성착취물"),
     HarmType.OTHER: _OTHER,
+    UNKNOWN: NOT_KNOWN,
 }
 ROLES: Final[Mapping[str, Word]] = {
     Role.VICTIM: Word("The person harmed", "피해자 본인"),
     Role.REPRESENTATIVE: Word("A representative", "대리인"),
     Role.THIRD_PARTY: Word("A third party", "제3자"),
+    UNKNOWN: NOT_KNOWN,
 }
 STAFF_ROLES: Final[Mapping[str, Word]] = {
     StaffRole.OPERATOR: Word("Phone operator", "전화 접수원"),
@@ -85,12 +90,14 @@ CHANNELS: Final[Mapping[str, Word]] = {
     Channel.WEB: Word("Web form", "웹"),
     Channel.PHONE: Word("Phone", "전화"),
     Channel.API: Word("Another front end", "다른 접수 창구"),
+    UNKNOWN: NOT_KNOWN,
 }
 CONTACT_CHANNELS: Final[Mapping[str, Word]] = {
     ContactChannel.PHONE: Word("Phone call", "전화"),
     ContactChannel.TEXT: Word("Text message", "문자"),
     ContactChannel.EMAIL: Word("E-mail", "이메일"),
     ContactChannel.MESSAGE_HERE: Word("Message with the receipt", "접수번호로 보는 메시지"),
+    UNKNOWN: NOT_KNOWN,
 }
 AGE_BANDS: Final[Mapping[str, Word]] = {
     AgeBand.UNDER_14: Word("Under 14", "14세 미만"),
@@ -100,13 +107,13 @@ AGE_BANDS: Final[Mapping[str, Word]] = {
     AgeBand.THIRTIES: Word("30 to 39", "30대"),
     AgeBand.FORTIES: Word("40 to 49", "40대"),
     AgeBand.FIFTIES_UP: Word("50 and over", "50대 이상"),
-    AgeBand.UNKNOWN: _NOT_KNOWN,
+    AgeBand.UNKNOWN: NOT_KNOWN,
 }
 GENDERS: Final[Mapping[str, Word]] = {
     Gender.FEMALE: Word("Female", "여성"),
     Gender.MALE: Word("Male", "남성"),
     Gender.OTHER: _OTHER,
-    Gender.UNKNOWN: _NOT_KNOWN,
+    Gender.UNKNOWN: NOT_KNOWN,
 }
 RELATIONSHIPS: Final[Mapping[str, Word]] = {
     Relationship.TEMPORARY: Word("Met once or online", "일시적 관계"),
@@ -114,7 +121,7 @@ RELATIONSHIPS: Final[Mapping[str, Word]] = {
     Relationship.INTIMATE: Word("Partner, present or former", "친밀한 관계"),
     Relationship.SOCIAL: Word("Somebody known", "사회적 관계"),
     Relationship.FAMILY: Word("Family", "가족"),
-    Relationship.UNKNOWN: _NOT_KNOWN,
+    Relationship.UNKNOWN: NOT_KNOWN,
 }
 """Categories of the yearly statistics."""
 PLATFORM_KINDS: Final[Mapping[str, Word]] = {
@@ -125,7 +132,7 @@ PLATFORM_KINDS: Final[Mapping[str, Word]] = {
     PlatformKind.COMMUNITY: Word("Online community", "온라인 커뮤니티"),
     PlatformKind.FILE_SHARING: Word("File sharing", "파일 공유"),
     PlatformKind.OTHER: _OTHER,
-    PlatformKind.UNKNOWN: _NOT_KNOWN,
+    PlatformKind.UNKNOWN: NOT_KNOWN,
 }
 CENTER_STATES: Final[Mapping[str, Word]] = {
     CenterState.OPEN: Word("Open", "운영 중"),
@@ -143,6 +150,7 @@ OUTCOMES: Final[Mapping[str, Word]] = {
     Outcome.NO_CONTACT: Word("Could not be reached", "연락이 닿지 않음"),
     Outcome.NOT_IN_SCOPE: Word("Not a matter for this system", "지원 대상 아님"),
     Outcome.DUPLICATE: Word("Reported twice", "중복 신고"),
+    UNKNOWN: NOT_KNOWN,
 }
 SUPPORTS: Final[Mapping[str, Word]] = {
     SupportKind.COUNSELLING: Word("Counselling", "상담"),
@@ -153,6 +161,7 @@ SUPPORTS: Final[Mapping[str, Word]] = {
     SupportKind.MEDICAL: Word("Medical help", "의료 지원"),
     SupportKind.PSYCHOLOGICAL: Word("Psychological help", "심리 지원"),
     SupportKind.ACCOMPANIMENT: Word("Accompaniment", "동행 지원"),
+    UNKNOWN: NOT_KNOWN,
 }
 PURPOSES: Final[Mapping[str, Word]] = {
     Purpose.FIRST_CONTACT: Word("First contact", "첫 연락"),
@@ -223,6 +232,9 @@ ROUTING_REASONS: Final[Mapping[str, Word]] = {
     RoutingReason.RETURNED_HOME: Word(
         "A transfer brought it back to its home centre.", "이관을 거쳐 관할 센터로 돌아왔습니다."
     ),
+    UNKNOWN: Word(
+        "The reason is one that this version does not know.", "이 버전에서는 알 수 없는 사유로 배정했습니다."
+    ),
 }
 """Why a report is at its centre, as a sentence without figures."""
 TRANSFER_VOIDS: Final[Mapping[str, Word]] = {
@@ -239,6 +251,7 @@ TRANSFER_VOIDS: Final[Mapping[str, Word]] = {
         "The central centre takes a report only while no centre is open.",
         "중앙센터는 맡을 수 있는 센터가 하나도 없을 때만 신고를 맡습니다.",
     ),
+    UNKNOWN: Word("The cause is one that this version does not know.", "이 버전에서는 알 수 없는 사유입니다."),
 }
 """Why an accepted transfer was not carried out, as a sentence."""
 CENTRAL_NAME: Final = Word("the central centre", "중앙센터")

@@ -97,15 +97,15 @@ def _from_intake(fact: Fact, event: IntakeEvent) -> bool:
 
 def _traits(facts: ReportFacts) -> Traits:
     return Traits(
-        facts.role.value,
-        facts.channel.value,
+        facts.role.word,
+        facts.channel.word,
         intern(facts.division),
-        facts.age_band.value,
-        facts.gender.value,
-        facts.relationship.value,
-        facts.platform_kind.value,
-        facts.urgency.value,
-        tuple(sorted({harm.value for harm in facts.harm_types})),
+        facts.age_band.word,
+        facts.gender.word,
+        facts.relationship.word,
+        facts.platform_kind.word,
+        facts.urgency.word,
+        tuple(sorted({harm.word for harm in facts.harm_types})),
     )
 
 
@@ -136,7 +136,7 @@ def _owned(fact: Fact, event: ReportRouted | ReportRerouted) -> None:
     fact.owner, fact.ended = intern(decision.center_id), None
     fact.home = intern(decision.home_center_id) if decision.home_center_id is not None else None
     fact.since = whole_milliseconds(event.decided_at)
-    fact.reasons = (*fact.reasons, decision.reason.value)
+    fact.reasons = (*fact.reasons, decision.reason.word)
     if not fact.accepted:
         fact.received_at, fact.synthetic = whole_milliseconds(event.received_at), event.facts.synthetic
 
@@ -158,9 +158,9 @@ def _from_case(fact: Fact, event: CaseEvent) -> bool:
         case CaseContacted():
             fact.contacted = fact.contacted or whole_milliseconds(event.at)
         case CaseSupported():
-            fact.support = tuple(sorted({*fact.support, event.support.value}))
+            fact.support = tuple(sorted({*fact.support, event.support.word}))
         case CaseClosed() if fact.closure is None or event.ownership >= fact.closure.ownership:
-            fact.closure = Closure(event.ownership, whole_milliseconds(event.at), event.outcome.value)
+            fact.closure = Closure(event.ownership, whole_milliseconds(event.at), event.outcome.word)
         case CaseReopened() if fact.closure is not None and event.ownership >= fact.closure.ownership:
             fact.closure = None
     return True

@@ -15,7 +15,7 @@ from shared.events.base import encode
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
-from shared.events.vocabulary import PassedOver
+from shared.events.vocabulary import UNKNOWN, OpenVocabulary, PassedOver
 
 SOURCE = "routing"
 Message = tuple[bytes, bytes, tuple[tuple[str, bytes], ...]]
@@ -28,6 +28,7 @@ _TYPE_HEADER = ("ce_type", _TYPE.encode())
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
 _BOOLEANS = ("false", "true")
 _ABSENT = tuple(f'"{name}":null,'.encode() for name, field in ReportFacts.model_fields.items() if field.default is None)
+_UNKNOWN = f'"{UNKNOWN}"'.encode()
 _SEAT = (
     '{"center_id":"%s","state":"%s","staff_on_duty":%d,"load":%d,"capacity":%d,"guests":%d,"severe":%d,'
     '"severe_cap":%d,"passed_over":"'
@@ -44,9 +45,17 @@ def facts_json(facts: ReportFacts) -> bytes:
     if facts.threat_deadline is not None:
         values = {**values, "threat_deadline": iso(facts.threat_deadline)}
     text = orjson.dumps(values)
+    if _UNKNOWN in text:  # perhaps in place of a word of a later build, which is passed on as it was written
+        text = orjson.dumps({name: _written(value) for name, value in values.items()})
     for absent in _ABSENT:
         text = text.replace(absent, b"")
     return text
+
+
+def _written(value: object) -> object:
+    if isinstance(value, OpenVocabulary):
+        return value.value
+    return tuple(map(_written, value)) if isinstance(value, tuple) else value
 
 
 def message_of(draft: Draft) -> Message:

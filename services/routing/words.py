@@ -5,9 +5,9 @@ from typing import Final
 from services.routing.assignment.geography import Distance
 from services.routing.figures import Band
 from services.routing.live import Order
-from shared.events.vocabulary import CenterState, PassedOver
+from shared.events.vocabulary import UNKNOWN, CenterState, PassedOver
 from shared.web.translations import gettext_noop
-from shared.words import CENTER_STATES
+from shared.words import CENTER_STATES, NOT_KNOWN
 
 VERDICTS: Final = {
     PassedOver.CHOSEN: gettext_noop("Chosen"),
@@ -21,6 +21,7 @@ VERDICTS: Final = {
     PassedOver.SEVERE_FULL: gettext_noop("As many severe cases as it may have"),
     PassedOver.RESERVED: gettext_noop("Keeps its room for its own people"),
     PassedOver.NOT_CLEARLY_BETTER: gettext_noop("Not clearly better than home"),
+    UNKNOWN: NOT_KNOWN,
 }
 
 BANDS: Final = {

@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.events.base import CenterId, Moment, ReportEvent, StaffRef, Version
-from shared.events.vocabulary import AlertChannel, SettledReason
+from shared.events.vocabulary import AlertChannel, Open, SettledReason
 
 
 class AlertEvent(ReportEvent):
@@ -33,7 +33,7 @@ class AlertSent(AlertEvent):
 
     TYPE: ClassVar[str] = "alert.sent.v1"
 
-    channel: AlertChannel
+    channel: Open[AlertChannel]
     attempt: int = Field(ge=1)
 
 
@@ -45,7 +45,7 @@ class AlertFailed(AlertEvent):
 
     TYPE: ClassVar[str] = "alert.failed.v1"
 
-    channel: AlertChannel
+    channel: Open[AlertChannel]
     attempt: int = Field(ge=1)
     reason: str = Field(max_length=80)
 
@@ -61,5 +61,5 @@ class AlertSettled(AlertEvent):
 
     TYPE: ClassVar[str] = "alert.settled.v1"
 
-    reason: SettledReason
+    reason: Open[SettledReason]
     by: StaffRef

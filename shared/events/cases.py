@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.events.base import CenterId, Moment, ReportEvent, StaffRef, Version
-from shared.events.vocabulary import Outcome, SupportKind
+from shared.events.vocabulary import Open, Outcome, SupportKind
 
 
 class CaseEvent(ReportEvent):
@@ -52,7 +52,7 @@ class CaseSupported(CaseEvent):
 
     TYPE: ClassVar[str] = "case.supported.v1"
 
-    support: SupportKind
+    support: Open[SupportKind]
 
 
 class CaseTransferOffered(CaseEvent):
@@ -107,7 +107,7 @@ class CaseClosed(CaseEvent):
 
     TYPE: ClassVar[str] = "case.closed.v1"
 
-    outcome: Outcome
+    outcome: Open[Outcome]
 
 
 class CaseReopened(CaseEvent):

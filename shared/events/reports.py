@@ -11,6 +11,7 @@ from shared.events.vocabulary import (
     ContactChannel,
     Gender,
     HarmType,
+    Open,
     PlatformKind,
     Relationship,
     Role,
@@ -23,29 +24,29 @@ from shared.events.vocabulary import (
 class ReportFacts(Model):
     """What routing and counting need of a report, and the only part of it that leaves intake."""
 
-    role: Role
-    harm_types: tuple[HarmType, ...] = Field(min_length=1)
-    urgency: Urgency
-    urgency_reasons: tuple[UrgencyReason, ...] = Field(min_length=1)
+    role: Open[Role]
+    harm_types: tuple[Open[HarmType], ...] = Field(min_length=1)
+    urgency: Open[Urgency]
+    urgency_reasons: tuple[Open[UrgencyReason], ...] = Field(min_length=1)
     division: Slug
     """A division's slug, or ``overseas`` or ``unknown``."""
     district: str | None = Field(default=None, pattern=r"^[0-9]{5}$")
     """Five-digit code of the si, gun or gu; only where one division has two catchments."""
-    age_band: AgeBand = AgeBand.UNKNOWN
-    gender: Gender = Gender.UNKNOWN
-    relationship: Relationship = Relationship.UNKNOWN
-    platform_kind: PlatformKind = PlatformKind.UNKNOWN
-    channel: Channel
+    age_band: Open[AgeBand] = AgeBand.UNKNOWN
+    gender: Open[Gender] = Gender.UNKNOWN
+    relationship: Open[Relationship] = Relationship.UNKNOWN
+    platform_kind: Open[PlatformKind] = PlatformKind.UNKNOWN
+    channel: Open[Channel]
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     declined_centers: tuple[CenterId, ...] = ()
     linked_reports: tuple[ReportId, ...] = ()
     """Reports of the same address, file or offender's account: the ten newest at most, newest first."""
     other_centers: bool = False
     """The person agreed in the report that another centre may be told without being asked first."""
-    contact_channels: tuple[ContactChannel, ...] = ()
+    contact_channels: tuple[Open[ContactChannel], ...] = ()
     threat_deadline: Moment | None = None
     """When a threat is to be carried out, rounded down to the hour; the exact moment stays sealed in intake."""
-    suspicion: tuple[Suspicion, ...] = ()
+    suspicion: tuple[Open[Suspicion], ...] = ()
     """Why it may not be meant, if anything says so; ``urgency`` is then one step lower than its reasons say."""
     synthetic: bool = False
     """A drill: goes the whole way through, is in no count and no load."""

@@ -10,6 +10,7 @@ from shared.events.vocabulary import (
     CauseKind,
     CenterState,
     EndReason,
+    Open,
     PassedOver,
     RoutingReason,
     TransferVoid,
@@ -41,7 +42,7 @@ class Candidate(Model):
     """Severe open cases."""
     severe_cap: int = Field(default=0, ge=0)
     """Severe cases its staff may have at a time."""
-    passed_over: PassedOver
+    passed_over: Open[PassedOver]
 
 
 class Decision(Model):
@@ -49,7 +50,7 @@ class Decision(Model):
 
     center_id: CenterId
     home_center_id: CenterId | None = None
-    reason: RoutingReason
+    reason: Open[RoutingReason]
     over_capacity: bool = False
     """The centre is already past what its staff can carry; alarmed."""
     copy_central: bool = False
@@ -110,7 +111,7 @@ class ReportUpdated(_RoutingStream):
     TYPE: ClassVar[str] = "report.updated.v1"
 
     kind: UpdateKind
-    void_reason: TransferVoid | None = None
+    void_reason: Open[TransferVoid] | None = None
     """With ``transfer_void``; the cause then names the acceptance that was void."""
     center_id: CenterId
     facts: ReportFacts

@@ -1,10 +1,85 @@
-"""The words events use. Values are part of the contract: never rename one, only add."""
+"""The words events use. Values are part of the contract: never rename one, only add.
 
+A vocabulary is open or closed. A later build may add a value to an *open* one, and builds that do not know it yet read
+it as ``unknown`` (`Open`). A *closed* one says in its docstring why nobody may guess: a record with another value goes
+to the dead-letter topic, and a new value is a new version of the event types that carry it (decision 25).
+"""
+
+import contextlib
+import re
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Annotated, Any, Final, Self, TypeVar
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+UNKNOWN: Final = "unknown"
+"""How a value of a later build reads wherever something is decided, counted or shown."""
+_PATTERN: Final = "^[a-z0-9_]{1,40}$"
+"""What a value of any vocabulary looks like: a word, so that nothing personal can stand in its place."""
 
 
-class Role(StrEnum):
+class OpenVocabulary(StrEnum):
+    """A vocabulary to which later builds may add. Strict like any enum; only ``read`` and `Open` take a new value."""
+
+    @classmethod
+    def read(cls, written: str) -> Self:
+        """The value that was written. One of a later build equals ``unknown``, and its ``value`` is what was written.
+
+        Raises ``ValueError`` for what is no word of any vocabulary.
+        """
+        with contextlib.suppress(ValueError):
+            return cls(written)
+        if not re.fullmatch(_PATTERN, written):
+            raise ValueError(f"not a word of {cls.__name__}")
+        newer = str.__new__(cls, UNKNOWN)
+        newer._name_, newer._value_ = "UNKNOWN", written
+        return newer
+
+    @property
+    def word(self) -> str:
+        """The value as it is counted: ``unknown`` where this build does not know it."""
+        return self.value if self.value == self else UNKNOWN
+
+
+class _Tolerant:
+    """Pydantic's instructions: read tolerantly, write what was read, and leave the schema open."""
+
+    def __get_pydantic_core_schema__(self, source: type[OpenVocabulary], handler: GetCoreSchemaHandler) -> CoreSchema:
+        del handler
+        known = core_schema.enum_schema(source, list(source), sub_type="str")
+        # Only what the enum does not know costs a call into Python.
+        newer = core_schema.no_info_after_validator_function(source.read, core_schema.str_schema(pattern=_PATTERN))
+        return core_schema.union_schema(
+            [known, newer],
+            mode="left_to_right",
+            custom_error_type="word",
+            custom_error_message="Input should be a word",
+            metadata={"vocabulary": source},
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                _written, return_schema=core_schema.str_schema()
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        del handler
+        vocabulary = schema["metadata"]["vocabulary"]
+        about = (vocabulary.__doc__ or "").splitlines()[0]
+        known = [one.value for one in vocabulary]
+        return {"type": "string", "pattern": _PATTERN, "description": about, "x-known-values": known}
+
+
+def _written(value: OpenVocabulary) -> str:
+    return value.value
+
+
+_V = TypeVar("_V", bound=OpenVocabulary)
+Open = Annotated[_V, _Tolerant()]
+"""A field of an open vocabulary in an event, or in what is stored of one. HTTP APIs take the bare enum: they refuse."""
+
+
+class Role(OpenVocabulary):
     """Who reports. The three have different legal effect (Act art. 7-3)."""
 
     VICTIM = "victim"
@@ -12,7 +87,7 @@ class Role(StrEnum):
     THIRD_PARTY = "third_party"
 
 
-class Channel(StrEnum):
+class Channel(OpenVocabulary):
     """Which way the report came in."""
 
     WEB = "web"
@@ -20,7 +95,7 @@ class Channel(StrEnum):
     API = "api"
 
 
-class HarmType(StrEnum):
+class HarmType(OpenVocabulary):
     """What happened; several may apply. The statistics' six, the regional centres' two, and two of ours."""
 
     FEAR_OF_DISTRIBUTION = "fear_of_distribution"
@@ -35,7 +110,7 @@ class HarmType(StrEnum):
     OTHER = "other"
 
 
-class Urgency(StrEnum):
+class Urgency(OpenVocabulary):
     """How soon a person must look. Decided by the triage rule, never by the reporter alone."""
 
     CRITICAL = "critical"
@@ -43,7 +118,7 @@ class Urgency(StrEnum):
     NORMAL = "normal"
 
 
-class UrgencyReason(StrEnum):
+class UrgencyReason(OpenVocabulary):
     """Why a report has its urgency; several may apply."""
 
     UNDER_14 = "under_14"
@@ -57,7 +132,7 @@ class UrgencyReason(StrEnum):
     NONE_OF_THESE = "none_of_these"
 
 
-class Suspicion(StrEnum):
+class Suspicion(OpenVocabulary):
     """Why a report may not be meant. It is accepted like any other, and judged one step less urgent."""
 
     BURST = "burst"
@@ -66,7 +141,7 @@ class Suspicion(StrEnum):
     """The same long text came again and again."""
 
 
-class AgeBand(StrEnum):
+class AgeBand(OpenVocabulary):
     """Age of the person harmed. Bands, because an age is closer to a name."""
 
     UNDER_14 = "under_14"
@@ -79,7 +154,7 @@ class AgeBand(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Gender(StrEnum):
+class Gender(OpenVocabulary):
     """Gender of the person harmed, as told."""
 
     FEMALE = "female"
@@ -88,7 +163,7 @@ class Gender(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Relationship(StrEnum):
+class Relationship(OpenVocabulary):
     """The person harmed and the offender, in the categories of the yearly statistics."""
 
     TEMPORARY = "temporary"
@@ -99,7 +174,7 @@ class Relationship(StrEnum):
     UNKNOWN = "unknown"
 
 
-class PlatformKind(StrEnum):
+class PlatformKind(OpenVocabulary):
     """Where it was seen, by kind."""
 
     SOCIAL_MEDIA = "social_media"
@@ -112,7 +187,7 @@ class PlatformKind(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ContactChannel(StrEnum):
+class ContactChannel(OpenVocabulary):
     """Ways the reporter agreed to be reached. The address itself stays in intake's vault."""
 
     PHONE = "phone"
@@ -123,13 +198,22 @@ class ContactChannel(StrEnum):
 
 
 def agreed_channels(chosen: Iterable[ContactChannel]) -> tuple[ContactChannel, ...]:
-    """The channels that may be used: "only here" excludes what older reports chose beside it."""
+    """The channels that may be used: "only here" excludes what older reports chose beside it.
+
+    One that this build does not know may exclude the others too, so nobody is contacted by a guess.
+    """
     channels = tuple(dict.fromkeys(chosen))
+    for alone in channels:
+        if alone == UNKNOWN:
+            return (alone,)
     return (ContactChannel.MESSAGE_HERE,) if ContactChannel.MESSAGE_HERE in channels else channels
 
 
 class CenterState(StrEnum):
-    """What a centre can do at this moment."""
+    """What a centre can do at this moment.
+
+    Closed: who is given a report rests on it, and a centre taken for open that is not would leave a person waiting.
+    """
 
     OPEN = "open"
     SHORT_STAFFED = "short_staffed"
@@ -138,7 +222,7 @@ class CenterState(StrEnum):
     """Not closed, and nobody is on duty now: what is not critical waits there for the next shift."""
 
 
-class RoutingReason(StrEnum):
+class RoutingReason(OpenVocabulary):
     """Why this centre. The sentence people read is made at display."""
 
     HOME = "home"
@@ -166,7 +250,7 @@ class RoutingReason(StrEnum):
     """A transfer brought it back to the centre that had the right of return."""
 
 
-class PassedOver(StrEnum):
+class PassedOver(OpenVocabulary):
     """Why a candidate centre was not chosen."""
 
     CHOSEN = "chosen"
@@ -185,7 +269,10 @@ class PassedOver(StrEnum):
 
 
 class CauseKind(StrEnum):
-    """What made routing write a record."""
+    """What made routing write a record.
+
+    Closed: which events of a case have been carried out rests on it.
+    """
 
     REPORT = "report"
     CASE_EVENT = "case_event"
@@ -193,14 +280,20 @@ class CauseKind(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why nothing more is to be done."""
+    """Why nothing more is to be done.
+
+    Closed: after a withdrawal nobody may contact the person any more.
+    """
 
     WITHDRAWN = "withdrawn"
     CLOSED = "closed"
 
 
 class UpdateKind(StrEnum):
-    """What reached the owner after the report itself."""
+    """What reached the owner after the report itself.
+
+    Closed: some bring an ended case back, and one that is taken for another would stay ended.
+    """
 
     AMENDED = "amended"
     MESSAGE_LEFT = "message_left"
@@ -210,7 +303,7 @@ class UpdateKind(StrEnum):
     """A transfer was accepted and cannot be carried out; the owner is the same."""
 
 
-class TransferVoid(StrEnum):
+class TransferVoid(OpenVocabulary):
     """Why an accepted transfer could not be carried out."""
 
     SAME_OWNER = "same_owner"
@@ -221,7 +314,7 @@ class TransferVoid(StrEnum):
     """The central centre owns only while every centre that may take the report is closed."""
 
 
-class SupportKind(StrEnum):
+class SupportKind(OpenVocabulary):
     """Support given, coded as in the yearly statistics."""
 
     COUNSELLING = "counselling"
@@ -234,7 +327,7 @@ class SupportKind(StrEnum):
     ACCOMPANIMENT = "accompaniment"
 
 
-class Outcome(StrEnum):
+class Outcome(OpenVocabulary):
     """How a case was closed."""
 
     SUPPORTED = "supported"
@@ -244,7 +337,7 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
 
 
-class AlertChannel(StrEnum):
+class AlertChannel(OpenVocabulary):
     """How staff are reached."""
 
     EMAIL = "email"
@@ -263,7 +356,7 @@ class AlertTrouble(StrEnum):
     """The step began much later than it was due; it was carried out then."""
 
 
-class SettledReason(StrEnum):
+class SettledReason(OpenVocabulary):
     """What ended a run of the ladder besides the events of a case."""
 
     READ = "read"

@@ -4,11 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.analytics.cubes import Histogram
-from shared.events.vocabulary import Urgency
+from shared.events.vocabulary import UNKNOWN, Urgency
 
-SEEN_WITHIN_S: Final[Mapping[str, int]] = {Urgency.CRITICAL: 3_600, Urgency.HIGH: 86_400, Urgency.NORMAL: 259_200}
+_CRITICAL_S: Final = 3_600
+SEEN_WITHIN_S: Final[Mapping[str, int]] = {
+    Urgency.CRITICAL: _CRITICAL_S,
+    Urgency.HIGH: 86_400,
+    Urgency.NORMAL: 259_200,
+    UNKNOWN: _CRITICAL_S,
+}
 """Seconds by which somebody should have seen a report of each urgency, whoever is on duty: what intake promises to
-those who report (`AT_THE_LATEST`; a test holds the two together)."""
+those who report (`AT_THE_LATEST`; a test holds the two together). What this build does not know may be critical."""
 
 
 def seen_within_target(by_urgency: Mapping[str, Histogram]) -> int:

@@ -25,7 +25,7 @@ from services.analytics.policy.shapes import (
     weeks,
     whole,
 )
-from shared.events.vocabulary import AgeBand, Channel, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.events.vocabulary import UNKNOWN, AgeBand, Channel, Gender, HarmType, PlatformKind, Relationship, Role
 
 WITHHELD: Final = "withheld"
 STEPS: Final = ("full", "regions", "whole", WITHHELD)
@@ -124,6 +124,10 @@ CROSSINGS: Final[Mapping[str, Crossing]] = {
 """Published as soon as the cubes offer the dimensions. The last two are tables of marks."""
 
 
+_LEAST_SPECIFIC: Final = {"role": Role.THIRD_PARTY, "channel": Channel.API}
+"""With what a word of a later build stands in a table whose shape has no ``unknown``, so that its total stays whole."""
+
+
 def of_month(counts: MonthCounts, as_of: str, step: str) -> Release:
     """A month: by week, by centre, by time to acknowledgement, by what became of the reports.
 
@@ -206,7 +210,7 @@ def of_year(
 ) -> Release:
     """A year: reports by one or two dimensions, each table over all released months or not at all, and the bulletin."""
     offered = {
-        name: _added([month.crossings[name] for month in counts])
+        name: _known(CROSSINGS[name], _added([month.crossings[name] for month in counts]))
         for name in CROSSINGS
         if months and all(name in month.crossings for month in counts)
     }
@@ -219,6 +223,15 @@ def of_year(
             tables[name] = shown
     covered = tuple(month.period for month in months)
     return Release(period, as_of, STEPS[0] if tables else WITHHELD, tables, covered, dict(coarser))
+
+
+def _known(crossing: Crossing, counts: Mapping[str, int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, n in counts.items():
+        values = zip(crossing.dimensions, key.split("/"), strict=True)
+        known = "/".join(_LEAST_SPECIFIC.get(name, value) if value == UNKNOWN else value for name, value in values)
+        found[known] = found.get(known, 0) + n
+    return found
 
 
 def _added(parts: Sequence[Mapping[str, int]]) -> dict[str, int]:

@@ -33,7 +33,11 @@ DIMENSIONS: Final[Mapping[str, Dimension]] = {
     ),
     "week": Dimension(gettext_noop("Week"), meanings.WEEK, {}),
     "harm_type": Dimension(
-        gettext_noop("Harm type"), gettext_noop("What happened; a report may have several."), meanings.HARMS
+        gettext_noop("Harm type"),
+        gettext_noop(
+            "What happened; a report may have several. A type that this version does not know is in the totals only."
+        ),
+        meanings.HARMS,
     ),
     "time": Dimension(
         gettext_noop("Time to acknowledgement"),

@@ -7,6 +7,7 @@ from services.analytics.cubes import IN_CARE
 from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.shapes import TOTAL
 from shared.events.vocabulary import (
+    UNKNOWN,
     AgeBand,
     Channel,
     EndReason,
@@ -66,12 +67,14 @@ GENDERS: Final[Mapping[str, str]] = {
 ROLES: Final[Mapping[str, str]] = {
     Role.VICTIM: gettext_noop("The person harmed reported."),
     Role.REPRESENTATIVE: gettext_noop("Somebody acting for the person harmed reported, such as a parent."),
-    Role.THIRD_PARTY: gettext_noop("Somebody who came across it reported."),
+    Role.THIRD_PARTY: gettext_noop(
+        "Somebody who came across it reported, or somebody in a role that this version does not know."
+    ),
 }
 CHANNELS: Final[Mapping[str, str]] = {
     Channel.WEB: gettext_noop("By the form on the web."),
     Channel.PHONE: gettext_noop("By phone, written down by an operator."),
-    Channel.API: gettext_noop("By the front end of another organisation."),
+    Channel.API: gettext_noop("By the front end of another organisation, or a way that this version does not know."),
 }
 RELATIONSHIPS: Final[Mapping[str, str]] = {
     Relationship.TEMPORARY: gettext_noop("Met for a short time, mostly online."),
@@ -100,6 +103,7 @@ SUPPORTS: Final[Mapping[str, str]] = {
     SupportKind.MEDICAL: gettext_noop("Treatment or its costs."),
     SupportKind.PSYCHOLOGICAL: gettext_noop("Therapy or psychological care."),
     SupportKind.ACCOMPANIMENT: gettext_noop("Somebody goes along to an appointment."),
+    UNKNOWN: gettext_noop("A kind of support that this version does not know."),
 }
 CORRECTIONS: Final[Mapping[str, str]] = {
     "reports": gettext_noop("By so many reports the closed months would differ if they were counted now."),

@@ -74,7 +74,7 @@ def merged(facts: ReportFacts, opened: Mapping[str, Any], amendment: Amendment) 
     if "contact" in said:
         return now_true
     # Not asked again: a rule that came later must not refuse an addition for a way of contact that was taken before.
-    channels = agreed_channels(map(ContactChannel, (latest(opened, "contact") or {}).get("channels", ())))
+    channels = agreed_channels(map(ContactChannel.read, (latest(opened, "contact") or {}).get("channels", ())))
     return now_true.model_copy(update={"contact": Contact.model_construct(channels=channels)})
 
 

@@ -18,6 +18,7 @@ from services.intake.retention import rules as retention_rules
 from shared.centers import center
 from shared.clock import Clock
 from shared.events.vocabulary import Role, Urgency
+from shared.severity import known_urgency
 
 
 class StatusAnswerBuilder:
@@ -54,7 +55,7 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         return StatusAnswer(state=State.HANDED_OVER, since=handed, received_at=document["received_at"])
     life = retention_rules.lifecycle_of(document)
     facts = document.get("facts")
-    role = Role(facts["role"]) if facts else Role.VICTIM
+    role = Role.read(facts["role"]) if facts else Role.VICTIM
     progress = documents.progress_of(document)
     standing = progress_rules.standing(document["received_at"], progress, life, role, documents.opened_at(document))
     messages = amendments.by_holder(document, "messages")
@@ -79,7 +80,9 @@ def told(document: Document, now: datetime, first_on_duty: FirstOnDuty) -> Statu
         destroy_asked_at=retention_rules.destroy_asked_at(life),
         limited_because=_limited_because(life, role) if standing.limited else None,
         messages=messages if messages and not standing.limited else None,
-        expected_by=promise.expected_by(Urgency(facts["urgency"]), standing, progress, first_on_duty)
+        expected_by=promise.expected_by(
+            known_urgency(Urgency.read(facts["urgency"])), standing, progress, first_on_duty
+        )
         if facts
         else None,
         may_hand_over=may_offer or None,

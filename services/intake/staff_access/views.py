@@ -98,7 +98,7 @@ class Details:
     @property
     def agreed_channels(self) -> tuple[ContactChannel, ...]:
         """The ways of contact that may be used now."""
-        return agreed_channels(ContactChannel(code) for code in self.contact["channels"])
+        return agreed_channels(ContactChannel.read(code) for code in self.contact["channels"])
 
     @property
     def may_contact(self) -> bool:

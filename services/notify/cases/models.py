@@ -15,6 +15,7 @@ from shared.events.vocabulary import (
     ContactChannel,
     EndReason,
     HarmType,
+    Open,
     Outcome,
     PlatformKind,
     RoutingReason,
@@ -289,11 +290,11 @@ class Case(Model):
     center_id: str
     alias: str
     urgency: Urgency
-    harm_types: tuple[HarmType, ...]
-    channel: Channel
+    harm_types: tuple[Open[HarmType], ...]
+    channel: Open[Channel]
     language: str
     synthetic: bool
-    reason: RoutingReason
+    reason: Open[RoutingReason]
     over_capacity: bool
     copy_central: bool
     received_at: Instant
@@ -318,11 +319,11 @@ class Case(Model):
     """Reports of the same address, file or offender's account, as intake found them."""
     joined: tuple[str, ...] = ()
     """Those of them that the same person looks after, as their reporters agreed to."""
-    contact_channels: tuple[ContactChannel, ...] = ()
+    contact_channels: tuple[Open[ContactChannel], ...] = ()
     """The only ways the reporter agreed to be reached by."""
     threat_deadline: Instant | None = None
     """The hour in which a threat is to be carried out, as intake rounds it down."""
-    suspicion: tuple[Suspicion, ...] = ()
+    suspicion: tuple[Open[Suspicion], ...] = ()
     """Why intake took it for possibly not meant, and for one step less urgent; a person decides what it is."""
     rules_known_to: tuple[str, ...] = ()
     """Who had the details, and so the rules of safe contact, since they could last have changed."""

@@ -84,7 +84,8 @@ def _routed(event: ReportRouted, traceparent: str, rules: Rules, now: datetime) 
         state=CaseState.WAITING,
         traceparent=traceparent,
     )
-    entry = Entry(at=event.decided_at, kind=EntryKind.ROUTED, center_id=case.center_id, reason=decision.reason)
+    reason = decision.reason.value
+    entry = Entry(at=event.decided_at, kind=EntryKind.ROUTED, center_id=case.center_id, reason=reason)
     return policy.begin(noted(case, entry), rules, now)
 
 
@@ -129,7 +130,7 @@ def _rerouted(case: Case, event: ReportRerouted, rules: Rules, now: datetime) ->
         kind=EntryKind.MOVED,
         center_id=decision.center_id,
         other_center_id=before,
-        reason=decision.reason,
+        reason=decision.reason.value,
     )
     return policy.begin(noted(case.model_copy(update=moved), entry), rules, now)
 
@@ -246,7 +247,7 @@ def _answered(case: Case, event: ReportRerouted | ReportUpdated | ReportEnded, n
         done["outcome"] = None
     why: str = event.reason if isinstance(event, ReportEnded) else event.cause.kind
     if isinstance(event, ReportUpdated) and event.void_reason is not None:
-        why = event.void_reason
+        why = event.void_reason.value
     entry = Entry(
         at=now,
         kind=_VOID[awaited.kind],

@@ -179,7 +179,7 @@ class CaseStore:
         return [
             Counted(
                 received_at=document["received_at"],
-                harm_types=tuple(HarmType(harm) for harm in document["harm_types"]),
+                harm_types=tuple(HarmType.read(harm) for harm in document["harm_types"]),
                 acknowledged_at=document.get("acknowledged_at"),
                 contacted_at=document.get("contacted_at"),
                 ended=EndReason(document["ended"]) if document.get("ended") else None,

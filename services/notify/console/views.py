@@ -22,6 +22,7 @@ from shared.events.vocabulary import (
     ContactChannel,
     EndReason,
     HarmType,
+    Open,
     Outcome,
     PlatformKind,
     Urgency,
@@ -94,8 +95,8 @@ class CaseRow(BaseModel):
     center_id: str
     ownership: int
     urgency: Urgency
-    harm_types: tuple[HarmType, ...]
-    channel: Channel
+    harm_types: tuple[Open[HarmType], ...]
+    channel: Open[Channel]
     language: str
     state: CaseState
     unread: bool
@@ -255,7 +256,7 @@ class CaseView(CaseRow):
 
     linked_reports: tuple[str, ...]
     joined: tuple[str, ...] = Field(description="Linked reports that the same person looks after.")
-    contact_channels: tuple[ContactChannel, ...] = Field(description="The only ways the reporter agreed to.")
+    contact_channels: tuple[Open[ContactChannel], ...] = Field(description="The only ways the reporter agreed to.")
     deletions: tuple[DeletionView, ...]
     timeline: list[EntryView]
     timeline_dropped: int = Field(description="Lines left out between the 20th and the rest.")

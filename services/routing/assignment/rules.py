@@ -37,7 +37,7 @@ from shared.events.vocabulary import (
     Urgency,
     UrgencyReason,
 )
-from shared.severity import SEVERE_HARMS, SEVERE_PER_PERSON, concerns_child
+from shared.severity import SEVERE_HARMS, SEVERE_PER_PERSON, concerns_child, known_urgency
 
 # --- the numbers
 
@@ -96,7 +96,7 @@ def _judged(
     rule: Rule,
 ) -> Severity:
     child = concerns_child(age_band, harms, reasons)
-    critical = child or urgency is Urgency.CRITICAL
+    critical = child or known_urgency(urgency) is Urgency.CRITICAL
     if synthetic:
         return Severity(0, severe=False, critical=critical, child=child)
     # The heaviest harm counts and not their number, or a long list would outweigh a grave one.

@@ -5,9 +5,12 @@ from datetime import timedelta
 import pytest
 
 from services.analytics.contributions import monthly
-from services.analytics.cubes import time_bucket
+from services.analytics.cubes import Histogram, time_bucket
 from services.analytics.model import Fact
+from services.analytics.policy.rates import seen_within_target
 from shared.events.base import ReportEvent
+from shared.events.reports import ReportFacts
+from shared.events.routings import ReportRouted
 from shared.events.vocabulary import EndReason, HarmType, Outcome, SupportKind, UpdateKind
 from tests.unit.analytics import events as make
 from tests.unit.analytics.test_projection import R, folded
@@ -36,6 +39,33 @@ def test_a_report_is_in_every_cube_of_its_month_once_and_in_harm_types_once_each
         "support|none": 1,
         "reason|first|home": 1,
     }
+
+
+def test_words_of_a_later_build_are_counted_as_unknown() -> None:
+    later = {"role": "employer", "channel": "kiosk", "urgency": "extreme", "platform_kind": "games", "gender": "new"}
+    body = make.facts().model_dump(mode="json") | later | {"harm_types": ["voice_cloning", "voice_theft"]}
+    routed = make.routed(R).model_dump(mode="json")
+    routed["decision"]["reason"] = "drawn_by_lot"
+    cells = by_month(
+        make.received(R, ReportFacts.model_validate(body)),
+        ReportRouted.model_validate(routed),
+        make.acknowledged(R),
+        make.supported(R, SupportKind.read("housing"), 2),
+    )
+    assert {
+        "center+harm|busan|all": 1,
+        "center+harm|busan|unknown": 1,
+        "age_band+gender|unknown|unknown": 1,
+        "role+channel|unknown|unknown": 1,
+        "platform|unknown": 1,
+        "urgency|unknown": 1,
+        "support|unknown": 1,
+        "reason|first|unknown": 1,
+        "figure|cases": 1,
+    }.items() <= cells.items()
+    waits = Histogram.of({time_bucket(90): 1})
+    assert f"time|waiting|busan|unknown|{time_bucket(90)}" in cells
+    assert seen_within_target({"unknown": waits}) == 1
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,21 @@ def test_the_yearly_tables_are_named_and_exist_only_where_they_were_released() -
     assert [row.figures[0].low for row in bulletin.rows] == [None, 12, None]
 
 
+def test_a_role_of_a_later_build_leaves_the_total_of_its_table_whole() -> None:
+    releases, name = some_releases(), "reports-by-role-and-channel"
+    roles = {
+        "victim/web": 172,
+        "representative/web": 100,
+        "third_party/web": 40,
+        "unknown/web": 50,
+        "victim/unknown": 10,
+    }
+    counts = replace(some_counts("2026-10"), crossings={name: roles})
+    year = of_year("2026", releases[:1], [counts], AS_OF, {}, {})
+    assert year.tables[name]["total"] == 372
+    assert year.tables[name]["third_party"] == 90
+
+
 def test_what_protection_costs_is_worked_out_from_what_is_published() -> None:
     cost = made("reports-by-center", "2026-10").cost
     assert (cost.cells, cost.hidden) == (17, 3)

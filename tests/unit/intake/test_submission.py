@@ -12,7 +12,7 @@ from services.intake.submissions.models import ConsentVersion, Submission
 from services.intake.submissions.schema import inlined
 from services.intake.webform import words
 from shared.centers import CENTER_IDS
-from shared.events.vocabulary import Role
+from shared.events.vocabulary import HarmType, Role
 from shared.web.app import Problem
 from shared.web.problems import MOST_ERRORS
 
@@ -174,6 +174,26 @@ def test_a_wrong_choice_is_answered_with_the_right_ones() -> None:
     assert error.allowed == list(get_args(ConsentVersion))
     [error] = refused({"role": "bystander"}).errors
     assert error.allowed == [role.value for role in Role]
+
+
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [
+        *((name, "of_a_later_build") for name in ("role", "channel", "gender", "relationship", "platform_kind")),
+        ("role", "unknown"),
+        ("channel", "unknown"),
+    ],
+)
+def test_open_vocabularies_are_closed_to_those_who_report(field: str, word: str) -> None:
+    [error] = refused({field: word}).errors
+    assert error.field == field
+    assert error.allowed
+
+
+@pytest.mark.parametrize("word", ["of_a_later_build", "unknown"])
+def test_a_harm_type_that_is_not_known_is_refused(word: str) -> None:
+    [error] = refused({"harm_types": ["synthesis", word]}).errors
+    assert (error.field, error.allowed) == ("harm_types.1", [harm.value for harm in HarmType])
 
 
 def test_every_wording_that_is_shown_or_read_out_is_a_known_version() -> None:

@@ -7,15 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, EntryKind
+from services.notify.cases.models import ENTRIES_FIRST, ENTRIES_LAST, Case, CaseState, ContactWay, EntryKind
 from services.notify.cases.projection import RoutingEvent, fold
-from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen
+from services.notify.cases.rules import Accepted, Actor, Rejected, acknowledge, opened, reopen, ways
+from services.notify.console.views import case_view
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Rules, record
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
-from shared.events.vocabulary import Suspicion
+from shared.events.routings import ReportRouted
+from shared.events.vocabulary import Suspicion, Urgency
+from shared.words import CHANNELS, HARMS, NOT_KNOWN
 from tests.unit.notify.samples import NOW, TRACE, event, stream
 from tests.unit.notify.test_policy import STAFFED
 
@@ -27,6 +30,24 @@ def folded(events: list[RoutingEvent], case: Case | None = None) -> Case:
         case = fold(case, one, TRACE, RULES, NOW) or case
     assert case is not None
     return case
+
+
+def test_words_of_a_later_build_are_kept_as_they_were_written_and_shown_as_unknown() -> None:
+    body = event("report.routed").model_dump(mode="json")
+    body["facts"] |= {"urgency": "extreme", "harm_types": ["voice_cloning"], "channel": "kiosk", "suspicion": ["new"]}
+    body["facts"]["contact_channels"] = ["phone", "letter"]
+    body["decision"]["reason"] = "drawn_by_lot"
+    case = folded([ReportRouted.model_validate(body)])
+    assert case.urgency is Urgency.CRITICAL
+    assert HARMS[case.harm_types[0]] is CHANNELS[case.channel] is NOT_KNOWN
+    assert ways(case) == (ContactWay.CAME_TO_US,)
+    stored = case.model_dump()
+    assert (stored["harm_types"], stored["channel"], stored["reason"]) == (("voice_cloning",), "kiosk", "drawn_by_lot")
+    assert (stored["contact_channels"], stored["suspicion"]) == (("phone", "letter"), ("new",))
+    assert stored["entries"][0]["reason"] == "drawn_by_lot"
+    assert type(stored["harm_types"][0]) is str
+    assert Case.model_validate(stored | {"_id": case.report_id}) == case
+    assert case_view(case).model_dump(mode="json")["harm_types"] == ["voice_cloning"]
 
 
 def second_deadline(case: Case) -> datetime:

@@ -2,12 +2,13 @@
 
 import uuid
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.assignment.replay import replay
-from services.routing.assignment.rules import assign, decision_of, seoul_day
+from services.routing.assignment.rules import assign, decision_of, seoul_day, severity_of
 from services.routing.model import FirstRouting
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState, standing_after
@@ -25,7 +26,9 @@ from tests.unit.routing.builders import (
     TRACE,
     any_board,
     any_facts,
+    board,
     busy_board,
+    facts,
     incoming,
     report_id,
 )
@@ -75,6 +78,37 @@ def test_a_first_routing_parses_to_the_event_the_models_make(
 @given(any_facts())
 def test_facts_are_written_as_their_model_writes_them(facts: ReportFacts) -> None:
     assert facts_json(facts) == facts.model_dump_json(exclude_none=True).encode()
+
+
+LATER = {
+    "urgency": "extreme",
+    "harm_types": ["voice_cloning", "other"],
+    "age_band": "80_up",
+    "contact_channels": ["letter"],
+    "suspicion": ["sent_by_a_machine"],
+}
+
+
+def test_words_of_a_later_build_are_passed_on_as_they_were_written() -> None:
+    later = facts("busan", **LATER)
+    assert facts_json(later) == later.model_dump_json(exclude_none=True).encode()
+    report = ReportReceived(report_id=report_id(1), intake_version=1, received_at=NOW, facts=later)
+    (draft,) = decide([incoming(report)], PartitionState(), board(), MOMENT, {}).drafts
+    written = orjson.loads(message_of(draft)[1])["facts"]
+    assert {name: written[name] for name in LATER} == LATER
+
+
+def test_an_urgency_of_a_later_build_is_decided_as_critical() -> None:
+    later, critical = (severity_of(facts("busan", urgency=urgency)) for urgency in ("extreme", "critical"))
+    assert later == critical
+    assert later.critical
+    assert later.severe
+
+
+def test_a_harm_of_a_later_build_is_decided_as_the_least_specific() -> None:
+    assert severity_of(facts("busan", harm_types=["voice_cloning"])) == severity_of(
+        facts("busan", harm_types=["other"])
+    )
 
 
 @given(st.lists(any_facts(), min_size=2, max_size=6), any_board(), any_board())
