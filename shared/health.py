@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 Check = Callable[[], str | None]
 """Returns None while all is well, otherwise one line that says what is wrong. Must not block."""
@@ -11,24 +12,38 @@ Note = Callable[[], str]
 """Returns one line worth knowing that asks for nothing. Must not block."""
 
 
+class Report(NamedTuple):
+    """What health says: whether all that counts is fine, each check's word, and whether periodic work is failing."""
+
+    fine: bool
+    checks: dict[str, str]
+    degraded: bool = False
+
+
 @dataclass(slots=True)
 class Health:
-    """Named checks; a failing live check asks for a restart, a failing ready check for patience, a note for neither."""
+    """Named checks; a failing live check asks for a restart, a failing ready check for patience.
+
+    A failing check of ``degraded`` and a note ask for neither: the process answers requests all the same.
+    """
 
     live: dict[str, Check] = field(default_factory=dict)
     ready: dict[str, Check] = field(default_factory=dict)
+    degraded: dict[str, Check] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
 
-    def live_report(self) -> tuple[bool, dict[str, str]]:
-        """All live checks: fine or not, and each one's word."""
+    def live_report(self) -> Report:
+        """All live checks."""
         return _report(self.live)
 
-    def ready_report(self) -> tuple[bool, dict[str, str]]:
-        """All live and ready checks: fine or not, and each one's word; what is only to be known stands beside them."""
-        fine, words = _report({**self.live, **self.ready})
-        return fine, {**words, **{name: note() for name, note in self.notes.items()}}
+    def ready_report(self) -> Report:
+        """All live and ready checks, and beside them what is failing without counting or is only to be known."""
+        fine, words, _ = _report({**self.live, **self.ready})
+        works, beside, _ = _report(self.degraded)
+        notes = {name: note() for name, note in self.notes.items()}
+        return Report(fine, {**words, **beside, **notes}, degraded=not works)
 
 
-def _report(checks: dict[str, Check]) -> tuple[bool, dict[str, str]]:
+def _report(checks: dict[str, Check]) -> Report:
     words = {name: check() for name, check in checks.items()}
-    return all(word is None for word in words.values()), {name: word or "ok" for name, word in words.items()}
+    return Report(all(word is None for word in words.values()), {name: word or "ok" for name, word in words.items()})

@@ -12,7 +12,7 @@ that holds the lease of the collection.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -22,11 +22,12 @@ from motor.motor_asyncio import AsyncIOMotorCollection
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from shared import log, process
+from shared import log
 from shared.backoff import backoff
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record
+from shared.jobs import Skipped
 from shared.kafka import metrics
 from shared.kafka.publisher import Publisher
 from shared.mongo import SLICE, Document, by_ids, store_errors
@@ -109,6 +110,9 @@ class Relay:
         self._lease_until = _EPOCH
         self._unmarked: dict[str, dict[str, None]] = {}
         """Event ids Kafka has acknowledged and the store still calls pending, in order, by document."""
+        self._unreadable: set[str] = set()
+        """Documents whose pending events cannot be read, as far as they were met lately."""
+        self._skipped = Skipped(f"relay-{name}")
         self._published = asyncio.Event()
         self._marked = asyncio.Event()
 
@@ -150,6 +154,10 @@ class Relay:
         failures = max(self._failures, self._mark_failures)
         return f"{self._name}: failed {failures} times in a row" if failures > 1 else None
 
+    def left_out(self) -> str | None:
+        """For health: None unless the last sweep met documents whose pending events cannot be read."""
+        return f"{self._name}: {len(self._unreadable)} documents left out" if self._unreadable else None
+
     async def _publish_offers(self) -> None:
         while True:
             try:
@@ -161,9 +169,6 @@ class Relay:
                 await self._leave_to_sweep()
                 await asyncio.sleep(backoff(self._failures, _SPREAD))
                 self._waiting = False
-            except Exception as error:
-                # A relay that is gone and unnoticed would hold every event back.
-                process.die("outbox.failed", error, relay=self._name)
 
     async def _once(self) -> None:
         offers = await self._offers()
@@ -173,7 +178,7 @@ class Relay:
         for start in range(0, len(unknown), SLICE):
             acknowledged = self._acknowledged()
             documents = await by_ids(self._collection, unknown[start : start + SLICE], {PENDING: 1})
-            await self._publish([(d["_id"], pending_records(d)) for d in documents.values()], "read", acknowledged)
+            await self._publish(self._readable(documents.values()), "read", acknowledged)
         if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
             await self._sweep()
         if offers and self._pace_s:
@@ -219,6 +224,18 @@ class Relay:
         self._published.set()
         metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
 
+    def _readable(self, documents: Iterable[Document]) -> list[tuple[str, list[Record]]]:
+        """The pending events of each document; one whose list cannot be read holds up no other, and stays pending."""
+        found = []
+        for document in documents:
+            try:
+                found.append((document["_id"], pending_records(document)))
+            except (KeyError, TypeError, ValueError) as error:
+                if document["_id"] not in self._unreadable:  # it comes again with every sweep
+                    self._unreadable.add(document["_id"])
+                    self._skipped.add(document["_id"], error)
+        return found
+
     def _acknowledged(self) -> frozenset[str]:
         return frozenset(one for ids in self._unmarked.values() for one in ids)
 
@@ -237,11 +254,12 @@ class Relay:
         with store_errors():
             page = await self._collection.find(left, {PENDING: 1, SINCE: 1}).sort(SINCE, 1).limit(SLICE).to_list(SLICE)
         if self._sweep_from == _EPOCH:
+            self._unreadable.intersection_update(document["_id"] for document in page)
             oldest = (now - page[0][SINCE]).total_seconds() if page else 0.0
             metrics.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
             if not page:
                 self._failures = 0
-        found = [(document["_id"], pending_records(document)) for document in page]
+        found = self._readable(page)
         foreign = [
             (name, records)
             for name, records in found
@@ -313,8 +331,6 @@ class Relay:
                 _log.warning("outbox.mark_failed", relay=self._name, attempt=self._mark_failures, error=str(error))
                 self._published.set()
                 await asyncio.sleep(backoff(self._mark_failures, _SPREAD))
-            except Exception as error:
-                process.die("outbox.mark_failed", error, relay=self._name)
 
     async def _mark_published(self) -> None:
         while self._unmarked:

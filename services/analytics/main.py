@@ -24,12 +24,13 @@ from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
 from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
-from shared.audit.store import AuditLog, begin
+from shared.audit.store import DAY_S, AuditLog, begin
 from shared.centers import CENTER_IDS
 from shared.clock import Clock, SystemClock
 from shared.events.vocabulary import HarmType
 from shared.health import Health
-from shared.identity.source import Identity, over_http
+from shared.identity.source import POLL_S, Identity, over_http
+from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import PartitionReader
 from shared.mongo import connect, until_done, wait_until_ready
@@ -96,25 +97,19 @@ class Analytics:
     """Waits for the store and makes its indexes."""
     bus: KafkaClient
     logs: tuple[PartitionReader, ...]
-    watch: Watch
-    publications: Publications
-    release_every_s: float
-    audit: AuditLog | None
+    jobs: Jobs
 
     async def work(self) -> None:
         """Count, and watch that nothing is missing, until cancelled."""
-        async with AsyncExitStack() as stack:
-            await self.prepare()
+        await self.prepare()
+        async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.jobs.run(), name="jobs")
             stack.push_async_callback(self.bus.stop)
             await self.bus.start()
             for log_reader in self.logs:
                 stack.push_async_callback(log_reader.stop)
                 await log_reader.start()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.watch.run(), name="watch")
-                tasks.create_task(self.publications.run(self.release_every_s), name="releases")
-                if self.audit is not None:
-                    tasks.create_task(self.audit.run(), name="audit")
+            await asyncio.Event().wait()
 
 
 def build(
@@ -130,8 +125,7 @@ def build(
     reader = Reader(database)
     logs = {topic: PartitionReader(bus_settings, topic) for topic in (*WATCHED, DEAD_REPORTS)}
     partitions = bus_settings.topic_partitions
-    watch = Watch(reader, logs, clock, partitions=partitions, every_s=settings.reconcile_every_s)
-    health.ready["watch"] = watch.check
+    watch = Watch(reader, logs, clock, partitions=partitions)
     harms = [harm.value for harm in HarmType]
     register = Register(database)
     publications = Publications(
@@ -157,9 +151,13 @@ def build(
         await wait_until_ready(database, clock)
         await until_done(step, clock, "preparing the store")
 
-    return Analytics(
-        app, identity, prepared, bus, tuple(logs.values()), watch, publications, settings.release_every_s, audit
-    )
+    jobs = Jobs(health, clock)
+    jobs.every(POLL_S, "identity", identity.refresh)
+    jobs.every(settings.reconcile_every_s, "watch", watch.look)
+    jobs.every(settings.release_every_s, "releases", publications.release_due)
+    if audit is not None:
+        jobs.every(DAY_S, "audit", audit.look_after)
+    return Analytics(app, identity, prepared, bus, tuple(logs.values()), jobs)
 
 
 async def run() -> None:
@@ -168,6 +166,5 @@ async def run() -> None:
     log.configure("analytics", settings.log_level)
     analytics = build(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(analytics.identity.run(), name="identity")
         tasks.create_task(serve(analytics.app, settings.host, settings.port), name="http-server")
         await analytics.work()

@@ -11,7 +11,7 @@ from services.analytics.policy.reconciliation import Reconciliation, reconcile
 from services.analytics.store.reading import Reader
 from shared import log
 from shared.clock import Clock
-from shared.errors import PermanentError, TransientError, UnknownTypeError
+from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
 from shared.kafka.decoding import RawRecord, decode_record
@@ -56,19 +56,17 @@ class Watch:
         clock: Clock,
         *,
         partitions: int,
-        every_s: float,
     ) -> None:
         """``logs`` holds a reader for each of ``WATCHED`` and for ``DEAD_REPORTS``."""
         self._reader = reader
         self._logs = logs
         self._clock = clock
         self._partitions = list(range(partitions))
-        self._every_s = every_s
         self._dead_read: dict[int, int] = {}
         self._caught_up: datetime | None = None
         self._sample: _Sample | None = None
         self._reached: dict[tuple[Topic, int], int] = {}
-        self._trouble: str | None = "not looked yet"
+        self._looked = False
         self._newest: Reconciliation | None = None
 
     def caught_up(self) -> datetime | None:
@@ -77,28 +75,18 @@ class Watch:
 
     def accounted(self) -> bool | None:
         """Whether nothing was missing at the last look; None where it could not look."""
-        return None if self._trouble or self._newest is None else self._newest.difference == 0
-
-    def check(self) -> str | None:
-        """For health: None while looking works."""
-        return self._trouble
-
-    async def run(self) -> None:
-        """Look again and again until cancelled; a store or broker that is away is waited for."""
-        while True:
-            try:
-                await self.look()
-                self._trouble = None
-            except TransientError as error:
-                self._trouble = str(error)
-                _log.warning("analytics.watch_failed", error=str(error))
-            await self._clock.sleep(self._every_s)
+        return self._newest.difference == 0 if self._looked and self._newest is not None else None
 
     async def look(self) -> None:
-        """One round."""
-        await self._read_dead()
-        await self._measure_distance()
-        await self.reconcile()
+        """One round. Raises ``TransientError`` while store or broker are away."""
+        try:
+            await self._read_dead()
+            await self._measure_distance()
+            await self.reconcile()
+        except Exception:
+            self._looked = False
+            raise
+        self._looked = True
 
     async def reconcile(self) -> Reconciliation:
         """Compare both ends now, and show the result as metrics."""

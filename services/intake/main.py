@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.clients import pages as clients_pages
 from services.intake.clients import problem_pages
+from services.intake.clients.dependencies import PACE_S as CLIENTS_S
 from services.intake.clients.dependencies import ClientGate
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.service import ClientService
 from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskThresholds
+from services.intake.disk.service import PACE_S as DISK_S
 from services.intake.disk.service import DiskMonitor
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
@@ -22,6 +24,8 @@ from services.intake.handover import pages as handover_pages
 from services.intake.handover.service import HandoverService
 from services.intake.links.repository import LinkIndex
 from services.intake.links.rules import LinkKey
+from services.intake.links.service import PACE_S as LINKS_GATHER_S
+from services.intake.links.service import SWEEP_S as LINKS_S
 from services.intake.links.service import LinkService
 from services.intake.phone import pages as call_pages
 from services.intake.phone.additions import CallAdditions
@@ -30,7 +34,8 @@ from services.intake.phone.drafts import CallDrafts
 from services.intake.phone.renderer import CallRenderer
 from services.intake.phone.repository import CallRepository
 from services.intake.phone.service import CallService
-from services.intake.phone.submitting import CallSubmitter
+from services.intake.phone.submitting import OVERDUE, UNFINISHED, CallSubmitter
+from services.intake.phone.submitting import SWEEP_S as CALLS_S
 from services.intake.proofs import pages as proof_pages
 from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
@@ -53,11 +58,13 @@ from services.intake.staff_access import pages as details_pages
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.lookup import StaffLookup
 from services.intake.staff_access.repository import UsedTickets
+from services.intake.staff_access.service import SWEEP_S as TICKETS_S
 from services.intake.staff_access.service import DetailsService
 from services.intake.submissions import api
 from services.intake.submissions.batch_insert import GroupCommit
 from services.intake.submissions.service import SubmissionService
 from services.intake.webform import advice_pages, language_pages, pages, step_pages
+from services.intake.webform.drafts import SWEEP_S as DRAFTS_S
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.repository import DraftRepository
@@ -65,11 +72,12 @@ from services.intake.webform.returning import Returning
 from shared import log, mongo
 from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
-from shared.audit.store import AuditLog, begin
+from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.roles import Scope
-from shared.identity.source import Identity, over_http
+from shared.identity.source import POLL_S, Identity, over_http
+from shared.jobs import Jobs
 from shared.kafka import metrics
 from shared.kafka.broker import KafkaClient
 from shared.key_setting import key_bytes
@@ -93,6 +101,7 @@ class Intake:
 
     app: FastAPI
     bus: KafkaClient
+    jobs: Jobs
     relay: Relay
     reports: ReportRepository
     group: GroupCommit
@@ -108,6 +117,7 @@ class Intake:
     calls: CallRepository
     sender: CallSubmitter
     duties: DutyFollower
+    erasure_pace_s: float
 
     async def open(self) -> None:
         """Wait for the store, make its indexes, begin to accept."""
@@ -122,23 +132,31 @@ class Intake:
         await self.relay.ensure_index()
         await begin(self.audit)
 
+    def _add_jobs(self) -> None:
+        """Say what is done periodically, and how often."""
+        jobs = self.jobs
+        jobs.every(POLL_S, "identity", self.identity.refresh)
+        jobs.every(CLIENTS_S, "clients", self.clients.keep_fresh)
+        jobs.every(DAY_S, "audit", self.audit.look_after)
+        jobs.every(TICKETS_S, "tickets", self.details_service.sweep)
+        jobs.every(DRAFTS_S, "drafts", self.drafts.sweep)
+        jobs.every(CALLS_S, UNFINISHED, self.sender.finish_others)
+        jobs.every(CALLS_S, OVERDUE, self.sender.sweep)
+        jobs.endless("relay", self.relay.run)
+        jobs.every(LINKS_S, "links", self.link_service.index, wake=self.link_service.offered, gather_s=LINKS_GATHER_S)
+        jobs.every(DISK_S, "disk", self.disk.look)
+        jobs.endless("store-watch", self.group.watch)
+        jobs.every(self.erasure_pace_s, "erasures", self.erasure_job.minute)
+        jobs.every(self.erasure_pace_s, "retention", self.erasure_job.daily)
+
     async def work(self) -> None:
         """Accept, publish what is in the outboxes, follow what others say, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.bus.run_forever(), name="bus")
-            tasks.create_task(self.identity.run(), name="identity")
             tasks.create_task(self.duties.run(), name="duties")
             await self.open()
-            tasks.create_task(self.clients.run(), name="clients")
-            tasks.create_task(self.audit.run(), name="audit")
-            tasks.create_task(self.details_service.run(), name="tickets")
-            tasks.create_task(self.drafts.run(), name="drafts")
-            tasks.create_task(self.sender.run(), name="calls")
-            tasks.create_task(self.relay.run(), name="relay")
-            tasks.create_task(self.link_service.run(), name="linker")
-            tasks.create_task(self.disk.run(), name="disk")
-            tasks.create_task(self.group.watch(), name="store-watch")
-            tasks.create_task(self.erasure_job.run(), name="eraser")
+            self._add_jobs()
+            tasks.create_task(self.jobs.run(), name="jobs")
 
 
 def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> Intake:
@@ -155,8 +173,8 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.ready["store"] = group.check
     follower = ProgressFollower(reports)
     [following] = bus.include(consumers(follower))
-    aside.ready["relay.intake"] = relay.check
-    aside.ready["routings.holes"] = follower.check
+    health.degraded["relay.intake"] = relay.left_out
+    aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
     keys = KeyedDigests(key_bytes(settings.receipt_key))
     signer = ProofSigner(key_bytes(settings.signing_key))
@@ -187,7 +205,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     gate = Gate(identity, settings, refused=refusal_recorder(audit))
     clients = ClientGate(ClientRepository(database), keys, audit, clock)
     recorder = AuditRecorder(audit, clock)
-    erasure_job = ErasureJob(reports, links, recorder, clock, pace_s=settings.erasure_pace_s)
+    erasure_job = ErasureJob(reports, links, recorder, clock)
     authenticator = ReceiptAuthenticator(
         reports, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, recorder, clock
     )
@@ -258,6 +276,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     return Intake(
         app=app,
         bus=bus,
+        jobs=Jobs(health, clock),
         relay=relay,
         reports=reports,
         group=group,
@@ -273,6 +292,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         calls=call_drafts.store,
         sender=sender,
         duties=duties,
+        erasure_pace_s=settings.erasure_pace_s,
     )
 
 

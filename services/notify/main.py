@@ -9,7 +9,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 
 from services.notify.accounts import wiring
-from services.notify.accounts.wiring import Accounts
+from services.notify.accounts.wiring import HOUSEKEEPING_S, Accounts
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
 from services.notify.cases.repository import CaseStore
@@ -29,8 +29,10 @@ from services.notify.dead_letters.repository import DeadLetterStore
 from services.notify.dead_letters.service import DeadLetterWatch
 from services.notify.drills.pages import drill_router
 from services.notify.drills.repository import DrillStore
+from services.notify.drills.service import EVERY_S as DRILLS_S
 from services.notify.drills.service import Drills
 from services.notify.escalation.delivery import Delivery
+from services.notify.escalation.jobs import EVERY_S as GAUGES_S
 from services.notify.escalation.jobs import StoreGauges
 from services.notify.escalation.repository import RecentAlertStore
 from services.notify.escalation.service import EscalationWorker
@@ -41,10 +43,12 @@ from services.notify.team.repository import CenterStore, RotaStore
 from shared import log, mongo, process
 from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
-from shared.audit.store import AuditLog
+from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
 from shared.health import Health
 from shared.identity.principal import Principal
+from shared.identity.source import POLL_S
+from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.reader import Follower
 from shared.outbox import Relay
@@ -60,6 +64,8 @@ HERE = Path(__file__).parent
 SERVICE = "notify"
 ALERTERS = 2
 """One mails while the other writes down."""
+CONSOLE_S = 1.0
+"""What a failed read left unshown is read again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +80,12 @@ class Notify:
     dead_letter_store: DeadLetterStore
     case_relay: Relay
     center_relay: Relay
+    jobs: Jobs
     escalation_worker: EscalationWorker
     delivery: Delivery
-    feed: ConsoleFeed
     dead: DeadLetterWatch
     drills: Drills
     drill_store: DrillStore
-    gauges: StoreGauges
     broadcaster: ConsoleBroadcaster
     case_service: CaseService
     tickets: Tickets
@@ -107,19 +112,9 @@ class Notify:
         await self.prepare()
         try:
             async with asyncio.TaskGroup() as tasks:
-                # What needs no Kafka does not wait for it: who is signed in, the audit, and alerts already due.
-                tasks.create_task(self.accounts.run(), name="accounts")
-                tasks.create_task(self.audit.run(), name="audit")
-                for number in range(ALERTERS):
-                    tasks.create_task(self.escalation_worker.run(), name=f"alerter-{number}")
-                tasks.create_task(self.gauges.run(), name="gauges")
-                tasks.create_task(self.drills.run(), name="drills")
+                # No job waits for Kafka: who is signed in, the audit, and alerts already due need none.
+                tasks.create_task(self.jobs.run(), name="jobs")
                 await self.bus.start()
-                tasks.create_task(self.case_relay.run(), name="case-relay")
-                tasks.create_task(self.center_relay.run(), name="center-relay")
-                tasks.create_task(self.feed.run(), name="nudges")
-                tasks.create_task(self.dead.run(), name="dead")
-                tasks.create_task(self.dead.tell(), name="dead-mails")
                 tasks.create_task(self.follower.start(), name="follower")
         finally:
             self.broadcaster.close()
@@ -143,7 +138,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     escalation_worker = EscalationWorker(
         cases, centers, RecentAlertStore(database), delivery, broadcaster, case_relay, clock, settings, worker
     )
-    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker.wake)
+    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker.due.set)
     bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
@@ -153,18 +148,37 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     people = People(accounts.store, clock)
     case_service = CaseService(cases, centers, broadcaster, case_relay, center_relay, people, settings.rules, clock)
     findings = FindingStore(database)
+    gauges = StoreGauges(cases, findings, clock)
     alarms = AlarmView(findings, dead_letter_store, clock)
     drill_store = DrillStore(database)
     drills = Drills(drill_store, cases, settings, clock)
     tickets = Tickets(case_service, accounts.signing.signer, clock)
     health.ready.update(
-        alerts=lambda: escalation_worker.failing,
-        dead=lambda: dead.failing,
         case_relay=case_relay.check,
         center_relay=center_relay.check,
         follower=follower.check,
         identity=accounts.identity.check,
     )
+    health.degraded.update(case_relay=case_relay.left_out, center_relay=center_relay.left_out)
+    jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
+    jobs.every(POLL_S, "identity", accounts.identity.refresh)
+    jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
+    jobs.every(DAY_S, "audit", audit.look_after)
+    for number in range(ALERTERS):
+        jobs.every(
+            settings.poll_s,
+            f"alerts-{number}",
+            escalation_worker.send_due,
+            wake=escalation_worker.due,
+            gather_s=settings.gather_s,
+        )
+    jobs.every(GAUGES_S, "gauges", gauges.look)
+    jobs.every(DRILLS_S, "drills", drills.look)
+    jobs.endless("case-relay", case_relay.run)
+    jobs.endless("center-relay", center_relay.run)
+    jobs.every(CONSOLE_S, "console", feed.catch_up, wake=feed.something)
+    jobs.endless("dead", dead.run)
+    jobs.every(5 * settings.poll_s, "dead-mails", dead.tell, wake=dead.news)
     return Notify(
         app=_application(
             settings, health, case_service, tickets, (alarms, drills), broadcaster, accounts, audit, clock
@@ -176,13 +190,12 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         dead_letter_store=dead_letter_store,
         case_relay=case_relay,
         center_relay=center_relay,
+        jobs=jobs,
         escalation_worker=escalation_worker,
         delivery=delivery,
-        feed=feed,
         dead=dead,
         drills=drills,
         drill_store=drill_store,
-        gauges=StoreGauges(cases, findings, clock),
         broadcaster=broadcaster,
         case_service=case_service,
         tickets=tickets,

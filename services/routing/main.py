@@ -15,9 +15,8 @@ from services.routing import tables
 from services.routing.api import api_router
 from services.routing.assignment.models import CenterLoads
 from services.routing.consumers import consumers
-from services.routing.handlers.closing import Closing
 from services.routing.handlers.copying import Copier
-from services.routing.handlers.keeping import Keeper
+from services.routing.handlers.keeping import LOOK_EVERY_S, Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recalling import Recalling
@@ -33,7 +32,8 @@ from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
 from shared.health import Health
-from shared.identity.source import Identity, over_http
+from shared.identity.source import POLL_S, Identity, over_http
+from shared.jobs import Jobs
 from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
@@ -62,10 +62,7 @@ class Routing:
     bus: KafkaClient
     readers: tuple[PartitionReader, ...]
     follower: Follower
-    teller: LoadTeller
-    closing: Closing
-    keeper: Keeper
-    recounter: Recounter
+    jobs: Jobs
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
@@ -129,7 +126,22 @@ def build(
         remembered=settings.remembered,
         snapshot_every_s=settings.snapshot_every_s,
     )
-    recounter = Recounter(worker, ledger, recount, keeper, clock, every_s=settings.recount_every_s)
+    recounter = Recounter(worker, ledger, recount, keeper, clock)
+    teller = LoadTeller(
+        bus.publisher,
+        worker.owned,
+        view,
+        clock,
+        worker=_name(),
+        partitions=bus_settings.topic_partitions,
+        suspect=recounter.suspected.set,
+    )
+    jobs = Jobs(health, clock)
+    jobs.every(POLL_S, "identity", identity.refresh)
+    jobs.every(settings.loads_every_s, "loads", teller.look)
+    jobs.every(settings.closing_every_s, "closing", worker.move_from_closed)
+    jobs.every(LOOK_EVERY_S, "keeping", keeper.look)
+    jobs.every(settings.recount_every_s, "recounting", recounter.recount_all, wake=recounter.suspected, at_once=False)
     return Routing(
         app=application(
             settings,
@@ -146,19 +158,7 @@ def build(
         bus=bus,
         readers=(routings, cases, lookback, recount),
         follower=follower,
-        teller=LoadTeller(
-            bus.publisher,
-            worker.owned,
-            view,
-            clock,
-            worker=_name(),
-            every_s=settings.loads_every_s,
-            partitions=bus_settings.topic_partitions,
-            suspect=recounter.suspect,
-        ),
-        closing=Closing(worker, clock, settings.closing_every_s),
-        keeper=keeper,
-        recounter=recounter,
+        jobs=jobs,
         identity=identity,
         sees=sees,
         streams=streams,
@@ -217,14 +217,11 @@ async def run() -> None:
     routing = build(settings, bus_settings, store_settings, SystemClock())
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(routing.identity.run(), name="identity")
+            # Until Kafka is there no partition is this worker's, and the jobs have nothing to do but ask for keys.
+            tasks.create_task(routing.jobs.run(), name="jobs")
             tasks.create_task(routing.streams.run(), name="live-streams")
             tasks.create_task(serve(routing.app, settings.host, settings.port), name="http-server")
             await routing.start()
-            tasks.create_task(routing.teller.run(), name="loads")
-            tasks.create_task(routing.closing.run(), name="closing")
-            tasks.create_task(routing.keeper.run(), name="keeping")
-            tasks.create_task(routing.recounter.run(), name="recounting")
     finally:
         await routing.stop()
 

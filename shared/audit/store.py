@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -43,8 +43,7 @@ _ANONYMOUS_PER_MINUTE: Final = 30
 """Refusals of unknown callers that are taken from one network; metrics count all of them."""
 _TRIES: Final = 60
 _STEP: Final = 50
-_DAY: Final = timedelta(days=1)
-_SOON: Final = timedelta(minutes=1)
+DAY_S: Final = 86_400.0
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
 LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
@@ -174,22 +173,13 @@ class AuditLog:
             )
             removed += await self._remove_down_from(seq)
 
-    async def run(self) -> None:
-        """Once a day: verify the chain, log the findings, sweep. Until cancelled."""
-        while True:
-            try:
-                findings = (await self.verify_and_keep()).findings
-                for finding in findings[:_STEP]:
-                    _log.critical(
-                        "audit.finding_reported", chain=self.service, kind=finding.kind, detail=finding.message
-                    )
-                removed = await self.sweep()
-                _log.info("audit.verified", chain=self.service, findings=len(findings), removed=removed)
-                wait = _DAY
-            except TransientError as error:
-                _log.warning("audit.verify_failed", error=str(error))
-                wait = _SOON
-            await self.clock.sleep(wait.total_seconds())
+    async def look_after(self) -> None:
+        """Verify the chain, log the findings, sweep: once a day. Raises ``TransientError``."""
+        findings = (await self.verify_and_keep()).findings
+        for finding in findings[:_STEP]:
+            _log.critical("audit.finding_reported", chain=self.service, kind=finding.kind, detail=finding.message)
+        removed = await self.sweep()
+        _log.info("audit.verified", chain=self.service, findings=len(findings), removed=removed)
 
     async def _noted(self, entry: AuditEntry) -> None:
         try:

@@ -53,19 +53,14 @@ class Identity:
         self.document: KeyDocument | None = None
         """What is known, as notify publishes it."""
 
-    async def run(self) -> None:
-        """Keep asking, until cancelled."""
-        await self.recall()
-        while True:
-            await self.refresh()
-            await self._clock.sleep(POLL_S)
-
     async def recall(self) -> None:
         """Know what the file of before says, where nothing newer is known."""
         await asyncio.to_thread(self._recall)
 
     async def refresh(self) -> bool:
-        """Ask once; False where there was no answer. What is known stays."""
+        """Ask once; False where there was no answer. What is known stays, at first what the file of before says."""
+        if self._known is None:
+            await self.recall()
         try:
             document = self.learn(await self._fetch())
         except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from shared import log
 from shared.errors import TransientError
-from shared.health import Health
+from shared.health import Health, Report
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
@@ -110,11 +110,11 @@ def _infrastructure(app: FastAPI, pages: Pages, health: Health, insight: Insight
 
     @router.get("/health/live")
     async def live(request: Request) -> Response:
-        return _health(*health.live_report(), detailed=insight.allowed(request))
+        return _health(health.live_report(), detailed=insight.allowed(request))
 
     @router.get("/health/ready")
     async def ready(request: Request) -> Response:
-        return _health(*health.ready_report(), detailed=insight.allowed(request))
+        return _health(health.ready_report(), detailed=insight.allowed(request))
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
@@ -143,11 +143,12 @@ def _infrastructure(app: FastAPI, pages: Pages, health: Health, insight: Insight
     return router
 
 
-def _health(fine: bool, words: dict[str, str], *, detailed: bool) -> Response:  # unpacked from a report
-    body: dict[str, object] = {"status": "ok" if fine else "failing"}
+def _health(report: Report, *, detailed: bool) -> Response:
+    status = "failing" if not report.fine else "degraded" if report.degraded else "ok"
+    body: dict[str, object] = {"status": status}
     if detailed:
-        body["checks"] = words
-    return Response(orjson.dumps(body), 200 if fine else 503, media_type="application/json")
+        body["checks"] = report.checks
+    return Response(orjson.dumps(body), 200 if report.fine else 503, media_type="application/json")
 
 
 def _renderer(pages: Pages, *, public: bool) -> Callable[[Request, Problem], Response]:

@@ -36,7 +36,7 @@ from services.analytics.store.reading import Reader
 from services.analytics.store.register import BrokenRegisterError, Register
 from shared import log
 from shared.clock import SEOUL, Clock
-from shared.errors import IeumError, TransientError
+from shared.errors import IeumError
 from shared.process import told_of
 
 _log = log.get(__name__)
@@ -97,19 +97,18 @@ class Publications:
         """For health: None while releases go out."""
         return self._trouble
 
-    async def run(self, every_s: float) -> None:
-        """Release what is due, again and again until cancelled."""
-        while True:
-            try:
-                await self.release_due()
-            except TransientError as error:
-                _log.warning("analytics.release_waits", error=str(error))
-            except BrokenRegisterError as error:
-                self._refused("register", "broken", (str(error),))
-            await self._clock.sleep(every_s)
-
     async def release_due(self) -> None:
-        """Everything that may be closed by now, oldest first; stops at the first that cannot."""
+        """Release everything that may be closed by now, oldest first; stop at the first that cannot.
+
+        Raises ``TransientError``; ``BrokenRegisterError`` where nothing can be released any more.
+        """
+        try:
+            await self._release_due()
+        except BrokenRegisterError as error:
+            self._refused("register", "broken", (str(error),))
+            raise
+
+    async def _release_due(self) -> None:
         await self._read()
         if self._clock.monotonic() - self._failed_at < _TRY_AGAIN_AFTER_S:
             return

@@ -18,7 +18,6 @@ from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judge
 from services.intake.encryption.keys import KeyedDigests
-from shared import log as logs
 from shared.audit.entries import by_other
 from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
@@ -26,13 +25,12 @@ from shared.clock import Clock, seoul_day
 from shared.errors import TransientError
 from shared.identity.roles import Action, Scope
 from shared.identity.source import bearer_of
+from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.rate_limit import RateLimit, TokenBucket
 from shared.web.gate import Door
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
-
-_log = logs.get(__name__)
 
 PACE_S: Final = 2.0
 """Between two readings: how long a replaced secret may still count."""
@@ -78,21 +76,21 @@ class ClientGate:
         """The door for one scope, as a dependency."""
         return ClientDoor(self, scope)
 
-    async def run(self) -> None:
-        """Keep reading, until cancelled."""
-        while True:
-            try:
-                await self.refresh()
-                await self._remember_use()
-            except TransientError as error:
-                _log.debug("clients.not_read", said=str(error))  # the last known ones count
-            await self._clock.sleep(PACE_S)
+    async def keep_fresh(self) -> None:
+        """Read all front ends and write down who was here. Raises ``TransientError``: the last known ones count.
 
-    async def refresh(self) -> None:
+        Raises ``SkippedError`` at the end.
+        """
+        skipped = Skipped("clients")
+        await self.refresh(skipped)
+        await self._remember_use()
+        skipped.raise_if_any()
+
+    async def refresh(self, skipped: Skipped | None = None) -> None:
         """Read all front ends once. Raises ``TransientError``."""
         began = self._clock.monotonic()
         try:
-            self._known = {client.client_id: client for client in await self.clients.all()}
+            self._known = {client.client_id: client for client in await self.clients.all(skipped)}
         except TransientError:
             self._failed_at = self._clock.monotonic()
             raise

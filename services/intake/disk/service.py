@@ -33,12 +33,6 @@ class DiskMonitor:
         self._clock = clock
         self.room = DiskLevel.PLENTY
 
-    async def run(self) -> None:
-        """Look every ten seconds, until cancelled."""
-        while True:
-            await self.look()
-            await self._clock.sleep(PACE_S)
-
     async def look(self) -> None:
         """Look once."""
         free = await self._store.free()

@@ -6,7 +6,6 @@ missing link is a loss, a report that waits for one is a greater one.
 """
 
 import asyncio
-import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Collection, Sequence
 from itertools import zip_longest
@@ -64,7 +63,8 @@ class LinkService:
         self._coming: OrderedDict[str, deque[_Coming]] = OrderedDict()
         self._asked: list[_Asked] = []
         self._asking: asyncio.Task[None] | None = None
-        self._offered = asyncio.Event()
+        self.offered: Final = asyncio.Event()
+        """A report with digests was stored: the index lacks it."""
 
     async def linked(self, report_id: str, digests: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
         """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
@@ -103,22 +103,13 @@ class LinkService:
 
     def offer(self) -> None:
         """A report with digests was stored; never blocks."""
-        self._offered.set()
+        self.offered.set()
 
-    async def run(self) -> None:
-        """Keep the index up to date, until cancelled. While the store is away it waits; nothing is forgotten."""
-        while True:
-            try:
-                while await self._write():
-                    await self._clock.sleep(PACE_S)
-                BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
-            except TransientError as error:
-                _log.debug("links.retry", said=str(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SWEEP_S):
-                    await self._offered.wait()
-            self._offered.clear()
+    async def index(self) -> None:
+        """Take into the index what it lacks. Raises ``TransientError``; nothing is forgotten."""
+        while await self._write():
             await self._clock.sleep(PACE_S)
+        BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
 
     async def _write(self) -> bool:
         page = await self._links.unindexed(self._clock.now())

@@ -10,10 +10,8 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 
 from services.intake.phone.models import Call, CallState, Ending
 from services.intake.reports.documents import Document
-from shared import log as logs
+from shared.jobs import Skipped
 from shared.mongo import store_errors
-
-_log = logs.get(__name__)
 
 COLLECTION: Final = "calls"
 MOST_LISTED: Final = 100
@@ -69,40 +67,31 @@ class CallRepository:
     async def of(self, organisation: str) -> list[Call]:
         """An organisation's calls that have not ended, oldest first."""
         wanted = {"organisation": organisation, "state": {"$ne": CallState.ENDED.value}}
-        return await self._found(wanted, MOST_LISTED)
+        return await self._found(wanted, MOST_LISTED, Skipped("calls-list"))
 
-    async def overdue(self, now: datetime) -> list[Call]:
+    async def overdue(self, now: datetime, skipped: Skipped) -> list[Call]:
         """Calls whose time is over, ended ones among them."""
-        return await self._found({"until": {"$lte": now}}, MOST_LISTED)
+        return await self._found({"until": {"$lte": now}}, MOST_LISTED, skipped)
 
-    async def half_sent(self, before: datetime) -> list[Call]:
+    async def half_sent(self, before: datetime, skipped: Skipped) -> list[Call]:
         """Calls that somebody began to send before then and did not finish."""
-        return await self._found({"state": CallState.SENDING.value, "sending_at": {"$lte": before}}, MOST_LISTED)
+        wanted = {"state": CallState.SENDING.value, "sending_at": {"$lte": before}}
+        return await self._found(wanted, MOST_LISTED, skipped)
 
     async def remove(self, calls: Sequence[Call]) -> None:
         """Forget ended calls altogether."""
         with store_errors():
             await self.collection.delete_many({"_id": {"$in": [call.call_id for call in calls]}})
 
-    async def _found(self, wanted: Document, limit: int) -> list[Call]:
+    async def _found(self, wanted: Document, limit: int, skipped: Skipped) -> list[Call]:
         with store_errors():
             found = await self.collection.find(wanted, {"sealed": 0, "salt": 0}).limit(limit).to_list(limit)
-        calls = [call for document in found if (call := readable(document)) is not None]
-        return sorted(calls, key=lambda call: (call.started_at, call.call_id))
+        return sorted(skipped.readable(found, _call), key=lambda call: (call.started_at, call.call_id))
 
 
 def _stored(call: Call) -> Document:
     # Enumerations as their text: the driver need not know them.
     return {name: str(value) if isinstance(value := getattr(call, name), StrEnum) else value for name in _PLAIN}
-
-
-def readable(document: Document) -> Call | None:
-    """The call in a document; None, with a line in the log, where this build cannot read it."""
-    try:
-        return _call(document)
-    except (KeyError, TypeError, ValueError) as error:  # one call that cannot be read holds up no other
-        _log.error("call.unreadable", error=type(error).__name__)
-        return None
 
 
 def _call(document: Document) -> Call:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
-from services.intake.phone.drafts import FRONT_END, CallDrafts, Held, NotPossibleError
+from services.intake.phone.drafts import FRONT_END, CallDrafts, Held
 from services.intake.phone.models import Call, CallState, Ending
 from services.intake.phone.reading import read
 from services.intake.reports import receipt_numbers
@@ -19,12 +19,13 @@ from services.intake.submissions.service import SubmissionService
 from services.intake.webform.models import Typed
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
-from shared.errors import TransientError
-from shared.process import told_of
+from shared.jobs import Skipped
 
 _log = logs.get(__name__)
 
 SWEEP_S: Final = 30.0
+UNFINISHED: Final = "calls-unfinished"
+OVERDUE: Final = "calls-overdue"
 
 
 class Given(NamedTuple):
@@ -53,16 +54,6 @@ class CallSubmitter:
         self._reports = reports
         self._keys = keys
         self._clock = clock
-
-    async def run(self) -> None:
-        """Finish what was begun, end what was abandoned, until cancelled."""
-        while True:
-            try:
-                await self.finish_others()
-                await self.sweep()
-            except TransientError as error:
-                _log.debug("calls.not_swept", said=str(error))
-            await self._clock.sleep(SWEEP_S)
 
     async def send(self, held: Held) -> bool:
         """Lodge what is frozen; when it returns True, it is a report, and durable.
@@ -114,18 +105,19 @@ class CallSubmitter:
         return Given(receipt_numbers.shown(receipt), document["received_at"], linked)
 
     async def finish_others(self) -> int:
-        """Send what was frozen and whose request is not at it any more; how many."""
+        """Send what was frozen and whose request is not at it any more; how many.
+
+        Raises ``SkippedError`` at the end.
+        """
         late = self._clock.now() - call_rules.FINISHED_AFTER
-        done = 0
-        for call in await self._drafts.store.half_sent(late):
+        done, skipped = 0, Skipped(UNFINISHED)
+        for call in await self._drafts.store.half_sent(late, skipped):
             try:
                 done += await self._finish(call)
-            except NotPossibleError as error:
-                metrics.NOT_FINISHED.inc()
-                _log.critical("call.not_sent", reason=error.refusal.value)
             except Exception as error:  # one call that cannot be sent holds up no other; it is tried again
                 metrics.NOT_FINISHED.inc()
-                _log.error("call.not_sent", **told_of(error))
+                skipped.add(call.call_id, error)
+        skipped.raise_if_any()
         return done
 
     async def _finish(self, call: Call) -> bool:
@@ -136,20 +128,26 @@ class CallSubmitter:
         return True
 
     async def sweep(self) -> int:
-        """End what nobody came back to, and forget what ended long ago; how many were abandoned."""
+        """End what nobody came back to, and forget what ended long ago; how many were abandoned.
+
+        Raises ``SkippedError`` at the end.
+        """
         now = whole_milliseconds(self._clock.now())
-        over = await self._drafts.store.overdue(now)
+        skipped = Skipped(OVERDUE)
+        over = await self._drafts.store.overdue(now, skipped)
         await self._drafts.store.remove([call for call in over if call.state is CallState.ENDED])
         abandoned = 0
         for call in over:
-            how = call_rules.overdue(call, now)
-            if call.state is CallState.ENDED or how is None:
-                continue
-            if await self._drafts.store.write(call, call_rules.ended(call, how, now), None):
-                metrics.ENDED[how].inc()
-                abandoned += how is Ending.ABANDONED
+            with skipped.on_error(call.call_id):
+                how = call_rules.overdue(call, now)
+                if call.state is CallState.ENDED or how is None:
+                    continue
+                if await self._drafts.store.write(call, call_rules.ended(call, how, now), None):
+                    metrics.ENDED[how].inc()
+                    abandoned += how is Ending.ABANDONED
         if abandoned:
             _log.warning("calls.abandoned", count=abandoned)
+        skipped.raise_if_any()
         return abandoned
 
 

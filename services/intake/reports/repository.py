@@ -239,7 +239,7 @@ class ReportRepository:
         if not writes:
             return
         with store_errors():
-            result = await self._reports.bulk_write_progress(writes, ordered=False)
+            result = await self._reports.bulk_write(writes, ordered=False)
         if result.matched_count != len(writes):
             raise TransientError("another worker moved the same reports on")
 

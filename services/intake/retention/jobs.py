@@ -5,10 +5,9 @@ be cut off at any point, or be done by several processes at once.
 """
 
 import secrets
-from asyncio import TaskGroup
 from collections import Counter as Tally
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import Counter, Gauge
 
@@ -18,16 +17,15 @@ from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, PAGE, ReportRepository
-from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.schedule import RetentionStatus, Verdict
 from shared import log
 from shared.clock import Clock, seoul_day, whole_milliseconds
-from shared.errors import TransientError
+from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 
-MINUTE_S: Final = 60.0
+MINUTELY: Final = "erasures"
 DAILY: Final = "retention"
 _JOB: Final = "eraser"
 _ALARMS: Final = frozenset({RetentionStatus.UNREAD, RetentionStatus.UNFINISHED})
@@ -59,60 +57,66 @@ class ErasureJob:
         links: LinkIndex,
         recorder: AuditRecorder,
         clock: Clock,
-        *,
-        pace_s: float = MINUTE_S,
     ) -> None:
-        """``links``: where others find a report. ``pace_s`` lies between two looks at what was announced."""
+        """``links``: where others find a report."""
         self._reports = reports
         self._links = links
         self._recorder = recorder
         self._clock = clock
-        self._pace_s = pace_s
         self._holder = secrets.token_hex(8)
+        self._unjudged: list[str] = []
         self._log = log.get("services.intake.retention")
 
-    async def run(self) -> None:
-        """Look every minute, until cancelled. While the store is away it waits; nothing is forgotten."""
-        async with TaskGroup() as tasks:
-            tasks.create_task(self._forever("minute"), name="erasures")
-            tasks.create_task(self._forever("daily"), name="retention")
-
     async def minute(self) -> int:
-        """Destroy what was announced and is due; how many. Also renews the measures."""
-        now, count = self._clock.now(), 0
-        unreadable: list[str] = []
-        while due := await self._reports.marked(ERASE_AT, until=now, besides=unreadable):
+        """Destroy what was announced and is due; how many. Also renews the measures.
+
+        Raises ``SkippedError`` at the end: one report that cannot be read keeps no other from its end.
+        """
+        now, count, skipped = self._clock.now(), 0, Skipped(MINUTELY)
+        while due := await self._reports.marked(ERASE_AT, until=now, besides=skipped.references):
             for document in due:
-                try:
+                with skipped.on_error(document["_id"]):
                     done = await self.destroy(document["_id"])
                     count += done is not None and retention_rules.lifecycle_of(done).erased_at is not None
-                except TransientError:
-                    raise
-                except Exception as error:  # one report that cannot be read keeps no other from its end
-                    unreadable.append(document["_id"])
-                    leave_out("minute", document["_id"], error)
             if len(due) < PAGE:
                 break
         await self._measure(now)
+        skipped.raise_if_any()
         return count
 
     async def daily(self) -> bool:
-        """Judge every report by the retention table, once a day in Korea by one process; whether it was this one."""
+        """Judge every report by the retention table, once a day in Korea by one process; whether it was this one.
+
+        Raises ``SkippedError`` at the end. A report that this process could not judge is judged again in each further
+        pass, so that the job counts as failing until the report can be read or is gone.
+        """
         now = self._clock.now()
         day = seoul_day(now)
+        skipped = Skipped(DAILY)
         if not await self._reports.claim(DAILY, day, self._holder, now):
+            await self._judge_again(skipped)
             return False
         said: Tally[str] = Tally()
         page: list[Document] = []
         async for document in self._reports.everything():
             page.append(document)
             if len(page) == PAGE:
-                said += await self._judge(page)
+                said += await self._judge(page, skipped)
                 page = []
-        said += await self._judge(page)
+        said += await self._judge(page, skipped)
         await self._reports.finished(DAILY, day, self._holder)
-        self._log.info("retention.judged", day=day, **said)
+        self._log.info("retention.judged", day=day, skipped=len(skipped.references), **said)
+        self._unjudged = skipped.references
+        skipped.raise_if_any()
         return True
+
+    async def _judge_again(self, skipped: Skipped) -> None:
+        """Judge the reports left out before, a page in each pass."""
+        some, others = self._unjudged[:PAGE], self._unjudged[PAGE:]
+        found = [await self._reports.of_report(report_id) for report_id in some]
+        await self._judge([one for one in found if one is not None and not _erased(one)], skipped)
+        self._unjudged = [*others, *skipped.references]
+        skipped.raise_if_any()
 
     async def destroy(self, report_id: str) -> Document | None:
         """Destroy a report's key if that is due now, or take it off the plan if it no longer is; what is then stored.
@@ -138,17 +142,12 @@ class ErasureJob:
             self._log.info("erasure.done", report_id=report_id, cause=cause.value)
         return await self._reports.of_report(report_id)
 
-    async def _judge(self, page: list[Document]) -> Tally[str]:
+    async def _judge(self, page: list[Document], skipped: Skipped) -> Tally[str]:
         said: Tally[str] = Tally()
         alarms: dict[str, str | None] = {}
         for document in page:
-            try:
+            with skipped.on_error(document["_id"]):  # one report that cannot be read keeps no other from being judged
                 await self._judge_one(document, said, alarms)
-            except TransientError:
-                raise
-            except Exception as error:  # one report that cannot be read keeps no other from being judged
-                said["unreadable"] += 1
-                leave_out("daily", document["_id"], error)
         await self._reports.alarm(alarms, self._clock.now())
         return said
 
@@ -180,14 +179,9 @@ class ErasureJob:
         for kind in _ALARMS:
             EXPIRING.labels(kind.value).set(kinds[kind.value])
 
-    async def _forever(self, job: str) -> None:
-        work: Any = getattr(self, job)
-        while True:
-            try:
-                await work()
-            except TransientError as error:
-                self._log.warning("erasure.retry", job=job, error=str(error))
-            await self._clock.sleep(self._pace_s)
+
+def _erased(document: Document) -> bool:
+    return (document.get("life") or {}).get("erased_at") is not None
 
 
 def _judged(document: Document, now: datetime) -> tuple[Lifecycle, Verdict]:

@@ -15,7 +15,6 @@ from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Category, Decision, Lifecycle, Reason
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE, ReportRepository
-from services.intake.reports.unreadable import leave_out
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention.rules import RefusedError
@@ -26,6 +25,7 @@ from shared.events.base import encode
 from shared.events.reports import ReportFacts, ReportReinstated
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
+from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
@@ -191,13 +191,8 @@ def _owner(document: Document) -> str | None:
 
 
 def _rows(found: list[Document], now: datetime) -> list[Row]:
-    rows = []
-    for document in found:
-        try:
-            rows.append(_row(document, now))
-        except Exception as error:  # one report that cannot be read hides no other
-            leave_out("decisions", document["_id"], error)
-    return rows
+    # One report that cannot be read hides no other.
+    return Skipped("decisions").readable(found, lambda document: _row(document, now))
 
 
 def _row(document: Document, now: datetime) -> Row:

@@ -19,7 +19,7 @@ from shared.audit.entries import BEHIND, STALE, where_of
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock
-from shared.errors import IeumError, PermanentError, TransientError
+from shared.errors import IeumError, PermanentError
 from shared.identity.roles import Action
 from shared.identity.source import Identity
 from shared.identity.tokens import Ticket, TokenError
@@ -31,7 +31,7 @@ _log = logs.get(__name__)
 PATIENCE_S: Final = 2.0
 """How long a ticket that is ahead of what intake has read may wait for it."""
 _LOOK_S: Final = 0.1
-_SWEEP_S: Final = 60.0
+SWEEP_S: Final = 60.0
 _KEPT_AFTER: Final = timedelta(minutes=5)
 """A used ticket is remembered for so long after it expired: clocks differ."""
 
@@ -83,14 +83,9 @@ class DetailsService:
         self._clock = clock
         self.current: Final = current
 
-    async def run(self) -> None:
-        """Forget tickets that expired, until cancelled."""
-        while True:
-            try:
-                await self._used.sweep(self._clock.now() - _KEPT_AFTER)
-            except TransientError as error:
-                _log.debug("vault.not_swept", said=str(error))
-            await self._clock.sleep(_SWEEP_S)
+    async def sweep(self) -> None:
+        """Forget tickets that expired. Raises ``TransientError``."""
+        await self._used.sweep(self._clock.now() - _KEPT_AFTER)
 
     async def open(self, token: str, request: Request) -> OpenedDetails:
         """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""

@@ -35,7 +35,7 @@ KEY_CHARS: Final = 32
 """Characters of a form's idempotency key: 24 bytes in base64."""
 _LOOKED: Final = timedelta(minutes=1)
 """Looking again so soon does not lengthen a draft's life: a write for every page would help nobody."""
-_SWEEP_S: Final = 60.0
+SWEEP_S: Final = 60.0
 _TOKEN: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
 
 SAVED: Final = Counter("intake_drafts_saved", "Drafts kept or kept anew.", registry=REGISTRY)
@@ -65,14 +65,9 @@ class Drafts:
         """Make what the store needs to forget by itself."""
         await self._store.prepare()
 
-    async def run(self) -> None:
-        """Forget what is over, until cancelled."""
-        while True:
-            try:
-                await self._store.sweep(self._clock.now())
-            except TransientError as error:
-                _log.debug("drafts.not_swept", said=str(error))
-            await self._clock.sleep(_SWEEP_S)
+    async def sweep(self) -> None:
+        """Forget what is over. Raises ``TransientError``."""
+        await self._store.sweep(self._clock.now())
 
     async def load(self, token: str | None) -> Typed | None:
         """What was answered so far; None where there is no draft any more. Raises ``TransientError``."""

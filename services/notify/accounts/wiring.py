@@ -30,7 +30,6 @@ from services.notify.accounts.store.sessions import DelayStore, KeyStore, Sessio
 from services.notify.accounts.trail import Trail
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
 from shared.identity.source import Identity
 from shared.key_setting import key_bytes
 from shared.web.gate import Refused
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _log = log.get(__name__)
 
-_HOUSEKEEPING_S: Final = 60.0
+HOUSEKEEPING_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +81,12 @@ class Accounts:
         """Let go of connections."""
         await self.http.aclose()
 
-    async def run(self) -> None:
-        """Everything that goes on in the background, until cancelled; after ``prepare``."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.identity.run(), name="identity")
-            tasks.create_task(self.keep_house(), name="accounts")
-
-    async def keep_house(self) -> None:
-        """Rotate keys when it is time and delete what is over, until cancelled."""
-        while True:
-            await self.tidy()
-            await self.clock.sleep(_HOUSEKEEPING_S)
-
     async def tidy(self) -> None:
-        """One turn of it."""
+        """Rotate keys if it is time and delete what is over. Raises ``TransientError``."""
         now = self.clock.now()
-        try:
-            await self.signing.keep()
-            await asyncio.gather(self.session_store.sweep(now), self.delays.sweep(now))
-            await self.store.expire_invitations(now)
-        except TransientError as error:
-            _log.warning("accounts.housekeeping_waits", said=str(error))
+        await self.signing.keep()
+        await asyncio.gather(self.session_store.sweep(now), self.delays.sweep(now))
+        await self.store.expire_invitations(now)
 
 
 def build(

@@ -5,7 +5,6 @@ the auditor knocks at an address outside once a minute, as long as it sees every
 taken. The knock says nothing: no body, no counts. That it is missing is the alarm, and the watcher's own to give.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -27,14 +26,7 @@ class Heartbeat:
         self._url = url
         self._well = well
 
-    async def run(self, every_s: float = EVERY_S) -> None:
-        """Until cancelled."""
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http:
-            while True:
-                await self.beat(http)
-                await asyncio.sleep(every_s)
-
-    async def beat(self, http: httpx.AsyncClient) -> bool:
+    async def beat(self) -> bool:
         """Knock once, unless something is wrong; whether it was heard."""
         why = self._well()
         if why is not None:
@@ -43,7 +35,10 @@ class Heartbeat:
             return False
         try:
             # Streamed, so that an answer without end is not read; never logged: whoever knows the address can knock.
-            async with http.stream("POST", self._url) as answer:
+            async with (
+                httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as http,
+                http.stream("POST", self._url) as answer,
+            ):
                 said = None if answer.is_success else f"http_{answer.status_code}"
         except httpx.HTTPError as error:
             said = type(error).__name__

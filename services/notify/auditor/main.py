@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import aiosmtplib
 from fastapi import FastAPI
 
+from services.notify.auditor.heartbeat import EVERY_S as BEAT_S
 from services.notify.auditor.heartbeat import Heartbeat
 from services.notify.auditor.repository import FindingStore
 from services.notify.auditor.rules import Quiet, Wrong
+from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
 from services.notify.channels.messages import alarm_mail
 from services.notify.settings import NotifySettings
 from shared import log, mongo
 from shared.clock import Clock, SystemClock
 from shared.health import Health
+from shared.jobs import Jobs
 from shared.kafka.reader import Follower
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.topics import ALERTS, CASES, ROUTINGS
@@ -47,8 +50,12 @@ class AuditorProcess:
         self.follower = Follower(bus, (ROUTINGS, CASES, ALERTS), self._note, from_start=True, clock=SystemClock())
         self.auditor = Auditor(findings, self._mail, self.follower.check, quiet, clock)
         url = settings.heartbeat_url
-        self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
         self.health = health or Health()
+        self.jobs = Jobs(self.health, SystemClock())  # as the follower: its pace is a matter of the machine's clock
+        self.jobs.every(LOOK_S, "auditor", self.auditor.look)
+        self.heartbeat = Heartbeat(url.get_secret_value(), self.auditor.unwell) if url is not None else None
+        if self.heartbeat is not None:
+            self.jobs.every(BEAT_S, "heartbeat", self.heartbeat.beat)
         self.health.ready["auditor"] = lambda: self.auditor.failing
 
     def _note(self, received: object) -> None:
@@ -59,9 +66,7 @@ class AuditorProcess:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.follower.start(), name="follower")
-                tasks.create_task(self.auditor.run(), name="auditor")
-                if self.heartbeat is not None:
-                    tasks.create_task(self.heartbeat.run(), name="heartbeat")
+                tasks.create_task(self.jobs.run(), name="jobs")
         finally:
             await self.follower.stop()
 

@@ -1,6 +1,5 @@
 """The auditor's look: every few seconds over everything that is owed, and an alarm where it was not kept."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -63,14 +62,8 @@ class Auditor:
                 seen = self._watched[event.report_id] = Watched(event.report_id)
             note(seen, event)
 
-    async def run(self) -> None:
-        """Look for ever. A store or mail server that is away changes nothing about looking."""
-        while True:
-            await self.look()
-            await asyncio.sleep(EVERY_S)
-
     async def look(self) -> None:
-        """One look: judge, measure, log, write, mail."""
+        """One look: judge, measure, log, write, mail. A store or mail server that is away changes nothing about it."""
         why = self._reads()
         if why is not None:
             self._reading_since, self.failing = None, why

@@ -16,6 +16,7 @@ from shared import outbox, trace
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
 from shared.events.vocabulary import EndReason, HarmType
+from shared.jobs import Skipped
 from shared.mongo import by_ids, store_errors
 
 SOURCE: Final = "notify"
@@ -72,10 +73,12 @@ class CaseStore:
             await self.collection.create_index([("offered_to", 1)], name="offered_to")
             await self.collection.create_index([("awaiting_since", 1)], name="awaiting_since")
 
-    async def load(self, report_ids: Sequence[str]) -> dict[str, Case]:
-        """The known ones of these cases, by id."""
+    async def load(self, report_ids: Sequence[str], skipped: Skipped | None = None) -> dict[str, Case]:
+        """The known ones of these cases, by id. With ``skipped``, one that cannot be read is left out, not raised."""
         with store_errors():
             found = await by_ids(self.collection, report_ids)
+        if skipped is not None:
+            return {case.report_id: case for case in skipped.readable(found.values(), Case.model_validate)}
         return {report_id: Case.model_validate(document) for report_id, document in found.items()}
 
     async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
@@ -107,10 +110,11 @@ class CaseStore:
             found = await by_ids(self.collection, report_ids, {"mark": 1})
         return {i for i in report_ids if found.get(i, {}).get("mark") != mark}
 
-    async def claim(self, worker: str, lease_s: float, limit: int, now: datetime) -> list[Case]:
+    async def claim(self, worker: str, lease_s: float, limit: int, now: datetime, skipped: Skipped) -> list[Case]:
         """Take over up to ``limit`` cases whose next step is due and that no living worker holds.
 
-        Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after.
+        Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after. A case that
+        cannot be read is left out and comes again when its lease ends.
         """
         due = {"wake_at": {"$gte": EPOCH, "$lte": now}}
         lease = f"{worker}:{secrets.token_hex(6)}"
@@ -133,7 +137,7 @@ class CaseStore:
                 claimed += (await self.collection.update_many(some, update)).modified_count
         if not claimed:
             return []
-        cases = await self.load(ids)
+        cases = await self.load(ids, skipped)
         return [case for case in cases.values() if case.lease_by == lease]
 
     async def backlog(self, now: datetime) -> int:
@@ -148,14 +152,14 @@ class CaseStore:
             wanted = {"center_id": center_id, **wanted}
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
-        return [Case.model_validate(document) for document in found]
+        return _listed(found)
 
     async def of_person(self, center_id: str, subject: str) -> list[Case]:
         """The open cases somebody has at a centre, the most urgent first."""
         wanted = {"center_id": center_id, "sort_key": {"$gt": "0", "$lt": "3"}, "assignee": subject}
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
-        return [Case.model_validate(document) for document in found]
+        return _listed(found)
 
     async def by_alias(self, alias: str) -> Case | None:
         """The case with an alias."""
@@ -168,7 +172,7 @@ class CaseStore:
         wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
-        return [Case.model_validate(document) for document in found]
+        return _listed(found)
 
     async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
         """What of a centre's cases is counted, of those received in a span; no drills."""
@@ -192,7 +196,7 @@ class CaseStore:
         wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, "ladder.step": {"$gte": 2}}
         with store_errors():
             found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
-        return [Case.model_validate(document) for document in found]
+        return _listed(found)
 
     async def held(self, center_id: str | None) -> int:
         """How many cases of a centre (None: of all) quiet hours hold back; no drills."""
@@ -233,7 +237,7 @@ class CaseStore:
     async def _offers(self, wanted: Document, limit: int) -> list[Case]:
         with store_errors():
             found = await self.collection.find(wanted).limit(limit).to_list(None)
-        return sorted((Case.model_validate(document) for document in found), key=lambda case: case.sort_key)
+        return sorted(_listed(found), key=lambda case: case.sort_key)
 
     async def offers_open(self) -> int:
         """How many offers wait for an answer or for the move."""
@@ -261,6 +265,11 @@ class CaseStore:
             for case in await self.page(None, (f"0{rank}", f"0{rank}~"), 1):
                 oldest = case.received_at if oldest is None else min(oldest, case.received_at)
         return oldest
+
+
+def _listed(documents: Iterable[Document]) -> list[Case]:
+    """The cases of a list; one that cannot be read is named in the log and hides no other."""
+    return Skipped("cases-list").readable(documents, Case.model_validate)
 
 
 def _write(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:

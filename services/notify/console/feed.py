@@ -17,11 +17,11 @@ from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
 from shared.events.alerts import AlertEvent
 from shared.events.base import ReportEvent
 from shared.events.cases import CaseEvent
 from shared.events.routings import ReportRouted
+from shared.jobs import Skipped
 from shared.kafka.router import Received
 
 _LOG = log.get(__name__)
@@ -46,7 +46,8 @@ class ConsoleFeed:
         self._clock = clock
         self._rules = rules
         self._wanted: OrderedDict[str, tuple[tuple[int, int, int], float]] = OrderedDict()
-        self._something = asyncio.Event()
+        self.something: Final = asyncio.Event()
+        """Something is to be shown that is not yet."""
 
     def note(self, received: Received) -> None:
         """A record passed by; never blocks."""
@@ -65,7 +66,7 @@ class ConsoleFeed:
         self._wanted[event.report_id] = (least, self._clock.monotonic())
         if len(self._wanted) > _BACKLOG:
             self._wanted.popitem(last=False)
-        self._something.set()
+        self.something.set()
 
     def _announce(self, event: ReportRouted, traceparent: str) -> None:
         now = self._clock.now()
@@ -77,20 +78,15 @@ class ConsoleFeed:
             self._broadcaster.announce(case)
             metrics.SHOWN_EARLY.observe(max(waited, 0.0))
 
-    async def run(self) -> None:
-        """Work for ever."""
-        while True:
-            await self._something.wait()
-            self._something.clear()
-            while self._wanted:
-                await asyncio.sleep(_GRACE_S)
-                try:
-                    await self.pass_once()
-                except TransientError as error:
-                    _LOG.warning("nudges.waiting", reason=str(error))
-                    await asyncio.sleep(1.0)
+    async def catch_up(self) -> None:
+        """Show everything that is wanted. Raises ``TransientError``, and ``SkippedError`` at the end."""
+        skipped = Skipped("console")
+        while self._wanted:
+            await asyncio.sleep(_GRACE_S)
+            await self.pass_once(skipped)
+        skipped.raise_if_any()
 
-    async def pass_once(self) -> None:
+    async def pass_once(self, skipped: Skipped) -> None:
         """One read for everything that no handler of this process has shown meanwhile, for all consoles together."""
         now = self._clock.monotonic()
         for report_id, (least, since) in list(self._wanted.items()):
@@ -101,7 +97,9 @@ class ConsoleFeed:
         wanted = list(self._wanted)[:_READ]
         if not wanted:
             return
-        cases = await self._store.load(wanted)
+        cases = await self._store.load(wanted, skipped)
+        for report_id in skipped.references:
+            self._wanted.pop(report_id, None)
         self._broadcaster.publish(cases.values())
         for report_id in wanted:
             case = cases.get(report_id)

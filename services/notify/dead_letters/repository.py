@@ -7,6 +7,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.repository import Document
 from services.notify.dead_letters.models import DeadLetter
+from shared.jobs import Skipped
 from shared.mongo import store_errors
 
 
@@ -38,13 +39,13 @@ class DeadLetterStore:
             found = await self.collection.find({"open": True}).sort("seen_at", 1).limit(limit).to_list(None)
         return [DeadLetter.model_validate(document) for document in found]
 
-    async def untold(self, limit: int = 100) -> list[DeadLetter]:
+    async def untold(self, skipped: Skipped, limit: int = 100) -> list[DeadLetter]:
         """The oldest records the central desk has had no mail about."""
         with store_errors():
             # A missing field matches None.
             waiting = self.collection.find({"open": True, "told_at": None})
             found = await waiting.sort("seen_at", 1).limit(limit).to_list(None)
-        return [DeadLetter.model_validate(document) for document in found]
+        return skipped.readable(found, DeadLetter.model_validate)
 
     async def open_count(self) -> int:
         """How many records the central desk has not read of."""

@@ -22,6 +22,7 @@ from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
+from shared.jobs import Skipped
 from shared.kafka.connection import bounded, client_options, dead_topic_name, group_name
 from shared.settings import KafkaSettings
 from shared.topics import CASES, REPORTS, ROUTINGS
@@ -31,7 +32,6 @@ _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "dead.ieum")
 WATCHED: Final = (REPORTS, ROUTINGS, CASES)
 GROUP: Final = "notify-dead"
 _RECORDS: Final = 100
-_PAUSE_S: Final = 2.0
 
 
 class DeadLetterWatch:
@@ -53,18 +53,16 @@ class DeadLetterWatch:
         self._channel = channel
         self._broadcaster = broadcaster
         self._clock = clock
-        self._news = asyncio.Event()
-        self.failing: str | None = None
+        self.news: Final = asyncio.Event()
+        """Records were found that central has not been told of."""
 
     async def run(self) -> None:
-        """Read for ever; a broker or store that is away is waited for with a new connection."""
-        while True:
-            try:
+        """Read until the partitions move to another process. Raises what a broker or store that is away raises."""
+        try:
+            while True:
                 await self._read()
-            except (TransientError, KafkaError) as error:
-                self.failing = f"dead topics: {type(error).__name__}"
-                _LOG.warning("dead.waiting", reason=type(error).__name__)
-                await asyncio.sleep(_PAUSE_S)
+        except KafkaError as error:
+            raise TransientError(f"dead topics: {type(error).__name__}") from error
 
     async def _read(self) -> None:
         limit = self._bus.call_timeout_s
@@ -83,7 +81,6 @@ class DeadLetterWatch:
                 found = await bounded(
                     consumer.getmany(timeout_ms=1000, max_records=_RECORDS), limit, "reading dead topics"
                 )
-                self.failing = None
                 records = [record for part in found.values() for record in part]
                 if not records:
                     continue
@@ -106,26 +103,21 @@ class DeadLetterWatch:
             )
         if new:
             _LOG.error("dead.found", records=new)
-            self._news.set()
+            self.news.set()
 
     async def tell(self) -> None:
-        """Mail central about every record it has not been told of; tries again until the server takes the mail."""
-        while True:
-            try:
-                await self.tell_once()
-            except TransientError as error:
-                _LOG.warning("dead.telling_waits", reason=str(error))
-            try:
-                async with asyncio.timeout(self._settings.poll_s * 5):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
-            self._news.clear()
+        """Mail central about every record it has not been told of; what the server did not take is tried again.
 
-    async def tell_once(self) -> int:
+        Raises ``TransientError``, and ``SkippedError`` at the end.
+        """
+        skipped = Skipped("dead-mails")
+        await self.tell_once(skipped)
+        skipped.raise_if_any()
+
+    async def tell_once(self, skipped: Skipped) -> int:
         """One round; how many mails were taken."""
         metrics.DEAD_UNREAD.set(await self._store.open_count())
-        untold = await self._store.untold()
+        untold = await self._store.untold(skipped)
         if not untold:
             return 0
         until = self._clock.monotonic() + self._settings.lease_s

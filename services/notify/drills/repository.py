@@ -8,6 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.repository import Document
 from services.notify.drills.rules import Drill
+from shared.jobs import Skipped
 from shared.mongo import store_errors
 
 SHOWN: Final = 100
@@ -51,15 +52,15 @@ class DrillStore:
         with store_errors():
             await self.collection.update_one({"_id": drill.drill_id}, {"$set": drill.model_dump()})
 
-    async def running(self) -> list[Drill]:
+    async def running(self, skipped: Skipped) -> list[Drill]:
         """Those that are not over, the oldest first."""
-        return await self._found({"over": False}, 1)
+        return await self._found({"over": False}, 1, skipped)
 
     async def latest(self, center_id: str | None) -> list[Drill]:
         """The newest of a centre (None: of all)."""
-        return await self._found({} if center_id is None else {"center_id": center_id}, -1)
+        return await self._found({} if center_id is None else {"center_id": center_id}, -1, Skipped("drills-list"))
 
-    async def _found(self, wanted: Document, order: int) -> list[Drill]:
+    async def _found(self, wanted: Document, order: int, skipped: Skipped) -> list[Drill]:
         with store_errors():
             found = await self.collection.find(wanted).sort("started_at", order).limit(SHOWN).to_list(None)
-        return [Drill.model_validate(document) for document in found]
+        return skipped.readable(found, Drill.model_validate)

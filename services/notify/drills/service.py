@@ -1,6 +1,5 @@
 """Begins drills, by button or by the calendar, and sees each through to its verdict. Many processes may share it."""
 
-import asyncio
 import uuid
 from typing import Final
 
@@ -13,10 +12,10 @@ from services.notify.drills.rules import LODGING_LASTS, Drill, Outcome, Verdict,
 from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock, whole_milliseconds
-from shared.errors import TransientError
+from shared.jobs import Skipped
 
 _LOG = log.get(__name__)
-_EVERY_S: Final = 20.0
+EVERY_S: Final = 20.0
 _TIMEOUT_S: Final = 15.0
 _ACCEPTED: Final = 202
 SCHEDULE: Final = "schedule"
@@ -83,17 +82,12 @@ class Drills:
         except OSError:
             return None
 
-    async def run(self) -> None:
-        """Look for ever: what the calendar asks for, what has to be lodged again, what is over."""
-        while True:
-            try:
-                await self.look()
-            except TransientError as error:
-                _LOG.warning("drill.waiting", reason=str(error))
-            await asyncio.sleep(_EVERY_S)
-
     async def look(self) -> None:
-        """One look."""
+        """Do what the calendar asks for, lodge again what has to be, end what is over. Raises ``TransientError``.
+
+        Raises ``SkippedError`` at the end.
+        """
+        skipped = Skipped("drills")
         now = self._clock.now()
         if self._settings.drills == "monthly" and self.possible:
             due = scheduled(now)
@@ -101,16 +95,17 @@ class Drills:
             for drill_id, center_id in due:
                 if drill_id not in known:
                     await self.begin(center_id, SCHEDULE, drill_id)
-        for drill in await self._store.running():
+        for drill in await self._store.running(skipped):
             if (
                 drill.accepted_at is None
                 and now - drill.tried_at > LODGING_LASTS
                 and await self._store.retake(drill, now)
             ):
                 await self._lodge(drill)
-        for drill, came in await self.outcomes(await self._store.running()):
+        for drill, came in await self.outcomes(await self._store.running(Skipped("drills"))):
             if came.verdict is not Verdict.RUNNING:
                 await self._over(drill, came)
+        skipped.raise_if_any()
 
     async def _over(self, drill: Drill, came: Outcome) -> None:
         await self._store.save(drill.model_copy(update={"over": True}))

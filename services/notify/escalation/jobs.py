@@ -1,6 +1,5 @@
 """Looks at the store every few seconds for what only a look can tell: how much is due, how long the oldest waits."""
 
-import asyncio
 import math
 from datetime import timedelta
 from typing import Final
@@ -10,10 +9,9 @@ from services.notify.auditor.repository import FindingStore
 from services.notify.cases.repository import CaseStore
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
 
 _LOG = log.get(__name__)
-_EVERY_S: Final = 5.0
+EVERY_S: Final = 5.0
 CONFIRMED_WITHIN: Final = timedelta(seconds=30)
 """Routing answers within a second; what takes longer is stuck in front of it or dead."""
 
@@ -27,17 +25,8 @@ class StoreGauges:
         self._findings = findings
         self._clock = clock
 
-    async def run(self) -> None:
-        """Look for ever."""
-        while True:
-            try:
-                await self.look()
-            except TransientError as error:
-                _LOG.warning("gauges.waiting", reason=str(error))
-            await asyncio.sleep(_EVERY_S)
-
     async def look(self) -> None:
-        """One look."""
+        """One look. Raises ``TransientError``."""
         now = self._clock.now()
         metrics.DUE.set(await self._cases.backlog(now))
         oldest = await self._cases.oldest_waiting()

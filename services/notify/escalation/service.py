@@ -1,10 +1,10 @@
 """Sends what is due, records what came of it, and never stops. Any number of processes share the work."""
 
 import asyncio
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from services.notify import metrics
 from services.notify.cases.models import Case, rescheduled
@@ -34,11 +34,12 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseTransferExpired
+from shared.jobs import Skipped
+from shared.mongo import SLICE
 from shared.outbox import Relay
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
-_BACKOFF_MAX_S = 10.0
 
 
 class EscalationWorker:
@@ -68,44 +69,31 @@ class EscalationWorker:
         self._rules = settings.rules
         self._directory = RecipientDirectory(settings)
         self._worker = worker
-        self._due = asyncio.Event()
-        self.failing: str | None = None
-
-    def wake(self) -> None:
+        self.due: Final = asyncio.Event()
         """Something may be due now."""
-        self._due.set()
+        self._unreadable: set[str] = set()
+        """Cases that were due and could not be read; nobody is alerted of them."""
 
-    async def run(self) -> None:
-        """Work for ever. Trouble with store or broker is waited out; anything unexpected ends the process."""
-        failures = 0
-        while True:
-            try:
-                busy = await self.pass_once()
-                failures, self.failing = 0, None
-            except TransientError as error:
-                failures += 1
-                self.failing = str(error)
-                _LOG.warning("alerts.waiting", reason=str(error), failures=failures)
-                # Processes that fail together should not come back together.
-                await asyncio.sleep(min(0.2 * 2**failures, _BACKOFF_MAX_S) * random.uniform(0.5, 1.0))  # noqa: S311  # spreading, not secrecy
-                continue
-            if not busy:
-                await self._wait()
+    async def send_due(self) -> None:
+        """Send everything that is due. Raises ``TransientError``, and ``SkippedError`` while a due case is unreadable.
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._settings.poll_s):
-                await self._due.wait()
-        except TimeoutError:
-            return
-        await asyncio.sleep(self._settings.gather_s)
-        self._due.clear()
+        Such a case is claimed only once in each lease; the job says that it is there for as long as it is.
+        """
+        while await self.pass_once():
+            pass
+        if self._unreadable:
+            still = Skipped("alerts")
+            await self._cases.load(sorted(self._unreadable)[:SLICE], still)
+            self._unreadable.intersection_update(still.references)
+            still.raise_if_any()
 
     async def pass_once(self) -> int:
         """Claim one page of due cases and see it through; how many there were."""
         until = self._clock.monotonic() + self._settings.lease_s
-        now = self._clock.now()
-        claimed = await self._cases.claim(self._worker, self._settings.lease_s, self._settings.claim_size, now)
+        now, skipped = self._clock.now(), Skipped("alerts")
+        size = self._settings.claim_size
+        claimed = await self._cases.claim(self._worker, self._settings.lease_s, size, now, skipped)
+        self._unreadable.update(skipped.references)
         if not claimed:
             return 0
         centers = await self._centers.all()

@@ -12,6 +12,7 @@ from services.notify.team.models import Center, Rota
 from shared import centers, outbox
 from shared.events.base import Event
 from shared.events.vocabulary import CenterState
+from shared.jobs import Skipped
 from shared.mongo import store_errors
 
 CASES_PER_PERSON: Final = 15
@@ -43,10 +44,10 @@ class CenterStore:
         self.collection: AsyncIOMotorCollection[Document] = database["centers"]
 
     async def all(self) -> dict[str, Center]:
-        """Every centre by id, as its staff last said, otherwise nominal."""
+        """Every centre by id, as its staff last said; nominal where they said nothing or it cannot be read."""
         with store_errors():
             found = await self.collection.find({}).to_list(None)
-        said = {document["_id"]: Center.model_validate(document) for document in found}
+        said = {center.center_id: center for center in Skipped("centers").readable(found, Center.model_validate)}
         return {i: said.get(i) or nominal(i) for i in (*centers.CENTER_IDS, CENTRAL_DESK)}
 
     async def get(self, center_id: str) -> Center:

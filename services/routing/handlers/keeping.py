@@ -14,7 +14,6 @@ from services.routing.projection.snapshot import Snapshot, taken
 from services.routing.store import Copied
 from shared import log
 from shared.clock import Clock
-from shared.errors import TransientError
 
 _log = log.get(__name__)
 
@@ -66,15 +65,6 @@ class Keeper:
         self._writing = asyncio.Lock()
         self._written: dict[int, tuple[int, float]] = {}
         """By partition: the position last written, and when."""
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            await self._clock.sleep(LOOK_EVERY_S)
-            try:
-                await self.look()
-            except TransientError as error:
-                _log.warning("routing.not_kept", error=str(error))
 
     async def look(self) -> None:
         """Once: forget what may be forgotten, write what is due. Partitions given away are kept small too."""

@@ -18,7 +18,6 @@ from services.routing.rendering import SOURCE
 from shared import log, trace
 from shared.centers import CENTER_IDS, TABLES, Center, Tables
 from shared.clock import Clock
-from shared.errors import TransientError
 from shared.events.base import Record, encode
 from shared.events.centers import CenterChanged
 from shared.events.loads import LoadSummarized, LoadTotal
@@ -158,7 +157,6 @@ class LoadTeller:
         clock: Clock,
         *,
         worker: str,
-        every_s: float,
         partitions: int,
         suspect: Callable[[], None],
     ) -> None:
@@ -169,22 +167,16 @@ class LoadTeller:
         self._view = view
         self._clock = clock
         self._worker = worker
-        self._every_s = every_s
         self._suspect = suspect
         self._impossible: set[int] = set()
         self._told: dict[int, tuple[int, float]] = {}
         """By partition: how many changes the state had seen when it was last told, and when that was."""
 
-    async def run(self) -> None:
-        """Tell until cancelled. Kafka being away is nothing to end for: sums are told again."""
-        while True:
-            await self._clock.sleep(self._every_s)
-            owned = self._owned()
-            self._measure(owned)
-            try:
-                await self.tell(owned)
-            except TransientError as error:
-                _log.warning("routing.loads_not_told", error=str(error))
+    async def look(self) -> None:
+        """Measure, and tell what is to be told. Raises ``TransientError``: sums are told again."""
+        owned = self._owned()
+        self._measure(owned)
+        await self.tell(owned)
 
     def _measure(self, owned: Mapping[int, PartitionState]) -> None:
         now = self._clock.now()

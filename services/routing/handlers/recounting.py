@@ -39,33 +39,15 @@ class Droppable(Protocol):
 class Recounter:
     """Recounts every partition this worker decides for."""
 
-    def __init__(
-        self, worker: Worker, ledger: Ledger, reader: Reader, snapshots: Droppable, clock: Clock, *, every_s: float
-    ) -> None:
+    def __init__(self, worker: Worker, ledger: Ledger, reader: Reader, snapshots: Droppable, clock: Clock) -> None:
         """``reader`` reads `routings` and is nobody else's: it is busy for long."""
         self._worker = worker
         self._ledger = ledger
         self._reader = reader
         self._snapshots = snapshots
         self._clock = clock
-        self._every_s = every_s
-        self._suspected = asyncio.Event()
-
-    def suspect(self) -> None:
+        self.suspected: Final = asyncio.Event()
         """Recount at once, not only when it is time."""
-        self._suspected.set()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._every_s):
-                    await self._suspected.wait()
-            self._suspected.clear()
-            try:
-                await self.recount_all()
-            except TransientError as error:
-                _log.warning("routing.not_recounted", error=str(error))
 
     async def recount_all(self) -> int:
         """Recount each partition, and return how many centres' sums were wrong."""

@@ -12,10 +12,12 @@ from starlette.requests import Request
 from services.notify.accounts.policy import SESSION_IDLE, SESSION_LASTS
 from services.notify.accounts.trail import By, by_command
 from shared.clock import SystemClock
+from shared.health import Health
 from shared.identity.keys import KeyDocument
 from shared.identity.roles import StaffRole
-from shared.identity.source import PATH, TOKEN_COOKIE
+from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_LASTS
+from shared.jobs import Jobs
 from shared.web.same_origin import SID_COOKIE
 from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, Bench, Other, Process
 from tests.support.waiting import eventually
@@ -134,7 +136,9 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
     notify = await bench.process()
     ready = await notify.person("jeju", "counsellor")
     routing = another(bench, notify)
-    polling = asyncio.create_task(routing.identity.run())
+    jobs = Jobs(Health(), clock)
+    jobs.every(POLL_S, "identity", routing.identity.refresh)
+    polling = asyncio.create_task(jobs.run())
     try:
         async with notify.browser() as http, routing.browser() as there:
             assert (await notify.enter(http, ready)).status_code == 303

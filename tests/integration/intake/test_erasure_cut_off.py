@@ -73,8 +73,7 @@ async def test_between_a_withdrawal_at_once_and_the_death_of_its_key(
     clock = JumpClock()
     with monkeypatch.context() as patch:
         patch.setattr(ErasureJob, "destroy", _gone)
-        patch.setattr(ErasureJob, "run", _idle)
-        async with running(*given, clock=clock) as first:
+        async with running(*given, clock=clock, erasure_pace_s=3600) as first:
             someone = await holder(first, word="umbrella")
             with pytest.raises(CutOffError):
                 await someone.post("withdraw", word="umbrella", at_once=True, understood=True)
@@ -100,8 +99,7 @@ async def test_between_the_steps_of_a_keys_death(
 
     with monkeypatch.context() as patch:
         patch.setattr(ReportRepository, "erase", cut)
-        patch.setattr(ErasureJob, "run", _idle)
-        async with running(*given, clock=clock) as first:
+        async with running(*given, clock=clock, erasure_pace_s=3600) as first:
             someone = await holder(first)
             await someone.done("withdraw")
             clock.jump(hours=73)
@@ -154,7 +152,3 @@ async def test_in_the_middle_of_the_daily_job(given: Settings, monkeypatch: pyte
 
         await eventually(all_gone)
         await _sound(second, clock)
-
-
-async def _idle(_: ErasureJob) -> None:
-    await asyncio.Event().wait()

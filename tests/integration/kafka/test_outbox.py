@@ -84,6 +84,31 @@ async def test_what_is_offered_is_published_and_marked(
     assert all(document == {"_id": key, "name": "kept"} for key, document in documents.items())
 
 
+async def test_pending_events_that_cannot_be_read_hold_back_no_others_and_are_told_of(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings
+) -> None:
+    bad, good = report_id(1), report_id(2)
+    await things.insert_one({"_id": bad, "outbox": [{"topic": "reports"}], "outbox_since": LONG_AGO})
+    await insert(things, good, [message_left(good, 1)], LONG_AGO)
+    relay = Relay(things, publisher, SystemClock(), name="broken")
+
+    async def told(*, yes: bool) -> bool:
+        return (relay.left_out() is not None) is yes
+
+    async with relaying(relay):
+        relay.offer(bad)
+
+        async def published() -> bool:
+            return await sequences(bus_settings, good) == [1]
+
+        await eventually(published)
+        await eventually(lambda: told(yes=True))
+        assert await things.count_documents({"_id": bad, "outbox_since": LONG_AGO}) == 1, "it stays pending"
+        await things.delete_one({"_id": bad})
+        await eventually(lambda: told(yes=False), "it heals once the document is gone")
+        assert relay.check() is None
+
+
 async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_together(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

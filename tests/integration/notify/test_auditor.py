@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
-import httpx
 from pydantic import SecretStr
 
 from services.notify.auditor.heartbeat import Heartbeat
@@ -115,7 +114,7 @@ async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_
 
 async def _stop_alerting(bench: Bench) -> None:
     for task in asyncio.all_tasks():
-        if task.get_name().startswith("alerter-"):
+        if task.get_name().startswith("alerts-"):
             task.cancel()
     del bench
 
@@ -125,18 +124,18 @@ async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_t
 ) -> None:
     """The mail server is away (nothing listens at its port): nobody hears of what is found but by the silence."""
     clock = ManualClock(datetime.now(UTC))
-    async with receiver(204) as (port, came), httpx.AsyncClient(trust_env=False) as http:
+    async with receiver(204) as (port, came):
         knocking = settings.model_copy(update={"heartbeat_url": SecretStr(f"http://127.0.0.1:{port}/ping/abc")})
         async with auditing(knocking, bus_settings, store_settings, clock) as process:
             heartbeat = process.heartbeat
             assert heartbeat is not None
-            assert not await heartbeat.beat(http), "it has not looked since it reads"
+            assert not await heartbeat.beat(), "it has not looked since it reads"
             await process.auditor.look()
-            assert await heartbeat.beat(http)
+            assert await heartbeat.beat()
             assert [body for _, body in came] == [b""]
 
             await clock.advance(60)
-            assert not await heartbeat.beat(http), "it stopped looking"
+            assert not await heartbeat.beat(), "it stopped looking"
 
             routed = event("report.routed", 1, decided_at=clock.now().isoformat())
             await publisher.publish([as_record(routed, clock.now())])
@@ -145,13 +144,12 @@ async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_t
             await process.auditor.look()
             assert list(process.auditor.found) == [report_id(1)]
             assert process.auditor.unwell() == "1 findings could not be mailed"
-            assert not await heartbeat.beat(http)
+            assert not await heartbeat.beat()
             assert len(came) == 1
 
 
 async def test_a_watcher_that_is_away_or_points_elsewhere_is_not_followed() -> None:
-    async with httpx.AsyncClient(trust_env=False) as http:
-        assert not await Heartbeat("http://127.0.0.1:1/ping", lambda: None).beat(http)
-        async with receiver(302) as (port, came):
-            assert not await Heartbeat(f"http://127.0.0.1:{port}/ping", lambda: None).beat(http)
-            assert len(came) == 1
+    assert not await Heartbeat("http://127.0.0.1:1/ping", lambda: None).beat()
+    async with receiver(302) as (port, came):
+        assert not await Heartbeat(f"http://127.0.0.1:{port}/ping", lambda: None).beat()
+        assert len(came) == 1

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.notify import metrics
+from services.notify.auditor.repository import FindingStore
 from services.notify.cases.commands import ACCEPT, OfferRequest
 from services.notify.cases.models import EntryKind
-from services.notify.escalation.jobs import CONFIRMED_WITHIN
+from services.notify.escalation.jobs import CONFIRMED_WITHIN, StoreGauges
 from services.notify.escalation.rules import OFFER_LASTS
 from services.notify.main import build
 from services.notify.settings import NotifySettings
@@ -236,15 +237,16 @@ async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: Mail
     del sink
     clock = ManualClock(datetime.now(UTC))
     bench = await start(clock)
+    gauges = StoreGauges(bench.notify.cases, FindingStore(bench.notify.cases.database), clock)
     await taken(bench)
     assert (await bench.act("close", ID, "gwangju", "kim", ownership=1, outcome="supported")).status_code == 200
-    await bench.notify.gauges.look()
+    await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 0
     await clock.advance(CONFIRMED_WITHIN.total_seconds() + 1)
-    await bench.notify.gauges.look()
+    await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 1
     await answer(bench)
-    await bench.notify.gauges.look()
+    await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 0
 
 

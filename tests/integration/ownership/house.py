@@ -114,8 +114,7 @@ class House:
         self._begin(self.notify.work())
         for routing in self.routings:
             await routing.start()
-            self._begin(routing.teller.run())
-            self._begin(routing.closing.run())
+            self._begin(routing.jobs.run())
         await self.analytics.start()
         self.desk = self.notify.case_service
         await self.settle()

@@ -85,7 +85,7 @@ async def _open(town: Town, stack: contextlib.AsyncExitStack, smtp_port: int) ->
     await town.routing.start()
     stack.push_async_callback(town.routing.stop)
     stack.push_async_callback(end)
-    town.tasks += _begun(town.routing.teller.run(), town.routing.closing.run())
+    town.tasks += _begun(town.routing.jobs.run())
     await eventually(lambda: _ready(town), "every service is ready")
     ready = await town.notify.accounts.administration.create_ready(
         by_command("test"), "busan-counsellor", "Kim", OWNER, {StaffRole.COUNSELLOR}

@@ -27,7 +27,7 @@ class Away:
         self.readings = 0
         self.back = False
 
-    async def all(self) -> list[Client]:
+    async def all(self, _: object = None) -> list[Client]:
         self.readings += 1
         if self.back:
             return [CLIENT]

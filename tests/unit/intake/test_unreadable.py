@@ -10,7 +10,7 @@ from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import Held
 from services.intake.phone.models import Call, CallState, Notes
-from services.intake.phone.repository import readable
+from services.intake.phone.repository import CallRepository
 from services.intake.phone.submitting import CallSubmitter
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import NEW, Lifecycle
@@ -20,6 +20,7 @@ from services.intake.retention.service import RetentionService
 from services.intake.submissions.identifiers import ConflictError
 from shared.clock import ManualClock
 from shared.errors import TransientError
+from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
@@ -60,8 +61,8 @@ class Reports:
         for document in list(self.documents.values()):
             yield document
 
-    async def claim(self, *_: Any) -> bool:
-        return True
+    async def claim(self, _: str, day: str, *__: Any) -> bool:
+        return day not in self.done
 
     async def finished(self, _: str, day: str, __: str) -> None:
         self.done.append(day)
@@ -90,31 +91,43 @@ def eraser(reports: Any) -> ErasureJob:
     return ErasureJob(reports, nothing, nothing, ManualClock(OVER))
 
 
-def unreadable(job: str) -> float:
-    return REGISTRY.get_sample_value("intake_reports_unreadable_total", {"job": job}) or 0.0
+def skipped(job: str) -> float:
+    return REGISTRY.get_sample_value("ieum_documents_skipped_total", {"job": job}) or 0.0
 
 
 async def test_one_unreadable_report_does_not_end_the_daily_job(capsys: pytest.CaptureFixture[str]) -> None:
-    reports, before = Reports(stored("bad", facts=BROKEN), stored("good")), unreadable("daily")
-    assert await eraser(reports).daily()
+    reports, before = Reports(stored("bad", facts=BROKEN), stored("good")), skipped("retention")
+    with pytest.raises(SkippedError):
+        await eraser(reports).daily()
     assert reports.done == ["2026-11-28"]
-    assert unreadable("daily") == before + 1
+    assert skipped("retention") == before + 1
     said = capsys.readouterr()
-    assert "report.unreadable" in said.out + said.err
+    assert "job.document_skipped" in said.out + said.err
     assert "this build does not know" not in said.out + said.err
+
+
+async def test_a_report_that_could_not_be_judged_is_judged_again_until_it_is_gone() -> None:
+    reports = Reports(stored("bad", facts=BROKEN), stored("good"))
+    job = eraser(reports)
+    for _ in range(2):
+        with pytest.raises(SkippedError):
+            await job.daily()
+    reports.documents["bad"]["facts"] = reports.documents["good"]["facts"]
+    assert not await job.daily(), "the day was judged already"
 
 
 async def test_whole_pages_of_unreadable_reports_keep_no_key_from_being_destroyed() -> None:
     withdrawn = taken_back()
     bad = [stored(f"bad {number}", withdrawn, facts=BROKEN) for number in range(PAGE + 1)]
-    reports, before = Reports(*bad, stored("good", withdrawn)), unreadable("minute")
-    assert await eraser(reports).minute() == 1
+    reports, before = Reports(*bad, stored("good", withdrawn)), skipped("erasures")
+    with pytest.raises(SkippedError):
+        await eraser(reports).minute()
     assert reports.erased == ["good"]
-    assert unreadable("minute") == before + PAGE + 1
+    assert skipped("erasures") == before + PAGE + 1
 
 
 async def test_a_store_that_is_away_is_waited_for_and_not_counted_against_a_report() -> None:
-    reports, before = Reports(stored("good", taken_back())), unreadable("minute")
+    reports, before = Reports(stored("good", taken_back())), skipped("erasures")
 
     async def away(_: str) -> None:
         raise TransientError("store: gone")
@@ -122,7 +135,7 @@ async def test_a_store_that_is_away_is_waited_for_and_not_counted_against_a_repo
     reports.of_report = away  # type: ignore[assignment]  # the store goes away between two reads
     with pytest.raises(TransientError):
         await eraser(reports).minute()
-    assert unreadable("minute") == before
+    assert skipped("erasures") == before
 
 
 async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
@@ -133,8 +146,24 @@ async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
     assert [row.report_id for row in lists[ERASE_AT]] == ["good"]
 
 
-def test_a_stored_call_this_build_cannot_read_is_left_out_of_the_lists() -> None:
-    assert readable({"_id": "bad", "state": "somewhere else"}) is None
+class Collection:
+    """Finds one call that this build cannot read and one that it can."""
+
+    def find(self, *_: Any) -> "Collection":
+        return self
+
+    limit = find
+
+    async def to_list(self, _: int) -> list[Document]:
+        good = {name: getattr(sending("good"), name) for name in Call.__dataclass_fields__ if name != "call_id"}
+        return [{"_id": "bad", "state": "somewhere else"}, {"_id": "good", **good, "state": "open"}]
+
+
+async def test_a_stored_call_this_build_cannot_read_is_left_out_of_the_lists() -> None:
+    database: Any = {"calls": Collection()}
+    left_out = Skipped("test")
+    assert [call.call_id for call in await CallRepository(database).overdue(NOW, left_out)] == ["good"]
+    assert left_out.references == ["bad"]
 
 
 class Calls:
@@ -145,7 +174,7 @@ class Calls:
         self.calls = {call.call_id: call for call in calls}
         self.fails = fails
 
-    async def half_sent(self, _: Any) -> list[Call]:
+    async def half_sent(self, *_: Any) -> list[Call]:
         return [call for call in self.calls.values() if call.state is CallState.SENDING]
 
     async def read(self, call_id: str) -> Held:
@@ -189,7 +218,8 @@ def sender(calls: Any, lodging: Any, *lodged: str) -> CallSubmitter:
 async def test_one_call_that_cannot_be_sent_holds_up_no_other(trouble: Exception) -> None:
     calls, lodging = Calls(sending("bad"), sending("good"), bad=trouble), Lodging()
     before = REGISTRY.get_sample_value("intake_calls_not_finished_total") or 0.0
-    assert await sender(calls, lodging).finish_others() == 1
+    with pytest.raises(SkippedError):
+        await sender(calls, lodging).finish_others()
     assert lodging.lodged == ["good"]
     assert REGISTRY.get_sample_value("intake_calls_not_finished_total") == before + 1
     assert [call.state for call in calls.calls.values()] == [CallState.SENDING, CallState.SENT]

@@ -6,6 +6,8 @@ from typing import cast
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.recounting import Recounter
 from shared.events.base import Record
+from shared.health import Health
+from shared.jobs import Jobs
 from shared.kafka.publisher import Publisher
 from tests.unit.routing.memory_table import real
 from tests.unit.routing.test_memory import filled
@@ -15,7 +17,7 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
     """A snapshot that lies: whoever ended for it would begin anew with the same sums, and end again."""
     table = await filled()
     clock = table.place.clock
-    recounter = Recounter(table.worker, table.ledger, table.place.routings, table.place.snapshots, clock, every_s=3600)
+    recounter = Recounter(table.worker, table.ledger, table.place.routings, table.place.snapshots, clock)
     told: list[Record] = []
 
     class Loads:
@@ -29,13 +31,14 @@ async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_o
         view,
         clock,
         worker="w",
-        every_s=0.25,
         partitions=1,
-        suspect=recounter.suspect,
+        suspect=recounter.suspected.set,
     )
     await teller.tell(table.worker.owned())
     assert len(told) == 1
-    running = asyncio.create_task(recounter.run())
+    jobs = Jobs(Health(), clock)
+    jobs.every(3600, "recounting", recounter.recount_all, wake=recounter.suspected, at_once=False)
+    running = asyncio.create_task(jobs.run())
     center, tally = next(iter(real(table.state).items()))
     table.state.tallies[center] = tally._replace(weighted=-5, guests=-5, severe=-1)
     table.state.changes += 1

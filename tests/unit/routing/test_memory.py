@@ -196,9 +196,7 @@ async def test_closed_centres_give_up_forgotten_reports_too() -> None:
 
 async def test_a_recount_agrees_and_finds_and_mends_what_is_wrong() -> None:
     table = await filled()
-    recounter = Recounter(
-        table.worker, table.ledger, table.place.routings, table.place.snapshots, table.place.clock, every_s=3600
-    )
+    recounter = Recounter(table.worker, table.ledger, table.place.routings, table.place.snapshots, table.place.clock)
     assert await recounter.recount_all() == 0
     center, tally = next(iter(real(table.state).items()))
     table.state.tallies[center] = tally._replace(weighted=tally.weighted + 10)
@@ -263,9 +261,7 @@ async def test_a_snapshot_of_wrong_sums_is_not_written_after_the_recount_dropped
     table.state.tallies[center] = tally._replace(weighted=tally.weighted + 10)
     await table.step("report")
     await table.keeper.look()  # taken, and waits for the copy
-    recounter = Recounter(
-        table.worker, table.ledger, table.place.routings, table.keeper, table.place.clock, every_s=3600
-    )
+    recounter = Recounter(table.worker, table.ledger, table.place.routings, table.keeper, table.place.clock)
     assert await recounter.recount_all() == 1
     table.place.copy.catch_up()
     await table.keeper.look()
