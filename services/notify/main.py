@@ -10,10 +10,11 @@ from fastapi import FastAPI, Request
 
 from services.notify.accounts import wiring
 from services.notify.accounts.wiring import HOUSEKEEPING_S, Accounts
+from services.notify.auditing import Auditing
 from services.notify.auditor.repository import FindingStore
 from services.notify.cases.consumers import RoutingsHandler, consumers
 from services.notify.cases.repository import CaseStore
-from services.notify.cases.service import Auditing, CaseService
+from services.notify.cases.service import CaseService
 from services.notify.cases.tickets import Tickets
 from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
@@ -40,6 +41,7 @@ from services.notify.settings import NotifySettings
 from services.notify.team.pages import TeamPages, team_router
 from services.notify.team.people import People
 from services.notify.team.repository import CenterStore, RotaStore
+from services.notify.team.service import DutyService
 from shared import log, mongo, process
 from shared.audit.entries import refusal_recorder
 from shared.audit.pages import audit_router
@@ -146,7 +148,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     audit = AuditLog(database, settings.audit_keys(), clock, SERVICE, settings.audit_heads)
     accounts = wiring.build(settings, database, audit, clock)
     people = People(accounts.store, clock)
-    case_service = CaseService(cases, centers, broadcaster, case_relay, center_relay, people, settings.rules, clock)
+    duty = DutyService(centers, center_relay, broadcaster.notice, clock)
+    case_service = CaseService(cases, duty, broadcaster, case_relay, people, settings.rules, clock)
     findings = FindingStore(database)
     gauges = StoreGauges(cases, findings, clock)
     alarms = AlarmView(findings, dead_letter_store, clock)

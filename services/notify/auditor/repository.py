@@ -8,9 +8,8 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import DeleteOne, ReplaceOne
 
 from services.notify.cases.models import Instant, Model
-from services.notify.cases.repository import Document
 from shared.events.vocabulary import Urgency
-from shared.mongo import store_errors
+from shared.mongo import Document, store_errors
 
 _LOOK: Final = "auditor"
 _SHOWN: Final = 500

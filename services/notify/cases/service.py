@@ -1,13 +1,14 @@
-"""What staff do with cases and duty. Decides, writes over the state it read, tells. May be called without a request."""
+"""What staff do with cases. Decides, writes over the state it read, tells. May be called without a request."""
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
 from services.notify import metrics
+from services.notify.auditing import Auditing, unaudited
 from services.notify.cases import rules
 from services.notify.cases.commands import (
     JOIN,
@@ -24,10 +25,8 @@ from services.notify.cases.repository import CaseStore, Change
 from services.notify.cases.rules import Accepted, Actor, Rejected
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation.rules import Rules
-from services.notify.team.models import Center
 from services.notify.team.people import People
-from services.notify.team.repository import CenterStore
-from services.notify.team.rules import set_duty
+from services.notify.team.service import DutyService
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -37,7 +36,6 @@ from shared.events.cases import (
     CaseTransferOffered,
     CaseTransferRecalled,
 )
-from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action, StaffRole
 from shared.outbox import Relay
@@ -60,27 +58,11 @@ B = TypeVar("B", bound=BaseModel)
 Decide = Callable[[Case, datetime], Accepted | Rejected]
 
 
-class Auditing(Protocol):
-    """Writes the audit's line. Raises ``TransientError`` where it cannot; then nothing may be done."""
-
-    async def __call__(
-        self, action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
-    ) -> None:
-        """``why`` is the code of a refusal, ``purpose`` what it was done for, ``detail`` what it was done to."""
-
-
 class CommandResult(NamedTuple):
     """The case as it is now, and why nothing was done, if so."""
 
     case: Case
     rejected: Rejected | None = None
-
-
-async def unaudited(
-    action: Action, report_id: str | None, why: str | None, purpose: str | None = None, **detail: str
-) -> None:
-    """For callers that are no request."""
-    del action, report_id, why, purpose, detail
 
 
 class CaseService:
@@ -89,21 +71,19 @@ class CaseService:
     def __init__(
         self,
         cases: CaseStore,
-        centers: CenterStore,
+        duty: DutyService,
         broadcaster: ConsoleBroadcaster,
         case_relay: Relay,
-        center_relay: Relay,
         people: People,
         rules: Rules,
         clock: Clock,
     ) -> None:
         """The relays publish what the writes embed."""
         self.cases = cases
-        self.centers = centers
+        self.duty = duty
         self.people = people
         self._broadcaster = broadcaster
         self._case_relay = case_relay
-        self._center_relay = center_relay
         self.rules = rules
         self._clock = clock
 
@@ -144,9 +124,9 @@ class CaseService:
         context = Context(acting(principal), self._clock.now(), self.rules, number=number)
         match command.needs:
             case Needs.RECEIVER if isinstance(body, TransferRequest):
-                return replace(context, receiver=await self.centers.get(body.to_center_id))
+                return replace(context, receiver=await self.duty.get(body.to_center_id))
             case Needs.OWN_CENTER:
-                return replace(context, receiver=await self.centers.get(principal.organisation))
+                return replace(context, receiver=await self.duty.get(principal.organisation))
             case Needs.ASSIGNEE if isinstance(body, AssignRequest):
                 to = body.assignee or principal.subject
                 known = to == principal.subject or to in await self.people.colleagues(principal.organisation)
@@ -241,33 +221,6 @@ class CaseService:
             metrics.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
         self._broadcaster.publish([answer.case])
         return True
-
-    async def set_duty(
-        self,
-        center_id: str,
-        state: CenterState,
-        staff_on_duty: int,
-        cases_per_person: int | None,
-        *,
-        audit: Auditing = unaudited,
-    ) -> Center:
-        """Say what a centre can do from now on. The audit has its line before anything changes."""
-        audited = False
-        for _ in range(_ROUNDS):
-            center = await self.centers.get(center_id)
-            now = self._clock.now()
-            after, event = set_duty(center, state, staff_on_duty, cases_per_person, now)
-            if event is None:
-                return center
-            if not audited:
-                action = Action.CENTERS_CLOSE if after.state is CenterState.CLOSED else Action.CENTERS_DUTY
-                await audit(action, None, None, of=center_id, state=after.state.value, staff=str(staff_on_duty))
-                audited = True
-            if await self.centers.save(after, center.rev, (event,), now):
-                self._center_relay.offer(center_id)
-                self._broadcaster.notice()
-                return after
-        raise TransientError("store: a duty change kept losing races")
 
 
 def acting(principal: Principal) -> Actor:

@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from services.notify import metrics
+from services.notify.auditing import Auditing, unaudited
 from services.notify.cases.models import Case, EntryKind
 from services.notify.cases.rules import Actor, Rejected, may_open
-from services.notify.cases.service import Auditing, CaseService, CommandResult, unaudited
+from services.notify.cases.service import CaseService, CommandResult
 from shared import log
 from shared.clock import Clock
 from shared.identity.principal import Principal

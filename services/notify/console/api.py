@@ -1,11 +1,12 @@
 """The HTTP API: work lists, cases, commands, tickets, centers and who is on duty there."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.notify.auditing import Audited, Auditing
 from services.notify.cases.commands import (
     COMMANDS,
     OFFER,
@@ -16,7 +17,7 @@ from services.notify.cases.commands import (
     TransferRequest,
 )
 from services.notify.cases.models import CaseState
-from services.notify.cases.service import Auditing, CaseService, CommandResult
+from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
 from services.notify.console import lists
 from services.notify.console.dependencies import absent, checked_center, guarded, home_of, problem_of, readable, there
@@ -33,6 +34,7 @@ from services.notify.console.views import (
     row_of,
 )
 from services.notify.team.rules import agreed
+from services.notify.team.service import DutyChangedError
 from shared.events.base import CenterId, ReportId
 from shared.events.vocabulary import CenterState
 from shared.identity.principal import Principal
@@ -43,10 +45,9 @@ from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
-Audited = Callable[[Request, Principal], Auditing]
-"""The audit of one request."""
-
-
+_DUTY_CHANGED: Final = gettext_noop(
+    "Somebody else has changed who is on duty meanwhile. Load the page again; nothing was changed."
+)
 ReportPath = Annotated[ReportId, Path(examples=["3f0c8e52-6a1d-4c7e-9b55-0d2a6f1e7c41"])]
 
 
@@ -69,6 +70,9 @@ class DutyRequest(BaseModel):
     state: CenterState = Field(examples=["open"])
     staff_on_duty: int = Field(ge=0, le=999)
     cases_per_person: int | None = Field(default=None, ge=1, le=999)
+    center_version: int | None = Field(
+        default=None, ge=0, description="The centre's version as the person saw it; another one by now is a 409."
+    )
 
 
 def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
@@ -162,8 +166,10 @@ def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRout
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, body.state)
         demand_agreement(body.state, body.staff_on_duty)
-        audit, said = audited(request, principal), (body.state, body.staff_on_duty, body.cases_per_person)
-        await guarded(lambda: service.set_duty(center_id, *said, audit=audit))
+        audit = audited(request, principal)
+        await set_duty(
+            service, center_id, body.state, body.staff_on_duty, body.cases_per_person, body.center_version, audit
+        )
         return await _view(service, center_id)
 
     return router
@@ -187,8 +193,25 @@ def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
         )
 
 
+async def set_duty(
+    service: CaseService,
+    center_id: str,
+    state: CenterState,
+    staff_on_duty: int,
+    cases_per_person: int | None,
+    seen: int | None,
+    audit: Auditing,
+) -> None:
+    """Say who is on duty. Raises Problem 409 where somebody else has said so since the person looked."""
+    said = (state, staff_on_duty, cases_per_person)
+    try:
+        await guarded(lambda: service.duty.set_duty(center_id, *said, seen=seen, audit=audit))
+    except DutyChangedError:
+        raise Problem(409, "duty_changed", _DUTY_CHANGED) from None
+
+
 async def _view(service: CaseService, center_id: str) -> CenterView:
-    found = await guarded(lambda: service.centers.get(center_id))
+    found = await guarded(lambda: service.duty.get(center_id))
     return center_view(found, await guarded(lambda: service.cases.counts(center_id)))
 
 

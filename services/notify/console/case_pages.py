@@ -10,13 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, ValidationError
 
+from services.notify.auditing import Audited
 from services.notify.cases.attention import next_step
 from services.notify.cases.commands import COMMANDS, Command, OfferRequest
 from services.notify.cases.models import CENTRAL_DESK, NEXT_OF, Case, TransferReason
 from services.notify.cases.rules import Rejected, ways
 from services.notify.cases.service import CaseService, CommandResult
 from services.notify.cases.tickets import Tickets
-from services.notify.console.api import Audited, check_center, deletion_number, no_number
+from services.notify.console.api import check_center, deletion_number, no_number
 from services.notify.console.dependencies import absent, concerned, guarded, problem_of, readable, there
 from services.notify.console.rows import center_names
 from services.notify.settings import NotifySettings
@@ -84,7 +85,7 @@ class CasePages:
         own = principal.organisation == case.center_id
         assigns = own and principal.may(Action.CASES_ASSIGN)
         colleagues = await guarded(lambda: self.case_service.people.colleagues(case.center_id)) if assigns else {}
-        every = await guarded(self.case_service.centers.all)
+        every = await guarded(self.case_service.duty.all)
         linked = await guarded(lambda: self.case_service.cases.load([*case.linked, *case.joined]))
         # Of a linked report at another centre nobody here learns more than that there is one.
         here = [one for one in linked.values() if own and one.center_id == case.center_id]

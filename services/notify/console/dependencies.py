@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from fastapi import Request
 
+from services.notify.auditing import Auditing
 from services.notify.cases.models import CENTRAL_DESK, Case
-from services.notify.cases.service import Auditing, CaseService, CommandResult
+from services.notify.cases.service import CaseService, CommandResult
 from services.notify.console.problems import not_theirs, refused
 from services.notify.problems import unavailable
 from services.notify.team.people import People

@@ -5,12 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from services.notify.auditing import Audited
 from services.notify.cases.attention import STATES, Wanted, states_of, wants
 from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.alarms import AlarmView
-from services.notify.console.api import Audited, demand_agreement, demand_duty
+from services.notify.console.api import demand_agreement, demand_duty, set_duty
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
 from services.notify.console.lists import tally, wanted_of
 from services.notify.console.rows import center_names
@@ -47,7 +48,7 @@ def page_router(
         cases, more = await guarded(lambda: lists.whole(case_service.cases, center_id))
         offers = await guarded(lambda: lists.offers(case_service.cases, center_id))
         await guarded(lambda: case_service.people.learn_rows([*offers, *cases]))
-        every = await guarded(case_service.centers.all)
+        every = await guarded(case_service.duty.all)
         sees_dead = principal.may(Action.DEAD_READ, CENTRAL_DESK)
         page = pages.render(
             request,
@@ -125,12 +126,13 @@ def page_router(
         state: Annotated[CenterState, Form()],
         staff_on_duty: Annotated[int, Form(ge=0, le=999)],
         cases_per_person: Annotated[int | None, Form(ge=1, le=999)] = None,
+        center_version: Annotated[int | None, Form(ge=0)] = None,
     ) -> Response:
         checked_center(center_id)
         demand_duty(gate, request, principal, center_id, state)
         demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
-        await guarded(lambda: case_service.set_duty(center_id, *said, audit=audit))
+        await set_duty(case_service, center_id, *said, center_version, audit)
         return RedirectResponse(f"/?center={center_id}", 303)
 
     @router.post("/dead/read")

@@ -5,10 +5,9 @@ from datetime import datetime
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.notify.cases.repository import Document
 from services.notify.dead_letters.models import DeadLetter
 from shared.jobs import Skipped
-from shared.mongo import store_errors
+from shared.mongo import Document, store_errors
 
 
 class DeadLetterStore:

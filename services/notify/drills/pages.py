@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
-from services.notify.console.api import Audited
+from services.notify.auditing import Audited
 from services.notify.console.dependencies import guarded
 from services.notify.console.problems import center_name
 from services.notify.drills.rules import WINDOW, Stage

@@ -6,10 +6,9 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
-from services.notify.cases.repository import Document
 from services.notify.drills.rules import Drill
 from shared.jobs import Skipped
-from shared.mongo import store_errors
+from shared.mongo import Document, store_errors
 
 SHOWN: Final = 100
 

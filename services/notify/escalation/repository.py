@@ -7,9 +7,8 @@ from typing import Final
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import UpdateOne
 
-from services.notify.cases.repository import Document
 from services.notify.escalation.rules import RecentAlerts
-from shared.mongo import by_ids, store_errors
+from shared.mongo import Document, by_ids, store_errors
 
 KEPT: Final = 6
 """Times kept per place: one more than may go singly within the window."""

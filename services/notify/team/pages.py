@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 
+from services.notify.auditing import Audited
 from services.notify.cases.models import CENTRAL_DESK, SEOUL, Case
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
-from services.notify.console.api import Audited
 from services.notify.console.dependencies import checked_center, guarded
 from services.notify.console.lists import Tally, tally
 from services.notify.console.rows import center_names
@@ -63,7 +63,7 @@ class TeamPages:
         await guarded(lambda: self.case_service.people.learn([*(one.subject for one in found), *_named(rota)]))
         today = now.astimezone(SEOUL).date()
         week = [today + timedelta(days=ahead) for ahead in range(DAYS)]
-        every = await guarded(self.case_service.centers.all)
+        every = await guarded(self.case_service.duty.all)
         across = principal.organisation == CENTRAL_DESK and center_id == CENTRAL_DESK
         return self.pages.render(
             request,

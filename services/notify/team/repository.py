@@ -7,13 +7,13 @@ from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.notify.cases.models import CENTRAL_DESK
-from services.notify.cases.repository import Document, records_of
+from services.notify.cases.repository import records_of
 from services.notify.team.models import Center, Rota
 from shared import centers, outbox
 from shared.events.base import Event
 from shared.events.vocabulary import CenterState
 from shared.jobs import Skipped
-from shared.mongo import store_errors
+from shared.mongo import Document, store_errors
 
 CASES_PER_PERSON: Final = 15
 """Until a centre says otherwise."""

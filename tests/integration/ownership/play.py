@@ -252,7 +252,7 @@ class Play:
     async def set_center(self, center_id: str, state: CenterState) -> None:
         self.done.append(f"{center_id} {state}")
         self.states[center_id] = state
-        await self.house.desk.set_duty(center_id, state, 3, 15)
+        await self.house.desk.duty.set_duty(center_id, state, 3, 15)
 
     async def set_all(self, state: CenterState) -> None:
         for center_id in CENTER_IDS:

@@ -141,7 +141,7 @@ async def _ready(town: Town) -> bool:
 async def _seed(town: Town) -> None:
     for center_id in CENTER_IDS:
         state = CenterState.CLOSED if center_id == STRANGER else CenterState.OPEN
-        await town.notify.case_service.set_duty(center_id, state, STAFF_ON_DUTY, 15)
+        await town.notify.case_service.duty.set_duty(center_id, state, STAFF_ON_DUTY, 15)
     await eventually(lambda: _seen(town), "routing knows the centres")
     places = {OWNER: "busan", ELSEWHERE: "ulsan"}
     for owner, division in places.items():

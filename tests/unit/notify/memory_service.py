@@ -54,7 +54,7 @@ def desk_of(cases: Cases, now: datetime, rules: Rules = NIGHT) -> CaseService:
     anything = cast("Any", None)
     relay = cast("Any", Offered())
     return CaseService(
-        cast("Any", cases), anything, ConsoleBroadcaster(), relay, relay, anything, rules, cast("Clock", At(now))
+        cast("Any", cases), anything, ConsoleBroadcaster(), relay, anything, rules, cast("Clock", At(now))
     )
 
 

@@ -1,6 +1,6 @@
 """State and number of people on duty agree, whoever says them, or are refused."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,9 +10,12 @@ from services.notify.console.api import demand_agreement
 from services.notify.team.models import Center
 from services.notify.team.repository import nominal
 from services.notify.team.rules import agreed, set_duty
+from services.notify.team.service import DutyChangedError, DutyService
+from shared.clock import Clock
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState
 from shared.web.app import Problem
+from tests.unit.notify.memory_service import At, Offered
 from tests.unit.notify.samples import NOW
 
 OPEN, SHORT, CLOSED, UNSTAFFED = (
@@ -75,3 +78,34 @@ def test_a_centre_that_said_open_and_nobody_before_this_state_existed_is_told_an
 def test_what_is_published_never_contradicts_itself(state: CenterState, staff: int) -> None:
     fits = agreed(state, staff)
     assert fits is None or fits is CLOSED or (fits is UNSTAFFED) == (staff == 0)
+
+
+class Centers:
+    """One center in memory."""
+
+    def __init__(self) -> None:
+        self.kept = nominal("jeju")
+
+    async def get(self, center_id: str) -> Center:
+        assert center_id == self.kept.center_id
+        return self.kept
+
+    async def save(self, center: Center, was: int, events: tuple[object, ...], now: object) -> bool:
+        del events, now
+        assert was == self.kept.rev
+        self.kept = center
+        return True
+
+
+async def test_a_page_from_before_a_centre_was_closed_does_not_open_it_again() -> None:
+    centers = Centers()
+    duty = DutyService(cast("Any", centers), cast("Any", Offered()), lambda: None, cast("Clock", At(NOW)))
+    seen = centers.kept.center_version
+    await duty.set_duty("jeju", CLOSED, 0, None, seen=seen)
+    with pytest.raises(DutyChangedError):
+        await duty.set_duty("jeju", OPEN, 2, None, seen=seen)
+    assert centers.kept.state is CLOSED
+    # The same form sent twice is no conflict, and the page of now may open the center.
+    await duty.set_duty("jeju", CLOSED, 0, None, seen=seen)
+    await duty.set_duty("jeju", OPEN, 2, None, seen=centers.kept.center_version)
+    assert centers.kept.state is OPEN
