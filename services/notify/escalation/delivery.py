@@ -19,6 +19,7 @@ from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.escalation import rules as policy
 from services.notify.escalation.rules import AttemptResult, Deferred, Endpoint, Notice, Plan, RecentAlerts
 from services.notify.settings import NotifySettings
+from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.vocabulary import AlertChannel
@@ -277,6 +278,7 @@ def _wanted(attempt: DeliveryAttempt, standing: tuple[int | None, str | None]) -
     return run == attempt.item.planned.run
 
 
+_LOG = log.get(__name__)
 AT_ONCE: Final = 16
 """Messages on their way at the same time; mails wait for a free connection besides."""
 
@@ -317,12 +319,24 @@ class Delivery:
 
         async def worker() -> None:
             for index in work:
-                outcomes[index] = await self._one(batched_alerts[index], partial(wanted, index), deadline)
+                outcomes[index] = await self._alone(batched_alerts[index], partial(wanted, index), deadline)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(batched_alerts))):
                 group.create_task(worker())
         return outcomes
+
+    async def _alone(
+        self, batch: BatchedAlert, wanted: Callable[[], Awaitable[list[DeliveryAttempt]]], deadline: float
+    ) -> DeliveryResult:
+        """Deliver one message. Whatever goes wrong with it is a failed delivery of this one, tried again as such."""
+        try:
+            return await self._one(batch, wanted, deadline)
+        except Exception as error:  # a fault in a channel or in what it says must not end every other alert
+            name = type(error).__name__
+            _LOG.exception("delivery.raised", error=name, channel=batch.endpoint.channel.value)
+            self._breakers[self._circuit(batch)].came_of(ok=False)
+            return DeliveryResult(batch.delivery_attempts, f"error_{name}")
 
     async def _one(
         self, batch: BatchedAlert, wanted: Callable[[], Awaitable[list[DeliveryAttempt]]], deadline: float
@@ -381,3 +395,4 @@ class Delivery:
         """Close every channel."""
         await self._mail.close()
         await self._hooks.close()
+        self._texts.close()

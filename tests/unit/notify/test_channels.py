@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,14 @@ import pytest
 from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.notify.channels.apprise import AppriseChannel
+from services.notify.channels.apprise import THREADS, AppriseChannel
 from services.notify.channels.breaker import FAILURES, OPEN_S, Breaker
 from services.notify.channels.messages import HOOK_BYTES, TEXT_CHARACTERS, Alert, Ask, alert_hook, alert_text
 from services.notify.channels.webhook import WebhookChannel, signed
 from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
+from tests.support.waiting import eventually
 from tests.unit.notify.samples import report_id
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
@@ -134,3 +136,29 @@ async def test_a_circuit_opens_after_failures_in_a_row_and_lets_one_try_now_and_
     assert breaker.may_try()
     breaker.came_of(ok=True)
     assert [breaker.may_try(), breaker.may_try(), breaker.open] == [True, True, False]
+
+
+async def test_texts_that_hang_take_neither_more_threads_than_allowed_nor_those_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends, began = threading.Event(), list[str]()
+
+    def hangs(url: str, subject: str, body: str) -> str | None:
+        del url, body
+        began.append(f"{threading.current_thread().name.partition('_')[0]} {subject}")
+        ends.wait(20)
+        return None
+
+    monkeypatch.setattr("services.notify.channels.apprise._notify", hangs)
+    channel = AppriseChannel({"x": SecretStr("json://a.example")}, 0.2)
+    came = await asyncio.gather(*(channel.send("x", "s", "b") for _ in range(THREADS + 3)))
+    assert sorted(filter(None, came)) == ["busy"] * 3 + ["timeout"] * THREADS
+    assert began == ["apprise s"] * THREADS
+    assert await channel.send("x", "s", "b") == "busy", "threads that hang are still taken"
+    ends.set()
+
+    async def goes() -> bool:
+        return await channel.send("x", "again", "b") is None
+
+    await eventually(goes, "a thread is free again")
+    channel.close()

@@ -1,12 +1,25 @@
 """By which endpoints a step reaches whom: channels of the step, whoever has none, what is tried again, bundles."""
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
 from services.notify.cases.models import Case, EntryKind, Target
+from services.notify.channels.email import MailChannel
+from services.notify.channels.webhook import WebhookChannel
 from services.notify.escalation import rules as policy
-from services.notify.escalation.delivery import ClaimedCase, RecipientDirectory, batched_alerts, delivery_attempts
+from services.notify.escalation.delivery import (
+    BatchedAlert,
+    ClaimedCase,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryResult,
+    RecipientDirectory,
+    batched_alerts,
+    delivery_attempts,
+)
 from services.notify.escalation.rules import (
     BATCH_SIZE,
     GAP,
@@ -23,8 +36,10 @@ from services.notify.escalation.rules import (
     record,
 )
 from services.notify.settings import NotifySettings
+from shared.clock import ManualClock
 from shared.events.vocabulary import AlertChannel
 from tests.unit.notify.samples import NOW
+from tests.unit.notify.test_channels import SECRET, alerts
 from tests.unit.notify.test_policy import DAY, STAFFED, case_of
 from tools.local.keys import new_key
 
@@ -190,5 +205,34 @@ def test_what_waited_for_a_bundle_once_goes_whatever_its_place_has_got_meanwhile
 
 
 def directory(**changes: str) -> RecipientDirectory:
+    return RecipientDirectory(settings_of(**changes))
+
+
+def settings_of(**changes: Any) -> NotifySettings:
     key = SecretStr(new_key())
-    return RecipientDirectory(NotifySettings(master_key=key, account_key=key, IEUM_AUDIT_KEY=key, **changes))  # type: ignore[arg-type]  # settings by name
+    return NotifySettings(master_key=key, account_key=key, IEUM_AUDIT_KEY=key, **changes)
+
+
+async def test_an_exception_in_one_delivery_is_a_failure_of_that_one_alone() -> None:
+    settings, clock = (
+        settings_of(webhooks={"gwangju/duty": {"url": "https://a.example/", "secret": SECRET}}),
+        ManualClock(NOW),
+    )
+    delivery = Delivery(settings, MailChannel(settings, clock), clock)
+    letters = [DeliveryAttempt(ClaimedCase(case_of(), None), HOOK.target, HOOK, alert) for alert in alerts(2, NOW)]
+    broken, fine = (BatchedAlert(HOOK, (letter,)) for letter in letters)
+
+    async def send(name: str, message_id: str, body: bytes) -> str | None:
+        del name, body
+        if message_id == letters[0].alert.alert_id:
+            raise ZeroDivisionError
+        return None
+
+    async def wanted(index: int) -> list[DeliveryAttempt]:
+        return [letters[index]]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(WebhookChannel, "send", staticmethod(send))
+        came = await delivery.send([broken, fine], clock.monotonic() + 60, wanted)
+    await delivery.close()
+    assert came == [DeliveryResult((letters[0],), "error_ZeroDivisionError"), DeliveryResult((letters[1],), None)]
