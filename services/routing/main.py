@@ -26,6 +26,7 @@ from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Picture
 from services.routing.pages import page_router
+from services.routing.rule_page import rule_router
 from services.routing.settings import RoutingSettings
 from services.routing.store import DecisionStore, SnapshotStore
 from shared import log, mongo
@@ -204,6 +205,7 @@ def application(
             stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
             page_router(store, board, pages, gate, refused, sets.known),
             live_router(picture, painter, gate, refused),
+            rule_router(pages, sets.current),
         ],
         pages=pages,
     )

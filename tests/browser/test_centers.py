@@ -203,6 +203,7 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Br
             House(view=LoadView(15), clock=SystemClock(), refused=from_folder(Path("nowhere")).faults),
             "/live",
         ),
+        "rule": (House(), "/rule"),
         "decision-story": (House(story()), f"/decisions/{report_id(1)}"),
         "decision-overflow": (House(overflow()), f"/decisions/{report_id(1)}"),
         "decision-child": (House(passed_over()), f"/decisions/{report_id(1)}"),
@@ -210,7 +211,9 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Br
     for name, (house, path) in nights.items():
         async with serving(house.app) as base:
             page = await page_of(chromium, base, house.staff, lang=lang, wide=wide)
-            await page.goto(base + path)
+            answer = await page.goto(base + path)
+            assert answer is not None
+            assert answer.status == 200, name
             assert await page.locator("html").get_attribute("lang") == lang
             for closed in await page.locator("details").all():
                 await closed.locator("summary").click()

@@ -135,6 +135,7 @@ def _routing() -> Asks:
         ("routing", "GET", "/api/v1/centers/live/stream"): (ask(200, whose=CENTRAL),),
         ("routing", "GET", "/"): (ask(200),),
         ("routing", "GET", "/live"): (ask(200, whose=CENTRAL),),
+        ("routing", "GET", "/rule"): (ask(200),),
         ("routing", "GET", "/decisions"): (ask(303, query=_REPORT),),
         ("routing", "GET", "/decisions/{report_id}"): (ask(200, path=_REPORT, whose=OWNER),),
     }

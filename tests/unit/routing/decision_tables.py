@@ -1,4 +1,4 @@
-"""Reads the decision tables in ``decisions/``, whose README says how one is written; refuses what it does not know."""
+"""Reads the decision tables, whose README says how one is written; refuses what it does not know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from services.routing.assignment.models import CenterLoad, CenterLoads
+from services.routing.rule_page import CASES
 from shared.centers import CENTER_IDS, CENTRAL, Ambiguous, UnknownDivision, resolve
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision
@@ -17,7 +18,7 @@ from shared.events.vocabulary import AgeBand, CenterState, HarmType, PassedOver,
 from tests.unit.routing.builders import decision_for
 from tests.unit.routing.later import decided_later
 
-FOLDER = Path(__file__).parent / "decisions"
+FOLDER = CASES
 DAY = date(2026, 11, 24)
 STAFF, CASES_PER_PERSON, SEVERE_PER_PERSON = 5, 20, 4
 """A centre of the tables carries 100 normal cases, so that a percent of its capacity is one case."""

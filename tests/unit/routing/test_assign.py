@@ -1,4 +1,4 @@
-"""The doors to the rule: numbers, linked reports, rings, transfers, deciding again. Who gets what: ``decisions/``."""
+"""The rule: numbers, linked reports, rings, transfers, deciding again. Who gets what: ``assignment/data/cases``."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
