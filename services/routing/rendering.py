@@ -15,6 +15,7 @@ from shared.events.base import encode
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
 from shared.events.routings import ReportRouted
+from shared.events.schemas import dataschema
 from shared.events.vocabulary import UNKNOWN, OpenVocabulary, PassedOver
 
 SOURCE = "routing"
@@ -25,6 +26,7 @@ _TYPE = ReportRouted.TYPE
 _SPECVERSION = ("ce_specversion", b"1.0")
 _SOURCE_HEADER = ("ce_source", f"/ieum/{SOURCE}".encode())
 _TYPE_HEADER = ("ce_type", _TYPE.encode())
+_SCHEMA_HEADER = ("ce_dataschema", dataschema(ReportRouted).encode())
 _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
 _BOOLEANS = ("false", "true")
 _ABSENT = tuple(f'"{name}":null,'.encode() for name, field in ReportFacts.model_fields.items() if field.default is None)
@@ -117,6 +119,7 @@ def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) ->
         ("ce_id", event_id(SOURCE, _TYPE, report_id, 1).encode()),
         _SOURCE_HEADER,
         _TYPE_HEADER,
+        _SCHEMA_HEADER,
         ("ce_time", decided_at),
         ("ce_subject", key),
         ("ce_partitionkey", key),

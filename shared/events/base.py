@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
+from shared.events.schemas import dataschema
 from shared.topics import source_of
 
 ReportId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
@@ -78,6 +79,7 @@ def encode(event: Event, *, source: str, time: datetime, traceparent: str) -> Re
         "ce_id": event_id(source, event.TYPE, event.key, event.occurrence),
         "ce_source": source_of(source),
         "ce_type": event.TYPE,
+        "ce_dataschema": dataschema(type(event)),
         "ce_time": iso(time),
         "ce_subject": event.key,
         "ce_partitionkey": event.key,

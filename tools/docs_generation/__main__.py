@@ -1,9 +1,22 @@
-"""Write the derived documents: ``python -m tools.docs_generation``; with ``--check``, fail where a file differs."""
+"""Write the derived documents: ``python -m tools.docs_generation``; with ``--check``, fail where a file differs.
+
+``--check`` also compares today's events with those of every release; ``--release VERSION`` keeps them as a release's.
+"""
 
 import sys
 from pathlib import Path
 
-from tools.docs_generation import asyncapi, cases, metrics, openapi, pages, permissions, schemas, settings
+from tools.docs_generation import (
+    asyncapi,
+    cases,
+    compatibility,
+    metrics,
+    openapi,
+    pages,
+    permissions,
+    schemas,
+    settings,
+)
 
 DOCS = Path(__file__).parents[2] / "docs"
 OWNED = ("events", "asyncapi", "openapi")
@@ -26,7 +39,7 @@ def differences(documents: dict[str, str]) -> list[str]:
         elif file.read_text(encoding="utf-8") != text:
             found.append(f"docs/{path} is not what the code says")
     for folder in OWNED:
-        stale = {str(file.relative_to(DOCS)) for file in (DOCS / folder).glob("*")} - documents.keys()
+        stale = {str(file.relative_to(DOCS)) for file in (DOCS / folder).glob("*.*")} - documents.keys()
         found += [f"docs/{path} describes nothing any more" for path in sorted(stale)]
     return found
 
@@ -35,9 +48,12 @@ def main(arguments: list[str]) -> int:
     """Write or check; the exit status is 1 where a check fails."""
     documents = wanted()
     if "--check" in arguments:
-        for line in (found := differences(documents)):
-            print(f"{line}; run: make docs")
+        found = [*(f"{line}; run: make docs" for line in differences(documents)), *compatibility.problems()]
+        print(*found, sep="\n", end="\n" if found else "")
         return 1 if found else 0
+    if "--release" in arguments:
+        compatibility.release(arguments[arguments.index("--release") + 1])
+        return 0
     for path, text in documents.items():
         file = DOCS / path
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from shared.events.catalog import EVENT_TYPES, types_of
+from shared.events.schemas import schema
 from shared.topics import TOPICS, Topic
-from tools.docs_generation.schemas import schema
 
 SERVICES = ("intake", "routing", "notify", "analytics")
 _GOLDEN = Path(__file__).parents[2] / "tests" / "golden" / "events"
@@ -102,7 +102,7 @@ def _schemas(types: list[str]) -> dict[str, Any]:
     """Schemas by type with their definitions lifted to the top, where AsyncAPI's references can find them."""
     found: dict[str, Any] = {}
     for name in types:
-        body = _lifted(schema(name))
+        body = _lifted(schema(EVENT_TYPES[name]))
         found.update(body.pop("$defs", {}))
         found[name] = {key: value for key, value in body.items() if not key.startswith(("$", "x-"))}
     return found

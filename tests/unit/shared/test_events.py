@@ -15,7 +15,7 @@ from shared.events.cases import CaseAcknowledged
 from shared.events.catalog import EVENT_TYPES, MAX_RECORD_BYTES, parse_event
 from shared.events.envelope import iso
 from shared.events.loads import LoadSummarized
-from tools.docs_generation.schemas import schema
+from shared.events.schemas import dataschema, name_of, schema
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "events"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -49,15 +49,25 @@ def test_golden_example_is_read_by_todays_model_and_written_again_alike(name: st
         event, source=envelope.source.removeprefix("/ieum/"), time=envelope.time, traceparent=envelope.traceparent
     )
     assert json.loads(record.value) == example["body"]
-    assert {k: v.decode() for k, v in record.headers} == example["headers"]
+    headers = {k: v.decode() for k, v in record.headers}
+    assert headers.pop("ce_dataschema") == dataschema(type(event))
+    assert headers == example["headers"]
     assert (record.topic, record.key) == (example["topic"], example["key"])
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)
 def test_golden_example_fits_the_published_schema(name: str) -> None:
     jsonschema.Draft202012Validator(
-        schema(name), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+        schema(EVENT_TYPES[name]), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     ).validate(golden(name)["body"])
+
+
+def test_a_schemas_name_is_made_of_its_content_alone() -> None:
+    names = {schema(model)["$id"] for model in EVENT_TYPES.values()}
+    assert len(names) == len(EVENT_TYPES)
+    whole = schema(CaseAcknowledged)
+    assert whole["$id"] == dataschema(CaseAcknowledged) == name_of(CaseAcknowledged.TYPE, dict(reversed(whole.items())))
+    assert whole["$id"] != name_of(CaseAcknowledged.TYPE, {**whole, "required": whole["required"][1:]})
 
 
 @pytest.mark.parametrize("name", EVENT_TYPES)

@@ -1,0 +1,175 @@
+"""Whether today's events and those of every release understand each other: schemas compared, examples read both ways.
+
+`docs/events/released` keeps schema and example of each event type as they were released; nothing there ever changes.
+A type may get optional fields, words in open vocabularies, and an open vocabulary in place of a closed one. Everything
+else is a new version of the type, beside the old one: the topics are kept for ever.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+
+from shared.errors import PermanentError, UnknownTypeError
+from shared.events.catalog import EVENT_TYPES, parse_event
+from shared.events.schemas import schema
+from tools.docs_generation.schemas import render
+
+Schema = Mapping[str, Any]
+
+_ROOT: Final = Path(__file__).parents[2]
+RELEASED: Final = _ROOT / "docs" / "events" / "released"
+GOLDEN: Final = _ROOT / "tests" / "golden" / "events"
+_SUMS: Final = "SHA256SUMS"
+_SCHEMA, _EXAMPLE = ".schema.json", ".example.json"
+_WORDS: Final = "x-known-values"
+_SAY_NOTHING: Final = {"title", "description", "examples", "$schema", "$id", "$defs", "$ref", "default"}
+"""Keywords that bind nobody, and those that are looked at by themselves."""
+_OF_PARTS: Final = {"properties", "required", "items", "anyOf", "additionalProperties", "patternProperties"}
+_OF_WORDS: Final = {"enum", _WORDS, "pattern", "type"}
+
+
+def problems() -> list[str]:
+    """What is wrong with the events as they are, one line each."""
+    return list(faults(RELEASED, {name: schema(model) for name, model in EVENT_TYPES.items()}, GOLDEN))
+
+
+def faults(released: Path, today: Mapping[str, Schema], golden: Path) -> Iterator[str]:
+    """What is wrong between today's schemas and examples and those of every release, one line each."""
+    yield from altered(released)
+    for file in sorted(released.glob(f"*/*{_SCHEMA}")):
+        release, name = file.parent.name, file.name.removesuffix(_SCHEMA)
+        old = json.loads(file.read_text(encoding="utf-8"))
+        if name not in today:
+            yield f"{name}: the type of release {release} is gone; topics are kept for ever, so its model must stay"
+            continue
+        remedy = f"since {release}; undo it, or make it a new type ({next_version(name)})"
+        for place, change in compared(old, today[name]):
+            yield f"{name}, {place or 'body'}: {change} {remedy}"
+        if error := _refused_today(file.with_name(name + _EXAMPLE)):
+            yield f"{name}: today's model refuses the example {error} {remedy}"
+        body = json.loads((golden / f"{name}.json").read_text(encoding="utf-8"))["body"]
+        for wrong in jsonschema.Draft202012Validator(old).iter_errors(body):
+            yield f"{name}, {_path(wrong.absolute_path)}: a reader refuses today's example ({wrong.validator}) {remedy}"
+
+
+def altered(released: Path) -> Iterator[str]:
+    """Files of releases that are not what was released."""
+    lines = (released / _SUMS).read_text(encoding="utf-8").splitlines()
+    sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    found = {f"{file.parent.name}/{file.name}": file for file in released.glob("*/*")}
+    for name in sorted(sums.keys() | found.keys()):
+        if name not in found or sha256(found[name].read_bytes()).hexdigest() != sums.get(name):
+            yield f"docs/events/released/{name}: is not what was released; restore it (git checkout)"
+
+
+def compared(old: Schema, new: Schema) -> Iterator[tuple[str, str]]:
+    """(Field, what changed) for each change that an earlier or a later build would not survive."""
+    yield from _compared(old, new, old, new, "")
+
+
+def next_version(event_type: str) -> str:
+    """The type's name with its next version."""
+    name, _, version = event_type.rpartition(".v")
+    return f"{name}.v{int(version) + 1}"
+
+
+def _compared(old: Schema, new: Schema, olds: Schema, news: Schema, place: str) -> Iterator[tuple[str, str]]:
+    old, new = _resolved(old, olds), _resolved(new, news)
+    opened = "enum" in old and _WORDS in new
+    yield from ((place, change) for change in _words(old, new))
+    elsewhere = _SAY_NOTHING | _OF_PARTS | (_OF_WORDS if opened else {_WORDS, "enum"})
+    for keyword in sorted((old.keys() | new.keys()) - elsewhere):
+        if old.get(keyword) != new.get(keyword):
+            yield place, f"{keyword} changed from {_shown(old.get(keyword))} to {_shown(new.get(keyword))}"
+    if old.get("default") != new.get("default"):
+        yield place, f"the default changed from {_shown(old.get('default'))} to {_shown(new.get('default'))}"
+    yield from _fields(old, new, olds, news, place)
+    for keyword in ("items", "additionalProperties"):
+        inner, after = old.get(keyword), new.get(keyword)
+        if isinstance(inner, dict) and isinstance(after, dict):
+            yield from _compared(inner, after, olds, news, f"{place}.*".lstrip("."))
+        elif inner != after:
+            yield place, f"{keyword} changed"
+    for pattern, inner in old.get("patternProperties", {}).items():
+        if after := new.get("patternProperties", {}).get(pattern):
+            yield from _compared(inner, after, olds, news, f"{place}.*".lstrip("."))
+        else:
+            yield place, "the pattern of its keys changed"
+    choices, now = old.get("anyOf", ()), new.get("anyOf", ())
+    if len(choices) != len(now):
+        yield place, f"the type changed from {len(choices) or 1} to {len(now) or 1} choices"
+        return
+    for one, after in zip(choices, now, strict=True):
+        yield from _compared(one, after, olds, news, place)
+
+
+def _fields(old: Schema, new: Schema, olds: Schema, news: Schema, place: str) -> Iterator[tuple[str, str]]:
+    before, after = old.get("properties", {}), new.get("properties", {})
+    needed, needs = set(old.get("required", ())), set(new.get("required", ()))
+    for name in sorted(before.keys() | after.keys()):
+        path = f"{place}.{name}".lstrip(".")
+        if name not in after:
+            yield path, "the field was removed"
+        elif name not in before:
+            if name in needs:
+                yield path, "a required field was added"
+        elif (name in needed) != (name in needs):
+            yield path, "the field became required" if name in needs else "the field became optional"
+        if name in before and name in after:
+            yield from _compared(before[name], after[name], olds, news, path)
+
+
+def _words(old: Schema, new: Schema) -> Iterator[str]:
+    closed, known = set(old.get("enum", ())), set(old.get(_WORDS, ()))
+    if known and "enum" in new:
+        yield "an open vocabulary was closed"
+    elif closed and "enum" in new:
+        if closed ^ set(new["enum"]):
+            yield f"a closed vocabulary changed ({_listed(new['enum'], closed)})"
+    elif gone := (closed | known) - set(new.get(_WORDS, ())):
+        yield f"words were removed from a vocabulary ({', '.join(sorted(gone))})"
+
+
+def _listed(new: list[str], old: set[str]) -> str:
+    return ", ".join([*(f"+{one}" for one in new if one not in old), *(f"-{one}" for one in sorted(old - set(new)))])
+
+
+def _resolved(node: Schema, whole: Schema) -> Schema:
+    if "$ref" not in node:
+        return node
+    found: Schema = whole["$defs"][node["$ref"].rpartition("/")[2]]
+    return {**found, **node}
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _path(path: Any) -> str:  # noqa: ANN401  # jsonschema's deque of names and numbers
+    return ".".join(map(str, path)) or "body"
+
+
+def _refused_today(file: Path) -> str | None:
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    headers = [(name, value.encode()) for name, value in kept["headers"].items()]
+    try:
+        parse_event(kept["topic"], kept["key"].encode(), headers, json.dumps(kept["body"]).encode())
+    except (PermanentError, UnknownTypeError) as error:
+        return f"({error})"
+    return None
+
+
+def release(version: str, released: Path = RELEASED, golden: Path = GOLDEN) -> None:
+    """Keep today's schemas and examples as those of a release. Raises ``FileExistsError`` where there is one."""
+    folder = released / version
+    folder.mkdir()
+    for name, model in EVENT_TYPES.items():
+        (folder / (name + _SCHEMA)).write_text(render(schema(model)), encoding="utf-8")
+        (folder / (name + _EXAMPLE)).write_bytes((golden / f"{name}.json").read_bytes())
+    kept = sorted(released.glob("*/*"))
+    lines = [f"{sha256(file.read_bytes()).hexdigest()}  {file.parent.name}/{file.name}\n" for file in kept]
+    (released / _SUMS).write_text("".join(lines), encoding="utf-8")
