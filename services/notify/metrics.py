@@ -22,6 +22,11 @@ OLDEST: Final = Gauge(
 )
 STREAMS: Final = Gauge("notify_open_streams", "Consoles listening.", registry=REGISTRY)
 DROPPED: Final = Counter("notify_dropped_streams", "Consoles dropped because they read too slowly.", registry=REGISTRY)
+FEED_OVERFLOWS: Final = Counter(
+    "notify_console_feed_overflows",
+    "Times more changed at once than is remembered; consoles reload.",
+    registry=REGISTRY,
+)
 ACKNOWLEDGED: Final = Counter("notify_acknowledgements", "Acknowledgements by outcome.", ["outcome"], registry=REGISTRY)
 ACTS: Final = Counter(
     "notify_case_acts", "What staff did with cases, by act and outcome.", ["act", "outcome"], registry=REGISTRY

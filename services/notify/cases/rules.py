@@ -331,7 +331,12 @@ def refer(case: Case, who: Actor, ownership: int, to_center_id: str, now: dateti
 
 
 def close(case: Case, who: Actor, ownership: int, outcome: Outcome, now: datetime) -> Accepted | Rejected:
-    """Say that a case is done; routing ends it. Nobody closes over something that was not read. An open offer dies."""
+    """Say that a case is done; routing ends it. Nobody closes over something that was not read. An open offer dies.
+
+    The same again from the same person is told yes: the answer to the first may have been lost on its way.
+    """
+    if _asked_before(case, who, ownership, AwaitingKind.CLOSING) and case.outcome == outcome:
+        return Accepted(case, None)
     why = not_workable(case, who, ownership)
     if why is not None:
         return why
@@ -343,7 +348,12 @@ def close(case: Case, who: Actor, ownership: int, outcome: Outcome, now: datetim
 
 
 def reopen(case: Case, who: Actor, ownership: int, now: datetime) -> Accepted | Rejected:
-    """Say that a closed case is worked on again; routing opens it. A withdrawn one is its reporter's to bring back."""
+    """Say that a closed case is worked on again; routing opens it. A withdrawn one is its reporter's to bring back.
+
+    The same again from the same person is told yes, as with ``close``.
+    """
+    if _asked_before(case, who, ownership, AwaitingKind.REOPENING):
+        return Accepted(case, None)
     why = not_owned(case, who, ownership)
     if why is not None:
         return why
@@ -356,6 +366,13 @@ def reopen(case: Case, who: Actor, ownership: int, now: datetime) -> Accepted | 
         return Rejected.NOT_ENDED
     asked = _asked(case, who, AwaitingKind.REOPENING, now)
     return carried(case, CaseReopened, line(case, who, EntryKind.REOPENING, now), asked, now)
+
+
+def _asked_before(case: Case, who: Actor, ownership: int, kind: AwaitingKind) -> bool:
+    waits = case.awaiting
+    return (
+        not_owned(case, who, ownership) is None and waits is not None and waits.kind is kind and waits.by == who.subject
+    )
 
 
 def _asked(case: Case, who: Actor, kind: AwaitingKind, now: datetime) -> dict[str, object]:
@@ -523,8 +540,13 @@ def offer(
 ) -> Accepted | Rejected:
     """Offer a case to another of the 16 centres. One offer at a time, and only with the person's agreement.
 
-    ``agreed``: they were asked now; without it counts what they said in the report.
+    ``agreed``: they were asked now; without it counts what they said in the report. The same offer again from the same
+    person is told yes, as with ``close``.
     """
+    made = case.offer
+    same = made is not None and (made.to_center_id, made.reason, made.by) == (receiver.center_id, reason, who.subject)
+    if same and not_workable(case, who, ownership) is None:
+        return Accepted(case, None)
     why = not_workable(case, who, ownership) or _unfit(case, receiver)
     if why is not None:
         return why

@@ -53,9 +53,14 @@ class ConsoleSubscriber:
             return
         self._rows[case.report_id] = case
         if len(self._rows) > self._backlog:
-            self.too_slow = True
-            self._rows.clear()
-            self._early.clear()
+            self.send_away()
+        self._something.set()
+
+    def send_away(self) -> None:
+        """Have the console come back for the whole list."""
+        self.too_slow = True
+        self._rows.clear()
+        self._early.clear()
         self._something.set()
 
     def _concerns(self, case: Case) -> bool:
@@ -181,6 +186,11 @@ class ConsoleBroadcaster:
         finally:
             self._listeners.discard(listener)
             metrics.STREAMS.set(len(self._listeners))
+
+    def send_all_away(self) -> None:
+        """Have every console come back for the whole list: this process cannot say what changed."""
+        for listener in self._listeners:
+            listener.send_away()
 
     def close(self) -> None:
         """Send everyone away; the process is ending."""

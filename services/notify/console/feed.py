@@ -34,13 +34,14 @@ _NEW_S: Final = 30.0
 """A first record older than this was written by somebody who slept: whose case it is, the store says."""
 _READ: Final = 100
 _BACKLOG: Final = 20_000
+"""Reports whose rows may wait to be read."""
 
 
 class ConsoleFeed:
     """Collects what the follower saw and gives out the store's rows once they are at least as new."""
 
     def __init__(self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules) -> None:
-        """Rows go to the hub; ``rules`` say what a new case looks like."""
+        """Rows go to the broadcaster; ``rules`` say what a new case looks like."""
         self._store = store
         self._broadcaster = broadcaster
         self._clock = clock
@@ -65,8 +66,15 @@ class ConsoleFeed:
             least = (max(least[0], before[0][0]), max(least[1], before[0][1]), max(least[2], before[0][2]))
         self._wanted[event.report_id] = (least, self._clock.monotonic())
         if len(self._wanted) > _BACKLOG:
-            self._wanted.popitem(last=False)
+            self._overflowed()
         self.something.set()
+
+    def _overflowed(self) -> None:
+        """More changed than is remembered: open consoles load their lists anew, or they would miss what is dropped."""
+        metrics.FEED_OVERFLOWS.inc()
+        _LOG.warning("console_feed.overflowed", reports=len(self._wanted))
+        self._wanted.clear()
+        self._broadcaster.send_all_away()
 
     def _announce(self, event: ReportRouted, traceparent: str) -> None:
         now = self._clock.now()

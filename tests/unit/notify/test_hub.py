@@ -1,14 +1,22 @@
 """Live rows: newest wins, slow listeners are sent away, whoever held a case sees it leave."""
 
 import contextlib
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import orjson
+import pytest
 
 from services.notify.cases.models import Case, OfferEnd, PastOffer
 from services.notify.console.broadcaster import ConsoleBroadcaster, ConsoleSubscriber
+from services.notify.console.feed import ConsoleFeed
 from services.notify.console.rows import StreamRows, entry_of, message
+from services.notify.escalation.rules import Rules
 from shared.centers import CENTER_IDS
+from shared.clock import ManualClock
+from shared.events.base import Event
+from shared.kafka.router import Received
 from tests.unit.notify.samples import NOW, event, stream
 from tests.unit.notify.test_projection import folded, taken
 
@@ -136,3 +144,21 @@ async def test_a_case_that_is_known_is_not_announced() -> None:
         hub.announce(folded(stream()[:1]))
         assert await listener.take(0.01) == ([], False)
         assert not hub.early(case.report_id)
+
+
+async def test_a_feed_that_cannot_remember_what_changed_has_every_console_load_its_list_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.notify.console.feed._BACKLOG", 3)
+    hub = ConsoleBroadcaster()
+    feed = ConsoleFeed(cast("Any", None), hub, ManualClock(NOW + timedelta(hours=1)), Rules())
+    with hub.listen("gwangju") as one, hub.listen("jeju") as other:
+        for number in range(3):
+            feed.note(received(event("report.routed", number)))
+        assert [each.too_slow for each in (one, other)] == [False, False]
+        feed.note(received(event("report.routed", 3)))
+        assert [each.too_slow for each in (one, other)] == [True, True]
+
+
+def received(made: Event) -> Received:
+    return cast("Received", SimpleNamespace(event=made, envelope=SimpleNamespace(traceparent="")))

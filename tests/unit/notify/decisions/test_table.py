@@ -80,3 +80,32 @@ def test_what_counts_tells_the_bus(act: str) -> None:
     assert came.event.report_id == report_id(1)
     assert came.case.case_version == came.event.case_version
     assert KIM != LEE.subject
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "other"),
+    [
+        (
+            SITUATIONS[Situation.ACKNOWLEDGED],
+            lambda case, who: decisions.close(case, who, 1, Outcome.SUPPORTED, NOW),
+            lambda case, who: decisions.close(case, who, 1, Outcome.REFERRED, NOW),
+        ),
+        (SITUATIONS[Situation.CLOSED], lambda case, who: decisions.reopen(case, who, 1, NOW), None),
+        (
+            SITUATIONS[Situation.ACKNOWLEDGED],
+            lambda case, who: ACTS["offer"](case, who, 1),
+            lambda case, who: decisions.offer(
+                case, who, 1, nominal("jeju"), TransferReason.PLACE, Rules(), NOW, agreed=True
+            ),
+        ),
+    ],
+    ids=["close", "reopen", "offer"],
+)
+def test_the_same_command_again_is_told_yes_since_the_first_answer_may_be_lost(
+    before: Case, command: Callable[..., Accepted | Rejected], other: Callable[..., Accepted | Rejected] | None
+) -> None:
+    first = command(before, LEE)
+    assert isinstance(first, Accepted)
+    assert command(first.case, LEE) == Accepted(first.case, None)
+    assert isinstance(command(first.case, Actor("park", "gwangju")), Rejected)
+    assert other is None or isinstance(other(first.case, LEE), Rejected)
