@@ -68,7 +68,7 @@ def catalogue(names: Sequence[str] = ()) -> list[Fault]:
 def check(fault: Fault, tree: Path = PROJECT) -> str:
     """Why a patch cannot be planted in this tree; empty if it can."""
     done = _git(tree, "apply", "--check", "--recount", "-C1", str(fault.file))
-    return done.stderr.strip()
+    return done.stderr.strip() if done.returncode else ""
 
 
 def main(names: Sequence[str] = ()) -> int:

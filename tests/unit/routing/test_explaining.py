@@ -68,7 +68,7 @@ def why(decision: Decision, language: Language = "en", about: ReportFacts | None
 
 def test_every_code_has_its_words() -> None:
     assert set(sentences.WHY) == set(RoutingReason) - {RoutingReason.ALL_CLOSED}
-    assert set(words.VERDICTS) == set(PassedOver)
+    assert set(words.VERDICTS) == {*PassedOver, "unknown"}
     assert set(words.BANDS) == set(Band)
     assert set(words.HOWS) == set(words.DISTANCES) == set(Distance)
     assert set(sentences.UPDATED) == set(UpdateKind)
