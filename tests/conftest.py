@@ -1,11 +1,13 @@
 """Fixtures every test may use: the real engines, and settings that keep one test's topics and databases apart."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 import threading
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +16,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from pymongo import MongoClient
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # pytest-xdist says no types
 
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.tiers import is_quick
+from tests.tiers import is_quick, rank, unit_of_work
 from tools.local.engines import EngineError, Engines, Running
 from tools.local.jars import JarError
 from tools.local.kafka import KafkaError
@@ -31,13 +34,35 @@ ENGINE_ERRORS = (EngineError, JarError, KafkaError, PortTakenError)
 """Why an engine may be missing on this machine; the texts say which and what to do."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import modules of which no test will run: each worker imports all that are left."""
+    if not collection_path.match("test_*.py"):
+        return None
+    marks = config.getoption("markexpr")
+    quick = is_quick(str(collection_path.relative_to(config.rootpath)))
+    if (marks == "not thorough" and not quick) or (
+        marks == "thorough" and quick and "thorough" not in collection_path.read_text(encoding="utf-8")
+    ):
+        return True
+    return None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses the engines, and what `make test` leaves to `make test-all`."""
+    """Mark what uses the engines, and what `make test` leaves to `make test-all`; begin with what takes longest."""
+    items.sort(key=lambda item: rank(item.nodeid.split("::")[0]))
     for item in items:
         if not is_quick(item.nodeid.split("::")[0]):
             item.add_marker("thorough")
         if {"engines", "own_engines"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("engines")
+
+
+class ByUnitOfWork(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist says no types
+    """Gives workers modules, or single tests of modules whose tests share nothing, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """As pytest-xdist documents it for schedulers of one's own."""
+        return unit_of_work(nodeid)
 
 
 class EnginesOfTheRun:
@@ -58,6 +83,10 @@ class EnginesOfTheRun:
             shared_engines.announce_missing(str(error))
         else:
             shared_engines.announce(self._started)
+
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> ByUnitOfWork | None:
+        """Ours in place of pytest-xdist's own by module."""
+        return ByUnitOfWork(config, log) if config.getoption("dist") == "loadscope" else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Name a failure when it happens, not only at the end of a long run."""
@@ -130,17 +159,18 @@ def _engines_of_our_own() -> Iterator[Engines]:
 @pytest.fixture
 def unique() -> str:
     """A short name no other test has: letters and digits, starting with a letter."""
+    return _new_name()
+
+
+def _new_name() -> str:
     return f"t{uuid.uuid4().hex[:10]}"
 
 
 @pytest.fixture
 def bus_settings(engines: Running, unique: str) -> Iterator[KafkaSettings]:
     """The bus, with topics and groups of this test alone; its topics are deleted afterwards."""
-    settings = KafkaSettings(
-        bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.", topic_partitions=_FEW_PARTITIONS, call_timeout_s=10
-    )
-    yield settings
-    _in_thread(_delete_topics(settings))
+    with topics_of(engines, unique) as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -156,13 +186,38 @@ async def publisher(bus_settings: KafkaSettings) -> AsyncIterator[Publisher]:
 @pytest.fixture
 def store_settings(engines: Running, unique: str) -> Iterator[StoreSettings]:
     """The store, with databases of this test alone; they are dropped afterwards."""
-    settings = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_")
+    with databases_of(engines, unique) as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def shared_settings(engines: Running) -> Iterator[tuple[KafkaSettings, StoreSettings]]:
+    """The same for a service that all tests of a module share."""
+    name = _new_name()
+    with topics_of(engines, name) as kafka, databases_of(engines, name) as store:
+        yield kafka, store
+
+
+@contextlib.contextmanager
+def topics_of(engines: Running, name: str) -> Iterator[KafkaSettings]:
+    """Settings for topics and groups whose names begin with this one; the topics are deleted afterwards."""
+    settings = KafkaSettings(
+        bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=_FEW_PARTITIONS, call_timeout_s=10
+    )
+    yield settings
+    _in_thread(_delete_topics(settings))
+
+
+@contextlib.contextmanager
+def databases_of(engines: Running, name: str) -> Iterator[StoreSettings]:
+    """Settings for databases whose names begin with this one; they are dropped afterwards."""
+    settings = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
     yield settings
     client: MongoClient[dict[str, object]] = MongoClient(engines.mongodb, serverSelectionTimeoutMS=5000)
     with client:
-        for name in client.list_database_names():
-            if name.startswith(settings.database_prefix):
-                client.drop_database(name)
+        for found in client.list_database_names():
+            if found.startswith(settings.database_prefix):
+                client.drop_database(found)
 
 
 async def _delete_topics(settings: KafkaSettings) -> None:

@@ -63,7 +63,51 @@ QUICK: Final = frozenset(
     }
 )
 
+LONGEST_FIRST: Final = (
+    "tests/kill/test_kill.py",
+    "tests/integration/trust/test_canary.py",
+    "tests/browser/test_every_page.py",
+    "tests/integration/notify/test_ladder_kill.py",
+    "tests/integration/demo/test_whole.py",
+    "tests/integration/routing/test_three_brokers.py",
+    "tests/integration/routing/test_mistakes.py",
+    "tests/integration/routing/test_recount_under_fire.py",
+    "tests/integration/routing/test_under_fire.py",
+    "tests/browser/test_journey.py",
+    "tests/integration/trust/test_matrix.py",
+    "tests/integration/intake/test_schema.py",
+    "tests/integration/ownership/test_ownership.py",
+    "tests/integration/accounts/test_sign_in.py",
+    "tests/integration/notify/test_alerts.py",
+    "tests/integration/analytics/test_exactly_once.py",
+    "tests/integration/notify/test_crash.py",
+    "tests/unit/simulation/test_surge.py",
+)
+"""Modules that take half a minute and more begin first: one that begins last keeps a single worker busy at the end."""
+
+APART: Final = frozenset(
+    {
+        "tests/browser/test_every_page.py",
+        "tests/integration/accounts/test_sign_in.py",
+        "tests/integration/analytics/test_exactly_once.py",
+        "tests/integration/trust/test_matrix.py",
+        "tests/kill/test_kill.py",
+    }
+)
+"""Long modules whose tests share nothing: workers take them test by test."""
+
 
 def is_quick(path: str) -> bool:
     """Whether the tests of a module, by its path in the project, belong to `make test`."""
     return path.startswith("tests/unit/") or path in QUICK
+
+
+def rank(path: str) -> int:
+    """When a module is begun, lowest first."""
+    return LONGEST_FIRST.index(path) if path in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def unit_of_work(nodeid: str) -> str:
+    """What one worker does as a whole: a module, whose tests may share a service, or one test of those in ``APART``."""
+    path = nodeid.split("::", maxsplit=1)[0]
+    return nodeid if path in APART else path

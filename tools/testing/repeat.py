@@ -55,7 +55,7 @@ def main(times: int, *, hog: bool = False, clock: bool = False, paths: Sequence[
             seed = random.SystemRandom().randrange(2**32)
             if clock:
                 os.environ |= shifted(number)
-            order = ["-p", "randomly", f"--randomly-seed={seed}", "--no-loadscope-reorder"]
+            order = ["-p", "randomly", f"--randomly-seed={seed}"]
             results = run.run(f"repeat-{number}", paths or ["tests"], run.QUICK, order)
             green += results.status == 0
             for outcome in results.failed():

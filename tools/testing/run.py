@@ -6,11 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from tools.local import chromium, jars, processes
-from tools.local.settings import SERVICES, LocalSettings
+from tools.local.settings import LocalSettings
 from tools.testing.results import Results
 
 WORKERS: Final = 3
@@ -24,6 +23,14 @@ THOROUGH: Final = "thorough"
 """Marks of what `make test` and `make test-all` run."""
 _NO_TESTS: Final = 5
 
+_JOURNEY: Final = "tests/browser/test_journey.py"
+MORE_OF: Final = {
+    "intake": ("tests/browser/test_every_page.py",),
+    "routing": (_JOURNEY,),
+    "notify": ("tests/integration/accounts", _JOURNEY),
+}
+"""What belongs to a service and lies elsewhere, as far as three minutes allow."""
+
 
 def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ()) -> Results:
     """Run pytest over ``paths`` with the shared engines and a browser, and keep what it found in ``var/tests``."""
@@ -32,12 +39,16 @@ def run(target: str, paths: Sequence[str], marks: str, more: Sequence[str] = ())
     xml = folder / f"{target}.xml"
     xml.unlink(missing_ok=True)
     environment = dict(os.environ)
+    # Where this is set, every worker and every service that a test starts compiles all modules anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = chromium.find_or_install(_say)
     if found:
         environment["IEUM_CHROMIUM"] = found
     # Kafka's jars are fetched once, not by several workers at the same time.
     jars.classpath()
     command = [sys.executable, "-m", "pytest", *paths, "-q", "-m", marks, "-n", str(WORKERS), "--dist", "loadscope"]
+    # Not the modules with most tests first, but those that take longest (tests/tiers.py).
+    command += ["--no-loadscope-reorder"]
     command += [f"--junitxml={xml}", "-o", "junit_family=xunit2", *more]
     began = time.monotonic()
     status = subprocess.run(command, cwd=processes.PROJECT, env=environment, check=False).returncode
@@ -61,10 +72,11 @@ def report(results: Results) -> int:
 
 def quick(service: str) -> int:
     """``make test``: every kind of proof, in minutes; with a service, what tells that this service is whole."""
-    if service and service not in SERVICES:
-        _say(f"S={service} is no service; it is one of {', '.join(SERVICES)}")
+    services = sorted(main.parent.name for main in (processes.PROJECT / "services").glob("*/main.py"))
+    if service and service not in services:
+        _say(f"S={service} is no service; it is one of {', '.join(services)}")
         return 2
-    return report(run("test", _paths_of(service) if service else ["tests"], QUICK))
+    return report(run("test", paths_of(service) if service else ["tests"], QUICK))
 
 
 def thorough() -> int:
@@ -80,10 +92,10 @@ def matching(expression: str) -> int:
     return subprocess.run(command, cwd=processes.PROJECT, check=False).returncode
 
 
-def _paths_of(service: str) -> list[str]:
-    more = {"notify": [Path("tests/integration/accounts")]}.get(service, [])
-    folders = [Path("tests/unit") / service, Path("tests/integration") / service, *more]
-    return [str(folder) for folder in folders if (processes.PROJECT / folder).exists()]
+def paths_of(service: str) -> list[str]:
+    """The tests that tell whether a service is whole: its folders, and what drives it in a browser."""
+    found = [f"tests/unit/{service}", f"tests/integration/{service}", *MORE_OF.get(service, ())]
+    return [path for path in found if (processes.PROJECT / path).exists()]
 
 
 def _files_with(words: Sequence[str]) -> set[str]:
