@@ -23,7 +23,7 @@ from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.recounting import Recounter
 from services.routing.handlers.worker import Worker
 from services.routing.live_pages import Painter, live_router
-from services.routing.live_stream import LiveFeed, Streams, stream_router
+from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Picture
 from services.routing.pages import page_router
 from services.routing.rule_page import rule_router
@@ -39,7 +39,6 @@ from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings, StoreSettings, load
-from shared.severity import CASES_PER_PERSON
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
@@ -99,7 +98,7 @@ def build(
     snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
-    view = LoadView(CASES_PER_PERSON, sets.current)
+    view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     ledger = Ledger(
         bus.publisher,
@@ -203,7 +202,7 @@ def application(
         for_staff=True,
         routers=[
             api_router(store, board, picture, gate, sets.known),
-            stream_router(LiveFeed(picture, clock), streams, clock, gate, painter.parts),
+            stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
             page_router(store, board, pages, gate, refused, sets.known),
             live_router(picture, painter, gate, refused),
             rule_router(pages, sets.current),

@@ -1,12 +1,20 @@
-"""An intake that runs on the real store and bus, by the clock of the test's module."""
+"""An intake that runs on the real store and bus: one for all tests of a module, or one of a test's own."""
 
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from shared.clock import Clock, SystemClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.desk import Desk, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a module share the loop that the service of the module runs in."""
+    for item in items:
+        if item.nodeid.startswith("tests/integration/intake/") and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="module"), append=False)
 
 
 @pytest.fixture
@@ -16,6 +24,29 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> AsyncIterator[Desk]:
+def desk(request: pytest.FixtureRequest) -> Desk:
+    """The module's intake without what earlier tests left; a fresh one for a test marked ``own_service``."""
+    own = request.node.get_closest_marker("own_service") is not None
+    found: Desk = request.getfixturevalue("own_desk" if own else "cleared_desk")
+    return found
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_desk(bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> AsyncIterator[Desk]:
+    """An intake of one test, which may move its clock, count what the whole service did, or break it."""
     async with running(bus_settings, store_settings, clock=clock) as open_desk:
         yield open_desk
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_desk(shared_settings: tuple[KafkaSettings, StoreSettings], clock: Clock) -> AsyncIterator[Desk]:
+    """The intake of a module."""
+    async with running(*shared_settings, clock=clock) as open_desk:
+        yield open_desk
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def cleared_desk(shared_desk: Desk) -> Desk:
+    """The intake of a module, with no report in its store."""
+    await shared_desk.clear()
+    return shared_desk

@@ -5,7 +5,8 @@ import base64
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -23,12 +24,14 @@ from shared.identity.roles import Scope
 from shared.kafka.connection import client_options, topic_name
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from shared.topics import BY_NAME, REPORTS, TOPICS, Topic
+from shared.topics import BY_NAME, REPORTS, Topic
 from shared.trace import new_traceparent
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 
 FRONT_END = "api"
+KEPT = frozenset({"audit", "audit_anchors", "clients", "jobs"})
+"""Collections that stay from test to test of one intake: what the service knows of them it knows in memory too."""
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"], "division": "busan"}
 
 
@@ -58,8 +61,13 @@ class Desk:
     intake: Intake
     http: httpx.AsyncClient
     bus_settings: KafkaSettings
+    store_settings: StoreSettings
     people: TestIdentity
     credentials: dict[str, str]
+    earlier: set[str] = field(default_factory=set)
+    """Reports of tests that shared this intake before."""
+    began: datetime = field(default_factory=SystemClock().now)
+    """When the test began."""
 
     @property
     def collection(self) -> Any:
@@ -83,6 +91,29 @@ class Desk:
 
     async def ask(self, receipt: str) -> httpx.Response:
         return await self.http.post("/api/v1/receipts/status", json={"receipt": receipt}, headers=self.headers())
+
+    async def log(self, topic: Topic = REPORTS) -> list[tuple[str, bytes]]:
+        """Every record of a topic since the test began, as (key, value), partition by partition."""
+        return [(key, value) for key, value in await log_of(self.bus_settings, topic) if key not in self.earlier]
+
+    async def clear(self) -> None:
+        """Forget what earlier tests left: all but the front ends and the audit."""
+        await eventually(self.at_rest)
+        self.earlier |= {report["_id"] async for report in self.collection.find({}, {"_id": 1})}
+        database = self.collection.database
+        for name in set(await database.list_collection_names()) - KEPT:
+            await database[name].delete_many({})
+        self.http.cookies.clear()
+        self.began = SystemClock().now()
+
+    async def at_rest(self) -> bool:
+        """Whether every report's event is published and every report is in the index of links."""
+        unfinished = {"$or": [{"outbox": {"$exists": True}}, {"links_since": {"$exists": True}}]}
+        return not self.intake.link_service.coming and not await self.collection.count_documents(unfinished)
+
+    async def nothing_pending(self) -> bool:
+        """Whether every event of the store is published."""
+        return not await self.collection.count_documents({"outbox": {"$exists": True}})
 
     async def publish(self, events: Sequence[Event]) -> None:
         publisher = Publisher(self.bus_settings)
@@ -114,7 +145,7 @@ async def running(
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
             people = TestIdentity(clock)
             intake.identity.learn(people.document())
-            desk = Desk(intake, http, bus_settings, people, {})
+            desk = Desk(intake, http, bus_settings, store_settings, people, {})
             if opened:
                 await eventually(lambda: _is_none(intake.group.check), working=work)
                 desk.credentials |= await credentials(intake)
@@ -165,10 +196,6 @@ async def log_of(bus_settings: KafkaSettings, topic: Topic = REPORTS) -> list[tu
         return found
     finally:
         await consumer.stop()
-
-
-async def all_logs(bus_settings: KafkaSettings) -> int:
-    return sum([len(await log_of(bus_settings, topic)) for topic in TOPICS])
 
 
 def new_key() -> str:

@@ -52,7 +52,7 @@ class Holder:
 
     async def published(self) -> list[dict[str, Any]]:
         await eventually(lambda: nothing_pending(self.desk))
-        return [json.loads(value) for key, value in await log_of(self.desk.bus_settings) if key == self.report_id]
+        return [json.loads(value) for key, value in await self.desk.log() if key == self.report_id]
 
 
 async def holder(desk: Desk, **body: Any) -> Holder:

@@ -17,7 +17,8 @@ from services.intake.submissions import identifiers
 from services.intake.submissions.models import Submission
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from tests.integration.intake.desk import LEAST, Desk, all_logs, log_of, new_key
+from shared.topics import TOPICS
+from tests.integration.intake.desk import LEAST, Desk, new_key
 from tests.support.waiting import eventually
 
 CANARY = "카나리아-canary"
@@ -53,7 +54,7 @@ async def test_an_accepted_report_is_stored_published_once_and_answered(desk: De
     assert answer.headers["location"] == "/api/v1/receipts/status"
     assert await desk.collection.find_one({"_id": body["report_id"]}) is not None
     await eventually(lambda: nothing_pending(desk))
-    [(key, value)] = await log_of(desk.bus_settings)
+    [(key, value)] = await desk.log()
     event = json.loads(value)
     assert (key, event["intake_version"], event["received_at"]) == (body["report_id"], 1, body["received_at"])
     assert event["facts"]["division"] == "busan"
@@ -85,7 +86,7 @@ async def test_repeats_get_the_same_answer_even_all_at_once(desk: Desk) -> None:
     assert len({answer.text for answer in (*answers, later)}) == 1
     await eventually(lambda: nothing_pending(desk))
     assert await desk.collection.count_documents({}) == 1
-    assert len(await log_of(desk.bus_settings)) == 1
+    assert len(await desk.log()) == 1
 
 
 async def test_another_content_under_the_same_key_is_a_conflict(desk: Desk) -> None:
@@ -105,7 +106,7 @@ async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
     assert len({answer.json()["receipt"] for answer in answers}) == 150
     await eventually(lambda: nothing_pending(desk))
     # At least once: the relay may publish again what it had not yet marked.
-    assert {key for key, _ in await log_of(desk.bus_settings)} == {answer.json()["report_id"] for answer in answers}
+    assert {key for key, _ in await desk.log()} == {answer.json()["report_id"] for answer in answers}
 
 
 async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
@@ -128,7 +129,7 @@ async def test_nothing_personal_is_outside_the_vault(
     stored = await desk.collection.find_one({"_id": body["report_id"]})
     await eventually(lambda: nothing_pending(desk))
     plain = bson.encode(stored).decode("utf-8", errors="replace")
-    [(_, event)] = await log_of(desk.bus_settings)
+    [(_, event)] = await desk.log()
     printed = capsys.readouterr()
     seen = {
         "document": plain,
@@ -182,7 +183,7 @@ async def test_refusals_leave_no_trace(desk: Desk) -> None:
     ):
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
     assert await desk.collection.count_documents({}) == 0
-    assert await all_logs(desk.bus_settings) == 0
+    assert [record for topic in TOPICS for record in await desk.log(topic)] == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from shared.audit.queries import CHECK, AuditReader
 from shared.clock import SystemClock, seoul_day
@@ -14,7 +15,7 @@ from tests.integration.intake.desk import LEAST, Desk, running
 HTML = {"Accept": "text/html", "Accept-Language": "en", "Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
     async with running(bus_settings, store_settings) as open_desk:
         open_desk.http.cookies.update(open_desk.people.cookie("central", "auditor", subject="s-auditor"))

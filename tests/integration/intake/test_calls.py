@@ -14,8 +14,11 @@ from shared.clock import ManualClock
 from shared.metrics import exposition
 from shared.sealing import Keyring
 from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
-from tests.integration.intake.desk import Desk, log_of
+from tests.integration.intake.desk import Desk
 from tests.support.waiting import eventually
+
+# They move its clock.
+pytestmark = pytest.mark.own_service
 
 NOW = datetime(2061, 11, 25, 3, 0, tzinfo=UTC)
 """Far ahead: the store, which goes by real time, forgets nothing of it during a test."""
@@ -147,10 +150,10 @@ async def test_nothing_of_the_operator_or_the_caller_is_on_the_bus(desk: Desk, o
     await operator.sent(at, **EVERYTHING)
 
     async def published() -> bool:
-        return len(await log_of(desk.bus_settings)) == 1
+        return len(await desk.log()) == 1
 
     await eventually(published)
-    [(_, value)] = await log_of(desk.bus_settings)
+    [(_, value)] = await desk.log()
     assert json.loads(value)["facts"]["channel"] == "phone"
     for text in (STORY, "달", "봄비", "s-operator1", "https://a.example", at.rpartition("/")[2]):
         assert text.encode() not in value

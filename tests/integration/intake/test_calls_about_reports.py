@@ -134,6 +134,7 @@ async def test_guessing_a_word_on_the_phone_is_held_back_and_keeps_nobody_out_on
         assert await narratives(desk) == [STORY, "on the web"]
 
 
+@pytest.mark.own_service
 async def test_the_audit_knows_which_operator_added_and_who_tried(desk: Desk, operator: Operator) -> None:
     receipt = await lodged(desk, word="달빛 아래")
     await add(operator, receipt, "wrong word")

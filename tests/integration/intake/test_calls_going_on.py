@@ -18,6 +18,9 @@ from tests.integration.intake.desk import Desk
 from tests.integration.intake.test_calls import NOW, STORY, metric
 from tests.support.waiting import eventually
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -150,7 +153,7 @@ async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_b
 
     at = await operator.begin()
     with monkeypatch.context() as patch:
-        patch.setattr(SubmissionService, "lodge", away)
+        patch.setattr(SubmissionService, "submit", away)
         page = await operator.page(at, "send", **LEAST, narrative=STORY)
         assert page.status_code == 503
         assert "The report was not received yet" in page.text

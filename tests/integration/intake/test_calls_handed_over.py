@@ -14,6 +14,9 @@ from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_o
 from tests.integration.intake.desk import Desk, running
 from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 Settings = tuple[KafkaSettings, StoreSettings]
 
 

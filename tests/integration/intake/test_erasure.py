@@ -30,6 +30,9 @@ from tests.integration.intake.holding import (
 from tests.support.clock import JumpClock
 from tests.support.waiting import eventually
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 KEYRING = Keyring([b"m" * 32])
 
 

@@ -8,6 +8,9 @@ from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
 from tests.support.clock import JumpClock
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 SPECIAL: list[tuple[dict[str, Any], str]] = [
     ({"harm_types": ["child_material"]}, "child_material"),
     ({"age_band": "under_14"}, "under_14"),

@@ -13,6 +13,9 @@ from tests.integration.intake.desk import Desk, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page
 from tests.support.clock import JumpClock
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 KEYRING = Keyring([b"m" * 32])
 
 

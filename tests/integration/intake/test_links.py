@@ -11,7 +11,7 @@ from services.intake.links import service as linking
 from services.intake.links.repository import INDEX
 from shared.metrics import exposition
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of, new_key, running
+from tests.integration.intake.desk import LEAST, Desk, new_key, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.support.waiting import eventually
 
@@ -54,7 +54,7 @@ async def test_across_provinces_by_address_file_and_account(desk: Desk) -> None:
     stranger = await lodged(desk, urls=["https://seen.example/post/2", "https://seen.example/"])
     assert await linked_to(desk, stranger) == []
     await eventually(lambda: nothing_pending(desk))
-    events = [json.loads(value) for _, value in await log_of(desk.bus_settings)]
+    events = [json.loads(value) for _, value in await desk.log()]
     assert sorted(len(event["facts"]["linked_reports"]) for event in events) == [0, 0, 1, 1, 1]
 
 
@@ -86,7 +86,7 @@ async def test_an_addition_links_and_is_found(desk: Desk) -> None:
     third = await lodged(desk, offender_handles=["@Other_Account"])
     assert await linked_to(desk, third) == [second["report_id"]]
     await eventually(lambda: nothing_pending(desk))
-    amended = [json.loads(value) for _, value in await log_of(desk.bus_settings)]
+    amended = [json.loads(value) for _, value in await desk.log()]
     assert [e["facts"]["linked_reports"] for e in amended if "amended_at" in e] == [[first["report_id"]]]
 
 
@@ -129,7 +129,7 @@ async def test_no_digest_leaves_the_store(desk: Desk, capsys: pytest.CaptureFixt
     await indexed(desk)
     await eventually(lambda: nothing_pending(desk))
     said = capsys.readouterr()
-    outside = str(await log_of(desk.bus_settings)) + exposition()[0].decode() + said.out + said.err + str(report)
+    outside = str(await desk.log()) + exposition()[0].decode() + said.out + said.err + str(report)
     assert not [digest for digest in digests if digest in outside]
 
 
@@ -193,4 +193,4 @@ async def test_accounts_typed_into_the_form_link_across_provinces_and_leave_inta
     stored = await desk.collection.find_one({"facts.channel": "web", "facts.division": "jeju"})
     assert stored["facts"]["linked_reports"] == [first["report_id"]]
     await eventually(lambda: nothing_pending(desk))
-    assert all(b"bad_guy" not in value and b"second_one" not in value for _, value in await log_of(desk.bus_settings))
+    assert all(b"bad_guy" not in value and b"second_one" not in value for _, value in await desk.log())

@@ -8,7 +8,7 @@ import httpx
 from services.intake.rate_limits import proof_of_work
 from services.intake.webform import drafts
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of, running
+from tests.integration.intake.desk import LEAST, Desk, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_steps import answer, begun, hidden, receipt
 from tests.support.waiting import eventually
@@ -32,7 +32,7 @@ def field(page: str, name: str) -> str:
 
 async def facts(desk: Desk) -> list[dict[str, Any]]:
     await eventually(lambda: nothing_pending(desk))
-    return [json.loads(value)["facts"] for _, value in await log_of(desk.bus_settings)]
+    return [json.loads(value)["facts"] for _, value in await desk.log()]
 
 
 async def test_the_page_keeps_what_was_typed_and_work_opens_it(

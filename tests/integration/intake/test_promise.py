@@ -14,6 +14,9 @@ from tests.integration.intake.holding import holder, owned
 from tests.support.clock import JumpClock
 from tests.support.waiting import eventually
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 
 @pytest.fixture
 def clock() -> JumpClock:

@@ -10,6 +10,9 @@ from tests.integration.intake.desk import Desk
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
 

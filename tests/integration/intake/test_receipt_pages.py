@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 
 from services.intake.receipts.pages import ACTIONS
 from services.intake.reports import documents
@@ -158,6 +159,7 @@ async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None
     assert (await press(someone, "message", text="x", word="rain coat")).status_code == 200
 
 
+@pytest.mark.own_service
 async def test_reports_with_a_word_are_limited_by_network_and_those_without_are_not(desk: Desk) -> None:
     form = {"role": "victim", "harm_types": "other", "narrative": "kept as typed"}
     answers = [await desk.http.post("/?lang=en", data={**form, "word": "umbrella"}) for _ in range(12)]

@@ -8,6 +8,9 @@ from tests.integration.intake.holding import audit_of, erased, holder, owned, pa
 from tests.support.clock import JumpClock
 from tests.support.erasing import faults
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 YEARS = 365.25
 
 

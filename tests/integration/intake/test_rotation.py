@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+import pytest_asyncio
 
 from services.intake.encryption import rewrap as rotate
 from services.intake.encryption.repository import Rewrapped, Wrappings
@@ -76,7 +77,7 @@ async def stories(desk: Desk, keyring: Keyring) -> list[str]:
     return sorted([documents.opened(d, keyring)["narrative"] async for d in desk.collection.find({})])
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
     """An intake with the new key first, over reports that were wrapped with the old one."""
     async with running(bus_settings, store_settings) as before:

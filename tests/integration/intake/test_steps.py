@@ -15,6 +15,9 @@ from shared.sealing import Keyring
 from tests.integration.intake.desk import Desk
 from tests.support.waiting import eventually
 
+# They move its clock.
+pytestmark = pytest.mark.own_service
+
 STORY = "카나리아가 적은 이야기"
 
 
