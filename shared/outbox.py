@@ -1,8 +1,9 @@
 """Events embedded in the document they belong to, and the relay that publishes them.
 
 One write stores a fact and the event about it, so neither can be lost without the other. The relay publishes and then
-marks; killed in between, it publishes again, and readers tolerate duplicates. Publishing never waits for marks: they
-are written in the background, many at once, and until then the relay remembers which events are in the log.
+marks; killed in between, it publishes again, and readers tolerate duplicates. Publishing never waits for the store:
+marks are written in the background, many at once, and until then the relay remembers which events are in the log; what
+must be read first (later events, what was left behind) has a task of its own.
 
 A document's events reach the log in order, whichever relay publishes them: a relay publishes the whole pending list as
 the store has it, less what Kafka has acknowledged to it, and only acknowledged events are marked. Each relay publishes
@@ -12,9 +13,8 @@ that holds the lease of the collection.
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Any, Final
 from uuid import uuid4
 
@@ -45,7 +45,7 @@ LEFT_BEHIND_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 3.0
 """For so long one relay alone publishes what was left behind; renewed while it finds more."""
 MARK_SECONDS: Final = 0.05
-"""Marks gather for so long: one bulk write for many documents."""
+"""Marks gather for so long unless told otherwise: one bulk write for many documents."""
 MOST_UNMARKED: Final = 10_000
 """Documents published and not yet marked; at this number publishing waits for the store."""
 FLUSH_SECONDS: Final = 2.0
@@ -53,7 +53,13 @@ LEASES: Final = "outbox_leases"
 _SPREAD: Final = 1.0
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-Offer = tuple[str, Sequence[Record] | None]
+Offer = tuple[str, Sequence[Record]]
+Settled = Callable[[str], Mapping[str, Any] | None]
+"""What else of a document its mark takes off: fields with the values they must still have; None: ask again later."""
+
+
+def _nothing_else(_: str) -> Mapping[str, Any]:
+    return {}
 
 
 def pending(records: Sequence[Record], now: datetime) -> dict[str, Any]:
@@ -92,8 +98,14 @@ class Relay:
         *,
         name: str,
         pace_s: float = 0.0,
+        mark_s: float = MARK_SECONDS,
+        settled: Settled = _nothing_else,
     ) -> None:
-        """For ``pace_s`` after a batch the next gathers: one publish for many. Idle, it never waits."""
+        """For ``pace_s`` after a batch the next gathers: one publish for many. Idle, it never waits.
+
+        Marks gather for ``mark_s``, well below ``LEFT_BEHIND_SECONDS``. ``settled`` saves a write of its own to whoever
+        has something else to take off a document; a field that has changed meanwhile is left alone.
+        """
         self._collection = collection
         self._leases = collection.database[LEASES]
         self._publisher = publisher
@@ -101,7 +113,17 @@ class Relay:
         self._name = name
         self._holder = uuid4().hex
         self._pace_s = pace_s
+        self._mark_s = mark_s
+        self._settled = settled
         self._queue: asyncio.Queue[Offer] = asyncio.Queue(QUEUE)
+        self._first: set[str] = set()
+        """Documents whose first events are in the queue or about to be published."""
+        self._changed: dict[str, None] = {}
+        """Documents with later events, to be read from the store."""
+        self._wake = asyncio.Event()
+        self._publishing = asyncio.Lock()
+        self._since_read: set[str] = set()
+        """Events acknowledged since the last read of the store began: its answer may still call them pending."""
         self._failures = 0
         self._waiting = False
         self._mark_failures = 0
@@ -128,26 +150,33 @@ class Relay:
         None: the relay reads the pending list from the store. Dropped when the queue is full and while the relay waits
         after a failure: the sweep finds the document, and only one relay publishes what is swept.
         """
-        if not self._waiting:
+        if self._waiting:
+            metrics.OUTBOX_DROPPED.labels(self._name).inc()
+        elif records is None:
+            if len(self._changed) >= QUEUE:
+                metrics.OUTBOX_DROPPED.labels(self._name).inc()
+                return
+            self._changed[document_id] = None
+            self._wake.set()
+        else:
             try:
                 self._queue.put_nowait((document_id, records))
+                self._first.add(document_id)
             except asyncio.QueueFull:
-                pass
-            else:
-                return
-        metrics.OUTBOX_DROPPED.labels(self._name).inc()
+                metrics.OUTBOX_DROPPED.labels(self._name).inc()
 
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is away it waits; nothing pending is forgotten."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._publish_offers(), name=f"{self._name}-publish")
+                tasks.create_task(self._forever(self._publish_first), name=f"{self._name}-publish")
+                tasks.create_task(self._forever(self._publish_stored), name=f"{self._name}-read")
                 tasks.create_task(self._write_marks(), name=f"{self._name}-mark")
         finally:
             # What is not marked now is published again by the next process.
             with contextlib.suppress(TransientError, TimeoutError):
                 async with asyncio.timeout(FLUSH_SECONDS):
-                    await self._mark_published()
+                    await self._mark_published(last=True)
 
     def check(self) -> str | None:
         """For health: None while events flow."""
@@ -158,10 +187,10 @@ class Relay:
         """For health: None unless the last sweep met documents whose pending events cannot be read."""
         return f"{self._name}: {len(self._unreadable)} documents left out" if self._unreadable else None
 
-    async def _publish_offers(self) -> None:
+    async def _forever(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._once()
+                await work()
             except TransientError as error:
                 self._failures += 1
                 _log.warning("outbox.retry", relay=self._name, attempt=self._failures, error=str(error))
@@ -170,33 +199,42 @@ class Relay:
                 await asyncio.sleep(backoff(self._failures, _SPREAD))
                 self._waiting = False
 
-    async def _once(self) -> None:
-        offers = await self._offers()
-        if known := [(name, records) for name, records in offers if records is not None]:
-            await self._publish(known, "offer")
-        unknown = list(dict.fromkeys(name for name, records in offers if records is None))
-        for start in range(0, len(unknown), SLICE):
-            acknowledged = self._acknowledged()
-            documents = await by_ids(self._collection, unknown[start : start + SLICE], {PENDING: 1})
-            await self._publish(self._readable(documents.values()), "read", acknowledged)
-        if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
-            await self._sweep()
-        if offers and self._pace_s:
-            await asyncio.sleep(self._pace_s)
-
-    async def _offers(self) -> list[Offer]:
-        """The offers at hand, waiting for the first no longer than until the next sweep."""
-        until_sweep = self._swept_at + SWEEP_SECONDS - asyncio.get_running_loop().time()
-        offers: list[Offer] = []
-        if until_sweep > 0:
-            try:
-                async with asyncio.timeout(until_sweep):
-                    offers.append(await self._queue.get())
-            except TimeoutError:
-                return []
+    async def _publish_first(self) -> None:
+        """Publish first events of new documents as they were offered, without asking the store."""
+        offers = [await self._queue.get()]
         while len(offers) < BATCH and not self._queue.empty():
             offers.append(self._queue.get_nowait())
-        return offers
+        async with self._publishing:
+            # What the other task has read meanwhile it has published, with what follows.
+            await self._publish([(name, records) for name, records in offers if name in self._first], "offer")
+            self._first.difference_update(name for name, _ in offers)
+        if self._pace_s:
+            await asyncio.sleep(self._pace_s)
+
+    async def _publish_stored(self) -> None:
+        """Publish later events of offered documents, and once a second what was left behind."""
+        until_sweep = self._swept_at + SWEEP_SECONDS - asyncio.get_running_loop().time()
+        if until_sweep > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(until_sweep):
+                    await self._wake.wait()
+        self._wake.clear()
+        changed, self._changed = list(self._changed), {}
+        for start in range(0, len(changed), SLICE):
+            acknowledged = self._acknowledged()
+            documents = await by_ids(self._collection, changed[start : start + SLICE], {PENDING: 1})
+            await self._publish_read(self._readable(documents.values()), "read", acknowledged)
+        if asyncio.get_running_loop().time() - self._swept_at >= SWEEP_SECONDS:
+            await self._sweep()
+        if changed and self._pace_s:
+            await asyncio.sleep(self._pace_s)
+
+    async def _publish_read(
+        self, documents: Sequence[tuple[str, Sequence[Record]]], way: str, acknowledged: frozenset[str]
+    ) -> None:
+        async with self._publishing:
+            self._first.difference_update(name for name, _ in documents)
+            await self._publish(documents, way, acknowledged | self._since_read)
 
     async def _publish(
         self, documents: Sequence[tuple[str, Sequence[Record]]], way: str, acknowledged: frozenset[str] = frozenset()
@@ -221,6 +259,7 @@ class Relay:
         self._failures = 0
         for name, new in fresh:
             self._unmarked.setdefault(name, {}).update((_id(record), None) for record in new)
+        self._since_read.update(_id(record) for record in records)
         self._published.set()
         metrics.OUTBOX_PUBLISHED.labels(self._name, way).inc(len(records))
 
@@ -237,6 +276,8 @@ class Relay:
         return found
 
     def _acknowledged(self) -> frozenset[str]:
+        """Events in the log that the store may call pending; asked before it is read."""
+        self._since_read.clear()
         return frozenset(one for ids in self._unmarked.values() for one in ids)
 
     # --- what was left behind
@@ -276,7 +317,7 @@ class Relay:
                 if not records:  # a relay died between taking the last event off and clearing the fields
                     self._unmarked.setdefault(name, {})
                     self._published.set()
-            await self._publish(found, "sweep", acknowledged)
+            await self._publish_read(found, "sweep", acknowledged)
         if len(page) < SLICE or page[-1][SINCE] == self._sweep_from:
             self._sweep_from = _EPOCH
             self._swept_at = asyncio.get_running_loop().time()
@@ -300,9 +341,11 @@ class Relay:
 
     async def _leave_to_sweep(self) -> None:
         """Drop what is in hand and give the lease back: it stays pending in the store, for the relay that can."""
+        metrics.OUTBOX_DROPPED.labels(self._name).inc(self._queue.qsize() + len(self._changed))
         while not self._queue.empty():
             self._queue.get_nowait()
-            metrics.OUTBOX_DROPPED.labels(self._name).inc()
+        self._first.clear()
+        self._changed.clear()
         self._sweep_from, self._lease_until = _EPOCH, _EPOCH
         with contextlib.suppress(TransientError), store_errors():
             # Until the sweep gets its turn, this says how long events have been waiting.
@@ -321,7 +364,7 @@ class Relay:
     async def _write_marks(self) -> None:
         while True:
             await self._published.wait()
-            await asyncio.sleep(MARK_SECONDS)
+            await asyncio.sleep(self._mark_s)
             self._published.clear()
             try:
                 await self._mark_published()
@@ -332,28 +375,37 @@ class Relay:
                 self._published.set()
                 await asyncio.sleep(backoff(self._mark_failures, _SPREAD))
 
-    async def _mark_published(self) -> None:
-        while self._unmarked:
-            batch = [(name, list(ids)) for name, ids in islice(self._unmarked.items(), BATCH)]
-            await self._mark(batch)
-            for name, ids in batch:
-                left = self._unmarked[name]
+    async def _mark_published(self, *, last: bool = False) -> None:
+        """Mark what is in the log; ``last``: also what is not settled yet."""
+        left = list(self._unmarked)
+        for start in range(0, len(left), BATCH):
+            batch = []
+            for name in left[start : start + BATCH]:
+                settled = self._settled(name)
+                if settled is not None or last:
+                    batch.append((name, list(self._unmarked[name]), settled or {}))
+            if len(batch) < len(left[start : start + BATCH]):
+                self._published.set()  # the others next time
+            if batch:
+                await self._mark(batch)
+            for name, ids, _ in batch:
+                known = self._unmarked[name]
                 for one in ids:
-                    del left[one]
-                if not left:
+                    del known[one]
+                if not known:
                     del self._unmarked[name]
             self._marked.set()
 
-    async def _mark(self, published: Sequence[tuple[str, list[str]]]) -> None:
-        """Take exactly the published events off; what was added meanwhile stays pending."""
+    async def _mark(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
+        """Take exactly the published events off, and what else is settled; what was added meanwhile stays."""
         whole = [
             UpdateOne(
                 # The list ends with the last event published: since it only grows at its end, nothing in it is new.
                 # Its length and that id anywhere in it would not do: another relay may have taken some off its head.
-                {"_id": name, f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}},
-                {"$unset": {PENDING: "", SINCE: ""}},
+                {"_id": name, f"{PENDING}.{len(ids) - 1}.id": ids[-1], PENDING: {"$size": len(ids)}, **settled},
+                {"$unset": dict.fromkeys((PENDING, SINCE, *settled), "")},
             )
-            for name, ids in published
+            for name, ids, settled in published
             if ids
         ]
         with store_errors():
@@ -362,9 +414,9 @@ class Relay:
                 if done.matched_count == len(published):
                     return
         # Some grew meanwhile, or were marked by another relay: pull by id, which is right for all of them.
-        rest = await by_ids(self._collection, [name for name, _ in published], {SINCE: 1})
+        rest = await by_ids(self._collection, [name for name, _, _ in published], {SINCE: 1})
         one_by_one: list[UpdateOne] = []
-        for name, ids in published:
+        for name, ids, _ in published:
             if SINCE in rest.get(name, {}):
                 one_by_one.append(UpdateOne({"_id": name}, {"$pull": {PENDING: {"id": {"$in": ids}}}}))
                 one_by_one.append(UpdateOne({"_id": name, PENDING: []}, {"$unset": {PENDING: "", SINCE: ""}}))

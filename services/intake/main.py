@@ -92,6 +92,8 @@ from shared.web.translations import gettext_noop
 
 RELAY_PACE_S = 0.025
 """Under load the events of so long go out together; who comes alone does not wait (decision 5)."""
+RELAY_MARK_S = 0.5
+"""Marks of published events gather for so long, those of the link index with them: one write for both."""
 HERE = Path(__file__).parent
 
 
@@ -168,7 +170,17 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     bus = KafkaClient(bus_settings, "intake", aside, clock)
     database = mongo.connect(store_settings, "intake")
     reports = ReportRepository(database, clock)
-    relay = Relay(reports.collection, bus.publisher, clock, name="intake", pace_s=RELAY_PACE_S)
+    links = LinkIndex(database)
+    link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
+    relay = Relay(
+        reports.collection,
+        bus.publisher,
+        clock,
+        name="intake",
+        pace_s=RELAY_PACE_S,
+        mark_s=RELAY_MARK_S,
+        settled=link_service.settled,
+    )
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
     follower = ProgressFollower(reports)
@@ -180,8 +192,6 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
     words = PassphraseHasher(keys)
-    links = LinkIndex(database)
-    link_service = LinkService(links, LinkKey(key_bytes(settings.link_key)), clock)
     disk = DiskMonitor(DiskSpace(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check

@@ -59,8 +59,13 @@ class LinkIndex:
             found = self._reports.find(wanted, {DIGESTS: 1, UNINDEXED_SINCE: 1}).sort(UNINDEXED_SINCE, 1).limit(limit)
             return await found.to_list(limit)
 
-    async def write(self, documents: Sequence[Document]) -> None:
-        """Take reports into the index, and then their marks off. Killed in between it is done again.
+    async def mark(self, documents: Sequence[Document]) -> None:
+        """Take the marks off reports that are in the index. Killed before, they are indexed again."""
+        with store_errors():
+            await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
+
+    async def index(self, documents: Sequence[Document]) -> None:
+        """Take reports into the index; their marks stay until ``mark``, or until the relay takes them off.
 
         Two processes at it in the same moment may enter a report twice, which readers do not mind. One that was erased
         meanwhile is taken out again.
@@ -78,7 +83,6 @@ class LinkIndex:
         with store_errors():
             if entries:
                 await self._upsert(entries)
-            await self._reports.bulk_write([_written(document) for document in documents], ordered=False)
         now = await by_ids(self._reports, [document["_id"] for document in documents], {"life.erased_at": 1})
         for document in documents:
             if _erased(now.get(document["_id"], {})):

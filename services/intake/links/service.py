@@ -7,15 +7,16 @@ missing link is a loss, a report that waits for one is a greater one.
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Collection, Sequence
-from itertools import zip_longest
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import islice, zip_longest
+from typing import Any, Final, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
 from services.intake.links import rules as link_rules
 from services.intake.links.repository import LinkIndex
-from services.intake.reports.documents import DIGESTS, Document
+from services.intake.reports.documents import DIGESTS, UNINDEXED_SINCE, Document
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -34,7 +35,11 @@ _COMING_S: Final = 30.0
 MOST_ASKED_ABOUT: Final = 2 * SLICE
 """Reports read at once, for all that ask, to see whether they still stand."""
 _REMEMBERED: Final = 5_000
-"""Digests of reports on their way; for each a few dozen bytes."""
+"""Digests of reports on their way, and reports to be marked; for each a few dozen bytes."""
+LEFT_BEHIND_S: Final = 5.0
+"""A report not marked as indexed for so long was left by a dead process, or its mark got lost."""
+WAITED_FOR_S: Final = 1.0
+"""For so long the mark of publishing waits for the index, to be one write with its mark."""
 
 LINKED: Final = Counter("intake_reports_linked", "Reports lodged with at least one linked report.", registry=REGISTRY)
 SKIPPED: Final = Counter(
@@ -65,6 +70,11 @@ class LinkService:
         self._asking: asyncio.Task[None] | None = None
         self.offered: Final = asyncio.Event()
         """A report with digests was stored: the index lacks it."""
+        self._new: dict[str, Document] = {}
+        """Stored here and not in the index yet, as far as it matters for it."""
+        self._indexed: OrderedDict[str, datetime] = OrderedDict()
+        """In the index; the mark still says since when it is not."""
+        self._swept_at = -SWEEP_S
 
     async def linked(self, report_id: str, digests: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
         """The reports that share one of the digests, newest first, then those known; at most ``MOST_LINKED``."""
@@ -101,20 +111,48 @@ class LinkService:
         """Digests of reports that the index is not known to have yet."""
         return len(self._coming)
 
-    def offer(self) -> None:
-        """A report with digests was stored; never blocks."""
+    def offer(self, report_id: str, digests: Sequence[str], since: datetime) -> None:
+        """A report with digests was stored, or has new ones, marked as not indexed ``since``; never blocks."""
+        if len(self._new) < _REMEMBERED:  # the sweep finds the others
+            self._new[report_id] = {"_id": report_id, DIGESTS: list(digests), UNINDEXED_SINCE: since}
         self.offered.set()
+
+    def settled(self, report_id: str) -> Mapping[str, Any] | None:
+        """For the relay, which marks the report as published: what it may take off with it; None: ask again later."""
+        since = self._indexed.pop(report_id, None)
+        if since is not None:
+            return {UNINDEXED_SINCE: since}
+        new = self._new.get(report_id)
+        waits = new is not None and self._clock.now() - new[UNINDEXED_SINCE] < timedelta(seconds=WAITED_FOR_S)
+        return None if waits else {}
 
     async def index(self) -> None:
         """Take into the index what it lacks. Raises ``TransientError``; nothing is forgotten."""
-        while await self._write():
-            await self._clock.sleep(PACE_S)
-        BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
+        while self._new:
+            await self._index_new()
+        if self._clock.monotonic() - self._swept_at >= SWEEP_S:
+            while await self._index_left_behind():
+                await self._clock.sleep(PACE_S)
+            self._swept_at = self._clock.monotonic()
+            BEHIND.set((await self._links.waiting(self._clock.now())).total_seconds())
 
-    async def _write(self) -> bool:
-        page = await self._links.unindexed(self._clock.now())
+    async def _index_new(self) -> None:
+        page = list(islice(self._new.values(), SLICE))
+        await self._links.index(page)
+        for document in page:
+            name = document["_id"]
+            if self._new[name] is document:  # else it was added to meanwhile
+                del self._new[name]
+                self._indexed[name] = document[UNINDEXED_SINCE]
+        while len(self._indexed) > _REMEMBERED:
+            self._indexed.popitem(last=False)
+        self._arrived(page)
+
+    async def _index_left_behind(self) -> bool:
+        page = await self._links.unindexed(self._clock.now() - timedelta(seconds=LEFT_BEHIND_S))
         if page:
-            await self._links.write(page)
+            await self._links.index(page)
+            await self._links.mark(page)
             self._arrived(page)
         return len(page) == SLICE
 

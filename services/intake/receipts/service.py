@@ -136,8 +136,9 @@ class ReceiptService:
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
         changed = await self._updater.apply("receipts.amend", admitted, request, judge)
-        if found.digests:
-            self._link_service.offer()
+        since = changed.document.get(documents.UNINDEXED_SINCE)
+        if found.digests and since is not None:
+            self._link_service.offer(changed.document["_id"], changed.document[documents.DIGESTS], since)
         return taken_of(changed, mark)
 
     async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:

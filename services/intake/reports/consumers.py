@@ -22,8 +22,8 @@ HOLES = Gauge(
 
 
 GROUP = "intake-status"
-PACE_S = 0.2
-"""Between two batches of news for the reporter's status; nobody sees the difference, the store does."""
+PACE_S = 1.0
+"""Between two batches of news for the reporter's status: a report's progress is written once a second at most."""
 
 
 def consumers(follower: "ProgressFollower") -> KafkaRouter:

@@ -22,6 +22,8 @@ from shared.events.vocabulary import EndReason, Role, UpdateKind
 
 _BEGIN_AGAIN = frozenset({UpdateKind.REOPENED, UpdateKind.REINSTATED})
 
+_FIRST_OWNERSHIP = 1
+
 RoutingEvent = ReportRouted | ReportRerouted | ReportUpdated | ReportEnded
 
 
@@ -42,6 +44,8 @@ def fold(progress: Progress, event: Event) -> Progress:
         if first is None and isinstance(event, CaseAcknowledged) and _counts(progress.work, event):
             first = event.at
         work, former = _worked(progress.work, event), progress.former_work
+        if _says_nothing_new(progress.work, work):
+            return progress
         if progress.work is not None and work is not None and work.ownership > progress.work.ownership:
             former = (*former, progress.work)
         return progress.model_copy(update={"work": work, "former_work": former, "first_seen_at": first})
@@ -98,6 +102,14 @@ def _worked(known: Work | None, event: CaseEvent) -> Work | None:
     if event.ownership < known.ownership:
         return known.model_copy(update={"version": event.case_version})
     return known.model_copy(update={"version": event.case_version, **_done(known, event)})
+
+
+def _says_nothing_new(known: Work | None, work: Work | None) -> bool:
+    """Whether only the version differs: nothing is told by it, and a repeat of this event would say as little."""
+    if work is None:
+        return True
+    before = known or Work(version=0, ownership=_FIRST_OWNERSHIP)
+    return work.model_copy(update={"version": before.version}) == before
 
 
 def _done(known: Work, event: CaseEvent) -> dict[str, datetime | None]:

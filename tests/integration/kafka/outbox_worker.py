@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shared.clock import SystemClock
 from shared.kafka.publisher import Publisher
@@ -14,7 +15,7 @@ from shared.settings import KafkaSettings, StoreSettings
 
 
 class DyingRelay(Relay):
-    async def _mark(self, published: Sequence[tuple[str, list[str]]]) -> None:
+    async def _mark(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         os._exit(9)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from motor.motor_asyncio import AsyncIOMotorCollection
 
+from shared import outbox
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -257,7 +258,7 @@ async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
     relay = Relay(things, publisher, SystemClock(), name="ahead")
     original, let_go = relay._mark, asyncio.Event()
 
-    async def held_mark(published: Sequence[tuple[str, list[str]]]) -> None:
+    async def held_mark(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         await let_go.wait()
         await original(published)
 
@@ -318,8 +319,13 @@ async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the
     relay = Relay(things, publisher, SystemClock(), name="age")
     key, records = report_id(1), [message_left(report_id(1), 1)]
     await insert(things, key, records, LONG_AGO)
+
     # Every attempt finds an offer first, as while people go on reporting.
-    monkeypatch.setattr(relay, "_offers", lambda: _soon([(key, records)]))
+    async def another() -> tuple[str, list[Record]]:
+        relay._first.add(key)
+        return key, records
+
+    monkeypatch.setattr(relay._queue, "get", another)
     async with relaying(relay):
         age = OUTBOX_PENDING_SECONDS.labels("age")._value
 
@@ -329,5 +335,65 @@ async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the
         await eventually(grown, "the gauge shows the age")
 
 
-async def _soon(offers: list[tuple[str, list[Record]]]) -> list[tuple[str, list[Record]]]:
-    return offers
+async def test_first_events_do_not_wait_for_the_store(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, let_go = Relay(things, publisher, SystemClock(), name="slow-store"), asyncio.Event()
+    monkeypatch.setattr(relay, "_sweep", let_go.wait)
+    key, records = report_id(1), [message_left(report_id(1), 1)]
+    await insert(things, key, records, datetime.now(UTC))
+    async with relaying(relay):
+        relay.offer(key, records)
+
+        async def published() -> bool:
+            return await sequences(bus_settings, key) == [1]
+
+        await eventually(published, "it is published while the store is asked for what was left behind")
+
+
+async def test_a_slow_read_repeats_nothing_that_was_published_and_marked_meanwhile(
+    things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relay, read, let_go = Relay(things, publisher, SystemClock(), name="stale"), asyncio.Event(), asyncio.Event()
+
+    async def slow_read(*asked: Any) -> dict[str, Any]:
+        found = await by_ids(*asked)
+        read.set()
+        await let_go.wait()
+        return found
+
+    monkeypatch.setattr(outbox, "by_ids", slow_read)
+    key, records = report_id(1), [message_left(report_id(1), 1)]
+    await insert(things, key, records, datetime.now(UTC))
+    async with relaying(relay):
+        relay.offer(key)
+        await read.wait()
+        relay.offer(key, records)
+        await until_clean(things)
+        await things.update_one({"_id": key}, push([message_left(key, 2)], datetime.now(UTC)))
+        relay.offer(key)
+        let_go.set()
+        await until_clean(things)
+    assert await sequences(bus_settings, key) == [1, 2]
+
+
+async def test_what_else_is_settled_goes_with_the_mark_unless_it_has_changed(
+    things: Things, publisher: Publisher
+) -> None:
+    asked: dict[str, int] = {}
+
+    def settled(name: str) -> dict[str, Any] | None:
+        asked[name] = asked.get(name, 0) + 1
+        return {"todo": 1} if asked[name] > 1 else None
+
+    same, changed = report_id(1), report_id(2)
+    relay = Relay(things, publisher, SystemClock(), name="settled", settled=settled)
+    for key, todo in ((same, 1), (changed, 2)):
+        records = [message_left(key, 1)]
+        await things.insert_one({"_id": key, "todo": todo, **pending(records, datetime.now(UTC))})
+        relay.offer(key, records)
+    async with relaying(relay):
+        await until_clean(things)
+    documents = await by_ids(things, [same, changed])
+    assert documents == {same: {"_id": same}, changed: {"_id": changed, "todo": 2}}
+    assert asked == {same: 2, changed: 2}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.intake.reports.consumers import HOLES, ProgressFollower
+from services.intake.reports.consumers import HOLES, ProgressFollower, consumers
 from services.intake.reports.models import Progress
 from services.intake.reports.repository import Fold, ReportRepository
 from shared.events.base import Event
@@ -70,3 +70,8 @@ async def test_a_stream_that_begins_in_the_middle_is_a_hole_too() -> None:
     await follower(received(end))
     assert kept.progress[REPORT] == Progress(hole=1)
     assert follower.check() is not None
+
+
+def test_progress_is_written_once_a_second_at_most() -> None:
+    [spec] = consumers(ProgressFollower(Kept())).specs
+    assert spec.pace_s >= 1.0

@@ -1,0 +1,76 @@
+"""What a report costs the store: every write is counted on the wire."""
+
+import asyncio
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from shared import mongo
+from shared.settings import KafkaSettings, StoreSettings
+from tests.integration.intake.desk import LEAST, Desk, running
+from tests.integration.intake.test_accepting import nothing_pending
+from tests.integration.intake.test_following import routing
+from tests.support.waiting import eventually
+
+REPORTS = 20
+_STATEMENTS = {"insert": "documents", "update": "updates", "delete": "deletes"}
+
+
+class Writes(CommandListener):
+    """Documents written, by collection and kind."""
+
+    def __init__(self) -> None:
+        self.of: Counter[tuple[str, str]] = Counter()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        kind = event.command_name
+        if kind in _STATEMENTS:
+            self.of[event.command[kind], kind] += len(event.command[_STATEMENTS[kind]])
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+async def settled(desk: Desk) -> None:
+    await eventually(lambda: nothing_pending(desk))
+
+    async def indexed() -> bool:
+        return not await desk.collection.count_documents({"links_since": {"$exists": True}})
+
+    await eventually(indexed)
+
+
+async def test_a_report_costs_three_writes_and_a_new_link_one(
+    bus_settings: KafkaSettings, store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = Writes()
+    monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(AsyncIOMotorClient, event_listeners=[writes]))
+    async with running(bus_settings, store_settings) as desk:
+        writes.of.clear()
+        bodies: list[dict[str, Any]] = [{**LEAST, "urls": [f"https://seen.example/{n}"]} for n in range(REPORTS)]
+        answers = await asyncio.gather(*(desk.lodge(body) for body in bodies))
+        assert {answer.status_code for answer in answers} == {202}
+        await settled(desk)
+        assert {of: many for of, many in writes.of.items() if of[0] in {"reports", "links"}} == {
+            ("reports", "insert"): REPORTS,
+            ("reports", "update"): REPORTS,  # published and indexed in one
+            ("links", "update"): REPORTS,
+        }
+        ids = [answer.json()["report_id"] for answer in answers]
+        await desk.publish([await routing(desk, report_id, 1, "busan") for report_id in ids])
+        await _progress(desk, "ownership", REPORTS)
+        assert writes.of["reports", "update"] == 2 * REPORTS, "its progress"
+
+
+async def _progress(desk: Desk, part: str, many: int) -> None:
+    async def known() -> bool:
+        return bool(await desk.collection.count_documents({f"progress.{part}": {"$ne": None}}) == many)
+
+    await eventually(known)
