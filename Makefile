@@ -8,7 +8,7 @@ LOCAL := $(PY) -m tools.local
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: help venv demo demo-code up down status logs redrive replay-decisions rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
+.PHONY: help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
 
 help: ## this help
@@ -42,6 +42,9 @@ redrive: venv ## return dead records of a topic to it (T=reports)
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
+
+recount: venv ## add the log of routings up again and compare with the sums routing tells (exit 1: they differ)
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.recount
 
 rebuild: venv ## count the whole log anew beside analytics, compare, swap (ACCEPT=1: although cells differ; BACK=1; AS_OF=release)
 	@$(LOCAL) in analytics services.analytics.rebuild $(if $(ACCEPT),--accept) $(if $(BACK),--back) $(if $(AS_OF),--as-of '$(AS_OF)')

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from services.routing.assignment.models import CenterLoads
 from services.routing.live import LiveCenters, live_centers
 from services.routing.model import Picture
-from services.routing.store import DecisionStore, Entry
+from services.routing.read_model import DecisionStore, Entry
 from services.routing.views import CenterRows, History, center_row, history_of, involved
 from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError

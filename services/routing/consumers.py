@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from services.routing.handlers.copying import MAX_RECORDS, Copier
 from services.routing.handlers.worker import Worker
+from services.routing.read_model.service import MAX_RECORDS, ReadModel
 from shared.events.families import CaseEvents, ReportEvents, RoutingEvents
 from shared.kafka.router import Batch, KafkaRouter, Partitions, Rejected
 from shared.topics import CASES, REPORTS, ROUTINGS
 
 PACE_S: Final = 0.1
-"""Between two batches of copies: the copy is for pages and restarts, the store is for everybody."""
+"""Between two batches of copies: the copy is for pages, the store is for everybody."""
 
 
-def consumers(worker: Worker, copier: Copier, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
-    """Two groups: one decides, one copies decisions for pages. Neither takes over before ``sees`` is set."""
+def consumers(worker: Worker, read_model: ReadModel, sees: asyncio.Event, *, max_records: int) -> KafkaRouter:
+    """Two groups: one decides, one copies decisions for pages. Neither begins before ``sees`` is set."""
     router = KafkaRouter()
 
     async def take_over(places: Partitions) -> Mapping[tuple[str, int], int]:
@@ -35,12 +35,12 @@ def consumers(worker: Worker, copier: Copier, sees: asyncio.Event, *, max_record
 
     async def go_on_copying(places: Partitions) -> Mapping[tuple[str, int], int]:
         await sees.wait()
-        return await copier.on_assigned(places)
+        return await read_model.on_assigned(places)
 
     @router.subscriber(
         ROUTINGS, group="routing-copy", max_records=MAX_RECORDS, pace_s=PACE_S, on_assigned=go_on_copying
     )
     async def copy(batch: Batch[RoutingEvents]) -> None:
-        await copier.handle(batch)
+        await read_model.handle(batch)
 
     return router

@@ -15,20 +15,19 @@ from services.routing import tables
 from services.routing.api import api_router
 from services.routing.assignment.models import CenterLoads
 from services.routing.consumers import consumers
-from services.routing.handlers.copying import Copier
-from services.routing.handlers.keeping import LOOK_EVERY_S, Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
-from services.routing.handlers.recalling import Recalling
-from services.routing.handlers.recounting import Recounter
+from services.routing.handlers.restoring import AGAIN_S, Restorer
 from services.routing.handlers.worker import Worker
 from services.routing.live_pages import Painter, live_router
 from services.routing.live_stream import Glances, Streams, stream_router
 from services.routing.model import Picture
 from services.routing.pages import page_router
+from services.routing.read_model import DecisionStore
+from services.routing.read_model.service import ReadModel
 from services.routing.rule_page import rule_router
 from services.routing.settings import RoutingSettings
-from services.routing.store import DecisionStore, SnapshotStore
+from services.routing.state.folder import StateFolder, this_boot
 from shared import log, mongo
 from shared.centers import PACKAGED, Fault, TableSets
 from shared.clock import Clock, SystemClock
@@ -64,6 +63,7 @@ class Routing:
     readers: tuple[PartitionReader, ...]
     follower: Follower
     jobs: Jobs
+    folder: StateFolder
     identity: Identity
     sees: asyncio.Event
     """Set once loads and centres are known; nothing is taken over before."""
@@ -72,6 +72,7 @@ class Routing:
 
     async def start(self) -> None:
         """Wait for Kafka, join the groups, and begin to decide once loads and centres are known."""
+        self.folder.take()
         await self.bus.start()
         for reader in self.readers:
             await reader.start()
@@ -79,11 +80,12 @@ class Routing:
         self.sees.set()
 
     async def stop(self) -> None:
-        """Leave the groups first, then stop reading."""
+        """Leave the groups first, then stop reading; the state stores are on the disk when this returns."""
         await self.bus.stop()
         await self.follower.stop()
         for reader in self.readers:
             await reader.stop()
+        self.folder.close()
 
 
 def build(
@@ -92,42 +94,24 @@ def build(
     """Make the parts; nothing runs or connects yet. Raises ``FatalError`` if the packaged tables are not sound."""
     sets = tables.take(settings.tables_dir)
     health = Health(notes={"tables": lambda: tables.word(sets)})
-    database = mongo.connect(store_settings, SERVICE)
-    store = DecisionStore(database)
+    store = DecisionStore(mongo.connect(store_settings, SERVICE))
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
-    snapshots = SnapshotStore(database)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
-    lookback, recount = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, ROUTINGS)
+    copied = PartitionReader(bus_settings, ROUTINGS)
     view = LoadView(settings.cases_per_person, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
-    ledger = Ledger(
-        bus.publisher,
-        topic_name(bus_settings, ROUTINGS),
-        routings,
-        cases,
-        recalling=Recalling(store, lookback, clock),
-        archive=store,
-        snapshots=snapshots,
-    )
+    folder = StateFolder(settings.state_dir, boot=this_boot())
+    ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
     worker = Worker(ledger, view, store, clock, linked_lookup_s=settings.linked_lookup_s, tables=sets.current)
     sees = asyncio.Event()
 
-    copier = Copier(store, worker.surging, lookback, clock)
-    bus.include(consumers(worker, copier, sees, max_records=settings.max_records))
+    read_model = ReadModel(store, worker.surging, copied, clock)
+    bus.include(consumers(worker, read_model, sees, max_records=settings.max_records))
     health.ready["loads"] = follower.check
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     health.ready["identity"] = identity.check
     streams = Streams()
-    keeper = Keeper(
-        worker,
-        ledger,
-        store,
-        snapshots,
-        clock,
-        remembered=settings.remembered,
-        snapshot_every_s=settings.snapshot_every_s,
-    )
-    recounter = Recounter(worker, ledger, recount, keeper, clock)
+    restorer = Restorer(ledger, clock)
     teller = LoadTeller(
         bus.publisher,
         worker.owned,
@@ -135,14 +119,13 @@ def build(
         clock,
         worker=_name(),
         partitions=bus_settings.topic_partitions,
-        suspect=recounter.suspected.set,
+        suspect=restorer.suspect,
     )
     jobs = Jobs(health, clock)
     jobs.every(POLL_S, "identity", identity.refresh)
     jobs.every(settings.loads_every_s, "loads", teller.look)
     jobs.every(settings.closing_every_s, "closing", worker.move_from_closed)
-    jobs.every(LOOK_EVERY_S, "keeping", keeper.look)
-    jobs.every(settings.recount_every_s, "recounting", recounter.recount_all, wake=recounter.suspected, at_once=False)
+    jobs.every(AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
     return Routing(
         app=application(
             settings,
@@ -157,9 +140,10 @@ def build(
             sets=sets,
         ),
         bus=bus,
-        readers=(routings, cases, lookback, recount),
+        readers=(routings, cases, copied),
         follower=follower,
         jobs=jobs,
+        folder=folder,
         identity=identity,
         sees=sees,
         streams=streams,

@@ -54,31 +54,14 @@ OLDEST_WAITING = Gauge(
     "ieum_routing_oldest_waiting_seconds", "For how long the oldest of these waits.", registry=REGISTRY
 )
 COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
-RECALLED = Counter(
-    "ieum_routing_recalled", "Reports memory had let go of and an event spoke of again.", registry=REGISTRY
-)
-LOOKBACKS = Counter(
-    "ieum_routing_lookbacks",
-    "Passes through a partition's log for forgotten reports, because the store's copy could not be used.",
+CONTINUED = Counter("ieum_routing_state_continued", "Partitions taken over from their state store.", registry=REGISTRY)
+RESTORED = Counter(
+    "ieum_routing_state_restored",
+    "State stores thrown away because their checkpoint does not fit the log, and restored from it.",
     registry=REGISTRY,
 )
-RESTORED = Counter("ieum_routing_snapshots_restored", "Partitions taken over from a snapshot.", registry=REGISTRY)
-REMEMBERED = Gauge(
-    "ieum_routing_remembered_reports", "Reports in this worker's memory; the store has the others.", registry=REGISTRY
-)
-COPY_LAG = Gauge(
-    "ieum_routing_copy_lag_records",
-    "Records of this worker's partitions that the store's copy lacks; none of them can be forgotten.",
-    registry=REGISTRY,
-)
-SNAPSHOTS = Counter("ieum_routing_snapshots", "Snapshots written.", registry=REGISTRY)
-RECOUNT_DIFFERENCE = Gauge(
-    "ieum_routing_recount_difference",
-    "Centres whose sums differed from the last recount of the log, over this worker's partitions; must be 0.",
-    registry=REGISTRY,
-)
-RECOUNTED_AT = Gauge(
-    "ieum_routing_recounted_timestamp_seconds", "When all partitions had last been recounted.", registry=REGISTRY
+REPORTS = Gauge(
+    "ieum_routing_state_reports", "Reports in the state stores of this worker's partitions.", registry=REGISTRY
 )
 TABLES_REFUSED = Counter(
     "ieum_routing_tables_refused",

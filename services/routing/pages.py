@@ -11,7 +11,7 @@ from services.routing import words
 from services.routing.api import entries_for
 from services.routing.assignment.models import CenterLoads
 from services.routing.live_pages import CLASSES, legend, short_name
-from services.routing.store import DecisionStore, event_of
+from services.routing.read_model import DecisionStore, event_of
 from services.routing.story import story_of
 from services.routing.views import center_row
 from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Fault, Tables, center

@@ -22,14 +22,13 @@ class RoutingSettings(ServiceSettings):
     """How often a worker tells the others its sums when they have changed."""
     closing_every_s: float = Field(default=0.5, gt=0, le=60, examples=[0.5])
     """How often a worker looks for what closed centres still own."""
-    remembered: int = Field(default=4_000, ge=1, le=10_000_000, examples=[4000])
-    """Reports one worker keeps in memory; older ones are looked up in the store when something happens to them."""
-    snapshot_every_s: float = Field(default=30.0, gt=0, le=3600, examples=[30])
-    """How often the state of a partition is written down, so that a restart reads only what came after."""
-    recount_every_s: float = Field(default=3600.0, gt=0, le=86_400, examples=[3600])
-    """How often all sums are compared with the whole log."""
-    linked_lookup_s: float = Field(default=1.0, gt=0, le=10, examples=[1])
-    """How long the owner of a linked report is looked up in the store before the report is decided without it."""
+    state_dir: Path = Field(default=Path("var/routing"), examples=["/var/lib/ieum/routing"])
+    """Folder for the state stores, each worker in one of its own below. A cache of the log: deleted, it is restored."""
+    linked_lookup_s: float = Field(default=0.2, gt=0, le=10, examples=[0.2])
+    """How long the owner of a linked report that another worker decides about is looked up in the read model.
+
+    Then the report is decided without it.
+    """
     tables_dir: Path | None = Field(default=None, examples=["/etc/ieum/tables"])
     """Folder with divisions.json, centers.json and catchments.json to decide with; unset or empty: the packaged ones.
 

@@ -11,7 +11,7 @@ from services.routing.assignment.replay import replay
 from services.routing.assignment.rules import RULE_VERSION, seoul_day
 from services.routing.figures import Band, band_of
 from services.routing.projection import RoutingEvent
-from services.routing.store import Entry, event_of
+from services.routing.read_model import Entry, event_of
 from shared.centers import PACKAGED, Tables, center
 from shared.events.base import CenterId, ReportId
 from shared.events.routings import Decision, ReportRerouted, ReportRouted

@@ -22,7 +22,6 @@ _REPEATS: Final = 3
 _COPIED_WITHIN_S: Final = 1_800.0
 _STORE_DOCUMENTS: Final = 20_000
 _PROBE_BATCH: Final = 1_000
-_SNAPSHOT_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Costs:
 
 async def measure(stage: Stage, lengths: list[int]) -> tuple[list[Costs], float]:
     """The costs at each length of history, shortest first, and the seconds of a restart at the longest."""
-    workers = Workers(stage, 1, ROUTING_SNAPSHOT_EVERY_S=f"{_SNAPSHOT_S:g}")
+    workers = Workers(stage, 1)
     traffic = Traffic(Publisher(stage.bus), seed=7)
     costs: list[Costs] = []
     done = 0
@@ -74,12 +73,11 @@ async def _next(stage: Stage, workers: Workers, traffic: Traffic) -> float:
 
 
 async def _settled(stage: Stage, workers: Workers, reports: int) -> int:
-    """Until all is decided, copied, and written down in snapshots of all partitions; how many reports there are."""
+    """Until all is decided and the read model has it; how many reports there are."""
     limit = time.monotonic() + LIMIT_S + _COPIED_WITHIN_S
     while time.monotonic() < limit:
         decided = sum((await stage.ends(stage.routings)).values())
-        if decided >= reports and await workers.metric("ieum_routing_copy_lag_records") == 0:
-            await asyncio.sleep(3 * _SNAPSHOT_S)  # the next snapshots cover what is copied now
+        if decided >= reports and await workers.metric("ieum_bus_lag_records", 'topic="routings"') == 0:
             return decided
         await asyncio.sleep(1)
     raise TimeoutError(f"the copy of {reports} reports was not done within {_COPIED_WITHIN_S:g} s")

@@ -13,7 +13,6 @@ from typing import Final
 
 import httpx
 import orjson
-import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
@@ -190,16 +189,22 @@ class Workers:
             process.kill()
 
     def memory_mb(self) -> list[float]:
-        """PSS of each: what it has alone, and its share of what several have in common."""
+        """Of each what is in memory and in no file: pages of a state store are the kernel's to take back."""
         children = [process.child for process in self.processes]
-        return [round(psutil.Process(c.pid).memory_full_info().pss / _MB, 1) for c in children if c is not None]
+        return [round(_anonymous(c.pid) / _MB, 1) for c in children if c is not None]
 
-    async def metric(self, name: str) -> float:
-        """The sum of a metric over all of them."""
+    async def metric(self, name: str, labels: str = "") -> float:
+        """The sum of a metric over all of them; with labels of those whose labels hold this text."""
         async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
             pages = [(await client.get(f"http://127.0.0.1:{p.port}/metrics")).text for p in self.processes]
-        lines = [line.rsplit(" ", 1) for page in pages for line in page.splitlines() if line.startswith(f"{name} ")]
-        return sum(float(value) for _, value in lines)
+        begins = f"{name}{{" if labels else f"{name} "
+        lines = [line for page in pages for line in page.splitlines() if line.startswith(begins) and labels in line]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+
+def _anonymous(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:"))
 
 
 def _taken_over(log: str) -> Sequence[int]:

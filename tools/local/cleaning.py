@@ -6,7 +6,10 @@ from tools.local.keys import FILE
 from tools.local.settings import LocalSettings
 from tools.local.state import AlreadyRunningError, RunFolder
 
-OURS = ("kafka", "store", "engines", "logs", "run", "identity", "audit", "demo", "drill", "bench", "torture", "tests")
+OURS = (
+    *("kafka", "store", "engines", "logs", "run", "routing", "identity", "audit"),
+    *("demo", "drill", "bench", "torture", "tests"),
+)
 """Folders that launcher, demo, benchmarks and tests make below ``var``."""
 
 

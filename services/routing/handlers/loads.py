@@ -91,7 +91,7 @@ class LoadView:
                     load[center_id] += part.weighted
                     guests[center_id] += part.guests
                     severe[center_id] += part.severe
-        # Sums that are wrong may go below nothing until the recount has found them; deciding does not wait for that.
+        # Sums that are wrong may go below nothing until they are restored; deciding does not wait for that.
         return {
             c: CenterLoad(
                 c,
@@ -158,9 +158,9 @@ class LoadTeller:
         *,
         worker: str,
         partitions: int,
-        suspect: Callable[[], None],
+        suspect: Callable[[set[int]], None],
     ) -> None:
-        """``partitions`` is how many of `routings` there are; ``suspect`` is called when sums cannot be true."""
+        """``partitions`` is how many of `routings` there are; ``suspect`` is told which sums cannot be true."""
         self._partitions = partitions
         self._publisher = publisher
         self._owned = owned
@@ -183,6 +183,7 @@ class LoadTeller:
         measures.LOAD_VIEW_AGE.set(self._view.age(owned, now))
         measures.SILENT.set(self._view.silent(now, self._partitions))
         measures.IGNORED.set(sum(state.ignored for state in owned.values()))
+        measures.REPORTS.set(sum(len(state.standings) for state in owned.values()))
         waits = [state.waits(center_id) for state in owned.values() for center_id in state.waiting]
         since = min((wait.since for wait in waits if wait.since is not None), default=now)
         measures.WAITING.set(sum(wait.number for wait in waits))
@@ -201,12 +202,12 @@ class LoadTeller:
             self._told.update({p: (changes, now) for p, changes in due.items()})
 
     def _doubt(self, wrong: set[int]) -> None:
-        """An error of ours, and no reason to end: whoever started anew would begin with the same sums."""
+        """An error of ours, and no reason to end: the partition is restored while the others are decided for."""
         if new := wrong - self._impossible:
             _log.error("routing.sums_impossible", partitions=sorted(new))
         for partition in wrong:
             self._told.pop(partition, None)
-        self._suspect()
+        self._suspect(wrong)
 
     def _due(self, partition: int, changes: int, now: float) -> bool:
         told = self._told.get(partition)

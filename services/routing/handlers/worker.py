@@ -15,7 +15,7 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import FirstRouting, Incoming
-from services.routing.policy.known import cases_ahead_of, fresh_first, may_be_forgotten
+from services.routing.policy.known import cases_ahead_of
 from services.routing.policy.outcome import Moment, Outcome, reasons_of
 from services.routing.policy.owners import links_of, links_of_moves, next_to_move
 from services.routing.policy.stream import decide, moves
@@ -40,6 +40,8 @@ BATCH_BYTES: Final = 900_000
 """Above this a slice is halved; the broker refuses batches above 1,048,588 bytes, headers and framing included."""
 _HEADER_BYTES: Final = 500
 MOVES_AT_ONCE: Final = 50
+OWNERS_AWAY_S: Final = 10.0
+"""How long the read model is not asked again after it did not answer: each question to one that is away is a wait."""
 SURGE_RECORDS: Final = 100
 """A batch of so many records means that people wait; work that can wait makes room."""
 SURGE_SECONDS: Final = 0.3
@@ -47,7 +49,7 @@ SURGE_SECONDS: Final = 0.3
 
 
 class Owners(Protocol):
-    """The store's copy of who owns what, for linked reports of partitions this worker does not fold."""
+    """The read model's word on who owns what, for linked reports of partitions this worker does not fold."""
 
     async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
         """Centres by report id; reports not found are left out."""
@@ -75,6 +77,8 @@ class Worker:
         self._linked_lookup_s = linked_lookup_s
         self._owned: set[int] = set()
         self._surge_until = 0.0
+        self._owners_asked_from = 0.0
+        """When the read model may be asked again."""
 
     def surging(self) -> bool:
         """Whether a backlog is being worked off."""
@@ -88,7 +92,8 @@ class Worker:
         """Read the log before deciding anything. Starts at the committed offsets: nothing is said about them here."""
         partitions = _partitions(places)
         started = self._clock.monotonic()
-        await self._ledger.take_over(partitions)
+        with self._ledger.guarded():
+            await self._ledger.take_over(partitions)
         self._owned = set(partitions)
         measures.PARTITIONS.set(len(partitions))
         seconds = self._clock.monotonic() - started
@@ -98,7 +103,7 @@ class Worker:
         return {}
 
     async def on_revoked(self, places: Places) -> None:
-        """Stop telling loads and moving reports; memory is kept, for the partition may come back."""
+        """Stop telling loads and moving reports; the state store is kept, for the partition may come back."""
         self._owned -= {partition for _, partition in places}
         measures.PARTITIONS.set(len(self._owned))
 
@@ -132,9 +137,9 @@ class Worker:
     async def _partition(self, partition: int, batch: list[Received]) -> list[Rejected]:
         rejected: list[Rejected] = []
         async with self._ledger.locks[partition]:
-            for part in fresh_first(batch, self._ledger.state(partition)):
-                for start in range(0, len(part), SLICE):
-                    rejected += await self._slice(partition, part[start : start + SLICE])
+            with self._ledger.guarded():
+                for start in range(0, len(batch), SLICE):
+                    rejected += await self._slice(partition, batch[start : start + SLICE])
         return rejected
 
     async def _slice(self, partition: int, batch: Sequence[Received]) -> list[Rejected]:
@@ -146,7 +151,6 @@ class Worker:
         state = self._ledger.state(partition)
         await self._ledger.catch_up(partition)
         incoming = [Incoming(r.event, r.envelope.id, r.envelope.traceparent) for r in batch]
-        await self._ledger.recall(partition, may_be_forgotten(incoming, state))
         if cases_ahead_of(incoming, state):
             measures.REFRESHES.inc()
             await self._ledger.read_on([partition])
@@ -170,6 +174,7 @@ class Worker:
                 if isinstance(received.event, CaseAcknowledged) and id(received) not in refused:
                     state.acknowledge(received.event)
                 state.cases_position = max(state.cases_position, received.offset + 1)
+        self._ledger.commit(partition)
         return rejected
 
     def _decided(
@@ -185,19 +190,22 @@ class Worker:
             return
         for partition in sorted(self._owned):
             async with self._ledger.locks[partition]:
-                if partition not in self._owned:
-                    continue
-                state = self._ledger.state(partition)
-                await self._ledger.catch_up(partition)
-                coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
-                await self._ledger.recall(partition, coming)
-                owners = await self._linked_owners(partition, links_of_moves(state, coming))
-                board, moment, traceparent = self._board(partition), self._moment(), trace.new_traceparent()
-                drafts = moves(state, board, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
-                # After a gap nothing need be decided again here: closing is a level, and is looked at again.
-                if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
-                    measures.MOVED.inc(len(drafts))
-                    _count(Outcome(drafts=drafts))
+                if partition in self._owned:
+                    with self._ledger.guarded():
+                        await self._move(partition)
+
+    async def _move(self, partition: int) -> None:
+        state = self._ledger.state(partition)
+        await self._ledger.catch_up(partition)
+        coming = next_to_move(state, self._view.closed(), MOVES_AT_ONCE)
+        owners = await self._linked_owners(partition, links_of_moves(state, coming))
+        board, moment, traceparent = self._board(partition), self._moment(), trace.new_traceparent()
+        drafts = moves(state, board, moment, traceparent, limit=MOVES_AT_ONCE, owners=owners)
+        # After a gap nothing need be decided again here: closing is a level, and is looked at again.
+        if drafts and await self._ledger.publish(partition, drafts, [message_of(draft) for draft in drafts]):
+            self._ledger.commit(partition)
+            measures.MOVED.inc(len(drafts))
+            _count(Outcome(drafts=drafts))
 
     def _board(self, partition: int) -> CenterLoads:
         return self._view.board({**self.owned(), partition: self._ledger.state(partition)})
@@ -207,10 +215,10 @@ class Worker:
         return Moment(now=whole_milliseconds(self._clock.now()), tables=self._tables)
 
     async def _linked_owners(self, partition: int, linked: AbstractSet[str]) -> Mapping[str, str]:
-        """Owners of linked reports: from memory where it holds them, else from the store's copy, within a limit.
+        """Owners of linked reports: from this worker's own state, else from the read model, within a limit.
 
-        The copy may lag or be away. The report is then decided without the link: a linked report apart is a nuisance,
-        a report that waits for a store is a person who waits.
+        The read model may lag or be away, and is then left alone for a while. The report is decided without the link: a
+        linked report apart is a nuisance, a report that waits for a store is a person who waits.
         """
         if not linked:
             return {}
@@ -220,11 +228,13 @@ class Worker:
             for state in (*self.owned().values(), self._ledger.state(partition)):
                 if (standing := state.standings.get(other)) is not None:
                     found[other] = standing.center_id
-        if missing := sorted(linked - set(found)):
+        missing = sorted(linked - set(found))
+        if missing and self._clock.monotonic() >= self._owners_asked_from:
             try:
                 async with asyncio.timeout(self._linked_lookup_s):
                     found |= await self._owners.owners_of(missing)
             except (TransientError, TimeoutError) as error:
+                self._owners_asked_from = self._clock.monotonic() + OWNERS_AWAY_S
                 _log.warning("routing.linked_not_found", reports=len(missing), error=type(error).__name__)
         return found
 

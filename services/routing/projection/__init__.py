@@ -1,7 +1,7 @@
 """What one worker knows of one partition: a pure fold of a prefix of the log, never of intentions.
 
 ``standings`` folds the records of one report, ``waiting`` lists whom nobody has answered yet, ``partition`` is the
-state of a whole partition, ``snapshot`` writes it down and reads it back, ``recount`` adds the log up in another way.
+state of a whole partition, ``recount`` adds the log up in another way. What is folded is kept by ``state``.
 """
 
 from services.routing.projection.partition import PartitionState

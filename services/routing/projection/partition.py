@@ -1,24 +1,25 @@
 """The state of one partition: a fold of ``routings[p]`` (who owns what) and of who acknowledged in ``cases[p]``.
 
-Sums and waiting reports are of the whole prefix. Of single reports only the newest are remembered: what the store has
-a copy of may be let go (``forget``) and is put back when an event speaks of it (``recall``). Folding the same record
-twice changes nothing.
+Where it keeps what it knows of single reports is not its business: in dictionaries, or on disk
+(``services.routing.state``). Folding the same record twice changes nothing.
 """
 
-from collections import deque
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.routing.model import NO_CASES, Standing, Tally
 from services.routing.projection.standings import RoutingEvent, standing_after
-from services.routing.projection.waiting import WaitingList, Waits
+from services.routing.projection.waiting import Waiting, WaitingInMemory, Waits
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
 
 _NOBODY_WAITS = Waits(0, None)
-_STALE_MARKS = 1_000
-"""So many marks more than twice the reports remembered, and the stale ones are cleared away."""
+
+
+def _in_memory() -> dict[str, Waiting]:
+    return defaultdict(WaitingInMemory)
 
 
 @dataclass(slots=True)
@@ -27,29 +28,21 @@ class PartitionState:
 
     position: int = 0
     """Offset of the first routing record not folded."""
-    last_id: str | None = None
-    """CloudEvents id of the record before it."""
+    last: str | None = None
+    """Digest of the record before it."""
     cases_position: int = 0
-    standings: dict[str, Standing] = field(default_factory=dict)
-    """The reports remembered; all of them until something is forgotten."""
+    standings: MutableMapping[str, Standing] = field(default_factory=dict)
+    """Every report there ever was."""
     tallies: dict[str, Tally] = field(default_factory=dict)
     """What each centre's open cases add up to."""
-    waiting: dict[str, WaitingList] = field(default_factory=dict)
-    """Of each centre; also of reports that are not remembered."""
-    acknowledged: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    """The newest acknowledgement of each remembered report: its ownership and when; and of reports not known yet."""
-    newest_received: datetime | None = None
-    """The newest time of receipt in the prefix."""
-    forgotten_until: datetime | None = None
-    """No forgotten report was received after this; none: nothing is forgotten."""
-    forgotten_below: int = 0
-    """Every record of a forgotten report lies below this offset, and the store had all of them."""
+    waiting: dict[str, Waiting] = field(default_factory=_in_memory)
+    """Of each centre; ``[]`` makes one that is not there."""
+    acknowledged: MutableMapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    """The newest acknowledgement of each report: its ownership and when; also of reports not known yet."""
     ignored: int = 0
     """Records that came second: late writers and repeats."""
     changes: int = 0
     """Grows whenever sums or waiting reports may have changed."""
-    marks: deque[tuple[int, str, int]] = field(default_factory=deque)
-    """Offset, report and version of what was taken, oldest first: in this order reports are forgotten."""
 
     def accept(self, report_id: str, standing: Standing) -> bool:
         """Take the outcome of the record at ``position`` if its version is the next one.
@@ -66,15 +59,13 @@ class PartitionState:
         if before is not None:
             if before.ended is None:
                 self._count(before, -1)
-            self._wait_no_more(report_id, before.center_id)
-        elif self.newest_received is None or standing.received_at > self.newest_received:
-            self.newest_received = standing.received_at
+            self._wait_no_more(report_id, before)
         if standing.ended is None:
             self._count(standing, 1)
             if not self._looked_after(report_id, standing):
-                self._wait(report_id, standing)
+                since, drill = _waits_as(standing)
+                self.waiting[standing.center_id].add(report_id, since, drill=drill)
         self.standings[report_id] = standing
-        self.marks.append((self.position, report_id, standing.version))
         self.changes += 1
         return True
 
@@ -88,66 +79,17 @@ class PartitionState:
         self.acknowledged[event.report_id] = max(self.acknowledged.get(event.report_id, said), said)
         standing = self.standings.get(event.report_id)
         if standing is not None and self._looked_after(event.report_id, standing):
-            self._wait_no_more(event.report_id, standing.center_id)
+            self._wait_no_more(event.report_id, standing)
 
     def unacknowledged(self, center_id: str) -> Iterator[tuple[str, Standing]]:
-        """Remembered open reports of a centre that nobody there has acknowledged, in the order they came to it."""
+        """Open reports of a centre that nobody there has acknowledged, whoever waits longest first."""
         for report_id in self.waiting.get(center_id, ()):
-            if (standing := self.standings.get(report_id)) is not None:
-                yield report_id, standing
+            yield report_id, self.standings[report_id]
 
     def waits(self, center_id: str) -> Waits:
         """How many people wait at a centre, and since when the one who waits longest does."""
         waiting = self.waiting.get(center_id)
         return _NOBODY_WAITS if waiting is None else waiting.waits()
-
-    def is_waiting(self, report_id: str) -> bool:
-        """Whether it waits at any centre, remembered or not."""
-        return any(report_id in waiting for waiting in self.waiting.values())
-
-    # --- forgetting and recalling
-
-    def may_have_forgotten(self, received_at: datetime) -> bool:
-        """Whether a report received then may be known though it is not remembered. A newer one certainly is not."""
-        return self.forgotten_until is not None and received_at <= self.forgotten_until
-
-    def forget(self, upto: int, keep: int) -> int:
-        """Let go of all but the ``keep`` newest reports, as far as the store has every record below ``upto``.
-
-        Returns how many. Sums and waiting lists stay as they are.
-        """
-        gone = 0
-        while self.marks and (len(self.standings) > keep or self._stale(self.marks[0])):
-            offset, report_id, version = self.marks[0]
-            if offset >= upto:
-                break
-            self.marks.popleft()
-            standing = self.standings.get(report_id)
-            if standing is None or standing.version != version:
-                continue
-            del self.standings[report_id]
-            self.acknowledged.pop(report_id, None)
-            self.forgotten_until = max(self.forgotten_until or standing.received_at, standing.received_at)
-            self.forgotten_below = max(self.forgotten_below, upto)
-            gone += 1
-        if len(self.marks) > 2 * len(self.standings) + _STALE_MARKS:
-            self.marks = deque(mark for mark in self.marks if not self._stale(mark))
-        return gone
-
-    def recall(self, report_id: str, standing: Standing) -> None:
-        """Put a forgotten report back as the log up to ``position`` left it; it is in sums and lists already."""
-        self.standings[report_id] = standing
-        self.marks.append((0, report_id, standing.version))
-        if standing.ended is None and report_id not in self.waiting.get(standing.center_id, ()):
-            # It was let go as answered, and no less is known of it now.
-            answered = (standing.ownership, standing.waits_since or standing.received_at)
-            self.acknowledged[report_id] = max(self.acknowledged.get(report_id, answered), answered)
-
-    def _stale(self, mark: tuple[int, str, int]) -> bool:
-        standing = self.standings.get(mark[1])
-        return standing is None or standing.version != mark[2]
-
-    # --- waiting and counting
 
     def _looked_after(self, report_id: str, standing: Standing) -> bool:
         """Whether somebody acknowledged the report since it last began to wait.
@@ -165,18 +107,20 @@ class PartitionState:
         # One of a later ownership counts once the log holds that ownership.
         return ownership == standing.ownership and (standing.waits_since is None or at >= standing.waits_since)
 
-    def _wait(self, report_id: str, standing: Standing) -> None:
+    def _wait_no_more(self, report_id: str, standing: Standing) -> None:
         waiting = self.waiting.get(standing.center_id)
         if waiting is None:
-            waiting = self.waiting[standing.center_id] = WaitingList()
-        waiting.add(report_id, standing.waits_since or standing.received_at, drill=not standing.weight)
-
-    def _wait_no_more(self, report_id: str, center_id: str) -> None:
-        waiting = self.waiting.get(center_id)
-        if waiting is not None and waiting.remove(report_id):
+            return
+        since, drill = _waits_as(standing)
+        if waiting.remove(report_id, since, drill=drill):
             self.changes += 1
 
     def _count(self, standing: Standing, sign: int) -> None:
         if standing.weight:
             known = self.tallies.get(standing.center_id, NO_CASES)
             self.tallies[standing.center_id] = known.plus(standing, sign)
+
+
+def _waits_as(standing: Standing) -> tuple[datetime, bool]:
+    """Since when it waits, and whether it is a drill."""
+    return standing.waits_since or standing.received_at, not standing.weight

@@ -13,6 +13,8 @@ so they are thrown away. A clean stop syncs the stores and takes the file away.
 import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -43,27 +45,34 @@ class StateFolder:
     """The state stores of one process."""
 
     def __init__(self, root: Path, *, boot: str | None) -> None:
-        """Take a folder below ``root``. ``boot`` is ``this_boot``.
+        """``boot`` is ``this_boot``. Nothing is touched before ``take``."""
+        self._root = root
+        self._boot = boot
+        self._open: dict[int, StateStore] = {}
+        self._lock: int | None = None
+        self.path = root
+
+    def take(self) -> None:
+        """Take a folder below the root, and throw away what lies there if it cannot be believed.
 
         Raises ``FatalError`` if the folder cannot be written to.
         """
-        self._boot = boot
-        self._open: dict[int, StateStore] = {}
         try:
-            self.path, self._lock = _taken(root)
-            if (before := self._in_use()) is not None and (boot is None or before != boot):
+            self.path, self._lock = _taken(self._root)
+            if (before := self._in_use()) is not None and (self._boot is None or before != self._boot):
                 _log.warning("state.not_believed", folder=str(self.path), in_use=before)
                 for number in self._stores():
                     shutil.rmtree(self._at(number))
-            self._say_in_use(boot or "unknown")
+            self._say_in_use(self._boot or "unknown")
         except OSError as error:
             raise FatalError(
-                f"routing cannot keep its state in {root}: {error.strerror}; "
+                f"routing cannot keep its state in {self._root}: {error.strerror}; "
                 "ROUTING_STATE_DIR must name a folder it can write to"
             ) from error
 
     def open(self, partition: int) -> StateStore:
         """The store of a partition as it was committed last; an empty one where none can be read."""
+        self._take_again_if_lost()
         try:
             store = StateStore(self._at(partition))
         except (lmdb.Error, ValueError, KeyError, TypeError) as error:
@@ -74,24 +83,57 @@ class StateFolder:
 
     def anew(self, partition: int) -> StateStore:
         """An empty store in the place of what is known of a partition."""
+        self._take_again_if_lost()
         if (before := self._open.pop(partition, None)) is not None:
             before.close(sync=False)
         shutil.rmtree(self._at(partition), ignore_errors=True)
         store = self._open[partition] = StateStore(self._at(partition))
         return store
 
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Whatever a store raises in here ends the process, and the next one believes nothing that lies here.
+
+        Raises ``FatalError`` in its place.
+        """
+        try:
+            yield
+        except lmdb.Error as error:
+            self.distrust()
+            raise FatalError(f"a state store in {self.path} failed: {error}") from error
+
     def distrust(self) -> None:
         """What lies here must not be believed at the next start: a store failed in the middle of something."""
-        self._say_in_use(_NOT_BELIEVED)
+        if self._is_ours():
+            self._say_in_use(_NOT_BELIEVED)
 
     def close(self) -> None:
         """Everything on the disk, and the folder free for others."""
+        if self._lock is None:
+            return
         for store in self._open.values():
             store.close(sync=True)
         self._open.clear()
-        if self._in_use() != _NOT_BELIEVED:
+        if self._is_ours() and self._in_use() != _NOT_BELIEVED:
             (self.path / _IN_USE).unlink(missing_ok=True)
         os.close(self._lock)
+        self._lock = None
+
+    def _take_again_if_lost(self) -> None:
+        """Whoever finds nothing in the place of a folder that was deleted takes it: no store may be opened there."""
+        if self._lock is not None and not self._is_ours():
+            lock, self._lock = self._lock, None
+            os.close(lock)
+            self.take()
+
+    def _is_ours(self) -> bool:
+        """Whether the folder at the path is the one this process holds."""
+        try:
+            there = (self.path / _LOCK).stat()
+        except FileNotFoundError:
+            return False
+        held = os.fstat(self._lock if self._lock is not None else -1)
+        return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
     def _at(self, partition: int) -> Path:
         return self.path / f"partition-{partition}"
@@ -107,7 +149,6 @@ class StateFolder:
 
     def _say_in_use(self, word: str) -> None:
         """On the disk before anything else is written here."""
-        self.path.mkdir(parents=True, exist_ok=True)
         new = self.path / f"{_IN_USE}.new"
         with new.open("w", encoding="utf-8") as file:
             file.write(word)

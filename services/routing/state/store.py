@@ -25,7 +25,7 @@ import lmdb
 import orjson
 
 from services.routing.model import Standing, Tally
-from services.routing.projection.waiting import Waits
+from services.routing.projection.waiting import Waiting, Waits
 from shared.events.vocabulary import EndReason
 
 MAP_BYTES: Final = 1 << 36
@@ -79,7 +79,10 @@ class StateStore:
                 self, tables[1], _acknowledged_bytes, _acknowledged_of
             )
             """The newest acknowledgement of each report: its ownership and when; also of reports not known yet."""
-            self.waiting = _WaitingLists(self, tables[2])
+            self.numbers: dict[str, tuple[int, int]] = {}
+            """How many people and how many drills wait at each centre; kept with the checkpoint, for counting them
+            would read them all."""
+            self.waiting: dict[str, Waiting] = _WaitingLists(self, tables[2])
             self.checkpoint = self._checkpoint()
             """The last one committed; none in an empty store."""
         except BaseException:
@@ -88,11 +91,10 @@ class StateStore:
 
     def commit(self, checkpoint: Checkpoint) -> None:
         """Keep what was written since the last commit, and the position it stands for: both or nothing."""
-        numbers = {center: list(waiting.numbers) for center, waiting in self.waiting.items()}
         value = orjson.dumps(
             {
                 "format": FORMAT,
-                "waiting": numbers,
+                "waiting": self.numbers,
                 **checkpoint._asdict(),
                 "tallies": {center: list(tally) for center, tally in checkpoint.tallies.items()},
             }
@@ -117,7 +119,8 @@ class StateStore:
         if kept["format"] != FORMAT:
             raise lmdb.VersionMismatchError(f"the state store has format {kept['format']}, this build writes {FORMAT}")
         for center, (people, drills) in kept["waiting"].items():
-            self.waiting[center].numbers = (people, drills)
+            self.waiting[center]
+            self.numbers[center] = (people, drills)
         tallies = {center: Tally(*sums) for center, sums in kept["tallies"].items()}
         return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
 
@@ -176,14 +179,14 @@ class StoredWaitingList:
     the one who waits longest.
     """
 
-    __slots__ = ("_center", "_store", "_table", "numbers")
+    __slots__ = ("_center", "_prefix", "_store", "_table")
 
     def __init__(self, store: StateStore, table: _Database, center_id: str) -> None:
         self._store = store
         self._table = table
-        self._center = center_id.encode() + b"\0"
-        self.numbers = (0, 0)
-        """How many people and how many drills wait; kept with the checkpoint, for counting them would read them all."""
+        self._center = center_id
+        self._prefix = center_id.encode() + b"\0"
+        store.numbers.setdefault(center_id, (0, 0))
 
     def add(self, report_id: str, since: datetime, *, drill: bool) -> None:
         """It waits at this centre from then on; once more changes nothing."""
@@ -199,10 +202,9 @@ class StoredWaitingList:
 
     def waits(self) -> Waits:
         """How many people wait and since when the one who waits longest does."""
-        first = next(self._keys(_PERSON), None) if self.numbers[0] else None
-        return Waits(
-            self.numbers[0], None if first is None else _moment_of(first[-_ID_BYTES - _MOMENT_BYTES : -_ID_BYTES])
-        )
+        people, _ = self._store.numbers[self._center]
+        first = next(self._keys(_PERSON), None) if people else None
+        return Waits(people, None if first is None else _moment_of(first[-_ID_BYTES - _MOMENT_BYTES : -_ID_BYTES]))
 
     def __iter__(self) -> Iterator[str]:
         """Whoever waits longest first, drills after the people."""
@@ -211,10 +213,10 @@ class StoredWaitingList:
                 yield _id_text(key[-_ID_BYTES:])
 
     def __len__(self) -> int:
-        return sum(self.numbers)
+        return sum(self._store.numbers[self._center])
 
     def _keys(self, kind: bytes) -> Iterator[bytes]:
-        prefix = self._center + kind
+        prefix = self._prefix + kind
         cursor = self._store.txn.cursor(db=self._table)
         if cursor.set_range(prefix):
             for key in cursor.iternext(values=False):
@@ -223,14 +225,14 @@ class StoredWaitingList:
                 yield key
 
     def _key(self, report_id: str, since: datetime, drill: bool) -> bytes:
-        return self._center + (_DRILL if drill else _PERSON) + _moment_bytes(since) + _id_bytes(report_id)
+        return self._prefix + (_DRILL if drill else _PERSON) + _moment_bytes(since) + _id_bytes(report_id)
 
     def _count(self, drill: bool, change: int) -> None:
-        people, drills = self.numbers
-        self.numbers = (people, drills + change) if drill else (people + change, drills)
+        people, drills = self._store.numbers[self._center]
+        self._store.numbers[self._center] = (people, drills + change) if drill else (people + change, drills)
 
 
-class _WaitingLists(dict[str, StoredWaitingList]):
+class _WaitingLists(dict[str, Waiting]):
     """The waiting list of each centre; one that was never asked for is empty."""
 
     def __init__(self, store: StateStore, table: _Database) -> None:
@@ -238,7 +240,7 @@ class _WaitingLists(dict[str, StoredWaitingList]):
         self._store = store
         self._table = table
 
-    def __missing__(self, center_id: str) -> StoredWaitingList:
+    def __missing__(self, center_id: str) -> Waiting:
         made = self[center_id] = StoredWaitingList(self._store, self._table, center_id)
         return made
 

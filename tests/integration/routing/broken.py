@@ -4,27 +4,24 @@
 sound worker must survive: ``slow`` waits between deciding and publishing, as for a busy broker, so that another worker
 writes in between as often as it would in a year; ``flaky`` fails every fifth publish, half of these after the log has
 the batch. Mistakes: ``no-comparison`` takes for granted that nobody wrote in between, ``remember-first`` remembers what
-it is going to publish, ``no-lookup`` takes what memory has let go of for new. Two that what heals them can be seen by:
-``miscount`` adds a case that is not there to every twentieth sum, while a process is young; ``spoiled-snapshot`` writes
-sums down that are not those it has, so that whoever takes over begins with wrong ones.
+it is going to publish, ``commit-first`` writes to the state store what it is going to publish. Two that the recount
+must find: ``miscount`` adds a case that is not there to every twentieth sum, ``spoiled-checkpoint`` commits sums that
+are not those it has, so that whoever takes over begins with wrong ones.
 """
 
 import asyncio
 import random
 import sys
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from services.routing.handlers import worker
 from services.routing.handlers.ledger import Ledger
-from services.routing.handlers.recalling import record_id
 from services.routing.main import run
 from services.routing.model import NO_CASES, Draft, Standing, Tally
 from services.routing.projection import PartitionState
-from services.routing.projection.snapshot import Snapshot
 from services.routing.rendering import Message
-from services.routing.store import SnapshotStore
+from services.routing.state.restore import digest
+from services.routing.state.store import Checkpoint, StateStore
 from shared import process
 from shared.errors import TransientError
 from shared.kafka.publisher import Publisher
@@ -68,7 +65,7 @@ def no_comparison() -> None:
         state = self.state(partition)
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
         self._remember(state, drafts)
-        state.position, state.last_id = first + len(drafts), record_id(messages[-1][2])
+        state.position, state.last = first + len(drafts), digest(messages[-1][1])
         return True
 
     _replace(Ledger, "publish", publish)
@@ -80,38 +77,31 @@ def remember_first() -> None:
         self._remember(state, drafts)
         state.position -= len(drafts)
         first = await self._writer.send(self._topic, partition, messages, one_batch=True)
-        state.position, state.last_id = first + len(drafts), record_id(messages[-1][2])
+        state.position, state.last = first + len(drafts), digest(messages[-1][1])
         return True
 
     _replace(Ledger, "publish", publish)
 
 
-def no_lookup() -> None:
-    _replace(worker, "may_be_forgotten", lambda incoming, state: [])
+def commit_first() -> None:
+    async def publish(self: Ledger, partition: int, drafts: Sequence[Draft], messages: Sequence[Message]) -> bool:
+        state = self.state(partition)
+        self._remember(state, drafts)
+        state.position -= len(drafts)
+        self.commit(partition)
+        first = await self._writer.send(self._topic, partition, messages, one_batch=True)
+        state.position, state.last = first + len(drafts), digest(messages[-1][1])
+        return True
 
-
-YOUNG_S = 8.0
-"""For so long from its first sum a process miscounts."""
-
-
-def _while_young() -> Callable[[], bool]:
-    ends: float | None = None
-
-    def young() -> bool:
-        nonlocal ends
-        # Not from the start of the process: on a busy machine starting may take all of that time.
-        ends = ends or time.monotonic() + YOUNG_S
-        return time.monotonic() < ends
-
-    return young
+    _replace(Ledger, "publish", publish)
 
 
 def miscount() -> None:
-    accept, young, dice = PartitionState.accept, _while_young(), random.Random()
+    accept, dice = PartitionState.accept, random.Random()
 
     def wrongly(self: PartitionState, report_id: str, standing: Standing) -> bool:
         accepted = accept(self, report_id, standing)
-        if accepted and young() and dice.random() < _MISCOUNTS:
+        if accepted and dice.random() < _MISCOUNTS:
             known = self.tallies.get(MISCOUNTED, NO_CASES)
             self.tallies[MISCOUNTED] = known._replace(open_cases=known.open_cases + 1, weighted=known.weighted + 10)
         return accepted
@@ -119,13 +109,13 @@ def miscount() -> None:
     _replace(PartitionState, "accept", wrongly)
 
 
-def spoiled_snapshot() -> None:
-    save = SnapshotStore.save
+def spoiled_checkpoint() -> None:
+    commit = StateStore.commit
 
-    async def spoiled(self: SnapshotStore, snapshot: Snapshot) -> None:
-        await save(self, snapshot._replace(tallies={**snapshot.tallies, SPOILED: Tally(99, 990, 0, 9)}))
+    def spoiled(self: StateStore, checkpoint: Checkpoint) -> None:
+        commit(self, checkpoint._replace(tallies={**checkpoint.tallies, SPOILED: Tally(99, 990, 0, 9)}))
 
-    _replace(SnapshotStore, "save", spoiled)
+    _replace(StateStore, "commit", spoiled)
 
 
 CHANGES: dict[str, Callable[[], None]] = {
@@ -133,9 +123,9 @@ CHANGES: dict[str, Callable[[], None]] = {
     "flaky": flaky,
     "no-comparison": no_comparison,
     "remember-first": remember_first,
-    "no-lookup": no_lookup,
+    "commit-first": commit_first,
     "miscount": miscount,
-    "spoiled-snapshot": spoiled_snapshot,
+    "spoiled-checkpoint": spoiled_checkpoint,
 }
 
 

@@ -52,7 +52,9 @@ class Scenario:
     settle_s: float = 60.0
     """How long everything may take to come to rest after the last blow."""
     env: Mapping[str, str] = field(default_factory=dict)
-    """Settings of the workers beyond the usual ones, such as how much they remember."""
+    """Settings of the workers beyond the usual ones."""
+    lose_state: bool = False
+    """Whether workers have nothing but the log to begin from: each has a new folder."""
     changes: str = ""
     """What ``broken`` is to build into the workers."""
 
@@ -248,6 +250,9 @@ class Fire:
 
     def _worker(self, number: int) -> Process:
         changes = self._scenario.changes
+        # Otherwise one folder for all, as of containers with a common volume: each takes one nobody holds, and finds
+        # there what another has left.
+        states = self._folder / (f"state-{uuid.uuid4().hex}" if self._scenario.lose_state else "state")
         return Process(
             self.bus,
             self._store,
@@ -255,5 +260,6 @@ class Fire:
             module=("tests.integration.routing.broken", changes) if changes else ("services.routing",),
             KAFKA_SESSION_TIMEOUT_MS=str(int(SESSION_TIMEOUT_S * 1000)),
             KAFKA_CALL_TIMEOUT_S=str(CALL_TIMEOUT_S),
+            ROUTING_STATE_DIR=str(states),
             **self._scenario.env,
         )

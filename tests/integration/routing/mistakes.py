@@ -7,8 +7,7 @@ from tests.integration.routing.blows import Blow
 from tests.integration.routing.fire import Scenario
 
 _ZOMBIES = (Blow("freeze", 4.0, 5.0), Blow("freeze", 4.0, 5.0))
-FORGETFUL = {"ROUTING_REMEMBERED": "20", "ROUTING_SNAPSHOT_EVERY_S": "1"}
-"""A worker that remembers almost nothing, and often begins from a snapshot."""
+_KILLS = tuple(Blow("kill", pause=1.5) for _ in range(6))
 _PEACE = (Blow("peace", pause=3), Blow("peace", pause=3))
 
 
@@ -39,12 +38,12 @@ MISTAKES: Mapping[str, Mistake] = {
         Scenario(seed=3, workers=1, blows=_PEACE, rate=60, changes="flaky,remember-first", settle_s=4),
         ("missing",),
     ),
-    "no recount": Mistake(
+    "miscount": Mistake(
         Scenario(seed=5, workers=1, blows=_PEACE, rate=60, changes="miscount", settle_s=4),
         ("loads_wrong",),
     ),
-    "no lookup": Mistake(
-        Scenario(seed=4, workers=1, blows=_PEACE * 2, rate=60, changes="no-lookup", env=FORGETFUL, settle_s=6),
-        ("loads_wrong",),
+    "commit first": Mistake(
+        Scenario(seed=4, workers=1, blows=_KILLS, rate=60, changes="slow,commit-first", settle_s=6),
+        ("missing",),
     ),
 }

@@ -48,6 +48,7 @@ class Process:
         self.port = free_port()
         self.sources = ROOT
         """The folder it is run from."""
+        self.state_dir = log.with_suffix(".state")
         self._log = log
         self._module = module
         self._env = {
@@ -59,6 +60,7 @@ class Process:
             "MONGODB_URI": store.uri.get_secret_value(),
             "MONGODB_DATABASE_PREFIX": store.database_prefix,
             "ROUTING_PORT": str(self.port),
+            "ROUTING_STATE_DIR": str(self.state_dir),
             "IEUM_IDENTITY_URL": NOBODY_THERE,
             "IEUM_KEYS_CACHE": str(keys_file(log.parent)),
             **env,

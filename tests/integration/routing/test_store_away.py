@@ -1,19 +1,21 @@
-"""The store is stopped: old reports are decided about from the log, which is passed through once a partition."""
+"""The store is stopped under load: deciding goes on, old cases and linked reports too, even through a restart."""
 
+import time
 import uuid
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
+from shared.events.reports import ReportReceived
 from shared.kafka.admin import ensure_topics
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.routing.ground import OneBroker
 from tests.integration.routing.reader import Reader
-from tests.integration.routing.running import Process, Traffic
+from tests.integration.routing.running import STAFF, Process, Traffic
 from tests.integration.routing.verifier import verify
-from tests.integration.routing.watching import figure
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
@@ -21,12 +23,11 @@ pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 PARTITIONS = 3
 OLD = 150
-FORGETFUL = {"ROUTING_REMEMBERED": "6", "ROUTING_SNAPSHOT_EVERY_S": "1"}
+LONGEST_S = 2.0
+"""From sending to owned, on a busy machine; waiting for a store takes longer (``shared.mongo``)."""
 
 
-async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_through_once(
-    own_engines: Engines, tmp_path: Path
-) -> None:
+async def test_nothing_waits_while_the_store_is_away(own_engines: Engines, tmp_path: Path) -> None:
     ground, prefix = OneBroker(own_engines), f"a{uuid.uuid4().hex[:8]}."
     bus = KafkaSettings(
         bootstrap_servers=ground.kafka, topic_prefix=prefix, topic_partitions=PARTITIONS, replication_factor=1
@@ -35,7 +36,7 @@ async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_th
     await ensure_topics(bus)
     publisher = Publisher(bus)
     await publisher.start()
-    process = Process(bus, store, tmp_path / "routing.log", **FORGETFUL)
+    process = Process(bus, store, tmp_path / "routing.log")
     reader = Reader(bus.bootstrap_servers, prefix, PARTITIONS)
     process.start()
     reader.start()
@@ -44,33 +45,50 @@ async def test_old_cases_go_on_while_the_store_is_away_and_each_log_is_passed_th
         old = [traffic.received(division="busan", declined_centers=[], synthetic=False) for _ in range(OLD)]
         await traffic.send(*old)
 
-        async def forgotten() -> bool:
-            owned = len(reader.stands) == OLD
-            remembered = await figure(process, "ieum_routing_remembered_reports")
-            return owned and remembered is not None and 0 < remembered <= 2 * PARTITIONS
+        async def owned() -> bool:
+            return len(reader.stands) == OLD
 
-        await eventually(forgotten, what="nearly all of them are in the store only")
+        await eventually(owned, what="all of them are owned")
         await ground.kill_store()
-        fresh = []
         for number in range(6):
-            # Several batches, each about cases nobody remembers, and somebody who has just reported.
+            if number == 3:
+                process.kill()
+                process.start()
+            # Old cases, somebody who has just reported, and a report linked with one of another partition.
             taken = [r.report_id for r in old[number * 20 : number * 20 + 20]]
-            fresh.append(traffic.received())
+            fresh = [traffic.received(), traffic.received(linked_reports=[old[-1].report_id])]
             moves = [traffic.transfer(report, "jeju", 1, 1) for report in taken]
-            await traffic.send(*moves, fresh[-1])
+            began = time.monotonic()
+            await traffic.send(*moves, *fresh)
 
-            async def done(taken: list[str] = taken, new: str = fresh[-1].report_id) -> bool:
-                return new in reader.stands and all(reader.stands[report].owner == "jeju" for report in taken)
+            async def done(taken: list[str] = taken, new: list[ReportReceived] = fresh) -> bool:
+                return all(report.report_id in reader.stands for report in new) and all(
+                    reader.stands[report].owner == "jeju" for report in taken
+                )
 
             await eventually(done, what=f"batch {number} is decided without the store")
-        passes = await figure(process, "ieum_routing_lookbacks_total")
-        assert passes is not None
-        assert 1 <= passes <= PARTITIONS
+            assert number == 3 or time.monotonic() - began < LONGEST_S
         found = await verify(bus.bootstrap_servers, prefix, PARTITIONS)
-        assert (found.reports, found.transfers_done, found.missing, found.passed_on_twice) == (OLD + 6, 120, [], [])
+        assert (found.reports, found.transfers_done, found.missing, found.passed_on_twice) == (OLD + 12, 120, [], [])
         assert process.ended() is None
+        await ground.start_store()
+
+        async def shown() -> bool:
+            return await decision(process, fresh[0].report_id) == 200
+
+        await eventually(shown, what="the read model has what was decided meanwhile")
     finally:
         process.kill()
         await reader.stop()
         await publisher.stop()
         await ground.start_store()
+
+
+async def decision(process: Process, report_id: str) -> int:
+    """The status of the page's data on a report."""
+    url = f"http://127.0.0.1:{process.port}/api/v1/decisions/{report_id}"
+    async with httpx.AsyncClient(timeout=10) as client:
+        try:
+            return (await client.get(url, headers=STAFF.bearer("central", "counsellor"))).status_code
+        except httpx.HTTPError:
+            return 0

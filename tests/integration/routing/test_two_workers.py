@@ -1,5 +1,6 @@
 """The prototype's holes, each alone, on the real broker: two workers that both believe they own partition 0."""
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,9 @@ import pytest
 
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
-from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
+from services.routing.state.folder import StateFolder
 from shared.clock import SystemClock
 from shared.events.vocabulary import CenterState
 from shared.kafka.admin import ensure_topics
@@ -21,7 +22,7 @@ from shared.kafka.reader import PartitionReader
 from shared.settings import KafkaSettings
 from shared.topics import CASES, ROUTINGS
 from tests.unit.routing.builders import received, report_id
-from tests.unit.routing.fake_log import FakeCopy, FakeLog, FakeSnapshots, Owners, received_record
+from tests.unit.routing.fake_log import Owners, kill, received_record, temporary_folder
 from tests.unit.routing.test_ledger import prefer, set_state, transfer
 
 PLACES = frozenset({("reports", 0), ("cases", 0)})
@@ -49,6 +50,8 @@ class Table:
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._parts: list[Any] = []
+        self._folders: list[StateFolder] = []
+        self._state_dir = temporary_folder()
 
     async def hand(self, center: str) -> Hand:
         """A worker that sends reports without a home to ``center``."""
@@ -57,16 +60,10 @@ class Table:
         for part in (publisher, routings, cases):
             await part.start()
             self._parts.append(part)
-        nothing_copied = FakeCopy(FakeLog("routings"))
-        ledger = Ledger(
-            publisher,
-            topic_name(self._settings, ROUTINGS),
-            routings,
-            cases,
-            recalling=Recalling(nothing_copied, routings, SystemClock()),
-            archive=nothing_copied,
-            snapshots=FakeSnapshots(),
-        )
+        folder = StateFolder(self._state_dir, boot="boot")
+        folder.take()
+        self._folders.append(folder)
+        ledger = Ledger(publisher, topic_name(self._settings, ROUTINGS), routings, cases, folder)
         view = LoadView(15)
         prefer(view, center)
         worker = Worker(ledger, view, Owners(), SystemClock(), linked_lookup_s=1)
@@ -95,6 +92,9 @@ class Table:
     async def close(self) -> None:
         for part in self._parts:
             await part.stop()
+        for folder in self._folders:
+            kill(folder)
+        shutil.rmtree(self._state_dir)
 
 
 @pytest.fixture

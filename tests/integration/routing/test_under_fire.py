@@ -9,15 +9,13 @@ import pytest
 
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import OneBroker
-from tests.integration.routing.mistakes import FORGETFUL
 from tools.local.engines import Engines
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(480)]
 
 
 async def test_one_owner_always_whatever_dies(own_engines: Engines, tmp_path: Path) -> None:
-    # Workers that remember almost nothing: the store dies too, and what they forgot must then be found in the log.
-    result = await Fire(Scenario(seed=10, env=FORGETFUL), OneBroker(own_engines), tmp_path).run()
+    result = await Fire(Scenario(seed=10), OneBroker(own_engines), tmp_path).run()
     assert not result.faults, result
     assert result.zombies > 0
     assert min(result.audit.transfers_done, result.audit.transfers_told_void, result.audit.transfers_refused) > 0

@@ -1,8 +1,8 @@
 """The long form of routing under fire: round after round with a new seed, going on where it was stopped.
 
-    python -m tests.integration.routing.torture                 # 4 rounds: one broker and three, much memory and little
+    python -m tests.integration.routing.torture                 # 4 rounds: one broker and three, state kept and lost
     python -m tests.integration.routing.torture --hours 8       # as many rounds as fit
-    python -m tests.integration.routing.torture --seed 1003 --brokers 1 --env ROUTING_REMEMBERED=20
+    python -m tests.integration.routing.torture --seed 1003 --brokers 1 --env ROUTING_MAX_RECORDS=20
     python -m tests.integration.routing.torture --broken        # builds with a mistake in them: shows what is found
 
 Results are lines of ``var/torture/routing.jsonl``; ``var/torture/routing-summary.json`` adds them up.
@@ -25,7 +25,7 @@ from tests.integration.routing import blows
 from tests.integration.routing.cluster import Cluster
 from tests.integration.routing.fire import Fire, Scenario
 from tests.integration.routing.ground import Ground, OneBroker
-from tests.integration.routing.mistakes import FORGETFUL, MISTAKES
+from tests.integration.routing.mistakes import MISTAKES
 from tests.kill.torture import Results
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
@@ -76,8 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _round(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]:
-    # Two rounds with much memory, two with almost none, each on one broker and on three.
-    chosen = dict(one.split("=", 1) for one in given.env) or (FORGETFUL if seed // 2 % 2 else {})
+    chosen = dict(one.split("=", 1) for one in given.env)
     scenario = Scenario(
         seed=seed,
         blows=blows.draw(seed, given.blows) if given.blows else blows.BRIEF,
@@ -85,6 +84,7 @@ def _round(given: argparse.Namespace, seed: int, folder: Path) -> dict[str, Any]
         env=chosen,
         changes=given.changes,
         settle_s=120,
+        lose_state=bool(seed // 2 % 2),
     )
     return run(scenario, given.brokers or (1, 3)[seed % 2], folder)
 

@@ -1,19 +1,19 @@
 """A log in memory with what matters of Kafka's: order, offsets, and a writer that may lose its answer."""
 
-import asyncio
+import os
+import shutil
+import tempfile
+import weakref
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from services.routing.assignment.rules import RULE_VERSION
-from services.routing.handlers.copying import entry_of
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
-from services.routing.handlers.recalling import Recalling
 from services.routing.handlers.worker import Worker
 from services.routing.projection import PartitionState, RoutingEvent
-from services.routing.projection.snapshot import Snapshot, head_of, parts_of, restored
 from services.routing.rendering import Message
-from services.routing.store import Copied, Entry
+from services.routing.state.folder import StateFolder
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
@@ -31,6 +31,8 @@ class FakeLog:
         self.lose_answer = 0
         self.unsure = False
         self.read_failures = 0
+        self.fail_after: int | None = None
+        """One read fails after so many records."""
         self.open_reads = 0
 
     def append(self, partition: int, *records: Record) -> int:
@@ -58,6 +60,10 @@ class FakeLog:
         try:
             for partition, (start, end) in wanted.items():
                 for offset in range(start, end):
+                    if self.fail_after is not None and (left := self.fail_after) >= 0:
+                        self.fail_after = left - 1 if left else None
+                        if not left:
+                            raise TransientError("no answer any more")
                     record = self.records[partition][offset]
                     yield RawRecord(self.topic, partition, offset, 0, record.key.encode(), record.value, record.headers)
         finally:
@@ -70,67 +76,6 @@ class FakeLog:
 
 def _raw(topic: str, partition: int, offset: int, record: Record) -> RawRecord:
     return RawRecord(topic, partition, offset, 0, record.key.encode(), record.value, record.headers)
-
-
-class FakeCopy:
-    """The store's copy of a log: as far as it was told to go, or away."""
-
-    def __init__(self, log: FakeLog) -> None:
-        self._log = log
-        self.reached: dict[int, Copied] = {}
-        self.away = False
-        self.silent = False
-        """Whether it takes questions and never answers."""
-        self.questions = 0
-        self.asked: list[str] = []
-
-    def catch_up(self, partition: int = 0) -> int:
-        records = self._log.records.get(partition, [])
-        last = dict(records[-1].headers)["ce_id"].decode() if records else None
-        self.reached[partition] = Copied(len(records), last)
-        return len(records)
-
-    async def copied(self, partitions: Iterable[int]) -> dict[int, Copied]:
-        self._there()
-        self.questions += 1
-        if self.silent:
-            await asyncio.Event().wait()
-        return {p: self.reached[p] for p in partitions if p in self.reached}
-
-    async def histories(self, report_ids: Sequence[str]) -> dict[str, list[Entry]]:
-        self._there()
-        self.asked += report_ids
-        found: dict[str, dict[int, Entry]] = {}
-        for partition, reached in self.reached.items():
-            for offset, event in enumerate(self._log.events(partition)[: reached.upto]):
-                if event.report_id in report_ids:
-                    found.setdefault(event.report_id, {}).setdefault(event.version, entry_of(event, partition, offset))
-        return {report_id: [by[v] for v in sorted(by)] for report_id, by in found.items()}
-
-    def _there(self) -> None:
-        if self.away:
-            raise TransientError("the store is away")
-
-
-class FakeSnapshots:
-    """Snapshots as documents, through the same writing and reading as in the store."""
-
-    def __init__(self) -> None:
-        self.written: dict[int, tuple[dict[str, Any], list[dict[str, bytes]]]] = {}
-        self.away = False
-
-    async def save(self, snapshot: Snapshot) -> None:
-        parts = parts_of(snapshot, size=2)
-        self.written[snapshot.partition] = head_of(snapshot, RULE_VERSION, len(parts)), parts
-
-    async def restore(self, partition: int) -> PartitionState | None:
-        if self.away:
-            raise TransientError("the store is away")
-        found = self.written.get(partition)
-        return None if found is None else restored(*found)
-
-    async def drop(self, partition: int) -> None:
-        self.written.pop(partition, None)
 
 
 class Owners:
@@ -155,26 +100,45 @@ class Place:
         self.routings = FakeLog("routings")
         self.cases = FakeLog("cases")
         self.clock = ManualClock(NOW)
-        self.copy = FakeCopy(self.routings)
-        self.snapshots = FakeSnapshots()
+        self.folders: list[StateFolder] = []
+        self.state_dir = temporary_folder()
+        weakref.finalize(self, _clear_away, self.folders, self.state_dir)
 
     async def worker(
         self, *partitions: int, writer: Any = None, owners: Owners | None = None
     ) -> tuple[Worker, Ledger, LoadView]:
-        ledger = Ledger(
-            writer or self.routings,
-            "routings",
-            self.routings,
-            self.cases,
-            recalling=Recalling(self.copy, self.routings, self.clock),
-            archive=self.copy,
-            snapshots=self.snapshots,
-        )
+        folder = StateFolder(self.state_dir, boot="boot")
+        folder.take()
+        self.folders.append(folder)
+        ledger = Ledger(writer or self.routings, "routings", self.routings, self.cases, folder)
+        vars(ledger)["place"] = self  # whose folder goes away with it
         view = LoadView(15)
         worker = Worker(ledger, view, owners or Owners(), self.clock, linked_lookup_s=1)
         places = frozenset((topic, p) for topic in ("reports", "cases") for p in partitions or (0,))
         await worker.on_assigned(places)
         return worker, ledger, view
+
+
+def temporary_folder() -> Path:
+    """In memory where there is such a place: what is synced there costs nothing."""
+    memory = Path("/dev/shm")  # noqa: S108  # a folder of its own is made below
+    return Path(tempfile.mkdtemp(prefix="ieum-state-", dir=memory if memory.is_dir() else None))
+
+
+def kill(folder: StateFolder) -> None:
+    """Leave a folder as a process does that was killed."""
+    for store in folder._open.values():
+        store.close(sync=False)
+    folder._open.clear()
+    if folder._lock is not None:
+        os.close(folder._lock)
+        folder._lock = None
+
+
+def _clear_away(folders: list[StateFolder], path: Path) -> None:
+    for folder in folders:
+        kill(folder)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def received_record(event: Event, offset: int = 0, partition: int = 0) -> Received:

@@ -4,23 +4,23 @@ import asyncio
 from typing import cast
 
 from services.routing.consumers import consumers
-from services.routing.handlers.copying import Copier
 from services.routing.handlers.worker import Worker
+from services.routing.read_model.service import ReadModel
 from shared.kafka.router import KafkaRouter
 from shared.topics import CASES, REPORTS, ROUTINGS
 from tests.support.driving import Heard, driving, golden, publish, types
 
 
-def routing(worker: Heard, copier: Heard, sees: asyncio.Event) -> KafkaRouter:
-    return consumers(cast("Worker", worker), cast("Copier", copier), sees, max_records=10)
+def routing(worker: Heard, read_model: Heard, sees: asyncio.Event) -> KafkaRouter:
+    return consumers(cast("Worker", worker), cast("ReadModel", read_model), sees, max_records=10)
 
 
 async def test_reports_and_cases_are_decided_and_routings_copied() -> None:
-    worker, copier = Heard(), Heard()
-    async with driving(routing(worker, copier, asyncio.Event())) as broker:
+    worker, read_model = Heard(), Heard()
+    async with driving(routing(worker, read_model, asyncio.Event())) as broker:
         await publish(broker, *golden(REPORTS, CASES, ROUTINGS))
     assert worker.types == types(golden(REPORTS, CASES))
-    assert copier.types == types(golden(ROUTINGS))
+    assert read_model.types == types(golden(ROUTINGS))
 
 
 async def test_nothing_is_taken_over_before_loads_and_centers_are_known() -> None:

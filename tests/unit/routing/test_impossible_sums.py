@@ -1,55 +1,81 @@
-"""Sums that cannot be true: routing goes on, tells nobody, and counts anew at once."""
+"""Sums that cannot be true: routing goes on, tells nobody, and restores the partition at once."""
 
 import asyncio
 from typing import cast
 
+from services.routing.handlers import restoring
 from services.routing.handlers.loads import LoadTeller, LoadView
-from services.routing.handlers.recounting import Recounter
+from services.routing.handlers.restoring import Restorer
 from shared.events.base import Record
 from shared.health import Health
 from shared.jobs import Jobs
 from shared.kafka.publisher import Publisher
-from tests.unit.routing.memory_table import real
-from tests.unit.routing.test_memory import filled
+from tests.unit.routing.state_table import Table, real
+from tests.unit.routing.test_state import filled, watch
 
 
-async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_once() -> None:
-    """A snapshot that lies: whoever ended for it would begin anew with the same sums, and end again."""
-    table = await filled()
-    clock = table.place.clock
-    recounter = Recounter(table.worker, table.ledger, table.place.routings, table.place.snapshots, clock)
-    told: list[Record] = []
+class Loads:
+    """Takes what a worker tells."""
 
-    class Loads:
-        async def publish(self, records: list[Record]) -> None:
-            told.extend(records)
+    def __init__(self) -> None:
+        self.told: list[Record] = []
 
-    view = LoadView(cases_per_person=20)
-    teller = LoadTeller(
-        cast("Publisher", Loads()),
+    async def publish(self, records: list[Record]) -> None:
+        self.told.extend(records)
+
+
+def teller_of(table: Table, loads: Loads, view: LoadView, restorer: Restorer) -> LoadTeller:
+    return LoadTeller(
+        cast("Publisher", loads),
         table.worker.owned,
         view,
-        clock,
+        table.place.clock,
         worker="w",
         partitions=1,
-        suspect=recounter.suspected.set,
+        suspect=restorer.suspect,
     )
-    await teller.tell(table.worker.owned())
-    assert len(told) == 1
-    jobs = Jobs(Health(), clock)
-    jobs.every(3600, "recounting", recounter.recount_all, wake=recounter.suspected, at_once=False)
-    running = asyncio.create_task(jobs.run())
+
+
+def below_nothing(table: Table) -> str:
     center, tally = next(iter(real(table.state).items()))
     table.state.tallies[center] = tally._replace(weighted=-5, guests=-5, severe=-1)
     table.state.changes += 1
+    return center
+
+
+async def test_sums_below_nothing_end_nothing_are_told_to_nobody_and_mended_at_once() -> None:
+    table = await filled()
+    restorer, loads, view = Restorer(table.ledger, table.place.clock), Loads(), LoadView(cases_per_person=20)
+    teller = teller_of(table, loads, view, restorer)
+    await teller.tell(table.worker.owned())
+    assert len(loads.told) == 1
+    jobs = Jobs(Health(), table.place.clock)
+    jobs.every(restoring.AGAIN_S, "restoring", restorer.restore_suspected, wake=restorer.suspected)
+    running = asyncio.create_task(jobs.run())
+    center = below_nothing(table)
     seat = view.board(table.worker.owned())[center]
     assert (seat.load, seat.guests, seat.severe) == (0, 0, 0), "deciding goes on"
     await teller.tell(table.worker.owned())
-    assert len(told) == 1, "what cannot be true is told to nobody"
+    assert len(loads.told) == 1, "what cannot be true is told to nobody"
     async with asyncio.timeout(5):
-        while table.state.tallies[center] != tally:  # noqa: ASYNC110  # the recounter has no signal
+        while table.state.tallies[center].impossible:  # noqa: ASYNC110  # the restorer has no signal
             await asyncio.sleep(0.01)
     running.cancel()
     table.assert_true()
     await teller.tell(table.worker.owned())
-    assert len(told) == 2
+    assert len(loads.told) == 2
+    await table.step("kill")
+    table.assert_true()
+
+
+async def test_a_partition_is_not_read_again_and_again_where_reading_does_not_help() -> None:
+    table = await filled()
+    restorer, read = Restorer(table.ledger, table.place.clock), watch(table)
+    for wanted in (1, 1):
+        restorer.suspect({0})
+        await restorer.restore_suspected()
+        assert len(read) == wanted
+    await table.place.clock.advance(restoring.AGAIN_S)
+    restorer.suspect({0})
+    await restorer.restore_suspected()
+    assert len(read) == 2

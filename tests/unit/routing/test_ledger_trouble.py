@@ -12,7 +12,7 @@ from pymongo.errors import BulkWriteError
 from services.routing import measures
 from services.routing.handlers.loads import LoadTeller
 from services.routing.handlers.worker import Worker
-from services.routing.store import DecisionStore, Entry
+from services.routing.read_model import DecisionStore, Entry
 from shared.errors import TransientError
 from shared.events.base import Record
 from shared.events.vocabulary import CenterState
@@ -136,7 +136,7 @@ async def test_who_is_on_call_sees_who_waits_and_which_partitions_are_silent() -
         place.clock,
         worker="w",
         partitions=3,
-        suspect=lambda: None,
+        suspect=lambda partitions: None,
     )
     await worker.handle([received_record(received())])
     await place.clock.advance(60)

@@ -1,7 +1,10 @@
 """The worker asks who owns linked reports of other partitions wherever an owner is chosen, not only the first one."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
+from services.routing.handlers.worker import OWNERS_AWAY_S
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState, RoutingReason
@@ -49,3 +52,41 @@ async def test_what_comes_back_or_is_declined_follows_it_too() -> None:
     moved = [e for e in place.routings.events() if e.TYPE == "report.rerouted.v1"]
     assert [e.report_id for e in moved] == [report_id(n) for n in (1, 2, 3)]
     assert {(e.decision.center_id, e.decision.reason) for e in moved} == {("jeju", RoutingReason.LINKED)}
+
+
+async def test_a_read_model_that_does_not_answer_is_waited_for_once_and_asked_again_later() -> None:
+    place, owners = Place(), Away()
+    worker, _, _ = await place.worker(owners=owners)
+    worker._linked_lookup_s = 0.01
+    for number in (1, 2, 3):
+        await worker.handle([received_record(received(number, **LINKED))])
+    assert len(place.routings.events()) == 3, "decided without the link"
+    assert owners.asked == [ELSEWHERE]
+    await place.clock.advance(OWNERS_AWAY_S)
+    owners.away = False
+    owners.own(ELSEWHERE, "jeju")
+    await worker.handle([received_record(received(4, **LINKED))])
+    assert place.routings.events()[-1].decision.reason is RoutingReason.LINKED
+
+
+async def test_own_reports_are_asked_of_nobody() -> None:
+    place, owners = Place(), Owners()
+    worker, _, _ = await place.worker(0, 1, owners=owners)
+    await worker.handle([received_record(received(77, "jeju"), 0, 1)])
+    await worker.handle([received_record(received(1, **LINKED))])
+    assert place.routings.events()[-1].decision.reason is RoutingReason.LINKED
+    assert owners.asked == []
+
+
+class Away(Owners):
+    """A read model that takes questions and never answers, until it is back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = True
+
+    async def owners_of(self, report_ids: Sequence[str]) -> dict[str, str]:
+        found = await super().owners_of(report_ids)
+        if self.away:
+            await asyncio.Event().wait()
+        return found

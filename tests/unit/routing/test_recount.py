@@ -1,23 +1,26 @@
-"""Adding the log up again: the same as the plainest way to do it, in little memory however long the history."""
+"""Adding the log up again: the same as the plainest way to do it, and compared with what workers tell."""
 
-import tracemalloc
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
+from services.routing import recount as recount_module
 from services.routing.assignment.rules import severity_of
+from services.routing.handlers.loads import LoadTeller, LoadView
+from services.routing.handlers.worker import Worker
 from services.routing.model import Tally
 from services.routing.projection import RoutingEvent
-from services.routing.projection.compact import CompactMap
 from services.routing.projection.recount import Recount, difference
+from services.routing.recount import recount
+from shared.events.base import Record
 from shared.events.routings import ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
-from tests.unit.routing.builders import report_id
-from tests.unit.routing.histories import any_history, routed_record
-
-MOST_BYTES_A_REPORT = 40
+from shared.kafka.decoding import RawRecord, decode_record
+from shared.kafka.publisher import Publisher
+from tests.unit.routing.builders import received
+from tests.unit.routing.fake_log import Place, received_record
+from tests.unit.routing.histories import any_history
 
 
 def plainly(events: Sequence[RoutingEvent]) -> dict[str, Tally]:
@@ -57,45 +60,60 @@ def test_it_comes_to_the_same_as_the_plainest_way(events: list[RoutingEvent]) ->
     assert recount.tallies() == plainly(events)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 2**64 - 1)), max_size=400))
-def test_the_compact_map_holds_what_a_dictionary_holds(steps: list[tuple[int, int]]) -> None:
-    compact, known = CompactMap(), dict[str, int]()
-    for number, value in steps:
-        compact.set(report_id(number), value)
-        known[report_id(number)] = value
-        assert compact.get(report_id(number)) == value
-    assert {one: compact.get(one) for one in known} == known
-    assert sorted(compact.values()) == sorted(known.values())
-    assert compact.get(report_id(3001)) == 0
+async def test_a_job_of_its_own_finds_sums_that_were_told_and_are_not_in_the_log() -> None:
+    place = Place()
+    worker, _, view = await place.worker()
+    await worker.handle([received_record(received(number), number) for number in range(5)])
+    await worker.handle([received_record(received(9, "jeju"), 9)])
+    told = await LoadsTold.of(worker, view, place)
+    assert await recount(place.routings, told.summaries) == {}
+    summary = told.summaries[0]
+    wrong = {**summary.loads, "busan": summary.loads["busan"].model_copy(update={"severe": 4})}
+    found = await recount(place.routings, {0: summary._replace(loads=wrong)})
+    assert found == {0: {"busan": (Tally(5, 50, 0, 4), Tally(5, 50, 0, 0))}}
 
 
-@pytest.mark.parametrize("reports", [20_000, 27_000])
-def test_a_report_takes_few_bytes_while_it_is_counted(reports: int) -> None:
-    """Just below and above where tables grow; with a million it is the same, they only are larger."""
-    recount, first = Recount(), routed_record(0)
-    tracemalloc.start()
-    try:
-        for number in range(reports):
-            recount.take(first.model_copy(update={"report_id": report_id(number)}))
-        held, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert held / reports <= MOST_BYTES_A_REPORT
-    assert most / reports <= MOST_BYTES_A_REPORT
-    assert recount.tallies() == {"busan": Tally(reports, 10 * reports, 0, 0)}
+async def test_what_came_after_the_sums_were_told_is_not_counted() -> None:
+    place = Place()
+    worker, _, view = await place.worker()
+    await worker.handle([received_record(received(1), 1)])
+    told = await LoadsTold.of(worker, view, place)
+    await worker.handle([received_record(received(2), 2)])
+    assert await recount(place.routings, told.summaries) == {}
 
 
-def test_what_does_not_fit_into_a_line_is_not_cut_off() -> None:
-    def owned_by(center: str, number: int) -> ReportRouted:
-        event = routed_record(number)
-        return event.model_copy(update={"decision": event.decision.model_copy(update={"center_id": center})})
+def test_the_result_can_be_left_for_prometheus(tmp_path: Path) -> None:
+    recount_module._write(tmp_path / "recount.prom", 2)
+    text = (tmp_path / "recount.prom").read_text()
+    assert "ieum_routing_recount_difference 2.0" in text
+    assert "ieum_routing_recounted_timestamp_seconds" in text
 
-    recount = Recount()
-    for number in range(254):  # and busan, which is the home of all
-        recount.take(owned_by(f"c{number}", number))
-    assert len(recount.tallies()) == 254
-    with pytest.raises(OverflowError, match="256 does not fit"):
-        recount.take(owned_by("one-too-many", 254))
+
+class LoadsTold:
+    """What a worker tells, as a follower of `loads` hears it."""
+
+    def __init__(self) -> None:
+        self.view = LoadView(15)
+
+    @classmethod
+    async def of(cls, worker: Worker, view: LoadView, place: Place) -> LoadView:
+        told = cls()
+        teller = LoadTeller(
+            cast("Publisher", told),
+            worker.owned,
+            view,
+            place.clock,
+            worker="w",
+            partitions=1,
+            suspect=lambda partitions: None,
+        )
+        await teller.tell(worker.owned())
+        return told.view
+
+    async def publish(self, records: list[Record]) -> None:
+        for record in records:
+            raw = RawRecord("loads", 0, 0, 0, record.key.encode(), record.value, record.headers)
+            self.view.apply(decode_record(raw, "loads"))
 
 
 def test_only_what_differs_is_named_and_what_is_missing_is_nothing() -> None:

@@ -1,6 +1,7 @@
 """The state store on disk knows what a dictionary in memory would, and only what was committed survives."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,12 @@ ids = st.uuids().map(str)
 
 def checkpoint(position: int = 1, last: str | None = "d") -> Checkpoint:
     return Checkpoint(position, last, 7, 2, {"busan": Tally(1, 10, 0, 1)})
+
+
+def taken(root: Path, boot: str | None = BOOT) -> StateFolder:
+    folder = StateFolder(root, boot=boot)
+    folder.take()
+    return folder
 
 
 @pytest.fixture
@@ -127,22 +134,22 @@ def test_what_was_not_committed_is_gone_and_the_checkpoint_with_it(store: StateS
 
 
 def test_a_store_in_another_format_is_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = StateFolder(tmp_path, boot=BOOT)
+    folder = taken(tmp_path)
     folder.open(0).commit(checkpoint())
     folder.close()
     monkeypatch.setattr(store_module, "FORMAT", store_module.FORMAT + 1)
-    again = StateFolder(tmp_path, boot=BOOT)
+    again = taken(tmp_path)
     assert again.open(0).checkpoint is None
     again.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage" * 2000])
 def test_a_damaged_store_is_made_anew(tmp_path: Path, content: bytes) -> None:
-    folder = StateFolder(tmp_path, boot=BOOT)
+    folder = taken(tmp_path)
     folder.open(0).commit(checkpoint())
     folder.close()
     (folder.path / "partition-0" / "data.mdb").write_bytes(content)
-    again = StateFolder(tmp_path, boot=BOOT)
+    again = taken(tmp_path)
     store = again.open(0)
     assert store.checkpoint is None
     store.commit(checkpoint(2))
@@ -150,7 +157,7 @@ def test_a_damaged_store_is_made_anew(tmp_path: Path, content: bytes) -> None:
 
 
 def _filled(tmp_path: Path) -> StateFolder:
-    folder = StateFolder(tmp_path, boot=BOOT)
+    folder = taken(tmp_path)
     folder.open(0).commit(checkpoint())
     return folder
 
@@ -158,7 +165,7 @@ def _filled(tmp_path: Path) -> StateFolder:
 def _left_behind(tmp_path: Path) -> None:
     """As a process leaves it that was killed: in use, and held by nobody."""
     folder = _filled(tmp_path)
-    os.close(folder._lock)  # what the kernel does
+    os.close(folder._lock or -1)  # what the kernel does
     folder._open.pop(0).close(sync=False)  # LMDB opens a file once in a process
 
 
@@ -167,14 +174,14 @@ def test_what_a_killed_process_left_is_believed_until_the_machine_itself_went_do
     tmp_path: Path, boot: str | None, *, known: bool
 ) -> None:
     _left_behind(tmp_path)
-    folder = StateFolder(tmp_path, boot=boot)
+    folder = taken(tmp_path, boot)
     assert (folder.open(0).checkpoint is not None) == known
     folder.close()
 
 
 def test_what_was_closed_cleanly_is_believed_under_any_boot(tmp_path: Path) -> None:
     _filled(tmp_path).close()
-    folder = StateFolder(tmp_path, boot="another boot")
+    folder = taken(tmp_path, "another boot")
     assert folder.open(0).checkpoint == checkpoint()
     folder.close()
 
@@ -183,16 +190,16 @@ def test_a_store_that_failed_is_not_believed_again(tmp_path: Path) -> None:
     folder = _filled(tmp_path)
     folder.distrust()
     folder.close()
-    again = StateFolder(tmp_path, boot=BOOT)
+    again = taken(tmp_path)
     assert again.open(0).checkpoint is None
     again.close()
 
 
 def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
-    one, two = StateFolder(tmp_path, boot=BOOT), StateFolder(tmp_path, boot=BOOT)
+    one, two = taken(tmp_path), taken(tmp_path)
     assert one.path != two.path
     one.close()
-    three = StateFolder(tmp_path, boot=BOOT)
+    three = taken(tmp_path)
     assert three.path == one.path
     two.close()
     three.close()
@@ -200,34 +207,46 @@ def test_two_processes_never_share_a_folder(tmp_path: Path) -> None:
 
 def test_a_folder_deleted_while_in_use_is_used_on_and_empty_at_the_next_start(tmp_path: Path) -> None:
     folder = _filled(tmp_path)
-    for path in sorted(folder.path.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.path.rmdir()
+    shutil.rmtree(folder.path)
     store = folder._open[0]  # as the ledger has it
     store.standings[report_id(1)] = _standing()
     store.commit(checkpoint(2))
     assert report_id(1) in store.standings
     folder.open(1).commit(checkpoint())
     folder.close()
-    again = StateFolder(tmp_path, boot=BOOT)
+    again = taken(tmp_path)
     assert again.open(0).checkpoint is None
+    again.close()
+
+
+def test_who_lost_its_folder_opens_no_store_in_the_one_another_has_taken_since(tmp_path: Path) -> None:
+    one = _filled(tmp_path)
+    shutil.rmtree(tmp_path)
+    two = taken(tmp_path)
+    two.open(5).commit(checkpoint(2))
+    assert one.open(5).checkpoint is None
+    assert one.path != two.path
+    one.close()
+    two.close()
+    again = taken(tmp_path, "another boot")
+    assert again.open(5).checkpoint == checkpoint(2)
     again.close()
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(FatalError, match="ROUTING_STATE_DIR must name a folder it can write to"):
-        StateFolder(tmp_path / "file", boot=BOOT)
+        taken(tmp_path / "file")
 
 
 KILLED = """
 import sys, pathlib
 from services.routing.model import Tally
-from services.routing.state.folder import StateFolder, this_boot
+from services.routing.state.folder import this_boot
 from services.routing.state.store import Checkpoint
-from tests.unit.routing.test_state_store import _standing
+from tests.unit.routing.test_state_store import _standing, taken
 from tests.unit.routing.builders import report_id
-folder = StateFolder(pathlib.Path(sys.argv[1]), boot=this_boot())
+folder = taken(pathlib.Path(sys.argv[1]), this_boot())
 store = folder.open(0)
 known = store.checkpoint.position if store.checkpoint else 0
 print(known, flush=True)
@@ -256,7 +275,7 @@ def test_whatever_moment_a_process_is_killed_at_the_store_is_a_prefix(tmp_path: 
         rest = child.stdout.read().split()
         child.wait()
         said = int(rest[-1]) if rest and rest[-1].isdigit() else said
-        folder = StateFolder(tmp_path, boot=this_boot())
+        folder = taken(tmp_path, this_boot())
         store = folder.open(0)
         assert store.checkpoint is not None
         position = store.checkpoint.position

@@ -8,10 +8,10 @@ import pytest
 
 from services.routing import measures, tables, words
 from services.routing.assignment.geography import Distance, origin_of
-from services.routing.handlers.copying import entry_of
 from services.routing.handlers.loads import LoadView
 from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
+from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
 from services.routing.story import story_of
 from services.routing.views import history_of

@@ -1,11 +1,11 @@
-"""The copy of the log, in the real store: it goes on where it ends, and one of another log is made anew."""
+"""The read model, in the real store: it goes on where it ends, and one of another log is made anew."""
 
 from typing import Any
 
 import pytest
 
-from services.routing.handlers.copying import Copier
-from services.routing.store import Copied, DecisionStore
+from services.routing.read_model import Copied, DecisionStore
+from services.routing.read_model.service import ReadModel
 from shared import mongo
 from shared.clock import SystemClock
 from shared.errors import FatalError
@@ -29,8 +29,8 @@ async def batch(log: FakeLog, start: int = 0) -> list[Received]:
     return [decode_record(raw, "routings") async for raw in log.read({0: (start, len(log.records[0]))})]
 
 
-def copier(store: DecisionStore, log: FakeLog, *, surging: bool = False) -> Copier:
-    return Copier(store, lambda: surging, log, SystemClock())
+def copier(store: DecisionStore, log: FakeLog, *, surging: bool = False) -> ReadModel:
+    return ReadModel(store, lambda: surging, log, SystemClock())
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ async def test_the_copy_goes_on_where_it_ends_not_where_the_group_was(database: 
     last = dict(log.records[0][-1].headers)["ce_id"].decode()
     assert await store.copied([0]) == {0: Copied(3, last)}
     assert [len(await store.history(report_id(n))) for n in (1, 2, 3)] == [1, 1, 1]
+    owners = await store.owners_of([report_id(n) for n in range(1, 50)])
+    assert owners == {e.report_id: e.decision.center_id for e in log.events()}, "and nothing of those it does not have"
 
 
 async def test_copying_the_same_again_changes_nothing(database: Any) -> None:
@@ -83,3 +85,19 @@ async def test_a_copy_of_another_log_is_made_anew(database: Any, other: tuple[in
     assert await two.on_assigned(PLACES) == {("routings", 0): 0}
     await two.handle(await batch(now))
     assert {d["report_id"] async for d in database["decisions"].find()} == {report_id(n) for n in other}
+
+
+async def test_the_copy_grows_without_a_gap_or_says_so(store_settings: StoreSettings) -> None:
+    store = DecisionStore(mongo.connect(store_settings, "routing"))
+    assert await store.copied([0, 1]) == {}
+    await store.advance(0, 0, Copied(10, "a"))
+    await store.advance(0, 10, Copied(20, "b"))
+    await store.advance(0, 10, Copied(20, "b"))
+    await store.advance(0, 5, Copied(15, "x"))
+    assert await store.copied([0, 1]) == {0: Copied(20, "b")}
+    with pytest.raises(FatalError, match="ends at 20, before 30"):
+        await store.advance(0, 30, Copied(40, "c"))
+    with pytest.raises(FatalError):
+        await store.advance(1, 3, Copied(4, "c"))
+    await store.begin_anew(0)
+    assert await store.copied([0]) == {}

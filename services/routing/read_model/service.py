@@ -1,17 +1,17 @@
-"""Copies routing records to the store, behind the hot path, in a group of its own: it may lag and loses nothing.
+"""Copies routing records to the store for pages, in a group of its own: it may lag or stop, and deciding goes on.
 
 How far the copy of a partition goes is written beside it, and that, not the group's offset, is where it goes on: the
 store may have been restored from a backup, or be another one. A copy of another log is thrown away and made anew.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Final
 
 from services.routing import measures
-from services.routing.handlers.recalling import Reader, record_id
 from services.routing.projection import RoutingEvent
-from services.routing.store import Copied, DecisionStore, Entry
+from services.routing.read_model.repository import Copied, DecisionStore, Entry
+from services.routing.state.restore import Reader
 from shared import log
 from shared.clock import Clock
 from shared.events.routings import ReportRerouted, ReportRouted
@@ -31,13 +31,13 @@ YIELD_SECONDS: Final = 10.0
 _LOOK_EVERY_S: Final = 0.1
 
 
-class Copier:
+class ReadModel:
     """Writes every record of `routings` once; the first of a version stays. Gives way while a backlog is worked off."""
 
-    def __init__(self, store: DecisionStore, surging: Callable[[], bool], lookback: Reader, clock: Clock) -> None:
+    def __init__(self, store: DecisionStore, surging: Callable[[], bool], reader: Reader, clock: Clock) -> None:
         self._store = store
         self._surging = surging
-        self._lookback = lookback
+        self._reader = reader
         self._clock = clock
         self._reached: dict[int, int] = {}
         """By partition: the offset up to which this process has copied without a gap."""
@@ -76,9 +76,9 @@ class Copier:
     async def _is_of_this_log(self, partition: int, known: Copied) -> bool:
         if known.upto == 0:
             return True
-        if (await self._lookback.ends([partition]))[partition] < known.upto:
+        if (await self._reader.ends([partition]))[partition] < known.upto:
             return False
-        async with aclosing(self._lookback.read({partition: (known.upto - 1, known.upto)})) as records:
+        async with aclosing(self._reader.read({partition: (known.upto - 1, known.upto)})) as records:
             return all([record_id(raw.headers) == known.last_id async for raw in records])
 
 
@@ -94,3 +94,9 @@ def entry_of(event: RoutingEvent, partition: int, offset: int) -> Entry:
         offset=offset,
         event=event.model_dump(mode="json", exclude_none=True),
     )
+
+
+def record_id(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+    """The CloudEvents id of a record, as far as its headers give one."""
+    found = next((value for name, value in headers if name.lower() == "ce_id"), None)
+    return None if found is None else found.decode("utf-8", "replace")

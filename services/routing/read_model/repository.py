@@ -1,11 +1,11 @@
-"""The copy of routing's own stream: for pages, for the owners of linked reports, and for reports memory has let go of.
+"""Where decisions are kept for pages, and for the owners of linked reports other workers decide about.
 
-How far the copy of a partition goes stands beside it, and only ever grows without a gap: whoever forgets or looks up
-relies on it.
+How far the copy of a partition goes stands beside it, and only ever grows without a gap: a store that was put back to
+an older state is filled up from there.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,7 @@ from shared.mongo import store_errors
 
 _DUPLICATE_KEY: Final = 11000
 AT_ONCE: Final = 20
-"""Reports looked up side by side: below the number of connections, or pages would wait behind a batch."""
+"""Owners looked up side by side: below the number of connections, or pages would wait behind a batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,16 +116,6 @@ class DecisionStore:
             await self._copied.delete_one({"_id": partition})
             await self._decisions.delete_many({"partition": partition})
 
-    async def histories(self, report_ids: Sequence[str]) -> Mapping[str, list[Entry]]:
-        """Everything routing did about each report, oldest first; reports not found are left out."""
-        found: dict[str, list[Entry]] = {}
-        unique = list(dict.fromkeys(report_ids))
-        for start in range(0, len(unique), AT_ONCE):
-            piece = unique[start : start + AT_ONCE]
-            histories = await asyncio.gather(*(self.history(report_id) for report_id in piece))
-            found.update({r: entries for r, entries in zip(piece, histories, strict=True) if entries})
-        return found
-
     async def history(self, report_id: str) -> list[Entry]:
         """Everything routing did about a report, oldest first."""
         with store_errors():
@@ -136,11 +126,16 @@ class DecisionStore:
         """The owning centre of each report found."""
         owners: dict[str, str] = {}
         with store_errors():
-            for report_id in report_ids:
-                newest = self._decisions.find(_of(report_id), {"center_id": 1}).sort("_id", -1).limit(1)
-                for document in await newest.to_list(1):
-                    owners[report_id] = document["center_id"]
+            for start in range(0, len(report_ids), AT_ONCE):
+                piece = report_ids[start : start + AT_ONCE]
+                found = await asyncio.gather(*map(self._owner_of, piece))
+                owners |= {report: center for report, center in zip(piece, found, strict=True) if center is not None}
         return owners
+
+    async def _owner_of(self, report_id: str) -> str | None:
+        newest = self._decisions.find(_of(report_id), {"center_id": 1}).sort("_id", -1).limit(1)
+        found = await newest.to_list(1)
+        return str(found[0]["center_id"]) if found else None
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -1,41 +1,30 @@
-"""A worker with almost no memory, everything it reads, and an oracle that folds both logs from their first record."""
+"""A worker with its state on disk, everything it reads, and an oracle that folds both logs from their first record."""
 
 import random
+import shutil
+import weakref
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from services.routing.handlers.keeping import Keeper
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.worker import Worker
 from services.routing.model import Tally
 from services.routing.projection import PartitionState
-from shared.errors import TransientError
+from services.routing.state.folder import StateFolder
 from shared.events.base import Event, encode
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened, CaseTransferAccepted
 from shared.events.centers import CenterChanged
 from shared.events.reports import ReportAmended, ReportReceived, ReportReinstated, ReportWithdrawn
 from shared.events.vocabulary import CenterState
 from tests.unit.routing.builders import NOW, TRACE, facts, received, report_id
-from tests.unit.routing.fake_log import Place, received_record, refolded
+from tests.unit.routing.fake_log import Place, kill, received_record, refolded
 
 STEPS = [
     *("report", "report", "old_report", "amend", "withdraw", "reinstate"),
     *("acknowledge", "acknowledge", "assign", "close", "reopen", "transfer"),
-    *(
-        "close_center",
-        "open_center",
-        "ack_ahead",
-        "ack_unread",
-        "copy",
-        "copy",
-        "keep",
-        "keep",
-        "restart",
-        "take_back",
-        "store",
-    ),
+    *("close_center", "open_center", "ack_ahead", "ack_unread"),
+    *("stop", "kill", "set_aside", "go_back", "lose", "take_back"),
 ]
 """What may come next; what happens often in life stands there twice."""
 
@@ -48,25 +37,22 @@ class Table:
         self.dice = dice
         self.worker: Worker
         self.ledger: Ledger
-        self.keeper: Keeper
         self._intake: dict[int, int] = {}
         self._case_version = 0
         self._center_version = 0
+        self._aside = self.place.state_dir.with_name(self.place.state_dir.name + "-aside")
+        weakref.finalize(self, shutil.rmtree, self._aside, ignore_errors=True)
         self._unread: set[int] = set()
         """Offsets in `cases` that nobody has read yet."""
 
     async def start(self) -> None:
         self._unread.clear()
         self.worker, self.ledger, self.view = await self.place.worker()
-        self.keeper = Keeper(
-            self.worker,
-            self.ledger,
-            self.place.copy,
-            self.place.snapshots,
-            self.place.clock,
-            remembered=1,
-            snapshot_every_s=0.001,
-        )
+
+    @property
+    def folder(self) -> StateFolder:
+        """The one of the worker that runs."""
+        return self.place.folders[-1]
 
     @property
     def state(self) -> PartitionState:
@@ -99,15 +85,8 @@ class Table:
         now = self.place.clock.now()
         if name == "report":
             await self.send(self.lodge())
-        elif name == "copy":
-            self.place.copy.catch_up()
-        elif name == "keep":
-            with suppress(TransientError):
-                await self.keeper.look()
-        elif name == "store":
-            self.place.copy.away = self.place.snapshots.away = not self.place.copy.away
-        elif name == "restart":
-            await self.start()
+        elif name in {"stop", "kill", "set_aside", "go_back", "lose"}:
+            await self._to_the_disk(name)
         elif name == "take_back":
             self._unread.clear()
             await self.worker.on_revoked(frozenset({("reports", 0), ("cases", 0)}))
@@ -116,17 +95,31 @@ class Table:
             self._center(CenterState.CLOSED if name == "close_center" else CenterState.OPEN, now)
             await self.worker.move_from_closed()
         elif name == "ack_ahead":
-            # Of the report that is routed next, read at a take-over before that one, and perhaps kept in a snapshot.
+            # Of the report that is routed next, read at a take-over before that one, and perhaps kept over a restart.
             self.append(self.case(len(self._intake) + 1, "acknowledge", now))
             await self.step("take_back")
             if self.dice.random() < 0.5:
-                await self.step("keep")
-                await self.step("restart")
+                await self.step("kill")
             await self.step("report")
         elif name == "ack_unread" and self._intake:
             self._unread.add(self.append(self.case(self.dice.choice(list(self._intake)), "acknowledge", now)))
         elif self._intake:
             await self.send(self.about(self.dice.choice(list(self._intake)), name, now))
+
+    async def _to_the_disk(self, name: str) -> None:
+        if name == "set_aside":
+            # Each commit is whole: what lies there now is what a worker leaves that dies now.
+            shutil.copytree(self.folder.path, self._aside, dirs_exist_ok=True)
+            return
+        if name == "stop":
+            self.folder.close()
+        else:
+            kill(self.folder)
+        if name == "go_back" and self._aside.exists():
+            shutil.copytree(self._aside, self.folder.path, dirs_exist_ok=True)
+        elif name == "lose":
+            shutil.rmtree(self.place.state_dir)
+        await self.start()
 
     def _center(self, state: CenterState, now: datetime) -> None:
         self._center_version += 1
@@ -183,8 +176,7 @@ class Table:
         assert self.state.position == told.position
         assert real(self.state) == real(told)
         assert lists(self.state) == lists(told)
-        for name, standing in self.state.standings.items():
-            assert standing == told.standings[name]
+        assert self.state.standings == told.standings
         assert [self.state.waits(c) for c in sorted(lists(told))] == [told.waits(c) for c in sorted(lists(told))]
 
 
@@ -192,5 +184,5 @@ def real(state: PartitionState) -> dict[str, Tally]:
     return {c: tally for c, tally in state.tallies.items() if any(tally)}
 
 
-def lists(state: PartitionState) -> dict[str, dict[str, datetime]]:
-    return {c: dict(waiting.since) for c, waiting in state.waiting.items() if waiting}
+def lists(state: PartitionState) -> dict[str, list[str]]:
+    return {c: list(waiting) for c, waiting in state.waiting.items() if len(waiting)}

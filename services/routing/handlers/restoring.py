@@ -1,0 +1,47 @@
+"""Restores partitions whose sums cannot be true from the log, while deciding goes on elsewhere."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from services.routing.handlers.ledger import Ledger
+from shared import log
+from shared.clock import Clock
+
+_log = log.get(__name__)
+
+AGAIN_S: Final = 3600.0
+"""A partition is restored at most so often: if its sums are wrong again, the fold itself is, and reading helps not."""
+
+
+class Restorer:
+    """Reads suspected partitions anew."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._suspected: set[int] = set()
+        self._restored: dict[int, float] = {}
+        """By partition, when it was read anew last."""
+        self.suspected: Final = asyncio.Event()
+        """Set when there is something to restore."""
+
+    def suspect(self, partitions: Iterable[int]) -> None:
+        """What is known of these partitions cannot be true."""
+        self._suspected.update(partitions)
+        self.suspected.set()
+
+    async def restore_suspected(self) -> None:
+        """Read every suspected partition anew.
+
+        Raises ``TransientError`` where Kafka does not answer: whoever decides for the partition next goes on reading.
+        """
+        while self._suspected:
+            partition, now = self._suspected.pop(), self._clock.monotonic()
+            if now - self._restored.get(partition, -AGAIN_S) < AGAIN_S:
+                continue
+            self._restored[partition] = now
+            async with self._ledger.locks[partition]:
+                with self._ledger.guarded():
+                    await self._ledger.restore(partition)
+            _log.info("routing.restored", partition=partition)

@@ -1,0 +1,119 @@
+"""Reading from the log what a state store does not know yet, and finding out whether the two belong together."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
+
+from services.routing import measures
+from services.routing.assignment.rules import RULE_VERSION
+from services.routing.projection import PartitionState
+from services.routing.state.store import Checkpoint, StateStore
+from shared import log
+from shared.errors import FatalError, PermanentError, TransientError, UnknownTypeError
+from shared.events.base import Event
+from shared.kafka.decoding import RawRecord, decode_record
+
+_log = log.get(__name__)
+
+FOLDED_AT_ONCE: Final = 500
+"""Records folded and committed together: the pages they change are held in memory until then, some megabytes."""
+_DIGEST_BYTES: Final = 16
+
+
+class Reader(Protocol):
+    """Bounded reads of one topic; ``shared.follow.PartitionReader``."""
+
+    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+        """The end offset of each partition now."""
+
+    def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
+        """Records from start to end (exclusive) of each partition."""
+
+
+def digest(value: bytes | None) -> str:
+    """What tells one record's value from any other's.
+
+    Not the event's id: where Kafka lost its newest records, a report is routed again under the same id, and perhaps to
+    another centre.
+    """
+    return hashlib.blake2b(value or b"", digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def state_of(store: StateStore) -> PartitionState:
+    """The state as it was committed; what happens to it is written to the store."""
+    found = PartitionState(standings=store.standings, waiting=store.waiting, acknowledged=store.acknowledged)
+    if (checkpoint := store.checkpoint) is not None:
+        found.position, found.last = checkpoint.position, checkpoint.last
+        found.cases_position = checkpoint.cases_position
+        found.tallies = dict(checkpoint.tallies)
+    return found
+
+
+def checkpoint_of(state: PartitionState) -> Checkpoint:
+    """What a store that holds all of the state stands for."""
+    return Checkpoint(state.position, state.last, state.cases_position, RULE_VERSION, state.tallies)
+
+
+async def unfit(routings: Reader, cases: Reader, partition: int, checkpoint: Checkpoint) -> str | None:
+    """Why a store cannot be continued from its checkpoint; none where the log goes on from there.
+
+    The log may be another one, may have been cut, or may have lost its newest records.
+    """
+    if checkpoint.rule_version != RULE_VERSION:
+        return f"its sums were made with rule {checkpoint.rule_version}"
+    for reader, name, position in (
+        (routings, "routings", checkpoint.position),
+        (cases, "cases", checkpoint.cases_position),
+    ):
+        end = (await reader.ends([partition]))[partition]
+        if end < position:
+            return f"{name} ends at {end}, it stands at {position}"
+        if position == 0:
+            continue
+        try:
+            async with aclosing(reader.read({partition: (position - 1, position)})) as records:
+                found = [digest(raw.value) async for raw in records]
+        except FatalError as error:
+            return str(error)
+        if name == "routings" and found != [checkpoint.last]:
+            return f"another record lies before {position}"
+    return None
+
+
+async def in_pieces(
+    reader: Reader,
+    wanted: Mapping[int, tuple[int, int]],
+    take: Callable[[int, Sequence[RawRecord]], None],
+) -> None:
+    """Read all partitions at once, and hand the records of each on some hundreds at a time, in order."""
+    spans = {partition: span for partition, span in wanted.items() if span[0] < span[1]}
+    if not spans:
+        return
+    pieces: dict[int, list[RawRecord]] = {partition: [] for partition in spans}
+    # Closed at once when taking raises: the iterator holds the reader.
+    async with aclosing(reader.read(spans)) as records:
+        async for raw in records:
+            piece = pieces[raw.partition]
+            piece.append(raw)
+            if len(piece) == FOLDED_AT_ONCE:
+                pieces[raw.partition] = []
+                take(raw.partition, piece)
+                # Whoever decides for other partitions, and the health checks, go on meanwhile.
+                await asyncio.sleep(0)
+    for partition, piece in pieces.items():
+        take(partition, piece)
+
+
+def readable(raw: RawRecord) -> Event | None:
+    """The event, or nothing where the record is garbage: every reader of the topic passes over the same records."""
+    try:
+        return decode_record(raw, raw.topic).event
+    except PermanentError as error:
+        measures.GARBAGE.inc()
+        _log.error("routing.garbage", topic=raw.topic, partition=raw.partition, offset=raw.offset, reason=error.reason)
+        return None
+    except UnknownTypeError as error:
+        # A newer writer is at work. Deciding without knowing what it wrote could make a second owner.
+        raise TransientError(f"{raw.topic}/{raw.partition} at {raw.offset}: {error}") from error
