@@ -189,6 +189,8 @@ class Context:
     """Whether the assignee works at the center."""
     severe_open: int = 0
     """Severe cases that the assignee has already."""
+    reserved_for: str = ""
+    """Whose place among those with severe cases is held until the command is through."""
     over_cap: bool = False
     other: Case | None = None
     """The linked case."""

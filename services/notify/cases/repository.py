@@ -26,6 +26,9 @@ reads nearly all of it (0.9 ms against 140 ms of 20,000 documents)."""
 _DUPLICATE: Final = 11000
 OFFERS: Final = 100
 """Offers shown at most; a centre of three people has a handful."""
+RESERVED_FOR: Final = timedelta(seconds=30)
+"""A place that nobody gave back counts for so long: its process died, or its store was away."""
+_PLACES: Final = 20
 _ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
 
 Document = dict[str, Any]
@@ -60,6 +63,7 @@ class CaseStore:
         """``database`` is notify's own."""
         self.database = database
         self.collection: AsyncIOMotorCollection[Document] = database["cases"]
+        self.reservations = SevereReservations(database)
 
     async def prepare(self) -> None:
         """Create the indexes; the same ones again change nothing."""
@@ -270,6 +274,46 @@ class CaseStore:
 def _listed(documents: Iterable[Document]) -> list[Case]:
     """The cases of a list; one that cannot be read is named in the log and hides no other."""
     return Skipped("cases-list").readable(documents, Case.model_validate)
+
+
+class SevereReservations:
+    """Severe cases on their way to a person, in the order in which they were asked for.
+
+    Two leads who give somebody a case at the same moment both see one case too few. Each first takes its place in this
+    list, and counts whatever stands before it.
+    """
+
+    def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
+        """``database`` is notify's own."""
+        self.collection: AsyncIOMotorCollection[Document] = database["severe_reservations"]
+
+    async def reserve(self, center_id: str, subject: str, report_id: str, now: datetime) -> set[str]:
+        """Take a place; the reports that were there before and may not be written yet."""
+        place = {"_id": f"{center_id}/{subject}"}
+        mine = {"report_id": report_id, "at": now, "key": secrets.token_hex(8)}
+        with store_errors():
+            await self.collection.update_one(
+                place, {"$push": {"open": {"$each": [mine], "$slice": -_PLACES}}}, upsert=True
+            )
+            found = await self.collection.find_one(place)
+        before: set[str] = set()
+        for one in (found or {}).get("open", ()):
+            if one["key"] == mine["key"]:
+                break
+            if _in_utc(one["at"]) > now - RESERVED_FOR:
+                before.add(one["report_id"])
+        return before - {report_id}
+
+    async def release(self, center_id: str, subject: str, report_id: str) -> None:
+        """Give the place back: the case is written, or was not given."""
+        with store_errors():
+            await self.collection.update_one(
+                {"_id": f"{center_id}/{subject}"}, {"$pull": {"open": {"report_id": report_id}}}
+            )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _write(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:

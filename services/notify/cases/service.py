@@ -111,7 +111,11 @@ class CaseService:
         if isinstance(body, JoinRequest) and not await self._join_other(principal, report_id, given, body, audit):
             here = await self.case(report_id)
             return CommandResult(here, Rejected.OTHER_CENTER) if here is not None else None
-        done = await self.act(principal, command.action, report_id, decide, audit)
+        try:
+            done = await self.act(principal, command.action, report_id, decide, audit)
+        finally:
+            if given.reserved_for:
+                await self._released(principal.organisation, given.reserved_for, report_id)
         if isinstance(body, PartRequest) and done is not None and done.rejected is None:
             await self._part_other(principal, done.case, other, audit)
         if command.action is Action.CASES_ACKNOWLEDGE and done is not None:
@@ -130,16 +134,37 @@ class CaseService:
             case Needs.ASSIGNEE if isinstance(body, AssignRequest):
                 to = body.assignee or principal.subject
                 known = to == principal.subject or to in await self.people.colleagues(principal.organisation)
-                theirs = await self.cases.of_person(principal.organisation, to)
-                severe = rules.severe_of((one for one in theirs if one.report_id != report_id), to)
                 over = body.over_cap and StaffRole.LEAD in principal.roles
-                return replace(context, assignee_known=known, severe_open=severe, over_cap=over)
+                severe, reserved = await self._severe_of(principal.organisation, to, report_id)
+                return replace(
+                    context,
+                    assignee_known=known,
+                    severe_open=severe,
+                    over_cap=over,
+                    reserved_for=to if reserved else "",
+                )
             case Needs.LINKED_CASE:
                 here = await self.case(report_id)
                 person = here.assignee if here is not None and here.assignee is not None else principal.subject
                 return replace(context, other=other, person=person)
             case _:
                 return context
+
+    async def _severe_of(self, center_id: str, subject: str, report_id: str) -> tuple[int, bool]:
+        """How many severe cases a person has or is being given, and whether a place was reserved for this one."""
+        case = await self.case(report_id)
+        if case is None or not rules.is_severe(case) or case.center_id != center_id or case.assignee == subject:
+            return 0, False
+        before = await self.cases.reservations.reserve(center_id, subject, report_id, self._clock.now())
+        theirs = await self.cases.of_person(center_id, subject)
+        has = {one.report_id for one in theirs if one.report_id != report_id and rules.severe_of([one], subject)}
+        return len(has | before), True
+
+    async def _released(self, center_id: str, subject: str, report_id: str) -> None:
+        try:
+            await self.cases.reservations.release(center_id, subject, report_id)
+        except TransientError as error:
+            _LOG.warning("cases.reservation_kept", error=str(error))
 
     async def _join_other(
         self, principal: Principal, report_id: str, given: Context, body: JoinRequest, audit: Auditing

@@ -108,6 +108,30 @@ async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start:
     assert (await case_of(bench, 1)).joined == ()
 
 
+async def test_two_leads_at_once_give_a_person_no_more_severe_cases_than_one_may_have(
+    start: Start, sink: MailSink
+) -> None:
+    del sink
+    bench = await start()
+    await colleague(bench, "lee")
+    numbers = range(1, 4 + SEVERE_PER_PERSON)
+    for number in numbers:
+        await taken(bench, number, urgency="critical")
+
+    async def given(number: int) -> int:
+        made = await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+        return made.status_code
+
+    assert sorted(await asyncio.gather(*map(given, numbers))) == [200] * SEVERE_PER_PERSON + [409] * 3
+    with_lee = {number: (await case_of(bench, number)).assignee == "lee" for number in numbers}
+    assert sum(with_lee.values()) == SEVERE_PER_PERSON
+    # A place that was refused is given back: one case fewer, and another may come.
+    full = next(number for number in numbers if not with_lee[number])
+    free = next(number for number in numbers if with_lee[number])
+    assert (await bench.act("assign", report_id(free), "gwangju", "kim", ownership=1)).status_code == 200
+    assert await given(full) == 200
+
+
 async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
