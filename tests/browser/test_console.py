@@ -2,13 +2,11 @@
 
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from services.notify.accounts.model import Ending
 from services.notify.settings import NotifySettings
@@ -26,17 +24,8 @@ pytestmark = pytest.mark.browser
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        path = shutil.which("chromium") or shutil.which("chromium-browser")
-        opened = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        await opened.close()
-
-
 async def signed_in(
-    browser: Browser,
+    chromium: Browser,
     bench: Bench,
     base: str,
     organisation: str = "gwangju",
@@ -47,7 +36,7 @@ async def signed_in(
     wide: int = 1280,
 ) -> Page:
     """A page of somebody who is signed in."""
-    context: BrowserContext = await browser.new_context(
+    context: BrowserContext = await chromium.new_context(
         java_script_enabled=script, locale="ko-KR" if lang == "ko" else "en-GB", viewport={"width": wide, "height": 900}
     )
     token = await bench.staff(organisation, role, subject=f"s-{organisation}").token()
@@ -70,11 +59,11 @@ async def shot(page: Page, name: str) -> None:
 async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
 ) -> None:
     bench = await start()
     async with listening(bench) as base:
-        one, two = await signed_in(browser, bench, base), await signed_in(browser, bench, base)
+        one, two = await signed_in(chromium, bench, base), await signed_in(chromium, bench, base)
         problems: list[str] = []
         for page in (one, two):
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -104,12 +93,12 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
         await clean(one)
 
 
-async def test_the_console_works_without_script(start: Start, sink: MailSink, browser: Browser) -> None:
+async def test_the_console_works_without_script(start: Start, sink: MailSink, chromium: Browser) -> None:
     bench = await start()
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: sink.mails)
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, script=False, lang="en")
+        page = await signed_in(chromium, bench, base, script=False, lang="en")
         await page.goto(f"{base}/")
         row = page.locator(f"#case-{report_id(1)}")
         await row.get_by_role("button", name="Acknowledge").click()
@@ -126,13 +115,13 @@ async def test_the_console_works_without_script(start: Start, sink: MailSink, br
         assert await page.locator("#state option").all_text_contents() == ["Open", "Short-staffed"]
 
 
-async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: MailSink, browser: Browser) -> None:
+async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: MailSink, chromium: Browser) -> None:
     del sink
     bench = await start()
     await bench.routed(event("report.routed", 1))
     await eventually(lambda: bench.case(report_id(1)))
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, script=False)
+        page = await signed_in(chromium, bench, base, script=False)
         await page.goto(f"{base}/?center=gwangju")
         await bench.routed(*stream(1)[1:3])
 
@@ -150,7 +139,7 @@ async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: 
 async def test_every_page_is_clean_in_both_languages_at_both_widths(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
     lang: str,
     wide: int,
 ) -> None:
@@ -166,12 +155,12 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
             ("case-offered", f"/cases/{report_id(4)}", "busan"),
             ("case-withdrawn", f"/cases/{report_id(5)}", "gwangju"),
         ):
-            page = await signed_in(browser, bench, base, organisation, lang=lang, wide=wide)
+            page = await signed_in(chromium, bench, base, organisation, lang=lang, wide=wide)
             await page.goto(base + path)
             assert await page.locator("html").get_attribute("lang") == lang
             await clean(page)
             await shot(page, f"{name}-{lang}-{wide}")
-        page = await signed_in(browser, bench, base, lang=lang, wide=wide)
+        page = await signed_in(chromium, bench, base, lang=lang, wide=wide)
         await page.goto(f"{base}/cases/{report_id(1)}")
         await page.locator("#purpose").select_option("first_contact")
         await page.locator("form:has(#purpose) button").click()
@@ -206,20 +195,20 @@ async def filled(bench: Bench, sink: MailSink) -> None:
 
 
 async def test_a_transfer_is_offered_and_accepted_by_forms_alone(
-    start: Start, sink: MailSink, browser: Browser
+    start: Start, sink: MailSink, chromium: Browser
 ) -> None:
     del sink
     bench = await start()
     await taken(bench)
     path = f"/cases/{report_id(1)}"
     async with listening(bench) as base:
-        owner = await signed_in(browser, bench, base, script=False, lang="en")
+        owner = await signed_in(chromium, bench, base, script=False, lang="en")
         await owner.goto(base + path)
         await owner.get_by_label("Offer the case to").select_option("busan")
         await owner.get_by_label("Reason").select_option("place")
         await owner.get_by_role("button", name="Offer", exact=True).click()
         await expect(owner.locator(".facts")).to_contain_text("Busan")
-        other = await signed_in(browser, bench, base, "busan", script=False, lang="en")
+        other = await signed_in(chromium, bench, base, "busan", script=False, lang="en")
         await other.goto(base)
         await expect(other.locator("#offers")).to_contain_text("Gwangju")
         accept = other.get_by_role("button", name="Accept")
@@ -237,7 +226,7 @@ async def test_a_transfer_is_offered_and_accepted_by_forms_alone(
 async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_in(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
     settings: NotifySettings,
 ) -> None:
     del sink
@@ -246,7 +235,7 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
     await taken(bench)
     issued = await account_of(bench)
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base)
+        page = await signed_in(chromium, bench, base)
         await page.context.clear_cookies()
         await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": issued.token, "url": base}])
         problems: list[str] = []

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.test_console import browser, filled, shot, signed_in  # noqa: F401  # a fixture and its helpers
+from tests.browser.test_console import filled, shot, signed_in
 from tests.browser.walking import CUT_OFF
 from tests.integration.notify.conftest import Start
 from tests.integration.notify.moves import taken
@@ -19,13 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 async def test_a_list_has_column_headings_above_its_columns_and_cuts_no_word(
     start: Start,
     sink: MailSink,
-    browser: Browser,  # noqa: F811  # as above
+    chromium: Browser,
     lang: str,
 ) -> None:
     bench = await start()
     await filled(bench, sink)
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, lang=lang)
+        page = await signed_in(chromium, bench, base, lang=lang)
         await page.goto(base)
         assert await page.evaluate(f"({CUT_OFF})()") == []
         assert await page.evaluate(BROKEN_WORDS) == []
@@ -63,14 +63,14 @@ BROKEN_WORDS = """() => {
 async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
     start: Start,
     sink: MailSink,
-    browser: Browser,  # noqa: F811  # as above
+    chromium: Browser,
 ) -> None:
     del sink
     bench = await start()
     await bench.routed(event("report.routed", 1, center="busan"))
     await eventually(lambda: bench.case(report_id(1)))
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, "central", lang="en")
+        page = await signed_in(chromium, bench, base, "central", lang="en")
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(base)
@@ -93,7 +93,7 @@ async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
 async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
     start: Start,
     sink: MailSink,
-    browser: Browser,  # noqa: F811  # as above
+    chromium: Browser,
 ) -> None:
     del sink
     bench = await start()
@@ -101,7 +101,7 @@ async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
     await taken(bench, facts=facts)
     async with listening(bench) as base:
         for lang in ("ko", "en"):
-            page = await signed_in(browser, bench, base, lang=lang)
+            page = await signed_in(chromium, bench, base, lang=lang)
             await page.goto(f"{base}/cases/{report_id(1)}")
             await page.locator("#to_center_id-transfer").select_option("busan")
             await page.locator("#reason-transfer").select_option("place")
@@ -118,14 +118,14 @@ async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
 async def test_the_key_for_a_row_with_something_new_leads_to_opening_it(
     start: Start,
     sink: MailSink,
-    browser: Browser,  # noqa: F811  # as above
+    chromium: Browser,
 ) -> None:
     del sink
     bench = await start()
     await taken(bench)
     await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, lang="en")
+        page = await signed_in(chromium, bench, base, lang="en")
         await page.goto(base)
         await expect(page.locator(".open-new")).to_be_visible()
         await page.keyboard.press("j")
@@ -140,12 +140,12 @@ async def test_the_key_for_a_row_with_something_new_leads_to_opening_it(
 async def test_a_table_that_scrolls_says_so(
     start: Start,
     sink: MailSink,
-    browser: Browser,  # noqa: F811  # as above
+    chromium: Browser,
 ) -> None:
     del sink
     bench = await start()
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, wide=360)
+        page = await signed_in(chromium, bench, base, wide=360)
         await page.goto(f"{base}/team/gwangju/numbers")
         hint = page.locator("p.scroll-hint").first
         await expect(hint).to_have_text("표가 화면보다 넓습니다. 옆으로 밀어서 보십시오.")

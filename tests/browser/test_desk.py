@@ -2,13 +2,11 @@
 
 import os
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
-from tests.browser.helpers import FLAGS
 from tests.browser.test_console import clean, signed_in
 from tests.integration.notify.conftest import Bench, Start
 from tests.integration.notify.moves import answer, taken, tell
@@ -17,7 +15,6 @@ from tests.integration.notify.test_work import colleague
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
-from tools.local.chromium import find
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
 SHOTS = os.environ.get("IEUM_SCREENSHOTS")
@@ -30,20 +27,9 @@ HEADERS = {
 }
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = find()
-    if path is None:
-        pytest.skip("no Chromium on this machine")
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield opened
-        await opened.close()
-
-
-async def console(browser: Browser, bench: Bench, base: str, center: str, **more: object) -> Page:
+async def console(chromium: Browser, bench: Bench, base: str, center: str, **more: object) -> Page:
     """An open console that is live."""
-    page = await signed_in(browser, bench, base, center, **more)  # type: ignore[arg-type]  # passed on as given
+    page = await signed_in(chromium, bench, base, center, **more)  # type: ignore[arg-type]  # passed on as given
     await page.goto(f"{base}/?center={center}")
     await expect(page.locator(".console[data-live=yes]")).to_be_attached()
     return page
@@ -62,11 +48,11 @@ async def shot(page: Page, name: str) -> None:
         await page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
 
 
-async def test_two_centres_at_once(start: Start, sink: MailSink, browser: Browser) -> None:
+async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Browser) -> None:
     bench = await start()
     async with listening(bench) as base:
-        here, twin = [await console(browser, bench, base, "gwangju") for _ in range(2)]
-        there = await console(browser, bench, base, "busan")
+        here, twin = [await console(chromium, bench, base, "gwangju") for _ in range(2)]
+        there = await console(chromium, bench, base, "busan")
         row = f"#case-{report_id(1)}"
         # The first record of a process waits for the group to form; the second is what staff see every day.
         await bench.routed(event("report.routed", 9))
@@ -101,11 +87,11 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, browser: Browse
         await expect(here.locator("#live")).to_contain_text("철회")
 
 
-async def test_a_restart_loses_no_row(start: Start, sink: MailSink, browser: Browser) -> None:
+async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Browser) -> None:
     del sink
     bench = await start()
     async with listening(bench) as base:
-        page = await console(browser, bench, base, "gwangju")
+        page = await console(chromium, bench, base, "gwangju")
         await bench.routed(event("report.routed", 1))
         await expect(page.locator("#cases > li")).to_have_count(1)
     await expect(page.locator(".console[data-live=no]")).to_be_attached(timeout=10_000)
@@ -122,13 +108,13 @@ async def test_a_restart_loses_no_row(start: Start, sink: MailSink, browser: Bro
 async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_off(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
 ) -> None:
     bench = await start()
     await bench.routed(event("report.routed", 1, urgency="critical"), event("report.routed", 2, urgency="normal"))
     await eventually(lambda: len(sink.mails) >= 2)
     async with listening(bench) as base:
-        page = await console(browser, bench, base, "gwangju")
+        page = await console(chromium, bench, base, "gwangju")
         await page.keyboard.press("j")
         await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
         await page.keyboard.press("j")
@@ -155,7 +141,7 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
         await expect(page.locator("#cases > li:visible")).to_have_count(2)
         await page.locator("#f-urgency").select_option("normal")
         await expect(page.locator("#cases > li:visible")).to_have_count(1)
-        plain = await signed_in(browser, bench, base, script=False)
+        plain = await signed_in(chromium, bench, base, script=False)
         await plain.goto(f"{base}/?center=gwangju&state=waiting&urgency=normal")
         await expect(plain.locator("#cases > li:visible")).to_have_count(1)
 
@@ -163,13 +149,13 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
 async def test_contact_opens_only_after_the_details_and_without_script(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
 ) -> None:
     del sink
     bench = await start()
     await taken(bench)
     async with listening(bench) as base:
-        page = await signed_in(browser, bench, base, script=False, lang="en")
+        page = await signed_in(chromium, bench, base, script=False, lang="en")
         await page.goto(f"{base}/cases/{report_id(1)}")
         await expect(page.locator(".safe")).to_contain_text("Open them first")
         assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
@@ -194,7 +180,7 @@ async def test_contact_opens_only_after_the_details_and_without_script(
 async def test_the_new_pages_are_clean_and_carry_their_headers(
     start: Start,
     sink: MailSink,
-    browser: Browser,
+    chromium: Browser,
     lang: str,
     wide: int,
 ) -> None:
@@ -221,7 +207,7 @@ async def test_the_new_pages_are_clean_and_carry_their_headers(
             ("case-worked", f"/cases/{report_id(1)}", "gwangju"),
             ("console-filtered", "/?center=gwangju&state=working&urgency=critical", "gwangju"),
         ):
-            page = await signed_in(browser, bench, base, place, "lead", lang=lang, wide=wide)
+            page = await signed_in(chromium, bench, base, place, "lead", lang=lang, wide=wide)
             came = await page.goto(base + path)
             assert came is not None
             assert came.status == 200
