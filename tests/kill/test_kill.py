@@ -1,4 +1,4 @@
-"""Kill runs: 300 reports for `make test`, 2,000 for `make test-all`; `python -m tests.kill.torture` is the long one."""
+"""Kill runs: 300 reports for `make test`, 1,000 for `make test-all`; `python -m tests.kill.torture` is the long one."""
 
 from collections import Counter
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.kill.run import Options, run_kill_test
 
 pytestmark = pytest.mark.kill
 SEED = 20260824
-REPORTS = 2000
+REPORTS = 1000
 SHORT = 300
 
 
