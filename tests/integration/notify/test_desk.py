@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
-import pytest
 
 from shared.kafka.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
@@ -55,30 +54,29 @@ async def _owned(bench: Bench, center: str) -> bool:
     return row is not None and row["center_id"] == center
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("POST", "/api/v1/cases/nonsense/acknowledge", {"ownership": 1}, 422),
-        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"center_id": "busan", "by": "kim lee!"}, 422),
-        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 0}, 422),
-        ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 1}, 403),
-        ("PUT", "/api/v1/centers/atlantis/duty", {"state": "open", "staff_on_duty": 1}, 404),
-        ("PUT", "/api/v1/centers/busan/duty", {"state": "open", "staff_on_duty": -1}, 422),
-        ("GET", "/api/v1/cases?cursor=zzz", None, 422),
-        ("GET", "/api/v1/cases?center=atlantis", None, 404),
-    ],
-)
-async def test_bad_requests_are_named(
-    start: Start, sink: MailSink, method: str, path: str, body: dict[str, Any] | None, status: int
-) -> None:
+BAD_REQUESTS: list[tuple[str, str, dict[str, Any] | None, int]] = [
+    ("POST", "/api/v1/cases/nonsense/acknowledge", {"ownership": 1}, 422),
+    ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"center_id": "busan", "by": "kim lee!"}, 422),
+    ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 0}, 422),
+    ("POST", f"/api/v1/cases/{report_id(1)}/acknowledge", {"ownership": 1}, 403),
+    ("PUT", "/api/v1/centers/atlantis/duty", {"state": "open", "staff_on_duty": 1}, 404),
+    ("PUT", "/api/v1/centers/busan/duty", {"state": "open", "staff_on_duty": -1}, 422),
+    ("GET", "/api/v1/cases?cursor=zzz", None, 422),
+    ("GET", "/api/v1/cases?center=atlantis", None, 404),
+]
+
+
+async def test_bad_requests_are_named(start: Start, sink: MailSink) -> None:
     del sink
     bench = await start()
-    answer = await bench.http.request(method, path, json=body, auth=bench.staff("busan", "lead"))
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "kim lee" not in answer.text
-    unsigned = await bench.http.request(method, path, json=body, auth=None, headers={"Authorization": "Bearer wrong"})
-    assert unsigned.status_code == 401
+    for method, path, body, status in BAD_REQUESTS:
+        answer = await bench.http.request(method, path, json=body, auth=bench.staff("busan", "lead"))
+        assert answer.status_code == status, (method, path, body)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "kim lee" not in answer.text
+        wrong = {"Authorization": "Bearer wrong"}
+        unsigned = await bench.http.request(method, path, json=body, auth=None, headers=wrong)
+        assert unsigned.status_code == 401, (method, path, body)
 
 
 async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: MailSink) -> None:
