@@ -6,7 +6,7 @@ from shared.metrics import LATENCY_BUCKETS, REGISTRY
 
 EVENTS = Counter("ieum_analytics_events_total", "Events read, by what became of them.", ["outcome"], registry=REGISTRY)
 TRANSACTION = Histogram(
-    "ieum_analytics_transaction_seconds",
+    "ieum_analytics_transaction_duration_seconds",
     "From opening a batch's transaction to its commit.",
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
@@ -17,28 +17,32 @@ CONFLICTS = Counter(
     registry=REGISTRY,
 )
 FACTS = Counter(
-    "ieum_analytics_facts_total",
+    "ieum_analytics_fact_lookups_total",
     "Reports a batch was folded onto: remembered from the last write, asked of the store, or not known before.",
     ["source"],
     registry=REGISTRY,
 )
 GENERATION = Gauge(
-    "ieum_analytics_generation",
+    "ieum_analytics_generation_number",
     "Number of the generation that serves; a rebuild or going back changes it.",
     registry=REGISTRY,
 )
 DIFFERENCE = Gauge(
-    "ieum_reconciliation_difference",
+    "ieum_analytics_reconciliation_difference_reports",
     "accepted - routed - in flight - dead, counted from both ends; must be 0.",
     registry=REGISTRY,
 )
-IN_FLIGHT = Gauge("ieum_reports_in_flight", "Reports accepted that have no owner yet.", registry=REGISTRY)
-DEAD = Gauge("ieum_reports_dead", "Reports whose own record lies in the dead topic.", registry=REGISTRY)
+IN_FLIGHT = Gauge("ieum_analytics_in_flight_reports", "Reports accepted that have no owner yet.", registry=REGISTRY)
+DEAD = Gauge(
+    "ieum_analytics_dead_lettered_reports", "Reports whose own record lies in the dead topic.", registry=REGISTRY
+)
 OLDEST = Gauge(
-    "ieum_oldest_in_flight_seconds", "Age of the longest waiting report without owner; 0 if none.", registry=REGISTRY
+    "ieum_analytics_oldest_in_flight_report_age_seconds",
+    "Age of the longest waiting report without owner; 0 if none.",
+    registry=REGISTRY,
 )
 BEHIND = Gauge(
-    "ieum_analytics_behind_seconds",
+    "ieum_analytics_lag_seconds",
     "How long ago everything written by then had been counted.",
     registry=REGISTRY,
 )
@@ -50,12 +54,12 @@ RELEASES = Counter(
     registry=REGISTRY,
 )
 RELEASE_LATE = Gauge(
-    "ieum_analytics_release_late_seconds",
+    "ieum_analytics_release_overdue_seconds",
     "How long the next month has been due and is not released; 0 while nothing is due.",
     registry=REGISTRY,
 )
 RELEASE_SECONDS = Histogram(
-    "ieum_analytics_release_proof_seconds",
+    "ieum_analytics_release_audit_duration_seconds",
     "The solver's time for one release.",
     buckets=(0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60),
     registry=REGISTRY,

@@ -19,7 +19,7 @@ from shared.web.translations import gettext_noop
 M = TypeVar("M", bound=BaseModel)
 
 REFUSED = Counter(
-    "intake_reports_refused",
+    "ieum_intake_reports_refused",
     "Submissions refused, by problem code; a place that could not be resolved, by its reason.",
     ["code"],
     registry=REGISTRY,

@@ -6,42 +6,51 @@ from shared.metrics import LATENCY_BUCKETS, REGISTRY
 
 DECISIONS = Counter("ieum_routing_decisions", "Decisions in the log, by reason.", ("reason",), registry=REGISTRY)
 OVER_CAPACITY = Counter(
-    "ieum_routing_over_capacity", "Decisions that gave a report to a centre past its capacity.", registry=REGISTRY
+    "ieum_routing_over_capacity_decisions",
+    "Decisions that gave a report to a centre past its capacity.",
+    registry=REGISTRY,
 )
 DECISION_SECONDS = Histogram(
-    "ieum_routing_decision_seconds",
+    "ieum_routing_decision_latency_seconds",
     "From accepting a report to deciding about it; in large batches every tenth.",
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
-RECORDS = Counter("ieum_routing_records", "Records this worker added to the log.", registry=REGISTRY)
+RECORDS = Counter("ieum_routing_published_records", "Records this worker added to the log.", registry=REGISTRY)
 GAPS = Counter(
-    "ieum_routing_gaps", "Publishes that found somebody had written in between, or no offset at all.", registry=REGISTRY
+    "ieum_routing_publish_conflicts",
+    "Publishes that found somebody had written in between, or no offset at all.",
+    registry=REGISTRY,
 )
 IGNORED = Gauge(
-    "ieum_routing_ignored_records", "Records of this worker's partitions that came second.", registry=REGISTRY
+    "ieum_routing_superseded_records", "Records of this worker's partitions that came second.", registry=REGISTRY
 )
-GARBAGE = Counter("ieum_routing_garbage", "Records passed over while reading on: not readable.", registry=REGISTRY)
+GARBAGE = Counter(
+    "ieum_routing_unreadable_records", "Records passed over while reading on: not readable.", registry=REGISTRY
+)
 REPEATED = Counter("ieum_routing_repeated_events", "Events already acted on.", registry=REGISTRY)
 VOID = Counter(
-    "ieum_routing_void_events",
+    "ieum_routing_ignored_events",
     "Events that changed nothing, by reason: of an ownership that is over, or not fitting the report any more.",
     ("reason",),
     registry=REGISTRY,
 )
 REFRESHES = Counter(
-    "ieum_routing_refreshes", "Reads to the end of the log because a case event was ahead.", registry=REGISTRY
+    "ieum_routing_log_catch_ups", "Reads to the end of the log because a case event was ahead.", registry=REGISTRY
 )
-MOVED = Counter("ieum_routing_moved", "Reports moved away from closed centres.", registry=REGISTRY)
-PARTITIONS = Gauge("ieum_routing_partitions", "Partitions this worker decides for.", registry=REGISTRY)
+MOVED = Counter("ieum_routing_moved_reports", "Reports moved away from closed centres.", registry=REGISTRY)
+PARTITIONS = Gauge("ieum_routing_assigned_partitions", "Partitions this worker decides for.", registry=REGISTRY)
 TAKE_OVER_SECONDS = Histogram(
-    "ieum_routing_take_over_seconds", "Reading the log before deciding.", buckets=LATENCY_BUCKETS, registry=REGISTRY
+    "ieum_routing_restore_duration_seconds",
+    "Reading the log before deciding.",
+    buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
 )
 LOAD_VIEW_AGE = Gauge(
     "ieum_routing_load_view_age_seconds", "Age of the oldest sums of partitions other workers own.", registry=REGISTRY
 )
 SILENT = Gauge(
-    "ieum_routing_silent_partitions",
+    "ieum_routing_stale_load_partitions",
     "Partitions no worker has told the sums of for a while; must be 0.",
     registry=REGISTRY,
 )
@@ -51,9 +60,9 @@ WAITING = Gauge(
     registry=REGISTRY,
 )
 OLDEST_WAITING = Gauge(
-    "ieum_routing_oldest_waiting_seconds", "For how long the oldest of these waits.", registry=REGISTRY
+    "ieum_routing_oldest_waiting_report_age_seconds", "For how long the oldest of these waits.", registry=REGISTRY
 )
-COPIED = Counter("ieum_routing_copied", "Routing records copied to the store.", registry=REGISTRY)
+COPIED = Counter("ieum_routing_read_model_records", "Routing records copied to the store.", registry=REGISTRY)
 CONTINUED = Counter("ieum_routing_state_continued", "Partitions taken over from their state store.", registry=REGISTRY)
 RESTORED = Counter(
     "ieum_routing_state_restored",
@@ -64,8 +73,8 @@ REPORTS = Gauge(
     "ieum_routing_state_reports", "Reports in the state stores of this worker's partitions.", registry=REGISTRY
 )
 TABLES_REFUSED = Counter(
-    "ieum_routing_tables_refused",
+    "ieum_routing_tables_rejected",
     "Folders of tables refused at start; the tables that ship with the code stay in force.",
     registry=REGISTRY,
 )
-STREAMS = Gauge("ieum_routing_live_streams", "Live pages open at this process.", registry=REGISTRY)
+STREAMS = Gauge("ieum_routing_open_streams", "Live pages open at this process.", registry=REGISTRY)

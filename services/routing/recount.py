@@ -91,7 +91,7 @@ async def recount(reader: Reader, told: Mapping[int, Summary]) -> Differences:
 def _write(file: Path, wrong: int) -> None:
     registry = CollectorRegistry()
     Gauge(
-        "ieum_routing_recount_difference",
+        "ieum_routing_recount_differing_centers",
         "Centres whose sums differed from the last recount of the log; must be 0.",
         registry=registry,
     ).set(wrong)

@@ -46,9 +46,9 @@ _STEP: Final = 50
 DAY_S: Final = 86_400.0
 
 APPENDED: Final = Counter("ieum_audit_lines", "Lines written to the audit.", ["outcome"], registry=REGISTRY)
-LOST: Final = Counter("ieum_audit_refusals_not_written", "Refusals the audit could not take.", registry=REGISTRY)
+LOST: Final = Counter("ieum_audit_refusals_dropped", "Refusals the audit could not take.", registry=REGISTRY)
 RATE_LIMITED: Final = Counter(
-    "ieum_audit_refusals_beyond_pace", "Refusals dropped by the rate limit of their network.", registry=REGISTRY
+    "ieum_audit_refusals_rate_limited", "Refusals dropped by the rate limit of their network.", registry=REGISTRY
 )
 FINDINGS: Final = Gauge("ieum_audit_findings", "What is wrong with the chain, as last looked.", registry=REGISTRY)
 

@@ -8,76 +8,82 @@ from prometheus_client import Counter, Gauge, Histogram
 from shared.health import Check
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
 
-_BY_TOPIC = ("subscription", "topic")
+_BY_TOPIC = ("group", "topic")
 
-CONSUMED = Counter("ieum_bus_consumed", "Records whose effects are durable.", _BY_TOPIC, registry=REGISTRY)
-DEAD = Counter("ieum_bus_dead", "Records sent to the dead topic.", (*_BY_TOPIC, "reason"), registry=REGISTRY)
-REJECTED = Counter("ieum_bus_rejected", "Records refused by the handler.", _BY_TOPIC, registry=REGISTRY)
-RETRIES = Counter("ieum_bus_retries", "Batches tried again.", ("subscription",), registry=REGISTRY)
+CONSUMED = Counter("ieum_kafka_consumed_records", "Records whose effects are durable.", _BY_TOPIC, registry=REGISTRY)
+DEAD = Counter("ieum_kafka_dead_letters", "Records sent to the dead topic.", (*_BY_TOPIC, "reason"), registry=REGISTRY)
+REJECTED = Counter("ieum_kafka_rejected_records", "Records refused by the handler.", _BY_TOPIC, registry=REGISTRY)
+RETRIES = Counter("ieum_kafka_batch_retries", "Batches tried again.", ("group",), registry=REGISTRY)
 COMMIT_FAILURES = Counter(
-    "ieum_bus_commit_failures", "Commits refused because the group had moved on.", ("subscription",), registry=REGISTRY
+    "ieum_kafka_commit_failures",
+    "Commits refused because the group had moved on.",
+    ("group",),
+    registry=REGISTRY,
 )
 DROPPED = Counter(
-    "ieum_bus_batches_dropped", "Batches left to whoever owns the partitions now.", ("subscription",), registry=REGISTRY
+    "ieum_kafka_batches_dropped",
+    "Batches left to whoever owns the partitions now.",
+    ("group",),
+    registry=REGISTRY,
 )
 BATCH_SECONDS = Histogram(
-    "ieum_bus_batch_seconds",
+    "ieum_kafka_batch_duration_seconds",
     "From the first look at a batch to its committed offsets.",
-    ("subscription",),
+    ("group",),
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 LAG = Gauge(
-    "ieum_bus_lag_records",
+    "ieum_kafka_lag_records",
     "End of the partition minus the next record to be dealt with.",
     (*_BY_TOPIC, "partition"),
     registry=REGISTRY,
 )
 SINCE_PROGRESS = Gauge(
-    "ieum_bus_seconds_since_progress",
+    "ieum_kafka_stalled_seconds",
     "Since a batch was done or nothing was left to do.",
-    ("subscription",),
+    ("group",),
     registry=REGISTRY,
 )
 COORDINATOR_SILENCE = Gauge(
-    "ieum_bus_seconds_since_coordinator",
+    "ieum_kafka_coordinator_silence_seconds",
     "Since the group's coordinator last answered; while a commit waits, since it answered about offsets.",
-    ("subscription",),
+    ("group",),
     registry=REGISTRY,
 )
 BLOCKED = Gauge(
-    "ieum_bus_blocked_partitions", "Partitions that wait for a newer build.", ("subscription",), registry=REGISTRY
+    "ieum_kafka_blocked_partitions", "Partitions that wait for a newer build.", ("group",), registry=REGISTRY
 )
-PUBLISHED = Counter("ieum_bus_published", "Records acknowledged by Kafka.", ("topic",), registry=REGISTRY)
+PUBLISHED = Counter("ieum_kafka_published_records", "Records acknowledged by Kafka.", ("topic",), registry=REGISTRY)
 PUBLISH_SECONDS = Histogram(
-    "ieum_bus_publish_seconds",
+    "ieum_kafka_publish_duration_seconds",
     "From handing a batch over to its acknowledgement.",
     buckets=LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 FOLLOWED = Counter(
-    "ieum_follow_records",
+    "ieum_kafka_followed_records",
     "Records a follower has read, by what became of them.",
     ("topic", "outcome"),
     registry=REGISTRY,
 )
 OUTBOX_PENDING_SECONDS = Gauge(
-    "ieum_outbox_oldest_pending_seconds",
+    "ieum_outbox_oldest_pending_event_age_seconds",
     "Age of the oldest event not yet marked as published.",
     ("relay",),
     registry=REGISTRY,
 )
 OUTBOX_PUBLISHED = Counter(
-    "ieum_outbox_published", "Events published, by the way they came.", ("relay", "way"), registry=REGISTRY
+    "ieum_outbox_published_events", "Events published, by the way they came.", ("relay", "path"), registry=REGISTRY
 )
 OUTBOX_DROPPED = Counter(
-    "ieum_outbox_offers_dropped",
+    "ieum_outbox_pending_events_dropped",
     "Offers left to the sweep: the queue was full, or publishing failed.",
     ("relay",),
     registry=REGISTRY,
 )
 CHECK = Gauge(
-    "ieum_check",
+    "ieum_health_check_status",
     "1 while the check passes, 0 while it fails; of checks that do not make the process unready.",
     ("check",),
     registry=REGISTRY,

@@ -77,7 +77,7 @@ async def _settled(stage: Stage, workers: Workers, reports: int) -> int:
     limit = time.monotonic() + LIMIT_S + _COPIED_WITHIN_S
     while time.monotonic() < limit:
         decided = sum((await stage.ends(stage.routings)).values())
-        if decided >= reports and await workers.metric("ieum_bus_lag_records", 'topic="routings"') == 0:
+        if decided >= reports and await workers.metric("ieum_kafka_lag_records", 'topic="routings"') == 0:
             return decided
         await asyncio.sleep(1)
     raise TimeoutError(f"the copy of {reports} reports was not done within {_COPIED_WITHIN_S:g} s")

@@ -15,7 +15,9 @@ _HEAD = """# Metrics
 
 Written by `make docs` from the code; `make check` compares. Every process shows its own at `/metrics`, to callers on
 its machine or to who sends `IEUM_METRICS_TOKEN`. No label names a centre, a person or a report. What to look at when:
-[operator's guide](../how-to/operator.md).
+[operator's guide](../how-to/operator.md). Names are `ieum_<part>_<what>_<unit>` in base units; a
+gauge that counts ends with what it counts. The `process_*` metrics (CPU, memory, open files, start time) are those of
+every Prometheus client.
 
 | metric | type | labels | meaning |
 |---|---|---|---|

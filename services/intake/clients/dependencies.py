@@ -39,7 +39,9 @@ _AGAIN_S: Final = 0.5
 _MOST_WAITING: Final = 200
 """Requests that may wait for one reading; while the store is away each would hold its connection for ten seconds."""
 
-ASKED: Final = Counter("intake_clients", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY)
+ASKED: Final = Counter(
+    "ieum_intake_client_requests", "Requests of front ends, by outcome.", ["outcome"], registry=REGISTRY
+)
 
 _ADMITTED: Final = ASKED.labels("admitted")
 

@@ -13,8 +13,10 @@ from shared.metrics import REGISTRY
 _log = log.get(__name__)
 
 PACE_S: Final = 10.0
-FREE: Final = Gauge("intake_disk_free_bytes", "Free on the store's disk; -1 where nobody can say.", registry=REGISTRY)
-ROOM: Final = Gauge("intake_disk_room", "3 plenty, 2 low, 1 no drafts, 0 no reports.", registry=REGISTRY)
+FREE: Final = Gauge(
+    "ieum_intake_disk_free_bytes", "Free on the store's disk; -1 where nobody can say.", registry=REGISTRY
+)
+ROOM: Final = Gauge("ieum_intake_disk_level", "3 plenty, 2 low, 1 no drafts, 0 no reports.", registry=REGISTRY)
 
 _SAID: Final = {
     DiskLevel.LOW: "the store's disk is filling up",

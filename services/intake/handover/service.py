@@ -26,7 +26,7 @@ from shared.events.reports import ReportAmended
 from shared.metrics import REGISTRY
 from shared.sealing import Keyring
 
-TAKEN_OVER = Counter("intake_reports_taken_over", "Reports taken over by the person harmed.", registry=REGISTRY)
+TAKEN_OVER = Counter("ieum_intake_reports_handed_over", "Reports taken over by the person harmed.", registry=REGISTRY)
 
 
 class HandoverService:

@@ -41,14 +41,18 @@ LEFT_BEHIND_S: Final = 5.0
 WAITED_FOR_S: Final = 1.0
 """For so long the mark of publishing waits for the index, to be one write with its mark."""
 
-LINKED: Final = Counter("intake_reports_linked", "Reports lodged with at least one linked report.", registry=REGISTRY)
+LINKED: Final = Counter(
+    "ieum_intake_reports_linked", "Reports lodged with at least one linked report.", registry=REGISTRY
+)
 SKIPPED: Final = Counter(
-    "intake_links_not_looked_up",
+    "ieum_intake_link_lookups_skipped",
     "Reports accepted without looking for linked ones: the store was slow.",
     registry=REGISTRY,
 )
 BEHIND: Final = Gauge(
-    "intake_links_behind_seconds", "For how long a report has not been findable by its digests.", registry=REGISTRY
+    "ieum_intake_link_index_lag_seconds",
+    "For how long a report has not been findable by its digests.",
+    registry=REGISTRY,
 )
 
 Found = dict[str, list[str]]

@@ -7,22 +7,24 @@ from prometheus_client import Counter, Histogram
 from services.intake.phone.models import Ending
 from shared.metrics import REGISTRY
 
-STARTED: Final = Counter("intake_calls_started", "Calls begun by operators.", registry=REGISTRY)
-HANDED_OVER: Final = Counter("intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
-_ENDED: Final = Counter("intake_calls_ended", "Calls ended, by how.", ["how"], registry=REGISTRY)
+STARTED: Final = Counter("ieum_intake_calls_started", "Calls begun by operators.", registry=REGISTRY)
+HANDED_OVER: Final = Counter("ieum_intake_calls_handed_over", "Calls another operator took.", registry=REGISTRY)
+_ENDED: Final = Counter("ieum_intake_calls_ended", "Calls ended, by how.", ["reason"], registry=REGISTRY)
 ENDED: Final = {how: _ENDED.labels(how.value) for how in Ending}
 FINISHED: Final = Counter(
-    "intake_calls_finished_later", "Calls found half sent and sent by the service itself.", registry=REGISTRY
+    "ieum_intake_calls_completed_by_job", "Calls found half sent and sent by the service itself.", registry=REGISTRY
 )
 NOT_FINISHED: Final = Counter(
-    "intake_calls_not_finished",
+    "ieum_intake_call_completion_failures",
     "Attempts of the service to send or end a call that failed because of that call alone.",
     registry=REGISTRY,
 )
 TO_RECEIPT: Final = Histogram(
-    "intake_call_seconds_to_receipt",
+    "ieum_intake_call_to_receipt_seconds",
     "Seconds from the begin of a call to its receipt.",
     buckets=(60, 120, 180, 300, 420, 600, 900, 1200, 1800, 2700, 3600),
     registry=REGISTRY,
 )
-LINKED: Final = Counter("intake_calls_hinted", "Calls that were told that a linked report exists.", registry=REGISTRY)
+LINKED: Final = Counter(
+    "ieum_intake_calls_with_linked_report", "Calls that were told that a linked report exists.", registry=REGISTRY
+)

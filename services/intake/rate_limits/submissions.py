@@ -32,8 +32,10 @@ _LONG_TEXT: Final = 120
 _NONCE_BYTES: Final = 8
 _USED: Final = 20_000
 
-PASSAGES: Final = Counter("intake_passages", "Reports by the form, by how they passed.", ["how"], registry=REGISTRY)
-SUSPECTED: Final = Counter("intake_reports_suspected", "Reports marked, by why.", ["why"], registry=REGISTRY)
+PASSAGES: Final = Counter(
+    "ieum_intake_form_submissions", "Reports by the form, by how they passed.", ["outcome"], registry=REGISTRY
+)
+SUSPECTED: Final = Counter("ieum_intake_reports_suspected", "Reports marked, by why.", ["reason"], registry=REGISTRY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from shared.metrics import REGISTRY
 from shared.web.app import Problem
 from shared.web.translations import gettext_noop
 
-QUESTIONS: Final = Counter("intake_status_questions", "Receipts asked for, by answer.", ["answer"], registry=REGISTRY)
+QUESTIONS: Final = Counter(
+    "ieum_intake_status_requests", "Receipts asked for, by answer.", ["answer"], registry=REGISTRY
+)
 WRONG_TAKES_S: Final = 0.6
 """From a wrong question to its answer, whatever was wrong with it: well above what looking up and hashing take."""
 

@@ -45,8 +45,8 @@ from shared.sealing import Keyring
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
 
-WITHDRAWALS: Final = Counter("intake_withdrawals", "Reports withdrawn, each time.", registry=REGISTRY)
-REINSTATEMENTS: Final = Counter("intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
+WITHDRAWALS: Final = Counter("ieum_intake_withdrawals", "Reports withdrawn, each time.", registry=REGISTRY)
+REINSTATEMENTS: Final = Counter("ieum_intake_reinstatements", "Withdrawals undone.", registry=REGISTRY)
 
 Destroy = Callable[[str], Awaitable[Document | None]]
 

@@ -34,9 +34,12 @@ from shared.web.app import Problem
 _PAUSE_S: Final = 0.05
 _KEY_BYTES: Final = 16
 
-CHANGED: Final = Counter("intake_receipt_changes", "Changes made with a receipt.", ["what"], registry=REGISTRY)
+CHANGED: Final = Counter("ieum_intake_report_updates", "Changes made with a receipt.", ["action"], registry=REGISTRY)
 REFUSED: Final = Counter(
-    "intake_receipt_refusals", "Changes refused to holders of a receipt, by code.", ["code"], registry=REGISTRY
+    "ieum_intake_report_updates_refused",
+    "Changes refused to holders of a receipt, by code.",
+    ["code"],
+    registry=REGISTRY,
 )
 
 

@@ -12,10 +12,12 @@ from shared.metrics import REGISTRY
 from shared.topics import CASES, ROUTINGS
 
 FOREIGN = Counter(
-    "intake_foreign_events", "Events about reports that are not in this store: another system's.", registry=REGISTRY
+    "ieum_intake_foreign_events",
+    "Events about reports that are not in this store: another system's.",
+    registry=REGISTRY,
 )
 HOLES = Gauge(
-    "intake_routing_holes",
+    "ieum_intake_routing_gap_reports",
     "Reports whose routings were found to lack a record since this process started: somebody must look.",
     registry=REGISTRY,
 )

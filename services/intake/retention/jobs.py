@@ -31,17 +31,19 @@ _JOB: Final = "eraser"
 _ALARMS: Final = frozenset({RetentionStatus.UNREAD, RetentionStatus.UNFINISHED})
 
 DESTROYED: Final = Counter(
-    "intake_keys_destroyed", "Keys of reports destroyed, by cause.", ["cause"], registry=REGISTRY
+    "ieum_intake_keys_destroyed", "Keys of reports destroyed, by cause.", ["cause"], registry=REGISTRY
 )
-WAITING: Final = Gauge("intake_erasure_decisions_waiting", "Withdrawn reports awaiting a lead.", registry=REGISTRY)
+WAITING: Final = Gauge("ieum_intake_pending_erasure_decisions", "Withdrawn reports awaiting a lead.", registry=REGISTRY)
 OLDEST: Final = Gauge(
-    "intake_erasure_decision_oldest_seconds", "Age of the decision waited for longest.", registry=REGISTRY
+    "ieum_intake_oldest_erasure_decision_age_seconds", "Age of the decision waited for longest.", registry=REGISTRY
 )
 OVERDUE: Final = Gauge(
-    "intake_erasure_overdue_seconds", "How late the latest announced destruction is; 0 when none is.", registry=REGISTRY
+    "ieum_intake_erasure_overdue_seconds",
+    "How late the latest announced destruction is; 0 when none is.",
+    registry=REGISTRY,
 )
 EXPIRING: Final = Gauge(
-    "intake_retention_alarms",
+    "ieum_intake_retention_overdue_reports",
     "Reports whose time is passing unread or unfinished, by kind.",
     ["kind"],
     registry=REGISTRY,

@@ -32,7 +32,9 @@ from shared.web.app import Problem
 from shared.web.gate import Gate
 from shared.web.translations import gettext_noop
 
-DECIDED: Final = Counter("intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY)
+DECIDED: Final = Counter(
+    "ieum_intake_erasure_decisions", "Decisions about erasure, by kind.", ["kind"], registry=REGISTRY
+)
 _REFUSALS: Final[dict[str, tuple[int, str]]] = {
     "erased": (410, gettext_noop("The key of this report was destroyed. There is nothing left to decide.")),
     "withdrawn": (409, gettext_noop("The reporter has withdrawn this report.")),

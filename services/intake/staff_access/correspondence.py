@@ -39,7 +39,9 @@ class Kind(StrEnum):
 
 _LISTS: Final = {Kind.ANSWER: "replies", Kind.NOTE: "notes"}
 _MOST: Final = {Kind.ANSWER: correspondence_rules.ANSWERS, Kind.NOTE: correspondence_rules.NOTES}
-_WRITTEN: Final = Counter("intake_staff_wrote", "What staff wrote about reports, by kind.", ["kind"], registry=REGISTRY)
+_WRITTEN: Final = Counter(
+    "ieum_intake_staff_messages", "What staff wrote about reports, by kind.", ["kind"], registry=REGISTRY
+)
 
 
 class Correspondence:

@@ -36,7 +36,7 @@ _KEPT_AFTER: Final = timedelta(minutes=5)
 """A used ticket is remembered for so long after it expired: clocks differ."""
 
 OPENED: Final = Counter(
-    "intake_details", "Details asked for with a ticket, by outcome.", ["outcome"], registry=REGISTRY
+    "ieum_intake_details_requests", "Details asked for with a ticket, by outcome.", ["outcome"], registry=REGISTRY
 )
 
 

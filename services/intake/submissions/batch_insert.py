@@ -20,12 +20,12 @@ from shared.metrics import LATENCY_BUCKETS, REGISTRY
 from shared.mongo import by_ids, store_errors
 
 GROUP_SIZE = Histogram(
-    "intake_group_size", "Reports per insert.", registry=REGISTRY, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
+    "ieum_intake_insert_batch_reports", "Reports per insert.", registry=REGISTRY, buckets=(1, 2, 4, 8, 16, 32, 64, 128)
 )
 INSERT_SECONDS = Histogram(
-    "intake_insert_seconds", "Seconds of one group's insert.", registry=REGISTRY, buckets=LATENCY_BUCKETS
+    "ieum_intake_insert_duration_seconds", "Seconds of one group's insert.", registry=REGISTRY, buckets=LATENCY_BUCKETS
 )
-INSERT_FAILURES = Counter("intake_insert_failures", "Groups whose insert failed as a whole.", registry=REGISTRY)
+INSERT_FAILURES = Counter("ieum_intake_insert_failures", "Groups whose insert failed as a whole.", registry=REGISTRY)
 
 LARGEST_GROUP: Final = 64
 """Documents per insert; 64 of 10 KB stay well below the protocol's 16 MB and keep one insert short."""

@@ -33,9 +33,11 @@ from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.sealing import Keyring
 
-ACCEPTED = Counter("intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
-REPEATED = Counter("intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
-RECEIPTS_TAKEN = Counter("intake_receipts_taken", "Receipts that another report already had.", registry=REGISTRY)
+ACCEPTED = Counter("ieum_intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
+REPEATED = Counter("ieum_intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)
+RECEIPTS_TAKEN = Counter(
+    "ieum_intake_receipt_collisions", "Receipts that another report already had.", registry=REGISTRY
+)
 
 RECEIPT_TRIES = 8
 """Receipts to try; with a million reports one try in a thousand million meets a taken one."""

@@ -38,8 +38,8 @@ _LOOKED: Final = timedelta(minutes=1)
 SWEEP_S: Final = 60.0
 _TOKEN: Final = re.compile(r"^[A-Za-z0-9_-]{43}$")
 
-SAVED: Final = Counter("intake_drafts_saved", "Drafts kept or kept anew.", registry=REGISTRY)
-REFUSED: Final = Counter("intake_drafts_refused", "Drafts not kept: no room, or no store.", registry=REGISTRY)
+SAVED: Final = Counter("ieum_intake_drafts_saved", "Drafts kept or kept anew.", registry=REGISTRY)
+REFUSED: Final = Counter("ieum_intake_drafts_refused", "Drafts not kept: no room, or no store.", registry=REGISTRY)
 
 _log = logs.get(__name__)
 

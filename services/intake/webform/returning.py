@@ -22,7 +22,7 @@ from shared.web.translations import gettext_noop as n
 
 CONTROL: Final = "earlier_receipt"
 RETURNED: Final = Counter(
-    "intake_reports_of_returning", "Reports linked to an earlier one by its receipt.", registry=REGISTRY
+    "ieum_intake_reports_linked_by_receipt", "Reports linked to an earlier one by its receipt.", registry=REGISTRY
 )
 _TAKEN_BACK: Final = n("That report was taken back, so this one stands by itself. Please leave this empty.")
 _HANDED_OVER: Final = n(

@@ -6,17 +6,23 @@ from prometheus_client import Counter, Gauge
 
 from shared.metrics import REGISTRY
 
-SIGN_INS: Final = Counter("notify_sign_ins", "Sign-ins by way and outcome.", ["way", "outcome"], registry=REGISTRY)
-ENDED: Final = Counter("notify_sessions_ended", "Sessions that ended before their time.", ["why"], registry=REGISTRY)
-RENEWED: Final = Counter("notify_sessions_renewed", "Access tokens given to a session.", registry=REGISTRY)
+SIGN_INS: Final = Counter(
+    "ieum_notify_sign_ins", "Sign-ins by method and outcome.", ["method", "outcome"], registry=REGISTRY
+)
+ENDED: Final = Counter(
+    "ieum_notify_sessions_ended", "Sessions that ended before their time.", ["reason"], registry=REGISTRY
+)
+RENEWED: Final = Counter("ieum_notify_sessions_renewed", "Access tokens given to a session.", registry=REGISTRY)
 ALTERED: Final = Counter(
-    "notify_accounts_altered",
+    "ieum_notify_account_tampering",
     "What somebody else wrote or took away in notify's store, by kind.",
-    ["what"],
+    ["object"],
     registry=REGISTRY,
 )
-KEY_AGE: Final = Gauge("notify_signing_key_age_seconds", "Age of the key that signs.", registry=REGISTRY)
-KEYS: Final = Gauge("notify_signing_keys", "Signing keys that are published.", registry=REGISTRY)
+KEY_AGE: Final = Gauge("ieum_notify_signing_key_age_seconds", "Age of the key that signs.", registry=REGISTRY)
+KEYS: Final = Gauge("ieum_notify_signing_keys", "Signing keys that are published.", registry=REGISTRY)
 KEYS_REFUSED: Final = Gauge(
-    "notify_signing_keys_refused", "Signing keys in the store that are not as notify wrote them.", registry=REGISTRY
+    "ieum_notify_rejected_signing_keys",
+    "Signing keys in the store that are not as notify wrote them.",
+    registry=REGISTRY,
 )

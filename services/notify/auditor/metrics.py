@@ -7,24 +7,26 @@ from prometheus_client import Counter, Gauge
 from shared.metrics import REGISTRY
 
 OVERDUE: Final = Gauge(
-    "notify_auditor_overdue",
+    "ieum_notify_auditor_overdue_reports",
     "Reports somebody should have been told of, by what is wrong.",
     ["fault"],
     registry=REGISTRY,
 )
 OLDEST: Final = Gauge(
-    "notify_auditor_oldest_overdue_seconds", "How long the longest of them is overdue.", registry=REGISTRY
+    "ieum_notify_auditor_oldest_overdue_report_age_seconds",
+    "How long the longest of them is overdue.",
+    registry=REGISTRY,
 )
-WATCHED: Final = Gauge("notify_auditor_watched", "Reports to which something is owed.", registry=REGISTRY)
+WATCHED: Final = Gauge("ieum_notify_auditor_watched_reports", "Reports to which something is owed.", registry=REGISTRY)
 LAST_LOOK: Final = Gauge(
-    "notify_auditor_last_look_timestamp_seconds",
+    "ieum_notify_auditor_last_run_timestamp_seconds",
     "When the auditor last looked at everything: the dead-man signal.",
     registry=REGISTRY,
 )
-FOUND: Final = Counter("notify_auditor_findings", "Reports newly found overdue.", registry=REGISTRY)
-MAILS: Final = Counter("notify_auditor_mails", "Mails to central by outcome.", ["outcome"], registry=REGISTRY)
+FOUND: Final = Counter("ieum_notify_auditor_findings", "Reports newly found overdue.", registry=REGISTRY)
+MAILS: Final = Counter("ieum_notify_auditor_mails", "Mails to central by outcome.", ["outcome"], registry=REGISTRY)
 HEARTBEATS: Final = Counter(
-    "notify_auditor_heartbeats",
+    "ieum_notify_auditor_heartbeats",
     "Knocks at the watcher outside by outcome; withheld: something is wrong here, and the watcher calls somebody.",
     ["outcome"],
     registry=REGISTRY,

@@ -8,7 +8,7 @@ from tests.integration.accounts.conftest import Process
 
 
 def counted(way: str, outcome: str) -> float:
-    return REGISTRY.get_sample_value("notify_sign_ins_total", {"way": way, "outcome": outcome}) or 0.0
+    return REGISTRY.get_sample_value("ieum_notify_sign_ins_total", {"method": way, "outcome": outcome}) or 0.0
 
 
 async def test_a_right_recovery_code_does_not_make_guessing_the_password_fast(notify: Process) -> None:

@@ -28,7 +28,7 @@ from tests.integration.accounts.conftest import Bench, Other, Process
 
 
 def altered(what: str) -> float:
-    return REGISTRY.get_sample_value("notify_accounts_altered_total", {"what": what}) or 0.0
+    return REGISTRY.get_sample_value("ieum_notify_account_tampering_total", {"object": what}) or 0.0
 
 
 async def acts(http: httpx.AsyncClient, token: str) -> int:
@@ -140,7 +140,7 @@ async def test_a_planted_key_signs_nothing(attack: Attack, sealed: str, reason: 
     await attack.keys.insert_one(planted)
     await attack.refused(Signer(kid, theirs))
     assert altered("key") == before + 1
-    assert REGISTRY.get_sample_value("notify_signing_keys_refused") == 1
+    assert REGISTRY.get_sample_value("ieum_notify_rejected_signing_keys") == 1
     await attack.audited("keys.refuse", reason, key=kid)
     await attack.counts(await own_key(attack.notify.accounts))
 

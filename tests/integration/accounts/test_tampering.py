@@ -12,7 +12,7 @@ from tests.integration.accounts.conftest import Bench, Process, a_key
 
 
 def altered(what: str) -> float:
-    return REGISTRY.get_sample_value("notify_accounts_altered_total", {"what": what}) or 0.0
+    return REGISTRY.get_sample_value("ieum_notify_account_tampering_total", {"object": what}) or 0.0
 
 
 async def renewed(notify: Process, secret: str) -> int:

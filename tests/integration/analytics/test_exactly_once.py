@@ -228,5 +228,5 @@ async def test_in_flight_and_dead_are_seen(
     assert answer["difference"] == 0
     assert answer["oldest_in_flight_seconds"] > 0
     metrics = (await worker.get("/metrics")).text
-    assert "ieum_reconciliation_difference 0.0" in metrics
-    assert "ieum_reports_in_flight 1.0" in metrics
+    assert "ieum_analytics_reconciliation_difference_reports 0.0" in metrics
+    assert "ieum_analytics_in_flight_reports 1.0" in metrics

@@ -91,9 +91,9 @@ async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
     page = await operator.get(at)
     for text in (STORY, "https://b.example/2", "봄비", "우산", "달빛 아래", "12:02:07"):
         assert text in page.text
-    before = metric("intake_call_seconds_to_receipt_sum")
+    before = metric("ieum_intake_call_to_receipt_seconds_sum")
     receipt = await operator.sent(at, **EVERYTHING)
-    assert metric("intake_call_seconds_to_receipt_sum") == before + 127
+    assert metric("ieum_intake_call_to_receipt_seconds_sum") == before + 127
     [report] = await desk.collection.find({}).to_list(None)
     opened = documents.opened(report, Keyring([b"m" * 32]))
     call = opened.pop("call")

@@ -47,10 +47,10 @@ async def test_a_linked_report_is_hinted_at_and_nothing_of_it_is_told(desk: Desk
     [earlier] = await desk.collection.find({}).to_list(None)
     at = await operator.begin()
     assert (await operator.answer(at, urls="https://other.example/1")).json()["linked"] is False
-    before = metric("intake_calls_hinted_total")
+    before = metric("ieum_intake_calls_with_linked_report_total")
     told = (await operator.answer(at, urls=f"{URL}?utm_source=x")).json()
     assert told["linked"] is True
-    assert metric("intake_calls_hinted_total") == before + 1
+    assert metric("ieum_intake_calls_with_linked_report_total") == before + 1
     page = await operator.get(at)
     receipt = await operator.post(at, go="send", **LEAST, urls=URL)
     given = await operator.get(receipt.headers["location"])

@@ -40,13 +40,13 @@ async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open
     for _ in range(3):
         await clock.advance(29 * 60)
         assert STORY in (await operator.signed_in().get(at)).text
-    before = metric('intake_calls_ended_total{how="abandoned"}')
+    before = metric('ieum_intake_calls_ended_total{reason="abandoned"}')
     await clock.advance(30 * 60)
     assert (await operator.signed_in().get(at)).status_code == 410
     late = await operator.answer(at, hours="evenings")
     assert (late.status_code, late.json()["code"]) == (410, "call_ended")
     await desk.intake.sender.sweep()  # or its own round was first, and may be in the middle of it
-    await eventually(lambda: metric('intake_calls_ended_total{how="abandoned"}') == before + 1)
+    await eventually(lambda: metric('ieum_intake_calls_ended_total{reason="abandoned"}') == before + 1)
     assert "sealed" not in await stored(desk, at)
     whole = await operator.page(at, **LEAST, narrative="what was on the page")
     assert whole.headers["location"] == f"{at}?kept-anew"

@@ -48,9 +48,9 @@ async def test_an_offered_call_is_taken_with_everything_and_the_first_has_it_no_
     code = desk.intake.sender._drafts.code_of(at.rpartition("/")[2])
     assert code in (await first.get(at)).text
     assert f"Take call {code}" in (await second.get("/calls")).text
-    before = metric("intake_calls_handed_over_total")
+    before = metric("ieum_intake_calls_handed_over_total")
     assert (await second.post(f"{at}/take")).headers["location"] == at
-    assert metric("intake_calls_handed_over_total") == before + 1
+    assert metric("ieum_intake_calls_handed_over_total") == before + 1
     assert STORY in (await second.get(at)).text
     assert at not in (await first.get("/calls")).text
     late = await first.answer(at, narrative="too late")

@@ -16,7 +16,7 @@ HUGE = 10**9
 
 async def looked(desk: Desk) -> None:
     async def done() -> bool:
-        return "intake_disk_room" in exposition()[0].decode() and desk.intake.disk.check() is not None
+        return "ieum_intake_disk_level" in exposition()[0].decode() and desk.intake.disk.check() is not None
 
     await eventually(done)
 
@@ -30,7 +30,7 @@ async def test_low_alarms_and_takes_everything(
         assert desk.intake.disk.takes_drafts()
         assert (await desk.lodge()).status_code == 202
         assert (await desk.http.get("/health/ready")).status_code == 200
-        assert 'ieum_check{check="disk.room"} 0.0' in exposition()[0].decode()
+        assert 'ieum_health_check_status{check="disk.room"} 0.0' in exposition()[0].decode()
 
 
 async def test_nearly_full_takes_reports_and_no_drafts(
@@ -99,7 +99,7 @@ async def test_as_a_disk_fills_up_somebody_is_told_then_drafts_stop_and_reports_
         assert on.status_code == 303 or "still here" in on.text, "nothing that was typed is lost"
         lodged = await desk.lodge()
         assert lodged.status_code in {202, 503}
-        alarm = 'ieum_check{check="disk.room"} 0.0' in exposition()[0].decode()
+        alarm = 'ieum_health_check_status{check="disk.room"} 0.0' in exposition()[0].decode()
         return alarm, bool(more), on.status_code == 303, lodged.status_code == 202
 
     at = [4096, 2049, 2047, 1025, 1023, 201, 199, 0]

@@ -44,7 +44,7 @@ def clock() -> JumpClock:
 async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: Desk, clock: JumpClock) -> None:
     someone = await holder(desk, word="umbrella")
     await owned(someone, seen=True)
-    before = sample("intake_withdrawals_total"), sample("intake_keys_destroyed_total", cause="withdrawn")
+    before = sample("ieum_intake_withdrawals_total"), sample("ieum_intake_keys_destroyed_total", cause="withdrawn")
     told = await someone.done("withdraw", word="umbrella")
     assert (told["state"], told["erasure"]) == ("withdrawn", "planned")
     assert told["undo_until"] == told["erase_at"]
@@ -79,7 +79,7 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
     assert ("receipts.withdraw", "done", None) in lines
     assert ("erasures.destroy", "done", "withdrawn") in lines
     assert ("receipts.message", "refused", "erased") in lines
-    after = sample("intake_withdrawals_total"), sample("intake_keys_destroyed_total", cause="withdrawn")
+    after = sample("ieum_intake_withdrawals_total"), sample("ieum_intake_keys_destroyed_total", cause="withdrawn")
     assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
     assert await desk.intake.audit.verify() == []
 

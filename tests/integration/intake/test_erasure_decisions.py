@@ -39,8 +39,8 @@ async def test_special_reports_are_sealed_and_wait_for_a_lead(
     await desk.intake.erasure_job.daily()
     assert not await erased(someone)
     assert (await someone.stored())["life"]["special"] == [why]
-    assert sample("intake_erasure_decisions_waiting") == 1
-    assert sample("intake_erasure_decision_oldest_seconds") > 300 * 86400
+    assert sample("ieum_intake_pending_erasure_decisions") == 1
+    assert sample("ieum_intake_oldest_erasure_decision_age_seconds") > 300 * 86400
 
 
 async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, clock: JumpClock) -> None:

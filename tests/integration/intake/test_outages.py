@@ -52,7 +52,7 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
         answer = await desk.lodge()
         assert answer.status_code == 202
         assert (await desk.http.get("/health/ready")).status_code == 200
-        assert 'ieum_check{check="kafka"} 0.0' in exposition()[0].decode()
+        assert 'ieum_health_check_status{check="kafka"} 0.0' in exposition()[0].decode()
         own_engines.start_kafka()
 
         async def published() -> bool:
@@ -62,7 +62,10 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
         assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
 
         async def fine() -> bool:
-            return all(f'ieum_check{{check="{x}"}} 1.0' in exposition()[0].decode() for x in ("kafka", "relay.intake"))
+            return all(
+                f'ieum_health_check_status{{check="{x}"}} 1.0' in exposition()[0].decode()
+                for x in ("kafka", "relay.intake")
+            )
 
         await eventually(fine)
 

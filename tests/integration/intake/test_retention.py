@@ -121,4 +121,4 @@ async def test_a_day_is_judged_once(desk: Desk, clock: JumpClock) -> None:
 
 
 def _alarms(kind: str) -> float:
-    return REGISTRY.get_sample_value("intake_retention_alarms", {"kind": kind}) or 0.0
+    return REGISTRY.get_sample_value("ieum_intake_retention_overdue_reports", {"kind": kind}) or 0.0

@@ -67,7 +67,7 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     assert not any(PLACE in mail.get_content() or "12210" in mail.get_content() for mail in told())
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{routing.port}", timeout=10) as client:
         metrics = (await client.get("/metrics")).text
-    dead = 'ieum_bus_dead_total{reason="unknown_division",subscription="routing",topic="reports"} 2.0'
+    dead = 'ieum_kafka_dead_letters_total{group="routing",reason="unknown_division",topic="reports"} 2.0'
     assert dead in metrics
     assert PLACE not in routing.log()
     assert await bench.case(lost.report_id) is None

@@ -146,7 +146,7 @@ async def test_a_faulty_folder_is_refused_and_reports_are_routed_all_the_same(
     )
     metrics = await answer(process, "/metrics")
     assert metrics is not None
-    assert "ieum_routing_tables_refused_total 1.0" in metrics.text
+    assert "ieum_routing_tables_rejected_total 1.0" in metrics.text
     (line,) = [line for line in process.log().splitlines() if "routing.tables_refused" in line]
     assert json.loads(line)["faults"] == [fault]
     status, printed = await replay(bus_settings, "--tables", str(folder))

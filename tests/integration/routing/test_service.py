@@ -94,7 +94,9 @@ async def test_garbage_goes_to_the_dead_topic_and_its_neighbours_are_routed(
 
     async def counted() -> bool:  # dead letters follow the effects of their batch
         metrics = (await _get(process, "/metrics")).text
-        return 'ieum_bus_dead_total{reason="no_attribute"' in metrics and 'reason="unknown_report"' in metrics
+        return 'ieum_kafka_dead_letters_total{group="routing",reason="no_attribute"' in metrics and (
+            'reason="unknown_report"' in metrics
+        )
 
     await eventually(counted, what="both are counted as dead")
 

@@ -130,13 +130,14 @@ async def test_periods_are_released_in_order_as_soon_as_everything_up_to_their_c
     office.caught_up = datetime(2026, 9, 3, 14, 59, tzinfo=UTC)
     assert await office.released() == []
     assert (
-        REGISTRY.get_sample_value("ieum_analytics_release_late_seconds") == (NOW - closes_at("2026-08")).total_seconds()
+        REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds")
+        == (NOW - closes_at("2026-08")).total_seconds()
     )
     office.caught_up = datetime(2026, 9, 3, 15, 0, tzinfo=UTC)
     assert await office.released() == ["2026-08"]
     office.caught_up = NOW
     assert await office.released() == ["2026-08", "2026-09", "2026-Q3", "2026-10"]
-    assert REGISTRY.get_sample_value("ieum_analytics_release_late_seconds") == 0
+    assert REGISTRY.get_sample_value("ieum_analytics_release_overdue_seconds") == 0
     assert office.publications.next_release() == closes_at("2026-11")
     await office.at(datetime(2027, 1, 4, tzinfo=UTC))
     assert (await office.released())[4:] == ["2026-11", "2026-12", "2026-Q4", "2026"]

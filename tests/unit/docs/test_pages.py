@@ -31,7 +31,7 @@ def test_a_setting_is_explained_by_what_stands_below_it() -> None:
 def test_metrics_of_every_service_and_of_shared_are_listed() -> None:
     [page] = metrics.files().values()
     assert "| `ieum_http_requests_total` | counter | `method`, `route`, `status` |" in page
-    assert all(re.search(rf"^\| `(?:ieum_)?{service}_", page, re.MULTILINE) for service in ("routing", "analytics"))
+    assert all(re.search(rf"^\| `ieum_{service}_", page, re.MULTILINE) for service in ("routing", "analytics"))
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

@@ -217,11 +217,11 @@ def sender(calls: Any, lodging: Any, *lodged: str) -> CallSubmitter:
 @pytest.mark.parametrize("trouble", [KeyError("assent"), TransientError("too many words wait"), ValueError("?")])
 async def test_one_call_that_cannot_be_sent_holds_up_no_other(trouble: Exception) -> None:
     calls, lodging = Calls(sending("bad"), sending("good"), bad=trouble), Lodging()
-    before = REGISTRY.get_sample_value("intake_calls_not_finished_total") or 0.0
+    before = REGISTRY.get_sample_value("ieum_intake_call_completion_failures_total") or 0.0
     with pytest.raises(SkippedError):
         await sender(calls, lodging).finish_others()
     assert lodging.lodged == ["good"]
-    assert REGISTRY.get_sample_value("intake_calls_not_finished_total") == before + 1
+    assert REGISTRY.get_sample_value("ieum_intake_call_completion_failures_total") == before + 1
     assert [call.state for call in calls.calls.values()] == [CallState.SENDING, CallState.SENT]
 
 

@@ -285,5 +285,5 @@ async def test_no_metric_names_a_centre() -> None:
     house = House(view=busy())
     await house.get("/live", "jeju", "lead")
     text = exposition()[0].decode()
-    assert "ieum_routing_live_streams" in text
+    assert "ieum_routing_open_streams" in text
     assert not [c for c in CENTER_IDS if f'"{c}"' in text]

@@ -85,7 +85,7 @@ async def test_what_came_after_the_sums_were_told_is_not_counted() -> None:
 def test_the_result_can_be_left_for_prometheus(tmp_path: Path) -> None:
     recount_module._write(tmp_path / "recount.prom", 2)
     text = (tmp_path / "recount.prom").read_text()
-    assert "ieum_routing_recount_difference 2.0" in text
+    assert "ieum_routing_recount_differing_centers 2.0" in text
     assert "ieum_routing_recounted_timestamp_seconds" in text
 
 

@@ -23,8 +23,8 @@ def lag(clock: ManualClock) -> ConsumerLag:
 
 
 def lag_metric(partition: int) -> float | None:
-    labels = {"subscription": "unit", "topic": "reports", "partition": str(partition)}
-    return REGISTRY.get_sample_value("ieum_bus_lag_records", labels)
+    labels = {"group": "unit", "topic": "reports", "partition": str(partition)}
+    return REGISTRY.get_sample_value("ieum_kafka_lag_records", labels)
 
 
 def test_before_and_between_assignments_it_waits(lag: ConsumerLag) -> None:

@@ -19,6 +19,22 @@ def _count(route: str, status: str, method: str = "POST") -> float:
     return REGISTRY.get_sample_value("ieum_http_requests_total", labels) or 0.0
 
 
+def _timed(route: str) -> float | None:
+    return REGISTRY.get_sample_value("ieum_http_request_duration_seconds_count", {"route": route})
+
+
+async def test_pages_are_timed_together_and_each_route_of_the_api_by_itself() -> None:
+    async with client() as http:
+        await http.get("/docs")
+        before = _timed("other") or 0.0
+        await http.get("/docs")
+        await http.get("/")
+        await http.get("/api/v1/secret")
+    assert _timed("other") == before + 2
+    assert (_timed("/api/v1/secret") or 0.0) >= 1
+    assert _timed("/docs") is None
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
