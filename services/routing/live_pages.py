@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.routing import words
 from services.routing.figures import Band
-from services.routing.live import LiveCenter, Order, live_center, ordered, totals
+from services.routing.live import LiveCenter, Order, SharedRows, ordered, totals
 from services.routing.live_stream import STAMP
 from services.routing.model import Picture
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
@@ -41,23 +41,25 @@ class Painter:
     def __init__(self, pages: Pages) -> None:
         """``pages`` are routing's own."""
         self._pages = pages
+        self._shared = SharedRows()
+        self._stamps: dict[Language, tuple[Picture, str]] = {}
         self._made: dict[Language, tuple[tuple[object, ...], dict[str, Any]]] = {}
         self._rows: dict[tuple[Language, str], tuple[LiveCenter, int, str]] = {}
 
     def parts(self, request: Request, picture: Picture, order: Order) -> dict[str, Any]:
         """Every part by name: ``row:busan`` and ``place:busan`` for each centre, ``order``, and those with an id."""
         language = self._pages.language(request)
-        rows = [live_center(now) for now in picture.centers]
+        rows = self._shared.of(picture)
         return {
             **self._common(request, language, picture, rows),
             "order": [row.center_id for row in ordered(rows, order, language)],
-            STAMP: self._pages.fragment(request, "live-stamp.html", taken_at=picture.taken_at),
+            STAMP: self._stamp(request, language, picture),
         }
 
     def page(self, request: Request, picture: Picture, order: Order, refused: Sequence[Fault]) -> Response:
         """The whole page."""
         language, translate = self._pages.language(request), self._pages.gettext(request)
-        rows = [live_center(now) for now in picture.centers]
+        rows = self._shared.of(picture)
         return self._pages.render(
             request,
             "live.html",
@@ -74,6 +76,13 @@ class Painter:
             silent=picture.silent,
             partitions=picture.partitions,
         )
+
+    def _stamp(self, request: Request, language: Language, picture: Picture) -> str:
+        known = self._stamps.get(language)
+        if known is None or known[0] is not picture:
+            known = (picture, self._pages.fragment(request, "live-stamp.html", taken_at=picture.taken_at))
+            self._stamps[language] = known
+        return known[1]
 
     def _common(self, request: Request, language: Language, picture: Picture, rows: list[LiveCenter]) -> dict[str, Any]:
         # "Three minutes ago" becomes four without any change: made anew each minute.

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.routing import measures
-from services.routing.live import Order, live_centers
+from services.routing.live import Order, SharedRows, live_centers
 from services.routing.model import Picture
 from shared.centers import CENTRAL
 from shared.clock import Clock
@@ -47,14 +47,16 @@ Paint = Callable[[Request, Picture, Order], dict[str, Any]]
 """What the page shows of a picture, by the name of each part, for one reader."""
 
 
-class Glances:
-    """The picture for everybody who looks at this process, taken again when somebody looks and it is old."""
+class LiveFeed:
+    """The picture for everybody who looks at this process, and its JSON: taken and built once, for all streams."""
 
     def __init__(self, take: Callable[[], Picture], clock: Clock) -> None:
         """``take`` takes a new one."""
         self._take = take
         self._clock = clock
         self._last: tuple[float, Picture] | None = None
+        self._rows = SharedRows()
+        self._document: tuple[Picture, str] | None = None
 
     def __call__(self) -> Picture:
         """The picture, at most ``GLANCE_S`` old."""
@@ -62,6 +64,17 @@ class Glances:
         if self._last is None or now - self._last[0] >= GLANCE_S:
             self._last = (now, self._take())
         return self._last[1]
+
+    def change(self, picture: Picture) -> int:
+        """A number that is another as soon as any centre has changed."""
+        self._rows.of(picture)
+        return self._rows.changes
+
+    def document(self, picture: Picture) -> str:
+        """The picture as JSON."""
+        if self._document is None or self._document[0] is not picture:
+            self._document = (picture, live_centers(picture, self._rows.of(picture)).model_dump_json())
+        return self._document[1]
 
 
 class Streams:
@@ -110,9 +123,7 @@ class Streams:
             measures.STREAMS.set(self._open.total())
 
 
-def stream_router(
-    picture: Callable[[], Picture], streams: Streams, clock: Clock, gate: Gate, paint: Paint
-) -> APIRouter:
+def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, gate: Gate, paint: Paint) -> APIRouter:
     """``GET /api/v1/centers/live/stream``. ``paint`` makes the parts of the page, for those who ask for them."""
     router = APIRouter(prefix="/api/v1")
 
@@ -132,7 +143,7 @@ def stream_router(
         gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
         streams.demand_room(principal.subject)
         shown = (lambda seen: paint(request, seen, sort)) if html else None
-        source = _Stream(picture, streams, clock, principal.subject, lambda: gate.identity.good(principal), shown)
+        source = _Stream(feed, streams, clock, principal.subject, lambda: gate.identity.good(principal), shown)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router
@@ -143,14 +154,14 @@ class _Stream:
 
     def __init__(
         self,
-        picture: Callable[[], Picture],
+        feed: LiveFeed,
         streams: Streams,
         clock: Clock,
         person: str,
         signed_in: Callable[[], bool],
         shown: Callable[[Picture], dict[str, Any]] | None,
     ) -> None:
-        self._picture = picture
+        self._feed = feed
         self._streams = streams
         self._clock = clock
         self._person = person
@@ -178,18 +189,14 @@ class _Stream:
 
     def _message(self) -> ServerSentEvent | None:
         """What is new; None where nothing is and that was said a moment ago."""
-        picture, now = self._picture(), self._clock.monotonic()
-        if self._shown is None:
-            seen = live_centers(picture)
-            parts = {"centers": [row.model_dump(mode="json") for row in seen.centers]}
-        else:
-            parts = self._shown(picture)
+        picture, now = self._feed(), self._clock.monotonic()
+        parts = {"centers": self._feed.change(picture)} if self._shown is None else self._shown(picture)
         new = {name: part for name, part in parts.items() if self._told.get(name) != part}
         if new.keys() <= {STAMP} and now - self._told_at < REPEAT_S:
             return None
         self._told, self._told_at = parts, now
         if self._shown is None:
-            return ServerSentEvent(event="centers", data=seen.model_dump_json())
+            return ServerSentEvent(event="centers", data=self._feed.document(picture))
         return ServerSentEvent(event="parts", data=orjson.dumps(new).decode())
 
 

@@ -20,7 +20,7 @@ from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.restoring import AGAIN_S, Restorer
 from services.routing.handlers.worker import Worker
 from services.routing.live_pages import Painter, live_router
-from services.routing.live_stream import Glances, Streams, stream_router
+from services.routing.live_stream import LiveFeed, Streams, stream_router
 from services.routing.model import Picture
 from services.routing.pages import page_router
 from services.routing.read_model import DecisionStore
@@ -38,6 +38,7 @@ from shared.kafka.broker import KafkaClient
 from shared.kafka.connection import topic_name
 from shared.kafka.reader import Follower, PartitionReader
 from shared.settings import KafkaSettings, StoreSettings, load
+from shared.severity import CASES_PER_PERSON
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
 from shared.web.gate import Gate, logged
@@ -98,7 +99,7 @@ def build(
     bus = KafkaClient(bus_settings, SERVICE, health, clock)
     routings, cases = PartitionReader(bus_settings, ROUTINGS), PartitionReader(bus_settings, CASES)
     copied = PartitionReader(bus_settings, ROUTINGS)
-    view = LoadView(settings.cases_per_person, sets.current)
+    view = LoadView(CASES_PER_PERSON, sets.current)
     follower = Follower(bus_settings, (LOADS, CENTERS), view.apply, from_start=True, clock=clock)
     folder = StateFolder(settings.state_dir, boot=this_boot())
     ledger = Ledger(bus.publisher, topic_name(bus_settings, ROUTINGS), routings, cases, folder)
@@ -186,7 +187,7 @@ def application(
         for_staff=True,
         routers=[
             api_router(store, board, picture, gate, sets.known),
-            stream_router(Glances(picture, clock), streams, clock, gate, painter.parts),
+            stream_router(LiveFeed(picture, clock), streams, clock, gate, painter.parts),
             page_router(store, board, pages, gate, refused, sets.known),
             live_router(picture, painter, gate, refused),
             rule_router(pages, sets.current),

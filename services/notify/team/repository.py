@@ -1,7 +1,7 @@
 """Centers and rotas in the document store: one document each per center, each write over the state it was made from."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
@@ -14,9 +14,7 @@ from shared.events.base import Event
 from shared.events.vocabulary import CenterState
 from shared.jobs import Skipped
 from shared.mongo import Document, store_errors
-
-CASES_PER_PERSON: Final = 15
-"""Until a centre says otherwise."""
+from shared.severity import CASES_PER_PERSON
 
 
 def known(center_id: str) -> bool:

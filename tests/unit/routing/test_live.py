@@ -9,9 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from services.routing import live
 from services.routing.handlers.loads import SILENT_SECONDS, LoadView
-from services.routing.live import Order, live_center, live_centers, ordered, totals
-from services.routing.live_stream import PER_PERSON, REPEAT_S, Glances, Streams
+from services.routing.live import LiveCenter, Order, live_center, live_centers, ordered, totals
+from services.routing.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, Streams
+from services.routing.model import CenterNow
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock
 from shared.events.vocabulary import CenterState
@@ -266,11 +268,39 @@ async def test_everybody_looks_at_one_picture() -> None:
         taken.append(clock.now())
         return view.picture(clock.now(), 2)
 
-    glances = Glances(take, clock)
-    assert glances() is glances()
+    feed = LiveFeed(take, clock)
+    assert feed() is feed()
     await clock.advance(1)
-    glances()
+    feed()
     assert len(taken) == 2
+
+
+async def test_all_streams_share_one_build_per_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    """16 models for each stream twice a second would be built on the loop that decides."""
+    built: list[str] = []
+
+    def counting(now: CenterNow) -> LiveCenter:
+        built.append(now.seat.center_id)
+        return live_center(now)
+
+    monkeypatch.setattr(live, "live_center", counting)
+    clock, view = ManualClock(NOW), busy()
+    house = House(view=view, clock=clock)
+    people = [house.staff.bearer("central", "counsellor", session=f"a-session-of-reader-{n}") for n in range(4)]
+    ears = [Ear(house, person, parts) for person in people for parts in ("", "html=true&lang=en")]
+    for ear in ears:
+        await ear.hears(2)
+    assert len(built) == 2 * 16  # once for the JSON, once for the page
+    for _ in range(6):
+        await move(clock, LOOK_S)
+    assert len(built) == 2 * 16
+    say(view, "sejong", CenterState.CLOSED)
+    await move(clock, 1)
+    for ear in ears:
+        await ear.hears(3)
+    assert len(built) == 4 * 16
+    for ear in ears:
+        await ear.end()
 
 
 async def test_whoever_asks_once_gets_what_is_known_at_that_moment() -> None:
