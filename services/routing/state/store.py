@@ -18,6 +18,7 @@ crash of the machine ``folder`` throws the store away and the log is read instea
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar, overload
 
@@ -35,11 +36,13 @@ FORMAT: Final = 1
 """Of keys and values. A store in another format is thrown away and restored."""
 _CHECKPOINT: Final = b"checkpoint"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_DAY_SECONDS: Final = 86_400
 _ID_BYTES: Final = 16
 _MOMENT_BYTES: Final = 8
 _MOMENT_BIAS: Final = 1 << 63
 """Added to microseconds since 1970, so that earlier moments sort before later ones as bytes, too."""
+_ASKED: Final = 1024
+"""Values kept as they were read or written; some hundred reports make a batch."""
 _PERSON, _DRILL = b"\0", b"\1"
 
 
@@ -140,12 +143,14 @@ class _Table(MutableMapping[str, V]):
         self._table = table
         self._packed = packed
         self._unpacked = unpacked
+        self._asked: dict[str, V | None] = {}
+        """What was asked for and written of late: a batch asks for the same report several times."""
 
     def __getitem__(self, report_id: str) -> V:
-        value = self._store.txn.get(_id_bytes(report_id), db=self._table)
+        value = self.get(report_id)
         if value is None:
             raise KeyError(report_id)
-        return self._unpacked(value)
+        return value
 
     @overload
     def get(self, report_id: str) -> V | None: ...
@@ -154,14 +159,22 @@ class _Table(MutableMapping[str, V]):
     def get(self, report_id: str, default: V | D) -> V | D: ...
 
     def get(self, report_id: str, default: V | D | None = None) -> V | D | None:
-        # Most questions are about new reports: without the exception of a miss.
-        value = self._store.txn.get(_id_bytes(report_id), db=self._table)
-        return default if value is None else self._unpacked(value)
+        if report_id in self._asked:
+            found = self._asked[report_id]
+        else:
+            packed = self._store.txn.get(_id_bytes(report_id), db=self._table)
+            found = None if packed is None else self._unpacked(packed)
+            if len(self._asked) >= _ASKED:
+                self._asked.clear()
+            self._asked[report_id] = found
+        return default if found is None else found
 
     def __setitem__(self, report_id: str, value: V) -> None:
         self._store.txn.put(_id_bytes(report_id), self._packed(value), db=self._table)
+        self._asked[report_id] = value
 
     def __delitem__(self, report_id: str) -> None:
+        self._asked.pop(report_id, None)
         if not self._store.txn.delete(_id_bytes(report_id), db=self._table):
             raise KeyError(report_id)
 
@@ -297,6 +310,7 @@ def _acknowledged_of(value: bytes) -> tuple[int, datetime]:
     return int.from_bytes(value[_MOMENT_BYTES:], "big"), _moment_of(value[:_MOMENT_BYTES])
 
 
+@lru_cache(maxsize=_ASKED)  # one report is asked for and written several times within a batch
 def _id_bytes(report_id: str) -> bytes:
     return bytes.fromhex(report_id.replace("-", ""))
 
@@ -307,7 +321,8 @@ def _id_text(raw: bytes) -> str:
 
 
 def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * _DAY_SECONDS + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _moment(micros: int) -> datetime:
