@@ -298,17 +298,16 @@ class Relay:
             self._unreadable.intersection_update(document["_id"] for document in page)
             oldest = (now - page[0][SINCE]).total_seconds() if page else 0.0
             metrics.OUTBOX_PENDING_SECONDS.labels(self._name).set(max(0.0, oldest))
-            if not page:
-                self._failures = 0
         found = self._readable(page)
         foreign = [
             (name, records)
             for name, records in found
             if name not in self._unmarked and not (records and acknowledged.issuperset(map(_id, records)))
         ]
+        left_to_another = False
         if foreign:
             if not await self._take_lease(now):
-                page = []
+                page, left_to_another = [], True
             elif not may_publish:
                 await self._sweep()  # the last holder of the lease may have published this page: read it again
                 return
@@ -320,6 +319,8 @@ class Relay:
             await self._publish_read(found, "sweep", acknowledged)
         if len(page) < SLICE or page[-1][SINCE] == self._sweep_from:
             self._sweep_from = _EPOCH
+            if not left_to_another:
+                self._failures = 0  # all that was found is in the log; what is left to another relay proves nothing
             self._swept_at = asyncio.get_running_loop().time()
         else:
             self._sweep_from = page[-1][SINCE]

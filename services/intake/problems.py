@@ -160,6 +160,13 @@ _STEPS: Final[dict[str, tuple[int, str]]] = {
     "too_many_messages": (409, gettext_noop("There are 50 messages already. Please call 1366 and talk to someone.")),
     "too_many_amendments": (409, gettext_noop("There are 20 additions already. Please leave a message instead.")),
     "word_changed": (409, gettext_noop("The word was changed a moment ago. Please try again.")),
+    "word_waits": (
+        409,
+        gettext_noop(
+            "A word was set before and does not count yet. If it was you, there is nothing to do. If not, make that "
+            "word void on the status page, then set your own."
+        ),
+    ),
     "idempotency_conflict": (409, gettext_noop("This Idempotency-Key was used for something else. Use a new one.")),
 }
 """What is said where a step is not possible now."""

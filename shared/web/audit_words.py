@@ -121,6 +121,7 @@ REASONS: Final[dict[str, str]] = {
     "too_many_messages": n("Too many messages"),
     "too_many_amendments": n("Too many additions"),
     "word_changed": n("Word changed meanwhile"),
+    "word_waits": n("Another word waits to count"),
     "idempotency_conflict": n("Key used for something else"),
     "invalid": n("Fields to correct"),
     "no_open_decision": n("Nothing to decide"),

@@ -39,8 +39,12 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 _NO_BODY: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _HSTS: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
 
-BODY_S: Final = 30.0
-"""For 64 KB that is 17 kbit/s: slower than any phone network that still answers, faster than who means to stay."""
+BODY_S: Final = 60.0
+"""How long a body may take whatever has come of it: a lift or a tunnel on the way does not cost the report."""
+BODY_BYTES_PER_S: Final = 500.0
+"""Each so many bytes give a body one second more (as ``mod_reqtimeout`` counts): the worst phone network that still
+answers is faster. Who sends a byte now and then to hold a connection is cut off after about a minute, and whoever keeps
+up this pace after the 64 KB of the limit."""
 
 Render = Callable[[Request, Problem], Response]
 
@@ -85,14 +89,16 @@ class Edge:
         render: Render,
         always_https: bool = False,
         body_s: float = BODY_S,
+        body_bytes_per_s: float = BODY_BYTES_PER_S,
     ) -> None:
         """``own_origins`` may post here with a sign-in cookie; ``render`` turns a problem into an answer.
 
-        ``body_s``: seconds within which a body must have arrived.
+        ``body_s``: seconds within which a body must have arrived, and one more for each ``body_bytes_per_s`` bytes.
         ``always_https``: browsers reach us by https although the proxy before us speaks http to us.
         """
         self._always_https = always_https
         self._body_s = body_s
+        self._body_bytes_per_s = body_bytes_per_s
         self._app = app
         self._headers = headers
         self._names = frozenset(name for name, _ in headers)
@@ -188,7 +194,9 @@ class Edge:
                 raise self._too_slow() from None
             if message["type"] == "http.request":
                 whole = not message.get("more_body", False)
-                left -= len(message.get("body", b""))
+                came = len(message.get("body", b""))
+                left -= came
+                due += came / self._body_bytes_per_s
                 if left < 0:
                     raise self._too_large()
             return message
@@ -199,8 +207,7 @@ class Edge:
         return Problem(
             408,
             "too_slow",
-            gettext_noop("The body did not arrive within %(seconds)s seconds. Please send it again."),
-            values={"seconds": round(self._body_s)},
+            gettext_noop("What you sent came too slowly to be read. Please send it again."),
             headers={"Connection": "close"},
         )
 

@@ -30,7 +30,12 @@ PROBLEMS: Final = (
     Known("unknown_code", 404, n("There is no such code for taking a report over.")),
     Known("method_not_allowed", 405, n("The address does not answer this method.")),
     Known("not_acceptable", 406, n("An answer of the wanted form is not offered.")),
-    Known("too_slow", 408, n("The body took longer than 30 seconds to arrive."), again=True),
+    Known(
+        "too_slow",
+        408,
+        n("The body took longer than 60 seconds and one more for each 500 bytes."),
+        again=True,
+    ),
     Known(
         "idempotency_conflict",
         409,
@@ -53,6 +58,7 @@ PROBLEMS: Final = (
     Known("too_many_messages", 409, n("There are 50 messages already.")),
     Known("too_many_amendments", 409, n("There are 20 additions already.")),
     Known("word_changed", 409, n("The word was changed a moment ago."), again=True),
+    Known("word_waits", 409, n("A word was set and does not count yet. No other is taken until it is made void.")),
     Known("erased", 410, n("The report was erased. Nobody can read it or add to it.")),
     Known("too_large", 413, n("The body is larger than 64 KB. Files and pictures are never sent.")),
     Known("wrong_content_type", 415, n("The body is not application/json.")),

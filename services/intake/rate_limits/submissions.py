@@ -44,6 +44,8 @@ class Passage:
 
     challenge: str | None = None
     suspicion: tuple[Suspicion, ...] = ()
+    spent: str = ""
+    """The challenge that this report used up; empty where it needed none, whatever it sent."""
 
 
 class SubmissionRateLimiter:
@@ -73,16 +75,20 @@ class SubmissionRateLimiter:
                 proof_of_work.challenge(self._keys, network, now_s, secrets.token_hex(_NONCE_BYTES)), suspicion
             )
         self._draw(network, 1.0)
-        if challenge:
-            self._used[challenge] = None
+        spent = "" if how == "free" else challenge
+        if spent:
+            self._used[spent] = None
             while len(self._used) > _USED:
                 self._used.popitem(last=False)
-        return Passage(suspicion=suspicion)
+        return Passage(suspicion=suspicion, spent=spent)
 
-    def give_back(self, request: Request, challenge: str) -> None:
-        """What ``ask`` counted was not lodged after all, or had been lodged before."""
+    def give_back(self, request: Request, passage: Passage) -> None:
+        """What ``ask`` counted was not lodged after all, or had been lodged before.
+
+        Only a challenge that this very report used up opens once more: another had been used up before it.
+        """
         self._draw(_network(request), -1.0)
-        self._used.pop(challenge, None)
+        self._used.pop(passage.spent, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
         """Whether the same long text came too often; it is counted here. Front ends send for many networks.

@@ -131,7 +131,8 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
         """Messages, additions, withdrawals and a new word then need it. It cannot be found again.
 
         A first word counts 24 hours later, because whoever found the receipt could set one as well: the status tells
-        of it (`word_from`), and until then `/word/cancel` makes it void. Replacing one counts at once.
+        of it (`word_from`), and until then `/word/cancel` makes it void. While it waits no word is taken, whichever it
+        is (`word_waits`). Replacing one that counts does so at once.
         """
         return await desk.set_word(await asked_in(request, WordAsked), request)
 

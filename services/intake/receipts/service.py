@@ -218,22 +218,25 @@ class ReceiptService:
         return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 
     async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
-        """Set a word, or replace the one in force; the first one counts a day later. Raises ``Problem``."""
+        """Set a word, or replace the one in force; the first one counts a day later.
+
+        Raises ``Problem``; 409 ``word_waits`` where one waits for its day. The waiting one itself is answered alike, or
+        whoever found the receipt could try words on it.
+        """
         fresh = asked.new_word or problems.fit_word(asked.word)
         document = await self._updater.authenticator.authenticate(asked, request, "receipts.word")
         now = self._clock.now()
         if waiting_period.word_in_force(document, now) is not None and asked.new_word is None:
             return self._tell(document)  # it is the word that is set, or nobody would have come this far
-        waiting = waiting_period.waiting_word(document, now)
         try:
-            if waiting is not None and await self._words.fits(document["_id"], waiting.hash, fresh):
-                return self._tell(document)  # asked twice: the day is not begun anew
             stored = await self._words.hashed(document["_id"], fresh)
         except TransientError:
             raise unavailable() from None
 
         def judge(known: Document, now: datetime) -> ReportUpdate:
             open_life(known)
+            if waiting_period.waiting_word(known, now) is not None:
+                raise RefusedError("word_waits")
             replaced = waiting_period.word_in_force(known, now) is not None
             return ReportUpdate(
                 fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()}

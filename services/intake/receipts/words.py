@@ -122,6 +122,7 @@ PLACES: Final[Mapping[str, str]] = {
     "too_many_messages": "text",
     "too_many_amendments": "narrative",
     "word_changed": "word",
+    "word_waits": "new_word",
     "unknown_code": "code",
     "code_used": "code",
     "code_void": "code",

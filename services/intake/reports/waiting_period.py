@@ -2,7 +2,8 @@
 
 A receipt is 16 digits on paper, and the person it must be kept from may live in the same home. Two acts would lock its
 owner out for good: destroying the report at once, and setting a word where none was. Both wait, the status page tells
-of them, and until then whoever holds the receipt can cancel them. A word that was set with the report, or when it was
+of them, and until then whoever holds the receipt can cancel them. While a word waits no other can be set, so that
+nobody puts theirs in its place unseen. A word that was set with the report, or when it was
 taken over, shows more than that somebody found the receipt: who has it need not wait.
 """
 
@@ -55,7 +56,7 @@ def may_act_at_once(document: Mapping[str, Any]) -> bool:
 
 
 def with_word(document: Mapping[str, Any], hashed: str, now: datetime) -> dict[str, Any]:
-    """The fields that set a word, or replace the one in force."""
+    """The fields that set a word, or replace the one in force. Not while one waits, see ``waiting_word``."""
     if document.get(WORD) is not None:
         return {WORD: hashed}
     later = later_word(document)

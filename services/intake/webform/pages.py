@@ -176,7 +176,7 @@ class _Sending:
             return await self._refused(request, typed, key, error, notice)
         finally:
             if not new:
-                self._rate_limiter.give_back(request, typed.one("passage"))
+                self._rate_limiter.give_back(request, passed)
         return await self._receipt(request, lodged, submission, typed)
 
     async def _refused(

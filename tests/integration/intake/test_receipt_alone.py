@@ -28,10 +28,22 @@ async def test_a_first_word_set_later_locks_nobody_out_for_a_day_and_can_be_made
     told = await someone.done("word", word="their word")
     assert (await desk.status(someone.receipt))["word_from"] == told["word_from"]
     clock.jump(hours=5)
-    assert (await someone.done("word", word="THEIR word"))["word_from"] == told["word_from"], "asked twice"
+    stored = (await someone.stored())["word_later"]
+    for word in ("another word", "THEIR word"):
+        refused = await someone.post("word", word=word)
+        assert (refused.status_code, refused.json()["code"]) == (409, "word_waits"), "alike: else words could be tried"
+    form = {"receipt": someone.receipt}
+    page = (await desk.http.post("/status/word?lang=en", data={**form, "step": "do", "new_word": "another word"})).text
+    assert "A word was set before and does not count yet." in page
+    assert (await someone.stored())["word_later"] == stored, "it is the word of whoever set it first, from its own time"
+    shown = (await desk.http.post("/status?lang=en", data=form)).text
+    assert "Until it is void, nobody can put another word in its place." in shown
+    assert "Set a word of your own" not in shown
     await someone.done("messages", text="without any word")
     assert "word_from" not in await someone.done("word/cancel")
     assert "word_from" not in await someone.done("word/cancel")
+    assert "word_from" in await someone.done("word", word="my own"), "once it is void another may be set"
+    await someone.done("word/cancel")
     clock.jump(hours=30)
     await someone.done("messages", text="still without")
     assert ("receipts.word_cancel", "done", None) in await audit_of(desk, someone.report_id)

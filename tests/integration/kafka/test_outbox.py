@@ -110,6 +110,31 @@ async def test_pending_events_that_cannot_be_read_hold_back_no_others_and_are_to
         assert relay.check() is None
 
 
+async def test_trouble_is_over_once_nothing_is_left_that_could_be_published(
+    things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A document that cannot be read stays there: it must not keep the trouble of before alive."""
+    original, away = publisher.publish, True
+
+    async def publish(records: list[Record]) -> None:
+        if away:
+            raise TransientError("kafka: away")
+        await original(records)
+
+    async def trouble(*, there: bool) -> bool:
+        return (relay.check() is not None) is there
+
+    monkeypatch.setattr(publisher, "publish", publish)
+    await things.insert_one({"_id": report_id(1), "outbox": [{"topic": "reports"}], "outbox_since": LONG_AGO})
+    await insert(things, report_id(2), [message_left(report_id(2), 1)], LONG_AGO)
+    relay = Relay(things, publisher, SystemClock(), name="trouble")
+    async with relaying(relay):
+        await eventually(lambda: trouble(there=True))
+        await things.delete_one({"_id": report_id(2)})
+        away = False
+        await eventually(lambda: trouble(there=False))
+
+
 async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_together(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
-from services.intake.rate_limits.submissions import SAME_TEXT, SubmissionRateLimiter, mark_of_text
+from services.intake.rate_limits.submissions import SAME_TEXT, Passage, SubmissionRateLimiter, mark_of_text
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import demoted, triage
 from shared.events.vocabulary import Suspicion, Urgency
@@ -71,16 +71,32 @@ def test_as_many_as_come_in_one_moment_are_counted_before_any_of_them_is_lodged(
 def test_what_was_not_lodged_or_lodged_before_is_given_back_with_its_work(door: SubmissionRateLimiter) -> None:
     lodge(door)
     lodge(door)
-    door.give_back(HERE, "")
+    door.give_back(HERE, Passage())
+    lodge(door)
+    given = challenged(door)
+    answer = proof_of_work.solve(given)
+    passed = door.ask(HERE, given, answer)
+    assert passed.challenge is None
+    door.give_back(HERE, passed)
+    assert door.ask(HERE, given, answer).challenge is None
+    for _ in range(5):
+        door.give_back(ELSEWHERE, Passage())
+    assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
+
+
+def test_work_that_was_done_for_another_report_is_not_given_back(door: SubmissionRateLimiter) -> None:
+    lodge(door)
     lodge(door)
     given = challenged(door)
     answer = proof_of_work.solve(given)
     assert door.ask(HERE, given, answer).challenge is None
-    door.give_back(HERE, given)
-    assert door.ask(HERE, given, answer).challenge is None
-    for _ in range(5):
-        door.give_back(ELSEWHERE, "")
-    assert [door.ask(ELSEWHERE, "", "").challenge is None for _ in range(3)] == [True, True, False]
+    for _ in range(2):
+        door.give_back(HERE, Passage())  # others of this network: now a report passes again without work
+    free = door.ask(HERE, given, answer)
+    assert (free.challenge, free.spent) == (None, "")
+    door.give_back(HERE, free)
+    lodge(door)
+    assert door.ask(HERE, given, answer).challenge is not None, "its work was used up by the first"
 
 
 def test_wrong_work_foreign_networks_and_made_up_challenges_open_nothing(door: SubmissionRateLimiter) -> None:

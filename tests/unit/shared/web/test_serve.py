@@ -146,6 +146,23 @@ async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> 
         writer.close()
 
 
+async def test_a_body_that_keeps_coming_has_longer_than_one_of_which_nothing_comes() -> None:
+    app = build()
+    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == Edge.__name__]
+    edge.kwargs.update(body_s=0.2, body_bytes_per_s=0.01)
+    async with _served(app) as port, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(POST + b"ab")
+        await writer.drain()
+        silent, other = await asyncio.open_connection("127.0.0.1", port)
+        other.write(POST)
+        assert (await silent.read()).startswith(b"HTTP/1.1 408 ")  # the time for a body has passed for one begun later
+        writer.write(b"cd")
+        assert b"200 OK" in await reader.readuntil(b"\r\n")
+        for one in (writer, other):
+            one.close()
+
+
 async def _endless() -> AsyncIterator[bytes]:
     for _ in range(20):
         yield b"x" * 100
