@@ -167,6 +167,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled. While the store or Kafka is away it waits; nothing pending is forgotten."""
+        self._waiting = False  # begun again after an error that cut off a pause, nothing else would say so
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._forever(self._publish_first), name=f"{self._name}-publish")
