@@ -31,7 +31,7 @@ DROPPED: Final = Counter(
     "ieum_notify_streams_dropped", "Consoles dropped because they read too slowly.", registry=REGISTRY
 )
 FEED_OVERFLOWS: Final = Counter(
-    "notify_console_feed_overflows",
+    "ieum_notify_console_feed_overflows",
     "Times more changed at once than is remembered; consoles reload.",
     registry=REGISTRY,
 )
