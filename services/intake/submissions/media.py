@@ -53,7 +53,7 @@ _DECIMALS: Final = (b"13780787113102610", b"255216255224", b"255216255225", b"25
 """The same as lists of numbers: PNG, JPEG, GIF."""
 _RAW: Final = (b"89PNG0D0A1A", b"89PNGrn", b"GIF89a", b"GIF87a")
 """The same in escapes, and the one whose first bytes are letters."""
-_MISREAD: Final = ("‰PNG", "\ufffdPNG", "ÿØÿ")
+MISREAD: Final = ("‰PNG", "\ufffdPNG", "ÿØÿ")
 """The same read as letters of a Latin alphabet."""
 _BASE85_WORDS: Final = (b"iBL{Q", b"|JeW", b"M@dFF", b"Qb|Te", b"M,6r;", b"s4IA", b"7nH00", b";Fs>I")
 _BASE85: Final = re.compile(
@@ -75,6 +75,7 @@ _CASES: Final = _classes(
 )
 _CHANGES: Final = (b"aA", b"a0", b"A0", b"0a", b"0A")
 """Between letters and digits, and from small to capital: rare in words, four in ten signs of encoded bytes."""
+_NO_CHANGES: Final = b"? .,"
 _FEWEST_CHANGES: Final = 2
 """First bytes of a file have as many, in any coding by letters."""
 _SIGN_CLASSES: Final = _classes(lambda sign: "a" if sign.isalnum() or sign == "?" else " ")
@@ -121,26 +122,26 @@ _FEWEST_HEX_LETTERS: Final = 4
 _DISTINCT_NUMBERS: Final = 32
 
 
-def found_in(plain: str, letters: bytes, *, link: bool = False) -> bool:
+def found_in(plain: str, letters: bytes, *, link: bool = False, rare: bool = True) -> bool:
     """Whether a normalised text holds such bytes.
 
     ``letters`` is the text in ASCII with question marks for all else; bytes are searched many times faster.
-    ``link``: the text is an address.
+    ``link``: the text is an address. Not ``rare``: it has nothing of ``MISREAD``.
     """
     return (
         _is_encoded(plain, letters, link=link)
         or _is_marked_up(letters)
-        or (not link and (_is_misread(plain, letters) or _lists_bytes(plain, letters)))
+        or (not link and (_is_misread(plain, letters, rare=rare) or _lists_bytes(plain, letters)))
     )
 
 
 def _is_encoded(plain: str, letters: bytes, *, link: bool) -> bool:
-    cases = letters.translate(_CASES)
-    reports = sum(map(cases.count, _CHANGES))
+    # Neighbours of what is left out count as changes too: too many are no harm here, and most of a text is left out.
+    reports = sum(map(letters.translate(_CASES, _NO_CHANGES).count, _CHANGES))
     if reports < _FEWEST_CHANGES and _SINGLE_SIGNS not in letters.translate(_SIGN_CLASSES):
         return False
     return _has_first_bytes(letters) or (
-        reports >= _RUN_CHANGES and _may_be_dense(cases) and _is_dense(plain, link=link)
+        reports >= _RUN_CHANGES and _may_be_dense(letters.translate(_CASES)) and _is_dense(plain, link=link)
     )
 
 
@@ -151,10 +152,10 @@ def _is_marked_up(letters: bytes) -> bool:
     return b"svg" in small and _DRAWING.search(small) is not None
 
 
-def _is_misread(plain: str, letters: bytes) -> bool:
+def _is_misread(plain: str, letters: bytes, *, rare: bool) -> bool:
     if b"begin" in letters.lower() and _UUENCODED.search(letters):
         return True
-    return not plain.isascii() and any(sign in plain for sign in _MISREAD)
+    return rare and not plain.isascii() and any(sign in plain for sign in MISREAD)
 
 
 def _may_be_dense(cases: bytes) -> bool:

@@ -18,7 +18,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, SchemaValidator, core_schema
 
 from services.intake.submissions import text
 from services.intake.submissions.web_addresses import completed
@@ -41,6 +41,13 @@ URL_CHARS: Final = 2000
 FINGERPRINTS: Final = 20
 PHRASE_CHARS: Final = 300
 OFFENDER_HANDLES: Final = 10
+_PLAIN_ADDRESS: Final = SchemaValidator(
+    core_schema.str_schema(
+        regex_engine="rust-regex",
+        pattern=r"^(?i:https?)://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]*)?(?:[/?#][!-$&-~]*)?$",
+    )
+).isinstance_python
+"""Most addresses as they come: nothing in them is quoted, and urllib would find a host."""
 _SPACE: Final = re.compile(r"\s")
 WORD_CHARS: Final = (4, 64)
 PHONE_DIGITS: Final = (7, 15)
@@ -92,6 +99,11 @@ def _one_line(value: str) -> str:
 
 
 def _web_address(value: str) -> str:
+    if _PLAIN_ADDRESS(value) and "&#" not in value:
+        reason = text.refused_in_plain_address(value)
+        if reason is not None:
+            raise refusal(reason)
+        return value
     value = completed(text.visible(value))
     reason = text.refused(value, link=True)
     if reason is not None:

@@ -41,6 +41,8 @@ _SPELLED_RUN: Final = re.compile(
     rf"{{{_LENGTH - 1},}}"
 )
 """Digits read out: 구공공일공일 다시 일이삼사오육칠."""
+MAYBE_SPELLED: Final = rf"[0-9{_SPELLED}](?:{_JOINED}{{0,3}}(?:다시|대시|에|의)?{_JOINED}{{0,3}}[0-9{_SPELLED}]){{5}}"
+"""Every number that is read out, wholly or by half, has such a part; cheap to search for in one pass with the rest."""
 _HALF_SPELLED: Final = re.compile(rf"[0-9]{_JOINED}{{0,3}}[{_SPELLED}]{{3}}")
 _HALF_SPELLED_RUN: Final = re.compile(rf"[0-9](?<![0-9].)(?:{_JOINED}{{0,3}}[0-9{_SPELLED}]){{{_LENGTH - 1},}}")
 """900101-일이삼사오육칠."""
@@ -158,33 +160,34 @@ class _Candidate(NamedTuple):
     end: int
 
 
-def found_in(plain: str, letters: bytes, *, link: bool) -> bool:
+def found_in(plain: str, letters: bytes, *, link: bool, rare: bool = True) -> bool:
     """Whether a normalised text holds what may be one.
 
     ``letters`` is the text in ASCII with question marks for all else; bytes are searched many times faster.
-    ``link``: the text is an address.
+    ``link``: the text is an address. Not ``rare``: it has nothing of ``MAYBE_SPELLED``.
     """
+    digits = len(letters) - len(letters.translate(None, _DIGITS))
     if link:
-        return any(map(_counts_in_link, _candidates(plain, _RUN)))
+        return digits >= _SHORTEST and any(map(_counts_in_link, _candidates(plain, _RUN)))
     if "://" in plain or "www." in plain:
-        if any(found_in(address, b"", link=True) for address in _ADDRESS.findall(plain)):
+        if any(found_in(address, address.encode("ascii", "replace"), link=True) for address in _ADDRESS.findall(plain)):
             return True
         plain = _ADDRESS.sub(lambda found: "x" * len(found[0]), plain)
         letters = plain.encode("ascii", "replace")
-    digits = len(letters) - len(letters.translate(None, _DIGITS))
+        digits = len(letters) - len(letters.translate(None, _DIGITS))
     small = letters.lower()
     return (
         (digits >= _SHORTEST and any(map(_counts, _candidates(plain, _RUN))))
-        or _is_spelled(plain, letters, small, digits)
+        or _is_spelled(plain, letters, small, digits, rare=rare)
         or (digits >= _BACK and (_is_in_two_parts(plain) or _is_behind_a_label(plain, small)))
     )
 
 
-def _is_spelled(plain: str, letters: bytes, small: bytes, digits: int) -> bool:
+def _is_spelled(plain: str, letters: bytes, small: bytes, digits: int, *, rare: bool) -> bool:
     """Whether it is read out, or has letters in the place of digits."""
-    if not plain.isascii() and any(map(_counts, _candidates(plain, _SPELLED_RUN))):
+    if rare and not plain.isascii() and any(map(_counts, _candidates(plain, _SPELLED_RUN))):
         return True
-    if digits and _HALF_SPELLED.search(plain) and any(map(_counts, _candidates(plain, _HALF_SPELLED_RUN))):
+    if rare and digits and _HALF_SPELLED.search(plain) and any(map(_counts, _candidates(plain, _HALF_SPELLED_RUN))):
         return True
     alike = letters.translate(_LETTERS_FOR_DIGITS)
     if (b"0o" in alike or b"o0" in alike) and any(map(_counts, _candidates(plain, _LIKE_DIGITS))):

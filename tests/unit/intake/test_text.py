@@ -3,10 +3,10 @@ import random
 from datetime import date
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from services.intake.submissions import text
+from services.intake.submissions import registration_numbers, text
 
 NUMBERS = [
     "900101-1234567",
@@ -192,3 +192,61 @@ def test_line_ends_tabs_and_emoji_are_welcome() -> None:
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=300))
 def test_the_recogniser_never_fails(value: str) -> None:
     assert text.refused(value) in {None, text.CONTROL, text.MEDIA, text.REGISTRATION_NUMBER}
+
+
+SIGNS = st.sampled_from(
+    [
+        *"공영일이삼사오육칠팔구〇零一二三890124",
+        "다시",
+        "대시",
+        "에",
+        "의",
+        "-",
+        " ",
+        ".",
+        "\n",
+        "가",
+        "a",
+        "o",
+        "l",
+        "ÿØÿ",
+        "‰PNG",
+        "\u200b",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(st.lists(SIGNS, max_size=40).map("".join), st.from_regex(registration_numbers._SPELLED_RUN)))
+def test_the_one_pass_hides_nothing_that_searching_sign_by_sign_finds(written: str) -> None:
+    searched = (
+        text.CONTROL if text._CONTROL.search(written) else text._refused(text.normalised(written), written, link=False)
+    )
+    assert text.refused(written) == searched
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "/",
+                "?a=",
+                "&",
+                "-",
+                "900101",
+                "1234567",
+                "2401011",
+                "iVBORw0KGgo",
+                "AAAB",
+                "data:image/png;",
+                "x",
+                "9" * 11,
+            ]
+        ),
+        max_size=9,
+    ).map("".join)
+)
+def test_a_plain_address_is_judged_as_any_other(path: str) -> None:
+    address = f"https://example.com/{path}"
+    assert text.refused_in_plain_address(address) == text.refused(address, link=True)
