@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from services.intake.reports.models import Progress
-from services.intake.submissions.models import Submission
+from services.intake.submissions.models import Consents
 from shared.events.base import Record
 from shared.events.reports import ReportFacts
 from shared.outbox import pending
@@ -29,7 +29,9 @@ CALL: Final = "call"
 """The sealed part that says who took a report by phone, and how assent was given."""
 DIGESTS: Final = "links"
 UNINDEXED_SINCE: Final = "links_since"
-_ANSWERS: Final = {
+_ANSWERED: Final = "answers"
+"""The sealed part that gathers single answers."""
+_ANSWERS: Final = (
     "still_spreading",
     "threatened",
     "money_demanded",
@@ -37,28 +39,30 @@ _ANSWERS: Final = {
     "seen_when",
     "search_words",
     "already_told",
-}
+)
 
 
 def new_document(
     *,
     report_id: str,
     front_end: str,
-    submission: Submission,
+    parts: Mapping[str, bytes],
+    consents: Consents | None,
     facts: ReportFacts,
     received_at: datetime,
     content_mac: str,
-    keyring: Keyring,
+    key: ObjectKey,
+    wrapped: WrappedKey,
     event: Record,
     digests: Sequence[str] = (),
     call: Mapping[str, object] | None = None,
 ) -> Document:
     """The document of a new report, without its receipt (see ``with_receipt``).
 
-    ``digests`` are those it can be found by (see ``store.links``); ``call`` is where one taken by phone comes from.
+    ``parts`` are sealed, see ``personal_parts``; ``digests`` are those it can be found by; ``call`` is where one taken
+    by phone comes from.
     """
-    key, wrapped = keyring.new_key(report_id)
-    fields = {name: key.seal(name, plain) for name, plain in personal_parts(submission).items()}
+    fields = {name: key.seal(name, plain) for name, plain in parts.items()}
     if call is not None:
         fields[CALL] = key.seal(CALL, orjson.dumps(call))
     return {
@@ -68,7 +72,7 @@ def new_document(
         "front_end": front_end,
         "content_mac": content_mac,
         "facts": facts.model_dump(mode="json"),
-        "consents": submission.consents.model_dump(mode="json") if submission.consents else None,
+        "consents": consents.model_dump(mode="json") if consents else None,
         "sealed": {"key_id": wrapped.key_id, "key": wrapped.blob, "fields": fields},
         "progress": Progress().model_dump(),
         **to_be_found(digests, received_at),
@@ -91,22 +95,14 @@ def former(document: Document) -> Document:
     return {"received_at": document["received_at"], "handed_over_at": document["life"]["handed_over_at"]}
 
 
-def personal_parts(submission: Submission) -> dict[str, bytes]:
-    """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out."""
-    contact = submission.contact.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    answers = submission.model_dump(mode="json", include=_ANSWERS, exclude_none=True)
-    answers = {name: value for name, value in answers.items() if value != []}
-    on_behalf = submission.on_behalf.model_dump(mode="json", exclude_none=True) if submission.on_behalf else None
-    parts: dict[str, object] = {
-        "narrative": submission.narrative,
-        "urls": submission.urls,
-        "fingerprints": submission.fingerprints,
-        "picture_hashes": submission.picture_hashes,
-        "offender_handles": submission.offender_handles,
-        "contact": contact,
-        "on_behalf": on_behalf,
-        "answers": answers,
-    }
+def personal_parts(content: bytes) -> dict[str, bytes]:
+    """What of a submission must be sealed, each part as bytes. Parts that were left empty are left out.
+
+    ``content`` is the submission as JSON, without what is at its default.
+    """
+    said: dict[str, object] = orjson.loads(content)
+    parts = {name: said.get(name) for name in SEALED_FIELDS if name != _ANSWERED}
+    parts[_ANSWERED] = {name: said[name] for name in _ANSWERS if name in said}
     return {name: orjson.dumps(value) for name, value in parts.items() if value}
 
 

@@ -42,11 +42,16 @@ def receipt_hash(keys: KeyedDigests, receipt: str) -> str:
     return keys.mac("receipt hash", receipt).hex()
 
 
-def content_digest(submission: Submission) -> str:
-    """SHA-256 of the submission in canonical form, hex. Never shown or stored: most reports could be guessed."""
+def content_of(submission: Submission) -> bytes:
+    """The submission in canonical form, as JSON."""
     # Without the word: it is no content. Without what is left at its default: a field added later must not change the
     # digest of a report that does not have it, or an honest repeat across an upgrade would be a conflict.
-    return hashlib.sha256(submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()).hexdigest()
+    return submission.model_dump_json(exclude={"word"}, exclude_defaults=True).encode()
+
+
+def content_digest(content: bytes) -> str:
+    """SHA-256 of the content, hex. Never shown or stored: most reports could be guessed."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def content_mac(keys: KeyedDigests, digest: str) -> str:

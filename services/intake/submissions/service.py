@@ -17,17 +17,14 @@ from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.submissions import SUSPECTED, SubmissionRateLimiter, mark_of_text
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.documents import Document
-from services.intake.submissions import identifiers
+from services.intake.submissions import identifiers, rules
 from services.intake.submissions.batch_insert import BusyError, GroupCommit
-from services.intake.submissions.facts import demand_sound, facts_of
+from services.intake.submissions.facts import demand_sound
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
-from services.intake.submissions.urgency import triage
 from shared import trace
-from shared.clock import SEOUL, Clock, whole_milliseconds
+from shared.clock import Clock, whole_milliseconds
 from shared.errors import TransientError
-from shared.events.base import Record, encode
-from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.vocabulary import Channel, Suspicion, Urgency
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
@@ -134,26 +131,26 @@ class SubmissionService:
         known: tuple[str, ...],
         now: datetime,
     ) -> SubmissionResult:
-        facts = facts_of(submission, triage(submission, now), now.astimezone(SEOUL).date(), suspicion)
+        facts = rules.judged(submission, now, suspicion)
         report_id = (
             identifiers.report_id_for(self._keys, front_end, idempotency_key) if idempotency_key else str(uuid.uuid4())
         )
-        digest = identifiers.content_digest(submission)
-        digests = link_rules.digests_of(self._link_service.key, submission.model_dump(), synthetic=submission.synthetic)
+        digests = link_rules.digests_of(self._link_service.key, vars(submission), synthetic=submission.synthetic)
         if linked := link_rules.newest(known, await self._link_service.linked(report_id, digests)):
             facts = facts.model_copy(update={"linked_reports": linked})
-        event = _first_event(report_id, now, facts)
-        document = documents.new_document(
+        key, wrapped = self._keyring.new_key(report_id)
+        document, event, facts, digest = rules.prepare_report(
+            submission,
+            facts,
             report_id=report_id,
             front_end=front_end,
-            submission=submission,
-            facts=facts,
-            received_at=now,
-            content_mac=identifiers.content_mac(self._keys, digest),
-            keyring=self._keyring,
-            event=event,
+            now=now,
+            keys=self._keys,
+            key=key,
+            wrapped=wrapped,
             digests=digests,
             call=call,
+            traceparent=trace.current(),
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
@@ -198,11 +195,6 @@ class SubmissionService:
             repeated=kept.repeated,
             urgency=urgency,
         )
-
-
-def _first_event(report_id: str, now: datetime, facts: ReportFacts) -> Record:
-    received = ReportReceived(report_id=report_id, intake_version=1, received_at=now, facts=facts)
-    return encode(received, source="intake", time=now, traceparent=trace.current())
 
 
 def _repeat(document: Document, existing: Document) -> _Kept:

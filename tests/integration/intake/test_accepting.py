@@ -71,7 +71,7 @@ async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
     keys = KeyedDigests(b"r" * 32)
     assert stated.receipt_mark == proof_rules.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
-    digest = identifiers.content_digest(Submission.model_validate_json(json.dumps(LEAST)))
+    digest = identifiers.content_digest(identifiers.content_of(Submission.model_validate_json(json.dumps(LEAST))))
     assert stated.content_mark == proof_rules.content_mark(keys, digest)
     stored = await desk.collection.find_one({"_id": body["report_id"]})
     assert identifiers.content_mac(keys, digest) == stored["content_mac"]

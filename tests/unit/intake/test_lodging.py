@@ -42,6 +42,10 @@ def test_receipts_follow_from_the_id_and_are_valid(report_id: str, counter: int)
     assert receipt != identifiers.receipt_for(OTHER_KEYS, report_id, counter)
 
 
+def digest_of(report: Submission) -> str:
+    return identifiers.content_digest(identifiers.content_of(report))
+
+
 def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
     stored, shown = identifiers.receipt_hash(KEYS, "1" * 16), proof_rules.mark_of(KEYS, "1" * 16)
     assert stored != shown
@@ -50,7 +54,7 @@ def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
 
 def test_a_proof_does_not_let_its_reader_try_out_contents() -> None:
     report = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
-    digest = identifiers.content_digest(report)
+    digest = digest_of(report)
     mark = proof_rules.content_mark(KEYS, digest)
     assert mark == proof_rules.content_mark(KEYS, digest)
     assert mark not in {digest, identifiers.content_mac(KEYS, digest), proof_rules.content_mark(OTHER_KEYS, digest)}
@@ -60,8 +64,8 @@ def test_the_content_digest_sees_every_change_and_no_order() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,), narrative="a")
     same = Submission.model_validate_json('{"narrative": "a", "harm_types": ["other"], "role": "victim"}')
     other = one.model_copy(update={"narrative": "b"})
-    assert identifiers.content_digest(one) == identifiers.content_digest(same)
-    assert identifiers.content_digest(one) != identifiers.content_digest(other)
+    assert digest_of(one) == identifiers.content_digest(identifiers.content_of(same))
+    assert digest_of(one) != identifiers.content_digest(identifiers.content_of(other))
     assert identifiers.content_mac(KEYS, "x") != identifiers.content_mac(OTHER_KEYS, "x")
 
 
@@ -79,18 +83,18 @@ def test_a_new_optional_field_does_not_change_the_digest_of_a_report_without_it(
         '{"role": "victim", "harm_types": ["other"], "narrative": "a", "still_spreading": false,'
         ' "contact": {"channels": ["text"], "phone": "010-0000-0000"}, "consents": {"version": "2026-11"}}'
     )
-    now = identifiers.content_digest(Submission.model_validate_json(sent))
+    now = digest_of(Submission.model_validate_json(sent))
     later = _LaterSubmission.model_validate_json(sent)
-    assert identifiers.content_digest(later) == now
-    assert identifiers.content_digest(later.model_copy(update={"new_question": False})) != now
+    assert digest_of(later) == now
+    assert digest_of(later.model_copy(update={"new_question": False})) != now
     moved = later.model_copy(update={"contact": later.contact.model_copy(update={"best_day": "월요일"})})
-    assert identifiers.content_digest(moved) != now
+    assert digest_of(moved) != now
 
 
 def test_the_digest_tells_no_from_not_answered() -> None:
     one = Submission(role=Role.VICTIM, harm_types=(HarmType.OTHER,))
     said = one.model_copy(update={"threatened": False})
-    assert identifiers.content_digest(one) != identifiers.content_digest(said)
+    assert digest_of(one) != identifiers.content_digest(identifiers.content_of(said))
 
 
 def test_a_proof_says_what_was_signed_and_nothing_else() -> None:
