@@ -11,7 +11,7 @@ from playwright.async_api import Browser, async_playwright
 
 from shared.settings import KafkaSettings, StoreSettings
 from tests.browser.helpers import FLAGS, network_of_one_machine, serving
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
 from tools.local.chromium import find
 from tools.testing.results import LEFT_OUT
@@ -53,14 +53,14 @@ def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture
-async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+async def harness(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[IntakeHarness]:
     """An intake that runs in this process on the real engines."""
-    async with running(bus_settings, store_settings) as open_desk:
-        yield open_desk
+    async with running(bus_settings, store_settings) as running_harness:
+        yield running_harness
 
 
 @pytest.fixture
-async def site(desk: Desk) -> AsyncIterator[str]:
+async def site(harness: IntakeHarness) -> AsyncIterator[str]:
     """The address where its pages are served."""
-    async with serving(desk.intake.app) as address:
+    async with serving(harness.intake.app) as address:
         yield address

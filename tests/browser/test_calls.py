@@ -9,15 +9,17 @@ from playwright.async_api import Browser, Page, Route, ViewportSize, expect
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 STORY = "누가 제 사진을 올렸어요."
 
 
-async def operator(chromium: Browser, site: str, desk: Desk, subject: str = "s-operator1", **more: Any) -> Page:
+async def operator(
+    chromium: Browser, site: str, harness: IntakeHarness, subject: str = "s-operator1", **more: Any
+) -> Page:
     """A window in which an operator is signed in."""
     context = await chromium.new_context(**{"viewport": WIDE, **more})
-    token = desk.people.token("busan", "operator", subject=subject)
+    token = harness.people.token("busan", "operator", subject=subject)
     await context.add_cookies([{"name": "ieum_session", "value": token, "url": site}])
     return await context.new_page()
 
@@ -34,8 +36,10 @@ async def saved(page: Page) -> None:
     await expect(page.locator("[data-status]")).to_have_text(re.compile(r"^(Saved|저장됨) \d\d:\d\d:\d\d$"))
 
 
-async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(chromium: Browser, site: str, desk: Desk) -> None:
-    page = await operator(chromium, site, desk)
+async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(
+    chromium: Browser, site: str, harness: IntakeHarness
+) -> None:
+    page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
     await to(page, "#begin")
     await page.keyboard.press("Enter")
@@ -74,15 +78,15 @@ async def test_by_keyboard_alone_from_the_first_word_to_the_receipt(chromium: Br
     await to(page, "main form button")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/calls")
-    [report] = await desk.collection.find({}).to_list(None)
+    [report] = await harness.collection.find({}).to_list(None)
     assert (report["facts"]["channel"], report["facts"]["contact_channels"]) == ("phone", ["phone"])
     assert report["consents"]["personal"] is True
 
 
 async def test_each_field_is_kept_when_it_is_left_and_survives_a_reload(
-    chromium: Browser, site: str, desk: Desk
+    chromium: Browser, site: str, harness: IntakeHarness
 ) -> None:
-    page = await operator(chromium, site, desk)
+    page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=ko")
     await page.locator("#begin").click()
     await page.locator("#narrative").fill(STORY)
@@ -100,8 +104,10 @@ async def test_each_field_is_kept_when_it_is_left_and_survives_a_reload(
     await expect(page.locator("#role-2")).to_be_checked()
 
 
-async def test_what_will_not_do_is_said_at_the_field_and_stays_there(chromium: Browser, site: str, desk: Desk) -> None:
-    page = await operator(chromium, site, desk)
+async def test_what_will_not_do_is_said_at_the_field_and_stays_there(
+    chromium: Browser, site: str, harness: IntakeHarness
+) -> None:
+    page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
     await page.locator("#begin").click()
     await page.locator("#narrative").fill("900101-1234567")
@@ -118,9 +124,9 @@ async def test_what_will_not_do_is_said_at_the_field_and_stays_there(chromium: B
 
 
 async def test_while_the_line_is_away_it_is_said_and_kept_by_itself_later(
-    chromium: Browser, site: str, desk: Desk
+    chromium: Browser, site: str, harness: IntakeHarness
 ) -> None:
-    page = await operator(chromium, site, desk)
+    page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
     await page.locator("#begin").click()
     await page.wait_for_url("**/calls/*")
@@ -138,8 +144,8 @@ async def test_while_the_line_is_away_it_is_said_and_kept_by_itself_later(
     assert await page.locator("#narrative").input_value() == STORY
 
 
-async def test_the_keys_can_be_turned_off_and_stay_off(chromium: Browser, site: str, desk: Desk) -> None:
-    page = await operator(chromium, site, desk)
+async def test_the_keys_can_be_turned_off_and_stay_off(chromium: Browser, site: str, harness: IntakeHarness) -> None:
+    page = await operator(chromium, site, harness)
     await page.goto(f"{site}/calls?lang=en")
     await page.locator("#begin").click()
     await page.locator("#shortcuts").uncheck()
@@ -155,10 +161,10 @@ async def test_the_keys_can_be_turned_off_and_stay_off(chromium: Browser, site: 
 
 
 async def test_without_script_a_button_keeps_everything_and_a_call_changes_hands(
-    chromium: Browser, site: str, desk: Desk
+    chromium: Browser, site: str, harness: IntakeHarness
 ) -> None:
-    first = await operator(chromium, site, desk, java_script_enabled=False, viewport=SMALL)
-    second = await operator(chromium, site, desk, "s-operator2", java_script_enabled=False)
+    first = await operator(chromium, site, harness, java_script_enabled=False, viewport=SMALL)
+    second = await operator(chromium, site, harness, "s-operator2", java_script_enabled=False)
     await first.goto(f"{site}/calls?lang=en")
     await first.locator("#begin").click()
     await first.locator("#role").check()
@@ -174,7 +180,7 @@ async def test_without_script_a_button_keeps_everything_and_a_call_changes_hands
     assert await first.locator("#phone").input_value() == "010-0000-0000"
     await first.locator("button[value=offer]").click()
     await expect(first.locator(".call-code")).to_be_visible()
-    await assert_accessible_without_script(chromium, site, desk, first)
+    await assert_accessible_without_script(chromium, site, harness, first)
     await second.goto(f"{site}/calls?lang=en")
     await second.get_by_role("button", name="Take call").click()
     assert await second.locator("#narrative").input_value() == STORY
@@ -185,18 +191,18 @@ async def test_without_script_a_button_keeps_everything_and_a_call_changes_hands
     await expect(first.locator("body")).to_contain_text("다른 상담원이 이 통화를 맡고 있습니다")
 
 
-async def assert_accessible_without_script(chromium: Browser, site: str, desk: Desk, page: Page) -> None:
+async def assert_accessible_without_script(chromium: Browser, site: str, harness: IntakeHarness, page: Page) -> None:
     """axe needs script: the same page in a window that has it."""
-    other = await operator(chromium, site, desk)
+    other = await operator(chromium, site, harness)
     await other.goto(page.url)
     await assert_accessible(other)
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 async def test_every_page_of_calls_is_accessible_and_fits(
-    chromium: Browser, site: str, desk: Desk, language: str
+    chromium: Browser, site: str, harness: IntakeHarness, language: str
 ) -> None:
-    page = await operator(chromium, site, desk, viewport=SMALL)
+    page = await operator(chromium, site, harness, viewport=SMALL)
 
     async def fine(name: str) -> None:
         await page.wait_for_load_state("load")
@@ -209,8 +215,8 @@ async def test_every_page_of_calls_is_accessible_and_fits(
         await shoot(page, f"{name}-{language}-1280")
         await page.set_viewport_size({"width": 360, "height": 740})
 
-    await desk.lodge({"role": "victim", "harm_types": ["other"], "urls": ["https://leak.example/p/1"]})
-    other = await operator(chromium, site, desk, "s-operator2")
+    await harness.lodge({"role": "victim", "harm_types": ["other"], "urls": ["https://leak.example/p/1"]})
+    other = await operator(chromium, site, harness, "s-operator2")
     await other.goto(f"{site}/calls?lang={language}")
     await other.locator("#begin").click()
     await other.locator("button[value=offer]").click()

@@ -20,7 +20,7 @@ from tests.browser.helpers import assert_accessible, assert_no_sideways_scrollin
 from tests.integration.routing.running import STAFF, Process, Traffic
 from tests.support.staff import TestIdentity
 from tests.unit.routing.builders import report_id
-from tests.unit.routing.house import House, say, story, tell
+from tests.unit.routing.harness import RoutingHarness, say, story, tell
 from tests.unit.routing.nights import crowded, overflow, passed_over
 
 pytestmark = pytest.mark.browser
@@ -110,7 +110,7 @@ async def _answering(page: Page, url: str) -> None:
 
 async def test_nothing_moves_under_the_hand(chromium: Browser) -> None:
     clock, view = SystemClock(), LoadView(15)
-    house = House(view=view, clock=clock)
+    harness = RoutingHarness(view=view, clock=clock)
     problems: list[str] = []
 
     def waiting(upto: int, **centers: int) -> None:
@@ -122,9 +122,9 @@ async def test_nothing_moves_under_the_hand(chromium: Browser) -> None:
         tell(view, 0, upto, now, **loads)
         tell(view, 1, upto, now)
 
-    async with serving(house.app) as base:
+    async with serving(harness.app) as base:
         waiting(1, jeju=1, busan=2)
-        page = await page_of(chromium, base, house.staff)
+        page = await page_of(chromium, base, harness.staff)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         await page.goto(f"{base}/live")
@@ -162,23 +162,23 @@ async def test_nothing_moves_under_the_hand(chromium: Browser) -> None:
 
 async def test_whoever_is_signed_out_is_led_to_sign_in(chromium: Browser) -> None:
     view = LoadView(15)
-    house = House(view=view, clock=SystemClock())
-    async with serving(house.app) as base:
-        page = await page_of(chromium, base, house.staff)
-        token = house.staff.token("central", "lead", session="a-session-that-ends-soon")
+    harness = RoutingHarness(view=view, clock=SystemClock())
+    async with serving(harness.app) as base:
+        page = await page_of(chromium, base, harness.staff)
+        token = harness.staff.token("central", "lead", session="a-session-that-ends-soon")
         await page.context.clear_cookies()
         await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
         await page.goto(f"{base}/live")
         await expect(page.locator(".live[data-live=yes]")).to_be_attached()
         # Nobody answers at notify's address here: that it is asked for is enough.
         async with page.expect_request(re.compile(r"/session\?next=.*live"), timeout=8000):
-            house.staff.revoke("a-session-that-ends-soon")
+            harness.staff.revoke("a-session-that-ends-soon")
 
 
 async def test_the_live_page_works_without_a_script_and_by_keyboard(chromium: Browser) -> None:
-    house = House(view=crowded(), clock=SystemClock())
-    async with serving(house.app) as base:
-        page = await page_of(chromium, base, house.staff, script=False)
+    harness = RoutingHarness(view=crowded(), clock=SystemClock())
+    async with serving(harness.app) as base:
+        page = await page_of(chromium, base, harness.staff, script=False)
         await page.goto(f"{base}/live")
         first = (await shown(page))[0]
         await expect(page.locator(f"#center-{first} .waits b")).not_to_have_text("0")
@@ -187,7 +187,7 @@ async def test_the_live_page_works_without_a_script_and_by_keyboard(chromium: Br
         await page.wait_for_url(re.compile("sort=load"))
         await expect(page.locator("th[aria-sort]")).to_contain_text("Load")
         crowd = (await shown(page))[0]
-        tell(house.view, 0, 99, SystemClock().now(), sejong={"waiting": 7, "waiting_since": SystemClock().now()})
+        tell(harness.view, 0, 99, SystemClock().now(), sejong={"waiting": 7, "waiting_since": SystemClock().now()})
         await page.get_by_role("link", name="Reload").click()
         await expect(page.locator("#center-sejong .waits b")).to_have_text("7")
         assert crowd
@@ -197,20 +197,20 @@ async def test_the_live_page_works_without_a_script_and_by_keyboard(chromium: Br
 @pytest.mark.parametrize("wide", list(SIZES))
 async def test_every_page_is_clean_in_both_languages_at_both_widths(chromium: Browser, lang: str, wide: int) -> None:
     nights = {
-        "centers": (House(view=crowded(), clock=SystemClock()), "/"),
-        "live": (House(view=crowded(), clock=SystemClock()), "/live"),
+        "centers": (RoutingHarness(view=crowded(), clock=SystemClock()), "/"),
+        "live": (RoutingHarness(view=crowded(), clock=SystemClock()), "/live"),
         "live-old": (
-            House(view=LoadView(15), clock=SystemClock(), refused=from_folder(Path("nowhere")).faults),
+            RoutingHarness(view=LoadView(15), clock=SystemClock(), refused=from_folder(Path("nowhere")).faults),
             "/live",
         ),
-        "rule": (House(), "/rule"),
-        "decision-story": (House(story()), f"/decisions/{report_id(1)}"),
-        "decision-overflow": (House(overflow()), f"/decisions/{report_id(1)}"),
-        "decision-child": (House(passed_over()), f"/decisions/{report_id(1)}"),
+        "rule": (RoutingHarness(), "/rule"),
+        "decision-story": (RoutingHarness(story()), f"/decisions/{report_id(1)}"),
+        "decision-overflow": (RoutingHarness(overflow()), f"/decisions/{report_id(1)}"),
+        "decision-child": (RoutingHarness(passed_over()), f"/decisions/{report_id(1)}"),
     }
-    for name, (house, path) in nights.items():
-        async with serving(house.app) as base:
-            page = await page_of(chromium, base, house.staff, lang=lang, wide=wide)
+    for name, (harness, path) in nights.items():
+        async with serving(harness.app) as base:
+            page = await page_of(chromium, base, harness.staff, lang=lang, wide=wide)
             answer = await page.goto(base + path)
             assert answer is not None
             assert answer.status == 200, name

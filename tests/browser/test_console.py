@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from services.notify.accounts.model import Ending
 from services.notify.settings import NotifySettings
 from shared.identity.source import TOKEN_COOKIE
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_signed_out import signed_in as account_of
@@ -26,7 +26,7 @@ SHOTS = os.environ.get("IEUM_SCREENSHOTS")
 
 async def signed_in(
     chromium: Browser,
-    bench: Bench,
+    harness: NotifyHarness,
     base: str,
     organisation: str = "gwangju",
     role: str = "counsellor",
@@ -39,7 +39,7 @@ async def signed_in(
     context: BrowserContext = await chromium.new_context(
         java_script_enabled=script, locale="ko-KR" if lang == "ko" else "en-GB", viewport={"width": wide, "height": 900}
     )
-    token = await bench.staff(organisation, role, subject=f"s-{organisation}").token()
+    token = await harness.staff(organisation, role, subject=f"s-{organisation}").token()
     await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": base}])
     return await context.new_page()
 
@@ -61,9 +61,9 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
     sink: MailSink,
     chromium: Browser,
 ) -> None:
-    bench = await start()
-    async with listening(bench) as base:
-        one, two = await signed_in(chromium, bench, base), await signed_in(chromium, bench, base)
+    harness = await start()
+    async with listening(harness) as base:
+        one, two = await signed_in(chromium, harness, base), await signed_in(chromium, harness, base)
         problems: list[str] = []
         for page in (one, two):
             page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
@@ -71,7 +71,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
             await page.goto(f"{base}/?center=gwangju")
             await expect(page.locator(".console[data-live=yes]")).to_be_attached()
         await expect(one.locator("#empty")).to_be_visible()
-        await bench.routed(event("report.routed", 1))
+        await harness.routed(event("report.routed", 1))
         row = one.locator(f"#case-{report_id(1)}")
         await expect(row).to_be_visible(timeout=5000)
         await expect(row).to_contain_text("매우 긴급")
@@ -84,7 +84,7 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
         await expect(row).to_contain_text("확인함")
         await expect(row.get_by_role("button")).to_have_count(0)
         await expect(two.locator("#live")).to_contain_text("확인했습니다")
-        await bench.routed(event("report.routed", 2, urgency="normal"), event("report.routed", 3))
+        await harness.routed(event("report.routed", 2, urgency="normal"), event("report.routed", 3))
         await expect(one.locator("#cases > li")).to_have_count(3)
         order = [await li.get_attribute("id") for li in await one.locator("#cases > li").all()]
         assert order == [f"case-{report_id(n)}" for n in (3, 2, 1)]
@@ -94,11 +94,11 @@ async def test_a_new_case_appears_and_is_acknowledged_in_another_window(
 
 
 async def test_the_console_works_without_script(start: Start, sink: MailSink, chromium: Browser) -> None:
-    bench = await start()
-    await bench.routed(event("report.routed", 1))
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
     await eventually(lambda: sink.mails)
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, script=False, lang="en")
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, script=False, lang="en")
         await page.goto(f"{base}/")
         row = page.locator(f"#case-{report_id(1)}")
         await row.get_by_role("button", name="Acknowledge").click()
@@ -117,16 +117,16 @@ async def test_the_console_works_without_script(start: Start, sink: MailSink, ch
 
 async def test_who_comes_too_late_is_told_where_the_case_is(start: Start, sink: MailSink, chromium: Browser) -> None:
     del sink
-    bench = await start()
-    await bench.routed(event("report.routed", 1))
-    await eventually(lambda: bench.case(report_id(1)))
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, script=False)
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
+    await eventually(lambda: harness.case(report_id(1)))
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, script=False)
         await page.goto(f"{base}/?center=gwangju")
-        await bench.routed(*stream(1)[1:3])
+        await harness.routed(*stream(1)[1:3])
 
         async def moved() -> bool:
-            row = await bench.case(report_id(1))
+            row = await harness.case(report_id(1))
             return row is not None and row["center_id"] == "busan"
 
         await eventually(moved)
@@ -143,9 +143,9 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
     lang: str,
     wide: int,
 ) -> None:
-    bench = await start()
-    await filled(bench, sink)
-    async with listening(bench) as base:
+    harness = await start()
+    await filled(harness, sink)
+    async with listening(harness) as base:
         for name, path, organisation in (
             ("console", "/", "gwangju"),
             ("offered", "/", "busan"),
@@ -155,12 +155,12 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
             ("case-offered", f"/cases/{report_id(4)}", "busan"),
             ("case-withdrawn", f"/cases/{report_id(5)}", "gwangju"),
         ):
-            page = await signed_in(chromium, bench, base, organisation, lang=lang, wide=wide)
+            page = await signed_in(chromium, harness, base, organisation, lang=lang, wide=wide)
             await page.goto(base + path)
             assert await page.locator("html").get_attribute("lang") == lang
             await clean(page)
             await shot(page, f"{name}-{lang}-{wide}")
-        page = await signed_in(chromium, bench, base, lang=lang, wide=wide)
+        page = await signed_in(chromium, harness, base, lang=lang, wide=wide)
         await page.goto(f"{base}/cases/{report_id(1)}")
         await page.locator("#purpose").select_option("first_contact")
         await page.locator("form:has(#purpose) button").click()
@@ -169,18 +169,18 @@ async def test_every_page_is_clean_in_both_languages_at_both_widths(
         await shot(page, f"ticket-{lang}-{wide}")
 
 
-async def filled(bench: Bench, sink: MailSink) -> None:
+async def filled(harness: NotifyHarness, sink: MailSink) -> None:
     """A centre in the middle of a night."""
     urgencies = ["critical", "high", "normal", "normal", "high"]
-    await bench.routed(*(event("report.routed", n, urgency=urgency) for n, urgency in enumerate(urgencies, 1)))
-    await eventually(lambda: bench.case(report_id(5)))
+    await harness.routed(*(event("report.routed", n, urgency=urgency) for n, urgency in enumerate(urgencies, 1)))
+    await eventually(lambda: harness.case(report_id(5)))
     # Whoever answers before the alert gets none.
     await eventually(lambda: len(sink.mails) >= 5)
-    await bench.acknowledge(report_id(3), "gwangju", "kim")
-    await bench.acknowledge(report_id(1), "gwangju", "lee")
-    await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
-    await bench.acknowledge(report_id(4), "gwangju", "park")
-    await bench.act(
+    await harness.acknowledge(report_id(3), "gwangju", "kim")
+    await harness.acknowledge(report_id(1), "gwangju", "lee")
+    await harness.routed(event("report.updated", 1, version=2, kind="message_left"))
+    await harness.acknowledge(report_id(4), "gwangju", "park")
+    await harness.act(
         "transfer",
         report_id(4),
         "gwangju",
@@ -190,32 +190,32 @@ async def filled(bench: Bench, sink: MailSink) -> None:
         reason="capacity",
         agreed=True,
     )
-    await bench.routed(event("report.ended", 5, version=2, center="gwangju", reason="withdrawn"))
-    await bench.duty("jeju", state="closed", staff_on_duty=0)
+    await harness.routed(event("report.ended", 5, version=2, center="gwangju", reason="withdrawn"))
+    await harness.duty("jeju", state="closed", staff_on_duty=0)
 
 
 async def test_a_transfer_is_offered_and_accepted_by_forms_alone(
     start: Start, sink: MailSink, chromium: Browser
 ) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
+    harness = await start()
+    await taken(harness)
     path = f"/cases/{report_id(1)}"
-    async with listening(bench) as base:
-        owner = await signed_in(chromium, bench, base, script=False, lang="en")
+    async with listening(harness) as base:
+        owner = await signed_in(chromium, harness, base, script=False, lang="en")
         await owner.goto(base + path)
         await owner.get_by_label("Offer the case to").select_option("busan")
         await owner.get_by_label("Reason").select_option("place")
         await owner.get_by_role("button", name="Offer", exact=True).click()
         await expect(owner.locator(".facts")).to_contain_text("Busan")
-        other = await signed_in(chromium, bench, base, "busan", script=False, lang="en")
+        other = await signed_in(chromium, harness, base, "busan", script=False, lang="en")
         await other.goto(base)
         await expect(other.locator("#offers")).to_contain_text("Gwangju")
         accept = other.get_by_role("button", name="Accept")
         await accept.focus()
         await other.keyboard.press("Enter")
         await expect(other.get_by_role("status").first).to_contain_text("moving to Busan")
-        await answer(bench)
+        await answer(harness)
         await other.goto(base + path)
         await expect(other.get_by_role("button", name="Acknowledge")).to_be_visible()
         await owner.get_by_label("How", exact=True).select_option("came_to_us")
@@ -231,21 +231,21 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
 ) -> None:
     del sink
     own = f"http://127.0.0.1:{settings.port}"
-    bench = await start(public_urls=settings.public_urls | {"notify": own})
-    await taken(bench)
-    issued = await account_of(bench)
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base)
+    harness = await start(public_urls=settings.public_urls | {"notify": own})
+    await taken(harness)
+    issued = await account_of(harness)
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base)
         await page.context.clear_cookies()
         await page.context.add_cookies([{"name": TOKEN_COOKIE, "value": issued.token, "url": base}])
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(f"{base}/")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
-        await bench.routed(event("report.routed", 2, center="busan"))
-        await eventually(lambda: bench.case(report_id(2)))
-        await bench.acknowledge(report_id(2), "busan", "lee")
-        await bench.act(
+        await harness.routed(event("report.routed", 2, center="busan"))
+        await eventually(lambda: harness.case(report_id(2)))
+        await harness.acknowledge(report_id(2), "busan", "lee")
+        await harness.act(
             "transfer",
             report_id(2),
             "busan",
@@ -256,6 +256,6 @@ async def test_an_offer_appears_live_and_a_signed_out_console_leads_to_signing_i
             agreed=True,
         )
         await expect(page.locator(f"#offers #case-{report_id(2)}")).to_be_visible(timeout=5000)
-        await bench.notify.accounts.sessions.end(issued.principal.subject, Ending.SIGNED_OUT)
+        await harness.notify.accounts.sessions.end(issued.principal.subject, Ending.SIGNED_OUT)
         await expect(page).to_have_url(re.compile(r"/session"), timeout=8000)
         assert problems == []

@@ -22,10 +22,10 @@ async def test_a_list_has_column_headings_above_its_columns_and_cuts_no_word(
     chromium: Browser,
     lang: str,
 ) -> None:
-    bench = await start()
-    await filled(bench, sink)
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, lang=lang)
+    harness = await start()
+    await filled(harness, sink)
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, lang=lang)
         await page.goto(base)
         assert await page.evaluate(f"({CUT_OFF})()") == []
         assert await page.evaluate(BROKEN_WORDS) == []
@@ -66,16 +66,16 @@ async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
     chromium: Browser,
 ) -> None:
     del sink
-    bench = await start()
-    await bench.routed(event("report.routed", 1, center="busan"))
-    await eventually(lambda: bench.case(report_id(1)))
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, "central", lang="en")
+    harness = await start()
+    await harness.routed(event("report.routed", 1, center="busan"))
+    await eventually(lambda: harness.case(report_id(1)))
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, "central", lang="en")
         problems: list[str] = []
         page.on("pageerror", lambda error: problems.append(str(error)))
         await page.goto(base)
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
-        await bench.routed(event("report.routed", 2, center="jeju"), event("report.routed", 3, center="busan"))
+        await harness.routed(event("report.routed", 2, center="jeju"), event("report.routed", 3, center="busan"))
         busan, jeju = (page.locator(f"details.group[data-center={one}]") for one in ("busan", "jeju"))
         await expect(busan.locator("li.case")).to_have_count(2)
         await expect(busan.locator(".group-count")).to_have_text("2")
@@ -85,7 +85,7 @@ async def test_the_central_list_is_grouped_by_centre_and_stays_so_live(
         await expect(busan).to_be_hidden()
         await expect(jeju).to_be_visible()
         await page.locator("#alias").fill("")
-        await bench.acknowledge(report_id(2), "jeju", "kim")
+        await harness.acknowledge(report_id(2), "jeju", "kim")
         await expect(jeju).to_have_count(0)
         assert problems == []
 
@@ -96,12 +96,12 @@ async def test_after_a_refusal_the_focus_is_at_the_field_it_is_about(
     chromium: Browser,
 ) -> None:
     del sink
-    bench = await start()
+    harness = await start()
     facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "other_centers": False}
-    await taken(bench, facts=facts)
-    async with listening(bench) as base:
+    await taken(harness, facts=facts)
+    async with listening(harness) as base:
         for lang in ("ko", "en"):
-            page = await signed_in(chromium, bench, base, lang=lang)
+            page = await signed_in(chromium, harness, base, lang=lang)
             await page.goto(f"{base}/cases/{report_id(1)}")
             await page.locator("#to_center_id-transfer").select_option("busan")
             await page.locator("#reason-transfer").select_option("place")
@@ -121,11 +121,11 @@ async def test_the_key_for_a_row_with_something_new_leads_to_opening_it(
     chromium: Browser,
 ) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    await bench.routed(event("report.updated", 1, version=2, kind="message_left"))
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, lang="en")
+    harness = await start()
+    await taken(harness)
+    await harness.routed(event("report.updated", 1, version=2, kind="message_left"))
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, lang="en")
         await page.goto(base)
         await expect(page.locator(".open-new")).to_be_visible()
         await page.keyboard.press("j")
@@ -143,9 +143,9 @@ async def test_a_table_that_scrolls_says_so(
     chromium: Browser,
 ) -> None:
     del sink
-    bench = await start()
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, wide=360)
+    harness = await start()
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, wide=360)
         await page.goto(f"{base}/team/gwangju/numbers")
         hint = page.locator("p.scroll-hint").first
         await expect(hint).to_have_text("표가 화면보다 넓습니다. 옆으로 밀어서 보십시오.")

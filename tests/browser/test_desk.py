@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.test_console import clean, signed_in
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, taken, tell
 from tests.integration.notify.test_desk import listening
 from tests.integration.notify.test_work import colleague
@@ -27,18 +27,18 @@ HEADERS = {
 }
 
 
-async def console(chromium: Browser, bench: Bench, base: str, center: str, **more: object) -> Page:
+async def console(chromium: Browser, harness: NotifyHarness, base: str, center: str, **more: object) -> Page:
     """An open console that is live."""
-    page = await signed_in(chromium, bench, base, center, **more)  # type: ignore[arg-type]  # passed on as given
+    page = await signed_in(chromium, harness, base, center, **more)  # type: ignore[arg-type]  # passed on as given
     await page.goto(f"{base}/?center={center}")
     await expect(page.locator(".console[data-live=yes]")).to_be_attached()
     return page
 
 
-async def shown_within(page: Page, bench: Bench, number: int) -> float:
+async def shown_within(page: Page, harness: NotifyHarness, number: int) -> float:
     """Seconds from routing's record to its row. The machine of a test is not idle: the best of several counts."""
     began = time.monotonic()
-    await bench.routed(event("report.routed", number))
+    await harness.routed(event("report.routed", number))
     await page.locator(f"#case-{report_id(number)}").wait_for(timeout=5000)
     return time.monotonic() - began
 
@@ -49,15 +49,15 @@ async def shot(page: Page, name: str) -> None:
 
 
 async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Browser) -> None:
-    bench = await start()
-    async with listening(bench) as base:
-        here, twin = [await console(chromium, bench, base, "gwangju") for _ in range(2)]
-        there = await console(chromium, bench, base, "busan")
+    harness = await start()
+    async with listening(harness) as base:
+        here, twin = [await console(chromium, harness, base, "gwangju") for _ in range(2)]
+        there = await console(chromium, harness, base, "busan")
         row = f"#case-{report_id(1)}"
         # The first record of a process waits for the group to form; the second is what staff see every day.
-        await bench.routed(event("report.routed", 9))
+        await harness.routed(event("report.routed", 9))
         await expect(here.locator(f"#case-{report_id(9)}")).to_be_visible(timeout=5000)
-        took = [await shown_within(here, bench, number) for number in (11, 12, 1)]
+        took = [await shown_within(here, harness, number) for number in (11, 12, 1)]
         assert min(took) < WITHIN_S, took
         await expect(there.locator(row)).to_have_count(0)
         await eventually(lambda: len(sink.mails) >= 4)
@@ -65,7 +65,7 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
         await expect(twin.locator(row)).to_contain_text("확인함")
         for origin, target, number in ((here, there, "busan"), (there, here, "gwangju")):
             owner = "gwangju" if number == "busan" else "busan"
-            offered = await bench.act(
+            offered = await harness.act(
                 "transfer",
                 report_id(1),
                 owner,
@@ -76,30 +76,30 @@ async def test_two_centres_at_once(start: Start, sink: MailSink, chromium: Brows
             )
             assert offered.status_code == 202, offered.text
             await target.locator(f"#offers {row}").get_by_role("button").first.click()
-            await answer(bench)
+            await answer(harness)
             await target.goto(f"{base}/?center={number}")
             await target.locator(f"#cases {row}").get_by_role("button").click()
             await expect(target.locator(row)).to_contain_text("확인함")
             await expect(origin.locator(f"#cases {row}")).to_have_count(0)
             await expect(origin.locator("#live")).to_contain_text("다른 센터로 옮겨졌습니다")
-        await tell(bench, "report.ended", reason="withdrawn")
+        await tell(harness, "report.ended", reason="withdrawn")
         await expect(here.locator(row)).to_have_count(0)
         await expect(here.locator("#live")).to_contain_text("철회")
 
 
 async def test_a_restart_loses_no_row(start: Start, sink: MailSink, chromium: Browser) -> None:
     del sink
-    bench = await start()
-    async with listening(bench) as base:
-        page = await console(chromium, bench, base, "gwangju")
-        await bench.routed(event("report.routed", 1))
+    harness = await start()
+    async with listening(harness) as base:
+        page = await console(chromium, harness, base, "gwangju")
+        await harness.routed(event("report.routed", 1))
         await expect(page.locator("#cases > li")).to_have_count(1)
     await expect(page.locator(".console[data-live=no]")).to_be_attached(timeout=10_000)
     await expect(page.locator("#live")).to_contain_text("연결")
-    await bench.routed(*(event("report.routed", number) for number in (2, 3)))
-    await eventually(lambda: bench.case(report_id(3)))
-    await bench.acknowledge(report_id(1), "gwangju", "kim")
-    async with listening(bench):
+    await harness.routed(*(event("report.routed", number) for number in (2, 3)))
+    await eventually(lambda: harness.case(report_id(3)))
+    await harness.acknowledge(report_id(1), "gwangju", "kim")
+    async with listening(harness):
         await expect(page.locator("#cases > li")).to_have_count(3, timeout=20_000)
         await expect(page.locator(f"#case-{report_id(1)}")).to_contain_text("확인함")
         await expect(page.locator(".console[data-live=yes]")).to_be_attached()
@@ -110,11 +110,11 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
     sink: MailSink,
     chromium: Browser,
 ) -> None:
-    bench = await start()
-    await bench.routed(event("report.routed", 1, urgency="critical"), event("report.routed", 2, urgency="normal"))
+    harness = await start()
+    await harness.routed(event("report.routed", 1, urgency="critical"), event("report.routed", 2, urgency="normal"))
     await eventually(lambda: len(sink.mails) >= 2)
-    async with listening(bench) as base:
-        page = await console(chromium, bench, base, "gwangju")
+    async with listening(harness) as base:
+        page = await console(chromium, harness, base, "gwangju")
         await page.keyboard.press("j")
         await expect(page.locator(f"#case-{report_id(1)} .case-alias")).to_be_focused()
         await page.keyboard.press("j")
@@ -137,11 +137,11 @@ async def test_the_list_is_worked_by_keyboard_alone_and_the_keys_can_be_turned_o
         await page.locator("#f-state").select_option("waiting")
         await expect(page.locator("#cases > li:visible")).to_have_count(1)
         assert "state=waiting" in page.url
-        await bench.routed(event("report.routed", 3))
+        await harness.routed(event("report.routed", 3))
         await expect(page.locator("#cases > li:visible")).to_have_count(2)
         await page.locator("#f-urgency").select_option("normal")
         await expect(page.locator("#cases > li:visible")).to_have_count(1)
-        plain = await signed_in(chromium, bench, base, script=False)
+        plain = await signed_in(chromium, harness, base, script=False)
         await plain.goto(f"{base}/?center=gwangju&state=waiting&urgency=normal")
         await expect(plain.locator("#cases > li:visible")).to_have_count(1)
 
@@ -152,10 +152,10 @@ async def test_contact_opens_only_after_the_details_and_without_script(
     chromium: Browser,
 ) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    async with listening(bench) as base:
-        page = await signed_in(chromium, bench, base, script=False, lang="en")
+    harness = await start()
+    await taken(harness)
+    async with listening(harness) as base:
+        page = await signed_in(chromium, harness, base, script=False, lang="en")
         await page.goto(f"{base}/cases/{report_id(1)}")
         await expect(page.locator(".safe")).to_contain_text("Open them first")
         assert await page.locator("#way option").all_text_contents() == ["Choose", "They came to us"]
@@ -185,20 +185,20 @@ async def test_the_new_pages_are_clean_and_carry_their_headers(
     wide: int,
 ) -> None:
     del sink
-    bench = await start()
-    await colleague(bench, "lee")
+    harness = await start()
+    await colleague(harness, "lee")
     facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [report_id(2)]}
-    await taken(bench, 1, urgency="critical", facts=facts)
-    await taken(bench, 2)
+    await taken(harness, 1, urgency="critical", facts=facts)
+    await taken(harness, 2)
     for number in (1, 2):
-        await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
-    await bench.act("deletions", report_id(1), "gwangju", "kim", ownership=1, platform="messenger", addresses=2)
-    await bench.act("join", report_id(1), "gwangju", "kim", ownership=1, other_id=report_id(2), agreed=True)
-    lead = bench.staff("gwangju", "lead")
+        await harness.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+    await harness.act("deletions", report_id(1), "gwangju", "kim", ownership=1, platform="messenger", addresses=2)
+    await harness.act("join", report_id(1), "gwangju", "kim", ownership=1, other_id=report_id(2), agreed=True)
+    lead = harness.staff("gwangju", "lead")
     shift = {"subject": "lee", "day": [str(n) for n in range(7)], "holidays": "true", "start": "00:00", "end": "00:00"}
-    added = await bench.http.post("/team/gwangju/shifts", data={**shift, "rev": "0"}, auth=lead)
+    added = await harness.http.post("/team/gwangju/shifts", data={**shift, "rev": "0"}, auth=lead)
     assert added.status_code == 303
-    async with listening(bench) as base:
+    async with listening(harness) as base:
         for name, path, place in (
             ("team", "/team/gwangju", "gwangju"),
             ("hand-over", "/team/gwangju/hand-over", "gwangju"),
@@ -207,7 +207,7 @@ async def test_the_new_pages_are_clean_and_carry_their_headers(
             ("case-worked", f"/cases/{report_id(1)}", "gwangju"),
             ("console-filtered", "/?center=gwangju&state=working&urgency=critical", "gwangju"),
         ):
-            page = await signed_in(chromium, bench, base, place, "lead", lang=lang, wide=wide)
+            page = await signed_in(chromium, harness, base, place, "lead", lang=lang, wide=wide)
             came = await page.goto(base + path)
             assert came is not None
             assert came.status == 200

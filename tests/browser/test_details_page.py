@@ -8,7 +8,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from shared.identity.source import TOKEN_COOKIE
 from tests.browser.helpers import assert_accessible
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder, owned
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(480)]
@@ -31,13 +31,13 @@ async def window(chromium: Browser, lang: str, wide: int, *, script: bool = True
     )
 
 
-async def opened(context: BrowserContext, desk: Desk, site: str, report_id: str) -> Page:
+async def opened(context: BrowserContext, harness: IntakeHarness, site: str, report_id: str) -> Page:
     """The page of details, as a counsellor of the owning centre gets it."""
-    token = desk.people.token("busan", "counsellor", subject="s-1", session=SESSION)
+    token = harness.people.token("busan", "counsellor", subject="s-1", session=SESSION)
     await context.add_cookies([{"name": TOKEN_COOKIE, "value": token, "url": site}])
     page = await context.new_page()
     await page.goto(f"{site}/languages")
-    ticket = desk.people.ticket(report_id, "busan", subject="s-1", session=SESSION)
+    ticket = harness.people.ticket(report_id, "busan", subject="s-1", session=SESSION)
     async with page.expect_navigation():
         await page.evaluate(POST, ticket)
     await expect(page.locator("#unveil")).to_be_attached()
@@ -54,8 +54,8 @@ async def blurred(page: Page, what: str) -> bool:
     return bool(found != "none")
 
 
-async def lodged(desk: Desk) -> Holder:
-    someone = await holder(desk)
+async def lodged(harness: IntakeHarness) -> Holder:
+    someone = await holder(harness)
     await owned(someone, "busan", seen=True)
     await someone.done("messages", text="언제 전화하세요?")
     return someone
@@ -63,9 +63,11 @@ async def lodged(desk: Desk) -> Holder:
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("wide", [360, 1280])
-async def test_details_are_blurred_and_clean(chromium: Browser, desk: Desk, site: str, lang: str, wide: int) -> None:
-    someone = await lodged(desk)
-    page = await opened(await window(chromium, lang, wide), desk, site, someone.report_id)
+async def test_details_are_blurred_and_clean(
+    chromium: Browser, harness: IntakeHarness, site: str, lang: str, wide: int
+) -> None:
+    someone = await lodged(harness)
+    page = await opened(await window(chromium, lang, wide), harness, site, someone.report_id)
     veils = "p.veil, .copy.veil"
     assert await blurred(page, veils)
     assert not await blurred(page, ".avoid"), "what is not safe is never hidden"
@@ -83,10 +85,10 @@ async def test_details_are_blurred_and_clean(chromium: Browser, desk: Desk, site
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds_the_receipt(
-    chromium: Browser, desk: Desk, site: str, lang: str
+    chromium: Browser, harness: IntakeHarness, site: str, lang: str
 ) -> None:
-    someone = await lodged(desk)
-    page = await opened(await window(chromium, lang, 1280), desk, site, someone.report_id)
+    someone = await lodged(harness)
+    page = await opened(await window(chromium, lang, 1280), harness, site, someone.report_id)
     await page.wait_for_url(f"**/details/{someone.report_id}")  # the page's script has run
     await page.locator("#answer").fill("토요일 저녁에 여기로 다시 볼게요.")
     await page.locator("form[action='/details/answer'] button").click()
@@ -118,7 +120,7 @@ async def test_answers_and_notes_are_written_on_the_page_and_reach_whoever_holds
     await person.locator("main form[action*='/status/answers'] button").click()
     await expect(person.locator("main")).to_contain_text("토요일 저녁에 여기로 다시 볼게요.")
     await shot(person, f"answers-{lang}-360")
-    again = await opened(await window(chromium, lang, 1280), desk, site, someone.report_id)
+    again = await opened(await window(chromium, lang, 1280), harness, site, someone.report_id)
     words = {"ko": ("읽음", "아직 읽지 않음"), "en": ("read", "not read yet")}[lang]
     await expect(again.locator("section:has(#messages-title)")).to_contain_text(words[0])
     await expect(again.locator("section:has(#messages-title)")).not_to_contain_text(words[1])

@@ -9,7 +9,7 @@ from tests.browser import walking
 from tests.browser.helpers import assert_accessible, serving
 from tests.browser.test_form import shoot
 from tests.browser.walking import CUT_OFF, FOCUS, Seen, Visit
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 pytestmark = pytest.mark.timeout(480)
 LANGUAGES = ("ko", "en")
@@ -19,20 +19,20 @@ ZOOMED = {"width": 320, "height": 256}
 
 
 @pytest.fixture
-async def visits(desk: Desk) -> list[Visit]:
-    return await walking.everything(desk)
+async def visits(harness: IntakeHarness) -> list[Visit]:
+    return await walking.everything(harness)
 
 
 @pytest.fixture
-async def origin(desk: Desk) -> AsyncIterator[str]:
-    async with serving(desk.intake.app) as address:
+async def origin(harness: IntakeHarness) -> AsyncIterator[str]:
+    async with serving(harness.intake.app) as address:
         yield address
 
 
-async def window(chromium: Browser, desk: Desk, site: str, size: dict[str, int], **more: object) -> Page:
+async def window(chromium: Browser, harness: IntakeHarness, site: str, size: dict[str, int], **more: object) -> Page:
     context = await chromium.new_context(viewport=size, **more)  # type: ignore[arg-type]  # as Playwright has them
     page = await context.new_page()
-    await walking.prepared(desk, page, site)
+    await walking.prepared(harness, page, site)
     return page
 
 
@@ -40,20 +40,20 @@ def of(visits: list[Visit], language: str) -> list[Visit]:
     return [visit for visit in visits if visit.only in {"", language}]
 
 
-def test_every_route_is_walked_and_a_new_one_is_missed(desk: Desk, visits: list[Visit]) -> None:
-    assert walking.not_walked(desk.intake.app, visits) == []
+def test_every_route_is_walked_and_a_new_one_is_missed(harness: IntakeHarness, visits: list[Visit]) -> None:
+    assert walking.not_walked(harness.intake.app, visits) == []
     fewer = [visit for visit in visits if not visit.path.startswith(("/notes/", "/in/", "/verify"))]
     missing = ["GET /in/{language}", "GET /in/{language}/{note}", "GET /notes/{slug}"]
     missing += ["GET /verify-proof", "POST /verify-proof"]
-    assert sorted(walking.not_walked(desk.intake.app, fewer)) == missing
+    assert sorted(walking.not_walked(harness.intake.app, fewer)) == missing
     assert len(visits) > 50
 
 
 @pytest.mark.parametrize("language", ["ko", pytest.param("en", marks=pytest.mark.thorough)])
 async def test_with_script_at_both_widths_without_a_fault_of_axe(
-    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit], language: str
 ) -> None:
-    page, seen = await window(chromium, desk, origin, NARROW), Seen()
+    page, seen = await window(chromium, harness, origin, NARROW), Seen()
     for visit in of(visits, language):
         await walking.go(page, origin, visit, language)
         for size, name in ((NARROW, "360"), (WIDE, "1280")):
@@ -73,9 +73,9 @@ async def test_with_script_at_both_widths_without_a_fault_of_axe(
 @pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_without_script_nothing_is_cut_off_at_any_width(
-    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit], language: str
 ) -> None:
-    page, seen = await window(chromium, desk, origin, NARROW, java_script_enabled=False), Seen()
+    page, seen = await window(chromium, harness, origin, NARROW, java_script_enabled=False), Seen()
     for visit in of(visits, language):
         await walking.go(page, origin, visit, language)
         for size in (NARROW, WIDE):
@@ -87,9 +87,9 @@ async def test_without_script_nothing_is_cut_off_at_any_width(
 @pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_and_shows_its_focus(
-    chromium: Browser, desk: Desk, origin: str, visits: list[Visit], language: str
+    chromium: Browser, harness: IntakeHarness, origin: str, visits: list[Visit], language: str
 ) -> None:
-    page = await window(chromium, desk, origin, ZOOMED, device_scale_factor=4, forced_colors="active")
+    page = await window(chromium, harness, origin, ZOOMED, device_scale_factor=4, forced_colors="active")
     seen = Seen()
     for visit in of(visits, language):
         await walking.go(page, origin, visit, language)
@@ -100,9 +100,9 @@ async def test_at_four_times_the_size_and_in_forced_colours_everything_is_there_
 
 @pytest.mark.parametrize("path", ["/form/who", "/form/what", "/form/urgent", "/all"])
 async def test_in_forced_colours_what_is_chosen_looks_different(
-    chromium: Browser, desk: Desk, origin: str, path: str
+    chromium: Browser, harness: IntakeHarness, origin: str, path: str
 ) -> None:
-    page = await window(chromium, desk, origin, NARROW, forced_colors="active", reduced_motion="reduce")
+    page = await window(chromium, harness, origin, NARROW, forced_colors="active", reduced_motion="reduce")
     await page.goto(f"{origin}{path}?lang=ko")
     choices = page.locator("main .choice:has(input:not(:checked)):visible")
     assert await choices.count() > 1

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 SMALL = {"width": 360, "height": 740}
 WORDS = {
@@ -51,7 +51,7 @@ async def fill_least(page: Page, language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_report_goes_from_form_to_status_without_script(
-    chromium: Browser, site: str, desk: Desk, language: str
+    chromium: Browser, site: str, harness: IntakeHarness, language: str
 ) -> None:
     words = WORDS[language]
     page = await small_page(chromium)
@@ -62,7 +62,7 @@ async def test_a_report_goes_from_form_to_status_without_script(
     await page.get_by_role("button", name=words["send"]).click()
     await expect(page.locator(".error-summary")).to_be_visible()
     await shoot(page, f"form-errors-{language}")
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
 
     await fill_least(page, language)
     await page.locator("#narrative").fill("적은 내용은 남아 있어야 해요")
@@ -76,7 +76,7 @@ async def test_a_report_goes_from_form_to_status_without_script(
 
     await page.reload()
     assert digits(await code.inner_text()) == receipt
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
 
     await page.goto(f"{site}/status")
     await page.locator("#receipt").fill("0000 0000 0000 0001")

@@ -6,7 +6,7 @@ from playwright.async_api import Browser, Page, expect
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
 from tests.browser.test_form import shoot
 from tests.browser.test_steps import SMALL, WIDE, window
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 
 async def fine(page: Page, name: str) -> None:
@@ -38,9 +38,9 @@ async def digits_of(page: Page) -> str:
     [("ko", SMALL, True), ("en", WIDE, True), ("ko", WIDE, False), ("en", SMALL, False)],
 )
 async def test_by_keyboard_with_and_without_script_a_report_changes_hands(
-    chromium: Browser, site: str, desk: Desk, language: str, size: dict[str, int], script: bool
+    chromium: Browser, site: str, harness: IntakeHarness, language: str, size: dict[str, int], script: bool
 ) -> None:
-    lodged = (await desk.lodge({"role": "representative", "harm_types": ["other"]})).json()
+    lodged = (await harness.lodge({"role": "representative", "harm_types": ["other"]})).json()
     theirs = await window(chromium, size, java_script_enabled=script)
     await theirs.goto(f"{site}/status?lang={language}")
     await theirs.locator("#receipt").fill(lodged["receipt"])

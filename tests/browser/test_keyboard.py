@@ -7,7 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.intake.webform import steps
 from tests.browser.walking import FULLEST
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 pytestmark = pytest.mark.timeout(480)
 WIDE: Final = {"width": 1280, "height": 900}
@@ -71,7 +71,7 @@ async def _select(page: Page, wanted: str | None) -> None:
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
-async def test_the_whole_form_by_keyboard(chromium: Browser, site: str, desk: Desk, language: str) -> None:
+async def test_the_whole_form_by_keyboard(chromium: Browser, site: str, harness: IntakeHarness, language: str) -> None:
     context = await chromium.new_context(viewport=WIDE)  # type: ignore[arg-type]  # a size as Playwright has it
     page = await context.new_page()
     await page.goto(f"{site}/form/who?lang={language}")
@@ -96,7 +96,7 @@ async def test_the_whole_form_by_keyboard(chromium: Browser, site: str, desk: De
             break
     await page.keyboard.press("Enter")
     await expect(page.locator(".receipt-code")).to_be_visible()
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
     for _ in range(MOST_TABS):
         await page.keyboard.press("Tab")
         if await page.evaluate("() => document.activeElement === document.body"):

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser import walking
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 pytestmark = pytest.mark.timeout(480)
 SIZE = {"width": 360, "height": 740}
@@ -108,20 +108,20 @@ def walked() -> dict[str, list[Page]]:
 
 
 @pytest.fixture
-async def pages(chromium: Browser, desk: Desk, site: str, walked: dict[str, list[Page]]) -> list[Page]:
+async def pages(chromium: Browser, harness: IntakeHarness, site: str, walked: dict[str, list[Page]]) -> list[Page]:
     """Every public page in both languages, as it stands in a browser with script."""
     if "all" not in walked:
-        walked["all"] = await _walk(chromium, desk, site)
+        walked["all"] = await _walk(chromium, harness, site)
     return walked["all"]
 
 
-async def _walk(chromium: Browser, desk: Desk, site: str) -> list[Page]:
+async def _walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:
     context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
     page = await context.new_page()
     await page.add_init_script(LISTENS)
-    await walking.prepared(desk, page, site)
+    await walking.prepared(harness, page, site)
     found = []
-    for visit in await walking.everything(desk):
+    for visit in await walking.everything(harness):
         for language in (visit.only,) if visit.only else ("ko", "en"):
             answer = await walking.go(page, site, visit, language)
             await page.wait_for_load_state("load")
@@ -180,7 +180,9 @@ def test_the_markup_has_no_faults(pages: list[Page]) -> None:
     assert len(wrong.ended()) >= 3
 
 
-async def test_choosing_leads_nowhere_before_a_button_is_pressed(chromium: Browser, desk: Desk, site: str) -> None:
+async def test_choosing_leads_nowhere_before_a_button_is_pressed(
+    chromium: Browser, harness: IntakeHarness, site: str
+) -> None:
     context = await chromium.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a size as Playwright has it
     page = await context.new_page()
     await page.goto(f"{site}/all?lang=ko")

@@ -12,7 +12,7 @@ from services.intake.reports import documents
 from shared.sealing import Keyring
 from tests.browser.helpers import go_on
 from tests.browser.test_form import small_page
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 
 def picture(width: int, height: int) -> bytes:
@@ -38,7 +38,7 @@ def picture(width: int, height: int) -> bytes:
 
 
 async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
-    chromium: Browser, site: str, desk: Desk, tmp_path: Path
+    chromium: Browser, site: str, harness: IntakeHarness, tmp_path: Path
 ) -> None:
     whole, smaller = picture(400, 300), picture(200, 150)
     (tmp_path / "a.png").write_bytes(whole)
@@ -70,7 +70,7 @@ async def test_fingerprints_are_made_here_and_the_picture_is_sent_nowhere(
     await page.locator("#send button").click()
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert all(b"PNG" not in body and b"a.png" not in body for body in bodies)
-    [stored] = await desk.collection.find({}).to_list(None)
+    [stored] = await harness.collection.find({}).to_list(None)
     opened = documents.opened(stored, Keyring([b"m" * 32]))
     assert opened["fingerprints"] == exact
     assert opened["picture_hashes"] == [f"{first:064x}", f"{second:064x}"]

@@ -12,7 +12,7 @@ from services.intake.webform.models import Typed
 from shared.web.pages import QUICK_EXIT_URL
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
 from tests.browser.test_form import shoot
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 SMALL, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 FULLEST = Typed(
@@ -51,7 +51,7 @@ async def window(chromium: Browser, size: dict[str, int] = SMALL, **more: Any) -
 
 @pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "ko"), (True, "en")])
 async def test_the_compulsory_way_is_short(
-    chromium: Browser, site: str, desk: Desk, script: bool, language: str
+    chromium: Browser, site: str, harness: IntakeHarness, script: bool, language: str
 ) -> None:
     page = await window(chromium, java_script_enabled=script)
     clicks = 0
@@ -75,7 +75,7 @@ async def test_the_compulsory_way_is_short(
     assert clicks <= MOST_CLICKS
     assert len(passed) == 4
     assert clicks * SLOW_CLICK_S + sum(passed.values()) / SLOW_READER_LETTERS_S[language] < THREE_MINUTES_S, passed
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
     assert [cookie["name"] for cookie in await page.context.cookies()] == ["lang"]
 
 
@@ -164,7 +164,9 @@ async def test_the_other_language_at_any_step_loses_nothing(chromium: Browser, s
     assert await page.locator("#narrative").input_value() == "half a sentence"
 
 
-async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(chromium: Browser, site: str, desk: Desk) -> None:
+async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(
+    chromium: Browser, site: str, harness: IntakeHarness
+) -> None:
     page = await window(chromium, WIDE)
 
     async def to(place: str) -> None:
@@ -200,18 +202,18 @@ async def test_by_keyboard_alone_enter_goes_on_and_nothing_is_a_trap(chromium: B
     await to("#send button")
     await page.keyboard.press("Enter")
     await expect(page.locator(".receipt-code")).to_be_visible()
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
 
 
 @pytest.mark.parametrize("way", ["button", "shift", "without script"])
 async def test_leaving_destroys_the_draft_and_leaves_nothing_to_come_back_to(
-    chromium: Browser, site: str, desk: Desk, way: str
+    chromium: Browser, site: str, harness: IntakeHarness, way: str
 ) -> None:
     page = await window(chromium, WIDE, java_script_enabled=way != "without script")
     await page.goto(f"{site}/form/who?lang=en")
     await page.locator("#role").check()
     await go_on(page, "what")
-    assert await desk.intake.drafts._store.collection.count_documents({}) == 1
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 1
     if way == "shift":
         for _ in range(3):
             await page.keyboard.press("Shift")
@@ -221,7 +223,7 @@ async def test_leaving_destroys_the_draft_and_leaves_nothing_to_come_back_to(
 
     async def nothing_left() -> bool:
         cookies = {cookie["name"] for cookie in await page.context.cookies(site)}
-        return not cookies and await desk.intake.drafts._store.collection.count_documents({}) == 0
+        return not cookies and await harness.intake.drafts._store.collection.count_documents({}) == 0
 
     for _ in range(100):
         if await nothing_left():
@@ -251,7 +253,7 @@ class Walk:
 
 @pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "ko"), (True, "en")])
 async def test_who_is_threatened_now_has_a_receipt_in_eight_clicks(
-    chromium: Browser, site: str, desk: Desk, script: bool, language: str
+    chromium: Browser, site: str, harness: IntakeHarness, script: bool, language: str
 ) -> None:
     page = await window(chromium, java_script_enabled=script)
     walk = Walk(page)
@@ -273,14 +275,14 @@ async def test_who_is_threatened_now_has_a_receipt_in_eight_clicks(
     await walk.click("#send button")
     await expect(page.locator(".receipt-code")).to_be_visible()
     assert walk.clicks <= MOST_CLICKS, walk.clicks
-    [stored] = await desk.collection.find({}).to_list(None)
+    [stored] = await harness.collection.find({}).to_list(None)
     assert stored["facts"]["contact_channels"] == ["text"]
     assert stored["facts"]["harm_types"] == ["distribution_threat"]
 
 
 @pytest.mark.parametrize(("script", "language"), [(False, "ko"), (True, "en")])
 async def test_a_child_comes_from_the_childrens_page_to_the_receipt_in_eight_steps(
-    chromium: Browser, site: str, desk: Desk, script: bool, language: str
+    chromium: Browser, site: str, harness: IntakeHarness, script: bool, language: str
 ) -> None:
     page = await window(chromium, java_script_enabled=script)
     walk = Walk(page)
@@ -302,7 +304,7 @@ async def test_a_child_comes_from_the_childrens_page_to_the_receipt_in_eight_ste
     assert len(walk.pages) <= MOST_CLICKS, walk.pages
     await walk.click("#send button")
     await expect(page.locator(".receipt-code")).to_be_visible()
-    [stored] = await desk.collection.find({}).to_list(None)
+    [stored] = await harness.collection.find({}).to_list(None)
     assert (stored["facts"]["age_band"], stored["facts"]["urgency"]) == ("under_14", "critical")
 
 

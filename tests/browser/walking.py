@@ -17,7 +17,7 @@ from services.intake.webform.advice import NOTES
 from services.intake.webform.models import Typed
 from shared.identity.roles import Action
 from shared.web import gate
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 FULLEST: Final = Typed(
     {
@@ -136,16 +136,16 @@ def answered(lodged: dict[str, Any]) -> list[Visit]:
     return [*found, Visit("status-message-error", "/status/message", {**receipt, "step": "do", "text": ""})]
 
 
-async def everything(desk: Desk) -> list[Visit]:
+async def everything(harness: IntakeHarness) -> list[Visit]:
     """All of them."""
-    lodged = await desk.lodge({"role": "victim", "harm_types": ["other"], "division": "busan"})
-    return [*plain(desk.intake.app), *parametrised(), *answered(lodged.json())]
+    lodged = await harness.lodge({"role": "victim", "harm_types": ["other"], "division": "busan"})
+    return [*plain(harness.intake.app), *parametrised(), *answered(lodged.json())]
 
 
-async def prepared(desk: Desk, page: Page, site: str) -> None:
+async def prepared(harness: IntakeHarness, page: Page, site: str) -> None:
     """Give the browser a half-filled form to which every step applies; no page leaves by itself."""
     token = drafts.new_token()
-    await desk.intake.drafts.save(token, FULLEST)
+    await harness.intake.drafts.save(token, FULLEST)
     # The page that asks for a moment of work sends itself when the work is done: it is looked at while it waits.
     await page.context.route("**/passage.js", lambda route: route.abort())
     await page.context.add_cookies([{"name": drafts.COOKIE, "value": token, "url": site}])

@@ -16,7 +16,7 @@ import httpx
 from pymongo import MongoClient
 
 from shared.settings import KafkaSettings
-from tests.integration.intake.desk import log_of
+from tests.integration.intake.harness import log_of
 from tests.kill.between import TOLD
 from tools.demo import frontends
 from tools.local.settings import LocalSettings

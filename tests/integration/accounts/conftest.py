@@ -106,7 +106,7 @@ class Other:
 
 
 @dataclass(slots=True)
-class Bench:
+class IdentityHarness:
     """What tests begin with."""
 
     store: StoreSettings
@@ -177,12 +177,12 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def bench(store_settings: StoreSettings, clock: ManualClock) -> AsyncIterator[Bench]:
-    made = Bench(store_settings, clock)
+async def harness(store_settings: StoreSettings, clock: ManualClock) -> AsyncIterator[IdentityHarness]:
+    made = IdentityHarness(store_settings, clock)
     async with made.stack:
         yield made
 
 
 @pytest.fixture
-async def notify(bench: Bench) -> Process:
-    return await bench.process()
+async def notify(harness: IdentityHarness) -> Process:
+    return await harness.process()

@@ -15,7 +15,7 @@ from shared.audit.model import AuditOutcome
 from shared.errors import TransientError
 from shared.identity.roles import StaffRole
 from shared.web.same_origin import SID_COOKIE
-from tests.integration.accounts.conftest import Bench, Process, a_key
+from tests.integration.accounts.conftest import IdentityHarness, Process, a_key
 
 SENTENCE = "rain on the tin roof"
 
@@ -261,14 +261,14 @@ async def test_without_an_audit_nobody_signs_in(notify: Process) -> None:
         assert await notify.accounts.session_store.of(ready.account.subject) == []
 
 
-async def test_second_factors_and_keys_move_to_a_new_master_key(notify: Process, bench: Bench) -> None:
+async def test_second_factors_and_keys_move_to_a_new_master_key(notify: Process, harness: IdentityHarness) -> None:
     ready = await notify.person("jeju", "counsellor")
-    old = bench.master_key
-    bench.master_key = a_key()
-    both = await bench.process(retired_master_keys=(old,))
+    old = harness.master_key
+    harness.master_key = a_key()
+    both = await harness.process(retired_master_keys=(old,))
     assert await commands.rewrap(both.accounts) == 2
     assert await commands.rewrap(both.accounts) == 0
-    alone = await bench.process()
+    alone = await harness.process()
     async with alone.browser() as http:
         assert (await alone.api_enter(http, ready)).status_code == 200
 

@@ -19,7 +19,7 @@ from shared.identity.source import PATH, POLL_S, TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_LASTS
 from shared.jobs import Jobs
 from shared.web.same_origin import SID_COOKIE
-from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, Bench, Other, Process
+from tests.integration.accounts.conftest import NOTIFY_URL, ROUTING_URL, IdentityHarness, Other, Process
 from tests.support.waiting import eventually
 
 TEN_MINUTES = ACCESS_LASTS.total_seconds()
@@ -29,12 +29,12 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
     return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
 
 
-def another(bench: Bench, notify: Process) -> Other:
+def another(harness: IdentityHarness, notify: Process) -> Other:
     async def fetch() -> KeyDocument:
         async with notify.browser() as http:
             return await fetched(http)
 
-    return bench.other(fetch)
+    return harness.other(fetch)
 
 
 async def test_each_sign_in_has_a_session_of_its_own_whatever_cookie_came_along(notify: Process) -> None:
@@ -64,16 +64,18 @@ async def test_nothing_that_is_stored_or_published_renews_a_session(notify: Proc
         assert given["session"] not in repr(stored)
 
 
-async def test_notify_renews_on_the_spot_and_other_services_send_people_there(notify: Process, bench: Bench) -> None:
+async def test_notify_renews_on_the_spot_and_other_services_send_people_there(
+    notify: Process, harness: IdentityHarness
+) -> None:
     ready = await notify.person("jeju", "counsellor")
-    routing = another(bench, notify)
+    routing = another(harness, notify)
     await routing.identity.refresh()
     async with notify.browser() as http, routing.browser() as there:
         await notify.enter(http, ready)
         there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
         assert (await there.get("/desk?view=late")).text == ready.account.subject
         before = http.cookies[TOKEN_COOKIE]
-        await bench.clock.advance(TEN_MINUTES)
+        await harness.clock.advance(TEN_MINUTES)
         await routing.identity.refresh()
         sent = await there.get("/desk?view=late")
         assert sent.status_code == 303
@@ -84,7 +86,7 @@ async def test_notify_renews_on_the_spot_and_other_services_send_people_there(no
         assert (back.status_code, back.headers["location"]) == (303, f"{ROUTING_URL}/desk?view=late")
         there.cookies.set(TOKEN_COOKIE, http.cookies[TOKEN_COOKIE])
         assert (await there.get("/desk?view=late")).text == ready.account.subject
-        await bench.clock.advance(TEN_MINUTES)
+        await harness.clock.advance(TEN_MINUTES)
         renewed = await http.get("/desk")
         assert renewed.text == ready.account.subject
         assert http.cookies[TOKEN_COOKIE] != before
@@ -129,13 +131,13 @@ async def test_sign_in_leads_nowhere_but_to_our_own_services(notify: Process, wa
         assert (renewed.status_code, renewed.headers["location"]) == (303, f"{NOTIFY_URL}/")
 
 
-async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds(bench: Bench) -> None:
+async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds(harness: IdentityHarness) -> None:
     """On the machine's own clock: the other service polls as it does in production."""
     clock = SystemClock()
-    bench.clock = clock  # type: ignore[assignment]  # both are clocks
-    notify = await bench.process()
+    harness.clock = clock  # type: ignore[assignment]  # both are clocks
+    notify = await harness.process()
     ready = await notify.person("jeju", "counsellor")
-    routing = another(bench, notify)
+    routing = another(harness, notify)
     jobs = Jobs(Health(), clock)
     jobs.every(POLL_S, "identity", routing.identity.refresh)
     polling = asyncio.create_task(jobs.run())

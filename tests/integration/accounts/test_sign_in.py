@@ -11,7 +11,7 @@ from services.notify.accounts.trail import By
 from shared.audit.model import AuditOutcome
 from shared.identity.source import TOKEN_COOKIE
 from shared.web.same_origin import SID_COOKIE
-from tests.integration.accounts.conftest import NOTIFY_URL, Bench, Process
+from tests.integration.accounts.conftest import NOTIFY_URL, IdentityHarness, Process
 
 
 async def test_signing_in_gives_two_cookies_out_of_reach_and_leads_to_where_one_works(notify: Process) -> None:
@@ -32,8 +32,10 @@ async def test_signing_in_gives_two_cookies_out_of_reach_and_leads_to_where_one_
     assert line.where == "198.51.100.0/24"
 
 
-async def test_where_browsers_come_by_https_the_cookies_are_for_https_only(bench: Bench) -> None:
-    notify = await bench.process(IEUM_PUBLIC_URLS={"notify": "https://staff.example"}, IEUM_TRUSTED_PROXIES="10.0.0.7")
+async def test_where_browsers_come_by_https_the_cookies_are_for_https_only(harness: IdentityHarness) -> None:
+    notify = await harness.process(
+        IEUM_PUBLIC_URLS={"notify": "https://staff.example"}, IEUM_TRUSTED_PROXIES="10.0.0.7"
+    )
     ready = await notify.person("jeju", "counsellor")
     async with notify.browser() as http:
         entered = await notify.enter(http, ready)
@@ -85,9 +87,9 @@ async def test_the_second_factors_clock_may_be_one_step_off(notify: Process, off
         assert (await notify.api_enter(http, ready, code=notify.code(ready, off))).status_code == status
 
 
-async def test_the_same_code_at_the_same_moment_lets_one_in(notify: Process, bench: Bench) -> None:
+async def test_the_same_code_at_the_same_moment_lets_one_in(notify: Process, harness: IdentityHarness) -> None:
     ready = await notify.person("jeju", "counsellor")
-    second = await bench.process()
+    second = await harness.process()
     async with notify.browser() as one, second.browser() as other:
         answers = await asyncio.gather(
             notify.api_enter(one, ready), second.api_enter(other, ready), notify.api_enter(one, ready)
@@ -119,10 +121,10 @@ async def guess(notify: Process, http: httpx.AsyncClient, name: str) -> httpx.Re
 
 
 async def test_guessers_wait_longer_and_longer_in_every_process_and_after_a_restart(
-    notify: Process, bench: Bench
+    notify: Process, harness: IdentityHarness
 ) -> None:
     ready = await notify.person("jeju", "counsellor")
-    second = await bench.process()
+    second = await harness.process()
     waits: list[int] = []
     looked_at = 0
     async with notify.browser() as one, second.browser(address="203.0.113.9") as other:
@@ -134,11 +136,11 @@ async def test_guessers_wait_longer_and_longer_in_every_process_and_after_a_rest
             else:
                 assert (answer.status_code, answer.json()["code"]) == (429, "wait")
                 waits.append(int(answer.headers["retry-after"]))
-                await bench.clock.advance(waits[-1])
+                await harness.clock.advance(waits[-1])
     assert looked_at == DELAYS[Source.STRANGE].free + 5
     assert waits == sorted(waits)
     assert waits[-1] == 16 * waits[0]
-    restarted = await bench.process()
+    restarted = await harness.process()
     async with restarted.browser() as http:
         assert (await guess(restarted, http, ready.account.name)).status_code == 401
         assert (await guess(restarted, http, ready.account.name)).status_code == 429

@@ -24,7 +24,7 @@ from shared.identity.source import PATH
 from shared.identity.tokens import ACCESS_LASTS, TICKET_LASTS, Purpose, Signer, Ticket, TokenError
 from shared.metrics import REGISTRY
 from shared.mongo import Document
-from tests.integration.accounts.conftest import Bench, Other, Process
+from tests.integration.accounts.conftest import IdentityHarness, Other, Process
 
 
 def altered(what: str) -> float:
@@ -103,16 +103,16 @@ class Attack:
 
 
 @pytest.fixture
-async def attack(notify: Process, bench: Bench) -> Attack:
-    return Attack(notify, of(bench, notify))
+async def attack(notify: Process, harness: IdentityHarness) -> Attack:
+    return Attack(notify, of(harness, notify))
 
 
-def of(bench: Bench, notify: Process) -> Other:
+def of(harness: IdentityHarness, notify: Process) -> Other:
     async def fetch() -> KeyDocument:
         async with notify.browser() as http:
             return KeyDocument.model_validate_json((await http.get(PATH)).raise_for_status().content)
 
-    return bench.other(fetch)
+    return harness.other(fetch)
 
 
 async def own_key(accounts: Accounts) -> Signer:
@@ -254,11 +254,11 @@ async def test_an_altered_ending_is_told_and_still_ends_the_session(attack: Atta
 
 
 async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_back(
-    bench: Bench, tmp_path: Path
+    harness: IdentityHarness, tmp_path: Path
 ) -> None:
     cache = tmp_path / "keys.json"
-    first = await bench.process(IEUM_KEYS_CACHE=cache)
-    attack = Attack(first, of(bench, first))
+    first = await harness.process(IEUM_KEYS_CACHE=cache)
+    attack = Attack(first, of(harness, first))
     stolen = await own_key(first.accounts)
     before = await attack.keys.find({}).to_list(None)
     ready = await first.person("jeju", "counsellor")
@@ -272,8 +272,8 @@ async def test_endings_are_known_again_after_a_restart_though_the_store_was_put_
     await attack.keys.delete_many({})
     await attack.keys.insert_many(before)
     await attack.sessions.replace_one({"_id": session["_id"]}, session)
-    second = await bench.process(IEUM_KEYS_CACHE=cache)
-    again = Attack(second, of(bench, second))
+    second = await harness.process(IEUM_KEYS_CACHE=cache)
+    again = Attack(second, of(harness, second))
     await again.refused(stolen)
     async with second.browser() as http:
         assert await acts(http, given["token"]) == 401

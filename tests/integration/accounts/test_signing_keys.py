@@ -12,7 +12,7 @@ from services.notify.accounts.policy import KEY_ANNOUNCED, KEY_LASTS
 from shared.identity.keys import KeyDocument
 from shared.identity.source import PATH
 from shared.identity.tokens import ACCESS_LASTS, GRACE
-from tests.integration.accounts.conftest import Bench, Process
+from tests.integration.accounts.conftest import IdentityHarness, Process
 
 
 async def fetched(http: httpx.AsyncClient) -> KeyDocument:
@@ -20,19 +20,19 @@ async def fetched(http: httpx.AsyncClient) -> KeyDocument:
 
 
 async def test_a_new_key_is_known_before_it_signs_and_the_old_ones_tokens_count_on(
-    notify: Process, bench: Bench
+    notify: Process, harness: IdentityHarness
 ) -> None:
     ready = await notify.person("jeju", "counsellor")
-    second = await bench.process()
+    second = await harness.process()
     async with notify.browser() as http, second.browser() as there:
         before = (await notify.api_enter(http, ready)).json()["token"]
         new = await notify.accounts.signing.rotate()
-        await bench.clock.advance(2)
+        await harness.clock.advance(2)
         document = await fetched(there)
         assert new in {key.kid for key in document.keys}
         session = (await notify.api_enter(http, ready, code=ready.recovery[0])).json()
         assert jwt.get_unverified_header(session["token"])["kid"] != new
-        await bench.clock.advance(KEY_ANNOUNCED.total_seconds())
+        await harness.clock.advance(KEY_ANNOUNCED.total_seconds())
         await second.accounts.identity.refresh()
         for process, client in ((notify, http), (second, there)):
             fresh = (await client.post("/api/v1/session/renew", json={"session": session["session"]})).json()["token"]
@@ -64,23 +64,23 @@ async def test_a_key_that_others_may_know_stops_counting_at_once(notify: Process
         assert (await http.post("/api/v1/act", headers={"authorization": f"Bearer {fresh}"})).status_code == 200
 
 
-async def test_keys_are_replaced_when_their_time_has_come_by_one_process_of_many(bench: Bench) -> None:
-    processes = [await bench.process() for _ in range(3)]
+async def test_keys_are_replaced_when_their_time_has_come_by_one_process_of_many(harness: IdentityHarness) -> None:
+    processes = [await harness.process() for _ in range(3)]
     assert len((await processes[0].accounts.signing.document()).keys) == 1
-    await bench.clock.advance(KEY_LASTS.total_seconds())
+    await harness.clock.advance(KEY_LASTS.total_seconds())
     await asyncio.gather(*(process.accounts.signing.keep() for process in processes))
     numbers = [key.number for key in await processes[0].accounts.keys.all()]
     assert numbers == [1, 2]
-    await bench.clock.advance(KEY_ANNOUNCED.total_seconds() + 1)
+    await harness.clock.advance(KEY_ANNOUNCED.total_seconds() + 1)
     kids = {(await process.accounts.signing.signer()).kid for process in processes}
     assert len(kids) == 1
 
 
 async def test_who_looked_before_another_process_replaced_the_key_makes_no_third(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late, quick = await bench.process(), await bench.process()
-    await bench.clock.advance(KEY_LASTS.total_seconds())
+    late, quick = await harness.process(), await harness.process()
+    await harness.clock.advance(KEY_LASTS.total_seconds())
     read = late.accounts.keys.all
 
     async def looked_too_early() -> list[KeyRecord]:
@@ -95,9 +95,9 @@ async def test_who_looked_before_another_process_replaced_the_key_makes_no_third
 
 
 async def test_a_key_others_may_know_is_retired_though_another_process_made_the_next_one_meanwhile(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    harness: IdentityHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alarmed, other = await bench.process(), await bench.process()
+    alarmed, other = await harness.process(), await harness.process()
     read = alarmed.accounts.keys.all
     (known,) = await read()
 

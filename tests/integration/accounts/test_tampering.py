@@ -8,7 +8,7 @@ import pytest
 from services.notify.accounts.model import AccountState
 from services.notify.accounts.proofs import new_secret
 from shared.metrics import REGISTRY
-from tests.integration.accounts.conftest import Bench, Process, a_key
+from tests.integration.accounts.conftest import IdentityHarness, Process, a_key
 
 
 def altered(what: str) -> float:
@@ -81,15 +81,15 @@ async def test_neither_an_invitation_nor_a_recovery_code_can_be_written_into_an_
 
 
 async def test_another_master_key_ends_no_session_and_another_account_key_ends_all(
-    notify: Process, bench: Bench
+    notify: Process, harness: IdentityHarness
 ) -> None:
     ready = await notify.person("jeju", "counsellor")
     async with notify.browser() as http:
         secret = (await notify.api_enter(http, ready)).json()["session"]
-    old, bench.master_key = bench.master_key, a_key()
-    assert await renewed(await bench.process(retired_master_keys=(old,)), secret) == 200
-    bench.account_key = a_key()
-    assert await renewed(await bench.process(retired_master_keys=(old,)), secret) == 401
+    old, harness.master_key = harness.master_key, a_key()
+    assert await renewed(await harness.process(retired_master_keys=(old,)), secret) == 200
+    harness.account_key = a_key()
+    assert await renewed(await harness.process(retired_master_keys=(old,)), secret) == 401
 
 
 async def test_what_was_used_up_is_not_brought_back_by_a_change_read_before(notify: Process) -> None:

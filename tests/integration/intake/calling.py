@@ -8,7 +8,7 @@ import httpx
 
 from services.intake.phone import scripts
 from services.intake.phone.models import Call
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 HERE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html", "Accept-Language": "en"}
 SCRIPT = {"Sec-Fetch-Site": "same-origin", "Accept": "application/json", "Accept-Language": "en"}
@@ -20,14 +20,14 @@ LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"]}
 class Operator:
     """Somebody at a call centre; a token lasts as tokens do."""
 
-    desk: Desk
+    harness: IntakeHarness
     subject: str = "s-operator1"
     organisation: str = "busan"
     role: str = "operator"
     token: str = ""
 
     def signed_in(self, **more: Any) -> "Operator":
-        self.token = self.desk.people.token(self.organisation, self.role, subject=self.subject, **more)
+        self.token = self.harness.people.token(self.organisation, self.role, subject=self.subject, **more)
         return self
 
     @property
@@ -37,11 +37,11 @@ class Operator:
         return {"Cookie": f"ieum_session={self.token}"}
 
     async def get(self, path: str) -> httpx.Response:
-        return await self.desk.http.get(path, headers={**HERE, **self.cookie})
+        return await self.harness.http.get(path, headers={**HERE, **self.cookie})
 
     async def post(self, path: str, *, script: bool = False, **data: Any) -> httpx.Response:
         headers = SCRIPT if script else HERE
-        return await self.desk.http.post(path, data=data, headers={**headers, **self.cookie})
+        return await self.harness.http.post(path, data=data, headers={**headers, **self.cookie})
 
     async def begin(self) -> str:
         """A new call's address."""
@@ -71,13 +71,13 @@ def receipt_on(page: httpx.Response) -> str:
     return "-".join(digits)
 
 
-async def call_of(desk: Desk, at: str) -> Call:
-    found = await desk.intake.calls.read(at.rpartition("/")[2])
+async def call_of(harness: IntakeHarness, at: str) -> Call:
+    found = await harness.intake.calls.read(at.rpartition("/")[2])
     assert found is not None
     return found[0]
 
 
-async def stored(desk: Desk, at: str) -> dict[str, Any]:
-    found = await desk.intake.calls.collection.find_one({"_id": at.rpartition("/")[2]})
+async def stored(harness: IntakeHarness, at: str) -> dict[str, Any]:
+    found = await harness.intake.calls.collection.find_one({"_id": at.rpartition("/")[2]})
     assert found is not None
     return dict(found)

@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from shared.clock import Clock, SystemClock
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.harness import IntakeHarness, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,29 +24,31 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def desk(request: pytest.FixtureRequest) -> Desk:
+def harness(request: pytest.FixtureRequest) -> IntakeHarness:
     """The module's intake without what earlier tests left; a fresh one for a test marked ``own_service``."""
     own = request.node.get_closest_marker("own_service") is not None
-    found: Desk = request.getfixturevalue("own_desk" if own else "cleared_desk")
+    found: IntakeHarness = request.getfixturevalue("own_harness" if own else "cleared_harness")
     return found
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def own_desk(bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock) -> AsyncIterator[Desk]:
+async def own_harness(
+    bus_settings: KafkaSettings, store_settings: StoreSettings, clock: Clock
+) -> AsyncIterator[IntakeHarness]:
     """An intake of one test, which may move its clock, count what the whole service did, or break it."""
-    async with running(bus_settings, store_settings, clock=clock) as open_desk:
-        yield open_desk
+    async with running(bus_settings, store_settings, clock=clock) as running_harness:
+        yield running_harness
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_desk(shared_settings: tuple[KafkaSettings, StoreSettings], clock: Clock) -> AsyncIterator[Desk]:
+async def shared_harness(shared_settings: tuple[KafkaSettings, StoreSettings]) -> AsyncIterator[IntakeHarness]:
     """The intake of a module."""
-    async with running(*shared_settings, clock=clock) as open_desk:
-        yield open_desk
+    async with running(*shared_settings) as running_harness:
+        yield running_harness
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def cleared_desk(shared_desk: Desk) -> Desk:
+async def cleared_harness(shared_harness: IntakeHarness) -> IntakeHarness:
     """The intake of a module, with no report in its store."""
-    await shared_desk.clear()
-    return shared_desk
+    await shared_harness.clear()
+    return shared_harness

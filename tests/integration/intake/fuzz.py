@@ -12,7 +12,7 @@ import httpx
 import jsonschema
 
 from shared.web.docs import openapi_of
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.nonsense import REPORTS, TORN, Body, Nonsense
 from tests.support.waiting import eventually
 
@@ -37,39 +37,39 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
 
 
-async def fuzzed(desk: Desk, seed: int, count: int) -> Outcome:
+async def fuzzed(harness: IntakeHarness, seed: int, count: int) -> Outcome:
     """Send so many bodies. What was refused must have left the store as it was, to the last bit."""
-    lodged = await desk.lodge({"role": "victim", "harm_types": ["other"], "narrative": "kept as it is"})
+    lodged = await harness.lodge({"role": "victim", "harm_types": ["other"], "narrative": "kept as it is"})
     assert lodged.status_code == httpx.codes.ACCEPTED, lodged.text
-    await at_rest(desk)
-    before = await shot(desk)
+    await at_rest(harness)
+    before = await shot(harness)
     outcome = Outcome()
-    schema = _schema(desk)
+    schema = _schema(harness)
     waiting = iter(Nonsense(seed, lodged.json()["receipt"]).bodies(count))
 
     async def sends() -> None:
         for body in waiting:
-            _judge(await _sent(desk, body), body, schema, outcome)
+            _judge(await _sent(harness, body), body, schema, outcome)
 
     await asyncio.gather(*(sends() for _ in range(AT_ONCE)))
-    await at_rest(desk)
-    outcome.faults += compared(before, await shot(desk), set(outcome.accepted))
+    await at_rest(harness)
+    outcome.faults += compared(before, await shot(harness), set(outcome.accepted))
     return outcome
 
 
-async def at_rest(desk: Desk) -> None:
+async def at_rest(harness: IntakeHarness) -> None:
     """Wait until nothing is waiting to be published or to be found by its digests."""
 
     async def quiet() -> bool:
         busy = {"$or": [{"outbox": {"$exists": True}}, {"links_since": {"$exists": True}}]}
-        return not await desk.collection.count_documents(busy)
+        return not await harness.collection.count_documents(busy)
 
     await eventually(quiet)
 
 
-async def shot(desk: Desk) -> Shot:
+async def shot(harness: IntakeHarness) -> Shot:
     """A digest of every document of intake's store."""
-    database = desk.collection.database
+    database = harness.collection.database
     found: Shot = {}
     for name in sorted(set(await database.list_collection_names()) - _BUSY):
         found[name] = {
@@ -94,9 +94,9 @@ def compared(before: Shot, after: Shot, accepted: set[str]) -> list[str]:
     return faults
 
 
-async def _sent(desk: Desk, body: Body) -> httpx.Response:
-    headers = {**body.headers, **(desk.headers() if body.path.startswith("/api/") else {})}
-    return await desk.http.post(body.path, content=body.content, headers=headers)
+async def _sent(harness: IntakeHarness, body: Body) -> httpx.Response:
+    headers = {**body.headers, **(harness.headers() if body.path.startswith("/api/") else {})}
+    return await harness.http.post(body.path, content=body.content, headers=headers)
 
 
 def _judge(answer: httpx.Response, body: Body, schema: Any, outcome: Outcome) -> None:
@@ -119,6 +119,6 @@ def _as_published(content: bytes, schema: Any) -> bool:
     return bool(schema.is_valid(value))
 
 
-def _schema(desk: Desk) -> Any:
-    operation = openapi_of(desk.intake.app)["paths"][REPORTS]["post"]
+def _schema(harness: IntakeHarness) -> Any:
+    operation = openapi_of(harness.intake.app)["paths"][REPORTS]["post"]
     return jsonschema.Draft202012Validator(operation["requestBody"]["content"]["application/json"]["schema"])

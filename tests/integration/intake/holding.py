@@ -14,7 +14,7 @@ from shared.events.routings import Cause, Decision, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
 from shared.metrics import REGISTRY
 from shared.settings import KafkaSettings
-from tests.integration.intake.desk import LEAST, Desk, log_of
+from tests.integration.intake.harness import LEAST, IntakeHarness, log_of
 from tests.support.waiting import eventually
 
 PERSONAL = {
@@ -29,14 +29,14 @@ PERSONAL = {
 class Holder:
     """Somebody with a receipt."""
 
-    def __init__(self, desk: Desk, lodged: dict[str, Any]) -> None:
-        self.desk = desk
+    def __init__(self, harness: IntakeHarness, lodged: dict[str, Any]) -> None:
+        self.harness = harness
         self.report_id: str = lodged["report_id"]
         self.receipt: str = lodged["receipt"]
 
     async def post(self, what: str, *, key: str | None = None, **body: Any) -> httpx.Response:
-        headers = self.desk.headers() | ({"Idempotency-Key": key} if key else {})
-        return await self.desk.http.post(
+        headers = self.harness.headers() | ({"Idempotency-Key": key} if key else {})
+        return await self.harness.http.post(
             f"/api/v1/receipts/{what}", json={"receipt": self.receipt, **body}, headers=headers
         )
 
@@ -47,23 +47,23 @@ class Holder:
         return found
 
     async def stored(self) -> dict[str, Any]:
-        found: dict[str, Any] = await self.desk.collection.find_one({"_id": self.report_id})
+        found: dict[str, Any] = await self.harness.collection.find_one({"_id": self.report_id})
         return found
 
     async def published(self) -> list[dict[str, Any]]:
-        await eventually(lambda: nothing_pending(self.desk))
-        return [json.loads(value) for key, value in await self.desk.log() if key == self.report_id]
+        await eventually(lambda: nothing_pending(self.harness))
+        return [json.loads(value) for key, value in await self.harness.log() if key == self.report_id]
 
 
-async def holder(desk: Desk, **body: Any) -> Holder:
+async def holder(harness: IntakeHarness, **body: Any) -> Holder:
     """Lodge a report with everything in it and hold its receipt."""
-    answer = await desk.lodge({**LEAST, **PERSONAL, **body})
+    answer = await harness.lodge({**LEAST, **PERSONAL, **body})
     assert answer.status_code == 202, answer.text
-    return Holder(desk, answer.json())
+    return Holder(harness, answer.json())
 
 
-async def nothing_pending(desk: Desk) -> bool:
-    return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+async def nothing_pending(harness: IntakeHarness) -> bool:
+    return not await harness.collection.count_documents({"outbox": {"$exists": True}})
 
 
 async def told_events(bus: KafkaSettings) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ async def owned(someone: Holder, center_id: str = "busan", *, seen: bool = False
         events.append(CaseAcknowledged.model_validate({**common, "case_version": 1}))
     if closed:
         events.append(CaseClosed.model_validate({**common, "case_version": 2, "outcome": Outcome.SUPPORTED}))
-    await someone.desk.publish(events)
+    await someone.harness.publish(events)
 
     async def known() -> bool:
         progress = (await someone.stored())["progress"]
@@ -110,11 +110,11 @@ async def owned(someone: Holder, center_id: str = "busan", *, seen: bool = False
     await eventually(known)
 
 
-async def audit_of(desk: Desk, report_id: str) -> list[tuple[str, str, str | None]]:
+async def audit_of(harness: IntakeHarness, report_id: str) -> list[tuple[str, str, str | None]]:
     """The audit's lines about a report: action, outcome, reason."""
-    await desk.intake.audit.settle()
-    reference = desk.intake.audit.keys.reference(report_id)
-    lines = [line async for line in desk.intake.audit.lines.find({"report": reference})]
+    await harness.intake.audit.settle()
+    reference = harness.intake.audit.keys.reference(report_id)
+    lines = [line async for line in harness.intake.audit.lines.find({"report": reference})]
     return [(line["action"], line["outcome"], line["reason"]) for line in lines]
 
 
@@ -122,9 +122,11 @@ async def erased(someone: Holder) -> bool:
     return retention_rules.lifecycle_of(await someone.stored()).erased_at is not None
 
 
-async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: str = "/erasures") -> httpx.Response:
-    desk.intake.identity.learn(desk.people.document())  # as notify says again and again, also years later
-    cookies = desk.people.cookie(*who)
+async def page(
+    harness: IntakeHarness, *who: str, form: dict[str, str] | None = None, to: str = "/erasures"
+) -> httpx.Response:
+    harness.intake.identity.learn(harness.people.document())  # as notify says again and again, also years later
+    cookies = harness.people.cookie(*who)
     headers = {
         "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
         "Sec-Fetch-Site": "same-origin",
@@ -132,8 +134,8 @@ async def page(desk: Desk, *who: str, form: dict[str, str] | None = None, to: st
         "Accept-Language": "en",
     }
     if form is None:
-        return await desk.http.get(to, headers=headers)
-    return await desk.http.post(to, data=form, headers=headers)
+        return await harness.http.get(to, headers=headers)
+    return await harness.http.post(to, data=form, headers=headers)
 
 
 def sample(name: str, **labels: str) -> float:

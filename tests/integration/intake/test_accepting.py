@@ -18,7 +18,7 @@ from services.intake.submissions.models import Submission
 from shared.metrics import exposition
 from shared.sealing import Keyring
 from shared.topics import TOPICS
-from tests.integration.intake.desk import LEAST, Desk, new_key
+from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
 from tests.support.waiting import eventually
 
 CANARY = "카나리아-canary"
@@ -47,23 +47,23 @@ PERSONAL = {
 TRACES = ["canary", "카나리아", "2468", "ca" * 32, "cb" * 32, "09:41", "00:41", "2031-07"]
 
 
-async def test_an_accepted_report_is_stored_published_once_and_answered(desk: Desk) -> None:
-    answer = await desk.lodge()
+async def test_an_accepted_report_is_stored_published_once_and_answered(harness: IntakeHarness) -> None:
+    answer = await harness.lodge()
     assert answer.status_code == 202
     body = answer.json()
     assert answer.headers["location"] == "/api/v1/receipts/status"
-    assert await desk.collection.find_one({"_id": body["report_id"]}) is not None
-    await eventually(lambda: nothing_pending(desk))
-    [(key, value)] = await desk.log()
+    assert await harness.collection.find_one({"_id": body["report_id"]}) is not None
+    await eventually(lambda: nothing_pending(harness))
+    [(key, value)] = await harness.log()
     event = json.loads(value)
     assert (key, event["intake_version"], event["received_at"]) == (body["report_id"], 1, body["received_at"])
     assert event["facts"]["division"] == "busan"
-    assert (await desk.status(body["receipt"]))["state"] == "received"
+    assert (await harness.status(body["receipt"]))["state"] == "received"
 
 
-async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
-    body = (await desk.lodge()).json()
-    key = (await desk.http.get("/api/v1/proof-key")).json()
+async def test_the_proof_names_receipt_time_and_content(harness: IntakeHarness) -> None:
+    body = (await harness.lodge()).json()
+    key = (await harness.http.get("/api/v1/proof-key")).json()
     public = base64.urlsafe_b64decode(key["public_key"] + "=")
     assert public == ProofSigner(b"s" * 32).public_key
     stated = proof_rules.verify_proof(body["proof"], public)
@@ -73,63 +73,63 @@ async def test_the_proof_names_receipt_time_and_content(desk: Desk) -> None:
     assert stated.received_at == body["received_at"]
     digest = identifiers.content_digest(identifiers.content_of(Submission.model_validate_json(json.dumps(LEAST))))
     assert stated.content_mark == proof_rules.content_mark(keys, digest)
-    stored = await desk.collection.find_one({"_id": body["report_id"]})
+    stored = await harness.collection.find_one({"_id": body["report_id"]})
     assert identifiers.content_mac(keys, digest) == stored["content_mac"]
     assert digest not in str(base64.urlsafe_b64decode(body["proof"].split(".")[1] + "=="))
 
 
-async def test_repeats_get_the_same_answer_even_all_at_once(desk: Desk) -> None:
+async def test_repeats_get_the_same_answer_even_all_at_once(harness: IntakeHarness) -> None:
     key = new_key()
-    answers = await asyncio.gather(*(desk.lodge(key=key) for _ in range(100)))
-    later = await desk.lodge(key=key)
+    answers = await asyncio.gather(*(harness.lodge(key=key) for _ in range(100)))
+    later = await harness.lodge(key=key)
     assert {answer.status_code for answer in (*answers, later)} == {202}
     assert len({answer.text for answer in (*answers, later)}) == 1
-    await eventually(lambda: nothing_pending(desk))
-    assert await desk.collection.count_documents({}) == 1
-    assert len(await desk.log()) == 1
+    await eventually(lambda: nothing_pending(harness))
+    assert await harness.collection.count_documents({}) == 1
+    assert len(await harness.log()) == 1
 
 
-async def test_another_content_under_the_same_key_is_a_conflict(desk: Desk) -> None:
+async def test_another_content_under_the_same_key_is_a_conflict(harness: IntakeHarness) -> None:
     key = new_key()
-    first = await desk.lodge(key=key)
-    other = await desk.lodge({**LEAST, "narrative": "x"}, key=key)
+    first = await harness.lodge(key=key)
+    other = await harness.lodge({**LEAST, "narrative": "x"}, key=key)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
     assert other.headers["content-type"] == "application/problem+json"
-    elsewhere = await desk.lodge({**LEAST, "narrative": "x"}, key=key, front_end="kiosk")
+    elsewhere = await harness.lodge({**LEAST, "narrative": "x"}, key=key, front_end="kiosk")
     assert elsewhere.status_code == 202
     assert elsewhere.json()["report_id"] != first.json()["report_id"]
 
 
-async def test_many_at_once_each_get_their_own(desk: Desk) -> None:
-    answers = await asyncio.gather(*(desk.lodge() for _ in range(150)))
+async def test_many_at_once_each_get_their_own(harness: IntakeHarness) -> None:
+    answers = await asyncio.gather(*(harness.lodge() for _ in range(150)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["receipt"] for answer in answers}) == 150
-    await eventually(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(harness))
     # At least once: the relay may publish again what it had not yet marked.
-    assert {key for key, _ in await desk.log()} == {answer.json()["report_id"] for answer in answers}
+    assert {key for key, _ in await harness.log()} == {answer.json()["report_id"] for answer in answers}
 
 
-async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(desk: Desk) -> None:
+async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(harness: IntakeHarness) -> None:
     key, keys = new_key(), KeyedDigests(b"r" * 32)
     report_id = identifiers.report_id_for(keys, "api", key)
     taken = identifiers.receipt_for(keys, report_id, 0)
-    await desk.collection.insert_one({"_id": "squatter", "receipt_hash": identifiers.receipt_hash(keys, taken)})
-    answers = await asyncio.gather(*(desk.lodge(key=key) for _ in range(10)))
+    await harness.collection.insert_one({"_id": "squatter", "receipt_hash": identifiers.receipt_hash(keys, taken)})
+    answers = await asyncio.gather(*(harness.lodge(key=key) for _ in range(10)))
     assert {answer.json()["receipt"].replace("-", "") for answer in answers} == {
         identifiers.receipt_for(keys, report_id, 1)
     }
 
 
 async def test_nothing_personal_is_outside_the_vault(
-    desk: Desk, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    harness: IntakeHarness, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
-    await desk.lodge({**LEAST, **PERSONAL, "unknown": CANARY, "narrative": CANARY * 1000})
-    stored = await desk.collection.find_one({"_id": body["report_id"]})
-    await eventually(lambda: nothing_pending(desk))
+    body = (await harness.lodge({**LEAST, **PERSONAL})).json()
+    await harness.lodge({**LEAST, **PERSONAL, "unknown": CANARY, "narrative": CANARY * 1000})
+    stored = await harness.collection.find_one({"_id": body["report_id"]})
+    await eventually(lambda: nothing_pending(harness))
     plain = bson.encode(stored).decode("utf-8", errors="replace")
-    [(_, event)] = await desk.log()
+    [(_, event)] = await harness.log()
     printed = capsys.readouterr()
     seen = {
         "document": plain,
@@ -168,22 +168,22 @@ REFUSALS: list[tuple[bytes, str, int, str]] = [
 ]
 
 
-async def test_refusals_leave_no_trace(desk: Desk) -> None:
+async def test_refusals_leave_no_trace(harness: IntakeHarness) -> None:
     for body, content_type, status, code in REFUSALS:
-        headers = {"Content-Type": content_type, **desk.headers()}
-        answer = await desk.http.post("/api/v1/reports", content=body, headers=headers)
+        headers = {"Content-Type": content_type, **harness.headers()}
+        answer = await harness.http.post("/api/v1/reports", content=body, headers=headers)
         problem = answer.json()
         assert (answer.status_code, problem["code"]) == (status, code), body[:80]
         assert answer.headers["content-type"] == "application/problem+json"
         if status == 422:
             assert all(error["field"] and error["reason"] for error in problem["errors"])
     for answer in (
-        await desk.lodge(key="k" * 15),
-        await desk.lodge(key="with a space in it"),
+        await harness.lodge(key="k" * 15),
+        await harness.lodge(key="with a space in it"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid_header")
-    assert await desk.collection.count_documents({}) == 0
-    assert [record for topic in TOPICS for record in await desk.log(topic)] == []
+    assert await harness.collection.count_documents({}) == 0
+    assert [record for topic in TOPICS for record in await harness.log(topic)] == []
 
 
 @pytest.mark.parametrize(
@@ -196,51 +196,51 @@ async def test_refusals_leave_no_trace(desk: Desk) -> None:
     ],
 )
 async def test_a_place_that_cannot_be_resolved_is_asked_back_and_counted_by_reason(
-    desk: Desk, place: dict[str, str], field: str, reason: str, choices: list[str]
+    harness: IntakeHarness, place: dict[str, str], field: str, reason: str, choices: list[str]
 ) -> None:
     refused = REFUSED.labels(reason)._value
     before = refused.get()
-    answer = await desk.lodge({**LEAST, **place})
+    answer = await harness.lodge({**LEAST, **place})
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "invalid")
     assert [(error["field"], error["reason"]) for error in problem["errors"]] == [(field, reason)]
     assert all(choice in problem["detail"] for choice in choices)
     assert place[field] not in answer.text
-    page = await desk.http.post("/?lang=ko", data={"role": "victim", "harm_types": "other", **place})
+    page = await harness.http.post("/?lang=ko", data={"role": "victim", "harm_types": "other", **place})
     assert page.status_code == 422
     assert f'href="#{field}"' in page.text
     assert all(f'value="{choice}"' in page.text for choice in choices if choice != "gwangju")
     assert refused.get() == before + 2
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
 
 
-async def test_receipts_that_do_not_exist_and_mistyped_ones_are_answered_alike(desk: Desk) -> None:
+async def test_receipts_that_do_not_exist_and_mistyped_ones_are_answered_alike(harness: IntakeHarness) -> None:
     def told(text: str) -> dict[str, str]:
         return {name: value for name, value in json.loads(text).items() if name != "trace_id"}
 
-    answers = [await desk.ask(receipt) for receipt in ("5720000000000002", "1234567890123456", "not a receipt")]
+    answers = [await harness.ask(receipt) for receipt in ("5720000000000002", "1234567890123456", "not a receipt")]
     assert {answer.status_code for answer in answers} == {404}
     assert told(answers[0].text) == told(answers[1].text) == told(answers[2].text)
 
 
-async def test_the_same_form_sent_twice_is_one_report(desk: Desk) -> None:
-    page = await desk.http.get("/all?lang=en")
+async def test_the_same_form_sent_twice_is_one_report(harness: IntakeHarness) -> None:
+    page = await harness.http.get("/all?lang=en")
     key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
     form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "narrative": "a\r\nb"}
-    first = await desk.http.post("/?lang=en", data=form)
-    second = await desk.http.post("/?lang=en", data=form)
+    first = await harness.http.post("/?lang=en", data=form)
+    second = await harness.http.post("/?lang=en", data=form)
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.text == second.text
     assert first.headers["cache-control"] == "no-store"
-    changed = await desk.http.post("/?lang=en", data={**form, "narrative": "c"})
+    changed = await harness.http.post("/?lang=en", data={**form, "narrative": "c"})
     assert changed.status_code == 409
     assert f'value="{key}"' not in changed.text
-    assert await desk.collection.count_documents({}) == 1
-    wrong = await desk.http.post("/?lang=en", data={"idempotency_key": key, "narrative": "<b>kept</b>"})
+    assert await harness.collection.count_documents({}) == 1
+    wrong = await harness.http.post("/?lang=en", data={"idempotency_key": key, "narrative": "<b>kept</b>"})
     assert wrong.status_code == 422
     assert "&lt;b&gt;kept&lt;/b&gt;" in wrong.text
     assert 'href="#role"' in wrong.text
 
 
-async def nothing_pending(desk: Desk) -> bool:
-    return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+async def nothing_pending(harness: IntakeHarness) -> bool:
+    return not await harness.collection.count_documents({"outbox": {"$exists": True}})

@@ -14,7 +14,7 @@ from shared.clock import ManualClock
 from shared.metrics import exposition
 from shared.sealing import Keyring
 from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
 
 # They move its clock.
@@ -69,8 +69,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def operator(desk: Desk) -> Operator:
-    return Operator(desk)
+def operator(harness: IntakeHarness) -> Operator:
+    return Operator(harness)
 
 
 def metric(name: str) -> float:
@@ -79,7 +79,7 @@ def metric(name: str) -> float:
 
 
 async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.begin()
     await clock.advance(127)
@@ -94,7 +94,7 @@ async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
     before = metric("ieum_intake_call_to_receipt_seconds_sum")
     receipt = await operator.sent(at, **EVERYTHING)
     assert metric("ieum_intake_call_to_receipt_seconds_sum") == before + 127
-    [report] = await desk.collection.find({}).to_list(None)
+    [report] = await harness.collection.find({}).to_list(None)
     opened = documents.opened(report, Keyring([b"m" * 32]))
     call = opened.pop("call")
     assert opened == {
@@ -142,27 +142,27 @@ async def test_every_answer_is_kept_as_it_comes_and_becomes_one_report(
         "other_centers": False,
     }
     assert report["word"].startswith("$argon2id$")
-    assert (await desk.status(receipt))["state"] in {"received", "assigned"}
+    assert (await harness.status(receipt))["state"] in {"received", "assigned"}
 
 
-async def test_nothing_of_the_operator_or_the_caller_is_on_the_bus(desk: Desk, operator: Operator) -> None:
+async def test_nothing_of_the_operator_or_the_caller_is_on_the_bus(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     await operator.sent(at, **EVERYTHING)
 
     async def published() -> bool:
-        return len(await desk.log()) == 1
+        return len(await harness.log()) == 1
 
     await eventually(published)
-    [(_, value)] = await desk.log()
+    [(_, value)] = await harness.log()
     assert json.loads(value)["facts"]["channel"] == "phone"
     for text in (STORY, "달", "봄비", "s-operator1", "https://a.example", at.rpartition("/")[2]):
         assert text.encode() not in value
 
 
-async def test_what_was_said_is_sealed_and_gone_once_it_is_a_report(desk: Desk, operator: Operator) -> None:
+async def test_what_was_said_is_sealed_and_gone_once_it_is_a_report(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, **EVERYTHING)
-    document = await stored(desk, at)
+    document = await stored(harness, at)
     assert set(document) == {
         *("_id", "salt", "sealed", "state", "holder", "organisation", "started_at", "until", "version", "saved_at"),
         *("offered_at", "taken", "sending_at", "ending"),
@@ -170,12 +170,12 @@ async def test_what_was_said_is_sealed_and_gone_once_it_is_a_report(desk: Desk, 
     for trace in (STORY, "representative", "narrative", "우산", "달빛", "https"):
         assert trace.encode() not in bson.encode(document)
     await operator.sent(at, **EVERYTHING)
-    document = await stored(desk, at)
+    document = await stored(harness, at)
     assert (document["state"], "sealed" in document) == ("sent", False)
 
 
 async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_nowhere(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.begin()
     receipt = await operator.sent(at, **LEAST)
@@ -183,18 +183,20 @@ async def test_the_receipt_is_read_out_again_until_the_call_ends_and_is_stored_n
     for four in scripts.fours(receipt):
         assert four.korean in page.text
         assert four.english in page.text
-    assert receipt.replace("-", "").encode() not in bson.encode(await stored(desk, at))
+    assert receipt.replace("-", "").encode() not in bson.encode(await stored(harness, at))
     again = await operator.page(at, "send", **LEAST)
-    assert (again.status_code, await desk.collection.count_documents({})) == (409, 1)
+    assert (again.status_code, await harness.collection.count_documents({})) == (409, 1)
     assert (await operator.post(f"{at}/end")).headers["location"] == "/calls"
     assert (await operator.get(at)).status_code == 410
     assert receipt[:4] not in (await operator.get("/calls")).text
     await clock.advance(13 * 3600)
-    await desk.intake.sender.sweep()
+    await harness.intake.sender.sweep()
     assert (await operator.signed_in().get(at)).status_code == 404
 
 
-async def test_a_report_needs_only_two_answers_and_consent_needs_reading(desk: Desk, operator: Operator) -> None:
+async def test_a_report_needs_only_two_answers_and_consent_needs_reading(
+    harness: IntakeHarness, operator: Operator
+) -> None:
     at = await operator.begin()
     nothing = await operator.page(at, "send")
     assert nothing.status_code == 422
@@ -206,9 +208,9 @@ async def test_a_report_needs_only_two_answers_and_consent_needs_reading(desk: D
     assert STORY in (await operator.get(at)).text
     old = await operator.page(at, "send", **LEAST, consents=["personal"], assent="ko:2020-01-01")
     assert "The texts have changed" in old.text
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
     await operator.sent(at, **LEAST, assent=READ)
-    [report] = await desk.collection.find({}).to_list(None)
+    [report] = await harness.collection.find({}).to_list(None)
     assert report["consents"] == {
         "version": scripts.VERSION,
         **dict.fromkeys(("personal", "sensitive", "share_with_center", "other_centers"), False),
@@ -216,7 +218,7 @@ async def test_a_report_needs_only_two_answers_and_consent_needs_reading(desk: D
 
 
 async def test_assent_is_stamped_anew_when_what_was_agreed_to_changes(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.begin()
     await operator.answer(at, assent=READ)
@@ -226,12 +228,12 @@ async def test_assent_is_stamped_anew_when_what_was_agreed_to_changes(
     await clock.advance(60)
     await operator.answer(at, hours="저녁")
     await operator.sent(at, **LEAST, assent=READ, consents=["personal"])
-    [report] = await desk.collection.find({}).to_list(None)
+    [report] = await harness.collection.find({}).to_list(None)
     assert documents.opened(report, Keyring([b"m" * 32]))["call"]["assent"]["at"] == "2061-11-25T03:01:00Z"
 
 
 async def test_what_must_not_be_kept_is_refused_by_its_field_and_the_rest_is_kept(
-    desk: Desk, operator: Operator
+    harness: IntakeHarness, operator: Operator
 ) -> None:
     at = await operator.begin()
     await operator.answer(at, narrative="first")
@@ -259,11 +261,11 @@ async def test_the_callers_number_is_asked_only_where_they_want_to_be_called(ope
     assert (await operator.answer(at, contact_channels=[])).json()["sections"]["reach"]["shown"] is False
 
 
-async def test_answers_of_one_moment_do_not_overwrite_each_other(desk: Desk, operator: Operator) -> None:
+async def test_answers_of_one_moment_do_not_overwrite_each_other(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     fields = {"narrative": "n1", "hours": "h1", "search_words": "s1", "seen_when": "w1", "not_safe": "x1"}
     answers = await asyncio.gather(*(operator.answer(at, **{name: value}) for name, value in fields.items()))
     assert {answer.status_code for answer in answers} == {200}
     page = (await operator.get(at)).text
     assert [value for value in fields.values() if value not in page] == []
-    assert (await call_of(desk, at)).version == 1 + len(fields)
+    assert (await call_of(harness, at)).version == 1 + len(fields)

@@ -11,8 +11,8 @@ from shared.clock import SystemClock, seoul_day
 from shared.sealing import Keyring
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator
-from tests.integration.intake.desk import LEAST as REPORT
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.harness import LEAST as REPORT
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.test_calls import metric
 
 STORY = "이전 신고의 이야기"
@@ -22,12 +22,12 @@ CONTACT: dict[str, Any] = {"channels": ["phone"], "phone": "010-0000-0000", "per
 
 
 @pytest.fixture
-def operator(desk: Desk) -> Operator:
-    return Operator(desk)
+def operator(harness: IntakeHarness) -> Operator:
+    return Operator(harness)
 
 
-async def lodged(desk: Desk, **more: Any) -> str:
-    answer = await desk.lodge({**REPORT, "narrative": STORY, **more})
+async def lodged(harness: IntakeHarness, **more: Any) -> str:
+    answer = await harness.lodge({**REPORT, "narrative": STORY, **more})
     assert answer.status_code == 202, answer.text
     return str(answer.json()["receipt"])
 
@@ -36,15 +36,17 @@ async def add(operator: Operator, receipt: str, word: str, **more: Any) -> Any:
     return await operator.post("/calls/addition", receipt=receipt, word=word, **{"narrative": ADDED, **more})
 
 
-async def narratives(desk: Desk) -> list[str]:
-    [report] = await desk.collection.find({}).to_list(None)
+async def narratives(harness: IntakeHarness) -> list[str]:
+    [report] = await harness.collection.find({}).to_list(None)
     opened = documents.opened(report, Keyring([b"m" * 32]))
     return [value for name, value in sorted(opened.items()) if name.startswith("narrative")]
 
 
-async def test_a_linked_report_is_hinted_at_and_nothing_of_it_is_told(desk: Desk, operator: Operator) -> None:
-    await lodged(desk, urls=[URL], division="jeju")
-    [earlier] = await desk.collection.find({}).to_list(None)
+async def test_a_linked_report_is_hinted_at_and_nothing_of_it_is_told(
+    harness: IntakeHarness, operator: Operator
+) -> None:
+    await lodged(harness, urls=[URL], division="jeju")
+    [earlier] = await harness.collection.find({}).to_list(None)
     at = await operator.begin()
     assert (await operator.answer(at, urls="https://other.example/1")).json()["linked"] is False
     before = metric("ieum_intake_calls_with_linked_report_total")
@@ -58,51 +60,53 @@ async def test_a_linked_report_is_hinted_at_and_nothing_of_it_is_told(desk: Desk
         assert earlier["_id"] not in text
         assert STORY not in text
     assert "Another report has one of these links" in given.text
-    reports = {report["_id"]: report for report in await desk.collection.find({}).to_list(None)}
+    reports = {report["_id"]: report for report in await harness.collection.find({}).to_list(None)}
     new = next(report for report_id, report in reports.items() if report_id != earlier["_id"])
     assert new["facts"]["linked_reports"] == [earlier["_id"]]
 
 
-async def test_a_call_with_nothing_but_an_account_is_hinted_at_a_linked_report(desk: Desk, operator: Operator) -> None:
-    await lodged(desk, offender_handles=["@somebody_known"])
+async def test_a_call_with_nothing_but_an_account_is_hinted_at_a_linked_report(
+    harness: IntakeHarness, operator: Operator
+) -> None:
+    await lodged(harness, offender_handles=["@somebody_known"])
     at = await operator.begin()
     assert (await operator.answer(at, accounts="@somebody_else")).json()["linked"] is False
     assert (await operator.answer(at, accounts="@somebody_known")).json()["linked"] is True
 
 
-async def test_a_question_for_links_makes_nothing_findable(desk: Desk, operator: Operator) -> None:
+async def test_a_question_for_links_makes_nothing_findable(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, urls=URL)
-    assert desk.intake.link_service.coming == 0
-    await lodged(desk, urls=[URL])
-    [report] = await desk.collection.find({}).to_list(None)
+    assert harness.intake.link_service.coming == 0
+    await lodged(harness, urls=[URL])
+    [report] = await harness.collection.find({}).to_list(None)
     assert report["facts"]["linked_reports"] == []
 
 
-async def test_an_addition_needs_receipt_and_word_and_shows_nothing(desk: Desk, operator: Operator) -> None:
-    receipt = await lodged(desk, word="달빛 아래", contact=CONTACT)
+async def test_an_addition_needs_receipt_and_word_and_shows_nothing(harness: IntakeHarness, operator: Operator) -> None:
+    receipt = await lodged(harness, word="달빛 아래", contact=CONTACT)
     for wrong in ("", "별빛 아래", "노란 우산"):
         answer = await add(operator, receipt, wrong)
         assert answer.status_code == (422 if not wrong else 404)
         assert STORY not in answer.text
         assert ADDED in answer.text
         assert ("Enter the word the caller says" in answer.text) is (not wrong)
-    assert await narratives(desk) == [STORY]
+    assert await narratives(harness) == [STORY]
     right = await add(operator, receipt.replace("-", " "), " 달빛  아래", urls=URL)
     assert right.status_code == 200, right.text[:2000]
     assert "It was added" in right.text
     assert STORY not in right.text
-    assert await narratives(desk) == [STORY, ADDED]
+    assert await narratives(harness) == [STORY, ADDED]
 
 
 async def test_without_a_word_of_its_own_the_persons_codeword_counts_and_without_any_nothing_does(
-    desk: Desk, operator: Operator
+    harness: IntakeHarness, operator: Operator
 ) -> None:
-    receipt = await lodged(desk, contact=CONTACT)
+    receipt = await lodged(harness, contact=CONTACT)
     assert (await add(operator, receipt, "파란 우산")).status_code == 404
     assert (await add(operator, receipt, "노란우산 ")).status_code == 404
     assert (await add(operator, receipt, "노란 우산")).status_code == 200
-    bare = await lodged(desk)
+    bare = await lodged(harness)
     refused = await add(operator, bare, "아무 단어")
     unknown = await add(operator, "1234-5678-9012-3450", "아무 단어")
     assert refused.status_code == unknown.status_code == 404
@@ -111,37 +115,37 @@ async def test_without_a_word_of_its_own_the_persons_codeword_counts_and_without
     ]
 
 
-async def test_an_addition_sent_twice_is_one(desk: Desk, operator: Operator) -> None:
-    receipt = await lodged(desk, word="달빛 아래")
+async def test_an_addition_sent_twice_is_one(harness: IntakeHarness, operator: Operator) -> None:
+    receipt = await lodged(harness, word="달빛 아래")
     for _ in range(2):
         assert (await add(operator, receipt, "달빛 아래", idempotency_key="k" * 32)).status_code == 200
-    assert await narratives(desk) == [STORY, ADDED]
+    assert await narratives(harness) == [STORY, ADDED]
 
 
 async def test_guessing_a_word_on_the_phone_is_held_back_and_keeps_nobody_out_on_the_web(
     bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
-    async with running(bus_settings, store_settings) as desk:
-        operator = Operator(desk)
-        receipt = await lodged(desk, word="달빛 아래")
+    async with running(bus_settings, store_settings) as harness:
+        operator = Operator(harness)
+        receipt = await lodged(harness, word="달빛 아래")
         for number in range(WRONG_FROM_PLACE):
             assert (await add(operator, receipt, f"guess {number}")).status_code == 404
         held = await add(operator, receipt, "달빛 아래")
         assert held.status_code == 429
         assert int(held.headers["retry-after"]) > 0
         own = {"receipt": receipt, "word": "달빛 아래", "step": "do", "narrative": "on the web", "lang": "en"}
-        assert (await desk.http.post("/status/add", data=own)).status_code == 200
-        assert await narratives(desk) == [STORY, "on the web"]
+        assert (await harness.http.post("/status/add", data=own)).status_code == 200
+        assert await narratives(harness) == [STORY, "on the web"]
 
 
 @pytest.mark.own_service
-async def test_the_audit_knows_which_operator_added_and_who_tried(desk: Desk, operator: Operator) -> None:
-    receipt = await lodged(desk, word="달빛 아래")
+async def test_the_audit_knows_which_operator_added_and_who_tried(harness: IntakeHarness, operator: Operator) -> None:
+    receipt = await lodged(harness, word="달빛 아래")
     await add(operator, receipt, "wrong word")
     await add(operator, receipt, "달빛 아래")
-    await desk.intake.audit.settle()
+    await harness.intake.audit.settle()
     day = seoul_day(SystemClock().now())
-    found, _ = await AuditReader(desk.intake.audit).page(Filter(day=day, action="receipts.amend", actor=None))
+    found, _ = await AuditReader(harness.intake.audit).page(Filter(day=day, action="receipts.amend", actor=None))
     assert {(line.actor, line.outcome, line.reason) for line in found} == {
         ("s-operator1", "refused", "wrong_word"),
         ("s-operator1", "done", None),

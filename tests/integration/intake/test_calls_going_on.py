@@ -14,7 +14,7 @@ from shared.clock import ManualClock, seoul_day
 from shared.errors import TransientError
 from shared.identity.tokens import ACCESS_LASTS, GRACE
 from tests.integration.intake.calling import LEAST, Operator, receipt_on, stored
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.test_calls import NOW, STORY, metric
 from tests.support.waiting import eventually
 
@@ -28,12 +28,12 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def operator(desk: Desk) -> Operator:
-    return Operator(desk)
+def operator(harness: IntakeHarness) -> Operator:
+    return Operator(harness)
 
 
 async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open_revives_it(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.begin()
     await operator.answer(at, narrative=STORY)
@@ -45,9 +45,9 @@ async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open
     assert (await operator.signed_in().get(at)).status_code == 410
     late = await operator.answer(at, hours="evenings")
     assert (late.status_code, late.json()["code"]) == (410, "call_ended")
-    await desk.intake.sender.sweep()  # or its own round was first, and may be in the middle of it
+    await harness.intake.sender.sweep()  # or its own round was first, and may be in the middle of it
     await eventually(lambda: metric('ieum_intake_calls_ended_total{reason="abandoned"}') == before + 1)
-    assert "sealed" not in await stored(desk, at)
+    assert "sealed" not in await stored(harness, at)
     whole = await operator.page(at, **LEAST, narrative="what was on the page")
     assert whole.headers["location"] == f"{at}?kept-anew"
     revived = await operator.get(whole.headers["location"])
@@ -55,23 +55,23 @@ async def test_a_call_lives_half_an_hour_from_the_last_look_and_a_page_left_open
     assert "kept anew" in revived.text
 
 
-async def test_what_was_ended_is_not_revived(desk: Desk, operator: Operator) -> None:
+async def test_what_was_ended_is_not_revived(harness: IntakeHarness, operator: Operator) -> None:
     at = await operator.begin()
     await operator.answer(at, narrative=STORY)
     await operator.post(f"{at}/end")
-    assert "sealed" not in await stored(desk, at)
+    assert "sealed" not in await stored(harness, at)
     assert (await operator.page(at, **LEAST)).status_code == 410
     assert (await operator.page(at, "send", **LEAST)).status_code == 410
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
 
 
 async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_nothing(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.begin()
     await operator.answer(at, narrative=STORY)
     await clock.advance(ACCESS_LASTS.total_seconds() + 60)
-    desk.intake.identity.learn(desk.people.document())
+    harness.intake.identity.learn(harness.people.document())
     late = await operator.answer(at, hours="after seven")
     assert (late.status_code, set(late.json())) == (200, {"saved", "problems"})
     refused = await operator.page(at, narrative="900101-1234567")
@@ -80,7 +80,7 @@ async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_
     assert "after seven" not in refused.text
     sent = await operator.page(at, "send", **LEAST, narrative=STORY, hours="after seven")
     assert sent.headers["location"] == f"{at}?renewed"
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
     assert (await operator.get(at)).status_code in {303, 401}
     assert (await operator.post(f"{at}/end")).status_code == 401
     renewed = await operator.signed_in().get(sent.headers["location"])
@@ -90,28 +90,30 @@ async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_
 
 
 async def test_a_sign_in_that_was_ended_or_is_long_over_keeps_nothing(
-    desk: Desk, operator: Operator, clock: ManualClock
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
 ) -> None:
     at = await operator.signed_in(session="s" * 20).begin()
     await clock.advance(ACCESS_LASTS.total_seconds() + 60)
-    desk.people.revoke("s" * 20)
-    desk.intake.identity.learn(desk.people.document())
+    harness.people.revoke("s" * 20)
+    harness.intake.identity.learn(harness.people.document())
     assert (await operator.answer(at, narrative=STORY)).status_code == 401
-    other = Operator(desk).signed_in()
+    other = Operator(harness).signed_in()
     await clock.advance((ACCESS_LASTS + GRACE + timedelta(seconds=1)).total_seconds())
-    desk.intake.identity.learn(desk.people.document())
+    harness.intake.identity.learn(harness.people.document())
     assert (await other.answer(at, narrative=STORY)).status_code == 401
 
 
-async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator: Operator, clock: ManualClock) -> None:
+async def test_what_operators_do_with_calls_is_written_down(
+    harness: IntakeHarness, operator: Operator, clock: ManualClock
+) -> None:
     at = await operator.begin()
     await operator.page(at, "offer", **LEAST)
-    other = Operator(desk, subject="s-operator2")
+    other = Operator(harness, subject="s-operator2")
     await other.post(f"{at}/take")
     await other.sent(at, **LEAST)
     await other.post(f"{at}/end")
-    await desk.intake.audit.settle()
-    found, _ = await AuditReader(desk.intake.audit).page(
+    await harness.intake.audit.settle()
+    found, _ = await AuditReader(harness.intake.audit).page(
         Filter(day=seoul_day(clock.now()), action="calls.take", actor=None)
     )
     said = {(line.actor, line.reason) for line in found}
@@ -122,8 +124,8 @@ async def test_what_operators_do_with_calls_is_written_down(desk: Desk, operator
         ("s-operator2", "call_sent"),
         ("s-operator2", "call_ended"),
     }
-    [report] = await desk.collection.find({}).to_list(None)
-    assert {line.report for line in found} == {desk.intake.audit.keys.reference(report["_id"])}
+    [report] = await harness.collection.find({}).to_list(None)
+    assert {line.report for line in found} == {harness.intake.audit.keys.reference(report["_id"])}
     assert call_rules.KEPT == timedelta(minutes=30)
 
 
@@ -146,7 +148,7 @@ async def test_while_the_store_is_away_what_was_typed_stays_on_the_page(
 
 
 async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_by_the_next_try(
-    desk: Desk, operator: Operator, monkeypatch: pytest.MonkeyPatch
+    harness: IntakeHarness, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: Any, **__: Any) -> NoReturn:
         raise TransientError("away")
@@ -158,14 +160,16 @@ async def test_a_report_the_store_does_not_take_is_said_to_be_missing_and_sent_b
         assert page.status_code == 503
         assert "The report was not received yet" in page.text
         assert (await operator.get(at)).status_code == 503
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
     receipt_on(await operator.get(at))
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
 
 
-async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(desk: Desk, operator: Operator) -> None:
+async def test_when_the_disk_fills_up_new_calls_give_way_and_those_begun_go_on(
+    harness: IntakeHarness, operator: Operator
+) -> None:
     at = await operator.begin()
-    desk.intake.disk.room = DiskLevel.REPORTS
+    harness.intake.disk.room = DiskLevel.REPORTS
     refused = await operator.post("/calls")
     assert refused.status_code == 503
     assert "on one page" in refused.text

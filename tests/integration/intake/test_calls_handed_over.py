@@ -11,7 +11,7 @@ from services.intake.phone.submitting import CallSubmitter
 from shared.clock import ManualClock
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator, call_of, receipt_on
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.intake.test_calls import EVERYTHING, NOW, STORY, metric
 
 # They move its clock.
@@ -34,18 +34,18 @@ def given(bus_settings: KafkaSettings, store_settings: StoreSettings) -> Setting
     return bus_settings, store_settings
 
 
-def two(desk: Desk) -> tuple[Operator, Operator]:
-    return Operator(desk), Operator(desk, subject="s-operator2")
+def two(harness: IntakeHarness) -> tuple[Operator, Operator]:
+    return Operator(harness), Operator(harness, subject="s-operator2")
 
 
-async def test_an_offered_call_is_taken_with_everything_and_the_first_has_it_no_more(desk: Desk) -> None:
-    first, second = two(desk)
+async def test_an_offered_call_is_taken_with_everything_and_the_first_has_it_no_more(harness: IntakeHarness) -> None:
+    first, second = two(harness)
     at = await first.begin()
     assert (await second.get(at)).status_code == 409
     assert (await second.post(f"{at}/take")).status_code == 409
     offered = await first.page(at, "offer", **EVERYTHING)
     assert offered.headers["location"] == at
-    code = desk.intake.sender._drafts.code_of(at.rpartition("/")[2])
+    code = harness.intake.sender._drafts.code_of(at.rpartition("/")[2])
     assert code in (await first.get(at)).text
     assert f"Take call {code}" in (await second.get("/calls")).text
     before = metric("ieum_intake_calls_handed_over_total")
@@ -66,56 +66,56 @@ async def test_an_offered_call_is_taken_with_everything_and_the_first_has_it_no_
         assert refused.status_code == 409
         assert STORY not in refused.text
     await second.sent(at, **EVERYTHING)
-    [report] = await desk.collection.find({}).to_list(None)
+    [report] = await harness.collection.find({}).to_list(None)
     assert report["facts"]["channel"] == "phone"
 
 
-async def test_an_offer_can_be_taken_back_and_what_is_wrong_keeps_it_from_being_offered(desk: Desk) -> None:
-    first, second = two(desk)
+async def test_an_offer_can_be_taken_back_and_what_is_wrong_keeps_it_from_being_offered(harness: IntakeHarness) -> None:
+    first, second = two(harness)
     at = await first.begin()
     assert (await first.page(at, "offer", narrative="900101-1234567")).status_code == 422
-    assert (await call_of(desk, at)).offered_at is None
+    assert (await call_of(harness, at)).offered_at is None
     await first.page(at, "offer", narrative=STORY)
     await first.post(f"{at}/recall")
     assert (await second.post(f"{at}/take")).status_code == 409
     assert STORY in (await first.get(at)).text
 
 
-async def test_of_many_who_take_at_once_one_has_it(desk: Desk, given: Settings, clock: ManualClock) -> None:
-    first = Operator(desk)
+async def test_of_many_who_take_at_once_one_has_it(harness: IntakeHarness, given: Settings, clock: ManualClock) -> None:
+    first = Operator(harness)
     at = await first.begin()
     await first.page(at, "offer", **LEAST)
     async with running(*given, clock=clock) as other:
-        other.intake.identity.learn(desk.people.document())
-        takers = [Operator(desk if n % 2 else other, subject=f"s-taker{n:03d}") for n in range(8)]
+        other.intake.identity.learn(harness.people.document())
+        takers = [Operator(harness if n % 2 else other, subject=f"s-taker{n:03d}") for n in range(8)]
         for taker in takers:
-            taker.token = desk.people.token("busan", "operator", subject=taker.subject)
+            taker.token = harness.people.token("busan", "operator", subject=taker.subject)
         answers = await asyncio.gather(*(taker.post(f"{at}/take") for taker in takers))
         assert sorted(answer.status_code for answer in answers) == [303] + [409] * 7
         [won] = [taker for taker, answer in zip(takers, answers, strict=True) if answer.status_code == 303]
-        assert (await call_of(desk, at)).holder == won.subject
+        assert (await call_of(harness, at)).holder == won.subject
         assert (await won.get(at)).status_code == 200
 
 
-async def test_a_call_is_seen_by_nobody_of_another_office_nor_by_who_is_no_operator(desk: Desk) -> None:
-    first = Operator(desk)
+async def test_a_call_is_seen_by_nobody_of_another_office_nor_by_who_is_no_operator(harness: IntakeHarness) -> None:
+    first = Operator(harness)
     at = await first.begin()
     await first.page(at, "offer", narrative=STORY, **LEAST)
     for stranger in (
-        Operator(desk, subject="s-elsewhere", organisation="jeju"),
-        Operator(desk, subject="s-central01", organisation="central"),
+        Operator(harness, subject="s-elsewhere", organisation="jeju"),
+        Operator(harness, subject="s-central01", organisation="central"),
     ):
         assert at not in (await stranger.get("/calls")).text
         for answer in (await stranger.get(at), await stranger.post(f"{at}/take"), await stranger.page(at, **LEAST)):
             assert answer.status_code == 404
             assert STORY not in answer.text
     for role in ("counsellor", "lead"):
-        assert (await Operator(desk, subject="s-counsel1", role=role).get(at)).status_code == 403
-        assert (await Operator(desk, subject="s-counsel1", role=role).answer(at, narrative="x")).status_code == 403
+        assert (await Operator(harness, subject="s-counsel1", role=role).get(at)).status_code == 403
+        assert (await Operator(harness, subject="s-counsel1", role=role).answer(at, narrative="x")).status_code == 403
 
 
-async def test_a_save_that_races_with_the_hand_over_is_there_or_refused_and_never_half(desk: Desk) -> None:
-    first, second = two(desk)
+async def test_a_save_that_races_with_the_hand_over_is_there_or_refused_and_never_half(harness: IntakeHarness) -> None:
+    first, second = two(harness)
     for number in range(5):
         at = await first.begin()
         await first.page(at, "offer", **LEAST)
@@ -148,14 +148,14 @@ async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
         assert await write(*asked)
         raise CutOffError
 
-    async with running(*given, clock=clock) as desk:
-        first = Operator(desk)
+    async with running(*given, clock=clock) as harness:
+        first = Operator(harness)
         at = await first.begin()
         with monkeypatch.context() as patch:
             patch.setattr(CallRepository, "write", cut)
             with pytest.raises(CutOffError):
                 await first.answer(at, narrative=STORY)
-        people = desk.people
+        people = harness.people
     async with running(*given, clock=clock) as again:
         again.intake.identity.learn(people.document())
         assert STORY in (await Operator(again, token=first.token).get(at)).text
@@ -172,15 +172,15 @@ async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
             assert await write(*asked)
         raise CutOffError
 
-    async with running(*given, clock=clock) as desk:
-        first, second = two(desk)
+    async with running(*given, clock=clock) as harness:
+        first, second = two(harness)
         at = await first.begin()
         await first.page(at, "offer", narrative=STORY, **LEAST)
         with monkeypatch.context() as patch:
             patch.setattr(CallRepository, "write", cut)
             with pytest.raises(CutOffError):
                 await second.post(f"{at}/take")
-        people = desk.people
+        people = harness.people
     async with running(*given, clock=clock) as again:
         again.intake.identity.learn(people.document())
         one = Operator(again, token=first.token)
@@ -204,14 +204,14 @@ async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
                 await send(self, held)
         raise CutOffError
 
-    async with running(*given, clock=clock) as desk:
-        first = Operator(desk)
+    async with running(*given, clock=clock) as harness:
+        first = Operator(harness)
         at = await first.begin()
         with monkeypatch.context() as patch:
             patch.setattr(CallSubmitter, "send", cut)
             with pytest.raises(CutOffError):
                 await first.page(at, "send", narrative=STORY, **LEAST)
-        people = desk.people
+        people = harness.people
     async with running(*given, clock=clock) as again:
         again.intake.identity.learn(people.document())
         assert await again.collection.count_documents({}) == int(lodged)
@@ -233,8 +233,8 @@ async def _gone(*_: Any) -> NoReturn:
 async def test_an_operator_who_looks_again_finishes_what_was_half_sent(
     given: Settings, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(*given, clock=clock) as desk:
-        first = Operator(desk)
+    async with running(*given, clock=clock) as harness:
+        first = Operator(harness)
         at = await first.begin()
         with monkeypatch.context() as patch:
             patch.setattr(CallSubmitter, "send", _gone)
@@ -244,4 +244,4 @@ async def test_an_operator_who_looks_again_finishes_what_was_half_sent(
         assert (refused.status_code, refused.json()["code"]) == (409, "call_sent")
         receipt = receipt_on(await first.get(at))
         assert receipt == receipt_on(await first.get(at))
-        assert await desk.collection.count_documents({}) == 1
+        assert await harness.collection.count_documents({}) == 1

@@ -13,15 +13,15 @@ from ieum_client import Ieum, NotReachedError, RefusedError
 from ieum_client.checks import CHECKS, the_least_report_is_accepted
 from ieum_client.conformance import outcomes
 from services.intake.submissions.models import Submission
-from tests.integration.intake.desk import LEAST, Desk
+from tests.integration.intake.harness import LEAST, IntakeHarness
 
 
-async def test_every_check_holds_here(desk: Desk) -> None:
-    desk.http.headers.update(desk.headers())
-    found = await outcomes(desk.http)
+async def test_every_check_holds_here(harness: IntakeHarness) -> None:
+    harness.http.headers.update(harness.headers())
+    found = await outcomes(harness.http)
     assert [(one.name, one.wrong) for one in found if one.wrong] == []
     assert len(found) == len(CHECKS)
-    async for document in desk.collection.find({}, {"facts.synthetic": 1}):
+    async for document in harness.collection.find({}, {"facts.synthetic": 1}):
         assert document["facts"]["synthetic"], "the kit sends drills only"
 
 
@@ -43,13 +43,13 @@ async def test_a_careless_server_fails_every_check_but_the_first() -> None:
     }
 
 
-def ieum(desk: Desk, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
-    own = transport or httpx.ASGITransport(desk.intake.app)
-    return Ieum("http://intake", desk.credentials["api"], language="en", transport=own)
+def ieum(harness: IntakeHarness, transport: httpx.AsyncBaseTransport | None = None) -> Ieum:
+    own = transport or httpx.ASGITransport(harness.intake.app)
+    return Ieum("http://intake", harness.credentials["api"], language="en", transport=own)
 
 
-async def test_the_client_lodges_asks_adds_and_takes_back(desk: Desk) -> None:
-    async with ieum(desk) as client:
+async def test_the_client_lodges_asks_adds_and_takes_back(harness: IntakeHarness) -> None:
+    async with ieum(harness) as client:
         receipt = (await client.submit(LEAST, key=Ieum.new_key()))["receipt"]
         assert (await client.status(receipt))["state"] == "received"
         assert (await client.message(receipt, "hello", key=Ieum.new_key()))["number"] == 1
@@ -79,15 +79,15 @@ class Shaky(httpx.AsyncBaseTransport):
         return answer
 
 
-async def test_a_broken_line_makes_one_report(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broken_line_makes_one_report(harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ieum_client.client._FIRST_PAUSE_S", 0.01)
-    async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 2)) as client:
+    async with ieum(harness, Shaky(httpx.ASGITransport(harness.intake.app), 2)) as client:
         await client.submit(LEAST, key=Ieum.new_key())
-    assert await desk.collection.count_documents({}) == 1
-    async with ieum(desk, Shaky(httpx.ASGITransport(desk.intake.app), 99)) as client:
+    assert await harness.collection.count_documents({}) == 1
+    async with ieum(harness, Shaky(httpx.ASGITransport(harness.intake.app), 99)) as client:
         with pytest.raises(NotReachedError):
             await client.submit(LEAST, key=Ieum.new_key())
-    assert await desk.collection.count_documents({}) == 2
+    assert await harness.collection.count_documents({}) == 2
 
 
 def texts(schema: dict[str, Any], definitions: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -109,17 +109,17 @@ def placed(path: tuple[str, ...], text: str) -> Any:
     return [placed(path[1:], text)] if path[0] == "0" else {path[0]: placed(path[1:], text)}
 
 
-async def test_no_text_field_takes_a_registration_number_or_a_picture(desk: Desk) -> None:
+async def test_no_text_field_takes_a_registration_number_or_a_picture(harness: IntakeHarness) -> None:
     schema = Submission.model_json_schema()
     places = texts(schema, schema["$defs"])
     assert {("narrative",), ("contact", "hours"), ("offender_handles", "0"), ("word",)} <= set(places)
     for path in places:
         prefix = "https://example.com/" if path[0] == "urls" else ""
         for bad, reason in (("900101-1234567", "resident_registration_number"), ("iVBORw0KGgoAAAAN", "media_bytes")):
-            answer = await desk.lodge({**LEAST, **placed(path, prefix + bad)})
+            answer = await harness.lodge({**LEAST, **placed(path, prefix + bad)})
             assert answer.status_code == 422, (path, reason)
             reasons = {error["reason"] for error in answer.json()["errors"]}
             # Some fields have a narrower form of their own, or know their values.
             assert reasons <= {reason, "unknown_center", "not_an_email_address", "not_a_phone_number"}, (path, reasons)
             assert bad not in answer.text
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0

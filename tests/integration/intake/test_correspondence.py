@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from shared.identity.tokens import Purpose
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, audit_of, holder
 from tests.integration.intake.holding import owned as assigned
 from tests.integration.intake.test_details import HTML, moved, opened, owned
@@ -15,122 +15,128 @@ from tests.integration.intake.test_details import HTML, moved, opened, owned
 SESSION = "S" * 24
 
 
-async def leave_of(desk: Desk, report_id: str, center: str = "busan", **more: Any) -> tuple[str, str]:
+async def leave_of(harness: IntakeHarness, report_id: str, center: str = "busan", **more: Any) -> tuple[str, str]:
     """Open the details; the page, and the leave to write that it carries."""
-    ticket = desk.people.ticket(report_id, center, subject="s-1", session=SESSION, purpose=Purpose.MESSAGE, **more)
-    page = (await opened(desk, ticket)).text
+    ticket = harness.people.ticket(report_id, center, subject="s-1", session=SESSION, purpose=Purpose.MESSAGE, **more)
+    page = (await opened(harness, ticket)).text
     found = re.search(r'name="leave" value="([^"]+)"', page)
     assert found, page
     return page, found[1]
 
 
 async def write(
-    desk: Desk, what: str, report_id: str, leave: str, text: str = "괜찮은 때에 다시 적어 주세요.", **who: Any
+    harness: IntakeHarness,
+    what: str,
+    report_id: str,
+    leave: str,
+    text: str = "괜찮은 때에 다시 적어 주세요.",
+    **who: Any,
 ) -> httpx.Response:
     given = {"organisation": "busan", "role": "counsellor", "subject": "s-1", "session": SESSION} | who
-    cookies = desk.people.cookie(
+    cookies = harness.people.cookie(
         given["organisation"], given["role"], subject=given["subject"], session=given["session"]
     )
     headers = {**HTML, "Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
     form = {"report_id": report_id, "leave": leave, "text": text}
-    return await desk.http.post(f"/details/{what}", data=form, headers=headers)
+    return await harness.http.post(f"/details/{what}", data=form, headers=headers)
 
 
 async def answers(someone: Holder, **more: str) -> httpx.Response:
     return await someone.post("answers", **more)
 
 
-async def test_an_answer_reaches_the_holder_and_nobody_else_reads_it(desk: Desk) -> None:
-    someone = await holder(desk, word="초록 우산")
+async def test_an_answer_reaches_the_holder_and_nobody_else_reads_it(harness: IntakeHarness) -> None:
+    someone = await holder(harness, word="초록 우산")
     await assigned(someone, "busan", seen=True)
     await someone.done("messages", text="언제 전화하세요?", word="초록 우산")
-    page, leave = await leave_of(desk, someone.report_id)
+    page, leave = await leave_of(harness, someone.report_id)
     assert "언제 전화하세요?" in page
     secret = "토요일 저녁에 이 번호로 다시 볼게요."
-    assert (await write(desk, "answer", someone.report_id, leave, secret)).status_code == 200
+    assert (await write(harness, "answer", someone.report_id, leave, secret)).status_code == 200
     stored = await someone.stored()
     assert secret not in str(stored)
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     assert (told["answers"], told["answers_unread"]) == (1, 1)
     assert (await answers(someone)).status_code == 404, "the word is needed"
     read = await answers(someone, word="초록 우산")
     assert [one["text"] for one in read.json()["answers"]] == [secret]
-    assert (await desk.status(someone.receipt))["answers_unread"] == 0
-    page, _ = await leave_of(desk, someone.report_id)
+    assert (await harness.status(someone.receipt))["answers_unread"] == 0
+    page, _ = await leave_of(harness, someone.report_id)
     assert secret in page
     assert "not read yet" not in page
-    lines = await audit_of(desk, someone.report_id)
+    lines = await audit_of(harness, someone.report_id)
     assert ("details.answer", "done", "answer") in lines
     assert any(action == "receipts.answers" and outcome == "done" for action, outcome, _ in lines)
 
 
-async def test_a_note_is_for_the_centre_alone(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_a_note_is_for_the_centre_alone(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     await assigned(someone, "busan", seen=True)
-    _, leave = await leave_of(desk, someone.report_id)
-    assert (await write(desk, "note", someone.report_id, leave, "오후에만 통화")).status_code == 200
+    _, leave = await leave_of(harness, someone.report_id)
+    assert (await write(harness, "note", someone.report_id, leave, "오후에만 통화")).status_code == 200
     assert "오후에만 통화" not in str(await someone.stored())
-    page, _ = await leave_of(desk, someone.report_id)
+    page, _ = await leave_of(harness, someone.report_id)
     assert "오후에만 통화" in page
-    assert "answers" not in await desk.status(someone.receipt)
+    assert "answers" not in await harness.status(someone.receipt)
 
 
-async def test_who_may_not_write_writes_nothing(desk: Desk) -> None:
-    report_id = await owned(desk)
-    _, leave = await leave_of(desk, report_id)
+async def test_who_may_not_write_writes_nothing(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    _, leave = await leave_of(harness, report_id)
     refused = {
         403: [{"organisation": "jeju"}, {"role": "operator"}],
         409: [{"subject": "s-2"}, {"session": "T" * 24}],
     }
     for status, people in refused.items():
         for who in people:
-            assert (await write(desk, "note", report_id, leave, **who)).status_code == status, who
+            assert (await write(harness, "note", report_id, leave, **who)).status_code == status, who
     ownership, until, mark = leave.split(".")
     for forged in ("", "1.2.3", f"2.{until}.{mark}", f"{ownership}.{int(until) + 3600}.{mark}"):
-        assert (await write(desk, "note", report_id, forged)).status_code == 409, forged
+        assert (await write(harness, "note", report_id, forged)).status_code == 409, forged
     for text in ("", " ", "가" * 2001, "900101-1234567"):
-        assert (await write(desk, "note", report_id, leave, text)).status_code == 422
-    await moved(desk, report_id, "jeju", 2)
-    assert (await write(desk, "note", report_id, leave)).status_code == 403
-    stored = await desk.collection.find_one({"_id": report_id})
+        assert (await write(harness, "note", report_id, leave, text)).status_code == 422
+    await moved(harness, report_id, "jeju", 2)
+    assert (await write(harness, "note", report_id, leave)).status_code == 403
+    stored = await harness.collection.find_one({"_id": report_id})
     assert not stored.get("notes")
 
 
-async def test_nothing_is_written_about_a_withdrawn_report_or_where_nobody_agreed(desk: Desk) -> None:
-    someone = await holder(desk, contact={"channels": ["phone"], "phone": "010-2468-1357"})
+async def test_nothing_is_written_about_a_withdrawn_report_or_where_nobody_agreed(harness: IntakeHarness) -> None:
+    someone = await holder(harness, contact={"channels": ["phone"], "phone": "010-2468-1357"})
     await assigned(someone, "busan", seen=True)
-    page, leave = await leave_of(desk, someone.report_id)
+    page, leave = await leave_of(harness, someone.report_id)
     assert 'action="/details/answer"' not in page
-    assert (await write(desk, "answer", someone.report_id, leave)).status_code == 409
+    assert (await write(harness, "answer", someone.report_id, leave)).status_code == 409
     await someone.done("messages", text="a question")
-    assert (await write(desk, "answer", someone.report_id, leave)).status_code == 200
+    assert (await write(harness, "answer", someone.report_id, leave)).status_code == 200
     await someone.done("withdraw")
     for what in ("answer", "note"):
-        assert (await write(desk, what, someone.report_id, leave)).status_code == 410
+        assert (await write(harness, what, someone.report_id, leave)).status_code == 410
     assert (await answers(someone)).status_code in {409, 410}
 
 
 @pytest.mark.parametrize(("organisation", "status"), [("busan", 303), ("jeju", 404)])
 async def test_a_receipt_leads_staff_of_the_owning_centre_to_its_case(
-    desk: Desk, organisation: str, status: int
+    harness: IntakeHarness, organisation: str, status: int
 ) -> None:
-    someone = await holder(desk)
+    someone = await holder(harness)
     await assigned(someone, "busan", seen=True)
-    cookies = desk.people.cookie(organisation, "counsellor")
+    cookies = harness.people.cookie(organisation, "counsellor")
     headers = {"Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
-    came = await desk.http.post("/find", data={"receipt": someone.receipt}, headers=headers)
+    came = await harness.http.post("/find", data={"receipt": someone.receipt}, headers=headers)
     assert came.status_code == status
     if status == 303:
         assert came.headers["location"].endswith(f"/cases/{someone.report_id}")
         assert someone.receipt not in came.headers["location"]
     outcome = "done" if status == 303 else "refused"
-    assert any(line[:2] == ("cases.find", outcome) for line in await audit_of(desk, someone.report_id))
+    assert any(line[:2] == ("cases.find", outcome) for line in await audit_of(harness, someone.report_id))
 
 
-async def test_whoever_tries_many_receipts_is_slowed_down(desk: Desk) -> None:
-    cookies = desk.people.cookie("busan", "counsellor", subject="s-guess")
+async def test_whoever_tries_many_receipts_is_slowed_down(harness: IntakeHarness) -> None:
+    cookies = harness.people.cookie("busan", "counsellor", subject="s-guess")
     headers = {"Sec-Fetch-Site": "same-origin", "Cookie": "; ".join(f"{n}={v}" for n, v in cookies.items())}
     came = [
-        (await desk.http.post("/find", data={"receipt": f"{n:016d}"}, headers=headers)).status_code for n in range(12)
+        (await harness.http.post("/find", data={"receipt": f"{n:016d}"}, headers=headers)).status_code
+        for n in range(12)
     ]
     assert came == [404] * 10 + [429] * 2

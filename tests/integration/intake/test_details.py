@@ -12,7 +12,7 @@ from shared.audit.model import AuditEntry, Line
 from shared.audit.queries import AuditReader, Filter, usage_counts
 from shared.clock import SystemClock, seoul_day
 from shared.errors import TransientError
-from tests.integration.intake.desk import LEAST, Desk, running
+from tests.integration.intake.harness import LEAST, IntakeHarness, running
 from tests.integration.intake.test_accepting import PERSONAL
 from tests.integration.intake.test_following import routing
 from tests.integration.intake.test_outages import settings_of
@@ -24,52 +24,52 @@ TOLD: dict[str, Any] = PERSONAL
 HTML = {"Accept": "text/html", "Accept-Language": "en"}
 
 
-async def owned(desk: Desk, center_id: str = "busan", version: int = 1) -> str:
+async def owned(harness: IntakeHarness, center_id: str = "busan", version: int = 1) -> str:
     """A report with everything personal in it, owned by a centre as intake knows."""
-    report_id = str((await desk.lodge({**LEAST, **PERSONAL})).json()["report_id"])
-    await moved(desk, report_id, center_id, version)
+    report_id = str((await harness.lodge({**LEAST, **PERSONAL})).json()["report_id"])
+    await moved(harness, report_id, center_id, version)
     return report_id
 
 
-async def moved(desk: Desk, report_id: str, center_id: str, version: int) -> None:
-    await desk.publish([await routing(desk, report_id, version, center_id)])
+async def moved(harness: IntakeHarness, report_id: str, center_id: str, version: int) -> None:
+    await harness.publish([await routing(harness, report_id, version, center_id)])
 
     async def known() -> bool:
-        stored = await desk.collection.find_one({"_id": report_id})
+        stored = await harness.collection.find_one({"_id": report_id})
         ownership = stored["progress"]["ownership"]
         return bool(ownership and ownership["ownership"] == version)
 
     await eventually(known)
 
 
-async def opened(desk: Desk, ticket: str, **more: Any) -> httpx.Response:
-    return await desk.http.post("/details", data={"ticket": ticket}, headers={**HTML, **more})
+async def opened(harness: IntakeHarness, ticket: str, **more: Any) -> httpx.Response:
+    return await harness.http.post("/details", data={"ticket": ticket}, headers={**HTML, **more})
 
 
-async def code_of(desk: Desk, ticket: str) -> tuple[int, str]:
-    answer = await desk.http.post("/details", data={"ticket": ticket})
+async def code_of(harness: IntakeHarness, ticket: str) -> tuple[int, str]:
+    answer = await harness.http.post("/details", data={"ticket": ticket})
     return answer.status_code, str(answer.json()["code"])
 
 
-async def lines(desk: Desk) -> list[Line]:
-    await desk.intake.audit.settle()
-    found, _ = await AuditReader(desk.intake.audit).page(
+async def lines(harness: IntakeHarness) -> list[Line]:
+    await harness.intake.audit.settle()
+    found, _ = await AuditReader(harness.intake.audit).page(
         Filter(day=seoul_day(SystemClock().now()), action="details.open", actor=None)
     )
-    return [line for line in found if line.at >= desk.began]
+    return [line for line in found if line.at >= harness.began]
 
 
-async def current(desk: Desk) -> None:
+async def current(harness: IntakeHarness) -> None:
     async def is_current() -> bool:
-        return desk.intake.details_service.current()
+        return harness.intake.details_service.current()
 
     await eventually(is_current)
 
 
-async def test_the_owning_centre_reads_everything_and_it_is_written_down(desk: Desk) -> None:
-    report_id = await owned(desk)
-    await current(desk)
-    page = await opened(desk, desk.people.ticket(report_id, "busan", "counsellor", subject="s-1"))
+async def test_the_owning_centre_reads_everything_and_it_is_written_down(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    await current(harness)
+    page = await opened(harness, harness.people.ticket(report_id, "busan", "counsellor", subject="s-1"))
     assert page.status_code == 200
     assert page.headers["cache-control"] == "no-store"
     contact = {name: value for name, value in TOLD["contact"].items() if name != "may_say"}
@@ -78,30 +78,30 @@ async def test_the_owning_centre_reads_everything_and_it_is_written_down(desk: D
     assert [text for text in texts if isinstance(text, str) and text not in page.text] == []
     assert f'href="{TOLD["urls"][0]}' not in page.text
     assert "Not allowed: leave nothing behind" in page.text
-    [line] = await lines(desk)
+    [line] = await lines(harness)
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("s-1", "busan", "done", "first_contact")
-    assert line.report == desk.intake.audit.keys.reference(report_id)
+    assert line.report == harness.intake.audit.keys.reference(report_id)
     assert line.detail == {"ownership": "1"}
-    assert await desk.intake.audit.verify() == []
+    assert await harness.intake.audit.verify() == []
 
 
 async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same_time(
-    desk: Desk,
+    harness: IntakeHarness,
 ) -> None:
-    report_id = await owned(desk)
-    async with running(desk.bus_settings, desk.store_settings) as second:
-        second.intake.identity.learn(desk.people.document())
+    report_id = await owned(harness)
+    async with running(harness.bus_settings, harness.store_settings) as second:
+        second.intake.identity.learn(harness.people.document())
         for _ in range(5):
-            ticket = desk.people.ticket(report_id, "busan")
-            answers = await asyncio.gather(*(opened(one, ticket) for one in (desk, second) * 3))
+            ticket = harness.people.ticket(report_id, "busan")
+            answers = await asyncio.gather(*(opened(one, ticket) for one in (harness, second) * 3))
             assert sorted(answer.status_code for answer in answers) == [200] + [410] * 5
             assert await code_of(second, ticket) == (410, "ticket_used")
-    assert [line.detail.get("refused") for line in await lines(desk)].count(None) == 5
+    assert [line.detail.get("refused") for line in await lines(harness)].count(None) == 5
 
 
-async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(desk: Desk) -> None:
-    report_id = await owned(desk)
-    clock, people = SystemClock(), desk.people
+async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    clock, people = SystemClock(), harness.people
     stranger = TestIdentity(clock)
     ticket = people.ticket(report_id, "busan")
     head, body, signature = ticket.split(".")
@@ -125,124 +125,130 @@ async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(desk: Desk) -> No
         "owner_changed": [people.ticket(report_id, "jeju")],
         "unknown_report": [people.ticket("00000000-0000-4000-8000-000000000000", "busan")],
     }
-    desk.intake.identity.learn(people.document())
+    harness.intake.identity.learn(people.document())
     for code, tickets in refusals.items():
         for one in tickets:
-            assert (await code_of(desk, one))[1] == code, (code, one[:20])
-    told = await lines(desk)
+            assert (await code_of(harness, one))[1] == code, (code, one[:20])
+    told = await lines(harness)
     assert len(told) == sum(map(len, refusals.values()))
     assert {line.outcome for line in told} == {"refused"}
-    assert (await opened(desk, ticket)).status_code == 200  # none of it used the real one up
+    assert (await opened(harness, ticket)).status_code == 200  # none of it used the real one up
 
 
 @pytest.mark.own_service
-async def test_a_flood_of_what_is_no_ticket_leaves_thirty_lines_and_a_real_one_opens(desk: Desk) -> None:
-    report_id = await owned(desk)
+async def test_a_flood_of_what_is_no_ticket_leaves_thirty_lines_and_a_real_one_opens(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
     for _ in range(60):
-        assert (await code_of(desk, "x"))[1] == "ticket_invalid"
-    assert 30 <= len(await lines(desk)) <= 35  # what comes back within a minute is taken again
-    assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == 200
+        assert (await code_of(harness, "x"))[1] == "ticket_invalid"
+    assert 30 <= len(await lines(harness)) <= 35  # what comes back within a minute is taken again
+    assert (await opened(harness, harness.people.ticket(report_id, "busan"))).status_code == 200
 
 
-async def test_the_old_owner_is_refused_once_the_new_one_is_known(desk: Desk) -> None:
-    report_id = await owned(desk)
-    before = desk.people.ticket(report_id, "busan", ownership=1)
-    await moved(desk, report_id, "jeju", 2)
-    assert await code_of(desk, before) == (409, "owner_changed")
-    assert await code_of(desk, desk.people.ticket(report_id, "busan", ownership=2)) == (409, "owner_changed")
-    assert (await opened(desk, desk.people.ticket(report_id, "jeju", ownership=2))).status_code == 200
+async def test_the_old_owner_is_refused_once_the_new_one_is_known(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    before = harness.people.ticket(report_id, "busan", ownership=1)
+    await moved(harness, report_id, "jeju", 2)
+    assert await code_of(harness, before) == (409, "owner_changed")
+    assert await code_of(harness, harness.people.ticket(report_id, "busan", ownership=2)) == (409, "owner_changed")
+    assert (await opened(harness, harness.people.ticket(report_id, "jeju", ownership=2))).status_code == 200
 
 
-async def test_a_ticket_that_is_ahead_waits_for_intake_a_moment_and_not_longer(desk: Desk) -> None:
-    report_id = await owned(desk)
-    ahead = desk.people.ticket(report_id, "jeju", ownership=2)
-    assert await code_of(desk, ahead) == (503, "owner_not_known_yet")
-    [line] = await lines(desk)
+async def test_a_ticket_that_is_ahead_waits_for_intake_a_moment_and_not_longer(harness: IntakeHarness) -> None:
+    report_id = await owned(harness)
+    ahead = harness.people.ticket(report_id, "jeju", ownership=2)
+    assert await code_of(harness, ahead) == (503, "owner_not_known_yet")
+    [line] = await lines(harness)
     assert (line.detail["refused"], line.detail["stale"]) == ("owner_not_known_yet", "routings")
     assert [(row.refused, row.stale) for row in usage_counts([line])] == [(0, 1)]
-    waiting = asyncio.create_task(opened(desk, ahead))
-    await desk.publish([await routing(desk, report_id, 2, "jeju")])
+    waiting = asyncio.create_task(opened(harness, ahead))
+    await harness.publish([await routing(harness, report_id, 2, "jeju")])
     assert (await waiting).status_code == 200
 
 
-async def test_a_report_whose_routings_lack_a_record_opens_to_the_last_known_owner_and_stops_nobody(desk: Desk) -> None:
-    report_id = await owned(desk)
-    await desk.publish([await routing(desk, report_id, 3, "jeju")])
+async def test_a_report_whose_routings_lack_a_record_opens_to_the_last_known_owner_and_stops_nobody(
+    harness: IntakeHarness,
+) -> None:
+    report_id = await owned(harness)
+    await harness.publish([await routing(harness, report_id, 3, "jeju")])
 
     async def marked() -> bool:
-        stored = await desk.collection.find_one({"_id": report_id})
+        stored = await harness.collection.find_one({"_id": report_id})
         return bool(stored["progress"]["hole"] == 3)
 
     await eventually(marked)
-    await owned(desk)  # another report is accepted and followed
-    page = await opened(desk, desk.people.ticket(report_id, "busan"))
+    await owned(harness)  # another report is accepted and followed
+    page = await opened(harness, harness.people.ticket(report_id, "busan"))
     assert page.status_code == 200
     assert "The last known owner counts" in page.text
-    assert await code_of(desk, desk.people.ticket(report_id, "jeju", ownership=3)) == (503, "owner_not_known_yet")
-    refused, done = await lines(desk)
+    assert await code_of(harness, harness.people.ticket(report_id, "jeju", ownership=3)) == (503, "owner_not_known_yet")
+    refused, done = await lines(harness)
     assert (done.outcome, done.detail["stale"], refused.outcome) == ("done", "hole", "refused")
 
 
-async def test_a_withdrawn_report_is_sealed_at_once_and_open_again_after_second_thoughts(desk: Desk) -> None:
-    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
+async def test_a_withdrawn_report_is_sealed_at_once_and_open_again_after_second_thoughts(
+    harness: IntakeHarness,
+) -> None:
+    body = (await harness.lodge({**LEAST, **PERSONAL})).json()
     report_id = body["report_id"]
-    await moved(desk, report_id, "busan", 1)
+    await moved(harness, report_id, "busan", 1)
     for path, code in (("withdraw", 410), ("reinstate", 200)):
-        done = await desk.http.post(
-            f"/api/v1/receipts/{path}", json={"receipt": body["receipt"]}, headers=desk.headers()
+        done = await harness.http.post(
+            f"/api/v1/receipts/{path}", json={"receipt": body["receipt"]}, headers=harness.headers()
         )
         assert done.status_code == 200, done.text
-        assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == code
-    assert [line.detail.get("refused") for line in await lines(desk)] == [None, "withdrawn"]
+        assert (await opened(harness, harness.people.ticket(report_id, "busan"))).status_code == code
+    assert [line.detail.get("refused") for line in await lines(harness)] == [None, "withdrawn"]
 
 
 async def test_what_is_withdrawn_while_the_access_is_written_down_is_not_shown(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = (await desk.lodge({**LEAST, **PERSONAL})).json()
-    await moved(desk, body["report_id"], "busan", 1)
-    original = desk.intake.audit.append
+    body = (await harness.lodge({**LEAST, **PERSONAL})).json()
+    await moved(harness, body["report_id"], "busan", 1)
+    original = harness.intake.audit.append
 
     async def overtaken(*entries: AuditEntry) -> None:
         await original(*entries)
         if entries[0].action == "details.open":
-            withdrawn = await desk.http.post(
-                "/api/v1/receipts/withdraw", json={"receipt": body["receipt"]}, headers=desk.headers()
+            withdrawn = await harness.http.post(
+                "/api/v1/receipts/withdraw", json={"receipt": body["receipt"]}, headers=harness.headers()
             )
             assert withdrawn.status_code == 200
 
-    monkeypatch.setattr(desk.intake.audit, "append", overtaken)
-    answer = await desk.http.post("/details", data={"ticket": desk.people.ticket(body["report_id"], "busan")})
+    monkeypatch.setattr(harness.intake.audit, "append", overtaken)
+    answer = await harness.http.post("/details", data={"ticket": harness.people.ticket(body["report_id"], "busan")})
     assert (answer.status_code, answer.json()["code"]) == (410, "withdrawn")
 
 
-async def test_swapped_sealed_parts_open_nothing(desk: Desk) -> None:
-    first, second = await owned(desk), await owned(desk)
-    stored: Document = await desk.collection.find_one({"_id": second})
+async def test_swapped_sealed_parts_open_nothing(harness: IntakeHarness) -> None:
+    first, second = await owned(harness), await owned(harness)
+    stored: Document = await harness.collection.find_one({"_id": second})
     taken = stored["sealed"]["fields"]
     swaps: list[Document] = [
         {"sealed.fields.narrative": taken["narrative"]},
         {"sealed.key": stored["sealed"]["key"]},
         {"sealed.fields.narrative": taken["urls"]},
     ]
-    whole: Document = await desk.collection.find_one({"_id": first})
+    whole: Document = await harness.collection.find_one({"_id": first})
     for swap in swaps:
-        await desk.collection.update_one({"_id": first}, {"$set": swap})
-        answer = await opened(desk, desk.people.ticket(first, "busan"))
+        await harness.collection.update_one({"_id": first}, {"$set": swap})
+        answer = await opened(harness, harness.people.ticket(first, "busan"))
         assert answer.status_code == 500
         assert TOLD["narrative"] not in answer.text
-        await desk.collection.replace_one({"_id": first}, whole)
-    assert (await opened(desk, desk.people.ticket(first, "busan"))).status_code == 200
+        await harness.collection.replace_one({"_id": first}, whole)
+    assert (await opened(harness, harness.people.ticket(first, "busan"))).status_code == 200
 
 
-async def test_what_cannot_be_written_down_is_not_shown(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    report_id = await owned(desk)
+async def test_what_cannot_be_written_down_is_not_shown(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report_id = await owned(harness)
 
     async def away(*_: object) -> None:
         raise TransientError("store: gone")
 
-    monkeypatch.setattr(desk.intake.audit, "_write", away)
-    answer = await opened(desk, desk.people.ticket(report_id, "busan"))
+    monkeypatch.setattr(harness.intake.audit, "_write", away)
+    answer = await opened(harness, harness.people.ticket(report_id, "busan"))
     assert answer.status_code == 503
     assert TOLD["narrative"] not in answer.text
 
@@ -251,25 +257,25 @@ async def test_without_kafka_the_last_known_owner_counts_and_the_audit_says_so(
     own_engines: Engines, unique: str
 ) -> None:
     bus, store = settings_of(own_engines, unique)
-    async with running(bus, store) as desk:
-        report_id = await owned(desk)
-        await current(desk)
-        assert (await opened(desk, desk.people.ticket(report_id, "busan"))).status_code == 200
+    async with running(bus, store) as harness:
+        report_id = await owned(harness)
+        await current(harness)
+        assert (await opened(harness, harness.people.ticket(report_id, "busan"))).status_code == 200
         own_engines.kill_kafka()
 
         async def noticed() -> bool:
-            return not desk.intake.details_service.current()
+            return not harness.intake.details_service.current()
 
         await eventually(noticed)
-        page = await opened(desk, desk.people.ticket(report_id, "busan"))
+        page = await opened(harness, harness.people.ticket(report_id, "busan"))
         assert page.status_code == 200
         assert "The last known owner counts" in page.text
-        newest, older = await lines(desk)
+        newest, older = await lines(harness)
         assert newest.detail["stale"] == "routings"
         assert "stale" not in older.detail
         own_engines.start_kafka()
-        await eventually(lambda: _current_again(desk))
+        await eventually(lambda: _current_again(harness))
 
 
-async def _current_again(desk: Desk) -> bool:
-    return desk.intake.details_service.current()
+async def _current_again(harness: IntakeHarness) -> bool:
+    return harness.intake.details_service.current()

@@ -7,16 +7,16 @@ from typing import Any
 from services.intake.disk.rules import MB
 from shared.metrics import exposition
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import Desk, running
+from tests.integration.intake.harness import IntakeHarness, running
 from tests.support.waiting import eventually
 
 HUGE = 10**9
 """Megabytes that no disk has free."""
 
 
-async def looked(desk: Desk) -> None:
+async def looked(harness: IntakeHarness) -> None:
     async def done() -> bool:
-        return "ieum_intake_disk_level" in exposition()[0].decode() and desk.intake.disk.check() is not None
+        return "ieum_intake_disk_level" in exposition()[0].decode() and harness.intake.disk.check() is not None
 
     await eventually(done)
 
@@ -25,11 +25,11 @@ async def test_low_alarms_and_takes_everything(
     bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": 1, "disk_reports_mb": 1}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
-        await looked(desk)
-        assert desk.intake.disk.takes_drafts()
-        assert (await desk.lodge()).status_code == 202
-        assert (await desk.http.get("/health/ready")).status_code == 200
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+        await looked(harness)
+        assert harness.intake.disk.takes_drafts()
+        assert (await harness.lodge()).status_code == 202
+        assert (await harness.http.get("/health/ready")).status_code == 200
         assert 'ieum_health_check_status{check="disk.room"} 0.0' in exposition()[0].decode()
 
 
@@ -37,35 +37,35 @@ async def test_nearly_full_takes_reports_and_no_drafts(
     bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": 1}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
-        await looked(desk)
-        assert not desk.intake.disk.takes_drafts()
-        assert (await desk.lodge()).status_code == 202
-        assert (await desk.http.get("/health/ready")).status_code == 200
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+        await looked(harness)
+        assert not harness.intake.disk.takes_drafts()
+        assert (await harness.lodge()).status_code == 202
+        assert (await harness.http.get("/health/ready")).status_code == 200
 
 
 async def test_full_refuses_says_so_and_accepts_again_when_there_is_room(
     bus_settings: KafkaSettings, store_settings: StoreSettings, tmp_path: Path
 ) -> None:
     marks: dict[str, Any] = {"disk_alarm_mb": HUGE, "disk_drafts_mb": HUGE, "disk_reports_mb": HUGE}
-    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as desk:
-        await looked(desk)
-        refused = await desk.lodge()
+    async with running(bus_settings, store_settings, disk_folder=tmp_path, **marks) as harness:
+        await looked(harness)
+        refused = await harness.lodge()
         assert (refused.status_code, refused.json()["code"]) == (503, "not_accepting")
         assert int(refused.headers["retry-after"]) > 0
         assert "1366" in refused.json()["detail"]
         form = {"role": "victim", "harm_types": "other", "narrative": "kept", "idempotency_key": "k" * 32}
-        page = await desk.http.post("/?lang=en", data=form)
+        page = await harness.http.post("/?lang=en", data=form)
         assert page.status_code == 503
         assert all(text in page.text for text in ("kept", "1366"))
-        ready = await desk.http.get("/health/ready")
+        ready = await harness.http.get("/health/ready")
         assert ready.status_code == 503
-        assert await desk.collection.count_documents({}) == 0
-        desk.intake.disk._marks = desk.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
+        assert await harness.collection.count_documents({}) == 0
+        harness.intake.disk._marks = harness.intake.disk._marks._replace(reports=MB, drafts=MB, alarm=MB)
         assert disk_usage(tmp_path).free > MB
-        await desk.intake.disk.look()
-        assert (await desk.lodge()).status_code == 202
-        assert (await desk.http.get("/health/ready")).status_code == 200
+        await harness.intake.disk.look()
+        assert (await harness.lodge()).status_code == 202
+        assert (await harness.http.get("/health/ready")).status_code == 200
 
 
 class Filling:
@@ -78,26 +78,26 @@ class Filling:
         return self.megabytes * MB
 
 
-async def test_as_a_disk_fills_up_somebody_is_told_then_drafts_stop_and_reports_last(desk: Desk) -> None:
+async def test_as_a_disk_fills_up_somebody_is_told_then_drafts_stop_and_reports_last(harness: IntakeHarness) -> None:
     filling = Filling()
-    disk = desk.intake.disk
+    disk = harness.intake.disk
     disk._store = filling  # type: ignore[assignment]  # what it measures, and nothing else, is not the real one
-    begun = await desk.http.post("/form/who", data={"go": "next", "role": "victim"})
+    begun = await harness.http.post("/form/who", data={"go": "next", "role": "victim"})
     kept = {"Cookie": f"notes={begun.cookies['notes']}"}
-    drafts = desk.collection.database["drafts"]
+    drafts = harness.collection.database["drafts"]
 
     async def seen(megabytes: int) -> tuple[bool, bool, bool, bool]:
         """Alarm, a new draft kept, an old one kept on, a report accepted."""
         filling.megabytes = megabytes
         await disk.look()
         before = await drafts.count_documents({})
-        desk.http.cookies.clear()
-        new = await desk.http.post("/form/who", data={"go": "next", "role": "victim"})
+        harness.http.cookies.clear()
+        new = await harness.http.post("/form/who", data={"go": "next", "role": "victim"})
         more = await drafts.count_documents({}) - before
         assert (new.status_code == 303) is bool(more), "what is not kept is not led on from either"
-        on = await desk.http.post("/form/words", data={"go": "next", "narrative": "still here"}, headers=kept)
+        on = await harness.http.post("/form/words", data={"go": "next", "narrative": "still here"}, headers=kept)
         assert on.status_code == 303 or "still here" in on.text, "nothing that was typed is lost"
-        lodged = await desk.lodge()
+        lodged = await harness.lodge()
         assert lodged.status_code in {202, 503}
         alarm = 'ieum_health_check_status{check="disk.room"} 0.0' in exposition()[0].decode()
         return alarm, bool(more), on.status_code == 303, lodged.status_code == 202
@@ -108,4 +108,4 @@ async def test_as_a_disk_fills_up_somebody_is_told_then_drafts_stop_and_reports_
     nothing = (True, False, False, False)
     assert found == [everything, everything, alarmed, alarmed, no_drafts, no_drafts, nothing, nothing]
     assert await seen(4096) == everything, "and all of it comes back"
-    assert await desk.collection.count_documents({}) == 7
+    assert await harness.collection.count_documents({}) == 7

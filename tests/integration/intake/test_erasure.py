@@ -15,7 +15,7 @@ from services.intake.reports.repository import TOMBSTONE
 from services.intake.reports.waiting_period import WAIT
 from shared.errors import PermanentError, TransientError
 from shared.sealing import Keyring, ObjectKey, WrappedKey
-from tests.integration.intake.desk import LEAST, Desk, new_key
+from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
 from tests.integration.intake.holding import (
     PERSONAL,
     Holder,
@@ -41,8 +41,10 @@ def clock() -> JumpClock:
     return JumpClock()
 
 
-async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, word="umbrella")
+async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness, word="umbrella")
     await owned(someone, seen=True)
     before = sample("ieum_intake_withdrawals_total"), sample("ieum_intake_keys_destroyed_total", cause="withdrawn")
     told = await someone.done("withdraw", word="umbrella")
@@ -58,34 +60,36 @@ async def test_a_withdrawal_seals_at_once_and_the_key_dies_after_72_hours(desk: 
         assert (refused.status_code, refused.json()["code"]) == (409, "withdrawn")
 
     clock.jump(hours=71, minutes=59)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
     clock.jump(minutes=2)
     late = await someone.post("reinstate", word="umbrella")
     assert (late.status_code, late.json()["code"]) == (409, "too_late")
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert await erased(someone)
     stone = await someone.stored()
     assert set(stone) <= {*TOMBSTONE, "changes", "life"}
     assert set(stone["life"]) == {"special", "decisions", "by_other", "withdrawal", "erased_at"}
     assert not stone["life"]["special"]
     assert not stone["life"]["decisions"]
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     assert (told["state"], told["erasure"]) == ("erased", "erased")
     assert "center" not in told
     gone = await someone.post("messages", text="x")
     assert (gone.status_code, gone.json()["code"]) == (410, "erased")
-    lines = await audit_of(desk, someone.report_id)
+    lines = await audit_of(harness, someone.report_id)
     assert ("receipts.withdraw", "done", None) in lines
     assert ("erasures.destroy", "done", "withdrawn") in lines
     assert ("receipts.message", "refused", "erased") in lines
     after = sample("ieum_intake_withdrawals_total"), sample("ieum_intake_keys_destroyed_total", cause="withdrawn")
     assert (after[0] - before[0], after[1] - before[1]) == (1, 1)
-    assert await desk.intake.audit.verify() == []
+    assert await harness.intake.audit.verify() == []
 
 
-async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(desk: Desk, clock: JumpClock) -> None:
-    someone, other = await holder(desk, word="umbrella"), await holder(desk)
+async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone, other = await holder(harness, word="umbrella"), await holder(harness)
     await someone.done("messages", word="umbrella", text="one more thing")
     await someone.done("amend", word="umbrella", narrative="and another")
     backup = await someone.stored()
@@ -95,7 +99,7 @@ async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(desk: Des
     assert await erased(someone)
 
     # Everything that is still in the store, of this report and any other, and every key there is.
-    kept = await everything(desk)
+    kept = await everything(harness)
     wrapped = backup["sealed"]["key"]
     assert wrapped not in b"".join(bson.encode(document) for document in kept)
     candidates = {bytes(blob) for document in kept for blob in _byte_strings(document)}
@@ -118,8 +122,8 @@ async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(desk: Des
     assert documents.opened(backup, KEYRING) == opened
 
 
-async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk)
+async def test_second_thoughts_open_it_again(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness)
     await owned(someone, seen=True)
     await someone.done("withdraw")
     clock.jump(hours=71)
@@ -130,7 +134,7 @@ async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> No
     assert [e["intake_version"] for e in (withdrawn, reinstated)] == [2, 3]
     assert "reinstated_at" in reinstated
     clock.jump(hours=80)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
     await someone.done("messages", text="still here")
     told = await someone.done("withdraw")
@@ -138,8 +142,8 @@ async def test_second_thoughts_open_it_again(desk: Desk, clock: JumpClock) -> No
     assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3, 4, 5]
 
 
-async def test_at_once_needs_to_be_understood_and_may_come_later(desk: Desk) -> None:
-    someone, later = await holder(desk, word="umbrella"), await holder(desk, word="umbrella")
+async def test_at_once_needs_to_be_understood_and_may_come_later(harness: IntakeHarness) -> None:
+    someone, later = await holder(harness, word="umbrella"), await holder(harness, word="umbrella")
     refused = await someone.post("withdraw", word="umbrella", at_once=True)
     assert (refused.status_code, refused.json()["code"]) == (422, "not_understood")
     assert "withdrawal" not in ((await someone.stored()).get("life") or {})
@@ -156,42 +160,42 @@ async def test_at_once_needs_to_be_understood_and_may_come_later(desk: Desk) -> 
 
 
 async def test_with_a_receipt_alone_destruction_at_once_waits_a_day_and_can_be_cancelled(
-    desk: Desk, clock: JumpClock
+    harness: IntakeHarness, clock: JumpClock
 ) -> None:
-    someone = await holder(desk)
+    someone = await holder(harness)
     told = await someone.done("withdraw", at_once=True, understood=True)
     assert (told["state"], told["erasure"]) == ("withdrawn", "planned")
     assert told["destroy_asked_at"] == told["since"]
     assert told["erase_at"] == told["undo_until"]
     assert datetime.fromisoformat(told["erase_at"]) == datetime.fromisoformat(told["since"]) + WAIT
-    assert await desk.status(someone.receipt) == told, "who looks is told as well"
+    assert await harness.status(someone.receipt) == told, "who looks is told as well"
     clock.jump(hours=23)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     back = await someone.done("reinstate")
     assert (back["state"], "destroy_asked_at" in back) == ("received", False)
     clock.jump(hours=48)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
 
     await someone.done("withdraw", at_once=True, understood=True)
     clock.jump(hours=24, minutes=1)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert await erased(someone)
 
 
-async def test_a_repeated_lodging_does_not_bring_an_erased_report_back(desk: Desk) -> None:
+async def test_a_repeated_lodging_does_not_bring_an_erased_report_back(harness: IntakeHarness) -> None:
     key = new_key()
     body = {**LEAST, **PERSONAL, "word": "umbrella"}
-    someone = Holder(desk, (await desk.lodge(body, key=key)).json())
+    someone = Holder(harness, (await harness.lodge(body, key=key)).json())
     await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
-    again = await desk.lodge(body, key=key)
+    again = await harness.lodge(body, key=key)
     assert (again.status_code, again.json()["code"]) == (409, "idempotency_conflict")
     assert await erased(someone)
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
 
 
-async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     calls = [("messages", {"text": f"{n}"}) for n in range(20)]
     calls += [("amend", {"narrative": f"{n}"}) for n in range(12)]
     calls += [("withdraw", {}) for _ in range(9)] + [("reinstate", {}) for _ in range(9)]
@@ -216,18 +220,18 @@ async def test_fifty_changes_at_once_leave_one_story_that_all_readers_agree_on(d
     assert (stored["life"]["withdrawal"] is not None) == standing
 
 
-async def test_late_news_do_not_fill_a_tombstone(desk: Desk) -> None:
-    someone, other = await holder(desk, word="umbrella"), await holder(desk)
+async def test_late_news_do_not_fill_a_tombstone(harness: IntakeHarness) -> None:
+    someone, other = await holder(harness, word="umbrella"), await holder(harness)
     document = await someone.stored()
     await someone.done("withdraw", word="umbrella", at_once=True, understood=True)
     stone = await someone.stored()
-    await desk.publish([routed(document, "busan", document["received_at"])])
+    await harness.publish([routed(document, "busan", document["received_at"])])
     await owned(other, "busan")
-    await eventually(lambda: nothing_pending(desk))
+    await eventually(lambda: nothing_pending(harness))
     # A worker that had read the report before it went, and writes what it made of that.
     late = await someone.stored()
     with pytest.raises(TransientError):
-        await desk.intake.reports._write_progress(
+        await harness.intake.reports._write_progress(
             {someone.report_id: document},
             lambda _, known: known.model_copy(update={"first_seen_at": document["received_at"]}),
         )
@@ -242,8 +246,8 @@ def _wrapped(document: dict[str, Any]) -> WrappedKey:
     return WrappedKey(document["sealed"]["key_id"], bytes(document["sealed"]["key"]))
 
 
-async def everything(desk: Desk) -> list[dict[str, Any]]:
-    database = desk.collection.database
+async def everything(harness: IntakeHarness) -> list[dict[str, Any]]:
+    database = harness.collection.database
     names = await database.list_collection_names()
     assert {"reports", "audit", "jobs"} <= set(names)
     return [document for name in names for document in await database[name].find({}).to_list(None)]

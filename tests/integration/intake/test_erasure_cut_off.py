@@ -13,7 +13,7 @@ from services.intake.reports.repository import ReportRepository
 from services.intake.retention.jobs import ErasureJob
 from shared.outbox import Relay
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import Desk, log_of, running
+from tests.integration.intake.harness import IntakeHarness, log_of, running
 from tests.integration.intake.holding import Holder, audit_of, erased, holder, nothing_pending, owned
 from tests.support.clock import JumpClock
 from tests.support.erasing import faults
@@ -35,8 +35,8 @@ def given(bus_settings: KafkaSettings, store_settings: StoreSettings) -> Setting
     return bus_settings, store_settings
 
 
-async def _sound(desk: Desk, clock: JumpClock) -> None:
-    assert faults(await desk.collection.find({}).to_list(None), clock.now()) == []
+async def _sound(harness: IntakeHarness, clock: JumpClock) -> None:
+    assert faults(await harness.collection.find({}).to_list(None), clock.now()) == []
 
 
 async def test_between_a_withdrawal_and_its_event(given: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

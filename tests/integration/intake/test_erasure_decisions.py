@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page, sample
 from tests.support.clock import JumpClock
 
@@ -26,54 +26,54 @@ def clock() -> JumpClock:
 
 @pytest.mark.parametrize(("body", "why"), SPECIAL)
 async def test_special_reports_are_sealed_and_wait_for_a_lead(
-    desk: Desk, clock: JumpClock, body: dict[str, Any], why: str
+    harness: IntakeHarness, clock: JumpClock, body: dict[str, Any], why: str
 ) -> None:
-    someone = await holder(desk, **body)
+    someone = await holder(harness, **body)
     await owned(someone, "busan", seen=True)
     told = await someone.done("withdraw", at_once=True, understood=True)
     by_other = "role" in body
     assert (told["state"], told.get("erasure")) == ("withdrawn", None if by_other else "decision")
     assert [event["intake_version"] for event in await someone.published()] == [1, 2]
     clock.jump(days=400)
-    await desk.intake.erasure_job.minute()
-    await desk.intake.erasure_job.daily()
+    await harness.intake.erasure_job.minute()
+    await harness.intake.erasure_job.daily()
     assert not await erased(someone)
     assert (await someone.stored())["life"]["special"] == [why]
     assert sample("ieum_intake_pending_erasure_decisions") == 1
     assert sample("ieum_intake_oldest_erasure_decision_age_seconds") > 300 * 86400
 
 
-async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, harm_types=["child_material"])
+async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness, harm_types=["child_material"])
     await owned(someone, "busan", seen=True)
     await someone.done("withdraw")
     to = f"/erasures/{someone.report_id}"
     destroy = {"do": "destroy", "reason": "requester_asks"}
     for who in (("busan", "counsellor"), ("ulsan", "lead"), ("central", "lead"), ("busan", "administrator")):
-        assert (await page(desk, *who, form=destroy, to=to)).status_code == 403, who
-    assert (await page(desk, "ulsan", "lead")).text.count(someone.report_id) == 0
+        assert (await page(harness, *who, form=destroy, to=to)).status_code == 403, who
+    assert (await page(harness, "ulsan", "lead")).text.count(someone.report_id) == 0
     for bad, status in (
         ({"do": "destroy"}, 422),
         ({"do": "destroy", "reason": "investigation"}, 422),
         ({"do": "keep", "reason": "investigation", "category": "at_once"}, 422),
         ({"do": "keep", "reason": "investigation"}, 422),
     ):
-        assert (await page(desk, "busan", "lead", form=bad, to=to)).status_code == status, bad
-    shown = await page(desk, "busan", "lead")
+        assert (await page(harness, "busan", "lead", form=bad, to=to)).status_code == status, bad
+    shown = await page(harness, "busan", "lead")
     assert someone.report_id in shown.text
     assert "무슨 일이" not in shown.text
-    auditor = await page(desk, "ministry", "auditor")
+    auditor = await page(harness, "ministry", "auditor")
     assert someone.report_id in auditor.text
     assert "/erasures/" not in auditor.text
 
     keep = {"do": "keep", "reason": "child_material_law", "category": "permanent"}
-    assert (await page(desk, "busan", "lead", form=keep, to=to)).status_code == 303
-    assert (await desk.status(someone.receipt))["erasure"] == "kept"
+    assert (await page(harness, "busan", "lead", form=keep, to=to)).status_code == 303
+    assert (await harness.status(someone.receipt))["erasure"] == "kept"
     clock.jump(days=3)
-    assert (await page(desk, "busan", "lead", form=destroy, to=to)).status_code == 303
-    await desk.intake.erasure_job.minute()
+    assert (await page(harness, "busan", "lead", form=destroy, to=to)).status_code == 303
+    await harness.intake.erasure_job.minute()
     assert await erased(someone)
-    lines = await audit_of(desk, someone.report_id)
+    lines = await audit_of(harness, someone.report_id)
     assert ("erasures.decide", "done", "child_material_law") in lines
     assert ("erasures.decide", "done", "requester_asks") in lines
     assert ("erasures.decide", "refused", "wrong_reason") in lines
@@ -81,38 +81,42 @@ async def test_a_lead_of_the_owning_centre_decides_and_nobody_else(desk: Desk, c
     assert any(action == "erasures.decide" and outcome == "refused" for action, outcome, _ in lines)
 
 
-async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, age_band="under_14")
+async def test_a_decision_to_destroy_waits_until_it_can_no_longer_be_undone(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness, age_band="under_14")
     await owned(someone, "busan")
     await someone.done("withdraw")
     form = {"do": "destroy", "reason": "requester_asks"}
-    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    assert (await page(harness, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
     clock.jump(hours=71)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
     assert (await someone.done("reinstate"))["state"] == "assigned"
     clock.jump(hours=2)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
 
 
-async def test_an_amendment_cannot_make_a_special_report_ordinary(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, age_band="under_14")
+async def test_an_amendment_cannot_make_a_special_report_ordinary(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness, age_band="under_14")
     await someone.done("amend", age_band="19_24")
     assert (await someone.done("withdraw", at_once=True, understood=True))["erasure"] == "decision"
 
 
-async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, role="representative")
+async def test_what_the_person_harmed_objects_to_is_taken_up_again_and_said_so(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness, role="representative")
     await owned(someone, "busan", seen=True)
     await someone.done("withdraw", at_once=True, understood=True)
     clock.jump(days=9)
     assert (await someone.post("reinstate")).json()["code"] == "too_late"
     form = {"do": "keep", "reason": "victim_objects"}
-    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
-    assert (await desk.status(someone.receipt))["state"] == "seen"
+    assert (await page(harness, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    assert (await harness.status(someone.receipt))["state"] == "seen"
     assert [event["intake_version"] for event in await someone.published()] == [1, 2, 3]
     assert "reinstated_at" in (await someone.published())[-1]
     refused = await someone.post("withdraw")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt")
-    assert (await page(desk, "busan", "lead")).status_code == 200
+    assert (await page(harness, "busan", "lead")).status_code == 200

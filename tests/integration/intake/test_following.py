@@ -11,7 +11,7 @@ from shared.events.cases import CaseAcknowledged, CaseClosed, CaseContacted
 from shared.events.reports import ReportFacts
 from shared.events.routings import Cause, Decision, ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, Outcome, RoutingReason
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -28,8 +28,8 @@ def decision(center_id: str) -> Decision:
     )
 
 
-async def routing(desk: Desk, report_id: str, version: int, center_id: str) -> Event:
-    stored = await desk.collection.find_one({"_id": report_id})
+async def routing(harness: IntakeHarness, report_id: str, version: int, center_id: str) -> Event:
+    stored = await harness.collection.find_one({"_id": report_id})
     common: dict[str, Any] = {
         "report_id": report_id,
         "version": version,
@@ -51,32 +51,32 @@ def case(cls: type[CaseAcknowledged | CaseContacted | CaseClosed], report_id: st
     return cls.model_validate(values)
 
 
-async def test_the_status_follows_owner_and_work(desk: Desk) -> None:
-    body = (await desk.lodge()).json()
+async def test_the_status_follows_owner_and_work(harness: IntakeHarness) -> None:
+    body = (await harness.lodge()).json()
     report_id, receipt = body["report_id"], body["receipt"]
 
     async def is_now(state: str) -> None:
         async def reached() -> bool:
-            return bool((await desk.status(receipt))["state"] == state)
+            return bool((await harness.status(receipt))["state"] == state)
 
         await eventually(reached)
 
     # The work is heard of first: the two topics do not wait for each other.
-    await desk.publish([case(CaseAcknowledged, report_id, 1)])
-    await desk.publish([await routing(desk, report_id, 1, "busan")])
+    await harness.publish([case(CaseAcknowledged, report_id, 1)])
+    await harness.publish([await routing(harness, report_id, 1, "busan")])
     await is_now("seen")
-    told = await desk.status(receipt)
+    told = await harness.status(receipt)
     busan = center("busan")
     assert told["center"] == {"id": "busan", "name_ko": busan.name_ko, "name_en": busan.name_en}
     assert told["seen_at"] == "2026-11-24T12:00:00Z"
 
-    await desk.publish([case(CaseContacted, report_id, 2), await routing(desk, report_id, 2, "ulsan")])
+    await harness.publish([case(CaseContacted, report_id, 2), await routing(harness, report_id, 2, "ulsan")])
     await is_now("moved")
-    told = await desk.status(receipt)
+    told = await harness.status(receipt)
     assert (told["center"]["id"], told["seen_at"]) == ("ulsan", "2026-11-24T12:00:00Z")
     assert [(one["id"], "seen_at" in one) for one in told["centers"]] == [("busan", True), ("ulsan", False)]
 
-    await desk.publish(
+    await harness.publish(
         [
             case(CaseAcknowledged, report_id, 3, ownership=2),
             case(CaseClosed, report_id, 4, ownership=2, outcome=Outcome.SUPPORTED),
@@ -85,32 +85,32 @@ async def test_the_status_follows_owner_and_work(desk: Desk) -> None:
     await is_now("closed")
 
 
-async def test_repeats_late_records_and_strangers_change_nothing(desk: Desk) -> None:
-    mine, other = (await desk.lodge()).json(), (await desk.lodge()).json()
-    routed = await routing(desk, mine["report_id"], 1, "busan")
+async def test_repeats_late_records_and_strangers_change_nothing(harness: IntakeHarness) -> None:
+    mine, other = (await harness.lodge()).json(), (await harness.lodge()).json()
+    routed = await routing(harness, mine["report_id"], 1, "busan")
     foreign = case(CaseAcknowledged, "00000000-0000-4000-8000-000000000000", 1)
-    again = await routing(desk, mine["report_id"], 1, "daegu")
-    await desk.publish([routed, foreign, again, routed, await routing(desk, other["report_id"], 1, "ulsan")])
+    again = await routing(harness, mine["report_id"], 1, "daegu")
+    await harness.publish([routed, foreign, again, routed, await routing(harness, other["report_id"], 1, "ulsan")])
 
     async def others_arrived() -> bool:
-        return bool((await desk.status(other["receipt"]))["state"] == "assigned")
+        return bool((await harness.status(other["receipt"]))["state"] == "assigned")
 
     await eventually(others_arrived)
 
     async def mine_arrived() -> bool:
-        return bool((await desk.status(mine["receipt"]))["state"] == "assigned")
+        return bool((await harness.status(mine["receipt"]))["state"] == "assigned")
 
     await eventually(mine_arrived)
-    assert (await desk.status(mine["receipt"]))["center"]["id"] == "busan"
-    assert await desk.collection.count_documents({}) == 2
+    assert (await harness.status(mine["receipt"]))["center"]["id"] == "busan"
+    assert await harness.collection.count_documents({}) == 2
 
 
-async def test_hundreds_of_reports_are_followed_in_bulk(desk: Desk) -> None:
-    await desk.lodge()  # from now on it is known who the front end is, and nobody waits for that
-    bodies = [answer.json() for answer in await asyncio.gather(*(desk.lodge() for _ in range(250)))]
-    await desk.publish([await routing(desk, body["report_id"], 1, "busan") for body in bodies])
+async def test_hundreds_of_reports_are_followed_in_bulk(harness: IntakeHarness) -> None:
+    await harness.lodge()  # from now on it is known who the front end is, and nobody waits for that
+    bodies = [answer.json() for answer in await asyncio.gather(*(harness.lodge() for _ in range(250)))]
+    await harness.publish([await routing(harness, body["report_id"], 1, "busan") for body in bodies])
 
     async def all_arrived() -> bool:
-        return bool(await desk.collection.count_documents({"progress.ownership.center_id": "busan"}) == len(bodies))
+        return bool(await harness.collection.count_documents({"progress.ownership.center_id": "busan"}) == len(bodies))
 
     await eventually(all_arrived)

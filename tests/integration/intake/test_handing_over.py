@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.reports import documents
 from shared.sealing import Keyring
-from tests.integration.intake.desk import Desk, new_key
+from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page
 from tests.support.clock import JumpClock
 
@@ -25,9 +25,9 @@ def clock() -> JumpClock:
 
 
 async def take(someone: Holder, code: str, *, key: str | None = None, **more: object) -> httpx.Response:
-    headers = someone.desk.headers() | ({"Idempotency-Key": key} if key else {})
+    headers = someone.harness.headers() | ({"Idempotency-Key": key} if key else {})
     body = {"code": code, "i_am_the_person": True, **more}
-    return await someone.desk.http.post("/api/v1/receipts/take-over", json=body, headers=headers)
+    return await someone.harness.http.post("/api/v1/receipts/take-over", json=body, headers=headers)
 
 
 async def code_of(someone: Holder, **more: Any) -> str:
@@ -37,19 +37,21 @@ async def code_of(someone: Holder, **more: Any) -> str:
 async def taken(someone: Holder, **more: Any) -> Holder:
     answer = await take(someone, await code_of(someone), **more)
     assert answer.status_code == 201, answer.text
-    return Holder(someone.desk, {"report_id": someone.report_id, "receipt": answer.json()["receipt"]})
+    return Holder(someone.harness, {"report_id": someone.report_id, "receipt": answer.json()["receipt"]})
 
 
-async def test_the_person_gets_a_receipt_and_word_of_their_own_and_the_old_ones_lose_everything(desk: Desk) -> None:
-    theirs = await holder(desk, role="representative", word="umbrella", on_behalf={"relation": "spouse"})
-    assert (await desk.status(theirs.receipt))["may_hand_over"]
+async def test_the_person_gets_a_receipt_and_word_of_their_own_and_the_old_ones_lose_everything(
+    harness: IntakeHarness,
+) -> None:
+    theirs = await holder(harness, role="representative", word="umbrella", on_behalf={"relation": "spouse"})
+    assert (await harness.status(theirs.receipt))["may_hand_over"]
     assert (await theirs.post("hand-over")).json()["code"] == "unknown_receipt", "the word is needed"
     offer = await theirs.done("hand-over", word="umbrella")
-    assert (await desk.status(theirs.receipt))["hand_over_until"] == offer["until"]
+    assert (await harness.status(theirs.receipt))["hand_over_until"] == offer["until"]
     answer = await take(
         theirs, offer["code"], word="rain coat", contact={"channels": ["text"], "phone": "010-1222-3333"}
     )
-    own = Holder(desk, {"report_id": theirs.report_id, "receipt": answer.json()["receipt"]})
+    own = Holder(harness, {"report_id": theirs.report_id, "receipt": answer.json()["receipt"]})
     assert own.receipt != theirs.receipt
 
     stored = await own.stored()
@@ -60,7 +62,7 @@ async def test_the_person_gets_a_receipt_and_word_of_their_own_and_the_old_ones_
     amended = (await own.published())[1]
     assert (amended["intake_version"], amended["facts"]["role"]) == (2, "victim")
 
-    left = await desk.status(theirs.receipt)
+    left = await harness.status(theirs.receipt)
     for _ in range(2):
         for what, more in (
             ("messages", {"text": "?"}),
@@ -74,35 +76,37 @@ async def test_the_person_gets_a_receipt_and_word_of_their_own_and_the_old_ones_
             refused = await theirs.post(what, word="umbrella", **more)
             assert (refused.status_code, refused.json()["code"]) == (409, "handed_over"), what
         # Whatever the person does, and whatever the centre does, the former receipt says the same.
-        assert await desk.status(theirs.receipt) == left
+        assert await harness.status(theirs.receipt) == left
         assert left.keys() == {"state", "since", "received_at"}
         await own.done("messages", word="rain coat", text="it is me")
         await owned(own, seen=True, closed=True)
     assert (await own.post("messages", word="umbrella", text="?")).status_code == 404
-    now = await desk.status(own.receipt)
+    now = await harness.status(own.receipt)
     assert (now["limited"], "center" in now, now["taken_over_at"]) == (True, False, left["since"])
-    assert ("receipts.take_over", "done", None) in await audit_of(desk, own.report_id)
+    assert ("receipts.take_over", "done", None) in await audit_of(harness, own.report_id)
 
 
 async def test_after_staff_confirmed_it_the_person_has_every_right_and_the_former_receipt_still_none(
-    desk: Desk,
+    harness: IntakeHarness,
 ) -> None:
-    theirs = await holder(desk, role="representative")
+    theirs = await holder(harness, role="representative")
     own = await taken(theirs, word="umbrella")
     await owned(own, seen=True)
     form = {"report_id": own.report_id, "way": "phone"}
-    assert (await page(desk, "busan", "counsellor", form=form, to="/details/confirm")).status_code == 200
-    assert (await desk.status(own.receipt))["center"]["id"] == "busan"
-    left = await desk.status(theirs.receipt)
+    assert (await page(harness, "busan", "counsellor", form=form, to="/details/confirm")).status_code == 200
+    assert (await harness.status(own.receipt))["center"]["id"] == "busan"
+    left = await harness.status(theirs.receipt)
     gone = await own.done("withdraw", word="umbrella", at_once=True, understood=True)
     assert gone["state"] == "erased"
-    assert await desk.status(theirs.receipt) == left
+    assert await harness.status(theirs.receipt) == left
     assert (await theirs.post("withdraw")).json()["code"] == "handed_over"
     assert (await theirs.post("messages", text="?")).json()["code"] == "handed_over"
 
 
-async def test_a_repeat_is_answered_alike_and_a_second_use_is_refused_in_words(desk: Desk, clock: JumpClock) -> None:
-    theirs = await holder(desk, role="representative")
+async def test_a_repeat_is_answered_alike_and_a_second_use_is_refused_in_words(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    theirs = await holder(harness, role="representative")
     code, key = await code_of(theirs), new_key()
     first, twin = await asyncio.gather(take(theirs, code, key=key), take(theirs, code, key=key))
     assert first.json() == twin.json() == (await take(theirs, code, key=key)).json()
@@ -114,8 +118,10 @@ async def test_a_repeat_is_answered_alike_and_a_second_use_is_refused_in_words(d
     assert (await take(theirs, code, key=key)).json()["code"] == "code_used"
 
 
-async def test_void_replaced_and_expired_codes_and_codes_that_never_were(desk: Desk, clock: JumpClock) -> None:
-    theirs = await holder(desk, role="representative")
+async def test_void_replaced_and_expired_codes_and_codes_that_never_were(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    theirs = await holder(harness, role="representative")
     first = await code_of(theirs)
     second = await code_of(theirs)
     assert ((await take(theirs, first)).status_code, first != second) == (404, True)
@@ -128,12 +134,12 @@ async def test_void_replaced_and_expired_codes_and_codes_that_never_were(desk: D
     assert (await take(theirs, third)).json()["code"] == "code_expired"
     assert (await take(theirs, "0000-0000-0076")).json()["code"] == "unknown_code"
     assert (await theirs.stored())["intake_version"] == 1
-    assert (await (await holder(desk)).post("hand-over")).json()["code"] == "nobody_to_hand_over_to"
+    assert (await (await holder(harness)).post("hand-over")).json()["code"] == "nobody_to_hand_over_to"
 
 
-async def test_of_a_withdrawal_and_a_taking_over_at_once_only_one_happens(desk: Desk) -> None:
+async def test_of_a_withdrawal_and_a_taking_over_at_once_only_one_happens(harness: IntakeHarness) -> None:
     for _ in range(8):
-        theirs = await holder(desk, role="representative")
+        theirs = await holder(harness, role="representative")
         code = await code_of(theirs)
         withdrawn, got = await asyncio.gather(theirs.post("withdraw"), take(theirs, code))
         assert sorted([withdrawn.status_code < 300, got.status_code < 300]) == [False, True]
@@ -141,48 +147,49 @@ async def test_of_a_withdrawal_and_a_taking_over_at_once_only_one_happens(desk: 
         assert (loser.status_code, loser.json()["code"]) in {(409, "handed_over"), (409, "withdrawn")}
 
 
-async def test_lodging_again_with_its_key_does_not_lead_to_the_new_receipt(desk: Desk) -> None:
+async def test_lodging_again_with_its_key_does_not_lead_to_the_new_receipt(harness: IntakeHarness) -> None:
     key, body = new_key(), {"role": "representative", "harm_types": ["other"]}
-    theirs = Holder(desk, (await desk.lodge(body, key=key)).json())
+    theirs = Holder(harness, (await harness.lodge(body, key=key)).json())
     own = await taken(theirs)
-    assert (await desk.lodge(body, key=key)).json()["receipt"] == theirs.receipt != own.receipt
+    assert (await harness.lodge(body, key=key)).json()["receipt"] == theirs.receipt != own.receipt
 
 
-async def test_the_pages_lead_from_one_to_the_other_without_script(desk: Desk) -> None:
-    theirs = await holder(desk, role="representative")
-    shown = await desk.http.post("/status?lang=en", data={"receipt": theirs.receipt})
+async def test_the_pages_lead_from_one_to_the_other_without_script(harness: IntakeHarness) -> None:
+    theirs = await holder(harness, role="representative")
+    shown = await harness.http.post("/status?lang=en", data={"receipt": theirs.receipt})
     assert 'action="/status/hand-over?lang=en"' in shown.text
-    asked = await desk.http.post("/status/hand-over?lang=en", data={"receipt": theirs.receipt, "step": "ask"})
+    asked = await harness.http.post("/status/hand-over?lang=en", data={"receipt": theirs.receipt, "step": "ask"})
     assert "counts for 72 hours" in asked.text
-    given = await desk.http.post("/status/hand-over?lang=en", data={"receipt": theirs.receipt, "step": "do"})
+    given = await harness.http.post("/status/hand-over?lang=en", data={"receipt": theirs.receipt, "step": "do"})
     code = "-".join(re.findall(r"<span>(\d{4})</span>", given.text))
     for path, form in (("/status", {}), ("/status/keep", {"step": "ask"})):
-        assert "void" in (await desk.http.post(f"{path}?lang=en", data={"receipt": theirs.receipt, **form})).text
+        assert "void" in (await harness.http.post(f"{path}?lang=en", data={"receipt": theirs.receipt, **form})).text
 
-    entry = await desk.http.get("/take-over?lang=en")
+    entry = await harness.http.get("/take-over?lang=en")
     key = re.search(r'name="idempotency_key" value="([^"]{32})"', entry.text)
     assert key
     form = {"code": code, "idempotency_key": key[1], "word": "rain coat"}
-    unsure = await desk.http.post("/take-over?lang=en", data=form)
+    unsure = await harness.http.post("/take-over?lang=en", data=form)
     assert (unsure.status_code, 'href="#i_am_the_person"' in unsure.text, code in unsure.text) == (422, True, True)
-    short = await desk.http.post("/take-over?lang=en", data={**form, "i_am_the_person": "yes", "word": "abc"})
+    short = await harness.http.post("/take-over?lang=en", data={**form, "i_am_the_person": "yes", "word": "abc"})
     assert (short.status_code, "at least 4" in short.text) == (422, True)
-    wrong = await desk.http.post("/take-over?lang=en", data={**form, "i_am_the_person": "yes", "code": "12"})
+    wrong = await harness.http.post("/take-over?lang=en", data={**form, "i_am_the_person": "yes", "code": "12"})
     assert (wrong.status_code, 'href="#code"' in wrong.text) == (404, True)
     form["i_am_the_person"] = "yes"
-    done = await desk.http.post("/take-over?lang=en", data=form)
+    done = await harness.http.post("/take-over?lang=en", data=form)
     receipt = "-".join(re.findall(r"<span>(\d{4})</span>", done.text))
     assert len(receipt) == 19
     assert (
-        "-".join(re.findall(r"<span>(\d{4})</span>", (await desk.http.post("/take-over", data=form)).text)) == receipt
+        "-".join(re.findall(r"<span>(\d{4})</span>", (await harness.http.post("/take-over", data=form)).text))
+        == receipt
     )
     assert receipt not in str(done.headers)
     assert done.headers["cache-control"] == "no-store"
-    mine = await desk.http.post("/status?lang=en", data={"receipt": receipt})
+    mine = await harness.http.post("/status?lang=en", data={"receipt": receipt})
     assert "You took this report over." in mine.text
     assert "hand-over" not in mine.text
-    former = await desk.http.post("/status?lang=en", data={"receipt": theirs.receipt})
+    former = await harness.http.post("/status?lang=en", data={"receipt": theirs.receipt})
     assert "The report was handed over." in former.text
     assert "/status/" not in re.sub(r'class="quick-exit.*', "", former.text).replace("/status?lang", "")
-    used = await desk.http.post("/take-over?lang=en", data={**form, "idempotency_key": "x" * 32})
+    used = await harness.http.post("/take-over?lang=en", data={**form, "idempotency_key": "x" * 32})
     assert (used.status_code, "This code was used already." in used.text) == (409, True)

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from shared.metrics import exposition
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import log_of, new_key, running
+from tests.integration.intake.harness import log_of, new_key, running
 from tests.support.waiting import eventually
 from tools.local.engines import Engines
 
@@ -22,19 +22,19 @@ def settings_of(engines: Engines, unique: str) -> tuple[KafkaSettings, StoreSett
 
 async def test_without_kafka_reports_are_accepted_and_published_later(own_engines: Engines, unique: str) -> None:
     bus, store = settings_of(own_engines, unique)
-    async with running(bus, store) as desk:
-        before = (await desk.lodge()).json()
+    async with running(bus, store) as harness:
+        before = (await harness.lodge()).json()
 
         async def nothing_pending() -> bool:
-            return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+            return not await harness.collection.count_documents({"outbox": {"$exists": True}})
 
         await eventually(nothing_pending)
         own_engines.kill_kafka()
-        answers = [await desk.lodge() for _ in range(20)]
+        answers = [await harness.lodge() for _ in range(20)]
         assert {answer.status_code for answer in answers} == {202}
-        assert await desk.collection.count_documents({"outbox": {"$exists": True}}) == 20
-        assert (await desk.status(answers[0].json()["receipt"]))["state"] == "received"
-        ready = await desk.http.get("/health/ready")
+        assert await harness.collection.count_documents({"outbox": {"$exists": True}}) == 20
+        assert (await harness.status(answers[0].json()["receipt"]))["state"] == "received"
+        ready = await harness.http.get("/health/ready")
         assert ready.status_code == 200
         own_engines.start_kafka()
         await eventually(nothing_pending)
@@ -48,15 +48,15 @@ async def test_without_kafka_reports_are_accepted_and_published_later(own_engine
 async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: Engines, unique: str) -> None:
     bus, store = settings_of(own_engines, unique)
     own_engines.kill_kafka()
-    async with running(bus, store) as desk:
-        answer = await desk.lodge()
+    async with running(bus, store) as harness:
+        answer = await harness.lodge()
         assert answer.status_code == 202
-        assert (await desk.http.get("/health/ready")).status_code == 200
+        assert (await harness.http.get("/health/ready")).status_code == 200
         assert 'ieum_health_check_status{check="kafka"} 0.0' in exposition()[0].decode()
         own_engines.start_kafka()
 
         async def published() -> bool:
-            return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+            return not await harness.collection.count_documents({"outbox": {"$exists": True}})
 
         await eventually(published)
         assert [key for key, _ in await log_of(bus)] == [answer.json()["report_id"]]
@@ -72,26 +72,26 @@ async def test_with_kafka_away_from_the_start_reports_are_accepted(own_engines: 
 
 async def test_without_the_store_nothing_is_pretended(own_engines: Engines, unique: str) -> None:
     bus, store = settings_of(own_engines, unique)
-    async with running(bus, store) as desk:
+    async with running(bus, store) as harness:
         key = new_key()
         own_engines.kill_store()
-        refused = await desk.lodge(key=key)
+        refused = await harness.lodge(key=key)
         assert (refused.status_code, refused.json()["code"]) == (503, "not_accepting")
         assert int(refused.headers["retry-after"]) > 0
         assert "1366" in refused.json()["detail"]
         assert "112" in refused.json()["detail"]
         form = {"role": "victim", "harm_types": "other", "narrative": "kept", "idempotency_key": "k" * 32}
-        page = await desk.http.post("/?lang=en", data=form)
+        page = await harness.http.post("/?lang=en", data=form)
         assert page.status_code == 503
         assert all(text in page.text for text in ("kept", "1366", "was not received", f'value="{"k" * 32}"'))
-        asked = await desk.ask("5724")
+        asked = await harness.ask("5724")
         assert asked.status_code == 503
-        assert (await desk.http.get("/health/ready")).status_code == 503
+        assert (await harness.http.get("/health/ready")).status_code == 503
         own_engines.start_store()
 
         async def accepted() -> bool:
-            return (await desk.lodge(key=key)).status_code == 202
+            return (await harness.lodge(key=key)).status_code == 202
 
         await eventually(accepted)
-        assert (await desk.http.get("/health/ready")).status_code == 200
-        assert await desk.collection.count_documents({}) == 1
+        assert (await harness.http.get("/health/ready")).status_code == 200
+        assert await harness.collection.count_documents({}) == 1

@@ -8,7 +8,7 @@ import httpx
 from services.intake.rate_limits import proof_of_work
 from services.intake.webform import drafts
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running
+from tests.integration.intake.harness import LEAST, IntakeHarness, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_steps import answer, begun, hidden, receipt
 from tests.support.waiting import eventually
@@ -16,82 +16,82 @@ from tests.support.waiting import eventually
 TEXT = "어떤 사람이 보낸 아주 긴 글로, 매번 똑같이 되풀이됩니다. 자동으로 보낸 것 같습니다. " * 3
 
 
-async def sent(desk: Desk, number: int, **more: str) -> httpx.Response:
+async def sent(harness: IntakeHarness, number: int, **more: str) -> httpx.Response:
     form = {
         "role": "victim",
         "harm_types": "other",
         "narrative": f"줄 <하나>\n{number}",
         "idempotency_key": f"{number:032d}",
     }
-    return await desk.http.post("/?lang=en", data={**form, **more})
+    return await harness.http.post("/?lang=en", data={**form, **more})
 
 
 def field(page: str, name: str) -> str:
     return page.split(f'name="{name}" value="')[1].split('"', maxsplit=1)[0]
 
 
-async def facts(desk: Desk) -> list[dict[str, Any]]:
-    await eventually(lambda: nothing_pending(desk))
-    return [json.loads(value)["facts"] for _, value in await desk.log()]
+async def facts(harness: IntakeHarness) -> list[dict[str, Any]]:
+    await eventually(lambda: nothing_pending(harness))
+    return [json.loads(value)["facts"] for _, value in await harness.log()]
 
 
 async def test_the_page_keeps_what_was_typed_and_work_opens_it(
     bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
-    async with running(bus_settings, store_settings, free_reports=2, many_reports=3) as desk:
-        assert [(await sent(desk, number)).status_code for number in (1, 2)] == [200, 200]
-        assert (await sent(desk, 2)).status_code == 429, (
+    async with running(bus_settings, store_settings, free_reports=2, many_reports=3) as harness:
+        assert [(await sent(harness, number)).status_code for number in (1, 2)] == [200, 200]
+        assert (await sent(harness, 2)).status_code == 429, (
             "even a repeat, since nobody knows it is one before it is looked up"
         )
-        page = await sent(desk, 3)
+        page = await sent(harness, 3)
         assert page.status_code == 429
         assert int(page.headers["retry-after"]) == proof_of_work.WAIT_S
         assert "was not received yet" in page.text
         assert "줄 &lt;하나&gt;\n3" in page.text
-        assert await desk.collection.count_documents({}) == 2
+        assert await harness.collection.count_documents({}) == 2
         for number in (3, 4):
-            challenge = field((await sent(desk, number)).text, "passage")
-            answer = await sent(desk, number, passage=challenge, passage_answer=proof_of_work.solve(challenge))
+            challenge = field((await sent(harness, number)).text, "passage")
+            answer = await sent(harness, number, passage=challenge, passage_answer=proof_of_work.solve(challenge))
             assert answer.status_code == 200, answer.text
-        found = await facts(desk)
+        found = await facts(harness)
         assert len(found) == 4
         assert sorted(f["suspicion"] for f in found) == [[], [], [], ["burst"]]
 
 
-async def test_front_ends_are_not_asked_but_a_repeated_text_is_marked_and_demoted(desk: Desk) -> None:
+async def test_front_ends_are_not_asked_but_a_repeated_text_is_marked_and_demoted(harness: IntakeHarness) -> None:
     body = {**LEAST, "narrative": TEXT, "threatened": True, "age_band": "14_18"}
-    answers = [await desk.lodge(body) for _ in range(5)]
+    answers = [await harness.lodge(body) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {202}
-    found = [(f["suspicion"], f["urgency"], f["urgency_reasons"]) for f in await facts(desk)]
+    found = [(f["suspicion"], f["urgency"], f["urgency_reasons"]) for f in await facts(harness)]
     reasons = ["threatened", "minor"]
     assert sorted(found) == 3 * [([], "critical", reasons)] + 2 * [(["repeated_text"], "high", reasons)]
     amended = {"receipt": answers[-1].json()["receipt"], "still_spreading": True}
-    done = await desk.http.post("/api/v1/receipts/amend", json=amended, headers=desk.headers())
+    done = await harness.http.post("/api/v1/receipts/amend", json=amended, headers=harness.headers())
     assert done.status_code == 201
-    stored = await desk.collection.find_one({"_id": answers[-1].json()["report_id"]})
+    stored = await harness.collection.find_one({"_id": answers[-1].json()["report_id"]})
     assert (stored["facts"]["suspicion"], stored["facts"]["urgency"]) == (["repeated_text"], "high")
 
 
 async def test_the_steps_wait_too_without_losing_an_answer_in_either_language(
     bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
-    async with running(bus_settings, store_settings, free_reports=1) as desk:
-        await sent(desk, 1)
-        await begun(desk)
-        await answer(desk, "words", narrative="나중에 보낼 이야기", go="check")
-        form = hidden(await desk.http.get("/form/check?lang=en")) | {"word": ["해바라기"]}
-        waiting = await desk.http.post("/?lang=en", data=form)
+    async with running(bus_settings, store_settings, free_reports=1) as harness:
+        await sent(harness, 1)
+        await begun(harness)
+        await answer(harness, "words", narrative="나중에 보낼 이야기", go="check")
+        form = hidden(await harness.http.get("/form/check?lang=en")) | {"word": ["해바라기"]}
+        waiting = await harness.http.post("/?lang=en", data=form)
         assert waiting.status_code == 429
-        korean = await desk.http.post("/?lang=ko", data={**hidden(waiting), "go": "stay"})
+        korean = await harness.http.post("/?lang=ko", data={**hidden(waiting), "go": "stay"})
         assert korean.status_code == 429
         assert "잠시만" in korean.text
         assert hidden(korean) == hidden(waiting)
         assert {name: hidden(korean)[name] for name in form} == form
-        assert drafts.COOKIE in desk.http.cookies
-        assert await desk.collection.count_documents({}) == 1
+        assert drafts.COOKIE in harness.http.cookies
+        assert await harness.collection.count_documents({}) == 1
         challenge = hidden(korean)["passage"][0]
-        done = await desk.http.post("/", data={**hidden(korean), "passage_answer": proof_of_work.solve(challenge)})
+        done = await harness.http.post("/", data={**hidden(korean), "passage_answer": proof_of_work.solve(challenge)})
         receipt(done)
-        assert drafts.COOKIE not in desk.http.cookies
-        stored = await desk.collection.find({}).to_list(None)
+        assert drafts.COOKIE not in harness.http.cookies
+        stored = await harness.collection.find({}).to_list(None)
         assert sorted(len(one["facts"]["harm_types"]) for one in stored) == [1, 2]

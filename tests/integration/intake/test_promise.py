@@ -9,7 +9,7 @@ from services.intake.receipts.promise import AT_THE_LATEST, ON_DUTY, Duty
 from shared.centers import CENTER_IDS
 from shared.events.centers import CenterChanged
 from shared.events.vocabulary import CenterState, Urgency
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import holder, owned
 from tests.support.clock import JumpClock
 from tests.support.waiting import eventually
@@ -38,50 +38,52 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-async def test_the_status_promises_by_who_is_on_duty_and_says_when_it_was_missed(desk: Desk, clock: JumpClock) -> None:
+async def test_the_status_promises_by_who_is_on_duty_and_says_when_it_was_missed(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
     before = datetime.now(UTC) - timedelta(hours=1)
-    someone = await holder(desk, still_spreading=True)
+    someone = await holder(harness, still_spreading=True)
     await owned(someone)
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     received = moment(told["received_at"])
     assert moment(told["expected_by"]) == received + AT_THE_LATEST[Urgency.HIGH]
-    await desk.publish([said("busan", 0, before, 1), said("busan", 2, received + timedelta(hours=2), 2)])
+    await harness.publish([said("busan", 0, before, 1), said("busan", 2, received + timedelta(hours=2), 2)])
 
     async def nearer() -> bool:
-        by = moment((await desk.status(someone.receipt))["expected_by"])
+        by = moment((await harness.status(someone.receipt))["expected_by"])
         return by == received + timedelta(hours=2) + ON_DUTY[Urgency.HIGH]
 
     await eventually(nearer)
-    await desk.publish([said("busan", 0, received + timedelta(hours=3), 3)])
+    await harness.publish([said("busan", 0, received + timedelta(hours=3), 3)])
     clock.jump(hours=7)
-    page = await desk.http.post("/status?lang=en", data={"receipt": someone.receipt})
+    page = await harness.http.post("/status?lang=en", data={"receipt": someone.receipt})
     assert "Someone should have seen it by now, and nobody has." in page.text
     assert 'class="button" href="tel:1366"' in page.text
 
 
-async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(desk: Desk) -> None:
-    start = (await desk.http.get("/?lang=en")).text
+async def test_the_start_page_and_the_receipt_say_what_every_centre_can_keep(harness: IntakeHarness) -> None:
+    start = (await harness.http.get("/?lang=en")).text
     assert "Perhaps nobody is on duty at this hour" in start
     before = datetime.now(UTC) - timedelta(hours=1)
-    await desk.publish([said(center_id, 3, before, 1) for center_id in CENTER_IDS[:-1]])
-    await eventually(lambda: duty_is(desk, Duty.SOMEWHERE))
-    assert "Not every centre has somebody on duty" in (await desk.http.get("/?lang=en")).text
-    await desk.publish([said(CENTER_IDS[-1], 1, before, 1)])
-    await eventually(lambda: duty_is(desk, Duty.EVERYWHERE))
-    start = (await desk.http.get("/?lang=en")).text
+    await harness.publish([said(center_id, 3, before, 1) for center_id in CENTER_IDS[:-1]])
+    await eventually(lambda: duty_is(harness, Duty.SOMEWHERE))
+    assert "Not every centre has somebody on duty" in (await harness.http.get("/?lang=en")).text
+    await harness.publish([said(CENTER_IDS[-1], 1, before, 1)])
+    await eventually(lambda: duty_is(harness, Duty.EVERYWHERE))
+    start = (await harness.http.get("/?lang=en")).text
     assert "People are on duty at every centre." in start
     times = [moment(stamp) for stamp in re.findall(r'<dd>[^<]*<strong><time datetime="([^"]+)"', start)]
     assert [round((by - datetime.now(UTC)) / timedelta(hours=1)) for by in times] == [1, 4, 24]
     form = {"role": "victim", "harm_types": "other", "idempotency_key": "p" * 32}
-    receipt = (await desk.http.post("/?lang=en", data=form)).text
+    receipt = (await harness.http.post("/?lang=en", data=form)).text
     found = re.search(r'at the latest by: <strong><time datetime="([^"]+)"', receipt)
     assert found
     assert round((moment(found[1]) - datetime.now(UTC)) / timedelta(hours=1)) == 24
-    again = (await desk.http.post("/?lang=en", data=form)).text
+    again = (await harness.http.post("/?lang=en", data=form)).text
     same = re.search(r'at the latest by: <strong><time datetime="([^"]+)"', again)
     assert same
     assert same[1] == found[1]  # who sends it twice is not promised another time
 
 
-async def duty_is(desk: Desk, duty: Duty) -> bool:
-    return desk.intake.duties.outlook(datetime.now(UTC)).duty is duty
+async def duty_is(harness: IntakeHarness, duty: Duty) -> bool:
+    return harness.intake.duties.outlook(datetime.now(UTC)).duty is duty

@@ -1,15 +1,15 @@
 """The page that checks proofs."""
 
 from services.intake.proofs.rules import ProofSigner, ProofStatement
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 
-async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(desk: Desk) -> None:
-    body, other = (await desk.lodge()).json(), (await desk.lodge()).json()
-    assert (await desk.http.get("/verify-proof?lang=en")).status_code == 200
+async def test_a_lodged_reports_proof_is_real_and_belongs_to_its_receipt(harness: IntakeHarness) -> None:
+    body, other = (await harness.lodge()).json(), (await harness.lodge()).json()
+    assert (await harness.http.get("/verify-proof?lang=en")).status_code == 200
 
     async def told(proof: str, receipt: str = "", lang: str = "en") -> str:
-        page = await desk.http.post(f"/verify-proof?lang={lang}", data={"proof": proof, "receipt": receipt})
+        page = await harness.http.post(f"/verify-proof?lang={lang}", data={"proof": proof, "receipt": receipt})
         assert page.status_code == 200
         return page.text
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.intake.reports.waiting_period import WAIT
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import audit_of, holder, owned
 from tests.support.clock import JumpClock
 
@@ -22,21 +22,23 @@ def clock() -> JumpClock:
 
 
 async def test_a_first_word_set_later_locks_nobody_out_for_a_day_and_can_be_made_void(
-    desk: Desk, clock: JumpClock
+    harness: IntakeHarness, clock: JumpClock
 ) -> None:
-    someone = await holder(desk)
+    someone = await holder(harness)
     told = await someone.done("word", word="their word")
-    assert (await desk.status(someone.receipt))["word_from"] == told["word_from"]
+    assert (await harness.status(someone.receipt))["word_from"] == told["word_from"]
     clock.jump(hours=5)
     stored = (await someone.stored())["word_later"]
     for word in ("another word", "THEIR word"):
         refused = await someone.post("word", word=word)
         assert (refused.status_code, refused.json()["code"]) == (409, "word_waits"), "alike: else words could be tried"
     form = {"receipt": someone.receipt}
-    page = (await desk.http.post("/status/word?lang=en", data={**form, "step": "do", "new_word": "another word"})).text
+    page = (
+        await harness.http.post("/status/word?lang=en", data={**form, "step": "do", "new_word": "another word"})
+    ).text
     assert "A word was set before and does not count yet." in page
     assert (await someone.stored())["word_later"] == stored, "it is the word of whoever set it first, from its own time"
-    shown = (await desk.http.post("/status?lang=en", data=form)).text
+    shown = (await harness.http.post("/status?lang=en", data=form)).text
     assert "Until it is void, nobody can put another word in its place." in shown
     assert "Set a word of your own" not in shown
     await someone.done("messages", text="without any word")
@@ -46,15 +48,15 @@ async def test_a_first_word_set_later_locks_nobody_out_for_a_day_and_can_be_made
     await someone.done("word/cancel")
     clock.jump(hours=30)
     await someone.done("messages", text="still without")
-    assert ("receipts.word_cancel", "done", None) in await audit_of(desk, someone.report_id)
+    assert ("receipts.word_cancel", "done", None) in await audit_of(harness, someone.report_id)
 
 
-async def test_a_first_word_counts_after_the_day_and_is_then_needed(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk)
+async def test_a_first_word_counts_after_the_day_and_is_then_needed(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness)
     told = await someone.done("word", word="my word")
     assert datetime.fromisoformat(told["word_from"]) - clock.now() <= WAIT
     clock.jump(hours=24, minutes=1)
-    assert "word_from" not in await desk.status(someone.receipt)
+    assert "word_from" not in await harness.status(someone.receipt)
     for what, body in (("messages", {"text": "x"}), ("word/cancel", {}), ("withdraw", {})):
         assert (await someone.post(what, **body)).json()["code"] == "unknown_receipt"
     await someone.done("messages", text="x", word="my word")
@@ -65,16 +67,18 @@ async def test_a_first_word_counts_after_the_day_and_is_then_needed(desk: Desk, 
     assert (gone["state"], "destroy_asked_at" in gone) == ("withdrawn", True)
 
 
-async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_with(desk: Desk, clock: JumpClock) -> None:
+async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_with(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
     before = {"channels": ["phone"], "phone": "010-2468-1357", "person_codeword": "blue umbrella"}
-    someone = await holder(desk, contact=before)
+    someone = await holder(harness, contact=before)
     await owned(someone, "busan", seen=True)
     clock.jump(hours=1)
     await someone.done("amend", contact={"channels": ["phone"], "phone": "010-1111-2222", "person_codeword": "sun"})
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     assert datetime.fromisoformat(told["contact_changed_at"]) > datetime.fromisoformat(told["received_at"])
-    ticket = desk.people.ticket(someone.report_id, "busan")
-    shown = (await desk.http.post("/details", data={"ticket": ticket}, headers=HTML)).text
+    ticket = harness.people.ticket(someone.report_id, "busan")
+    shown = (await harness.http.post("/details", data={"ticket": ticket}, headers=HTML)).text
     notice = shown.split("The ways of contact were changed at", 1)[1].split("</div>", 1)[0]
     assert "somebody at home who found it" in notice
     assert "blue umbrella" in notice
@@ -82,46 +86,50 @@ async def test_staff_see_a_changed_contact_what_it_was_and_the_word_to_check_wit
     assert "010-2468-1357" in shown
 
 
-async def test_who_opened_the_details_is_told_to_the_reporter_once_and_by_centre(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk)
+async def test_who_opened_the_details_is_told_to_the_reporter_once_and_by_centre(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
+    someone = await holder(harness)
     await owned(someone, "busan", seen=True)
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     assert (told["state"], "opened_at" in told) == ("seen", False)
     for _ in range(2):
-        ticket = desk.people.ticket(someone.report_id, "busan")
-        assert (await desk.http.post("/details", data={"ticket": ticket}, headers=HTML)).status_code == 200
-        after = await desk.status(someone.receipt)
+        ticket = harness.people.ticket(someone.report_id, "busan")
+        assert (await harness.http.post("/details", data={"ticket": ticket}, headers=HTML)).status_code == 200
+        after = await harness.status(someone.receipt)
         clock.jump(minutes=5)
         assert after["state"] == "opened"
         assert datetime.fromisoformat(after["opened_at"]) > datetime.fromisoformat(told["seen_at"]) - timedelta(
             seconds=5
         )
     assert len((await someone.stored())["opened"]) == 1
-    refused = desk.people.ticket(someone.report_id, "jeju")
-    assert (await desk.http.post("/details", data={"ticket": refused})).status_code != 200
-    assert (await desk.status(someone.receipt))["opened_at"] == after["opened_at"]
+    refused = harness.people.ticket(someone.report_id, "jeju")
+    assert (await harness.http.post("/details", data={"ticket": refused})).status_code != 200
+    assert (await harness.status(someone.receipt))["opened_at"] == after["opened_at"]
 
 
-async def test_a_tip_and_a_representative_see_a_missed_time_on_their_page(desk: Desk, clock: JumpClock) -> None:
+async def test_a_tip_and_a_representative_see_a_missed_time_on_their_page(
+    harness: IntakeHarness, clock: JumpClock
+) -> None:
     for role in ("third_party", "representative"):
-        someone = await holder(desk, role=role)
+        someone = await holder(harness, role=role)
         await owned(someone, "busan")
         form = {"receipt": someone.receipt}
-        assert "Someone there should have seen it by:" in (await desk.http.post("/status?lang=en", data=form)).text
+        assert "Someone there should have seen it by:" in (await harness.http.post("/status?lang=en", data=form)).text
         clock.jump(days=4)
-        late = (await desk.http.post("/status?lang=en", data=form)).text
+        late = (await harness.http.post("/status?lang=en", data=form)).text
         assert "Someone should have seen it by now, and nobody has." in late
         assert ("Nobody has to confirm it" in late) is (role == "third_party")
         assert "Busan" not in late
 
 
-async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_top(desk: Desk) -> None:
-    someone = await holder(desk)
-    await desk.collection.update_one(
+async def test_the_status_can_be_checked_again_and_the_newest_answer_stands_on_top(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
+    await harness.collection.update_one(
         {"_id": someone.report_id},
         {"$set": {"replies": [{"number": 1, "at": (await someone.stored())["received_at"], "by": "s-1"}]}},
     )
-    page = (await desk.http.post("/status?lang=en", data={"receipt": someone.receipt})).text
+    page = (await harness.http.post("/status?lang=en", data={"receipt": someone.receipt})).text
     again = re.search(r'<form method="post" action="/status\?lang=en" class="again">.*?</form>', page, re.DOTALL)
     assert again is not None
     assert f'value="{someone.receipt}"' in again.group()

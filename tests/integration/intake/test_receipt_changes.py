@@ -11,15 +11,15 @@ from services.intake.reports import documents
 from shared.events.reports import ReportFacts
 from shared.metrics import exposition
 from shared.sealing import Keyring
-from tests.integration.intake.desk import Desk, new_key
+from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned
 
 KEYRING = Keyring([b"m" * 32])
 TEXT = "카나리아-canary 새 소식"
 
 
-async def test_a_message_is_sealed_told_and_written_down(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_a_message_is_sealed_told_and_written_down(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     taken = await someone.done("messages", text=TEXT)
     assert taken["number"] == 1
     stored = await someone.stored()
@@ -29,13 +29,13 @@ async def test_a_message_is_sealed_told_and_written_down(desk: Desk) -> None:
     assert left["intake_version"] == 2
     assert datetime.fromisoformat(left["left_at"]) == stored["messages"][0]["at"]
     assert "canary" not in json.dumps(left)
-    assert (await desk.status(someone.receipt))["messages"] == 1
-    assert ("receipts.message", "done", None) in await audit_of(desk, someone.report_id)
+    assert (await harness.status(someone.receipt))["messages"] == 1
+    assert ("receipts.message", "done", None) in await audit_of(harness, someone.report_id)
     assert "canary" not in exposition()[0].decode()
 
 
-async def test_a_repeated_message_is_one_and_another_under_its_key_is_refused(desk: Desk) -> None:
-    someone, key = await holder(desk), new_key()
+async def test_a_repeated_message_is_one_and_another_under_its_key_is_refused(harness: IntakeHarness) -> None:
+    someone, key = await holder(harness), new_key()
     answers = await asyncio.gather(*(someone.post("messages", key=key, text=TEXT) for _ in range(10)))
     assert {answer.status_code for answer in answers} == {201}
     assert len({answer.text for answer in answers}) == 1
@@ -55,8 +55,8 @@ async def test_a_repeated_message_is_one_and_another_under_its_key_is_refused(de
         ("a\x00b", "control_character"),
     ],
 )
-async def test_a_message_follows_the_rules_of_the_narrative(desk: Desk, text: str, reason: str) -> None:
-    someone = await holder(desk)
+async def test_a_message_follows_the_rules_of_the_narrative(harness: IntakeHarness, text: str, reason: str) -> None:
+    someone = await holder(harness)
     before = await someone.stored()
     answer = await someone.post("messages", text=text)
     assert answer.status_code == 422
@@ -64,8 +64,8 @@ async def test_a_message_follows_the_rules_of_the_narrative(desk: Desk, text: st
     assert (await someone.stored())["intake_version"] == before["intake_version"]
 
 
-async def test_there_are_fifty_messages_and_no_more_and_all_are_told_in_order(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_there_are_fifty_messages_and_no_more_and_all_are_told_in_order(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     answers = await asyncio.gather(*(someone.post("messages", text=f"{n}") for n in range(53)))
     assert sorted(answer.status_code for answer in answers) == [201] * 50 + [409] * 3
     refused = next(answer.json()["code"] for answer in answers if answer.status_code == 409)
@@ -75,8 +75,8 @@ async def test_there_are_fifty_messages_and_no_more_and_all_are_told_in_order(de
     assert len([name for name in opened if name.startswith("message:")]) == 50
 
 
-async def test_an_amendment_is_judged_anew_and_adds_texts_without_losing_any(desk: Desk) -> None:
-    someone = await holder(desk, age_band="19_24")
+async def test_an_amendment_is_judged_anew_and_adds_texts_without_losing_any(harness: IntakeHarness) -> None:
+    someone = await holder(harness, age_band="19_24")
     await someone.done(
         "amend",
         narrative="그 뒤에 생긴 일",
@@ -107,8 +107,8 @@ def facts(raw: dict[str, object]) -> ReportFacts:
     return ReportFacts.model_validate_json(json.dumps(raw))
 
 
-async def test_what_an_amendment_may_not_change(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_what_an_amendment_may_not_change(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     for body, field, reason in (
         ({"role": "third_party"}, "role", "unknown_field"),
         ({"synthetic": True}, "synthetic", "unknown_field"),
@@ -127,8 +127,8 @@ async def test_what_an_amendment_may_not_change(desk: Desk) -> None:
     assert len(await someone.published()) == 1
 
 
-async def test_the_word_guards_every_change_and_is_kept_only_as_a_slow_hash(desk: Desk) -> None:
-    someone = await holder(desk, word="초록 Umbrella")
+async def test_the_word_guards_every_change_and_is_kept_only_as_a_slow_hash(harness: IntakeHarness) -> None:
+    someone = await holder(harness, word="초록 Umbrella")
     stored = await someone.stored()
     assert stored["word"].startswith("$argon2id$")
     assert "mbrella" not in bson.encode(stored).decode("utf-8", errors="replace")
@@ -146,19 +146,19 @@ async def test_the_word_guards_every_change_and_is_kept_only_as_a_slow_hash(desk
     held = await someone.post("messages", text="x", word="초록 umbrella")
     assert (held.status_code, held.json()["code"]) == (429, "too_many_requests")
     assert int(held.headers["retry-after"]) > 60
-    elsewhere = await desk.http.post(
-        "/api/v1/receipts/withdraw", json={"receipt": someone.receipt, "word": "?"}, headers=desk.headers("kiosk")
+    elsewhere = await harness.http.post(
+        "/api/v1/receipts/withdraw", json={"receipt": someone.receipt, "word": "?"}, headers=harness.headers("kiosk")
     )
     assert elsewhere.status_code == 404
-    assert (await desk.status(someone.receipt))["state"] == "received"
+    assert (await harness.status(someone.receipt))["state"] == "received"
     after = await someone.stored()
     assert (after["intake_version"], after["word"]) == (1, stored["word"])
-    assert ("receipts.withdraw", "refused", "wrong_word") in await audit_of(desk, someone.report_id)
+    assert ("receipts.withdraw", "refused", "wrong_word") in await audit_of(harness, someone.report_id)
 
 
-async def test_the_right_word_opens_and_can_be_replaced(desk: Desk) -> None:
-    someone = await holder(desk, word="초록  우산")
-    assert await someone.done("word", word="초록 우산") == await desk.status(someone.receipt)
+async def test_the_right_word_opens_and_can_be_replaced(harness: IntakeHarness) -> None:
+    someone = await holder(harness, word="초록  우산")
+    assert await someone.done("word", word="초록 우산") == await harness.status(someone.receipt)
     await someone.done("messages", text="one", word="초록 우산")
     await someone.done("word", word="초록 우산", new_word="Red Hat")
     assert (await someone.post("messages", text="two", word="초록 우산")).status_code == 404
@@ -167,11 +167,13 @@ async def test_the_right_word_opens_and_can_be_replaced(desk: Desk) -> None:
     assert (short.status_code, short.json()["errors"][0]["field"]) == (422, "new_word")
 
 
-async def test_a_representatives_receipt_says_only_received_seen_and_closed_until_confirmed(desk: Desk) -> None:
-    someone = await holder(desk, role="representative", on_behalf={"relation": "lineal"})
+async def test_a_representatives_receipt_says_only_received_seen_and_closed_until_confirmed(
+    harness: IntakeHarness,
+) -> None:
+    someone = await holder(harness, role="representative", on_behalf={"relation": "lineal"})
     await owned(someone, "busan", seen=True)
     await someone.done("messages", text="from a mother")
-    told = await desk.status(someone.receipt)
+    told = await harness.status(someone.receipt)
     assert told == {
         "state": "seen",
         "since": told["seen_at"],
@@ -182,49 +184,49 @@ async def test_a_representatives_receipt_says_only_received_seen_and_closed_unti
         "may_hand_over": True,
     }
 
-    ticket = desk.people.ticket(someone.report_id, "busan")
-    details = await desk.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
+    ticket = harness.people.ticket(someone.report_id, "busan")
+    details = await harness.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
     assert 'action="/details/confirm"' in details.text
     assert f'name="report_id" value="{someone.report_id}"' in details.text
-    outsider = desk.people.cookie("ulsan", "lead")
+    outsider = harness.people.cookie("ulsan", "lead")
     form = {"report_id": someone.report_id, "way": "phone"}
-    for cookies, expected in ((outsider, 403), (desk.people.cookie("busan", "operator"), 403), ({}, 401)):
-        answer = await confirm(desk, cookies, form)
+    for cookies, expected in ((outsider, 403), (harness.people.cookie("busan", "operator"), 403), ({}, 401)):
+        answer = await confirm(harness, cookies, form)
         assert answer == expected
-    assert "limited" in await desk.status(someone.receipt)
-    assert await confirm(desk, desk.people.cookie("busan", "counsellor"), {**form, "way": "by guess"}) == 422
-    assert await confirm(desk, desk.people.cookie("busan", "counsellor"), form) == 200
-    told = await desk.status(someone.receipt)
+    assert "limited" in await harness.status(someone.receipt)
+    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), {**form, "way": "by guess"}) == 422
+    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), form) == 200
+    told = await harness.status(someone.receipt)
     assert (told["state"], told["center"]["id"], told["messages"]) == ("opened", "busan", 1)
     assert "limited" not in told
-    lines = await audit_of(desk, someone.report_id)
+    lines = await audit_of(harness, someone.report_id)
     assert ("details.confirm", "done", "phone") in lines
-    ticket = desk.people.ticket(someone.report_id, "busan")
-    details = await desk.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
+    ticket = harness.people.ticket(someone.report_id, "busan")
+    details = await harness.http.post("/details", data={"ticket": ticket}, headers={"Accept": "text/html"})
     assert "from a mother" in details.text
     assert "/details/confirm" not in details.text
     assert datetime.fromisoformat(told["seen_at"])
 
 
-async def test_a_victims_own_report_needs_no_confirmation(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_a_victims_own_report_needs_no_confirmation(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     await owned(someone, "busan")
     form = {"report_id": someone.report_id, "way": "phone"}
-    assert await confirm(desk, desk.people.cookie("busan", "lead"), form) == 409
+    assert await confirm(harness, harness.people.cookie("busan", "lead"), form) == 409
 
 
-async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(desk: Desk) -> None:
-    someone = await holder(desk, role="representative", on_behalf={"relation": "lineal"})
+async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(harness: IntakeHarness) -> None:
+    someone = await holder(harness, role="representative", on_behalf={"relation": "lineal"})
     await owned(someone, "busan", seen=True)
     theirs = {"channels": ["phone"], "phone": "010-9999-8888"}
     await someone.done("amend", contact=theirs)
-    ticket = desk.people.ticket(someone.report_id, "busan")
+    ticket = harness.people.ticket(someone.report_id, "busan")
     headers = {"Accept": "text/html", "Accept-Language": "en"}
-    details = (await desk.http.post("/details", data={"ticket": ticket}, headers=headers)).text
+    details = (await harness.http.post("/details", data={"ticket": ticket}, headers=headers)).text
     assert "Changed by whoever reported" in details
     assert details.index("010-9999-8888") < details.index("010-2468-1357")
     form = {"report_id": someone.report_id, "way": "phone"}
-    assert await confirm(desk, desk.people.cookie("busan", "counsellor"), form) == 200
+    assert await confirm(harness, harness.people.cookie("busan", "counsellor"), form) == 200
     for body in ({"contact": theirs}, {"on_behalf": {"relation": "other"}}, {"consents": {"version": "2026-11"}}):
         refused = await someone.post("amend", **body)
         assert (refused.status_code, refused.json()["code"]) == (409, "not_with_this_receipt"), body
@@ -232,15 +234,15 @@ async def test_a_representative_cannot_replace_the_contact_the_counsellor_calls(
     assert (await someone.post("withdraw")).json()["code"] == "not_with_this_receipt"
 
 
-async def confirm(desk: Desk, cookies: dict[str, str], form: dict[str, str]) -> int:
+async def confirm(harness: IntakeHarness, cookies: dict[str, str], form: dict[str, str]) -> int:
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
     headers = {"Sec-Fetch-Site": "same-origin"} | ({"Cookie": cookie} if cookie else {})
-    return (await desk.http.post("/details/confirm", data=form, headers=headers)).status_code
+    return (await harness.http.post("/details/confirm", data=form, headers=headers)).status_code
 
 
-async def test_a_receipt_of_nobody_changes_nothing(desk: Desk) -> None:
-    nobody = Holder(desk, {"report_id": "x", "receipt": "5720000000000002"})
+async def test_a_receipt_of_nobody_changes_nothing(harness: IntakeHarness) -> None:
+    nobody = Holder(harness, {"report_id": "x", "receipt": "5720000000000002"})
     for what, body in (("messages", {"text": "x"}), ("amend", {"narrative": "x"}), ("withdraw", {})):
         answer = await nobody.post(what, **body)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_receipt")
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0

@@ -9,7 +9,7 @@ from services.intake.receipts.pages import ACTIONS
 from services.intake.reports import documents
 from services.intake.reports.receipt_numbers import from_number
 from shared.sealing import Keyring
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, erased, holder, owned
 
 
@@ -17,7 +17,7 @@ async def press(someone: Holder, action: str, *, step: str = "do", **fields: str
     """Send one form of these pages; whatever it answers, no address and no header may hold the receipt."""
     path = f"/status/{action}" if action else "/status"
     form = {"receipt": someone.receipt, "step": step, **fields}
-    answer = await someone.desk.http.post(f"{path}?lang=en", data=form)
+    answer = await someone.harness.http.post(f"{path}?lang=en", data=form)
     digits = someone.receipt.replace("-", "")
     outside = f"{answer.headers} {re.findall(r'(?:href|action|src)=.([^ >]*)', answer.text)}"
     assert someone.receipt not in outside
@@ -26,8 +26,8 @@ async def press(someone: Holder, action: str, *, step: str = "do", **fields: str
     return answer
 
 
-async def test_every_action_has_its_page_and_asks_before_it_does(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_every_action_has_its_page_and_asks_before_it_does(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     shown = await press(someone, "", step="")
     for action in ("message", "add", "contact", "word", "withdraw"):
         assert f'action="/status/{action}?lang=en"' in shown.text
@@ -36,14 +36,14 @@ async def test_every_action_has_its_page_and_asks_before_it_does(desk: Desk) -> 
         assert page.status_code == 200
         assert f'name="receipt" value="{someone.receipt}"' in page.text
         assert "quick-exit" in page.text
-        again = await desk.http.get(f"/status/{action}")
+        again = await harness.http.get(f"/status/{action}")
         assert (again.status_code, again.headers["location"]) == (303, "/status")
     assert (await press(someone, "nothing")).status_code == 404
     assert (await someone.stored())["intake_version"] == 1
 
 
-async def test_a_message_and_an_addition_are_left_without_script_and_only_once(desk: Desk) -> None:
-    someone, key = await holder(desk), "k" * 32
+async def test_a_message_and_an_addition_are_left_without_script_and_only_once(harness: IntakeHarness) -> None:
+    someone, key = await holder(harness), "k" * 32
     for _ in range(2):
         said = await press(someone, "message", text="a\r\nb", idempotency_key=key)
         assert "Your message is with the centre." in said.text
@@ -55,8 +55,10 @@ async def test_a_message_and_an_addition_are_left_without_script_and_only_once(d
     assert "message:2" not in opened
 
 
-async def test_how_to_be_reached_is_changed_and_what_was_there_is_neither_shown_nor_used(desk: Desk) -> None:
-    someone = await holder(desk, contact={"channels": ["phone"], "phone": "010-1111-2222", "not_safe": "evenings"})
+async def test_how_to_be_reached_is_changed_and_what_was_there_is_neither_shown_nor_used(
+    harness: IntakeHarness,
+) -> None:
+    someone = await holder(harness, contact={"channels": ["phone"], "phone": "010-1111-2222", "not_safe": "evenings"})
     page = await press(someone, "contact", step="ask")
     assert not {"010-1111-2222", "evenings"} & set(re.findall(r'value="([^"]*)"', page.text))
     missing = await press(someone, "contact", contact_channels="email", hours="kept as typed")
@@ -77,12 +79,12 @@ async def test_how_to_be_reached_is_changed_and_what_was_there_is_neither_shown_
     assert not stopped["contact:3"].get("channels")
 
 
-async def test_what_was_typed_is_kept_when_it_must_be_corrected(desk: Desk) -> None:
-    someone = await holder(desk, word="umbrella")
+async def test_what_was_typed_is_kept_when_it_must_be_corrected(harness: IntakeHarness) -> None:
+    someone = await holder(harness, word="umbrella")
     empty = await press(someone, "message", text=" ", word="umbrella")
     assert (empty.status_code, "Write your message." in empty.text) == (422, True)
     wrong = await press(someone, "message", text="a long story", word="rain coat")
-    nobody = Holder(desk, {"report_id": "", "receipt": from_number(77)})
+    nobody = Holder(harness, {"report_id": "", "receipt": from_number(77)})
     stranger = await press(nobody, "message", text="a long story", word="rain coat")
     assert wrong.status_code == stranger.status_code == 404
     assert "a long story" in wrong.text
@@ -96,8 +98,8 @@ async def test_what_was_typed_is_kept_when_it_must_be_corrected(desk: Desk) -> N
     assert (short.status_code, "at least 4" in short.text) == (422, True)
 
 
-async def test_taking_back_undoing_and_the_second_question(desk: Desk) -> None:
-    someone = await holder(desk)
+async def test_taking_back_undoing_and_the_second_question(harness: IntakeHarness) -> None:
+    someone = await holder(harness)
     await owned(someone, seen=True)
     gone = await press(someone, "withdraw")
     assert "You can undo this until" in gone.text
@@ -116,8 +118,8 @@ async def test_taking_back_undoing_and_the_second_question(desk: Desk) -> None:
     assert "destroy" not in (await press(someone, "undo")).text
 
 
-async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(desk: Desk) -> None:
-    someone = await holder(desk, word="umbrella")
+async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(harness: IntakeHarness) -> None:
+    someone = await holder(harness, word="umbrella")
     await press(someone, "withdraw", word="umbrella")
     done = await press(someone, "destroy", understood="yes", word="umbrella")
     assert "The report was erased." in done.text
@@ -127,16 +129,16 @@ async def test_with_a_word_set_with_the_report_it_is_destroyed_at_once(desk: Des
     assert (after.status_code, "This report was erased." in after.text) == (410, True)
 
 
-async def test_a_special_report_offers_no_destruction(desk: Desk) -> None:
-    someone = await holder(desk, age_band="under_14")
+async def test_a_special_report_offers_no_destruction(harness: IntakeHarness) -> None:
+    someone = await holder(harness, age_band="under_14")
     gone = await press(someone, "withdraw")
     assert "the lead of the centre decides" in gone.text
     assert 'action="/status/destroy' not in gone.text
     assert 'action="/status/undo' in gone.text
 
 
-async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> None:
-    someone = await holder(desk, role="representative")
+async def test_a_representative_sees_neither_centre_nor_messages(harness: IntakeHarness) -> None:
+    someone = await holder(harness, role="representative")
     await owned(someone, "busan", seen=True)
     shown = await press(someone, "message", text="hello")
     assert "Someone else made this report" in shown.text
@@ -145,31 +147,31 @@ async def test_a_representative_sees_neither_centre_nor_messages(desk: Desk) -> 
     assert "Messages you left" not in shown.text
 
 
-async def test_a_word_can_be_set_on_the_form_and_on_its_page(desk: Desk) -> None:
-    page = await desk.http.get("/all?lang=en")
+async def test_a_word_can_be_set_on_the_form_and_on_its_page(harness: IntakeHarness) -> None:
+    page = await harness.http.get("/all?lang=en")
     key = page.text.split('name="idempotency_key" value="')[1].split('"')[0]
     form = {"idempotency_key": key, "role": "victim", "harm_types": "other", "word": "umbrella"}
-    answer = await desk.http.post("/?lang=en", data=form)
+    answer = await harness.http.post("/?lang=en", data=form)
     receipt = "".join(re.findall(r"<span>(\d{4})</span>", answer.text))
-    [stored] = await desk.collection.find({}).to_list(None)
+    [stored] = await harness.collection.find({}).to_list(None)
     assert stored["word"].startswith("$argon2id$")
-    someone = Holder(desk, {"report_id": stored["_id"], "receipt": receipt})
+    someone = Holder(harness, {"report_id": stored["_id"], "receipt": receipt})
     assert (await press(someone, "message", text="x")).status_code == 404
     assert (await press(someone, "word", word="umbrella", new_word="rain coat")).status_code == 200
     assert (await press(someone, "message", text="x", word="rain coat")).status_code == 200
 
 
 @pytest.mark.own_service
-async def test_reports_with_a_word_are_limited_by_network_and_those_without_are_not(desk: Desk) -> None:
+async def test_reports_with_a_word_are_limited_by_network_and_those_without_are_not(harness: IntakeHarness) -> None:
     form = {"role": "victim", "harm_types": "other", "narrative": "kept as typed"}
-    answers = [await desk.http.post("/?lang=en", data={**form, "word": "umbrella"}) for _ in range(12)]
+    answers = [await harness.http.post("/?lang=en", data={**form, "word": "umbrella"}) for _ in range(12)]
     assert {answer.status_code for answer in answers[:10]} == {200}
     refused = answers[-1]
     assert refused.status_code == 429
     assert 0 < int(refused.headers["retry-after"]) <= 6
     assert "kept as typed" in refused.text
     assert "leave the word empty" in refused.text
-    assert (await desk.http.post("/?lang=en", data=form)).status_code == 200
+    assert (await harness.http.post("/?lang=en", data=form)).status_code == 200
 
 
 def _told(page: httpx.Response, someone: Holder) -> str:

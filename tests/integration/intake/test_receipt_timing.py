@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from services.intake.receipts.authentication import WRONG_TAKES_S
 from services.intake.reports import receipt_numbers
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, holder
 
 ROUNDS = 10
@@ -18,8 +18,8 @@ MEDIANS_APART_S = 0.02
 """Network noise is larger; what is told apart here would take thousands of tries, and ten an hour are allowed."""
 
 
-async def test_wrong_answers_take_the_same_time_and_look_the_same(desk: Desk) -> None:
-    guarded = await holder(desk, word="umbrella")
+async def test_wrong_answers_take_the_same_time_and_look_the_same(harness: IntakeHarness) -> None:
+    guarded = await holder(harness, word="umbrella")
     numbers = itertools.count(123_456)
     took: dict[str, list[float]] = {"wrong receipt": [], "mistyped": [], "wrong word": []}
     seen: set[tuple[int, str, str]] = set()
@@ -32,7 +32,9 @@ async def test_wrong_answers_take_the_same_time_and_look_the_same(desk: Desk) ->
         }
         for kind, receipt in kinds.items():
             started = time.perf_counter()
-            answer = await Holder(desk, {"report_id": "", "receipt": receipt}).post("messages", text="x", word="guess")
+            answer = await Holder(harness, {"report_id": "", "receipt": receipt}).post(
+                "messages", text="x", word="guess"
+            )
             took[kind].append(time.perf_counter() - started)
             seen.add((answer.status_code, answer.json()["code"], answer.json()["detail"]))
     assert len(seen) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.metrics import REGISTRY
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import audit_of, erased, holder, owned, page
 from tests.support.clock import JumpClock
 from tests.support.erasing import faults
@@ -19,105 +19,109 @@ def clock() -> JumpClock:
     return JumpClock()
 
 
-async def _days_pass(desk: Desk, clock: JumpClock, **span: float) -> None:
+async def _days_pass(harness: IntakeHarness, clock: JumpClock, **span: float) -> None:
     """Move on, and let the jobs look."""
     clock.jump(**span)
-    assert await desk.intake.erasure_job.daily()
-    await desk.intake.erasure_job.minute()
+    assert await harness.intake.erasure_job.daily()
+    await harness.intake.erasure_job.minute()
 
 
 async def test_what_is_due_is_announced_a_day_before_it_is_destroyed(
-    desk: Desk, clock: JumpClock, capsys: pytest.CaptureFixture[str]
+    harness: IntakeHarness, clock: JumpClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    closed, working, child = await holder(desk), await holder(desk), await holder(desk, harm_types=["child_material"])
+    closed, working, child = (
+        await holder(harness),
+        await holder(harness),
+        await holder(harness, harm_types=["child_material"]),
+    )
     await owned(closed, closed=True)
     await owned(working, seen=True)
     await owned(child, closed=True)
-    await _days_pass(desk, clock, days=4.9 * YEARS)
-    assert await desk.collection.count_documents({"erase_at": {"$exists": True}}) == 0
+    await _days_pass(harness, clock, days=4.9 * YEARS)
+    assert await harness.collection.count_documents({"erase_at": {"$exists": True}}) == 0
 
-    await _days_pass(desk, clock, days=0.11 * YEARS)
+    await _days_pass(harness, clock, days=0.11 * YEARS)
     assert not await erased(closed)
     assert "retention.announced" in capsys.readouterr().out
-    shown = await page(desk, "busan", "lead")
+    shown = await page(harness, "busan", "lead")
     assert closed.report_id in shown.text.split("Will be destroyed")[1]
     assert working.report_id in shown.text.split("Waiting for your decision")[0]
     assert child.report_id not in shown.text
     clock.jump(hours=23)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(closed)
     clock.jump(hours=2)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert [await erased(someone) for someone in (closed, working, child)] == [True, False, False]
-    assert ("erasures.destroy", "done", "retention") in await audit_of(desk, closed.report_id)
-    assert (await desk.status(closed.receipt))["state"] == "erased"
-    await _days_pass(desk, clock, days=100 * YEARS)
+    assert ("erasures.destroy", "done", "retention") in await audit_of(harness, closed.report_id)
+    assert (await harness.status(closed.receipt))["state"] == "erased"
+    await _days_pass(harness, clock, days=100 * YEARS)
     assert not await erased(child)
-    assert faults(await desk.collection.find({}).to_list(None), clock.now()) == []
+    assert faults(await harness.collection.find({}).to_list(None), clock.now()) == []
 
 
-async def test_what_is_no_longer_due_is_taken_off_the_plan(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk)
+async def test_what_is_no_longer_due_is_taken_off_the_plan(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness)
     await owned(someone, closed=True)
-    await _days_pass(desk, clock, days=5.01 * YEARS)
+    await _days_pass(harness, clock, days=5.01 * YEARS)
     await someone.done("amend", harm_types=["child_material"])
     clock.jump(hours=25)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
     assert "erase_at" not in await someone.stored()
 
 
-async def test_a_withdrawal_replaces_an_announcement(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk)
+async def test_a_withdrawal_replaces_an_announcement(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness)
     await owned(someone, closed=True)
-    await _days_pass(desk, clock, days=5.01 * YEARS)
+    await _days_pass(harness, clock, days=5.01 * YEARS)
     await someone.done("withdraw")
     clock.jump(hours=30)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert not await erased(someone)
     clock.jump(hours=43)
-    await desk.intake.erasure_job.minute()
+    await harness.intake.erasure_job.minute()
     assert await erased(someone)
 
 
 async def test_an_expiring_unread_report_is_an_alarm_and_never_a_deletion(
-    desk: Desk, clock: JumpClock, capsys: pytest.CaptureFixture[str]
+    harness: IntakeHarness, clock: JumpClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    someone = await holder(desk)
+    someone = await holder(harness)
     await owned(someone, "busan")
-    await _days_pass(desk, clock, days=4.95 * YEARS)
+    await _days_pass(harness, clock, days=4.95 * YEARS)
     assert _alarms("unread") == 1
     assert "retention.alarm" in capsys.readouterr().out
-    assert someone.report_id in (await page(desk, "busan", "lead")).text
-    await _days_pass(desk, clock, days=20 * YEARS)
-    await _days_pass(desk, clock, days=2)
+    assert someone.report_id in (await page(harness, "busan", "lead")).text
+    await _days_pass(harness, clock, days=20 * YEARS)
+    await _days_pass(harness, clock, days=2)
     assert not await erased(someone)
     assert _alarms("unread") == 1
-    assert (await desk.status(someone.receipt))["state"] == "assigned"
+    assert (await harness.status(someone.receipt))["state"] == "assigned"
     await owned(someone, "busan", seen=True)
-    await _days_pass(desk, clock, days=1)
+    await _days_pass(harness, clock, days=1)
     assert _alarms("unread") == 0
 
 
-async def test_a_kept_report_goes_when_its_time_is_over(desk: Desk, clock: JumpClock) -> None:
-    someone = await holder(desk, role="third_party")
+async def test_a_kept_report_goes_when_its_time_is_over(harness: IntakeHarness, clock: JumpClock) -> None:
+    someone = await holder(harness, role="third_party")
     await owned(someone, "busan", seen=True)
     await someone.done("withdraw")
     form = {"do": "keep", "reason": "investigation", "category": "ten_years"}
-    assert (await page(desk, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
-    await _days_pass(desk, clock, days=9.9 * YEARS)
-    await _days_pass(desk, clock, days=2)
+    assert (await page(harness, "busan", "lead", form=form, to=f"/erasures/{someone.report_id}")).status_code == 303
+    await _days_pass(harness, clock, days=9.9 * YEARS)
+    await _days_pass(harness, clock, days=2)
     assert not await erased(someone)
-    await _days_pass(desk, clock, days=0.2 * YEARS)
+    await _days_pass(harness, clock, days=0.2 * YEARS)
     assert not await erased(someone)
-    await _days_pass(desk, clock, hours=25)
+    await _days_pass(harness, clock, hours=25)
     assert await erased(someone)
 
 
-async def test_a_day_is_judged_once(desk: Desk, clock: JumpClock) -> None:
+async def test_a_day_is_judged_once(harness: IntakeHarness, clock: JumpClock) -> None:
     clock.jump(days=1)
-    assert await desk.intake.erasure_job.daily()
-    assert not await desk.intake.erasure_job.daily()
+    assert await harness.intake.erasure_job.daily()
+    assert not await harness.intake.erasure_job.daily()
 
 
 def _alarms(kind: str) -> float:

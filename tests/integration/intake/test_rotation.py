@@ -15,7 +15,7 @@ from services.intake.reports import documents
 from shared.clock import SystemClock
 from shared.sealing import Keyring, key_id
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running, secret, settings
+from tests.integration.intake.harness import LEAST, IntakeHarness, running, secret, settings
 from tests.support.waiting import eventually
 
 OLD, NEW = b"m" * 32, b"n" * 32
@@ -66,19 +66,19 @@ async def command(
     )
 
 
-async def lodge(desk: Desk, numbers: Sequence[int]) -> None:
+async def lodge(harness: IntakeHarness, numbers: Sequence[int]) -> None:
     for start in range(0, len(numbers), 50):
         some = numbers[start : start + 50]
-        answers = await asyncio.gather(*(desk.lodge({**LEAST, "narrative": f"story {n}"}) for n in some))
+        answers = await asyncio.gather(*(harness.lodge({**LEAST, "narrative": f"story {n}"}) for n in some))
         assert {answer.status_code for answer in answers} == {202}
 
 
-async def stories(desk: Desk, keyring: Keyring) -> list[str]:
-    return sorted([documents.opened(d, keyring)["narrative"] async for d in desk.collection.find({})])
+async def stories(harness: IntakeHarness, keyring: Keyring) -> list[str]:
+    return sorted([documents.opened(d, keyring)["narrative"] async for d in harness.collection.find({})])
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[Desk]:
+async def harness(bus_settings: KafkaSettings, store_settings: StoreSettings) -> AsyncIterator[IntakeHarness]:
     """An intake with the new key first, over reports that were wrapped with the old one."""
     async with running(bus_settings, store_settings) as before:
         await lodge(before, range(REPORTS))
@@ -89,11 +89,11 @@ async def desk(bus_settings: KafkaSettings, store_settings: StoreSettings) -> As
 
 
 async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
-    desk: Desk, store_settings: StoreSettings
+    harness: IntakeHarness, store_settings: StoreSettings
 ) -> None:
-    wrappings = Wrappings(desk.collection.database)
+    wrappings = Wrappings(harness.collection.database)
     assert await wrappings.count() == {key_id(OLD): REPORTS}
-    lodging = asyncio.create_task(lodge(desk, range(REPORTS, REPORTS + 200)))
+    lodging = asyncio.create_task(lodge(harness, range(REPORTS, REPORTS + 200)))
     first = await command(store_settings, how=("-c", KILLED))
     await asyncio.wait_for(first.communicate(), 60)
     assert first.returncode == -signal.SIGKILL
@@ -101,7 +101,7 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     assert between[key_id(OLD)] > 0, "it was not killed in the middle"
     assert between[key_id(NEW)] >= 100
     both = Keyring([NEW, OLD])
-    opened = await stories(desk, both)
+    opened = await stories(harness, both)
     assert set(opened) >= {f"story {n}" for n in range(REPORTS)}
     second = await command(store_settings)
     printed, _ = await second.communicate()
@@ -109,52 +109,54 @@ async def test_killed_in_the_middle_and_run_again_while_reports_are_lodged(
     assert second.returncode == 0, printed
     assert f"after: {key_id(NEW)} (current)" in printed.decode()
     assert await wrappings.count() == {key_id(NEW): REPORTS + 200}
-    assert await stories(desk, Keyring([NEW])) == sorted(f"story {n}" for n in range(REPORTS + 200))
-    assert await desk.intake.audit.verify() == []
+    assert await stories(harness, Keyring([NEW])) == sorted(f"story {n}" for n in range(REPORTS + 200))
+    assert await harness.intake.audit.verify() == []
 
 
-async def test_an_unknown_key_stops_it_before_anything_is_changed(desk: Desk, store_settings: StoreSettings) -> None:
+async def test_an_unknown_key_stops_it_before_anything_is_changed(
+    harness: IntakeHarness, store_settings: StoreSettings
+) -> None:
     done = await command(store_settings, retired=False)
     printed, _ = await done.communicate()
     assert done.returncode == 1
     assert f"no setting holds the master key {key_id(OLD)}" in printed.decode()
-    assert await Wrappings(desk.collection.database).count() == {key_id(OLD): REPORTS}
+    assert await Wrappings(harness.collection.database).count() == {key_id(OLD): REPORTS}
 
 
 async def test_a_destroyed_report_stays_destroyed_and_a_moved_key_is_named(
-    desk: Desk, store_settings: StoreSettings, capsys: pytest.CaptureFixture[str]
+    harness: IntakeHarness, store_settings: StoreSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second, third = await desk.collection.find({}).to_list(3)
-    await desk.collection.replace_one({"_id": first["_id"]}, {"_id": first["_id"], "receipt_hash": "x"})
-    await desk.collection.update_one({"_id": second["_id"]}, {"$set": {"sealed.key": third["sealed"]["key"]}})
+    first, second, third = await harness.collection.find({}).to_list(3)
+    await harness.collection.replace_one({"_id": first["_id"]}, {"_id": first["_id"], "receipt_hash": "x"})
+    await harness.collection.update_one({"_id": second["_id"]}, {"$set": {"sealed.key": third["sealed"]["key"]}})
     with_both = settings(retired_master_keys=(secret("m"),), master_key=secret("n"))
     assert await rotate.rotate(with_both, store_settings, SystemClock()) == 1
     printed = capsys.readouterr().out
     assert f"does not open: {second['_id']}" in printed
-    assert await desk.collection.find_one({"_id": first["_id"]}) == {"_id": first["_id"], "receipt_hash": "x"}
-    assert await Wrappings(desk.collection.database).count() == {key_id(NEW): REPORTS - 2, key_id(OLD): 1}
+    assert await harness.collection.find_one({"_id": first["_id"]}) == {"_id": first["_id"], "receipt_hash": "x"}
+    assert await Wrappings(harness.collection.database).count() == {key_id(NEW): REPORTS - 2, key_id(OLD): 1}
 
 
-async def test_a_report_that_dies_while_its_key_is_wrapped_anew_stays_dead(desk: Desk) -> None:
-    wrappings = Wrappings(desk.collection.database)
+async def test_a_report_that_dies_while_its_key_is_wrapped_anew_stays_dead(harness: IntakeHarness) -> None:
+    wrappings = Wrappings(harness.collection.database)
     stone = {"receipt_hash": "x"}
 
     async for _ in wrappings.rewrap(Keyring([NEW, OLD])):
         break  # the first hundred are done; the rest is read in this state
     left = [document async for document in wrappings._all() if document["sealed"]["key_id"] == key_id(OLD)][:50]
-    await desk.collection.replace_one({"_id": left[0]["_id"]}, {"_id": left[0]["_id"], **stone})
+    await harness.collection.replace_one({"_id": left[0]["_id"]}, {"_id": left[0]["_id"], **stone})
     so_far = Rewrapped()
     await wrappings._write(Keyring([NEW, OLD]), left, so_far)
     assert (so_far.done, so_far.passed) == (49, 1)
-    assert await desk.collection.find_one({"_id": left[0]["_id"]}) == {"_id": left[0]["_id"], **stone}
+    assert await harness.collection.find_one({"_id": left[0]["_id"]}) == {"_id": left[0]["_id"], **stone}
 
 
-async def test_a_running_intake_opens_both(desk: Desk, store_settings: StoreSettings) -> None:
-    await lodge(desk, [REPORTS])
-    assert await Wrappings(desk.collection.database).count() == {key_id(OLD): REPORTS, key_id(NEW): 1}
+async def test_a_running_intake_opens_both(harness: IntakeHarness, store_settings: StoreSettings) -> None:
+    await lodge(harness, [REPORTS])
+    assert await Wrappings(harness.collection.database).count() == {key_id(OLD): REPORTS, key_id(NEW): 1}
 
     async def published() -> bool:
-        return not await desk.collection.count_documents({"outbox": {"$exists": True}})
+        return not await harness.collection.count_documents({"outbox": {"$exists": True}})
 
     await eventually(published)
-    assert len(await stories(desk, Keyring([NEW, OLD]))) == REPORTS + 1
+    assert len(await stories(harness, Keyring([NEW, OLD]))) == REPORTS + 1

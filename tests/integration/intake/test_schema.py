@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from shared.web.docs import openapi_of
 from tests.browser.helpers import serving
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 TIMES = int(os.environ.get("IEUM_SCHEMA_TIMES", "1"))
 """How many times as many requests as in ``make test``; ``make torture`` asks for more."""
@@ -64,10 +64,12 @@ def asked_everything(document: dict[str, object], base: str, headers: dict[str, 
 
 @pytest.mark.timeout(120 * TIMES)
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
-async def test_no_answer_is_one_that_the_document_does_not_name_and_no_nonsense_is_accepted(desk: Desk) -> None:
-    document = openapi_of(desk.intake.app)
-    async with serving(desk.intake.app) as base:
-        asked = await asyncio.to_thread(asked_everything, document, base, desk.headers())
+async def test_no_answer_is_one_that_the_document_does_not_name_and_no_nonsense_is_accepted(
+    harness: IntakeHarness,
+) -> None:
+    document = openapi_of(harness.intake.app)
+    async with serving(harness.intake.app) as base:
+        asked = await asyncio.to_thread(asked_everything, document, base, harness.headers())
     assert asked.keys() == document["paths"].keys()
     assert min(count for path, count in asked.items() if "post" in document["paths"][path]) >= min(EXAMPLES.values())
-    assert desk.intake.group.check() is None
+    assert harness.intake.group.check() is None

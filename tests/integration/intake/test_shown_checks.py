@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 
 
 @pytest.mark.parametrize("name", ["identity", "centers", "relay.intake", "routings.holes", "disk.room"])
-async def test_a_check_kept_aside_is_among_the_metrics(desk: Desk, name: str) -> None:
-    found = (await desk.http.get("/metrics")).text
+async def test_a_check_kept_aside_is_among_the_metrics(harness: IntakeHarness, name: str) -> None:
+    found = (await harness.http.get("/metrics")).text
     assert f'check="{name}"' in found

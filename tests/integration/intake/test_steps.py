@@ -12,7 +12,7 @@ from services.intake.reports import documents
 from services.intake.webform import drafts
 from shared.clock import ManualClock
 from shared.sealing import Keyring
-from tests.integration.intake.desk import Desk
+from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
 
 # They move its clock.
@@ -27,13 +27,15 @@ def clock() -> ManualClock:
     return ManualClock(datetime(2061, 11, 25, 3, 0, tzinfo=UTC))
 
 
-async def answer(desk: Desk, slug: str, go: str = "next", **fields: str | list[str]) -> httpx.Response:
-    return await desk.http.post(f"/form/{slug}?lang=en", data={"go": go, **fields})
+async def answer(harness: IntakeHarness, slug: str, go: str = "next", **fields: str | list[str]) -> httpx.Response:
+    return await harness.http.post(f"/form/{slug}?lang=en", data={"go": go, **fields})
 
 
-async def begun(desk: Desk) -> None:
-    assert (await answer(desk, "who", role="victim")).headers["location"] == "/form/what"
-    assert (await answer(desk, "what", harm_types=["distribution", "synthesis"])).headers["location"] == "/form/urgent"
+async def begun(harness: IntakeHarness) -> None:
+    assert (await answer(harness, "who", role="victim")).headers["location"] == "/form/what"
+    assert (await answer(harness, "what", harm_types=["distribution", "synthesis"])).headers[
+        "location"
+    ] == "/form/urgent"
 
 
 def hidden(page: httpx.Response) -> dict[str, list[str]]:
@@ -51,37 +53,37 @@ def receipt(page: httpx.Response) -> str:
     return "-".join(digits)
 
 
-async def test_the_short_way_is_two_answers_and_one_report(desk: Desk) -> None:
-    await begun(desk)
-    page = await desk.http.get("/form/check?lang=en")
+async def test_the_short_way_is_two_answers_and_one_report(harness: IntakeHarness) -> None:
+    await begun(harness)
+    page = await harness.http.get("/form/check?lang=en")
     assert "It was shared or posted" in page.text
-    sent = await desk.http.post("/?lang=en", data={**hidden(page), "consents": "personal"})
+    sent = await harness.http.post("/?lang=en", data={**hidden(page), "consents": "personal"})
     receipt(sent)
-    [stored] = await desk.collection.find({}).to_list(None)
+    [stored] = await harness.collection.find({}).to_list(None)
     assert stored["facts"]["harm_types"] == ["distribution", "synthesis"]
     assert stored["consents"]["personal"] is True
-    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
-    assert drafts.COOKIE not in desk.http.cookies
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 0
+    assert drafts.COOKIE not in harness.http.cookies
 
 
-async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(desk: Desk) -> None:
-    await begun(desk)
-    form = hidden(await desk.http.get("/form/check?lang=en"))
-    again = hidden(await desk.http.get("/form/check?lang=en"))
+async def test_a_form_sent_twice_or_five_times_at_once_is_one_report(harness: IntakeHarness) -> None:
+    await begun(harness)
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    again = hidden(await harness.http.get("/form/check?lang=en"))
     assert form == again
-    first, *others = await asyncio.gather(*(desk.http.post("/?lang=en", data=form) for _ in range(5)))
-    late = await desk.http.post("/?lang=en", data=form)
+    first, *others = await asyncio.gather(*(harness.http.post("/?lang=en", data=form) for _ in range(5)))
+    late = await harness.http.post("/?lang=en", data=form)
     assert {receipt(page) for page in (first, *others, late)} == {receipt(first)}
-    assert await desk.collection.count_documents({}) == 1
+    assert await harness.collection.count_documents({}) == 1
 
 
-async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
-    await answer(desk, "who", role="representative")
-    await answer(desk, "relation", relation="sibling", victim_knows="yes", victim_agrees="unknown")
-    await answer(desk, "what", harm_types="distribution_threat")
-    await answer(desk, "urgent", money_demanded="unknown", threat_deadline="2061-11-26T21:00")
+async def test_every_answer_arrives_sealed_or_as_a_fact(harness: IntakeHarness) -> None:
+    await answer(harness, "who", role="representative")
+    await answer(harness, "relation", relation="sibling", victim_knows="yes", victim_agrees="unknown")
+    await answer(harness, "what", harm_types="distribution_threat")
+    await answer(harness, "urgent", money_demanded="unknown", threat_deadline="2061-11-26T21:00")
     await answer(
-        desk,
+        harness,
         "seen",
         still_spreading="yes",
         platform_kind="messenger",
@@ -89,18 +91,18 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
         search_words="찾는 말",
         seen_when="어제저녁",
     )
-    await answer(desk, "words", narrative=STORY)
-    await answer(desk, "other", relationship="social")
-    await answer(desk, "told", already_told=["police", "hotline"])
-    near = await answer(desk, "place", division="jeonnam-gwangju", declined_centers=["jeonnam"])
+    await answer(harness, "words", narrative=STORY)
+    await answer(harness, "other", relationship="social")
+    await answer(harness, "told", already_told=["police", "hotline"])
+    near = await answer(harness, "place", division="jeonnam-gwangju", declined_centers=["jeonnam"])
     assert near.headers["location"] == "/form/district"
-    await answer(desk, "district", district="12210")
-    await answer(desk, "about", age_band="14_18", gender="unknown")
-    await answer(desk, "language", language="vi", contact_name="달")
-    assert (await answer(desk, "contact", contact_channels=["phone"])).headers["location"] == "/form/reach"
-    await answer(desk, "reach", phone="010-0000-0000")
+    await answer(harness, "district", district="12210")
+    await answer(harness, "about", age_band="14_18", gender="unknown")
+    await answer(harness, "language", language="vi", contact_name="달")
+    assert (await answer(harness, "contact", contact_channels=["phone"])).headers["location"] == "/form/reach"
+    await answer(harness, "reach", phone="010-0000-0000")
     last = await answer(
-        desk,
+        harness,
         "safe",
         hours="저녁",
         may_leave_message="yes",
@@ -110,9 +112,9 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
         person_codeword="우산",
     )
     assert last.headers["location"] == "/form/check"
-    form = hidden(await desk.http.get("/form/check?lang=ko"))
-    receipt(await desk.http.post("/?lang=ko", data={**form, "consents": ["sensitive", "other_centers"]}))
-    [stored] = await desk.collection.find({}).to_list(None)
+    form = hidden(await harness.http.get("/form/check?lang=ko"))
+    receipt(await harness.http.post("/?lang=ko", data={**form, "consents": ["sensitive", "other_centers"]}))
+    [stored] = await harness.collection.find({}).to_list(None)
     opened = documents.opened(stored, Keyring([b"m" * 32]))
     assert opened == {
         "narrative": STORY,
@@ -143,24 +145,24 @@ async def test_every_answer_arrives_sealed_or_as_a_fact(desk: Desk) -> None:
     assert stored["consents"]["other_centers"] is True
 
 
-async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(desk: Desk) -> None:
-    await begun(desk)
-    await answer(desk, "words", narrative=STORY)
-    [stored] = await desk.intake.drafts._store.collection.find({}).to_list(None)
+async def test_a_draft_is_sealed_and_opens_only_with_the_browsers_cookie(harness: IntakeHarness) -> None:
+    await begun(harness)
+    await answer(harness, "words", narrative=STORY)
+    [stored] = await harness.intake.drafts._store.collection.find({}).to_list(None)
     assert set(stored) == {"_id", "sealed", "until"}
     plain = bson.encode(stored)
-    token = desk.http.cookies[drafts.COOKIE]
+    token = harness.http.cookies[drafts.COOKIE]
     for trace in (STORY.encode(), b"victim", b"narrative", token.encode()):
         assert trace not in plain
-    shown = await desk.http.get("/form/words?lang=en")
+    shown = await harness.http.get("/form/words?lang=en")
     assert STORY in shown.text
-    desk.http.cookies.clear()
-    stranger = await desk.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
+    harness.http.cookies.clear()
+    stranger = await harness.http.get("/form/words?lang=en", headers={"Cookie": f"{drafts.COOKIE}={'x' * 43}"})
     assert (stranger.status_code, stranger.headers["location"]) == (303, "/")
 
 
-async def test_the_cookie_is_of_this_visit_alone(desk: Desk) -> None:
-    page = await answer(desk, "who", role="victim")
+async def test_the_cookie_is_of_this_visit_alone(harness: IntakeHarness) -> None:
+    page = await answer(harness, "who", role="victim")
     [cookie] = page.headers.get_list("set-cookie")
     assert cookie.startswith(f"{drafts.COOKIE}=")
     told = {part.strip().lower() for part in cookie.split(";")[1:]}
@@ -168,113 +170,117 @@ async def test_the_cookie_is_of_this_visit_alone(desk: Desk) -> None:
     assert page.headers["cache-control"] == "no-store"
 
 
-async def test_a_draft_lives_half_an_hour_from_the_last_look(desk: Desk, clock: ManualClock) -> None:
-    await begun(desk)
+async def test_a_draft_lives_half_an_hour_from_the_last_look(harness: IntakeHarness, clock: ManualClock) -> None:
+    await begun(harness)
     for _ in range(3):
         await clock.advance(29 * 60)
-        assert "It was shared or posted" in (await desk.http.get("/form/check?lang=en")).text
-    assert "Go on with it" in (await desk.http.get("/?lang=en")).text
+        assert "It was shared or posted" in (await harness.http.get("/form/check?lang=en")).text
+    assert "Go on with it" in (await harness.http.get("/?lang=en")).text
     await clock.advance(30 * 60)
-    gone = await desk.http.get("/form/check?lang=en")
+    gone = await harness.http.get("/form/check?lang=en")
     assert (gone.status_code, gone.headers["location"]) == (303, "/")
-    assert "Begin" in (await desk.http.get("/?lang=en")).text
-    assert await desk.intake.drafts._store.sweep(clock.now()) <= 1
-    assert await desk.intake.drafts._store.collection.count_documents({}) == 0
+    assert "Begin" in (await harness.http.get("/?lang=en")).text
+    assert await harness.intake.drafts._store.sweep(clock.now()) <= 1
+    assert await harness.intake.drafts._store.collection.count_documents({}) == 0
 
 
-async def test_the_store_is_told_when_to_forget(desk: Desk) -> None:
-    indexes = await desk.intake.drafts._store.collection.index_information()
+async def test_the_store_is_told_when_to_forget(harness: IntakeHarness) -> None:
+    indexes = await harness.intake.drafts._store.collection.index_information()
     assert indexes["expiry"]["expireAfterSeconds"] == 0
 
 
-async def test_what_is_sent_after_the_draft_is_gone_is_kept_and_said(desk: Desk, clock: ManualClock) -> None:
-    await begun(desk)
+async def test_what_is_sent_after_the_draft_is_gone_is_kept_and_said(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await begun(harness)
     await clock.advance(31 * 60)
-    late = await answer(desk, "words", narrative=STORY)
+    late = await answer(harness, "words", narrative=STORY)
     assert late.headers["location"] == "/form/who?again"
-    assert "What you had answered before is gone" in (await desk.http.get("/form/who?again&lang=en")).text
-    assert STORY in (await desk.http.get("/form/words?lang=en")).text
-    form = hidden(await desk.http.get("/form/check?lang=en"))
+    assert "What you had answered before is gone" in (await harness.http.get("/form/who?again&lang=en")).text
+    assert STORY in (await harness.http.get("/form/words?lang=en")).text
+    form = hidden(await harness.http.get("/form/check?lang=en"))
     assert form["narrative"] == [STORY]
 
 
-async def test_the_last_page_sends_everything_although_the_draft_is_gone(desk: Desk, clock: ManualClock) -> None:
-    await begun(desk)
-    form = hidden(await desk.http.get("/form/check?lang=en"))
+async def test_the_last_page_sends_everything_although_the_draft_is_gone(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await begun(harness)
+    form = hidden(await harness.http.get("/form/check?lang=en"))
     await clock.advance(3600)
-    receipt(await desk.http.post("/?lang=en", data=form))
-    assert await desk.collection.count_documents({}) == 1
+    receipt(await harness.http.post("/?lang=en", data=form))
+    assert await harness.collection.count_documents({}) == 1
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_leaving_destroys_the_draft_and_the_cookie(desk: Desk, method: str) -> None:
-    await begun(desk)
-    left = await desk.http.request(method, "/leave")
+async def test_leaving_destroys_the_draft_and_the_cookie(harness: IntakeHarness, method: str) -> None:
+    await begun(harness)
+    left = await harness.http.request(method, "/leave")
     if method == "GET":
         assert (left.status_code, left.headers["location"]) == (303, "https://www.weather.go.kr/w/index.do")
     else:
         assert left.status_code == 204
 
     async def destroyed() -> bool:
-        return await desk.intake.drafts._store.collection.count_documents({}) == 0
+        return await harness.intake.drafts._store.collection.count_documents({}) == 0
 
     await eventually(destroyed, "the draft is destroyed, after the answer if the store is slow")
-    assert not {drafts.COOKIE, "lang"} & set(desk.http.cookies)
+    assert not {drafts.COOKIE, "lang"} & set(harness.http.cookies)
 
 
-async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(desk: Desk) -> None:
-    await begun(desk)
-    refused = await answer(desk, "words", narrative="제 번호는 900101-1234567")
+async def test_refused_answers_are_kept_on_the_page_and_not_in_the_store(harness: IntakeHarness) -> None:
+    await begun(harness)
+    refused = await answer(harness, "words", narrative="제 번호는 900101-1234567")
     assert refused.status_code == 422
     assert 'href="#narrative"' in refused.text
     assert "resident registration number" in refused.text
     assert "제 번호는 900101-1234567" in refused.text
-    assert "narrative" not in hidden(await desk.http.get("/form/check?lang=en"))
-    back = await answer(desk, "words", "back", narrative="제 번호는 900101-1234567")
+    assert "narrative" not in hidden(await harness.http.get("/form/check?lang=en"))
+    back = await answer(harness, "words", "back", narrative="제 번호는 900101-1234567")
     assert (back.status_code, back.headers["location"]) == (303, "/form/seen")
-    needed = await answer(desk, "contact", contact_channels=["phone"])
+    needed = await answer(harness, "contact", contact_channels=["phone"])
     assert needed.headers["location"] == "/form/reach"
-    missing = await answer(desk, "reach")
+    missing = await answer(harness, "reach")
     assert (missing.status_code, 'href="#phone"' in missing.text) == (422, True)
 
 
-async def test_the_other_language_loses_nothing(desk: Desk) -> None:
-    await begun(desk)
-    page = await desk.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
+async def test_the_other_language_loses_nothing(harness: IntakeHarness) -> None:
+    await begun(harness)
+    page = await harness.http.post("/form/words?lang=ko", data={"go": "stay", "narrative": STORY})
     assert page.status_code == 200
     assert ("하고 싶은 이야기" in page.text, STORY in page.text) == (True, True)
-    assert hidden(await desk.http.get("/form/check"))["narrative"] == [STORY]
-    wrong = await desk.http.post("/form/words?lang=en", data={"go": "stay", "narrative": "900101-1234567"})
+    assert hidden(await harness.http.get("/form/check"))["narrative"] == [STORY]
+    wrong = await harness.http.post("/form/words?lang=en", data={"go": "stay", "narrative": "900101-1234567"})
     assert ("In your own words" in wrong.text, "900101-1234567" in wrong.text) == (True, True)
-    last = await desk.http.post("/?lang=ko", data={**hidden(await desk.http.get("/form/check")), "go": "stay"})
+    last = await harness.http.post("/?lang=ko", data={**hidden(await harness.http.get("/form/check")), "go": "stay"})
     assert "신고 보내기" in last.text
-    assert await desk.collection.count_documents({}) == 0
+    assert await harness.collection.count_documents({}) == 0
 
 
-async def test_answers_that_no_longer_apply_are_not_sent(desk: Desk) -> None:
-    await answer(desk, "who", role="representative")
-    await answer(desk, "relation", relation="spouse")
-    await answer(desk, "what", harm_types="other")
-    await answer(desk, "contact", contact_channels=["phone"])
-    await answer(desk, "reach", phone="010-0000-0000")
-    await answer(desk, "who", role="victim")
-    await answer(desk, "contact")
-    form = hidden(await desk.http.get("/form/check?lang=en"))
+async def test_answers_that_no_longer_apply_are_not_sent(harness: IntakeHarness) -> None:
+    await answer(harness, "who", role="representative")
+    await answer(harness, "relation", relation="spouse")
+    await answer(harness, "what", harm_types="other")
+    await answer(harness, "contact", contact_channels=["phone"])
+    await answer(harness, "reach", phone="010-0000-0000")
+    await answer(harness, "who", role="victim")
+    await answer(harness, "contact")
+    form = hidden(await harness.http.get("/form/check?lang=en"))
     assert not {"relation", "phone"} & set(form)
-    receipt(await desk.http.post("/?lang=en", data=form))
+    receipt(await harness.http.post("/?lang=en", data=form))
 
 
-async def test_the_last_page_names_what_is_missing_and_leads_there(desk: Desk) -> None:
-    await answer(desk, "who", role="victim")
-    refused = await desk.http.post("/?lang=en", data=hidden(await desk.http.get("/form/check?lang=en")))
+async def test_the_last_page_names_what_is_missing_and_leads_there(harness: IntakeHarness) -> None:
+    await answer(harness, "who", role="victim")
+    refused = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
     assert refused.status_code == 422
     assert 'href="/form/what#harm_types"' in refused.text
 
 
-async def test_without_room_for_drafts_a_report_can_still_be_sent(desk: Desk) -> None:
-    await begun(desk)
-    desk.intake.drafts._room = lambda: False
-    page = await answer(desk, "words", narrative=STORY)
+async def test_without_room_for_drafts_a_report_can_still_be_sent(harness: IntakeHarness) -> None:
+    await begun(harness)
+    harness.intake.drafts._room = lambda: False
+    page = await answer(harness, "words", narrative=STORY)
     assert page.status_code == 503
     assert int(page.headers["retry-after"]) > 0
     assert ("1366" in page.text, STORY in page.text) == (True, True)
@@ -282,58 +288,60 @@ async def test_without_room_for_drafts_a_report_can_still_be_sent(desk: Desk) ->
     checked = re.findall(r'name="(role|harm_types)" value="([^"]+)" checked', page.text)
     form = {"idempotency_key": key, "narrative": STORY, "role": "victim"}
     assert checked == [("role", "victim"), ("harm_types", "distribution"), ("harm_types", "synthesis")]
-    receipt(await desk.http.post("/?lang=en", data={**form, "harm_types": ["distribution", "synthesis"]}))
+    receipt(await harness.http.post("/?lang=en", data={**form, "harm_types": ["distribution", "synthesis"]}))
 
 
 @pytest.mark.parametrize("path", ["/form/nothing", "/notes/nothing"])
-async def test_there_is_nothing_at_other_addresses(desk: Desk, path: str) -> None:
-    assert (await desk.http.get(path)).status_code == 404
+async def test_there_is_nothing_at_other_addresses(harness: IntakeHarness, path: str) -> None:
+    assert (await harness.http.get(path)).status_code == 404
 
 
-async def test_the_status_names_the_time_and_says_when_it_was_missed(desk: Desk, clock: ManualClock) -> None:
-    await answer(desk, "who", role="victim")
-    await answer(desk, "what", harm_types="child_material")
-    sent = await desk.http.post("/?lang=en", data=hidden(await desk.http.get("/form/check?lang=en")))
+async def test_the_status_names_the_time_and_says_when_it_was_missed(
+    harness: IntakeHarness, clock: ManualClock
+) -> None:
+    await answer(harness, "who", role="victim")
+    await answer(harness, "what", harm_types="child_material")
+    sent = await harness.http.post("/?lang=en", data=hidden(await harness.http.get("/form/check?lang=en")))
     mine = {"receipt": receipt(sent)}
-    assert "should have seen it by:" in (await desk.http.post("/status?lang=en", data=mine)).text
+    assert "should have seen it by:" in (await harness.http.post("/status?lang=en", data=mine)).text
     await clock.advance(3601)
-    late = (await desk.http.post("/status?lang=en", data=mine)).text
+    late = (await harness.http.post("/status?lang=en", data=mine)).text
     assert "should have seen it by now, and nobody has" in late
     assert "should have seen it by:" not in late
 
 
-async def test_the_short_path_is_threat_contact_send(desk: Desk) -> None:
-    assert "/form/now" in (await desk.http.get("/?lang=en")).text
-    first = await desk.http.get("/form/now?lang=en")
+async def test_the_short_path_is_threat_contact_send(harness: IntakeHarness) -> None:
+    assert "/form/now" in (await harness.http.get("/?lang=en")).text
+    first = await harness.http.get("/form/now?lang=en")
     assert ("1/3" in first.text, 'name="threatened"' in first.text) == (True, False)
-    on = await answer(desk, "now", money_demanded="yes", age_band="14_18")
+    on = await answer(harness, "now", money_demanded="yes", age_band="14_18")
     assert on.headers["location"] == "/form/now-contact"
-    lost = await answer(desk, "now-contact", phone="010-0000-0000")
+    lost = await answer(harness, "now-contact", phone="010-0000-0000")
     assert (lost.status_code, 'href="#contact_channels"' in lost.text) == (422, True)
-    missing = await answer(desk, "now-contact", contact_channels=["text"])
+    missing = await answer(harness, "now-contact", contact_channels=["text"])
     assert (missing.status_code, 'href="#phone"' in missing.text) == (422, True)
-    last = await answer(desk, "now-contact", contact_channels=["text"], phone="010-0000-0000")
+    last = await answer(harness, "now-contact", contact_channels=["text"], phone="010-0000-0000")
     assert last.headers["location"] == "/form/check"
-    form = hidden(await desk.http.get("/form/check?lang=en"))
-    receipt(await desk.http.post("/?lang=en", data=form))
-    [stored] = await desk.collection.find({}).to_list(None)
+    form = hidden(await harness.http.get("/form/check?lang=en"))
+    receipt(await harness.http.post("/?lang=en", data=form))
+    [stored] = await harness.collection.find({}).to_list(None)
     facts, opened = stored["facts"], documents.opened(stored, Keyring([b"m" * 32]))
     assert (facts["role"], facts["harm_types"], facts["urgency"]) == ("victim", ["distribution_threat"], "critical")
     assert opened["answers"] == {"threatened": True, "money_demanded": True}
     assert opened["contact"] == {"channels": ["text"], "phone": "010-0000-0000"}
 
 
-async def test_a_change_from_the_last_page_of_the_short_path_leads_back_there(desk: Desk) -> None:
-    await answer(desk, "now", money_demanded="no")
-    assert (await answer(desk, "words", narrative=STORY)).headers["location"] == "/form/check"
-    page = await desk.http.get("/form/check?lang=en")
+async def test_a_change_from_the_last_page_of_the_short_path_leads_back_there(harness: IntakeHarness) -> None:
+    await answer(harness, "now", money_demanded="no")
+    assert (await answer(harness, "words", narrative=STORY)).headers["location"] == "/form/check"
+    page = await harness.http.get("/form/check?lang=en")
     assert ("3/3" in page.text, STORY in page.text, hidden(page)["path"]) == (True, True, ["now"])
-    gone = await answer(desk, "who", role="third_party")
+    gone = await answer(harness, "who", role="third_party")
     assert gone.headers["location"] == "/form/what", "the short path is for who was harmed"
 
 
-async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictures(desk: Desk) -> None:
-    page = await desk.http.get("/notes/younger?lang=ko")
+async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictures(harness: IntakeHarness) -> None:
+    page = await harness.http.get("/notes/younger?lang=ko")
     assert "/form/y-what" in page.text
     seen = ""
     for slug, said in {
@@ -344,14 +352,14 @@ async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictu
         "y-place": {"division": "busan"},
         "y-contact": {"contact_channels": ["message_here"]},
     }.items():
-        page = await desk.http.get(f"/form/{slug}?lang=ko")
+        page = await harness.http.get(f"/form/{slug}?lang=ko")
         assert page.status_code == 200
         seen += page.text
-        assert (await answer(desk, slug, **said)).status_code == 303  # type: ignore[arg-type]  # texts and lists
+        assert (await answer(harness, slug, **said)).status_code == 303  # type: ignore[arg-type]  # texts and lists
     assert 'type="file"' not in seen
     assert "그루밍" not in seen
-    receipt(await desk.http.post("/?lang=ko", data=hidden(await desk.http.get("/form/check?lang=ko"))))
-    [stored] = await desk.collection.find({}).to_list(None)
+    receipt(await harness.http.post("/?lang=ko", data=hidden(await harness.http.get("/form/check?lang=ko"))))
+    [stored] = await harness.collection.find({}).to_list(None)
     facts = stored["facts"]
     assert (facts["role"], facts["age_band"], facts["urgency"]) == ("victim", "under_14", "critical")
 
@@ -367,22 +375,22 @@ async def test_a_childs_path_asks_in_plain_words_and_offers_no_control_for_pictu
     ],
 )
 async def test_the_fingerprint_box_is_folded_and_only_for_the_adult_in_the_picture(
-    desk: Desk, who: str, what: str, age: str, offered: bool
+    harness: IntakeHarness, who: str, what: str, age: str, offered: bool
 ) -> None:
-    await answer(desk, "who", role=who)
-    await answer(desk, "what", harm_types=what)
-    await answer(desk, "about", age_band=age)
-    page = (await desk.http.get("/form/seen?lang=en")).text
+    await answer(harness, "who", role=who)
+    await answer(harness, "what", harm_types=what)
+    await answer(harness, "about", age_band=age)
+    page = (await harness.http.get("/form/seen?lang=en")).text
     assert ('type="file"' in page) is offered
     assert ("take no screenshot" in page) is (what == "child_material" or age == "14_18")
     if offered:
         assert page.index("<summary>Fingerprints") < page.index('type="file"')
         assert '<details class="more">\n<summary>Fingerprints' in page
-    assert 'type="file"' not in (await desk.http.get("/all?lang=en")).text
+    assert 'type="file"' not in (await harness.http.get("/all?lang=en")).text
 
 
-async def test_only_here_and_a_text_message_are_refused_together(desk: Desk) -> None:
-    await begun(desk)
-    both = await answer(desk, "contact", contact_channels=["text", "message_here"])
+async def test_only_here_and_a_text_message_are_refused_together(harness: IntakeHarness) -> None:
+    await begun(harness)
+    both = await answer(harness, "contact", contact_channels=["text", "message_here"])
     assert (both.status_code, 'href="#contact_channels"' in both.text) == (422, True)
-    assert (await answer(desk, "contact", contact_channels=["message_here"])).headers["location"] == "/form/check"
+    assert (await answer(harness, "contact", contact_channels=["message_here"])).headers["location"] == "/form/check"

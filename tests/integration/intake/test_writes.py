@@ -11,7 +11,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from shared import mongo
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.intake.desk import LEAST, Desk, running
+from tests.integration.intake.harness import LEAST, IntakeHarness, running
 from tests.integration.intake.test_accepting import nothing_pending
 from tests.integration.intake.test_following import routing
 from tests.support.waiting import eventually
@@ -38,11 +38,11 @@ class Writes(CommandListener):
         pass
 
 
-async def settled(desk: Desk) -> None:
-    await eventually(lambda: nothing_pending(desk))
+async def settled(harness: IntakeHarness) -> None:
+    await eventually(lambda: nothing_pending(harness))
 
     async def indexed() -> bool:
-        return not await desk.collection.count_documents({"links_since": {"$exists": True}})
+        return not await harness.collection.count_documents({"links_since": {"$exists": True}})
 
     await eventually(indexed)
 
@@ -52,25 +52,25 @@ async def test_a_report_costs_three_writes_and_a_new_link_one(
 ) -> None:
     writes = Writes()
     monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(AsyncIOMotorClient, event_listeners=[writes]))
-    async with running(bus_settings, store_settings) as desk:
+    async with running(bus_settings, store_settings) as harness:
         writes.of.clear()
         bodies: list[dict[str, Any]] = [{**LEAST, "urls": [f"https://seen.example/{n}"]} for n in range(REPORTS)]
-        answers = await asyncio.gather(*(desk.lodge(body) for body in bodies))
+        answers = await asyncio.gather(*(harness.lodge(body) for body in bodies))
         assert {answer.status_code for answer in answers} == {202}
-        await settled(desk)
+        await settled(harness)
         assert {of: many for of, many in writes.of.items() if of[0] in {"reports", "links"}} == {
             ("reports", "insert"): REPORTS,
             ("reports", "update"): REPORTS,  # published and indexed in one
             ("links", "update"): REPORTS,
         }
         ids = [answer.json()["report_id"] for answer in answers]
-        await desk.publish([await routing(desk, report_id, 1, "busan") for report_id in ids])
-        await _progress(desk, "ownership", REPORTS)
+        await harness.publish([await routing(harness, report_id, 1, "busan") for report_id in ids])
+        await _progress(harness, "ownership", REPORTS)
         assert writes.of["reports", "update"] == 2 * REPORTS, "its progress"
 
 
-async def _progress(desk: Desk, part: str, many: int) -> None:
+async def _progress(harness: IntakeHarness, part: str, many: int) -> None:
     async def known() -> bool:
-        return bool(await desk.collection.count_documents({f"progress.{part}": {"$ne": None}}) == many)
+        return bool(await harness.collection.count_documents({f"progress.{part}": {"$ne": None}}) == many)
 
     await eventually(known)

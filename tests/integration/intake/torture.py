@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from shared import log
 from shared.settings import KafkaSettings, StoreSettings, load
-from tests.integration.intake.desk import running
 from tests.integration.intake.fuzz import fuzzed
+from tests.integration.intake.harness import running
 from tests.kill.torture import Results
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings
@@ -84,8 +84,8 @@ async def _bodies(engines: Engines, seed: int, bodies: int) -> dict[str, Any]:
     unique = f"n{uuid.uuid4().hex[:8]}"
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{unique}.")
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{unique}_")
-    async with running(bus, store) as desk:
-        outcome = await fuzzed(desk, seed, bodies)
+    async with running(bus, store) as harness:
+        outcome = await fuzzed(harness, seed, bodies)
     sent = sum(outcome.statuses.values())
     return {
         "faults": outcome.faults[:20],

@@ -81,7 +81,7 @@ class Staff(httpx.Auth):
 
 
 @dataclass(slots=True)
-class Bench:
+class NotifyHarness:
     """A notify that runs, and hands to feed and question it. ``http`` is a counsellor's of the central desk."""
 
     notify: Notify
@@ -136,7 +136,7 @@ def as_record(event: Event, now: datetime) -> Any:
     return encode(event, source=BY_NAME[event.TOPIC].writer, time=now, traceparent=TRACE)
 
 
-Start = Callable[..., Awaitable[Bench]]
+Start = Callable[..., Awaitable[NotifyHarness]]
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ async def start(
     """Start a notify; several share the work. All are stopped at the end."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def one(clock: Clock | None = None, **changes: Any) -> Bench:
+        async def one(clock: Clock | None = None, **changes: Any) -> NotifyHarness:
             own = settings.model_copy(update=changes)
             notify = build(own, bus_settings, store_settings, clock or SystemClock())
             task = asyncio.create_task(notify.work())
@@ -164,9 +164,9 @@ async def start(
             http = await stack.enter_async_context(
                 httpx.AsyncClient(transport=httpx.ASGITransport(app=notify.app), base_url="http://notify")
             )
-            bench = Bench(notify, own, bus_settings, clock or SystemClock(), publisher, http)
-            http.auth = bench.staff("central", "counsellor")
-            return bench
+            harness = NotifyHarness(notify, own, bus_settings, clock or SystemClock(), publisher, http)
+            http.auth = harness.staff("central", "counsellor")
+            return harness
 
         yield one
 

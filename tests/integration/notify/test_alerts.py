@@ -14,7 +14,7 @@ from services.notify.settings import WebhookWithSecret
 from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.topics import ALERTS, CENTERS
-from tests.integration.notify.conftest import Bench, Start, log_of
+from tests.integration.notify.conftest import NotifyHarness, Start, log_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
@@ -22,9 +22,9 @@ from tests.unit.notify.test_channels import SECRET, receiver
 
 
 async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, sink: MailSink) -> None:
-    bench = await start()
-    await bench.routed(event("report.routed", 1))
-    row = await eventually(lambda: bench.case(report_id(1)))
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
+    row = await eventually(lambda: harness.case(report_id(1)))
     assert (row["center_id"], row["state"], row["urgency"]) == ("gwangju", "waiting", "critical")
     await eventually(lambda: sink.mails)
     to, mail = sink.mails[0]
@@ -32,19 +32,19 @@ async def test_a_routed_report_becomes_a_case_a_mail_and_an_event(start: Start, 
     assert row["alias"] in str(mail["Subject"])
 
     async def told() -> bool:
-        return [(e.TYPE, e.key) for e in await log_of(bench.bus, ALERTS)] == [("alert.sent.v1", report_id(1))]
+        return [(e.TYPE, e.key) for e in await log_of(harness.bus, ALERTS)] == [("alert.sent.v1", report_id(1))]
 
     await eventually(told)
-    await bench.routed(event("report.routed", 1))  # the same again changes nothing
-    await bench.routed(event("report.routed", 2))
+    await harness.routed(event("report.routed", 1))  # the same again changes nothing
+    await harness.routed(event("report.routed", 2))
     await eventually(lambda: len(sink.mails) == 2)
     assert len(set(sink.alert_ids())) == 2
 
 
 async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
-    await bench.routed(event("report.routed", 1))
+    harness = await start(clock)
+    await harness.routed(event("report.routed", 1))
     desks = [
         ["gwangju@duty.ieum.example"],
         ["gwangju@staff.ieum.example"],
@@ -58,21 +58,21 @@ async def test_unanswered_cases_climb_the_ladder_and_never_fall_silent(start: St
         told += desk
         await eventually(partial(_came, sink, len(told)))
         assert sorted(to for to, _ in sink.mails[-len(desk) :]) == desk
-        await eventually(partial(_step, bench, min(number, 4)))
+        await eventually(partial(_step, harness, min(number, 4)))
         await clock.advance(wait.total_seconds() if number < len(desks) else 0)
-    assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
     assert (
-        await bench.act("contact", report_id(1), "gwangju", "kim", reached=True, ownership=1, way="came_to_us")
+        await harness.act("contact", report_id(1), "gwangju", "kim", reached=True, ownership=1, way="came_to_us")
     ).status_code == 200
     await clock.advance(24 * 3600)
-    assert await bench.notify.cases.backlog(clock.now()) == 0
+    assert await harness.notify.cases.backlog(clock.now()) == 0
 
     async def all_told() -> bool:
-        types = Counter(e.TYPE for e in await log_of(bench.bus, ALERTS))
+        types = Counter(e.TYPE for e in await log_of(harness.bus, ALERTS))
         return types == {"alert.sent.v1": len(told), "alert.escalated.v1": 3}
 
     await eventually(all_told)
-    versions = [e.sequence for e in await log_of(bench.bus, ALERTS)]
+    versions = [e.sequence for e in await log_of(harness.bus, ALERTS)]
     assert versions == list(range(1, len(told) + 4))
 
 
@@ -80,17 +80,17 @@ def _came(sink: MailSink, mails: int) -> bool:
     return len(sink.mails) == mails
 
 
-async def _step(bench: Bench, step: int) -> bool:
-    row = await bench.case(report_id(1))
+async def _step(harness: NotifyHarness, step: int) -> bool:
+    row = await harness.case(report_id(1))
     return row is not None and row["step"] == step and row["next_alert_at"] is not None
 
 
 async def test_who_was_not_reached_in_time_is_alerted_of_again(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
-    await bench.routed(event("report.routed", 1))
+    harness = await start(clock)
+    await harness.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) == 1)
-    assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
     await clock.advance(CONTACT_WITHIN[Urgency.CRITICAL].total_seconds())
     await eventually(lambda: len(sink.mails) == 2)
     to, mail = sink.mails[1]
@@ -102,9 +102,9 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     start: Start, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock, gather_s=1.0)
+    harness = await start(clock, gather_s=1.0)
     old = (clock.now() - timedelta(minutes=20)).isoformat()
-    await bench.routed(*(event("report.routed", n, received_at=old) for n in range(30)))
+    await harness.routed(*(event("report.routed", n, received_at=old) for n in range(30)))
     await eventually(lambda: len(set(sink.alert_ids())) == 30)
     bundles = [mail for _, mail in sink.mails if mail["X-Ieum-Alert-Ids"]]
     assert bundles
@@ -114,11 +114,11 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     assert len(sink.mails) <= 5 + len(bundles)
     assert len(sink.alert_ids()) == 30
     before = len(sink.mails)
-    await bench.routed(*(event("report.routed", n) for n in range(30, 33)))
+    await harness.routed(*(event("report.routed", n) for n in range(30, 33)))
 
     async def gathered() -> bool:
         later = clock.now() + GAP
-        found = await bench.notify.cases.collection.count_documents({"ladder.attempt": 0, "wake_at": {"$lte": later}})
+        found = await harness.notify.cases.collection.count_documents({"ladder.attempt": 0, "wake_at": {"$lte": later}})
         return found == 3
 
     await eventually(gathered)
@@ -135,9 +135,9 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
     async with receiver(204) as (port, came):
         hook = WebhookWithSecret(url=f"http://127.0.0.1:{port}/", secret=SecretStr(SECRET))
         # Mail has had many already: of the two channels one sends now, the other gathers for a bundle.
-        bench = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
-        await RecentAlertStore(bench.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
-        await bench.routed(*(event("report.routed", n) for n in range(4)))
+        harness = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
+        await RecentAlertStore(harness.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
+        await harness.routed(*(event("report.routed", n) for n in range(4)))
 
         def by_hook() -> list[str]:
             return [alert_id for _, body in came for alert_id in json.loads(body)["data"]["alert_ids"]]
@@ -149,31 +149,31 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
         assert set(sink.alert_ids()) == set(by_hook()), "one id whatever the channel"
 
         async def at_rest() -> bool:
-            held = await bench.notify.cases.collection.count_documents({"lease_by": {"$ne": None}})
-            return held + await bench.notify.cases.backlog(clock.now()) == 0
+            held = await harness.notify.cases.collection.count_documents({"lease_by": {"$ne": None}})
+            return held + await harness.notify.cases.backlog(clock.now()) == 0
 
         await eventually(at_rest)
-        before = [case.rev for case in (await bench.notify.cases.load([report_id(n) for n in range(4)])).values()]
+        before = [case.rev for case in (await harness.notify.cases.load([report_id(n) for n in range(4)])).values()]
         await asyncio.sleep(1)
-        after = [case.rev for case in (await bench.notify.cases.load([report_id(n) for n in range(4)])).values()]
+        after = [case.rev for case in (await harness.notify.cases.load([report_id(n) for n in range(4)])).values()]
         assert after == before
         assert len(by_hook()) == len(sink.alert_ids()) == 4
 
 
 async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink: MailSink) -> None:
-    bench = await start()
+    harness = await start()
     duty = {"state": "open", "staff_on_duty": 0}
-    answer = await bench.duty("gwangju", **duty)
+    answer = await harness.duty("gwangju", **duty)
     assert (answer.status_code, answer.json()["staff_on_duty"], answer.json()["state"]) == (200, 0, "unstaffed")
-    refused = await bench.duty("gwangju", state="unstaffed", staff_on_duty=2)
+    refused = await harness.duty("gwangju", state="unstaffed", staff_on_duty=2)
     assert (refused.status_code, refused.json()["code"]) == (422, "people_on_duty")
-    assert (await bench.duty("gwangju", **duty)).json()["center_version"] == 1
-    await bench.routed(event("report.routed", 1))
+    assert (await harness.duty("gwangju", **duty)).json()["center_version"] == 1
+    await harness.routed(event("report.routed", 1))
     await eventually(lambda: len(sink.mails) == 2)
     assert {to for to, _ in sink.mails} == {"gwangju@lead.ieum.example", "night-desk@central.ieum.example"}
 
     async def told() -> bool:
-        first = (await log_of(bench.bus, ALERTS))[:2]
+        first = (await log_of(harness.bus, ALERTS))[:2]
         return [(e.TYPE, getattr(e, "reason", None)) for e in first] == [
             ("alert.failed.v1", "nobody_on_duty"),
             ("alert.escalated.v1", None),
@@ -182,19 +182,19 @@ async def test_nobody_on_duty_is_an_event_and_goes_on_at_once(start: Start, sink
     await eventually(told)
 
     async def changed() -> bool:
-        return [(e.key, e.sequence) for e in await log_of(bench.bus, CENTERS)] == [("gwangju", 1)]
+        return [(e.key, e.sequence) for e in await log_of(harness.bus, CENTERS)] == [("gwangju", 1)]
 
     await eventually(changed)
 
 
 async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
+    harness = await start(clock)
     sink.refuse = True
-    await bench.routed(event("report.routed", 1))
+    await harness.routed(event("report.routed", 1))
 
     async def failures() -> list[int]:
-        return [getattr(e, "attempt", 0) for e in await log_of(bench.bus, ALERTS) if e.TYPE == "alert.failed.v1"]
+        return [getattr(e, "attempt", 0) for e in await log_of(harness.bus, ALERTS) if e.TYPE == "alert.failed.v1"]
 
     await eventually(failures)
     sink.refuse = False
@@ -202,7 +202,7 @@ async def test_a_server_that_refuses_is_tried_again_under_the_same_alert_id(star
     await eventually(lambda: sink.mails)
 
     async def attempts() -> bool:
-        sent = [e for e in await log_of(bench.bus, ALERTS) if e.TYPE == "alert.sent.v1"]
+        sent = [e for e in await log_of(harness.bus, ALERTS) if e.TYPE == "alert.sent.v1"]
         return [getattr(e, "attempt", 0) for e in sent] == [2]
 
     await eventually(attempts)

@@ -16,7 +16,7 @@ from shared.clock import ManualClock
 from shared.events.vocabulary import Urgency
 from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Start, as_record
+from tests.integration.notify.conftest import NotifyHarness, Start, as_record
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
@@ -38,9 +38,9 @@ async def auditing(
         await process.follower.stop()
 
 
-async def page(bench: Bench, center: str) -> str:
+async def page(harness: NotifyHarness, center: str) -> str:
     role = "counsellor"
-    answer = await bench.http.get(f"/?center={center}&lang=en", auth=bench.staff(center, role))
+    answer = await harness.http.get(f"/?center={center}&lang=en", auth=harness.staff(center, role))
     return answer.text
 
 
@@ -76,10 +76,10 @@ async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_
     start: Start, bus_settings: KafkaSettings, store_settings: StoreSettings, sink: MailSink
 ) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
-    assert "has not looked yet" in await page(bench, "central")
-    async with auditing(bench.settings, bus_settings, store_settings, clock) as process:
-        await bench.routed(event("report.routed", 1, decided_at=clock.now().isoformat()))
+    harness = await start(clock)
+    assert "has not looked yet" in await page(harness, "central")
+    async with auditing(harness.settings, bus_settings, store_settings, clock) as process:
+        await harness.routed(event("report.routed", 1, decided_at=clock.now().isoformat()))
         await eventually(lambda: sink.mails)
 
         async def heard() -> bool:
@@ -91,32 +91,32 @@ async def test_a_ladder_that_works_is_left_alone_and_its_silence_is_seen_in_the_
         await process.auditor.look()
         assert process.auditor.found == {}
         for center in ("central", "gwangju"):
-            assert "auditor" not in await page(bench, center)
+            assert "auditor" not in await page(harness, center)
         # From here on the ladder is dead: the next step is never told.
-        await _stop_alerting(bench)
+        await _stop_alerting(harness)
         await clock.advance(ESCALATION_POLICY[Urgency.CRITICAL][0].wait.total_seconds())
         await process.auditor.look()
         assert list(process.auditor.found) == [report_id(1)]
         for center in ("central", "gwangju"):
-            assert "was not alerted in time" in await page(bench, center)
-        assert "was not alerted in time" not in await page(bench, "busan")
-        assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+            assert "was not alerted in time" in await page(harness, center)
+        assert "was not alerted in time" not in await page(harness, "busan")
+        assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
 
         async def answered() -> bool:
             await process.auditor.look()
             return not process.auditor.found
 
         await eventually(answered)
-        assert "was not alerted in time" not in await page(bench, "central")
+        assert "was not alerted in time" not in await page(harness, "central")
         await clock.advance(60)
-        assert "Nobody is checking the alerts" in await page(bench, "busan")
+        assert "Nobody is checking the alerts" in await page(harness, "busan")
 
 
-async def _stop_alerting(bench: Bench) -> None:
+async def _stop_alerting(harness: NotifyHarness) -> None:
     for task in asyncio.all_tasks():
         if task.get_name().startswith("alerts-"):
             task.cancel()
-    del bench
+    del harness
 
 
 async def test_the_knock_outside_stops_while_it_is_blind_or_its_alarms_are_not_taken(

@@ -11,7 +11,7 @@ import httpx
 from shared.kafka.connection import dead_topic_name
 from shared.topics import CASES, REPORTS
 from shared.web.serve import serve
-from tests.integration.notify.conftest import Bench, Staff, Start, log_of
+from tests.integration.notify.conftest import NotifyHarness, Staff, Start, log_of
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id, stream
@@ -19,38 +19,38 @@ from tests.unit.notify.samples import event, report_id, stream
 
 async def test_of_two_who_acknowledge_one_wins_and_the_other_hears_who(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await bench.routed(event("report.routed", 1))
-    await eventually(lambda: bench.case(report_id(1)))
-    answers = await asyncio.gather(*(bench.acknowledge(report_id(1), "gwangju", by) for by in ("kim", "lee")))
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
+    await eventually(lambda: harness.case(report_id(1)))
+    answers = await asyncio.gather(*(harness.acknowledge(report_id(1), "gwangju", by) for by in ("kim", "lee")))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     won = next(a for a in answers if a.status_code == 200).json()
     lost = next(a for a in answers if a.status_code == 409).json()
     assert lost["code"] == "already_acknowledged"
     assert won["acknowledged_by"] in lost["detail"]
-    assert (await bench.acknowledge(report_id(1), "gwangju", won["acknowledged_by"])).status_code == 200
+    assert (await harness.acknowledge(report_id(1), "gwangju", won["acknowledged_by"])).status_code == 200
 
     async def told() -> bool:
-        return [(e.TYPE, e.sequence) for e in await log_of(bench.bus, CASES)] == [("case.acknowledged.v1", 1)]
+        return [(e.TYPE, e.sequence) for e in await log_of(harness.bus, CASES)] == [("case.acknowledged.v1", 1)]
 
     await eventually(told)
 
 
 async def test_a_centre_that_lost_the_case_cannot_acknowledge_it(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await bench.routed(*stream(1)[:3])
-    await eventually(lambda: _owned(bench, "busan"))
-    answer = await bench.acknowledge(report_id(1), "gwangju", "kim")
+    harness = await start()
+    await harness.routed(*stream(1)[:3])
+    await eventually(lambda: _owned(harness, "busan"))
+    answer = await harness.acknowledge(report_id(1), "gwangju", "kim")
     assert (answer.status_code, answer.json()["code"]) == (409, "owner_changed")
     assert "부산 센터가" in answer.json()["detail"]
-    assert (await bench.acknowledge(report_id(1), "busan", "lee")).status_code == 200
-    unknown = await bench.acknowledge(report_id(2), "busan", "lee")
+    assert (await harness.acknowledge(report_id(1), "busan", "lee")).status_code == 200
+    unknown = await harness.acknowledge(report_id(2), "busan", "lee")
     assert (unknown.status_code, unknown.json()["code"]) == (403, "not_allowed")
 
 
-async def _owned(bench: Bench, center: str) -> bool:
-    row = await bench.case(report_id(1))
+async def _owned(harness: NotifyHarness, center: str) -> bool:
+    row = await harness.case(report_id(1))
     return row is not None and row["center_id"] == center
 
 
@@ -68,29 +68,29 @@ BAD_REQUESTS: list[tuple[str, str, dict[str, Any] | None, int]] = [
 
 async def test_bad_requests_are_named(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
+    harness = await start()
     for method, path, body, status in BAD_REQUESTS:
-        answer = await bench.http.request(method, path, json=body, auth=bench.staff("busan", "lead"))
+        answer = await harness.http.request(method, path, json=body, auth=harness.staff("busan", "lead"))
         assert answer.status_code == status, (method, path, body)
         assert answer.headers["content-type"] == "application/problem+json"
         assert "kim lee" not in answer.text
         wrong = {"Authorization": "Bearer wrong"}
-        unsigned = await bench.http.request(method, path, json=body, auth=None, headers=wrong)
+        unsigned = await harness.http.request(method, path, json=body, auth=None, headers=wrong)
         assert unsigned.status_code == 401, (method, path, body)
 
 
 async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
+    harness = await start()
     urgencies = ["normal", "critical", "high"]
-    await bench.routed(*(event("report.routed", n, urgency=urgencies[n % 3]) for n in range(25)))
+    await harness.routed(*(event("report.routed", n, urgency=urgencies[n % 3]) for n in range(25)))
 
     async def everything() -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         cursor: str | None = ""
         while cursor is not None:
             query = {"center": "gwangju", "limit": "10"} | ({"cursor": cursor} if cursor else {})
-            page = (await bench.http.get("/api/v1/cases", params=query)).json()
+            page = (await harness.http.get("/api/v1/cases", params=query)).json()
             rows += page["cases"]
             cursor = page["next"]
         return rows
@@ -102,10 +102,10 @@ async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: MailSi
     rows = await everything()
     assert [r["urgency"] for r in rows] == ["critical"] * 8 + ["high"] * 8 + ["normal"] * 9
     assert len({r["report_id"] for r in rows}) == 25
-    await bench.acknowledge(rows[0]["report_id"], "gwangju", "kim")
-    waiting = (await bench.http.get("/api/v1/cases", params={"center": "gwangju", "state": "waiting"})).json()
+    await harness.acknowledge(rows[0]["report_id"], "gwangju", "kim")
+    waiting = (await harness.http.get("/api/v1/cases", params={"center": "gwangju", "state": "waiting"})).json()
     assert len(waiting["cases"]) == 24
-    assert (await bench.http.get("/api/v1/centers/gwangju")).json()["acknowledged"] == 1
+    assert (await harness.http.get("/api/v1/centers/gwangju")).json()["acknowledged"] == 1
     for organisation, role, status in (
         ("gwangju", "counsellor", 200),
         ("gwangju", "lead", 200),
@@ -114,15 +114,15 @@ async def test_the_list_is_paged_in_the_order_of_need(start: Start, sink: MailSi
         ("gwangju", "operator", 403),
         ("ministry", "auditor", 403),
     ):
-        told = await bench.http.get("/api/v1/centers/gwangju", auth=bench.staff(organisation, role))
+        told = await harness.http.get("/api/v1/centers/gwangju", auth=harness.staff(organisation, role))
         assert (told.status_code, "acknowledged" in told.json()) == (status, status == 200), (organisation, role)
 
 
 @contextlib.asynccontextmanager
-async def listening(bench: Bench) -> AsyncIterator[str]:
+async def listening(harness: NotifyHarness) -> AsyncIterator[str]:
     """The app behind a real server: a stream needs a socket."""
-    task = asyncio.create_task(serve(bench.notify.app, "127.0.0.1", bench.settings.port))
-    base = f"http://127.0.0.1:{bench.settings.port}"
+    task = asyncio.create_task(serve(harness.notify.app, "127.0.0.1", harness.settings.port))
+    base = f"http://127.0.0.1:{harness.settings.port}"
     try:
         async with httpx.AsyncClient() as http:
 
@@ -135,7 +135,7 @@ async def listening(bench: Bench) -> AsyncIterator[str]:
             await eventually(up)
         yield base
     finally:
-        bench.notify.broadcaster.close()
+        harness.notify.broadcaster.close()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -144,9 +144,9 @@ async def listening(bench: Bench) -> AsyncIterator[str]:
 class Console:
     """A client of the stream that keeps the list the way the page does."""
 
-    def __init__(self, bench: Bench, base: str, center: str, who: Staff | None = None) -> None:
+    def __init__(self, harness: NotifyHarness, base: str, center: str, who: Staff | None = None) -> None:
         self.url = f"{base}/api/v1/stream?center={center}"
-        self.who = who or bench.staff(center, "counsellor")
+        self.who = who or harness.staff(center, "counsellor")
         self.said: list[tuple[str, Any]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.at: dict[str, float] = {}
@@ -178,37 +178,37 @@ async def test_the_stream_shows_a_new_case_within_a_second_and_loses_none_over_r
     start: Start, sink: MailSink
 ) -> None:
     del sink
-    bench = await start()
-    await bench.routed(*(event("report.routed", n) for n in range(5)))
-    await eventually(lambda: bench.case(report_id(4)))
-    async with listening(bench) as base:
-        first = Console(bench, base, "gwangju")
+    harness = await start()
+    await harness.routed(*(event("report.routed", n) for n in range(5)))
+    await eventually(lambda: harness.case(report_id(4)))
+    async with listening(harness) as base:
+        first = Console(harness, base, "gwangju")
         task = asyncio.create_task(first.run())
         await asyncio.wait_for(first.listed.wait(), 10)
         assert len(first.rows) == 5
         sent = asyncio.get_running_loop().time()
-        await bench.routed(event("report.routed", 10))
+        await harness.routed(event("report.routed", 10))
         await eventually(lambda: report_id(10) in first.rows)
         assert first.at[report_id(10)] - sent < 1.0
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
         # While nobody listens, and while the next one is connecting, more arrives.
-        feed = asyncio.create_task(_feed(bench, range(20, 60)))
-        second = Console(bench, base, "gwangju")
+        feed = asyncio.create_task(_feed(harness, range(20, 60)))
+        second = Console(harness, base, "gwangju")
         task = asyncio.create_task(second.run())
         await feed
         await eventually(lambda: len(second.rows) == 46)
-        await bench.acknowledge(report_id(10), "gwangju", "kim")
+        await harness.acknowledge(report_id(10), "gwangju", "kim")
         await eventually(lambda: second.rows[report_id(10)]["state"] == "acknowledged")
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
 
-async def _feed(bench: Bench, numbers: range) -> None:
+async def _feed(harness: NotifyHarness, numbers: range) -> None:
     for n in numbers:
-        await bench.routed(event("report.routed", n))
+        await harness.routed(event("report.routed", n))
 
 
 async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: MailSink) -> None:
@@ -230,21 +230,21 @@ async def test_a_row_another_process_wrote_is_shown_too(start: Start, sink: Mail
 
 
 async def test_a_dead_record_is_told_to_central_once(start: Start, sink: MailSink) -> None:
-    bench = await start()
+    harness = await start()
     headers = [
         ("dead_reason", b"not_json"),
         ("dead_topic", b"reports"),
         ("dead_partition", b"0"),
         ("dead_offset", b"7"),
     ]
-    name = dead_topic_name(bench.bus, REPORTS)
+    name = dead_topic_name(harness.bus, REPORTS)
     for _ in range(2):
-        await bench.publisher.send(name, 0, [(b"k", b"\xff garbage", headers)])
+        await harness.publisher.send(name, 0, [(b"k", b"\xff garbage", headers)])
     await eventually(lambda: sink.mails)
     to, mail = sink.mails[0]
     assert to == "night-desk@central.ieum.example"
     assert "reports" in str(mail["Subject"])
     later = [("dead_reason", b"no_type"), ("dead_topic", b"cases"), ("dead_partition", b"1"), ("dead_offset", b"3")]
-    await bench.publisher.send(name, 0, [(None, None, later)])
+    await harness.publisher.send(name, 0, [(None, None, later)])
     await eventually(lambda: len(sink.mails) == 2)
     assert len(set(sink.alert_ids())) == 2

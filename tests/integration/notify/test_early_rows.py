@@ -15,7 +15,7 @@ from services.notify.escalation.rules import Rules
 from shared.clock import SystemClock
 from shared.events.envelope import Envelope
 from shared.kafka.router import Received
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import TRACE, event, report_id, stream
 from tools.local.engines import Engines
@@ -37,8 +37,8 @@ async def told(listener: ConsoleSubscriber) -> list[tuple[Case, bool]]:
     return [(case, listener.holds(case)) for case in cases]
 
 
-async def confirmed(bench: Bench, number: int) -> bool:
-    return not bench.notify.broadcaster.early(report_id(number))
+async def confirmed(harness: NotifyHarness, number: int) -> bool:
+    return not harness.notify.broadcaster.early(report_id(number))
 
 
 async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_afterwards(
@@ -61,8 +61,8 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
         finally:
             os.kill(store, signal.SIGCONT)
         await eventually(lambda: writer.case(report_id(1)))
-        for bench in (writer, other):
-            await eventually(partial(confirmed, bench, 1))
+        for harness in (writer, other):
+            await eventually(partial(confirmed, harness, 1))
         # Confirming alone is no news; whatever else comes (the alert was sent) has the store's numbers.
         for listener in (at_writer, at_other):
             assert all(case.rev > 1 for case, _ in await told(listener))
@@ -70,13 +70,13 @@ async def test_a_new_case_is_shown_while_the_store_stands_still_and_confirmed_af
 
 
 async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(start: Start) -> None:
-    bench = await start()
-    await bench.routed(fresh(1, "gwangju"))
-    await eventually(lambda: bench.case(report_id(1)))
+    harness = await start()
+    await harness.routed(fresh(1, "gwangju"))
+    await eventually(lambda: harness.case(report_id(1)))
     other = await start()
     with other.notify.broadcaster.listen("jeju") as wrong:
         # A worker that slept wrote its own decision behind the true one: the log's first one counts.
-        await bench.routed(fresh(1, "jeju"))
+        await harness.routed(fresh(1, "jeju"))
         seen: list[tuple[Case, bool]] = []
 
         async def left() -> bool:
@@ -90,9 +90,9 @@ async def test_a_first_record_that_comes_second_leaves_the_wrong_console_again(s
 
 @pytest.mark.parametrize("late", [True, False])
 async def test_what_is_not_new_is_left_to_the_store(start: Start, late: bool) -> None:
-    bench = await start()
-    hub = bench.notify.broadcaster
-    nudges = ConsoleFeed(bench.notify.cases, hub, SystemClock(), Rules())
+    harness = await start()
+    hub = harness.notify.broadcaster
+    nudges = ConsoleFeed(harness.notify.cases, hub, SystemClock(), Rules())
 
     def passes(record: RoutingEvent) -> None:
         envelope = Envelope(id="1", source="/ieum/routing", type=record.TYPE, time=datetime.now(UTC), traceparent=TRACE)

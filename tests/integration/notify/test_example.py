@@ -7,6 +7,6 @@ from tests.unit.notify.samples import event
 
 
 async def test_a_routed_report_alerts_its_centre(start: Start, sink: MailSink) -> None:
-    bench = await start()
-    await bench.routed(event("report.routed", 1, center="busan"))
+    harness = await start()
+    await harness.routed(event("report.routed", 1, center="busan"))
     await eventually(lambda: [to for to, _ in sink.mails] == ["busan@duty.ieum.example"])

@@ -9,26 +9,26 @@ from tests.unit.notify.samples import event, report_id
 
 
 async def test_a_case_that_does_not_validate_keeps_no_other_from_being_alerted(start: Start, sink: MailSink) -> None:
-    bench = await start()
-    await bench.routed(event("report.routed", 1, center="busan"))
+    harness = await start()
+    await harness.routed(event("report.routed", 1, center="busan"))
 
     async def mailed(*to: str) -> bool:
         return [address for address, _ in sink.mails] == [f"{center}@duty.ieum.example" for center in to]
 
     await eventually(lambda: mailed("busan"))
-    broken = {"urgency": "a word of a later build", "wake_at": bench.clock.now() - timedelta(days=1)}
-    cases = bench.notify.cases.collection
+    broken = {"urgency": "a word of a later build", "wake_at": harness.clock.now() - timedelta(days=1)}
+    cases = harness.notify.cases.collection
     await cases.update_one({"_id": report_id(1)}, {"$set": broken})
 
     async def ready(status: str) -> bool:
-        answer = await bench.http.get("/health/ready")
+        answer = await harness.http.get("/health/ready")
         assert answer.status_code == 200
         return bool(answer.json()["status"] == status)
 
     await eventually(lambda: ready("degraded"), "ready says that alerts are not all right")
-    await bench.routed(event("report.routed", 2, center="gwangju"))
+    await harness.routed(event("report.routed", 2, center="gwangju"))
     await eventually(lambda: mailed("busan", "gwangju"), "the others are alerted")
-    word = (await bench.http.get("/health/ready")).json()["checks"]["jobs"]
+    word = (await harness.http.get("/health/ready")).json()["checks"]["jobs"]
     assert word.startswith("degraded: alerts-")
     await cases.delete_one({"_id": report_id(1)})
     await eventually(lambda: ready("ok"), "it heals once the document is gone")

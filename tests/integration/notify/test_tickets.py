@@ -11,7 +11,7 @@ from shared.errors import TransientError
 from shared.identity.keys import known
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
 from shared.identity.tokens import Purpose, TokenError, verify_access, verify_ticket
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import taken, tell
 from tests.support.mail import MailSink
 from tests.unit.notify.samples import report_id
@@ -20,17 +20,17 @@ ID = report_id(1)
 ASK = {"ownership": 1, "purpose": "first_contact"}
 
 
-async def asked(bench: Bench, organisation: str, role: str, **body: object) -> tuple[int, str]:
-    answer = await bench.act("details-ticket", ID, organisation, "kim", role, **(ASK | body))
+async def asked(harness: NotifyHarness, organisation: str, role: str, **body: object) -> tuple[int, str]:
+    answer = await harness.act("details-ticket", ID, organisation, "kim", role, **(ASK | body))
     return answer.status_code, answer.json().get("code", "")
 
 
 async def test_every_role_of_every_kind_of_organisation(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
+    harness = await start()
+    await taken(harness)
     opened = {
-        (organisation, role): (await asked(bench, organisation, role))[0]
+        (organisation, role): (await asked(harness, organisation, role))[0]
         for organisation in ("gwangju", "busan", "central", MINISTRY)
         for role in sorted(roles_at(organisation))
     }
@@ -38,7 +38,7 @@ async def test_every_role_of_every_kind_of_organisation(start: Start, sink: Mail
     assert given == {("gwangju", StaffRole.COUNSELLOR), ("gwangju", StaffRole.LEAD)}
     assert {status for pair, status in opened.items() if pair not in given} == {403}
     forged = {"Authorization": "Bearer no.token.atall"}
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=bench.notify.app), base_url="http://n") as nobody:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=harness.notify.app), base_url="http://n") as nobody:
         for headers in ({}, forged):
             unsigned = await nobody.post(f"/api/v1/cases/{ID}/details-ticket", json=ASK, headers=headers)
             assert unsigned.status_code == 401
@@ -46,69 +46,69 @@ async def test_every_role_of_every_kind_of_organisation(start: Start, sink: Mail
 
 async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    made = (await bench.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
+    harness = await start()
+    await taken(harness)
+    made = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
     assert made["url"] == "http://127.0.0.1:8001/details"
-    keys = known(await bench.notify.accounts.signing.document(), bench.clock.now())
-    ticket = verify_ticket(made["ticket"], keys, bench.clock.now())
+    keys = known(await harness.notify.accounts.signing.document(), harness.clock.now())
+    ticket = verify_ticket(made["ticket"], keys, harness.clock.now())
     assert (ticket.report_id, ticket.ownership, ticket.organisation) == (ID, 1, "gwangju")
     assert (ticket.subject, ticket.purpose) == ("kim", Purpose.FIRST_CONTACT)
-    assert ticket.expires_at - bench.clock.now() <= timedelta(seconds=60)
+    assert ticket.expires_at - harness.clock.now() <= timedelta(seconds=60)
     with pytest.raises(TokenError):
-        verify_access(made["ticket"], keys, bench.clock.now())
-    page, _ = await AuditReader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
+        verify_access(made["ticket"], keys, harness.clock.now())
+    page, _ = await AuditReader(harness.notify.audit).page(Filter(report=harness.notify.audit.keys.reference(ID)))
     line = next(line for line in page if line.action == "details.open")
     assert (line.actor, line.organisation, line.outcome, line.reason) == ("kim", "gwangju", "done", "first_contact")
-    other = (await bench.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
-    assert verify_ticket(other["ticket"], keys, bench.clock.now()).ticket_id != ticket.ticket_id
+    other = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
+    assert verify_ticket(other["ticket"], keys, harness.clock.now()).ticket_id != ticket.ticket_id
 
 
 async def test_only_the_present_ownership_counts(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    assert await asked(bench, "gwangju", "counsellor", ownership=2) == (409, "owner_changed")
-    await tell(bench, "report.rerouted", center="busan", previous_center_id="gwangju", cause={"kind": "case_event"})
-    assert await asked(bench, "gwangju", "counsellor") == (409, "owner_changed")
-    assert await asked(bench, "busan", "counsellor") == (409, "owner_changed")
-    assert await asked(bench, "busan", "counsellor", ownership=2) == (200, "")
-    assert await asked(bench, "busan", "counsellor", ownership=2, purpose="curiosity") == (422, "invalid")
+    harness = await start()
+    await taken(harness)
+    assert await asked(harness, "gwangju", "counsellor", ownership=2) == (409, "owner_changed")
+    await tell(harness, "report.rerouted", center="busan", previous_center_id="gwangju", cause={"kind": "case_event"})
+    assert await asked(harness, "gwangju", "counsellor") == (409, "owner_changed")
+    assert await asked(harness, "busan", "counsellor") == (409, "owner_changed")
+    assert await asked(harness, "busan", "counsellor", ownership=2) == (200, "")
+    assert await asked(harness, "busan", "counsellor", ownership=2, purpose="curiosity") == (422, "invalid")
 
 
 async def test_without_its_line_in_the_audit_nothing_is_opened_or_done(
     start: Start, sink: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
+    harness = await start()
+    await taken(harness)
 
     async def broken(*entries: AuditEntry) -> None:
         raise TransientError(f"{len(entries)} lines could not be written")
 
-    monkeypatch.setattr(type(bench.notify.audit), "append", staticmethod(broken))
-    assert await asked(bench, "gwangju", "counsellor") == (503, "unavailable")
-    refused = await bench.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
+    monkeypatch.setattr(type(harness.notify.audit), "append", staticmethod(broken))
+    assert await asked(harness, "gwangju", "counsellor") == (503, "unavailable")
+    refused = await harness.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
     assert refused.status_code == 503
-    case = await bench.notify.case_service.case(ID)
+    case = await harness.notify.case_service.case(ID)
     assert case is not None
     assert case.contacted_at is None
 
 
 async def test_the_page_leads_to_intake_with_the_ticket_in_a_form(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    who = bench.staff("gwangju", "counsellor", subject="kim")
-    page = await bench.http.post(f"/cases/{ID}/details", data=ASK, auth=who, headers={"Accept": "text/html"})
+    harness = await start()
+    await taken(harness)
+    who = harness.staff("gwangju", "counsellor", subject="kim")
+    page = await harness.http.post(f"/cases/{ID}/details", data=ASK, auth=who, headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert 'action="http://127.0.0.1:8001/details"' in page.text
     assert "form-action 'self' http://127.0.0.1:8001" in page.headers["content-security-policy"]
     assert page.headers["referrer-policy"] == "strict-origin"
     ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]
-    keys = known(await bench.notify.accounts.signing.document(), bench.clock.now())
-    assert verify_ticket(ticket, keys, bench.clock.now()).report_id == ID
-    stale = await bench.http.post(
+    keys = known(await harness.notify.accounts.signing.document(), harness.clock.now())
+    assert verify_ticket(ticket, keys, harness.clock.now()).report_id == ID
+    stale = await harness.http.post(
         f"/cases/{ID}/details", data=ASK | {"ownership": 9}, auth=who, headers={"Accept": "text/html"}
     )
     assert stale.status_code == 409

@@ -18,7 +18,7 @@ from shared.audit.queries import AuditReader, Filter
 from shared.clock import ManualClock, SystemClock
 from shared.events.vocabulary import Urgency
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_desk import Console, listening
 from tests.support.mail import MailSink
@@ -29,10 +29,10 @@ ID = report_id(1)
 
 
 @contextlib.asynccontextmanager
-async def consoles(bench: Bench, *centers: str) -> AsyncIterator[list[Console]]:
+async def consoles(harness: NotifyHarness, *centers: str) -> AsyncIterator[list[Console]]:
     """Consoles of several centres, each showing its list."""
-    async with listening(bench) as base:
-        opened = [Console(bench, base, center) for center in centers]
+    async with listening(harness) as base:
+        opened = [Console(harness, base, center) for center in centers]
         tasks = [asyncio.create_task(console.run()) for console in opened]
         try:
             await asyncio.gather(*(asyncio.wait_for(console.listed.wait(), 10) for console in opened))
@@ -43,8 +43,8 @@ async def consoles(bench: Bench, *centers: str) -> AsyncIterator[list[Console]]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def offered(bench: Bench, by: str, to: str, ownership: int, subject: str = "kim") -> dict[str, Any]:
-    answer = await bench.act(
+async def offered(harness: NotifyHarness, by: str, to: str, ownership: int, subject: str = "kim") -> dict[str, Any]:
+    answer = await harness.act(
         "transfer",
         ID,
         by,
@@ -60,10 +60,10 @@ async def offered(bench: Bench, by: str, to: str, ownership: int, subject: str =
 
 
 async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: Start, sink: MailSink) -> None:
-    bench = await start()
-    await taken(bench)
-    async with consoles(bench, "gwangju", "busan") as (gwangju, busan):
-        made = await offered(bench, "gwangju", "busan", 1)
+    harness = await start()
+    await taken(harness)
+    async with consoles(harness, "gwangju", "busan") as (gwangju, busan):
+        made = await offered(harness, "gwangju", "busan", 1)
         await eventually(lambda: busan.rows.get(ID, {}).get("section") == "offers")
         await eventually(lambda: gwangju.rows[ID]["offer"] is not None)
         # A mail about the offer: alias, urgency and age, and not from where.
@@ -73,32 +73,32 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
         assert gwangju.rows[ID]["alias"] in said
         assert not any(word in said for word in ("gwangju", "광주", "유포", "distribution"))
 
-        assert (await bench.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 202
+        assert (await harness.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 202
         await eventually(lambda: gwangju.rows[ID]["awaiting"] == "moving")
-        late = await bench.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
+        late = await harness.act("contact", ID, "gwangju", "kim", ownership=1, reached=True, way="came_to_us")
         assert (late.status_code, late.json()["code"]) == (409, "moving")
-        await answer(bench)
+        await answer(harness)
         await eventually(lambda: ID not in gwangju.rows and busan.rows[ID]["section"] == "cases")
         assert [left["why"] for _, body in gwangju.said for left in body.get("gone", [])] == ["moved"]
 
-        stale = await bench.acknowledge(ID, "gwangju", "kim")
+        stale = await harness.acknowledge(ID, "gwangju", "kim")
         assert (stale.status_code, stale.json()["code"]) == (409, "owner_changed")
         assert "부산 센터가" in stale.json()["detail"]
         assert "넘겨받았습니다" in stale.json()["detail"]
-        english = await bench.http.post(
+        english = await harness.http.post(
             f"/api/v1/cases/{ID}/acknowledge",
             json={},
-            auth=bench.staff("gwangju", "counsellor"),
+            auth=harness.staff("gwangju", "counsellor"),
             headers={"Accept-Language": "en"},
         )
         assert english.json()["detail"].startswith("Busan accepted this case at ")
 
-        assert (await bench.acknowledge(ID, "busan", "lee")).status_code == 200
-        back = await offered(bench, "busan", "gwangju", 2, "lee")
-        await bench.act("transfer/accept", ID, "gwangju", "kim", offer_id=back["offer_id"])
-        await answer(bench)
+        assert (await harness.acknowledge(ID, "busan", "lee")).status_code == 200
+        back = await offered(harness, "busan", "gwangju", 2, "lee")
+        await harness.act("transfer/accept", ID, "gwangju", "kim", offer_id=back["offer_id"])
+        await answer(harness)
         await eventually(lambda: ID not in busan.rows and gwangju.rows[ID]["section"] == "cases")
-    said_so = await told(bench)
+    said_so = await told(harness)
     assert [e.case_version for e in said_so] == list(range(1, 7))
     assert [(e.TYPE.removeprefix("case.").removesuffix(".v1"), e.ownership, e.center_id) for e in said_so] == [
         ("acknowledged", 1, "gwangju"),
@@ -112,34 +112,34 @@ async def test_two_centres_move_a_case_there_and_back_on_live_consoles(start: St
 
 async def test_an_offer_nobody_answers_ends_by_the_clock(start: Start, sink: MailSink) -> None:
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
-    await taken(bench)
-    made = await offered(bench, "gwangju", "busan", 1)
+    harness = await start(clock)
+    await taken(harness)
+    made = await offered(harness, "gwangju", "busan", 1)
     await eventually(lambda: "busan@duty.ieum.example" in [to for to, _ in sink.mails])
     await clock.advance(OFFER_LASTS[Urgency.CRITICAL].total_seconds() + 1)
     # Before any timer has run, it is too late all the same.
-    late = await bench.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])
+    late = await harness.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])
     assert (late.status_code, late.json()["code"]) == (409, "offer_over")
 
     async def expired() -> bool:
-        return (await told(bench))[-1].TYPE == "case.transfer_expired.v1"
+        return (await told(harness))[-1].TYPE == "case.transfer_expired.v1"
 
     await eventually(expired)
-    assert (await told(bench))[-1].by is None
-    case = await case_of(bench)
+    assert (await told(harness))[-1].by is None
+    case = await case_of(harness)
     assert (case.offer, case.offered_to, case.center_id) == (None, None, "gwangju")
     assert case.wake_at is not None, "the second deadline goes on"
-    assert (await bench.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 409
+    assert (await harness.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 409
     # The owner may offer again.
-    await offered(bench, "gwangju", "jeju", 1)
+    await offered(harness, "gwangju", "jeju", 1)
 
 
 async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await bench.duty("daegu", state="closed", staff_on_duty=0)
+    harness = await start()
+    await harness.duty("daegu", state="closed", staff_on_duty=0)
     facts = event("report.routed", 1).model_dump(mode="json")["facts"] | {"declined_centers": ["ulsan"]}
-    await taken(bench, facts=facts)
+    await taken(harness, facts=facts)
     for to, status, code in (
         ("gwangju", 422, "same_center"),
         ("central", 422, "central_owns_last"),
@@ -147,7 +147,7 @@ async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(star
         ("ulsan", 409, "center_declined"),
         ("atlantis", 404, "no_such_center"),
     ):
-        refused = await bench.act(
+        refused = await harness.act(
             "transfer",
             ID,
             "gwangju",
@@ -158,8 +158,8 @@ async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(star
             agreed=True,
         )
         assert (refused.status_code, refused.json()["code"]) == (status, code)
-    made = await offered(bench, "gwangju", "busan", 1)
-    again = await bench.act(
+    made = await offered(harness, "gwangju", "busan", 1)
+    again = await harness.act(
         "transfer",
         ID,
         "gwangju",
@@ -170,14 +170,14 @@ async def test_offers_are_declined_recalled_and_only_made_where_they_can_be(star
         agreed=True,
     )
     assert (again.status_code, again.json()["code"]) == (409, "offer_open")
-    listed = await bench.http.get("/api/v1/transfers", auth=bench.staff("busan", "lead"))
+    listed = await harness.http.get("/api/v1/transfers", auth=harness.staff("busan", "lead"))
     assert [row["report_id"] for row in listed.json()["offered_to"]] == [ID]
-    assert (await bench.http.get(f"/api/v1/cases/{ID}", auth=bench.staff("busan", "lead"))).status_code == 200
-    assert (await bench.act("transfer/decline", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 200
-    assert (await bench.http.get(f"/api/v1/cases/{ID}", auth=bench.staff("busan", "lead"))).status_code == 403
-    made = await offered(bench, "gwangju", "jeju", 1)
-    assert (await bench.act("transfer/recall", ID, "gwangju", "kim", offer_id=made["offer_id"])).status_code == 200
-    late = await bench.act("transfer/accept", ID, "jeju", "park", offer_id=made["offer_id"])
+    assert (await harness.http.get(f"/api/v1/cases/{ID}", auth=harness.staff("busan", "lead"))).status_code == 200
+    assert (await harness.act("transfer/decline", ID, "busan", "lee", offer_id=made["offer_id"])).status_code == 200
+    assert (await harness.http.get(f"/api/v1/cases/{ID}", auth=harness.staff("busan", "lead"))).status_code == 403
+    made = await offered(harness, "gwangju", "jeju", 1)
+    assert (await harness.act("transfer/recall", ID, "gwangju", "kim", offer_id=made["offer_id"])).status_code == 200
+    late = await harness.act("transfer/accept", ID, "jeju", "park", offer_id=made["offer_id"])
     assert (late.status_code, late.json()["code"]) == (409, "offer_over")
     assert "거둔 제안" in late.json()["detail"]
 
@@ -200,18 +200,18 @@ ACTS: dict[str, dict[str, Any]] = {
 
 async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    before = await case_of(bench)
+    harness = await start()
+    await taken(harness)
+    before = await case_of(harness)
     for what, body in ACTS.items():
         for organisation in ("daegu", "central"):
-            refused = await bench.act(what, ID, organisation, "stranger", "lead", **body)
+            refused = await harness.act(what, ID, organisation, "stranger", "lead", **body)
             assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed"), what
             assert "광주" not in refused.text
-    after = await case_of(bench)
+    after = await case_of(harness)
     assert (after.state, after.case_version, after.offer) == (before.state, before.case_version, None)
-    await bench.notify.audit.settle()
-    page, _ = await AuditReader(bench.notify.audit).page(Filter(report=bench.notify.audit.keys.reference(ID)))
+    await harness.notify.audit.settle()
+    page, _ = await AuditReader(harness.notify.audit).page(Filter(report=harness.notify.audit.keys.reference(ID)))
     lines = [line for line in page if line.actor == "stranger"]
     assert len(lines) == 2 * len(ACTS)
     assert {(line.outcome, line.reason) for line in lines} == {("refused", "not_allowed")}
@@ -219,64 +219,64 @@ async def test_whoever_never_had_the_case_is_turned_away_and_on_record(start: St
 
 async def test_what_routing_made_void_is_explained(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    made = await offered(bench, "gwangju", "busan", 1)
-    await bench.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])
-    await tell(bench, "report.rerouted", center="jeju", previous_center_id="gwangju", cause={"kind": "center_closed"})
-    case = await case_of(bench)
+    harness = await start()
+    await taken(harness)
+    made = await offered(harness, "gwangju", "busan", 1)
+    await harness.act("transfer/accept", ID, "busan", "lee", offer_id=made["offer_id"])
+    await tell(harness, "report.rerouted", center="jeju", previous_center_id="gwangju", cause={"kind": "center_closed"})
+    case = await case_of(harness)
     assert (case.center_id, case.awaiting, case.offered_to) == ("jeju", None, None)
     kinds = [entry.kind for entry in case.entries]
     assert EntryKind.MOVE_VOID in kinds
     assert EntryKind.VOID in kinds
-    gone = await bench.acknowledge(ID, "gwangju", "kim")
+    gone = await harness.acknowledge(ID, "gwangju", "kim")
     assert "광주 센터가 닫혀" in gone.json()["detail"]
 
 
 async def test_what_routing_does_not_confirm_is_counted(start: Start, sink: MailSink) -> None:
     del sink
     clock = ManualClock(datetime.now(UTC))
-    bench = await start(clock)
-    gauges = StoreGauges(bench.notify.cases, FindingStore(bench.notify.cases.database), clock)
-    await taken(bench)
-    assert (await bench.act("close", ID, "gwangju", "kim", ownership=1, outcome="supported")).status_code == 200
+    harness = await start(clock)
+    gauges = StoreGauges(harness.notify.cases, FindingStore(harness.notify.cases.database), clock)
+    await taken(harness)
+    assert (await harness.act("close", ID, "gwangju", "kim", ownership=1, outcome="supported")).status_code == 200
     await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 0
     await clock.advance(CONFIRMED_WITHIN.total_seconds() + 1)
     await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 1
-    await answer(bench)
+    await answer(harness)
     await gauges.look()
     assert metrics.UNCONFIRMED._value.get() == 0
 
 
 async def test_a_case_is_worked_on_closed_and_reopened_by_a_lead(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
+    harness = await start()
+    await taken(harness)
     for what, body in (
         ("contact", {"reached": False, "way": "came_to_us"}),
         ("contact", {"reached": True, "way": "came_to_us"}),
         ("support", {"support": "counselling"}),
         ("refer", {"to_center_id": "central"}),
     ):
-        assert (await bench.act(what, ID, "gwangju", "kim", ownership=1, **body)).status_code == 200
-    unknown = await bench.act("assign", ID, "gwangju", "kim", ownership=1, assignee="s-nobody")
+        assert (await harness.act(what, ID, "gwangju", "kim", ownership=1, **body)).status_code == 200
+    unknown = await harness.act("assign", ID, "gwangju", "kim", ownership=1, assignee="s-nobody")
     assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_colleague")
-    over = await bench.act("assign", ID, "gwangju", "lee", ownership=1)
+    over = await harness.act("assign", ID, "gwangju", "lee", ownership=1)
     assert (over.status_code, over.json()["assignee"]) == (200, "lee")
-    closing = await bench.act("close", ID, "gwangju", "lee", ownership=1, outcome="supported")
+    closing = await harness.act("close", ID, "gwangju", "lee", ownership=1, outcome="supported")
     assert closing.json()["awaiting"] == "closing"
-    await answer(bench)
-    done = await bench.act("contact", ID, "gwangju", "lee", ownership=1, reached=True, way="came_to_us")
+    await answer(harness)
+    done = await harness.act("contact", ID, "gwangju", "lee", ownership=1, reached=True, way="came_to_us")
     assert (done.status_code, done.json()["code"]) == (409, "ended")
-    assert (await bench.act("reopen", ID, "gwangju", "lee", ownership=1)).status_code == 403
-    assert (await bench.act("reopen", ID, "gwangju", "choi", "lead", ownership=1)).status_code == 200
-    await answer(bench)
-    row = await bench.case(ID)
+    assert (await harness.act("reopen", ID, "gwangju", "lee", ownership=1)).status_code == 403
+    assert (await harness.act("reopen", ID, "gwangju", "choi", "lead", ownership=1)).status_code == 200
+    await answer(harness)
+    row = await harness.case(ID)
     assert row is not None
     assert (row["state"], row["outcome"], row["assignee"]) == ("waiting", None, None)
-    versions = [e.case_version for e in await told(bench)]
+    versions = [e.case_version for e in await told(harness)]
     assert versions == list(range(1, len(versions) + 1))
 
 
@@ -285,19 +285,19 @@ async def test_what_was_written_before_a_death_is_told_by_whoever_comes_next(
 ) -> None:
     """The case and its event are one document: a process that dies between them has told nothing and lost nothing."""
     del sink
-    bench = await start()
-    await taken(bench)
-    made = await offered(bench, "gwangju", "busan", 1)
+    harness = await start()
+    await taken(harness)
+    made = await offered(harness, "gwangju", "busan", 1)
     # This one writes and never gets to relay: nothing of it runs.
     dying = build(settings, bus_settings, store_settings, SystemClock())
-    lee, taken_by = bench.principal("busan", "counsellor", subject="lee"), OfferRequest(offer_id=made["offer_id"])
+    lee, taken_by = harness.principal("busan", "counsellor", subject="lee"), OfferRequest(offer_id=made["offer_id"])
     done = await dying.case_service.run(lee, ID, ACCEPT, taken_by)
     assert done is not None
     assert done.rejected is None
 
     async def heard() -> bool:
-        return [e.TYPE for e in await told(bench)][-1:] == ["case.transfer_accepted.v1"]
+        return [e.TYPE for e in await told(harness)][-1:] == ["case.transfer_accepted.v1"]
 
     await eventually(heard)
-    await answer(bench)
-    assert (await case_of(bench)).center_id == "busan"
+    await answer(harness)
+    assert (await case_of(harness)).center_id == "busan"

@@ -48,16 +48,16 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     store_settings: StoreSettings,
     tmp_path: Path,
 ) -> None:
-    bench = await start()
+    harness = await start()
     routing.start()
-    traffic = Traffic(bench.publisher, seed=5)
+    traffic = Traffic(harness.publisher, seed=5)
     lost, wrong, fine = (
         traffic.received(division=PLACE, declined_centers=[], synthetic=False),
         traffic.received(division="busan", district="12210", declined_centers=[], synthetic=False),
         traffic.received(division="busan", declined_centers=[], synthetic=False),
     )
     await traffic.send(lost, wrong, fine)
-    await eventually(lambda: bench.case(fine.report_id))
+    await eventually(lambda: harness.case(fine.report_id))
 
     def told() -> list[EmailMessage]:
         return [mail for to, mail in sink.mails if to.startswith("night-desk@") and "reports" in str(mail["Subject"])]
@@ -70,7 +70,7 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     dead = 'ieum_kafka_dead_letters_total{group="routing",reason="unknown_division",topic="reports"} 2.0'
     assert dead in metrics
     assert PLACE not in routing.log()
-    assert await bench.case(lost.report_id) is None
+    assert await harness.case(lost.report_id) is None
     routing.kill()
     changes: dict[str, Change] = {"divisions": new_division, "catchments": its_home}
     folder = write(tmp_path / "tables", "2027-03-01", **changes)
@@ -78,10 +78,10 @@ async def test_a_report_from_nowhere_alarms_central_and_is_routed_once_the_table
     knowing.start()
     try:
         assert await redrive(bus_settings, REPORTS) == 2
-        await eventually(lambda: bench.case(lost.report_id))
-        row = await bench.case(lost.report_id)
+        await eventually(lambda: harness.case(lost.report_id))
+        row = await harness.case(lost.report_id)
         assert row is not None
         assert row["center_id"] == "jeju"
-        assert await bench.case(wrong.report_id) is None, "the other is wrong under any table, and dead again"
+        assert await harness.case(wrong.report_id) is None, "the other is wrong under any table, and dead again"
     finally:
         knowing.kill()

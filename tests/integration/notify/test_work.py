@@ -10,7 +10,7 @@ from services.notify.accounts.model import Account, AccountState
 from services.notify.console.lists import Tally, tally
 from shared.identity.roles import StaffRole
 from shared.severity import SEVERE_PER_PERSON
-from tests.integration.notify.conftest import Bench, Start
+from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import answer, case_of, taken, tell, told
 from tests.integration.notify.test_on_record import lines
 from tests.support.mail import MailSink
@@ -20,14 +20,16 @@ from tests.unit.notify.samples import event, report_id
 ID, OTHER = report_id(1), report_id(2)
 
 
-async def act(bench: Bench, what: str, by: str = "kim", role: str = "counsellor", **body: Any) -> tuple[int, str]:
-    came = await bench.act(what, ID, "gwangju", by, role, **{"ownership": 1, **body})
+async def act(
+    harness: NotifyHarness, what: str, by: str = "kim", role: str = "counsellor", **body: Any
+) -> tuple[int, str]:
+    came = await harness.act(what, ID, "gwangju", by, role, **{"ownership": 1, **body})
     return came.status_code, str(came.json().get("code", ""))
 
 
-async def colleague(bench: Bench, subject: str, organisation: str = "gwangju") -> None:
-    now = bench.clock.now()
-    await bench.notify.accounts.store.add(
+async def colleague(harness: NotifyHarness, subject: str, organisation: str = "gwangju") -> None:
+    now = harness.clock.now()
+    await harness.notify.accounts.store.add(
         Account(
             subject=subject,
             name=f"{subject}-name",
@@ -41,131 +43,131 @@ async def colleague(bench: Bench, subject: str, organisation: str = "gwangju") -
     )
 
 
-async def _said(bench: Bench, kind: str, times: int) -> bool:
-    return [one.TYPE for one in await told(bench)].count(kind) == times
+async def _said(harness: NotifyHarness, kind: str, times: int) -> bool:
+    return [one.TYPE for one in await told(harness)].count(kind) == times
 
 
 async def test_contact_needs_an_agreed_way_and_the_rules_read_since_they_could_change(
     start: Start, sink: MailSink
 ) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    assert (await case_of(bench)).contact_channels == ("text",)
-    assert await act(bench, "contact", way="phone", reached=True) == (409, "way_not_agreed")
-    assert await act(bench, "contact", way="text", reached=True) == (409, "rules_not_read")
-    assert await act(bench, "contact", reached=True) == (422, "invalid")
-    assert await act(bench, "details-ticket", purpose="first_contact") == (200, "")
-    assert await act(bench, "contact", by="lee", way="text", reached=True) == (409, "rules_not_read")
-    assert await act(bench, "contact", way="text", reached=True) == (200, "")
-    await tell(bench, "report.updated", kind="amended")
-    assert await act(bench, "contact", way="text", reached=True) == (409, "rules_not_read")
-    assert await act(bench, "contact", way="came_to_us", reached=True) == (200, "")
-    lines = [(entry.kind.value, entry.reason) for entry in (await case_of(bench)).entries]
+    harness = await start()
+    await taken(harness)
+    assert (await case_of(harness)).contact_channels == ("text",)
+    assert await act(harness, "contact", way="phone", reached=True) == (409, "way_not_agreed")
+    assert await act(harness, "contact", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(harness, "contact", reached=True) == (422, "invalid")
+    assert await act(harness, "details-ticket", purpose="first_contact") == (200, "")
+    assert await act(harness, "contact", by="lee", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(harness, "contact", way="text", reached=True) == (200, "")
+    await tell(harness, "report.updated", kind="amended")
+    assert await act(harness, "contact", way="text", reached=True) == (409, "rules_not_read")
+    assert await act(harness, "contact", way="came_to_us", reached=True) == (200, "")
+    lines = [(entry.kind.value, entry.reason) for entry in (await case_of(harness)).entries]
     assert ("opened", "first_contact") in lines
     assert ("contacted", "text") in lines
-    await eventually(lambda: _said(bench, "case.contacted.v1", 2))
+    await eventually(lambda: _said(harness, "case.contacted.v1", 2))
 
 
 async def test_deletions_are_counted_as_support_and_two_who_differ_hear_of_it(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench)
-    assert await act(bench, "deletions", platform="social_media", addresses=3) == (200, "")
-    assert await act(bench, "deletions", platform="social_media", addresses=0) == (422, "invalid")
-    came = await asyncio.gather(*(act(bench, "deletions/1", state=state) for state in ("removed", "refused")))
+    harness = await start()
+    await taken(harness)
+    assert await act(harness, "deletions", platform="social_media", addresses=3) == (200, "")
+    assert await act(harness, "deletions", platform="social_media", addresses=0) == (422, "invalid")
+    came = await asyncio.gather(*(act(harness, "deletions/1", state=state) for state in ("removed", "refused")))
     assert sorted(status for status, _ in came) in ([200, 200], [200, 409])
-    stands = (await case_of(bench)).deletions[0].state
-    assert await act(bench, "deletions/1", state=stands) == (200, "")
-    assert await act(bench, "deletions/2", state="removed") == (404, "no_such_deletion")
-    view = (await bench.http.get(f"/api/v1/cases/{ID}")).json()
+    stands = (await case_of(harness)).deletions[0].state
+    assert await act(harness, "deletions/1", state=stands) == (200, "")
+    assert await act(harness, "deletions/2", state="removed") == (404, "no_such_deletion")
+    view = (await harness.http.get(f"/api/v1/cases/{ID}")).json()
     assert [one["addresses"] for one in view["deletions"]] == [3]
-    await eventually(lambda: _said(bench, "case.supported.v1", 1))
+    await eventually(lambda: _said(harness, "case.supported.v1", 1))
 
 
 async def test_linked_cases_come_under_one_person_and_part_when_one_moves(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
+    harness = await start()
     facts = {**event("report.routed", 1).model_dump(mode="json")["facts"], "linked_reports": [OTHER]}
-    await taken(bench, 1, facts=facts)
-    await taken(bench, 2, center="gwangju")
-    assert (await bench.act("assign", OTHER, "gwangju", "lee", ownership=1)).status_code == 200
-    assert await act(bench, "join", other_id=OTHER, agreed=False) == (422, "agreement_missing")
-    assert await act(bench, "join", other_id=report_id(7), agreed=True) == (422, "not_linked")
-    assert await act(bench, "join", other_id=OTHER, agreed=True) == (200, "")
-    one, two = await case_of(bench, 1), await case_of(bench, 2)
+    await taken(harness, 1, facts=facts)
+    await taken(harness, 2, center="gwangju")
+    assert (await harness.act("assign", OTHER, "gwangju", "lee", ownership=1)).status_code == 200
+    assert await act(harness, "join", other_id=OTHER, agreed=False) == (422, "agreement_missing")
+    assert await act(harness, "join", other_id=report_id(7), agreed=True) == (422, "not_linked")
+    assert await act(harness, "join", other_id=OTHER, agreed=True) == (200, "")
+    one, two = await case_of(harness, 1), await case_of(harness, 2)
     assert (one.joined, two.joined) == ((OTHER,), (ID,))
     assert {one.assignee, two.assignee} == {"kim"}
     revs = (one.rev, two.rev)
-    assert await act(bench, "join", other_id=OTHER, agreed=True) == (200, "")
-    assert ((await case_of(bench, 1)).rev, (await case_of(bench, 2)).rev) == revs
-    offer = await bench.act("transfer", OTHER, "gwangju", "kim", ownership=1, to_center_id="busan", reason="place")
-    accepted = await bench.act("transfer/accept", OTHER, "busan", "park", offer_id=offer.json()["offer_id"])
+    assert await act(harness, "join", other_id=OTHER, agreed=True) == (200, "")
+    assert ((await case_of(harness, 1)).rev, (await case_of(harness, 2)).rev) == revs
+    offer = await harness.act("transfer", OTHER, "gwangju", "kim", ownership=1, to_center_id="busan", reason="place")
+    accepted = await harness.act("transfer/accept", OTHER, "busan", "park", offer_id=offer.json()["offer_id"])
     assert accepted.status_code == 202
-    await answer(bench, 2)
-    assert (await case_of(bench, 2)).joined == ()
-    assert await act(bench, "part", other_id=OTHER) == (200, "")
-    assert (await case_of(bench, 1)).joined == ()
+    await answer(harness, 2)
+    assert (await case_of(harness, 2)).joined == ()
+    assert await act(harness, "part", other_id=OTHER) == (200, "")
+    assert (await case_of(harness, 1)).joined == ()
 
 
 async def test_two_leads_at_once_give_a_person_no_more_severe_cases_than_one_may_have(
     start: Start, sink: MailSink
 ) -> None:
     del sink
-    bench = await start()
-    await colleague(bench, "lee")
+    harness = await start()
+    await colleague(harness, "lee")
     numbers = range(1, 4 + SEVERE_PER_PERSON)
     for number in numbers:
-        await taken(bench, number, urgency="critical")
+        await taken(harness, number, urgency="critical")
 
     async def given(number: int) -> int:
-        made = await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+        made = await harness.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
         return made.status_code
 
     assert sorted(await asyncio.gather(*map(given, numbers))) == [200] * SEVERE_PER_PERSON + [409] * 3
-    with_lee = {number: (await case_of(bench, number)).assignee == "lee" for number in numbers}
+    with_lee = {number: (await case_of(harness, number)).assignee == "lee" for number in numbers}
     assert sum(with_lee.values()) == SEVERE_PER_PERSON
     # A place that was refused is given back: one case fewer, and another may come.
     full = next(number for number in numbers if not with_lee[number])
     free = next(number for number in numbers if with_lee[number])
-    assert (await bench.act("assign", report_id(free), "gwangju", "kim", ownership=1)).status_code == 200
+    assert (await harness.act("assign", report_id(free), "gwangju", "kim", ownership=1)).status_code == 200
     assert await given(full) == 200
 
 
 async def test_a_person_is_given_no_more_severe_cases_than_one_may_have(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await colleague(bench, "lee")
+    harness = await start()
+    await colleague(harness, "lee")
     for number in range(2, 2 + SEVERE_PER_PERSON):
-        await taken(bench, number, urgency="critical")
-        given = await bench.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
+        await taken(harness, number, urgency="critical")
+        given = await harness.act("assign", report_id(number), "gwangju", "kim", ownership=1, assignee="lee")
         assert given.status_code == 200, given.text
-    await taken(bench, 1, urgency="critical")
-    assert await act(bench, "assign", assignee="lee") == (409, "severe_cap")
-    assert await act(bench, "assign", assignee="lee", over_cap=True) == (409, "severe_cap")
-    assert await act(bench, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
+    await taken(harness, 1, urgency="critical")
+    assert await act(harness, "assign", assignee="lee") == (409, "severe_cap")
+    assert await act(harness, "assign", assignee="lee", over_cap=True) == (409, "severe_cap")
+    assert await act(harness, "assign", role="lead", assignee="lee", over_cap=True) == (200, "")
 
 
 async def test_the_rota_is_changed_by_its_lead_over_what_they_saw(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await colleague(bench, "lee")
-    lead, counsellor = bench.staff("gwangju", "lead"), bench.staff("gwangju", "counsellor")
+    harness = await start()
+    await colleague(harness, "lee")
+    lead, counsellor = harness.staff("gwangju", "lead"), harness.staff("gwangju", "counsellor")
     shift = {"rev": "0", "subject": "lee", "day": ["0", "1"], "start": "09:00", "end": "18:00"}
     path = "/team/gwangju/shifts"
-    assert (await bench.http.post(path, data=shift, auth=counsellor)).status_code == 403
-    assert (await bench.http.post(path, data=shift, auth=bench.staff("busan", "lead"))).status_code == 403
-    came = await asyncio.gather(*(bench.http.post(path, data=shift, auth=lead) for _ in range(3)))
+    assert (await harness.http.post(path, data=shift, auth=counsellor)).status_code == 403
+    assert (await harness.http.post(path, data=shift, auth=harness.staff("busan", "lead"))).status_code == 403
+    came = await asyncio.gather(*(harness.http.post(path, data=shift, auth=lead) for _ in range(3)))
     assert sorted(one.status_code for one in came) == [303, 409, 409]
     wrongs: list[dict[str, Any]] = [{"subject": "nobody"}, {"start": "25:00"}, {"day": []}]
     for wrong in wrongs:
-        answered = await bench.http.post(path, data={**shift, "rev": "1", **wrong}, auth=lead)
+        answered = await harness.http.post(path, data={**shift, "rev": "1", **wrong}, auth=lead)
         assert answered.status_code == 422, wrong
-    page = await bench.http.get("/team/gwangju", auth=counsellor, headers={"Accept-Language": "en"})
+    page = await harness.http.get("/team/gwangju", auth=counsellor, headers={"Accept-Language": "en"})
     assert "Lee" in page.text
     assert "Add the shift" not in page.text
-    assert (await bench.http.post(f"{path}/0/remove", data={"rev": "1"}, auth=lead)).status_code == 303
-    assert (await bench.http.post(f"{path}/0/remove", data={"rev": "2"}, auth=lead)).status_code == 409
+    assert (await harness.http.post(f"{path}/0/remove", data={"rev": "1"}, auth=lead)).status_code == 303
+    assert (await harness.http.post(f"{path}/0/remove", data={"rev": "2"}, auth=lead)).status_code == 409
 
 
 @pytest.mark.parametrize(("organisation", "status"), [("gwangju", 303), ("busan", 404), ("central", 303)])
@@ -173,16 +175,16 @@ async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
     start: Start, sink: MailSink, organisation: str, status: int
 ) -> None:
     del sink
-    bench = await start()
-    await bench.routed(event("report.routed", 1))
-    await eventually(lambda: bench.case(ID))
-    alias = (await case_of(bench)).alias
-    came = await bench.http.post("/search", data={"alias": f" {alias} "}, auth=bench.staff(organisation))
+    harness = await start()
+    await harness.routed(event("report.routed", 1))
+    await eventually(lambda: harness.case(ID))
+    alias = (await case_of(harness)).alias
+    came = await harness.http.post("/search", data={"alias": f" {alias} "}, auth=harness.staff(organisation))
     assert came.status_code == status
-    receipt = await bench.http.post(
+    receipt = await harness.http.post(
         "/search",
         data={"alias": "1234 5678 9012 3450"},
-        auth=bench.staff(organisation),
+        auth=harness.staff(organisation),
         headers={"Accept-Language": "en"},
     )
     assert receipt.status_code == 404
@@ -192,13 +194,13 @@ async def test_a_name_leads_to_the_case_for_whoever_may_read_it(
 
 async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await taken(bench, 1, copy_central=True)
-    await taken(bench, 2)
-    page = await bench.http.get("/?center=central")
+    harness = await start()
+    await taken(harness, 1, copy_central=True)
+    await taken(harness, 2)
+    page = await harness.http.get("/?center=central")
     assert f"case-{ID}" in page.text
     assert f"case-{OTHER}" not in page.text
-    ticket = await bench.http.post(
+    ticket = await harness.http.post(
         f"/api/v1/cases/{ID}/details-ticket", json={"ownership": 1, "purpose": "first_contact"}
     )
     assert ticket.status_code == 403
@@ -206,30 +208,30 @@ async def test_central_sees_copies_and_what_is_late_but_opens_no_details(start: 
 
 async def test_a_centre_sees_its_own_true_numbers_and_nobody_elses(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    now = bench.clock.now().isoformat()
-    await bench.routed(
+    harness = await start()
+    now = harness.clock.now().isoformat()
+    await harness.routed(
         event("report.routed", 1, received_at=now, decided_at=now),
         event("report.routed", 2, received_at=now, decided_at=now),
         event("report.routed", 3, received_at=now, decided_at=now, synthetic=True),
         event("report.routed", 4, received_at=now, decided_at=now, center="busan"),
     )
-    await eventually(lambda: bench.case(report_id(4)))
-    assert (await bench.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
-    who, english = bench.staff("gwangju"), {"Accept-Language": "en"}
-    page = (await bench.http.get("/team/gwangju/numbers", auth=who, headers=english)).text
+    await eventually(lambda: harness.case(report_id(4)))
+    assert (await harness.acknowledge(report_id(1), "gwangju", "kim")).status_code == 200
+    who, english = harness.staff("gwangju"), {"Accept-Language": "en"}
+    page = (await harness.http.get("/team/gwangju/numbers", auth=who, headers=english)).text
     cells = re.findall(r"<td class=\"num\">([^<]*)</td>", page.partition("<tbody>")[2].partition("</tr>")[0])
     assert (cells[:2], cells[3:]) == (["2", "1"], ["0", "0", "0"])
     assert "Synthesis" in page or "Distribution" in page
-    other = await bench.http.get("/team/busan/numbers", auth=who, headers=english)
+    other = await harness.http.get("/team/busan/numbers", auth=who, headers=english)
     assert other.status_code == 403
-    assert (await bench.http.get("/team/nowhere/numbers", auth=who)).status_code in {403, 404, 422}
+    assert (await harness.http.get("/team/nowhere/numbers", auth=who)).status_code in {403, 404, 422}
 
 
 async def test_a_refusal_keeps_the_staffs_page_and_offers_no_quick_exit(start: Start) -> None:
     """Telephones for victims and a button that leaves the page are for those who report."""
-    bench = await start()
-    answer = await bench.http.get(f"/cases/{report_id(404)}", headers={"accept": "text/html"})
+    harness = await start()
+    answer = await harness.http.get(f"/cases/{report_id(404)}", headers={"accept": "text/html"})
     assert answer.status_code == 404
     assert 'href="tel:' not in answer.text
     assert "data-quick-exit" not in answer.text
@@ -238,33 +240,33 @@ async def test_a_refusal_keeps_the_staffs_page_and_offers_no_quick_exit(start: S
 
 async def test_drills_are_on_the_list_and_in_no_count(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
-    await bench.routed(event("report.routed", 1, synthetic=True), event("report.routed", 2))
-    await eventually(lambda: bench.case(OTHER))
-    await taken(bench, 3, center="gwangju", synthetic=True)
+    harness = await start()
+    await harness.routed(event("report.routed", 1, synthetic=True), event("report.routed", 2))
+    await eventually(lambda: harness.case(OTHER))
+    await taken(harness, 3, center="gwangju", synthetic=True)
     for who in ("gwangju", None):
-        assert set((await bench.notify.cases.counts(who)).values()) == {0, 1}
-    await tell(bench, "report.updated", 3, kind="message_left")
-    offered = await bench.act(
+        assert set((await harness.notify.cases.counts(who)).values()) == {0, 1}
+    await tell(harness, "report.updated", 3, kind="message_left")
+    offered = await harness.act(
         "transfer", report_id(3), "gwangju", "kim", ownership=1, to_center_id="jeju", reason="place"
     )
     assert offered.status_code == 202, offered.text
     for who in ("gwangju", "central"):
-        assert await tally(bench.notify.cases, who) == Tally(waiting=1, new=0, working=0, held=0, offered=0)
-    page = await bench.http.get("/", auth=bench.staff("gwangju"))
+        assert await tally(harness.notify.cases, who) == Tally(waiting=1, new=0, working=0, held=0, offered=0)
+    page = await harness.http.get("/", auth=harness.staff("gwangju"))
     assert page.text.count("data-drill") == 2
 
 
 async def test_looking_at_another_centres_team_is_on_record_as_a_look(start: Start, sink: MailSink) -> None:
     del sink
-    bench = await start()
+    harness = await start()
     for path in ("/team/gwangju", "/team/gwangju/hand-over", "/team/gwangju/numbers"):
-        came = await bench.http.get(path, auth=bench.staff("busan", subject="s-busan"))
+        came = await harness.http.get(path, auth=harness.staff("busan", subject="s-busan"))
         assert came.status_code == 403
 
     async def noted() -> list[tuple[str | None, str | None, dict[str, str]]]:
-        found = await lines(bench, "centers.team")
+        found = await lines(harness, "centers.team")
         return found if len(found) == 3 else []
 
     assert {(who, of) for who, of, _ in await eventually(noted)} == {("s-busan", "busan")}
-    assert await lines(bench, "centers.duty") == []
+    assert await lines(harness, "centers.duty") == []

@@ -13,7 +13,7 @@ from shared.centers import CENTER_IDS
 from shared.events.catalog import parse_event
 from shared.events.vocabulary import CenterState
 from tests.integration.ownership import verdict
-from tests.integration.ownership.house import House
+from tests.integration.ownership.harness import OwnershipHarness
 from tests.integration.ownership.play import BETWEEN, PLACES, URGENCIES, Play, Report
 
 NUMBERS: Final = st.integers(0, 2)
@@ -40,15 +40,15 @@ ACTS: Final = (
 class Ownership(RuleBasedStateMachine):
     """One example: up to three reports."""
 
-    house: House
+    harness: OwnershipHarness
     """Set on a subclass by the test."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.play = Play(self.house)
+        self.play = Play(self.harness)
 
     def do(self, work: Any) -> None:
-        self.house.run(work)
+        self.harness.run(work)
 
     @initialize(division=CENTERS, urgency=st.sampled_from(URGENCIES))
     def first(self, division: str, urgency: str) -> None:
@@ -123,7 +123,7 @@ class Ownership(RuleBasedStateMachine):
 
     @rule()
     def settle(self) -> None:
-        self.do(self.house.settle())
+        self.do(self.harness.settle())
 
     def _act(self, act: str, number: int, center: str) -> Any:
         match act:
@@ -139,17 +139,17 @@ class Ownership(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything arrive, judge every report, and leave nothing behind that the next example would feel."""
         try:
-            self.do(self.house.settle())
+            self.do(self.harness.settle())
             for report in self.play.reports:
-                found = self.house.run(judged(self.house, self.play, report))
+                found = self.harness.run(judged(self.harness, self.play, report))
                 assert not found, (found, self.play.done)
         finally:
             self.do(self.play.clean_up())
 
 
-async def judged(house: House, play: Play, report: Report) -> list[str]:
+async def judged(harness: OwnershipHarness, play: Play, report: Report) -> list[str]:
     """Everything that is wrong with one report once nothing is on its way any more."""
-    lines = {topic: house.tape.lines(report.report_id, topic) for topic in ("reports", "routings", "cases")}
+    lines = {topic: harness.tape.lines(report.report_id, topic) for topic in ("reports", "routings", "cases")}
     found = verdict.faults(lines["reports"], lines["routings"], lines["cases"])
     told = verdict.story(lines["routings"])
     if not told:
@@ -158,13 +158,13 @@ async def judged(house: House, play: Play, report: Report) -> list[str]:
     closed = stand.owner in CENTER_IDS and play.states[stand.owner] is CenterState.CLOSED
     if closed and stand.ended is None and not verdict.acknowledged(stand, lines["cases"]):
         found.append(f"{stand.owner} is closed and still has it, taken by nobody")
-    found += await _notify(house, report, stand)
-    found += _intake(house, report, stand)
-    return found + await _analytics(house, report, stand)
+    found += await _notify(harness, report, stand)
+    found += _intake(harness, report, stand)
+    return found + await _analytics(harness, report, stand)
 
 
-async def _notify(house: House, report: Report, stand: verdict.Stand) -> list[str]:
-    case = await house.desk.case(report.report_id)
+async def _notify(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> list[str]:
+    case = await harness.desk.case(report.report_id)
     if case is None:
         return ["notify does not know it"]
     said = (case.version, case.ownership, case.center_id, case.ended)
@@ -180,9 +180,9 @@ async def _notify(house: House, report: Report, stand: verdict.Stand) -> list[st
     return found
 
 
-def _intake(house: House, report: Report, stand: verdict.Stand) -> list[str]:
+def _intake(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> list[str]:
     progress = Progress()
-    for topic, record in house.tape.raw[report.report_id]:
+    for topic, record in harness.tape.raw[report.report_id]:
         if topic in {"routings", "cases"}:
             progress = intake_fold(progress, parse_event(topic, record.key, record.headers, record.value)[0])
     owned = progress.ownership
@@ -190,8 +190,8 @@ def _intake(house: House, report: Report, stand: verdict.Stand) -> list[str]:
     return [] if said == (stand.version, stand.ownership, stand.owner, stand.ended) else [f"intake says {said}"]
 
 
-async def _analytics(house: House, report: Report, stand: verdict.Stand) -> list[str]:
-    document = await house.facts.find_one({"_id": report.report_id})
+async def _analytics(harness: OwnershipHarness, report: Report, stand: verdict.Stand) -> list[str]:
+    document = await harness.facts.find_one({"_id": report.report_id})
     fact = Fact.from_document(document) if document else None
     said = (fact.routing_version, fact.ownership, fact.owner, fact.ended, fact.intake_version) if fact else None
     wanted = (stand.version, stand.ownership, stand.owner, stand.ended, report.intake_version)

@@ -40,7 +40,7 @@ from shared.events.reports import (
 from shared.events.vocabulary import CenterState, Outcome
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
-from tests.integration.ownership.house import House
+from tests.integration.ownership.harness import OwnershipHarness
 
 PLACES: Final = ("busan", "ulsan", "jeju")
 URGENCIES: Final = ("normal", "critical")
@@ -90,8 +90,8 @@ class Report:
 class Play:
     """The acts of one example, over services that go on from one example to the next."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, harness: OwnershipHarness) -> None:
+        self.harness = harness
         self.reports: list[Report] = []
         self.states = dict.fromkeys(CENTER_IDS, CenterState.OPEN)
         self.done: list[str] = []
@@ -105,71 +105,71 @@ class Play:
     async def lodge(self, division: str, urgency: str, declined: tuple[str, ...] = ()) -> None:
         one = Report(division, urgency, declined)
         self.reports.append(one)
-        received_at = self.house.clock.now()
+        received_at = self.harness.clock.now()
         await self._told(one, ReportReceived(**one.next(), received_at=received_at, facts=one.facts()))
 
     async def message(self, number: int) -> None:
         one = self.report(number)
-        await self._told(one, ReportMessageLeft(**one.next(), left_at=self.house.clock.now()))
+        await self._told(one, ReportMessageLeft(**one.next(), left_at=self.harness.clock.now()))
 
     async def amend(self, number: int, other: str) -> None:
         """Sometimes after the withdrawal too: the two race, and it must be passed on without bringing anything back."""
         one = self.report(number)
         one.urgency = "critical"
         one.declined = tuple(dict.fromkeys((*one.declined, other)))[:3]
-        amended_at = self.house.clock.now()
+        amended_at = self.harness.clock.now()
         await self._told(one, ReportAmended(**one.next(), amended_at=amended_at, facts=one.facts()))
 
     async def withdraw(self, number: int) -> None:
         one = self.report(number)
         if not one.withdrawn:
             one.withdrawn = True
-            await self._told(one, ReportWithdrawn(**one.next(), withdrawn_at=self.house.clock.now()))
+            await self._told(one, ReportWithdrawn(**one.next(), withdrawn_at=self.harness.clock.now()))
 
     async def reinstate(self, number: int) -> None:
         one = self.report(number)
         if one.withdrawn:
             one.withdrawn = False
-            await self._told(one, ReportReinstated(**one.next(), reinstated_at=self.house.clock.now()))
+            await self._told(one, ReportReinstated(**one.next(), reinstated_at=self.harness.clock.now()))
 
     async def repeat(self, number: int, topic: str) -> None:
         """Duplicates and late events: everything a topic holds about the report, once more."""
         self.done.append(f"repeat {topic} {number}")
-        await self.house.again(self.report(number).report_id, topic)
+        await self.harness.again(self.report(number).report_id, topic)
 
     async def _told(self, one: Report, event: Event) -> None:
         self.done.append(f"{event.TYPE} {self.reports.index(one)}")
-        await self.house.tell(event)
+        await self.harness.tell(event)
 
     # --- staff
 
     async def acknowledge(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
         body = AcknowledgeRequest(ownership=ownership)
-        done = await self.house.desk.run(who, case.report_id, ACKNOWLEDGE, body)
+        done = await self.harness.desk.run(who, case.report_id, ACKNOWLEDGE, body)
         self._judged("acknowledge", case, ownership, done)
 
     async def contact(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
         body = ContactRequest(ownership=ownership, way=ContactWay.CAME_TO_US, reached=True)
-        done = await self.house.desk.run(who, case.report_id, CONTACT, body)
+        done = await self.harness.desk.run(who, case.report_id, CONTACT, body)
         self._judged("contact", case, ownership, done)
 
     async def close(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
         body = CloseRequest(ownership=ownership, outcome=Outcome.SUPPORTED)
-        done = await self.house.desk.run(who, case.report_id, CLOSE, body)
+        done = await self.harness.desk.run(who, case.report_id, CLOSE, body)
         self._judged("close", case, ownership, done)
 
     async def reopen(self, number: int, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
-        done = await self.house.desk.run(who, case.report_id, REOPEN, OwnedRequest(ownership=ownership))
+        done = await self.harness.desk.run(who, case.report_id, REOPEN, OwnedRequest(ownership=ownership))
         self._judged("reopen", case, ownership, done)
 
     async def offer(self, number: int, to: str, *, late: bool = False) -> None:
         case, ownership, who = await self._at(number, late=late)
         body = TransferRequest(ownership=ownership, to_center_id=to, reason=TransferReason.CAPACITY, agreed=True)
-        done = await self.house.desk.run(who, case.report_id, OFFER, body)
+        done = await self.harness.desk.run(who, case.report_id, OFFER, body)
         self._judged("offer", case, ownership, done)
 
     async def hand_over(self, number: int, to: str, between: str, how: str, *, slow: bool) -> None:
@@ -192,7 +192,7 @@ class Play:
     async def _taken(self, number: int) -> Case:
         """The case, open and taken, if that can be had: what follows should seldom be refused from the start."""
         await self.reinstate(number)
-        await self.house.settle()
+        await self.harness.settle()
         await self.acknowledge(number)
         return (await self._at(number))[0]
 
@@ -229,7 +229,7 @@ class Play:
         await self._taken(number)
         await self.close(number)
         if then == "reopen":
-            await self.house.settle()
+            await self.harness.settle()
             await self.reopen(number)
         else:
             await self._meanwhile(number, then, "", "")
@@ -240,19 +240,19 @@ class Play:
             return
         who = principal(case.offer.to_center_id)
         body = OfferRequest(offer_id=case.offer.offer_id)
-        done = await self.house.desk.run(who, case.report_id, ACCEPT if accepts else DECLINE, body)
+        done = await self.harness.desk.run(who, case.report_id, ACCEPT if accepts else DECLINE, body)
         self._judged("accept" if accepts else "decline", case, None, done)
 
     async def recall(self, number: int) -> None:
         case, _, who = await self._at(number)
         if case.offer is not None:
-            done = await self.house.desk.run(who, case.report_id, RECALL, OfferRequest(offer_id=case.offer.offer_id))
+            done = await self.harness.desk.run(who, case.report_id, RECALL, OfferRequest(offer_id=case.offer.offer_id))
             self._judged("recall", case, None, done)
 
     async def set_center(self, center_id: str, state: CenterState) -> None:
         self.done.append(f"{center_id} {state}")
         self.states[center_id] = state
-        await self.house.desk.duty.set_duty(center_id, state, 3, 15)
+        await self.harness.desk.duty.set_duty(center_id, state, 3, 15)
 
     async def set_all(self, state: CenterState) -> None:
         for center_id in CENTER_IDS:
@@ -263,7 +263,7 @@ class Play:
         """The case as notify shows it, and somebody who saw it now, or who saw it when it was first seen."""
         one = self.report(number)
         async with asyncio.timeout(SHOWN_S):
-            while (case := await self.house.desk.case(one.report_id)) is None:  # noqa: ASYNC110  # nobody tells a test
+            while (case := await self.harness.desk.case(one.report_id)) is None:  # noqa: ASYNC110  # nobody tells a test
                 await asyncio.sleep(0.01)
         if not one.seen or one.seen[-1] != (case.ownership, case.center_id):
             one.seen.append((case.ownership, case.center_id))
@@ -281,22 +281,22 @@ class Play:
         for number in range(len(self.reports)):
             await self.withdraw(number)
         await self.set_all(CenterState.OPEN)
-        await self.house.settle()
+        await self.harness.settle()
 
     # --- time and the bus
 
     async def let_pass(self, hours: float) -> None:
         self.done.append(f"{hours} hours pass")
-        self.house.clock.jump(hours=hours)
+        self.harness.clock.jump(hours=hours)
 
     async def hold(self) -> None:
         """From now on what staff do is published late."""
         self.done.append("the bus is slow")
-        self.house.slow.flows.clear()
+        self.harness.slow.flows.clear()
 
     async def release(self) -> None:
         self.done.append("the bus flows")
-        self.house.slow.flows.set()
+        self.harness.slow.flows.set()
 
     async def at_once(self, *acts: Any) -> None:
         """Several acts side by side."""

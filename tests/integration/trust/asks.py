@@ -10,7 +10,7 @@ from typing import Any, Final
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, Action
 from tests.integration.trust.asking import ACCOUNT, OFFER, OLD, REPORT, STALE, Asks, ask
-from tests.integration.trust.town import ASKED, OWNER, STAFF_ON_DUTY, STRANGER
+from tests.integration.trust.system import ASKED, OWNER, STAFF_ON_DUTY, STRANGER
 
 _REPORT = {"report_id": REPORT}
 _NOT_ASKED = frozenset({OWNER, STRANGER, CENTRAL, MINISTRY})

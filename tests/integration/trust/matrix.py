@@ -12,7 +12,7 @@ from shared.identity.roles import MINISTRY, Action, StaffRole, allowed, roles_at
 from shared.web.gate import Entry, entries
 from tests.integration.trust.asking import ACCOUNT, ANYBODY, OFFER, REPORT, Ask, Key
 from tests.integration.trust.asks import ASKS
-from tests.integration.trust.town import ASKED, OWNER, STRANGER, URLS, Town
+from tests.integration.trust.system import ASKED, OWNER, STRANGER, URLS, SystemHarness
 
 PLACES: Final = (OWNER, ASKED, STRANGER, CENTRAL, MINISTRY)
 _AT_ONCE: Final = 8
@@ -91,18 +91,18 @@ def _said(answer: httpx.Response) -> str:
     return answer.text[:300] if "json" in kind else answer.headers.get("location", kind)
 
 
-def routes(town: Town) -> Iterator[tuple[str, Entry]]:
+def routes(system: SystemHarness) -> Iterator[tuple[str, Entry]]:
     """Every route of every service, pages and infrastructure included."""
-    for service, app in town.apps.items():
+    for service, app in system.apps.items():
         for entry in entries(app):
             yield service, entry
 
 
-def keys(town: Town) -> dict[Key, Action]:
+def keys(system: SystemHarness) -> dict[Key, Action]:
     """What each method of each route is, by its door."""
     return {
         (service, method, entry.path): entry.actions[0]
-        for service, entry in routes(town)
+        for service, entry in routes(system)
         if len(entry.actions) == 1
         for method in entry.methods
     }
@@ -122,8 +122,8 @@ def cells(actions: Mapping[Key, Action]) -> list[Cell]:
 class Knocking:
     """Sends the requests of cells."""
 
-    def __init__(self, town: Town) -> None:
-        self._town = town
+    def __init__(self, system: SystemHarness) -> None:
+        self._town = system
         self._room = asyncio.Semaphore(_AT_ONCE)
 
     async def all(self, wanted: Iterable[Cell], **how: Any) -> list[Seen]:

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
-from services.intake.clients.service import ClientService as Office
+from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
@@ -30,7 +30,7 @@ from shared.events.vocabulary import CenterState
 from shared.identity.roles import Scope, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
-from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, Town
+from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tools.local.engines import Running
@@ -44,57 +44,57 @@ def a_key(letter: str) -> SecretStr:
 
 
 @contextlib.asynccontextmanager
-async def running(engines: Running) -> AsyncIterator[Town]:
+async def running(engines: Running) -> AsyncIterator[SystemHarness]:
     """A town with its reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
     name = f"trust{secrets.token_hex(4)}"
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
-    town = Town(bus, store)
+    system = SystemHarness(bus, store)
     sink = Controller(MailSink(), hostname="127.0.0.1", port=free_port())
     sink.start()
     try:
         async with contextlib.AsyncExitStack() as stack:
-            await _open(town, stack, sink.port)
-            await _seed(town)
-            yield town
+            await _open(system, stack, sink.port)
+            await _seed(system)
+            yield system
     finally:
         sink.stop()
         await _clean(bus, store)
 
 
-async def _open(town: Town, stack: contextlib.AsyncExitStack, smtp_port: int) -> None:
-    await ensure_topics(town.bus)
+async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_port: int) -> None:
+    await ensure_topics(system.bus)
 
     async def end() -> None:
-        for task in town.tasks:
+        for task in system.tasks:
             task.cancel()
-        await asyncio.gather(*town.tasks, return_exceptions=True)
+        await asyncio.gather(*system.tasks, return_exceptions=True)
 
-    town.notify = notify_main.build(_notify_settings(smtp_port), town.bus, town.store, town.clock)
-    town.intake = intake_main.build(_intake_settings(), town.bus, town.store, town.clock)
+    system.notify = notify_main.build(_notify_settings(smtp_port), system.bus, system.store, system.clock)
+    system.intake = intake_main.build(_intake_settings(), system.bus, system.store, system.clock)
     routing = RoutingSettings.model_validate({"IEUM_IDENTITY_URL": NOBODY_THERE, "loads_every_s": 0.1})
-    town.routing = routing_main.build(routing, town.bus, town.store, town.clock)
+    system.routing = routing_main.build(routing, system.bus, system.store, system.clock)
     counting = AnalyticsSettings.model_validate(
         {"IEUM_IDENTITY_URL": NOBODY_THERE, "IEUM_AUDIT_KEY": a_key("a"), "reconcile_every_s": 0.5}
     )
-    analytics = analytics_main.build(counting, town.bus, town.store, town.clock)
-    town.apps |= {"notify": town.notify.app, "intake": town.intake.app}
-    town.apps |= {"routing": town.routing.app, "analytics": analytics.app}
-    town.identities += [town.intake.identity, town.routing.identity, analytics.identity]
-    town.tasks += _begun(town.notify.work(), town.intake.work(), analytics.work())
-    await town.routing.start()
-    stack.push_async_callback(town.routing.stop)
+    analytics = analytics_main.build(counting, system.bus, system.store, system.clock)
+    system.apps |= {"notify": system.notify.app, "intake": system.intake.app}
+    system.apps |= {"routing": system.routing.app, "analytics": analytics.app}
+    system.identities += [system.intake.identity, system.routing.identity, analytics.identity]
+    system.tasks += _begun(system.notify.work(), system.intake.work(), analytics.work())
+    await system.routing.start()
+    stack.push_async_callback(system.routing.stop)
     stack.push_async_callback(end)
-    town.tasks += _begun(town.routing.jobs.run())
-    await eventually(lambda: _ready(town), "every service is ready")
-    ready = await town.notify.accounts.administration.create_ready(
+    system.tasks += _begun(system.routing.jobs.run())
+    await eventually(lambda: _ready(system), "every service is ready")
+    ready = await system.notify.accounts.administration.create_ready(
         by_command("test"), "busan-counsellor", "Kim", OWNER, {StaffRole.COUNSELLOR}
     )
-    town.account = ready
-    town.signer = await town.notify.accounts.signing.signer()
-    await town.learn()
-    office = Office(town.intake.clients.clients, KeyedDigests(b"r" * 32), town.clock)
-    town.front_end = await office.add("front", "front", list(Scope), 10**6)
+    system.account = ready
+    system.signer = await system.notify.accounts.signing.signer()
+    await system.learn()
+    office = ClientService(system.intake.clients.clients, KeyedDigests(b"r" * 32), system.clock)
+    system.front_end = await office.add("front", "front", list(Scope), 10**6)
 
 
 def _intake_settings() -> IntakeSettings:
@@ -128,29 +128,29 @@ def _begun(*work: Coroutine[Any, Any, None]) -> list["asyncio.Task[Any]"]:
     return [asyncio.create_task(one) for one in work]
 
 
-async def _ready(town: Town) -> bool:
-    for task in town.tasks:
+async def _ready(system: SystemHarness) -> bool:
+    for task in system.tasks:
         if task.done():
             task.result()
-    if town.intake.group.check() is not None or town.notify.follower.check() is not None:
+    if system.intake.group.check() is not None or system.notify.follower.check() is not None:
         return False
-    async with town.http("notify") as http:
+    async with system.http("notify") as http:
         return (await http.get("/health/ready")).status_code == httpx.codes.OK
 
 
-async def _seed(town: Town) -> None:
+async def _seed(system: SystemHarness) -> None:
     for center_id in CENTER_IDS:
         state = CenterState.CLOSED if center_id == STRANGER else CenterState.OPEN
-        await town.notify.case_service.duty.set_duty(center_id, state, STAFF_ON_DUTY, 15)
-    await eventually(lambda: _seen(town), "routing knows the centres")
+        await system.notify.case_service.duty.set_duty(center_id, state, STAFF_ON_DUTY, 15)
+    await eventually(lambda: _seen(system), "routing knows the centres")
     places = {OWNER: "busan", ELSEWHERE: "ulsan"}
     for owner, division in places.items():
-        town.reports[owner] = await town.lodge(division=division)
-    for owner, lodged in town.reports.items():
-        await eventually(partial(_arrived, town, lodged.report_id, owner), f"a report is {owner}'s")
-    report_id = town.reports[OWNER].report_id
-    assert (await town.act("acknowledge", report_id, OWNER, ownership=1)).status_code == 200
-    offered = await town.act(
+        system.reports[owner] = await system.lodge(division=division)
+    for owner, lodged in system.reports.items():
+        await eventually(partial(_arrived, system, lodged.report_id, owner), f"a report is {owner}'s")
+    report_id = system.reports[OWNER].report_id
+    assert (await system.act("acknowledge", report_id, OWNER, ownership=1)).status_code == 200
+    offered = await system.act(
         "transfer",
         report_id,
         OWNER,
@@ -160,36 +160,36 @@ async def _seed(town: Town) -> None:
         agreed=True,
     )
     assert offered.status_code == 202, offered.text
-    town.offer_id = offered.json()["offer_id"]
-    async with town.http("intake", authorization=f"Bearer {town.front_end}") as http:
-        asked = {"receipt": town.reports[ELSEWHERE].receipt}
+    system.offer_id = offered.json()["offer_id"]
+    async with system.http("intake", authorization=f"Bearer {system.front_end}") as http:
+        asked = {"receipt": system.reports[ELSEWHERE].receipt}
         assert (await http.post("/api/v1/receipts/withdraw", json=asked)).status_code == 200
-    await eventually(lambda: _ended(town, town.reports[ELSEWHERE].report_id), "the withdrawn case has ended")
-    await eventually(lambda: _offer_told(town), "the asked centre has been told of the offer")
+    await eventually(lambda: _ended(system, system.reports[ELSEWHERE].report_id), "the withdrawn case has ended")
+    await eventually(lambda: _offer_told(system), "the asked centre has been told of the offer")
 
 
-async def _seen(town: Town) -> bool:
-    async with town.http("routing", **town.bearer("busan", "lead")) as http:
+async def _seen(system: SystemHarness) -> bool:
+    async with system.http("routing", **system.bearer("busan", "lead")) as http:
         rows = (await http.get("/api/v1/centers")).json()["centers"]
     return {row["center_id"] for row in rows if row["staff_on_duty"] == STAFF_ON_DUTY} == set(CENTER_IDS)
 
 
-async def _arrived(town: Town, report_id: str, owner: str) -> bool:
-    progress = (await town.stored(report_id)).get("progress") or {}
+async def _arrived(system: SystemHarness, report_id: str, owner: str) -> bool:
+    progress = (await system.stored(report_id)).get("progress") or {}
     known = (progress.get("ownership") or {}).get("center_id")
     assert known in {None, owner}, f"the test's report went to {known}"
-    async with town.http("routing", **town.bearer(owner, "lead")) as http:
+    async with system.http("routing", **system.bearer(owner, "lead")) as http:
         copied = (await http.get(f"/api/v1/decisions/{report_id}")).status_code == httpx.codes.OK
-    return known == owner and copied and bool(await town.case(report_id))
+    return known == owner and copied and bool(await system.case(report_id))
 
 
-async def _offer_told(town: Town) -> bool:
-    offer = (await town.case(town.reports[OWNER].report_id)).get("offer")
+async def _offer_told(system: SystemHarness) -> bool:
+    offer = (await system.case(system.reports[OWNER].report_id)).get("offer")
     return offer is not None and offer["tell_at"] is None
 
 
-async def _ended(town: Town, report_id: str) -> bool:
-    return (await town.case(report_id)).get("ended") is not None
+async def _ended(system: SystemHarness, report_id: str) -> bool:
+    return (await system.case(report_id)).get("ended") is not None
 
 
 async def _clean(bus: KafkaSettings, store: StoreSettings) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from services.intake.clients.service import ClientService as Office
+from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Action, Scope
 from tests.integration.trust.matrix import keys
-from tests.integration.trust.town import Town
+from tests.integration.trust.system import SystemHarness
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
@@ -36,9 +36,9 @@ class Shelf:
     """What is wrong: the credential, the status, the code."""
 
 
-async def shelf(town: Town) -> Shelf:
-    clients = town.intake.clients.clients
-    office = Office(clients, KeyedDigests(b"r" * 32), town.clock)
+async def shelf(system: SystemHarness) -> Shelf:
+    clients = system.intake.clients.clients
+    office = ClientService(clients, KeyedDigests(b"r" * 32), system.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
     good = await office.add("good", "x", list(Scope), 10**6)
     disabled = await office.add("disabled", "x", list(Scope), 10**6)
@@ -48,7 +48,7 @@ async def shelf(town: Town) -> Shelf:
     aged = await office.add("aged", "x", list(Scope), 10**6)
     for _ in range(2):
         await office.rotate("aged", only=False)
-    await town.intake.clients.refresh()
+    await system.intake.clients.refresh()
     secret = good.partition(".")[2]
     no = (401, "wrong_credential")
     stored = next(one for one in await clients.all() if one.client_id == "good")
@@ -65,15 +65,15 @@ async def shelf(town: Town) -> Shelf:
             "rotated out": (rotated, *no),
             "rotated twice": (aged, *no),
             "disabled": (disabled, 403, "client_disabled"),
-            "a lead's token": (town.token("busan", "lead"), *no),
+            "a lead's token": (system.token("busan", "lead"), *no),
         },
     )
 
 
-async def test_every_scope_opens_its_routes_and_no_other(town: Town) -> None:
-    routes = {path for (_, _, path), action in keys(town).items() if action is Action.FRONT_END}
+async def test_every_scope_opens_its_routes_and_no_other(system: SystemHarness) -> None:
+    routes = {path for (_, _, path), action in keys(system).items() if action is Action.FRONT_END}
     assert routes == NEEDS.keys(), "a route for front ends whose scope no test knows"
-    held = await shelf(town)
+    held = await shelf(system)
     wanted: dict[tuple[str, str], tuple[str, tuple[int, str]]] = {}
     for path, needed in NEEDS.items():
         for scope, credential in held.by_scope.items():
@@ -83,23 +83,26 @@ async def test_every_scope_opens_its_routes_and_no_other(town: Town) -> None:
             (path, name): (credential, (status, code)) for name, (credential, status, code) in held.wrong.items()
         }
     # All at once: wrong credentials share the reading that might have known them.
-    answers = await asyncio.gather(*(knock(town, path, wanted[path, name][0]) for path, name in wanted))
+    answers = await asyncio.gather(*(knock(system, path, wanted[path, name][0]) for path, name in wanted))
     got = {key: (one.status_code, one.json()["code"]) for key, one in zip(wanted, answers, strict=True)}
     assert got == {key: said for key, (_, said) in wanted.items()}
 
 
-async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(town: Town) -> None:
-    log = town.intake.audit
+async def test_refused_front_ends_are_in_the_audit_and_their_secrets_are_not(system: SystemHarness) -> None:
+    log = system.intake.audit
     await log.settle()
     lines = [line async for line in log.lines.find({"action": "front_end", "outcome": "refused"})]
     assert {"no_credential", "wrong_credential", "scope_missing", "client_disabled"} <= {one["reason"] for one in lines}
-    secrets = [town.front_end.partition(".")[2], *(one.digests[0] for one in await town.intake.clients.clients.all())]
+    secrets = [
+        system.front_end.partition(".")[2],
+        *(one.digests[0] for one in await system.intake.clients.clients.all()),
+    ]
     assert not [secret for secret in secrets if secret in repr(lines)]
 
 
-async def knock(town: Town, path: str, credential: str) -> httpx.Response:
+async def knock(system: SystemHarness, path: str, credential: str) -> httpx.Response:
     headers = {"authorization": f"Bearer {credential}"} if credential else {}
     # Each from a network of its own: the audit takes so many refusals of one network.
     address = f"198.51.{sum(path.encode()) % 200}.{sum(credential.encode()) % 200}"
-    async with town.http("intake", address=address, **headers) as http:
+    async with system.http("intake", address=address, **headers) as http:
         return await http.post(path, json={})

@@ -11,7 +11,7 @@ from shared.web.gate import unnamed
 from tests.integration.trust.asking import REPORT
 from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
-from tests.integration.trust.town import ASKED, ELSEWHERE, OWNER, STRANGER, Town, state
+from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STRANGER, SystemHarness, state
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
@@ -19,10 +19,10 @@ NOBODYS = "00000000-0000-4000-8000-000000000000"
 """A report that does not exist."""
 
 
-async def test_every_route_has_one_door_and_the_api_document_knows_no_other(town: Town) -> None:
-    assert {service: unnamed(app) for service, app in town.apps.items()} == {service: [] for service in town.apps}
-    known = keys(town)
-    for service, app in town.apps.items():
+async def test_every_route_has_one_door_and_the_api_document_knows_no_other(system: SystemHarness) -> None:
+    assert {service: unnamed(app) for service, app in system.apps.items()} == {service: [] for service in system.apps}
+    known = keys(system)
+    for service, app in system.apps.items():
         described = {
             (service, method.upper(), path)
             for path, item in openapi_of(app)["paths"].items()
@@ -33,39 +33,39 @@ async def test_every_route_has_one_door_and_the_api_document_knows_no_other(town
         assert described <= known.keys()
         shown = {
             (service, method, entry.path)
-            for name, entry in routes(town)
+            for name, entry in routes(system)
             if name == service and entry.in_schema
             for method in entry.methods
         }
         assert shown == described
 
 
-async def test_every_route_is_knocked_at_and_there_is_no_other(town: Town) -> None:
-    known = keys(town)
+async def test_every_route_is_knocked_at_and_there_is_no_other(system: SystemHarness) -> None:
+    known = keys(system)
     assert sorted(known.keys() - ASKS.keys()) == [], "routes without a request in asks.py"
     assert sorted(ASKS.keys() - known.keys()) == [], "requests for routes that are no more"
 
 
-async def test_everybody_gets_what_the_table_says_and_nothing_changes(town: Town) -> None:
-    before = await state(town)
-    wanted = cells(keys(town))
-    seen = await Knocking(town).all(wanted)
+async def test_everybody_gets_what_the_table_says_and_nothing_changes(system: SystemHarness) -> None:
+    before = await state(system)
+    wanted = cells(keys(system))
+    seen = await Knocking(system).all(wanted)
     faults = [fault for one in seen if (fault := one.fault())]
     assert not faults, f"{len(faults)} of {len(wanted)}:\n" + "\n".join(faults) + "\n" + table(seen)
-    assert await state(town) == before
+    assert await state(system) == before
     # Neither everybody nor nobody is let in: a matrix of one kind would prove nothing.
     assert {one.cell.may() for one in seen if one.cell.action not in {Action.OPEN, Action.FRONT_END}} == {True, False}
     for role in StaffRole:
         assert any(one.cell.may() for one in seen if one.cell.who and one.cell.who.role is role)
 
 
-async def test_whoever_may_not_learns_nothing_of_what_they_asked_about(town: Town) -> None:
+async def test_whoever_may_not_learns_nothing_of_what_they_asked_about(system: SystemHarness) -> None:
     """The same refusal whoever owns a report, however it stands, and whether it exists."""
-    knocking = Knocking(town)
-    wanted = [cell for cell in cells(keys(town)) if _about_a_report(cell) and _foreign(cell)]
+    knocking = Knocking(system)
+    wanted = [cell for cell in cells(keys(system)) if _about_a_report(cell) and _foreign(cell)]
     assert len(wanted) > 100
     here = await knocking.all(wanted)
-    withdrawn = await knocking.all(wanted, report_id=town.reports[ELSEWHERE].report_id)
+    withdrawn = await knocking.all(wanted, report_id=system.reports[ELSEWHERE].report_id)
     nowhere = await knocking.all(wanted, report_id=NOBODYS)
     for first, second, third in zip(here, withdrawn, nowhere, strict=True):
         cell = first.cell
@@ -74,14 +74,14 @@ async def test_whoever_may_not_learns_nothing_of_what_they_asked_about(town: Tow
         assert _same(first.answer) == _same(third.answer), str(cell)
 
 
-async def test_refusals_are_in_the_audit_with_who_and_what(town: Town) -> None:
-    town_report = town.reports[OWNER].report_id
+async def test_refusals_are_in_the_audit_with_who_and_what(system: SystemHarness) -> None:
+    town_report = system.reports[OWNER].report_id
     for service, path in (("intake", f"/erasures/{town_report}"), ("notify", f"/cases/{town_report}/close")):
-        log = town.intake.audit if service == "intake" else town.notify.audit
+        log = system.intake.audit if service == "intake" else system.notify.audit
         subject = f"s-{service}-probe"
         form = {"do": "destroy", "reason": "requester_asks", "ownership": "1", "outcome": "supported"}
-        token = town.token(STRANGER, "lead", subject=subject)
-        async with town.http(service, authorization=f"Bearer {token}") as http:
+        token = system.token(STRANGER, "lead", subject=subject)
+        async with system.http(service, authorization=f"Bearer {token}") as http:
             assert (await http.post(path, data=form)).status_code == 403
         await log.settle()
         [line] = [line async for line in log.lines.find({"actor": subject})]

@@ -15,7 +15,7 @@ from shared.identity.roles import Action
 from shared.identity.source import TOKEN_COOKIE
 from shared.identity.tokens import ACCESS_TYPE, Purpose, Signer, Ticket
 from tests.integration.trust.matrix import Cell, Knocking, cells, keys
-from tests.integration.trust.town import OWNER, STRANGER, URLS, Lodged, Town, state
+from tests.integration.trust.system import OWNER, STRANGER, URLS, Lodged, SystemHarness, state
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
@@ -52,26 +52,26 @@ ORDINARY = frozenset({"over", "not yet", "nothing"})
 """Of the forged ones those that somebody may have without having forged anything."""
 
 
-def staff_cells(town: Town) -> list[Cell]:
+def staff_cells(system: SystemHarness) -> list[Cell]:
     """One knock at each route of staff, by nobody."""
-    first = {cell.key: cell for cell in reversed(cells(keys(town))) if cell.who is None}
+    first = {cell.key: cell for cell in reversed(cells(keys(system))) if cell.who is None}
     return [cell for cell in first.values() if cell.action not in {Action.OPEN, Action.FRONT_END}]
 
 
-def forged(town: Town) -> dict[str, str]:
-    good = town.token("busan", "lead")
+def forged(system: SystemHarness) -> dict[str, str]:
+    good = system.token("busan", "lead")
     head, body, signature = good.split(".")
     claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-    kid, other = town.signer.kid, Ed25519PrivateKey.generate()
+    kid, other = system.signer.kid, Ed25519PrivateKey.generate()
     public = other.public_key().public_bytes_raw()
-    own = town.signer._key.public_key().public_bytes_raw()
+    own = system.signer._key.public_key().public_bytes_raw()
     more = {"kid": kid, "typ": ACCESS_TYPE}
-    now = town.clock.now()
-    principal = town.principal("busan", "lead")
+    now = system.clock.now()
+    principal = system.principal("busan", "lead")
     jwk = {"kty": "OKP", "crv": "Ed25519", "x": base64.urlsafe_b64encode(public).rstrip(b"=").decode()}
     ticket = Ticket(
         ticket_id="t" * 24,
-        report_id=town.reports[OWNER].report_id,
+        report_id=system.reports[OWNER].report_id,
         ownership=1,
         organisation=OWNER,
         subject=principal.subject,
@@ -82,7 +82,7 @@ def forged(town: Town) -> dict[str, str]:
     )
 
     def signed(**changed: Any) -> str:
-        return jwt.encode({**claims, **changed}, town.signer._key, "EdDSA", more)
+        return jwt.encode({**claims, **changed}, system.signer._key, "EdDSA", more)
 
     raised = base64.urlsafe_b64encode(json.dumps({**claims, "org": "central"}).encode()).rstrip(b"=").decode()
     none = base64.urlsafe_b64encode(json.dumps({**more, "alg": "none"}).encode()).rstrip(b"=").decode()
@@ -92,28 +92,28 @@ def forged(town: Town) -> dict[str, str]:
         "another key": Signer(kid, other).access(principal),
         "a key it brings along": jwt.encode(claims, other, "EdDSA", {**more, "jwk": jwk}),
         "the public key as a secret": jwt.encode(claims, own, "HS256", more),
-        "a kid nobody has": Signer("0" * 16, town.signer._key).access(principal),
+        "a kid nobody has": Signer("0" * 16, system.signer._key).access(principal),
         "a kid that is a path": jwt.encode(claims, b"0" * 32, "HS256", {**more, "kid": "../../dev/null"}),
         "changed claims": f"{head}.{raised}.{signature}",
         "an organisation there is not": signed(org="seoul"),
         "a role there is not": signed(roles=["superuser"]),
-        "no session": jwt.encode({k: v for k, v in claims.items() if k != "sid"}, town.signer._key, "EdDSA", more),
+        "no session": jwt.encode({k: v for k, v in claims.items() if k != "sid"}, system.signer._key, "EdDSA", more),
         "for others": signed(aud="ieum:details"),
         "of others": signed(iss="somebody"),
-        "a ticket": town.signer.ticket(ticket, now),
-        "over": town.token("busan", "lead", issued_at=now - timedelta(hours=2)),
-        "not yet": town.token("busan", "lead", issued_at=now + timedelta(hours=1)),
+        "a ticket": system.signer.ticket(ticket, now),
+        "over": system.token("busan", "lead", issued_at=now - timedelta(hours=2)),
+        "not yet": system.token("busan", "lead", issued_at=now + timedelta(hours=1)),
         "nothing": "x.y.z",
     }
 
 
-async def test_forgeries_are_in_the_audit_and_what_time_alone_does_is_not(town: Town) -> None:
-    tokens = forged(town)
-    for service, path in (("intake", "/erasures"), ("notify", f"/api/v1/cases/{town.reports[OWNER].report_id}")):
-        log = town.intake.audit if service == "intake" else town.notify.audit
+async def test_forgeries_are_in_the_audit_and_what_time_alone_does_is_not(system: SystemHarness) -> None:
+    tokens = forged(system)
+    for service, path in (("intake", "/erasures"), ("notify", f"/api/v1/cases/{system.reports[OWNER].report_id}")):
+        log = system.intake.audit if service == "intake" else system.notify.audit
         wanted = {"outcome": "refused", "reason": "not_signed_in", "where": "203.0.113.0/24"}
         for token in (*tokens.values(), ""):
-            async with town.http(service, address="203.0.113.7", authorization=f"Bearer {token}") as http:
+            async with system.http(service, address="203.0.113.7", authorization=f"Bearer {token}") as http:
                 assert (await http.get(path)).status_code in {303, 401}
         await log.settle()
         lines = [line async for line in log.lines.find(wanted)]
@@ -121,48 +121,48 @@ async def test_forgeries_are_in_the_audit_and_what_time_alone_does_is_not(town: 
         assert not [token for token in tokens.values() if token.rpartition(".")[0] in repr(lines)]
 
 
-async def test_a_forged_token_is_worth_as_much_as_none_at_every_route(town: Town) -> None:
-    knocking, wanted, before = Knocking(town), staff_cells(town), await state(town)
-    assert {cell.key[0] for cell in wanted} == set(town.apps)
-    for name, token in forged(town).items():
-        await town.learn()  # so that what is over is over: notify answers
+async def test_a_forged_token_is_worth_as_much_as_none_at_every_route(system: SystemHarness) -> None:
+    knocking, wanted, before = Knocking(system), staff_cells(system), await state(system)
+    assert {cell.key[0] for cell in wanted} == set(system.apps)
+    for name, token in forged(system).items():
+        await system.learn()  # so that what is over is over: notify answers
         for more in (
             {"authorization": f"Bearer {token}"},
             {"cookie": f"{TOKEN_COOKIE}={token}", "sec-fetch-site": "same-origin"},
         ):
             faults = [fault for one in await knocking.all(wanted, more=more) if (fault := one.fault())]
             assert not faults, (name, faults)
-    assert await state(town) == before
+    assert await state(system) == before
 
 
-async def test_no_foreign_page_changes_anything_with_somebodys_cookie(town: Town) -> None:
+async def test_no_foreign_page_changes_anything_with_somebodys_cookie(system: SystemHarness) -> None:
     """At every route that may change something, as somebody who may."""
-    knocking, before = Knocking(town), await state(town)
-    able = {cell.key: cell for cell in cells(keys(town)) if cell.who is not None and cell.may()}
-    open_too = {cell.key: cell for cell in cells(keys(town)) if cell.who is not None and cell.action in _NO_STAFF}
+    knocking, before = Knocking(system), await state(system)
+    able = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.may()}
+    open_too = {cell.key: cell for cell in cells(keys(system)) if cell.who is not None and cell.action in _NO_STAFF}
     wanted = [cell for cell in {**open_too, **able}.values() if cell.key[1] not in {"GET", "HEAD"}]
     assert len(wanted) > 40
     for name, headers in FOREIGN.items():
         for cell in wanted:
             assert cell.who is not None
-            cookie = f"{TOKEN_COOKIE}={town.token(cell.who.organisation, cell.who.role)}"
+            cookie = f"{TOKEN_COOKIE}={system.token(cell.who.organisation, cell.who.role)}"
             more = {"cookie": cookie, "accept": "application/json", "authorization": "", "sec-fetch-site": ""}
             seen = await knocking.one(cell, more={**more, **headers}, drop_empty=True)
             said = (seen.answer.status_code, seen.answer.json().get("code"))
             assert said == (403, "foreign_origin"), (name, str(cell))
-    assert await state(town) == before
+    assert await state(system) == before
 
 
 _NO_STAFF = frozenset({Action.OPEN, Action.FRONT_END})
 
 
-async def test_no_twist_of_an_address_leads_past_a_door(town: Town) -> None:
-    knocking, before = Knocking(town), await state(town)
-    wanted = staff_cells(town)
+async def test_no_twist_of_an_address_leads_past_a_door(system: SystemHarness) -> None:
+    knocking, before = Knocking(system), await state(system)
+    wanted = staff_cells(system)
     # And somebody whose role would do, whose thing it is not.
     stranger = [
         cell
-        for cell in cells(keys(town))
+        for cell in cells(keys(system))
         if cell.who is not None
         and (cell.who.organisation, cell.who.role) == (STRANGER, "lead")
         and not cell.may()
@@ -175,37 +175,37 @@ async def test_no_twist_of_an_address_leads_past_a_door(town: Town) -> None:
     for more in HEADERS.values():
         faults = [fault for one in await knocking.all(wanted, more=more) if (fault := one.fault())]
         assert not faults, (more, faults)
-    assert await state(town) == before
+    assert await state(system) == before
 
 
-async def test_a_forged_host_is_in_no_address_people_are_sent_to(town: Town) -> None:
-    for cell in staff_cells(town):
+async def test_a_forged_host_is_in_no_address_people_are_sent_to(system: SystemHarness) -> None:
+    for cell in staff_cells(system):
         if cell.key[1] == "GET" and not cell.key[2].startswith("/api/"):
             for more in ({"host": "evil.example"}, {"x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}):
-                seen = await Knocking(town).one(cell, more=more)
+                seen = await Knocking(system).one(cell, more=more)
                 assert seen.answer.status_code == 303
                 assert "evil" not in seen.answer.headers["location"], str(cell)
 
 
-async def test_the_way_to_details_from_notify_opens_once_and_only_that_report(town: Town) -> None:
-    lodged = town.reports[OWNER]
-    ticket = await a_ticket(town, lodged)
-    async with town.http("intake", **town.browser(STRANGER, "lead")) as http:
+async def test_the_way_to_details_from_notify_opens_once_and_only_that_report(system: SystemHarness) -> None:
+    lodged = system.reports[OWNER]
+    ticket = await a_ticket(system, lodged)
+    async with system.http("intake", **system.browser(STRANGER, "lead")) as http:
         # The ticket is the proof, but nobody's cookie may be used from a foreign page to spend it.
         foreign = {"sec-fetch-site": "cross-site", "origin": "https://evil.example"}
         assert (await http.post("/details", data={"ticket": ticket}, headers=foreign)).status_code == 403
         assert (await http.get("/details", params={"ticket": ticket})).status_code == 405
-    assert (await details(town, ticket)).status_code == 200
-    again = await details(town, ticket)
+    assert (await details(system, ticket)).status_code == 200
+    again = await details(system, ticket)
     assert (again.status_code, again.json()["code"]) == (410, "ticket_used")
-    refused = await town.act("details-ticket", lodged.report_id, STRANGER, ownership=1, purpose="first_contact")
+    refused = await system.act("details-ticket", lodged.report_id, STRANGER, ownership=1, purpose="first_contact")
     assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
 
 
-async def test_sealed_parts_moved_between_reports_messages_and_fields_open_nothing(town: Town) -> None:
-    one, other = await told(town, "first"), await told(town, "second")
-    collection = town.intake.reports.collection
-    whole, taken = await town.stored(one.report_id), await town.stored(other.report_id)
+async def test_sealed_parts_moved_between_reports_messages_and_fields_open_nothing(system: SystemHarness) -> None:
+    one, other = await told(system, "first"), await told(system, "second")
+    collection = system.intake.reports.collection
+    whole, taken = await system.stored(one.report_id), await system.stored(other.report_id)
     own, foreign = whole["sealed"]["fields"], taken["sealed"]["fields"]
     assert {"message:1", "message:2", "narrative", "narrative:4"} <= own.keys()
     swaps: list[dict[str, Any]] = [
@@ -218,25 +218,25 @@ async def test_sealed_parts_moved_between_reports_messages_and_fields_open_nothi
     ]
     for swap in swaps:
         await collection.update_one({"_id": one.report_id}, {"$set": swap})
-        answer = await details(town, await a_ticket(town, one))
+        answer = await details(system, await a_ticket(system, one))
         assert (answer.status_code, answer.json()["code"]) == (500, "not_opened"), swap.keys()
         assert "canary" not in answer.text
         await collection.replace_one({"_id": one.report_id}, whole)
-    opened = await details(town, await a_ticket(town, one), accept="text/html")
+    opened = await details(system, await a_ticket(system, one), accept="text/html")
     assert opened.status_code == 200
     assert "canary first message" in opened.text
-    log = town.intake.audit
+    log = system.intake.audit
     await log.settle()
     mine = {"report": log.keys.reference(one.report_id), "action": "details.open", "outcome": "refused"}
     assert await log.lines.count_documents(mine) == len(swaps)
 
 
-async def told(town: Town, word: str) -> Lodged:
+async def told(system: SystemHarness, word: str) -> Lodged:
     """A report of the owner's with two messages and an addition."""
-    lodged = await town.lodge(
+    lodged = await system.lodge(
         division="busan", narrative=f"canary {word}", contact={"channels": ["phone"], "phone": "010-2468-1357"}
     )
-    async with town.http("intake", authorization=f"Bearer {town.front_end}") as http:
+    async with system.http("intake", authorization=f"Bearer {system.front_end}") as http:
         for path, body in (
             ("messages", {"text": f"canary {word} message"}),
             ("messages", {"text": f"canary {word} other message"}),
@@ -246,22 +246,22 @@ async def told(town: Town, word: str) -> Lodged:
             assert answer.status_code == 201, answer.text
 
     async def owned() -> bool:
-        progress = (await town.stored(lodged.report_id)).get("progress") or {}
-        return bool(progress.get("ownership")) and bool(await town.case(lodged.report_id))
+        progress = (await system.stored(lodged.report_id)).get("progress") or {}
+        return bool(progress.get("ownership")) and bool(await system.case(lodged.report_id))
 
     await eventually(owned, "the report has its owner")
     return lodged
 
 
-async def a_ticket(town: Town, lodged: Lodged) -> str:
-    case = await town.case(lodged.report_id)
-    given = await town.act(
+async def a_ticket(system: SystemHarness, lodged: Lodged) -> str:
+    case = await system.case(lodged.report_id)
+    given = await system.act(
         "details-ticket", lodged.report_id, OWNER, ownership=case["ownership"], purpose="first_contact"
     )
     assert given.status_code == 200, given.text
     return str(given.json()["ticket"])
 
 
-async def details(town: Town, ticket: str, accept: str = "application/json") -> httpx.Response:
-    async with town.http("intake", accept=accept) as http:
+async def details(system: SystemHarness, ticket: str, accept: str = "application/json") -> httpx.Response:
+    async with system.http("intake", accept=accept) as http:
         return await http.post("/details", data={"ticket": ticket})

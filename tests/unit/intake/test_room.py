@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.intake.disk.rules import MB, DiskLevel, DiskThresholds, room_of
-from tests.integration.intake.desk import settings
+from tests.integration.intake.harness import settings
 
 MARKS = DiskThresholds(alarm=2048 * MB, drafts=1024 * MB, reports=200 * MB)
 

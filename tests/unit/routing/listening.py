@@ -9,18 +9,18 @@ import orjson
 
 from shared.clock import ManualClock
 from tests.integration.trust.asgi import FirstAnswer
-from tests.unit.routing.house import WHERE, House
+from tests.unit.routing.harness import WHERE, RoutingHarness
 
 
 class Ear:
     """Listens to one stream of a house, without a socket."""
 
-    def __init__(self, house: House, who: dict[str, str], query: str = "html=true&lang=en") -> None:
+    def __init__(self, harness: RoutingHarness, who: dict[str, str], query: str = "html=true&lang=en") -> None:
         self.messages: list[tuple[str, Any]] = []
-        scope = FirstAnswer(house.app)._scope(
+        scope = FirstAnswer(harness.app)._scope(
             httpx.Request("GET", f"{WHERE}/api/v1/centers/live/stream?{query}", headers=who)
         )
-        self.task = asyncio.create_task(house.app(scope, self._receive, self._send))
+        self.task = asyncio.create_task(harness.app(scope, self._receive, self._send))
         self._asked = False
         self._heard = asyncio.Event()
 

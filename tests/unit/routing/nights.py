@@ -8,7 +8,7 @@ from shared.clock import SystemClock
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import CenterState, PassedOver, RoutingReason
 from tests.unit.routing.builders import received
-from tests.unit.routing.house import say, tell
+from tests.unit.routing.harness import say, tell
 from tests.unit.routing.steps import run, settle
 
 _LOADS = {

@@ -21,7 +21,7 @@ from shared.metrics import exposition
 from shared.web.app import Problem
 from tests.integration.trust.asgi import FirstAnswer
 from tests.unit.routing.builders import NOW
-from tests.unit.routing.house import PARTITIONS, WHERE, House, say, tell
+from tests.unit.routing.harness import PARTITIONS, WHERE, RoutingHarness, say, tell
 from tests.unit.routing.listening import Ear, move
 
 AGO = {minutes: NOW - timedelta(minutes=minutes) for minutes in (5, 30, 90)}
@@ -108,9 +108,9 @@ def test_the_api_says_what_the_page_says() -> None:
     ],
 )
 async def test_exact_counts_are_for_leads_and_central(organisation: str | None, role: str, status: int) -> None:
-    house = House(view=busy())
-    who = house.staff.bearer(organisation, role) if organisation else {}
-    async with httpx.AsyncClient(transport=FirstAnswer(house.app), base_url=WHERE, headers=who) as client:
+    harness = RoutingHarness(view=busy())
+    who = harness.staff.bearer(organisation, role) if organisation else {}
+    async with httpx.AsyncClient(transport=FirstAnswer(harness.app), base_url=WHERE, headers=who) as client:
         for path in ("/api/v1/centers/live", "/api/v1/centers/live/stream", "/live"):
             answer = await client.get(path)
             page_of_nobody = status == 401 and "api" not in path
@@ -120,7 +120,7 @@ async def test_exact_counts_are_for_leads_and_central(organisation: str | None, 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_the_page_says_all_of_it_without_a_script(lang: str) -> None:
-    answer = await House(view=busy()).get(f"/live?lang={lang}", "jeju", "lead")
+    answer = await RoutingHarness(view=busy()).get(f"/live?lang={lang}", "jeju", "lead")
     text = re.sub(r"\s+", " ", html.unescape(answer.text))
     assert "%(" not in text
     ids = re.findall(r'id="center-(\w+)"', text)
@@ -135,27 +135,27 @@ async def test_the_page_says_all_of_it_without_a_script(lang: str) -> None:
     assert text.count('fill="url(#map-unstaffed)"') == 2
     assert 'id="trust"></div>' in text.replace("> <", "><")
     assert "aria-sort" in text
-    by_name = (await House(view=busy()).get(f"/live?lang={lang}&sort=name", "jeju", "lead")).text
+    by_name = (await RoutingHarness(view=busy()).get(f"/live?lang={lang}&sort=name", "jeju", "lead")).text
     assert re.findall(r'id="center-(\w+)"', by_name)[0] == ("gangwon" if lang == "ko" else "busan")
-    assert (await House().get("/live?sort=luck", "jeju", "lead")).status_code == 422
+    assert (await RoutingHarness().get("/live?sort=luck", "jeju", "lead")).status_code == 422
 
 
 async def test_old_numbers_say_so() -> None:
     clock = ManualClock(NOW)
-    house = House(view=busy(), clock=clock)
-    assert "These numbers are old" not in (await house.get("/live?lang=en", "jeju", "lead")).text
+    harness = RoutingHarness(view=busy(), clock=clock)
+    assert "These numbers are old" not in (await harness.get("/live?lang=en", "jeju", "lead")).text
     await clock.advance(SILENT_SECONDS + 1)
-    text = (await house.get("/live?lang=en", "jeju", "lead")).text
+    text = (await harness.get("/live?lang=en", "jeju", "lead")).text
     assert "These numbers are old: the oldest are of Tue 24 Nov 2026, 12:00:00 KST." in html.unescape(text)
     assert "Nobody reports on 2 of 2 partitions" in text
-    assert (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["silent_partitions"] == PARTITIONS
-    assert "No worker has said anything yet." in (await House().get("/live?lang=en", "jeju", "lead")).text
+    assert (await harness.get("/api/v1/centers/live", "jeju", "lead")).json()["silent_partitions"] == PARTITIONS
+    assert "No worker has said anything yet." in (await RoutingHarness().get("/live?lang=en", "jeju", "lead")).text
 
 
 async def test_the_stream_tells_what_changed_and_nothing_else() -> None:
     clock, view = ManualClock(NOW), busy()
-    house = House(view=view, clock=clock)
-    ear = Ear(house, house.staff.bearer("jeju", "lead"))
+    harness = RoutingHarness(view=view, clock=clock)
+    ear = Ear(harness, harness.staff.bearer("jeju", "lead"))
     assert (await ear.hears(1))[0] == "hello"
     kind, whole = await ear.hears(2)
     assert kind == "parts"
@@ -177,8 +177,8 @@ async def test_the_stream_tells_what_changed_and_nothing_else() -> None:
 
 async def test_the_stream_of_the_api_gives_the_whole_each_time() -> None:
     clock, view = ManualClock(NOW), busy()
-    house = House(view=view, clock=clock)
-    ear = Ear(house, house.staff.bearer("central", "counsellor"), "")
+    harness = RoutingHarness(view=view, clock=clock)
+    ear = Ear(harness, harness.staff.bearer("central", "counsellor"), "")
     kind, whole = await ear.hears(2)
     assert (kind, len(whole["centers"]), whole["centers"][0]["center_id"]) == ("centers", 16, "busan")
     say(view, "sejong", CenterState.CLOSED)
@@ -190,10 +190,10 @@ async def test_the_stream_of_the_api_gives_the_whole_each_time() -> None:
 
 async def test_whoever_is_signed_out_hears_nothing_more() -> None:
     clock, view = ManualClock(NOW), busy()
-    house = House(view=view, clock=clock)
-    ear = Ear(house, house.staff.bearer("jeju", "lead", session="a-session-that-ends-soon"))
+    harness = RoutingHarness(view=view, clock=clock)
+    ear = Ear(harness, harness.staff.bearer("jeju", "lead", session="a-session-that-ends-soon"))
     await ear.hears(2)
-    house.staff.revoke("a-session-that-ends-soon")
+    harness.staff.revoke("a-session-that-ends-soon")
     say(view, "sejong", CenterState.CLOSED)
     await move(clock, 1)
     assert await ear.hears(3) == ("reconnect", {"reason": "signed_out"})
@@ -204,9 +204,9 @@ async def test_whoever_is_signed_out_hears_nothing_more() -> None:
 async def test_a_stream_ends_when_the_process_does() -> None:
     clock = ManualClock(NOW)
     streams = Streams()
-    house = House(view=busy(), clock=clock, streams=streams)
+    harness = RoutingHarness(view=busy(), clock=clock, streams=streams)
     running = asyncio.create_task(streams.run())
-    ear = Ear(house, house.staff.bearer("jeju", "lead"))
+    ear = Ear(harness, harness.staff.bearer("jeju", "lead"))
     await ear.hears(2)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -239,22 +239,22 @@ def test_one_person_has_so_many_streams_and_a_process_so_many() -> None:
     ],
 )
 async def test_a_person_with_many_sign_ins_has_no_more_streams_than_with_one(language: str, says: str) -> None:
-    house = House(view=busy(), clock=ManualClock(NOW))
+    harness = RoutingHarness(view=busy(), clock=ManualClock(NOW))
 
     def sign_in(subject: str) -> dict[str, str]:
-        return house.staff.bearer("jeju", "lead", subject=subject)
+        return harness.staff.bearer("jeju", "lead", subject=subject)
 
-    ears = [Ear(house, sign_in("one-lead")) for _ in range(PER_PERSON)]
+    ears = [Ear(harness, sign_in("one-lead")) for _ in range(PER_PERSON)]
     for ear in ears:
         await ear.hears(1)
     path = f"/api/v1/centers/live/stream?lang={language}"
-    async with httpx.AsyncClient(transport=FirstAnswer(house.app), base_url=WHERE) as client:
+    async with httpx.AsyncClient(transport=FirstAnswer(harness.app), base_url=WHERE) as client:
         refused = await client.get(path, headers=sign_in("one-lead"))
     assert (refused.status_code, refused.json()["code"], refused.json()["detail"]) == (429, "too_many_streams", says)
-    other = Ear(house, sign_in("another-lead"))
+    other = Ear(harness, sign_in("another-lead"))
     assert (await other.hears(1))[0] == "hello"
     await ears.pop().end()
-    again = Ear(house, sign_in("one-lead"))
+    again = Ear(harness, sign_in("one-lead"))
     assert (await again.hears(1))[0] == "hello"
     for ear in (*ears, other, again):
         await ear.end()
@@ -285,9 +285,9 @@ async def test_all_streams_share_one_build_per_change(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(live, "live_center", counting)
     clock, view = ManualClock(NOW), busy()
-    house = House(view=view, clock=clock)
-    people = [house.staff.bearer("central", "counsellor", session=f"a-session-of-reader-{n}") for n in range(4)]
-    ears = [Ear(house, person, parts) for person in people for parts in ("", "html=true&lang=en")]
+    harness = RoutingHarness(view=view, clock=clock)
+    people = [harness.staff.bearer("central", "counsellor", session=f"a-session-of-reader-{n}") for n in range(4)]
+    ears = [Ear(harness, person, parts) for person in people for parts in ("", "html=true&lang=en")]
     for ear in ears:
         await ear.hears(2)
     assert len(built) == 2 * 16  # once for the JSON, once for the page
@@ -304,16 +304,16 @@ async def test_all_streams_share_one_build_per_change(monkeypatch: pytest.Monkey
 
 
 async def test_whoever_asks_once_gets_what_is_known_at_that_moment() -> None:
-    house = House(view=busy())
+    harness = RoutingHarness(view=busy())
     for number in (2, 3):
-        tell(house.view, 0, 20 + number, sejong={"waiting": number, "waiting_since": AGO[5]})
-        rows = (await house.get("/api/v1/centers/live", "jeju", "lead")).json()["centers"]
+        tell(harness.view, 0, 20 + number, sejong={"waiting": number, "waiting_since": AGO[5]})
+        rows = (await harness.get("/api/v1/centers/live", "jeju", "lead")).json()["centers"]
         assert {row["center_id"]: row["waiting"] for row in rows}["sejong"] == number
 
 
 async def test_no_metric_names_a_centre() -> None:
-    house = House(view=busy())
-    await house.get("/live", "jeju", "lead")
+    harness = RoutingHarness(view=busy())
+    await harness.get("/live", "jeju", "lead")
     text = exposition()[0].decode()
     assert "ieum_routing_open_streams" in text
     assert not [c for c in CENTER_IDS if f'"{c}"' in text]

@@ -26,7 +26,7 @@ from shared.web.gate import unnamed
 from shared.web.pages import Pages
 from shared.words import TRANSFER_VOIDS
 from tests.unit.routing.builders import NOW, facts, received, report_id
-from tests.unit.routing.house import WHERE, House, story
+from tests.unit.routing.harness import WHERE, RoutingHarness, story
 from tests.unit.routing.steps import case, run, settle
 
 PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
@@ -48,7 +48,7 @@ BACK_ELSEWHERE: Final[dict[EndReason, tuple[Event, ...]]] = {
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_the_table_of_centres_uses_short_names(lang: str) -> None:
-    answer = await House().get(f"/?lang={lang}", "jeju", "operator")
+    answer = await RoutingHarness().get(f"/?lang={lang}", "jeju", "operator")
     assert answer.status_code == 200
     for center_id in CENTER_IDS:
         known = center(center_id)
@@ -63,7 +63,7 @@ async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(how: EndRe
     events = settle(state, run(state, received(1)))
     for event in BACK_ELSEWHERE[how]:
         events += settle(state, run(state, event, closed=("busan",)))
-    answer = await House(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
+    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "busan")
     text = re.sub(r"\s+", " ", html.unescape(answer.text))
     explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
     why = explainer.say(sentences.CAME_BACK[how], left=explainer.name("busan"), chosen="")
@@ -76,7 +76,7 @@ async def test_a_report_that_came_back_elsewhere_says_why_and_is_open(how: EndRe
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lang: str) -> None:
     events = story()
-    answer = await House(events).get(f"/decisions/{report_id(1)}?lang={lang}", "jeju")
+    answer = await RoutingHarness(events).get(f"/decisions/{report_id(1)}?lang={lang}", "jeju")
     assert answer.status_code == 200
     text = re.sub(r"\s+", " ", html.unescape(answer.text))
     explainer = Explainer("ko" if lang == "ko" else "en", PAGES.translator("ko" if lang == "ko" else "en").gettext)
@@ -106,7 +106,7 @@ async def test_a_report_s_page_tells_everything_that_came_after_the_decision(lan
 
 async def test_the_candidates_stand_chosen_first_then_by_distance_and_in_words() -> None:
     first = story()[:1]
-    text = (await House(first).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    text = (await RoutingHarness(first).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
     names = re.findall(r'role="rowheader">(\w+) <span class="far">([^<]+)', text)
     assert len(names) == 16
     assert names[:3] == [("Ulsan", "Home"), ("Busan", "Land border"), ("Gyeongbuk", "Land border")]
@@ -121,26 +121,26 @@ async def test_a_decision_that_does_not_follow_from_its_numbers_is_shown_as_such
     first = story()[0]
     assert isinstance(first, ReportRouted)
     forged = first.model_copy(update={"decision": first.decision.model_copy(update={"copy_central": True})})
-    text = (await House([forged]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    text = (await RoutingHarness([forged]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
     assert "the answer differs" in text
     older = first.model_copy(update={"decision": first.decision.model_copy(update={"table_version": "1999-01-01"})})
-    text = (await House([older]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
+    text = (await RoutingHarness([older]).get(f"/decisions/{report_id(1)}?lang=en", "ulsan")).text
     assert "cannot decide it again" in text
 
 
 async def test_refused_tables_are_said_on_both_pages_of_centres_in_the_reader_s_language() -> None:
     one_sided = replace(TABLES.centers["busan"], land=("jeju", *TABLES.centers["busan"].land))
     (fault,) = faults(replace(TABLES, centers={**TABLES.centers, "busan": one_sided}))
-    house = House(refused=[fault.within("former/<1>: ")])
+    harness = RoutingHarness(refused=[fault.within("former/<1>: ")])
     english = "former/<1>: busan reaches jeju by land, but not the other way round"
     korean = "former/<1>: busan에서 jeju로 가는 land가 있으나 반대 방향은 없습니다"
     for path in ("/", "/live"):
-        told = {lang: (await house.get(f"{path}?lang={lang}", "central", "lead")).text for lang in ("en", "ko")}
+        told = {lang: (await harness.get(f"{path}?lang={lang}", "central", "lead")).text for lang in ("en", "ko")}
         assert "The new tables of centres were refused" in told["en"]
         assert html.escape(english) in told["en"]
         assert html.escape(korean) in told["ko"]
         assert html.escape(english) not in told["ko"]
-        assert "were refused" not in (await House().get(f"{path}?lang=en", "central", "lead")).text
+        assert "were refused" not in (await RoutingHarness().get(f"{path}?lang=en", "central", "lead")).text
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_refused_tables_are_said_on_both_pages_of_centres_in_the_reader_s_
     ],
 )
 async def test_the_bands_lead_on_to_what_one_may_see(organisation: str, role: str, links: tuple[bool, bool]) -> None:
-    text = (await House().get("/", organisation, role)).text
+    text = (await RoutingHarness().get("/", organisation, role)).text
     assert ('href="/live"' in text, 'action="/decisions"' in text) == links
 
 
@@ -180,20 +180,20 @@ async def test_the_bands_lead_on_to_what_one_may_see(organisation: str, role: st
 async def test_decisions_are_for_the_centres_they_concern(organisation: str | None, role: str, status: int) -> None:
     events = story()
     assert {e.decision.center_id for e in events if isinstance(e, ReportRouted | ReportRerouted)} >= {"jeju", "busan"}
-    house = House(events)
-    answer = await house.get(f"/api/v1/decisions/{report_id(1)}", organisation, role)
+    harness = RoutingHarness(events)
+    answer = await harness.get(f"/api/v1/decisions/{report_id(1)}", organisation, role)
     assert answer.status_code == status, answer.text
     assert ("facts" in answer.text) == (status == 200)
-    page = await house.get(f"/decisions/{report_id(1)}", organisation, role)
+    page = await harness.get(f"/decisions/{report_id(1)}", organisation, role)
     assert page.status_code == (303 if status == 401 else status)
     if status == 403:
         assert answer.json()["code"] == "not_allowed"
 
 
 async def test_a_centre_without_the_report_learns_nothing_of_it_from_its_place_alone() -> None:
-    house = House(story()[:1])
-    assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "jeju")).status_code == 403
-    assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
+    harness = RoutingHarness(story()[:1])
+    assert (await harness.get(f"/api/v1/decisions/{report_id(1)}", "jeju")).status_code == 403
+    assert (await harness.get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/api/v1/decisions/", "/decisions/"])
@@ -202,45 +202,45 @@ async def test_a_centre_the_reporter_declined_reads_nothing_of_it_though_it_is_a
     first = settle(state, run(state, received(1, "ulsan", declined_centers=["ulsan"])))
     assert first[0].decision.home_center_id == "ulsan"
     owner = first[0].decision.center_id
-    answer = await House(first).get(f"{path}{report_id(1)}", "ulsan", "lead")
+    answer = await RoutingHarness(first).get(f"{path}{report_id(1)}", "ulsan", "lead")
     assert answer.status_code == 403
     assert "facts" not in answer.text
-    assert (await House(first).get(f"{path}{report_id(1)}", owner)).status_code == 200
+    assert (await RoutingHarness(first).get(f"{path}{report_id(1)}", owner)).status_code == 200
     again = settle(state, run(state, amended("ulsan", declined_centers=[])))
-    assert (await House([*first, *again]).get(f"{path}{report_id(1)}", "ulsan")).status_code == 403
+    assert (await RoutingHarness([*first, *again]).get(f"{path}{report_id(1)}", "ulsan")).status_code == 403
 
 
 async def test_whoever_sees_their_own_only_is_not_told_whether_a_report_exists() -> None:
-    house = House(story()[:1])
+    harness = RoutingHarness(story()[:1])
     for path in ("/api/v1/decisions/", "/decisions/"):
-        theirs, nobodys = [await house.get(f"{path}{report_id(number)}", "jeju", "lead") for number in (1, 2)]
+        theirs, nobodys = [await harness.get(f"{path}{report_id(number)}", "jeju", "lead") for number in (1, 2)]
         assert (theirs.status_code, nobodys.status_code) == (403, 403)
         if "api" in path:
             assert theirs.json() | {"trace_id": "", "instance": ""} == nobodys.json() | {"trace_id": "", "instance": ""}
         for organisation, role in (("central", "counsellor"), ("ministry", "auditor")):
-            assert (await house.get(f"{path}{report_id(2)}", organisation, role)).status_code == 404
+            assert (await harness.get(f"{path}{report_id(2)}", organisation, role)).status_code == 404
 
 
 async def test_the_overview_is_for_those_who_work_with_cases() -> None:
-    house = House()
+    harness = RoutingHarness()
     seen = {
-        (org, role): (await house.get("/api/v1/centers", org, role)).status_code
+        (org, role): (await harness.get("/api/v1/centers", org, role)).status_code
         for org, role in (("jeju", "operator"), ("jeju", "lead"), ("ministry", "auditor"), ("ministry", "analyst"))
     }
     assert list(seen.values()) == [200, 200, 200, 403]
 
 
 async def test_a_session_that_was_ended_sees_nothing() -> None:
-    house = House(story())
-    who = house.staff.bearer("jeju", "lead", session="a-session-that-ends-soon")
-    house.staff.revoke("a-session-that-ends-soon")
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url=WHERE) as client:
+    harness = RoutingHarness(story())
+    who = harness.staff.bearer("jeju", "lead", session="a-session-that-ends-soon")
+    harness.staff.revoke("a-session-that-ends-soon")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(harness.app), base_url=WHERE) as client:
         assert (await client.get("/api/v1/centers", headers=who)).status_code == 401
 
 
 def test_every_route_of_the_service_has_its_door() -> None:
     infrastructure = unnamed(create_app_alone())
-    assert set(unnamed(House().app)) <= set(infrastructure)
+    assert set(unnamed(RoutingHarness().app)) <= set(infrastructure)
 
 
 def create_app_alone() -> Any:
@@ -251,11 +251,11 @@ def create_app_alone() -> Any:
 async def test_a_former_owner_the_reporter_declines_later_reads_nothing_more() -> None:
     state = PartitionState()
     first = settle(state, run(state, received(1, "ulsan")))
-    assert (await House(first).get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
+    assert (await RoutingHarness(first).get(f"/api/v1/decisions/{report_id(1)}", "ulsan")).status_code == 200
     moved = settle(state, run(state, amended("ulsan", declined_centers=["ulsan"])))
     assert isinstance(moved[0], ReportRerouted)
-    house = House([*first, *moved])
-    assert (await house.get(f"/api/v1/decisions/{report_id(1)}", "ulsan", "lead")).status_code == 403
+    harness = RoutingHarness([*first, *moved])
+    assert (await harness.get(f"/api/v1/decisions/{report_id(1)}", "ulsan", "lead")).status_code == 403
     owner = moved[0].decision.center_id
-    page = await house.get(f"/decisions/{report_id(1)}?lang=en", owner)
+    page = await harness.get(f"/decisions/{report_id(1)}?lang=en", owner)
     assert "The reporter added that they do not want Ulsan" in page.text

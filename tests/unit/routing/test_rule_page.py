@@ -16,7 +16,7 @@ from services.routing.settings import RoutingSettings
 from shared.health import Health
 from shared.web.app import create_app
 from shared.web.pages import Pages
-from tests.unit.routing.house import WHERE, House
+from tests.unit.routing.harness import WHERE, RoutingHarness
 
 PAGES: Final = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")
 
@@ -29,7 +29,7 @@ def words_of(text: str) -> str:
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 async def test_everybody_may_read_it_in_both_languages(lang: str) -> None:
-    answer = await House().get(f"/rule?lang={lang}", None)
+    answer = await RoutingHarness().get(f"/rule?lang={lang}", None)
     assert answer.status_code == 200
     said = words_of(answer.text)
     assert "%(" not in said
@@ -38,7 +38,7 @@ async def test_everybody_may_read_it_in_both_languages(lang: str) -> None:
 
 
 async def test_every_case_a_new_report_can_be_is_an_example() -> None:
-    said = words_of((await House().get("/rule?lang=en", None)).text).lower()
+    said = words_of((await RoutingHarness().get("/rule?lang=en", None)).text).lower()
     cases = read_cases()
     assert {name for names in SECTIONS.values() for name in names} == set(cases) - {"11-later"}
     for name in set(cases) - {"11-later"}:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from tests.integration.accounts.conftest import Bench, Process
+from tests.integration.accounts.conftest import IdentityHarness, Process
 from tests.support.waiting import eventually
 
 CLIENT = "ieum"
@@ -68,12 +68,12 @@ def wanted(issuer: str, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def notify(bench: Bench, issuer: str, provider: httpx.AsyncClient) -> Process:
+async def notify(harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient) -> Process:
     del provider
     # The provider signs with the machine's time.
 
-    await bench.clock.advance((datetime.now(UTC) - bench.clock.now()).total_seconds())
-    return await bench.process(**wanted(issuer))
+    await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
+    return await harness.process(**wanted(issuer))
 
 
 async def person(provider: httpx.AsyncClient, sub: str, groups: object, **claims: object) -> None:

@@ -10,7 +10,7 @@ from services.notify.accounts.model import AccountState
 from services.notify.accounts.trail import LINES, By, by_command
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE
-from tests.integration.accounts.conftest import Bench, Process
+from tests.integration.accounts.conftest import IdentityHarness, Process
 from tests.integration.accounts.openid.conftest import at_the_provider, person, wanted
 
 
@@ -160,17 +160,19 @@ async def test_the_first_administrator_may_break_the_glass(notify: Process) -> N
     assert account.break_glass
 
 
-async def test_a_provider_that_does_not_answer_is_said_so(bench: Bench) -> None:
-    notify = await bench.process(**wanted("http://127.0.0.1:9"))
+async def test_a_provider_that_does_not_answer_is_said_so(harness: IdentityHarness) -> None:
+    notify = await harness.process(**wanted("http://127.0.0.1:9"))
     async with notify.browser() as http:
         answer = await http.get("/oidc/start")
         assert (answer.status_code, answer.json()["code"]) == (503, "provider_unavailable")
 
 
-async def test_a_demanded_context_must_be_attested(bench: Bench, issuer: str, provider: httpx.AsyncClient) -> None:
+async def test_a_demanded_context_must_be_attested(
+    harness: IdentityHarness, issuer: str, provider: httpx.AsyncClient
+) -> None:
 
-    await bench.clock.advance((datetime.now(UTC) - bench.clock.now()).total_seconds())
-    notify = await bench.process(**wanted(issuer, oidc_acr="mfa"))
+    await harness.clock.advance((datetime.now(UTC) - harness.clock.now()).total_seconds())
+    notify = await harness.process(**wanted(issuer, oidc_acr="mfa"))
     await person(provider, "bora", "jeju-counsellors")
     async with notify.browser() as http:
         refused = await through(http, provider, "bora")

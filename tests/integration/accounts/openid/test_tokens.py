@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from services.notify.accounts.model import RefusedError
 from services.notify.accounts.oidc import Provider
 from services.notify.accounts.settings import AccountSettings
-from tests.integration.accounts.conftest import Bench, Process
+from tests.integration.accounts.conftest import IdentityHarness, Process
 from tests.integration.accounts.openid.conftest import CLIENT, at_the_provider, person, wanted
 
 
@@ -38,11 +38,11 @@ async def a_token(provider: httpx.AsyncClient, client: str, nonce: str) -> str:
 
 
 async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key_and_in_time(
-    notify: Process, provider: httpx.AsyncClient, issuer: str, bench: Bench
+    notify: Process, provider: httpx.AsyncClient, issuer: str, harness: IdentityHarness
 ) -> None:
     await person(provider, "dana", "jeju-counsellors")
-    settings = AccountSettings.model_validate({**bench.keys(), **wanted(issuer)})
-    reader = Provider(settings, bytes(32), bench.clock, notify.accounts.http)
+    settings = AccountSettings.model_validate({**harness.keys(), **wanted(issuer)})
+    reader = Provider(settings, bytes(32), harness.clock, notify.accounts.http)
     good = await a_token(provider, CLIENT, "n1")
     assert (await reader.verified(good, "n1")).subject == "dana"
     claims = jwt.decode(good, options={"verify_signature": False})
@@ -67,7 +67,7 @@ async def test_a_token_counts_only_with_our_audience_our_nonce_the_providers_key
     assert refused == list(wrong)
     with pytest.raises(RefusedError, match="wrong_token"):
         await reader.verified(good, "n1", access_token="another access token")
-    await bench.clock.advance(2 * 3600)
+    await harness.clock.advance(2 * 3600)
     with pytest.raises(RefusedError, match="wrong_token"):
         await reader.verified(good, "n1")
 

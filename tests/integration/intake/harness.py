@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from pydantic import SecretStr
 
 from services.intake import main
-from services.intake.clients.service import ClientService as Office
+from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
@@ -50,14 +50,14 @@ def settings(**more: Any) -> IntakeSettings:
         # All tests come from one network; those about that say their own.
         "free_reports": 10_000,
         "many_reports": 10_000,
-        # Nobody listens there: people are known by what a test lets ``Desk.people`` sign.
+        # Nobody listens there: people are known by what a test lets ``IntakeHarness.people`` sign.
         "IEUM_IDENTITY_URL": "http://127.0.0.1:9",
     }
     return IntakeSettings(**{**given, **more})
 
 
 @dataclass(slots=True)
-class Desk:
+class IntakeHarness:
     intake: Intake
     http: httpx.AsyncClient
     bus_settings: KafkaSettings
@@ -136,7 +136,7 @@ async def running(
     opened: bool = True,
     clock: Clock | None = None,
     **more: Any,
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[IntakeHarness]:
     clock = clock or SystemClock()
     intake = main.build(settings(**more), bus_settings, store_settings, clock)
     work = asyncio.create_task(intake.work())
@@ -145,11 +145,11 @@ async def running(
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
             people = TestIdentity(clock)
             intake.identity.learn(people.document())
-            desk = Desk(intake, http, bus_settings, store_settings, people, {})
+            harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})
             if opened:
                 await eventually(lambda: _is_none(intake.group.check), working=work)
-                desk.credentials |= await credentials(intake)
-            yield desk
+                harness.credentials |= await credentials(intake)
+            yield harness
     finally:
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -161,7 +161,7 @@ async def credentials(intake: Intake) -> dict[str, str]:
     """Credentials of two front ends that may do everything; new ones where an earlier intake made some."""
     clients = intake.clients.clients
     known = {client.client_id for client in await clients.all()}
-    office = Office(clients, KeyedDigests(b"r" * 32), SystemClock())
+    office = ClientService(clients, KeyedDigests(b"r" * 32), SystemClock())
     return {
         name: await (office.rotate(name, only=False) if name in known else office.add(name, name, list(Scope), 10**7))
         for name in (FRONT_END, "kiosk")

@@ -55,7 +55,7 @@ class Slow:
         await self._publisher.publish(records)
 
 
-class House:
+class OwnershipHarness:
     """The services, and what a test needs to question them."""
 
     def __init__(self, bus: KafkaSettings, store: StoreSettings, *, routing_workers: int = 2) -> None:

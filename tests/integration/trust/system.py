@@ -47,7 +47,7 @@ class Lodged:
 
 
 @dataclass(slots=True)
-class Town:
+class SystemHarness:
     """The services, and what tests need to knock at them."""
 
     bus: KafkaSettings
@@ -151,17 +151,17 @@ _CASE = {
 }
 
 
-async def state(town: Town) -> dict[str, Any]:
+async def state(system: SystemHarness) -> dict[str, Any]:
     """Everything that nobody may change who may not, nor anybody with what is long over."""
     found: dict[str, Any] = {}
-    for owner, lodged in town.reports.items():
+    for owner, lodged in system.reports.items():
         # What intake reads of the log about a report comes in its own time.
-        kept = {k: v for k, v in (await town.stored(lodged.report_id)).items() if k not in {"progress", "outbox"}}
-        found[owner] = (kept, await town.case(lodged.report_id))
-    for collection in (town.notify.centers.collection, town.notify.accounts.store.collection):
+        kept = {k: v for k, v in (await system.stored(lodged.report_id)).items() if k not in {"progress", "outbox"}}
+        found[owner] = (kept, await system.case(lodged.report_id))
+    for collection in (system.notify.centers.collection, system.notify.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
     found["clients"] = [
-        replace(one, last_used=None, newest_used=False) for one in await town.intake.clients.clients.all()
+        replace(one, last_used=None, newest_used=False) for one in await system.intake.clients.clients.all()
     ]
-    found["checks"] = await town.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
+    found["checks"] = await system.intake.audit.lines.count_documents({"action": "audit.check", "outcome": "done"})
     return found

@@ -49,7 +49,7 @@ class Kept:
         return [entry for entry in self.entries if entry.report_id == report]
 
 
-class House:
+class RoutingHarness:
     """Routing's HTTP side over a store that holds ``events``."""
 
     def __init__(
