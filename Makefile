@@ -41,7 +41,7 @@ redrive: venv ## return dead records of a topic to it (T=reports)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m shared.kafka.dead_letters redrive --topic $(T)
 
 replay-decisions: venv ## decide every decision in the log again (FROM=2026-11-01 TO=2026-11-30)
-	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.replay $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
+	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.assignment.cli $(if $(FROM),--from '$(FROM)') $(if $(TO),--to '$(TO)') $(if $(TABLES),--tables '$(TABLES)')
 
 recount: venv ## add the log of routings up again and compare with the sums routing tells (exit 1: they differ)
 	@KAFKA_BOOTSTRAP_SERVERS="$(BOOTSTRAP)" $(PY) -m services.routing.recount

@@ -22,8 +22,11 @@ from tools.local.processes import PROJECT
 
 PACKAGES: Final = ("services", "shared")
 COMPILED: Final = (
-    "services/routing/assignment",
-    "services/routing/policy",
+    "services/routing/assignment/geography.py",
+    "services/routing/assignment/models.py",
+    "services/routing/assignment/replay.py",
+    "services/routing/assignment/rules.py",
+    "services/routing/transitions",
     "services/routing/projection",
     "services/routing/model.py",
     "services/routing/rendering.py",
@@ -32,9 +35,7 @@ COMPILED: Final = (
     "shared/events/envelope.py",
 )
 """Modules and packages without I/O in which most of a decision's time is spent."""
-_LEFT_OUT: Final = frozenset(
-    f"services/routing/{package}/__init__.py" for package in ("assignment", "policy", "projection")
-)
+_LEFT_OUT: Final = frozenset(f"services/routing/{package}/__init__.py" for package in ("transitions", "projection"))
 _KEPT: Final = 2
 """Copies of the newest sources that are kept."""
 _CONFIGURATION: Final = "pyproject.toml"

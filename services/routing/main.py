@@ -12,20 +12,20 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.routing import tables
-from services.routing.api import api_router
 from services.routing.assignment.models import CenterLoads
+from services.routing.console.api import api_router
+from services.routing.console.live_pages import Painter, live_router
+from services.routing.console.live_stream import LiveFeed, Streams, stream_router
+from services.routing.console.pages import page_router
+from services.routing.console.rule_page import rule_router
 from services.routing.consumers import consumers
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadTeller, LoadView
 from services.routing.handlers.restoring import AGAIN_S, Restorer
 from services.routing.handlers.worker import Worker
-from services.routing.live_pages import Painter, live_router
-from services.routing.live_stream import LiveFeed, Streams, stream_router
 from services.routing.model import Picture
-from services.routing.pages import page_router
 from services.routing.read_model import DecisionStore
 from services.routing.read_model.service import ReadModel
-from services.routing.rule_page import rule_router
 from services.routing.settings import RoutingSettings
 from services.routing.state.folder import StateFolder, this_boot
 from shared import log, mongo

@@ -38,7 +38,7 @@ RESTS_ON = (
 )
 """What may change a mutant's fate."""
 ROUTING = "services/routing"
-FOLDERS = ("assignment", "policy")
+FOLDERS = ("assignment", "transitions")
 
 
 def main() -> int:

@@ -15,12 +15,12 @@ from services.routing.assignment.models import CenterLoads
 from services.routing.handlers.ledger import Ledger
 from services.routing.handlers.loads import LoadView
 from services.routing.model import FirstRouting, Incoming
-from services.routing.policy.known import cases_ahead_of
-from services.routing.policy.outcome import Moment, Outcome, reasons_of
-from services.routing.policy.owners import links_of, links_of_moves, next_to_move
-from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
 from services.routing.rendering import Message, message_of
+from services.routing.transitions.known import cases_ahead_of
+from services.routing.transitions.models import Moment, Outcome, reasons_of
+from services.routing.transitions.owners import links_of, links_of_moves, next_to_move
+from services.routing.transitions.rules import decide, moves
 from shared import log, trace
 from shared.centers import TABLES, Tables
 from shared.clock import Clock, whole_milliseconds

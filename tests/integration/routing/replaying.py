@@ -5,7 +5,7 @@ Apart from the audit, because this one asks the rule itself.
 
 from collections.abc import Sequence
 
-from services.routing.views import replays
+from services.routing.console.views import replays
 from shared.events.routings import ReportRerouted, ReportRouted
 from tests.integration.routing.records import Line
 

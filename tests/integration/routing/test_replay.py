@@ -53,7 +53,7 @@ async def replay(settings: KafkaSettings, *arguments: str) -> tuple[int | None, 
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.routing.replay",
+        "services.routing.assignment.cli",
         *arguments,
         cwd=ROOT,
         env=environment,

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from services.routing.assignment.models import CenterLoad, CenterLoads
-from services.routing.rule_page import CASES
+from services.routing.console.rule_page import CASES
 from shared.centers import CENTER_IDS, CENTRAL, Ambiguous, UnknownDivision, resolve
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision

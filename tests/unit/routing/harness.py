@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import httpx
 
+from services.routing.console.live_stream import Streams
 from services.routing.handlers.loads import LoadView
-from services.routing.live_stream import Streams
 from services.routing.main import application
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState, RoutingEvent
 from services.routing.read_model import Entry
 from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES, Fault, TableSets
 from shared.clock import Clock, ManualClock
 from shared.events.cases import CaseClosed, CaseReopened

@@ -5,9 +5,9 @@ from typing import Any
 
 from services.routing.assignment.models import CenterLoads
 from services.routing.model import Standing
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState, first_standing
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.rules import decide, moves
 from shared.events.cases import CaseReopened
 from shared.events.reports import ReportAmended, ReportFacts, ReportReinstated
 from shared.events.routings import Decision, ReportRerouted

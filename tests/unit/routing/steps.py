@@ -3,10 +3,10 @@
 from typing import Any
 
 from services.routing.model import Incoming
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from services.routing.rendering import message_of
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.rules import decide
 from shared.events.base import Event
 from shared.events.cases import CaseTransferAccepted
 from shared.events.catalog import parse_event

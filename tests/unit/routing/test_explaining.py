@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.routing import sentences, words
+from services.routing.assignment import sentences
+from services.routing.assignment.bands import Band, band_of, normal_cases, percent_of
+from services.routing.assignment.explain import Explainer
 from services.routing.assignment.geography import Distance, distance_of
 from services.routing.assignment.models import CenterLoad, CenterLoads
 from services.routing.assignment.rules import RULE
-from services.routing.explaining import Explainer
-from services.routing.figures import Band, band_of, normal_cases, percent_of
+from services.routing.console import words
 from services.routing.main import HERE
 from services.routing.settings import RoutingSettings
 from shared.events.reports import ReportFacts
@@ -68,9 +69,9 @@ def why(decision: Decision, language: Language = "en", about: ReportFacts | None
 
 def test_every_code_has_its_words() -> None:
     assert set(sentences.WHY) == set(RoutingReason) - {RoutingReason.ALL_CLOSED}
-    assert set(words.VERDICTS) == {*PassedOver, "unknown"}
+    assert set(sentences.VERDICTS) == {*PassedOver, "unknown"}
     assert set(words.BANDS) == set(Band)
-    assert set(words.HOWS) == set(words.DISTANCES) == set(Distance)
+    assert set(sentences.HOWS) == set(sentences.DISTANCES) == set(Distance)
     assert set(sentences.UPDATED) == set(UpdateKind)
     assert set(sentences.ENDED) == set(EndReason)
     assert set(sentences.MOVED) == set(CauseKind)

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from services.routing import live
+from services.routing.console import live
+from services.routing.console.live import LiveCenter, Order, live_center, live_centers, ordered, totals
+from services.routing.console.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, Streams
 from services.routing.handlers.loads import SILENT_SECONDS, LoadView
-from services.routing.live import LiveCenter, Order, live_center, live_centers, ordered, totals
-from services.routing.live_stream import LOOK_S, PER_PERSON, REPEAT_S, LiveFeed, Streams
 from services.routing.model import CenterNow
 from shared.centers import CENTER_IDS
 from shared.clock import ManualClock

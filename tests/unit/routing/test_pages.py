@@ -8,12 +8,12 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from services.routing import sentences
-from services.routing.explaining import Explainer
+from services.routing.assignment import sentences
+from services.routing.assignment.explain import Explainer
+from services.routing.console.story import story_of
 from services.routing.main import HERE
 from services.routing.projection import PartitionState
 from services.routing.settings import RoutingSettings
-from services.routing.story import story_of
 from shared.centers import CENTER_IDS, TABLES, center, faults
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from services.routing.assignment.geography import place_fault
-from services.routing.policy.outcome import Moment
-from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
+from services.routing.transitions.models import Moment
+from services.routing.transitions.rules import decide, moves
 from shared.centers import TABLES
 from shared.events.base import Event
 from shared.events.reports import ReportAmended, ReportMessageLeft

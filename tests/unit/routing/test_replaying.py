@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from services.routing.assignment.cli import main, span_of, told
 from services.routing.assignment.replay import MOST_CULPRITS, Decided, Replay, Span
-from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
-from services.routing.replay import main, span_of, told
+from services.routing.transitions.rules import moves
 from shared.centers import PACKAGED, TABLES
 from shared.clock import SEOUL
 from shared.events.routings import ReportRerouted

@@ -10,8 +10,8 @@ import pytest
 
 from services.routing.assignment.models import OverflowLimits
 from services.routing.assignment.rules import RULE
+from services.routing.console.rule_page import LIMITS, SECTIONS, SITUATIONS, read_cases, rule_router
 from services.routing.main import HERE
-from services.routing.rule_page import LIMITS, SECTIONS, SITUATIONS, read_cases, rule_router
 from services.routing.settings import RoutingSettings
 from shared.health import Health
 from shared.web.app import create_app

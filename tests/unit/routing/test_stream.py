@@ -2,9 +2,9 @@
 
 import pytest
 
-from services.routing.policy.known import cases_ahead_of
-from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
+from services.routing.transitions.known import cases_ahead_of
+from services.routing.transitions.rules import decide
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged, CaseAssigned, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft

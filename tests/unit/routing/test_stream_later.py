@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.rules import moves
 from shared.centers import CENTER_IDS
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn

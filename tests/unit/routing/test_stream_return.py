@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.owners import links_of, links_of_moves, next_to_move
-from services.routing.policy.stream import moves
 from services.routing.projection import PartitionState
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.owners import links_of, links_of_moves, next_to_move
+from services.routing.transitions.rules import moves
 from shared.centers import CENTER_IDS, CENTRAL
 from shared.events.cases import CaseAcknowledged, CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportFacts, ReportReinstated, ReportWithdrawn

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.policy.known import cases_ahead_of
-from services.routing.policy.outcome import Outcome
-from services.routing.policy.stream import decide, moves
 from services.routing.projection import PartitionState
+from services.routing.transitions.known import cases_ahead_of
+from services.routing.transitions.models import Outcome
+from services.routing.transitions.rules import decide, moves
 from shared.events.base import Event
 from shared.events.cases import CaseClosed, CaseReopened
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReceived, ReportReinstated, ReportWithdrawn

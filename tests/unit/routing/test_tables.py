@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from services.routing import measures, tables, words
+from services.routing import measures, tables
 from services.routing.assignment.geography import Distance, origin_of
+from services.routing.assignment.sentences import DISTANCES
+from services.routing.console.story import story_of
+from services.routing.console.views import history_of
 from services.routing.handlers.loads import LoadView
-from services.routing.policy.stream import decide
 from services.routing.projection import PartitionState
 from services.routing.read_model.service import entry_of
 from services.routing.settings import RoutingSettings
-from services.routing.story import story_of
-from services.routing.views import history_of
+from services.routing.transitions.rules import decide
 from shared.centers import PACKAGED, TABLES, from_folder
 from shared.errors import FatalError
 from shared.events.vocabulary import RoutingReason
@@ -88,7 +89,7 @@ def test_a_decision_is_shown_and_judged_by_the_tables_it_names(tmp_path: Path) -
         assert story.answer.replays is judged
         assert story.answer.decision is not None
         chosen = story.answer.decision.lines[0]
-        assert (chosen.candidate.center_id, chosen.distance) == ("ulsan", words.DISTANCES[Distance(distance)])
+        assert (chosen.candidate.center_id, chosen.distance) == ("ulsan", DISTANCES[Distance(distance)])
 
 
 def test_the_rings_of_a_place_with_two_homes_are_those_of_the_tables_given() -> None:

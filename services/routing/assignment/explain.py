@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from services.routing import sentences, words
+from services.routing.assignment import sentences
+from services.routing.assignment.bands import normal_cases, percent_of
 from services.routing.assignment.geography import NEAREST_FIRST, Distance, distance_of
 from services.routing.assignment.rules import RULE, severity_of
-from services.routing.figures import normal_cases, percent_of
 from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
@@ -128,7 +128,7 @@ class Explainer:
         far = distance_of(decision.center_id, decision.home_center_id, facts, day, tables)
         values = {
             "chosen": self.name(decision.center_id),
-            "how": self._translate(words.HOWS[far]),
+            "how": self._translate(sentences.HOWS[far]),
         }
         if decision.home_center_id is not None:
             values["home"] = self.name(decision.home_center_id)
@@ -165,7 +165,7 @@ class Explainer:
             if verdict is None:
                 told.append(self._translate(sentences.KNOWS_CENTRAL))
             else:
-                why = self._translate(words.VERDICTS[verdict])
+                why = self._translate(sentences.VERDICTS[verdict])
                 told.append(self._say(sentences.KNOWS, {"linked": self.name(knows), "why": why}))
         if decision.copy_central:
             told.append(self._translate(sentences.COPY[_why_copied(decision, facts)]))
@@ -177,10 +177,10 @@ class Explainer:
         return Line(
             candidate=candidate,
             name=known.short_ko if self._language == "ko" else known.short_en,
-            distance=self._translate(words.DISTANCES[far]),
+            distance=self._translate(sentences.DISTANCES[far]),
             load=self._used(candidate, weight) or "–",
             guests="–" if guests is None else percent(guests / 100, self._language),
-            verdict=self._translate(words.VERDICTS[candidate.passed_over]),
+            verdict=self._translate(sentences.VERDICTS[candidate.passed_over]),
             chosen=candidate.passed_over is PassedOver.CHOSEN,
         )
 

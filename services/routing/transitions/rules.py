@@ -12,12 +12,12 @@ from services.routing.assignment.geography import UNKNOWN_DIVISION, place_fault
 from services.routing.assignment.models import Assignment, CenterLoad, CenterLoads
 from services.routing.assignment.rules import assign, linked_center, seoul_day, transferred
 from services.routing.model import Draft, FirstRouting, Incoming, Refusal, Standing
-from services.routing.policy import records
-from services.routing.policy.known import unknown
-from services.routing.policy.outcome import Moment, Outcome
-from services.routing.policy.owners import before_return, facts_elsewhere, facts_of
-from services.routing.policy.transfers import known_target, why_void
 from services.routing.projection import PartitionState, RoutingEvent, first_standing, standing_after
+from services.routing.transitions import records
+from services.routing.transitions.known import unknown
+from services.routing.transitions.models import Moment, Outcome
+from services.routing.transitions.owners import before_return, facts_elsewhere, facts_of
+from services.routing.transitions.transfers import known_target, why_void
 from shared.events.base import Event, ReportEvent
 from shared.events.cases import CaseClosed, CaseEvent, CaseReopened, CaseTransferAccepted
 from shared.events.reports import (

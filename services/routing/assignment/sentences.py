@@ -9,8 +9,52 @@ import re
 from functools import cache
 from typing import Final
 
-from shared.events.vocabulary import CauseKind, EndReason, RoutingReason, UpdateKind
+from services.routing.assignment.geography import Distance
+from shared.events.vocabulary import (
+    UNKNOWN,
+    CauseKind,
+    CenterState,
+    EndReason,
+    PassedOver,
+    RoutingReason,
+    UpdateKind,
+)
 from shared.web.translations import gettext_noop
+from shared.words import CENTER_STATES, NOT_KNOWN
+
+VERDICTS: Final = {
+    PassedOver.CHOSEN: gettext_noop("Chosen"),
+    PassedOver.CLOSED: CENTER_STATES[CenterState.CLOSED],
+    PassedOver.DECLINED: gettext_noop("Declined by the reporter"),
+    PassedOver.BUSIER: gettext_noop("Busier"),
+    PassedOver.FULL: gettext_noop("Full"),
+    PassedOver.OUT_OF_REACH: gettext_noop("Farther than needed"),
+    PassedOver.KEPT_AT_HOME: gettext_noop("Not needed"),
+    PassedOver.UNSTAFFED: CENTER_STATES[CenterState.UNSTAFFED],
+    PassedOver.SEVERE_FULL: gettext_noop("As many severe cases as it may have"),
+    PassedOver.RESERVED: gettext_noop("Keeps its room for its own people"),
+    PassedOver.NOT_CLEARLY_BETTER: gettext_noop("Not clearly better than home"),
+    UNKNOWN: NOT_KNOWN,
+}
+
+HOWS: Final = {
+    Distance.HOME: gettext_noop("the home centre"),
+    Distance.FIRST: gettext_noop("one of those asked first"),
+    Distance.LAND: gettext_noop("across the land border"),
+    Distance.SEA_AIR: gettext_noop("by ferry or flight"),
+    Distance.TWO_STEPS: gettext_noop("two borders away"),
+    Distance.FURTHER: gettext_noop("further away"),
+}
+"""Within a sentence, beside the name of the centre."""
+
+DISTANCES: Final = {
+    Distance.HOME: gettext_noop("Home"),
+    Distance.FIRST: gettext_noop("Asked first"),
+    Distance.LAND: gettext_noop("Land border"),
+    Distance.SEA_AIR: gettext_noop("Ferry or flight"),
+    Distance.TWO_STEPS: gettext_noop("Two borders"),
+    Distance.FURTHER: gettext_noop("Further"),
+}
 
 WHY: Final = {
     RoutingReason.HOME: gettext_noop(

@@ -12,11 +12,10 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.routing import words
-from services.routing.assignment import geography, rules
+from services.routing.assignment import geography, rules, sentences
+from services.routing.assignment.bands import normal_cases
 from services.routing.assignment.models import OverflowStep, Rule
-from services.routing.figures import normal_cases
-from services.routing.live_pages import short_name
+from services.routing.console.live_pages import short_name
 from shared.centers import CENTER_IDS, TABLES, Tables
 from shared.events.vocabulary import RoutingReason
 from shared.web.formats import number, percent
@@ -26,7 +25,7 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 from shared.words import CENTRAL_NAME, HARMS, ROUTING_REASONS, URGENCIES
 
-CASES: Final = Path(__file__).parent / "assignment" / "data" / "cases"
+CASES: Final = Path(__file__).parents[1] / "assignment" / "data" / "cases"
 """The readable cases: the tests decide every one of them."""
 SHOWN: Final = 3
 """Examples of a step that are shown; the others are folded."""
@@ -153,7 +152,7 @@ def rings(language: Language, translate: Translate, tables: Tables) -> list[tupl
         (
             short_name(home, language),
             [
-                (translate(words.DISTANCES[distance]), ", ".join(short_name(center, language) for center in ring))
+                (translate(sentences.DISTANCES[distance]), ", ".join(short_name(center, language) for center in ring))
                 for distance, ring in zip(
                     geography.RINGS_AROUND_HOME, geography.rings_around(home, tables), strict=True
                 )

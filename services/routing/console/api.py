@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 
 from services.routing.assignment.models import CenterLoads
-from services.routing.live import LiveCenters, live_centers
+from services.routing.console.live import LiveCenters, live_centers
+from services.routing.console.views import CenterRows, History, center_row, history_of, involved
 from services.routing.model import Picture
 from services.routing.read_model import DecisionStore, Entry
-from services.routing.views import CenterRows, History, center_row, history_of, involved
 from shared.centers import CENTRAL, PACKAGED, Tables
 from shared.errors import TransientError
 from shared.events.base import ReportId

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.routing import measures
-from services.routing.live import Order, SharedRows, live_centers
+from services.routing.console.live import Order, SharedRows, live_centers
 from services.routing.model import Picture
 from shared.centers import CENTRAL
 from shared.clock import Clock

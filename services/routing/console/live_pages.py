@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.routing import words
-from services.routing.figures import Band
-from services.routing.live import LiveCenter, Order, SharedRows, ordered, totals
-from services.routing.live_stream import STAMP
+from services.routing.assignment.bands import Band
+from services.routing.console import words
+from services.routing.console.live import LiveCenter, Order, SharedRows, ordered, totals
+from services.routing.console.live_stream import STAMP
 from services.routing.model import Picture
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from services.routing.figures import Band, band_of, normal_cases, percent_of
+from services.routing.assignment.bands import Band, band_of, normal_cases, percent_of
 from services.routing.model import CenterNow, Picture
 from shared.centers import center
 from shared.events.base import CenterId

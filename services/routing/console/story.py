@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.routing import sentences
+from services.routing.assignment import sentences
+from services.routing.assignment.explain import Explainer, Explanation, Translate
 from services.routing.assignment.rules import seoul_day
-from services.routing.explaining import Explainer, Explanation, Translate
+from services.routing.console.views import replays
 from services.routing.projection import BROUGHT_BACK, RoutingEvent
-from services.routing.views import replays
 from shared.centers import PACKAGED, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated

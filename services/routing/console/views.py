@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
 from services.routing.assignment.replay import replay
 from services.routing.assignment.rules import RULE_VERSION, seoul_day
-from services.routing.figures import Band, band_of
 from services.routing.projection import RoutingEvent
 from services.routing.read_model import Entry, event_of
 from shared.centers import PACKAGED, Tables, center

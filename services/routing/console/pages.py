@@ -7,13 +7,13 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.routing import words
-from services.routing.api import entries_for
 from services.routing.assignment.models import CenterLoads
-from services.routing.live_pages import CLASSES, legend, short_name
+from services.routing.console import words
+from services.routing.console.api import entries_for
+from services.routing.console.live_pages import CLASSES, legend, short_name
+from services.routing.console.story import story_of
+from services.routing.console.views import center_row
 from services.routing.read_model import DecisionStore, event_of
-from services.routing.story import story_of
-from services.routing.views import center_row
 from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Fault, Tables, center
 from shared.events.base import ReportId
 from shared.identity.principal import Principal

@@ -1,0 +1,1 @@
+"""What staff and anybody see of routing: the API, the pages, the live view."""
