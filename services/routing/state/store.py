@@ -32,8 +32,9 @@ from shared.events.vocabulary import EndReason
 MAP_BYTES: Final = 1 << 36
 """The most one partition can grow to: 64 GiB of address space, of which only what is written takes room. One report
 takes less than 1 KB, so these are some hundred million reports."""
-FORMAT: Final = 1
-"""Of keys and values. A store in another format is thrown away and restored."""
+FORMAT: Final = ",".join(("1", *Standing._fields, *Tally._fields))
+"""Of keys and values: a number, for changes of how they are written, and what they hold. A store in another format is
+thrown away and restored."""
 _CHECKPOINT: Final = b"checkpoint"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_SECONDS: Final = 86_400

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
@@ -29,22 +30,22 @@ BOOT = "this boot"
 moments = st.integers(-(10**15), 4 * 10**15).map(
     lambda micros: datetime.fromtimestamp(0, UTC) + timedelta(microseconds=micros)
 )
-standings = st.builds(
-    Standing,
-    version=st.integers(1, 10**9),
-    ownership=st.integers(1, 10**9),
-    center_id=st.sampled_from(["busan", "jeju", "central"]),
-    intake_version=st.integers(1, 10**9),
-    weight=st.integers(0, 100),
-    ended=st.none() | st.sampled_from(EndReason),
-    received_at=moments,
-    facts=st.sampled_from([b'{"division":"busan"}', b"{}", '{"place":"부산"}'.encode()]),
-    home=st.none() | st.just("busan"),
-    severe=st.booleans(),
-    case_causes=st.lists(st.text(max_size=5), max_size=3).map(tuple),
-    waits_since=st.none() | moments,
-    right_of_return=st.booleans(),
-)
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    "version": st.integers(1, 10**9),
+    "ownership": st.integers(1, 10**9),
+    "center_id": st.sampled_from(["busan", "jeju", "central"]),
+    "intake_version": st.integers(1, 10**9),
+    "weight": st.integers(0, 100),
+    "ended": st.none() | st.sampled_from(EndReason),
+    "received_at": moments,
+    "facts": st.sampled_from([b'{"division":"busan"}', b"{}", '{"place":"부산"}'.encode()]),
+    "home": st.none() | st.just("busan"),
+    "severe": st.booleans(),
+    "case_causes": st.lists(st.text(max_size=5), max_size=3).map(tuple),
+    "waits_since": st.none() | moments,
+    "right_of_return": st.booleans(),
+}
+standings = st.builds(Standing, **FIELDS)
 ids = st.uuids().map(str)
 
 
@@ -121,6 +122,10 @@ def test_a_waiting_list_counts_people_and_finds_who_waits_longest(
     store.close(sync=False)
 
 
+def test_every_field_is_tried() -> None:
+    assert set(FIELDS) == set(Standing._fields), "one that is left out could be forgotten on the disk"
+
+
 def test_what_was_not_committed_is_gone_and_the_checkpoint_with_it(store: StateStore, tmp_path: Path) -> None:
     store.standings[report_id(1)] = _standing()
     store.waiting["busan"].add(report_id(1), NOW, drill=False)
@@ -137,7 +142,7 @@ def test_a_store_in_another_format_is_restored(tmp_path: Path, monkeypatch: pyte
     folder = taken(tmp_path)
     folder.open(0).commit(checkpoint())
     folder.close()
-    monkeypatch.setattr(store_module, "FORMAT", store_module.FORMAT + 1)
+    monkeypatch.setattr(store_module, "FORMAT", store_module.FORMAT + ",one_more_field")
     again = taken(tmp_path)
     assert again.open(0).checkpoint is None
     again.close()
