@@ -206,7 +206,7 @@ class EscalationWorker:
             events += told_of
         if item.notice is not None and item.noticed is not None:
             after = told(after, item.notice, item.noticed, self._rules, now)
-        over = expire(after, now)
+        over = expire(after, now) if after.offer is not None else None
         if over is not None and over.event is not None:
             after = over.case
             events.append(over.event)
