@@ -18,7 +18,7 @@ from services.notify.cases.service import CaseService
 from services.notify.cases.tickets import Tickets
 from services.notify.channels.email import MailChannel
 from services.notify.console import pages as console_pages
-from services.notify.console.alarms import AlarmView
+from services.notify.console.alarms import AlarmView, LiveUpdates
 from services.notify.console.api import case_router, center_router, command_router, ticket_router
 from services.notify.console.broadcaster import ConsoleBroadcaster
 from services.notify.console.case_pages import CasePages, details_router, story_router
@@ -66,6 +66,8 @@ HERE = Path(__file__).parent
 SERVICE = "notify"
 ALERTERS = 2
 """One mails while the other writes down."""
+LIVE_S = 1.0
+NEEDS_KAFKA = {"case_relay", "center_relay", "follower"}
 CONSOLE_S = 1.0
 """What a failed read left unshown is read again after so long."""
 
@@ -152,7 +154,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     case_service = CaseService(cases, duty, broadcaster, case_relay, people, settings.rules, clock)
     findings = FindingStore(database)
     gauges = StoreGauges(cases, findings, clock)
-    alarms = AlarmView(findings, dead_letter_store, clock)
+    live = LiveUpdates(follower.check, broadcaster.notice, clock)
+    alarms = AlarmView(findings, dead_letter_store, live, clock)
     drill_store = DrillStore(database)
     drills = Drills(drill_store, cases, settings, clock)
     tickets = Tickets(case_service, accounts.signing.signer, clock)
@@ -163,6 +166,8 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         identity=accounts.identity.check,
     )
     health.degraded.update(case_relay=case_relay.left_out, center_relay=center_relay.left_out)
+    for name in [name for name in health.ready if name in NEEDS_KAFKA or name.startswith("kafka")]:
+        until_first_ok(health, name)
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is
     jobs.every(POLL_S, "identity", accounts.identity.refresh)
     jobs.every(HOUSEKEEPING_S, "accounts", accounts.tidy)
@@ -175,6 +180,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
             wake=escalation_worker.due,
             gather_s=settings.gather_s,
         )
+    jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)
     jobs.endless("case-relay", case_relay.run)
@@ -206,6 +212,25 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         audit=audit,
         clock=clock,
     )
+
+
+def until_first_ok(health: Health, name: str) -> None:
+    """Let a check count for readiness until it was fine once; from then on it only says that something is degraded.
+
+    A rollout that never reaches Kafka replaces nothing. An outage of Kafka later must not take away the consoles that
+    explain it: staff can read and act as long as the store is there.
+    """
+    check, passed = health.ready[name], False
+    beside = health.degraded.get(name)
+
+    def first() -> str | None:
+        nonlocal passed
+        word = None if passed else check()
+        passed = passed or word is None
+        return word
+
+    health.ready[name] = first
+    health.degraded[name] = lambda: check() or (beside() if beside is not None else None)
 
 
 def _application(

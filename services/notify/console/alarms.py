@@ -1,5 +1,6 @@
 """What has to be seen at once in the console: alerts that did not go out in time, and an auditor that is silent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,20 +22,41 @@ class Alarms:
     silent_since: datetime | None
     """When the auditor last looked, if that is too long ago."""
     never_looked: bool
+    late_since: datetime | None = None
+    """Since when live updates are late, if they are."""
 
     @property
     def any(self) -> bool:
         """Whether anything has to be seen."""
-        return bool(self.found) or self.never_looked or self.silent_since is not None
+        return bool(self.found) or self.never_looked or bool(self.silent_since or self.late_since)
+
+
+class LiveUpdates:
+    """Whether what passes on Kafka reaches the open consoles. Everything else of notify goes on without it."""
+
+    def __init__(self, check: Callable[[], str | None], changed: Callable[[], None], clock: Clock) -> None:
+        """``check`` says why nothing can be read just now, or None; ``changed`` tells the open consoles."""
+        self._check = check
+        self._changed = changed
+        self._clock = clock
+        self.late_since: datetime | None = None
+
+    async def look(self) -> None:
+        """Notice that updates are late, or no longer."""
+        late = self._check() is not None
+        if late != (self.late_since is not None):
+            self.late_since = self._clock.now() if late else None
+            self._changed()
 
 
 class AlarmView:
     """Reads what the auditor wrote. No answer of it is kept: an alarm must go when it is over."""
 
-    def __init__(self, store: FindingStore, dead: DeadLetterStore, clock: Clock) -> None:
+    def __init__(self, store: FindingStore, dead: DeadLetterStore, live: LiveUpdates, clock: Clock) -> None:
         """``dead`` are the records nobody could read, which are told beside them."""
         self.dead = dead
         self._store = store
+        self._live = live
         self._clock = clock
 
     async def of(self, center_id: str) -> Alarms:
@@ -42,4 +64,4 @@ class AlarmView:
         found = await self._store.of(None if center_id == CENTRAL_DESK else center_id)
         last = await self._store.last_look()
         silent = last if last is not None and self._clock.now() - last > SILENT_AFTER else None
-        return Alarms(tuple(found), silent, last is None)
+        return Alarms(tuple(found), silent, last is None, self._live.late_since)
