@@ -1,0 +1,1 @@
+"""The image, run as a cluster would: `make image`, then `make test-image`."""
