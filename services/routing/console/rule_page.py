@@ -33,7 +33,7 @@ SHOWN: Final = 3
 Translate = Callable[[str], str]
 
 LIMITS: Final = {
-    "normal": gettext_noop("Normal"),
+    "normal": gettext_noop("Normal limits"),
     "waiting": gettext_noop("Waiting for the next shift"),
     "reserve": gettext_noop("Reserve"),
 }
