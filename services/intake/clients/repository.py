@@ -7,6 +7,7 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
 from services.intake.clients.models import SECRETS, Client
+from services.intake.concurrency import Attempts
 from services.intake.reports.documents import Document
 from shared.errors import IeumError
 from shared.identity.roles import Scope
@@ -14,7 +15,6 @@ from shared.jobs import Skipped
 from shared.mongo import store_errors
 
 COLLECTION = "clients"
-_TRIES = 10
 
 
 class ClientError(IeumError):
@@ -93,8 +93,8 @@ class ClientRepository:
             await self._collection.update_one({"_id": client_id}, update)
 
     async def _change(self, client_id: str, change: Callable[[Document], Document], version: int | None = None) -> None:
-        for _ in range(_TRIES):
-            with store_errors():
+        with store_errors():
+            async for _ in Attempts():
                 found = await self._collection.find_one({"_id": client_id})
                 if found is None:
                     raise ClientError("unknown_client")

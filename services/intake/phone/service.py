@@ -5,7 +5,6 @@ call is one operator's, with everything that was said.
 """
 
 import secrets
-from asyncio import sleep
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -13,7 +12,7 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 
 from services.intake.audit_recorder import AuditRecorder
-from services.intake.keyed_locks import KeyedLocks
+from services.intake.concurrency import Attempts, KeyedLocks, UpdateConflictError
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import CallDrafts, Held, NotPossibleError
@@ -21,7 +20,6 @@ from services.intake.phone.models import Call, CallState, Ending, Notes
 from services.intake.phone.rules import Act
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
-from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 
@@ -29,9 +27,6 @@ _log = logs.get(__name__)
 
 _ID_BYTES: Final = 16
 _SALT_BYTES: Final = 16
-_TRIES: Final = 20
-"""Changes of other requests that one may lose to; a call has one page open, or two for a moment."""
-_PAUSE_S: Final = 0.05
 _LOOKED_S: Final = 60.0
 """Looking again so soon does not lengthen a call's life: a write for every page would help nobody."""
 
@@ -151,13 +146,12 @@ class CallService:
 
     async def _change(self, call_id: str, operator: Principal, act: Act, change: _Change) -> Held:
         async with self._turns.of(call_id):
-            for attempt in range(_TRIES):
+            async for _ in Attempts():
                 held = await self._read(call_id, act, operator)
                 after, notes = change(held, whole_milliseconds(self._clock.now()))
                 if await self.drafts.write(held, after, notes):
                     return Held(after, notes or Notes(), held.salt)
-                await sleep(_PAUSE_S * (attempt % 3))
-        raise TransientError("other requests were always faster")
+        raise UpdateConflictError
 
     async def _read(self, call_id: str, act: Act, operator: Principal) -> Held:
         held = await self.drafts.read(call_id)

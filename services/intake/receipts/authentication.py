@@ -10,10 +10,10 @@ from starlette.requests import Request
 
 from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder, client_of
+from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import rules as handover_rules
-from services.intake.keyed_locks import KeyedLocks
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.receipts.models import ReceiptQuestion

@@ -1,6 +1,5 @@
 """One change to a report with its receipt: decide on what was read, write it down in the audit, write it if unraced."""
 
-from asyncio import sleep
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,8 +10,8 @@ from starlette.requests import Request
 
 from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.concurrency import Attempts, KeyedLocks, UpdateConflictError
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.keyed_locks import TRIES, KeyedLocks
 from services.intake.problems import unavailable
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
@@ -31,7 +30,6 @@ from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
 
-_PAUSE_S: Final = 0.05
 _KEY_BYTES: Final = 16
 
 CHANGED: Final = Counter("ieum_intake_report_updates", "Changes made with a receipt.", ["action"], registry=REGISTRY)
@@ -125,7 +123,7 @@ class ReportUpdater:
         self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool
     ) -> UpdateResult:
         written_down = False
-        for attempt in range(TRIES):
+        async for _ in Attempts():
             document = await self._reports.of_report(admitted["_id"])
             if document is None:
                 raise unavailable()  # a report never goes away; the store is being restored
@@ -146,8 +144,7 @@ class ReportUpdater:
                 if records:
                     self._relay.offer(document["_id"])
                 return UpdateResult(await self._reports.of_report(document["_id"]) or document, step)
-            await sleep(_PAUSE_S * (attempt % 3))
-        raise TransientError("other processes were always faster")
+        raise UpdateConflictError
 
     def mark(self, action: str, asked: ReceiptQuestion, key: str | None) -> IdempotencyRecord | None:
         """What is stored of a request's idempotency key, if it has one."""

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake.audit_recorder import AuditRecorder
-from services.intake.keyed_locks import TRIES
+from services.intake.concurrency import Attempts, UpdateConflictError
 from services.intake.problems import unavailable
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
@@ -156,7 +156,7 @@ class RetentionService:
         reason: str,
         detail: dict[str, str],
     ) -> None:
-        for attempt in range(TRIES):
+        async for attempt in Attempts():
             document = await self._reports.of_report(report_id)
             owner = _owner(document) if document else None
             # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
@@ -179,7 +179,7 @@ class RetentionService:
                 if records:
                     self._relay.offer(report_id)
                 return
-        raise TransientError("other processes were always faster")
+        raise UpdateConflictError
 
 
 def not_a_choice() -> Problem:

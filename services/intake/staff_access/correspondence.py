@@ -9,8 +9,8 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.concurrency import Attempts
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.keyed_locks import TRIES
 from services.intake.problems import unavailable
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
@@ -74,7 +74,7 @@ class Correspondence:
     ) -> None:
         """Seal a text with the report. Raises ``Problem``; then nothing was kept."""
         try:
-            for attempt in range(TRIES):
+            async for attempt in Attempts():
                 document = await self._reports.of_report(report_id)
                 owner = _owner(document)
                 # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.

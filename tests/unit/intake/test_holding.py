@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import WAITING, PassphraseHasher
-from services.intake.keyed_locks import KeyedLocks
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
 from services.intake.receipts.models import plain_word
 from services.intake.receipts.updates import open_life
