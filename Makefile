@@ -11,7 +11,7 @@ IMAGE ?= localhost/ieum
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
 .PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
-	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing torture screenshots docs lock clean
+	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -125,22 +125,25 @@ simulate-surge: venv ## a week of 10 times as many reports from one province, an
 	@$(PY) -m tools.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
-	@$(PY) -m tests.bench
+	@$(PY) -m tests.performance
 
 bench-intake: venv ## intake beside an endpoint that only validates: rate, slowest answers, memory after N reports (N=100000)
-	@$(PY) -m tests.bench.bench_intake --reports $(or $(N),100000)
+	@$(PY) -m tests.performance.bench_intake --reports $(or $(N),100000)
 
 bench-routing: venv ## routing beside plain loops: speed, latency, memory, history, restart (H=1000000: with such a history)
-	@$(PY) -m tests.bench.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))
+	@$(PY) -m tests.performance.bench_routing $(if $(H),--history $(H)) $(if $(R),--rounds $(R))
 
 bench-notify: venv ## the ladder: due steps told per second with 100,000 waiting
-	@$(PY) -m tests.bench.bench_notify
+	@$(PY) -m tests.performance.bench_notify
+
+bench-system: venv ## the whole system at 10, 40 and 80 reports a second: CPU per process, writes per report, how long each step takes (RATES="10 40" SECONDS=30)
+	@$(PY) -m tests.performance.bench_system $(if $(RATES),--rates $(RATES)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-analytics: venv ## counting beside the store's own rate and beside only reading; a rebuild of N events with its memory; pages and exports over it (N=1000000)
-	@$(PY) -m tests.bench.bench_analytics --rebuild $(or $(N),1000000)
+	@$(PY) -m tests.performance.bench_analytics --rebuild $(or $(N),1000000)
 
 bench-console: venv ## routed to shown in an open console with 200 of them, memory of each, one that reads nothing
-	@$(PY) -m tests.bench.bench_console $(if $(R),--rounds $(R))
+	@$(PY) -m tests.performance.bench_console $(if $(R),--rounds $(R))
 
 image: ## build the image with buildah, as root (BASE=image with Python and pip, see deploy/docker/base.sh; COMPILE=0: without mypyc, in a minute)
 	@STORAGE_DRIVER=$${STORAGE_DRIVER:-vfs} $(BUILDAH) bud --isolation chroot $(if $(BASE),--build-arg BASE='$(BASE)') $(if $(COMPILE),--build-arg COMPILE=$(COMPILE)) $(BUILD_OPTIONS) -t $(IMAGE) -f deploy/docker/Dockerfile .

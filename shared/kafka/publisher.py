@@ -1,8 +1,8 @@
 """Publishing in ready-made batches: one batch per partition, acknowledged by all replicas, order per key kept.
 
 One aiokafka ``send`` per record costs about 20 microseconds and a future each; a batch built by hand costs a tenth
-(``python -m tests.bench.bench_bus``). FastStream's ``publish_batch`` ignores keys and drops headers of records, so the
-producer is aiokafka's own.
+(``python -m tests.performance.bench_bus``). FastStream's ``publish_batch`` ignores keys and drops headers of records,
+so the producer is aiokafka's own.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Routed → shown in an open console: ``python -m tests.bench.bench_console``, or ``make bench-console``.
+"""Routed → shown in an open console: ``python -m tests.performance.bench_console``, or ``make bench-console``.
 
 One notify process with 200 open consoles of 16 centres (rows as the page shows them), records of routing at 50 a
 second. Each is timed from the acknowledgement of the record (it is in the log) to the row at a console of its centre;
@@ -28,8 +28,8 @@ from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.base import encode
 from shared.kafka.publisher import Publisher
-from tests.bench.routing_latency import PER_SECOND, Spread, raw_trip
-from tests.bench.routing_stage import Stage, say
+from tests.performance.routing_latency import PER_SECOND, Spread, raw_trip
+from tests.performance.routing_stage import Stage, say
 from tests.unit.notify.samples import TRACE, event
 from tools.local import ports
 from tools.local.engines import Engines
@@ -121,7 +121,7 @@ async def house(engines: Engines) -> AsyncIterator[House]:
         "MONGODB_URI": stage.store.uri.get_secret_value(),
         "MONGODB_DATABASE_PREFIX": stage.store.database_prefix,
     }
-    command = [sys.executable, "-m", "tests.bench.console_process", str(port), str(smtp), str(STREAMS)]
+    command = [sys.executable, "-m", "tests.performance.console_process", str(port), str(smtp), str(STREAMS)]
     child = await asyncio.create_subprocess_exec(*command, env=env, stdout=asyncio.subprocess.PIPE, limit=2**20)
     try:
         line = await child.stdout.readline() if child.stdout is not None else b"[]"

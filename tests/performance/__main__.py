@@ -33,7 +33,7 @@ def names() -> list[str]:
 
 def run(name: str) -> Result:
     """One benchmark in a process of its own: the JSON line it ends with, or why there is none."""
-    command = [sys.executable, "-m", f"tests.bench.bench_{name}"]
+    command = [sys.executable, "-m", f"tests.performance.bench_{name}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired:

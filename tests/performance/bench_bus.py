@@ -1,7 +1,7 @@
 """What the bus costs beside its alternatives: same broker, same records, alternated in one run, medians.
 
-``python -m tests.bench.bench_bus``. Uses KAFKA_BOOTSTRAP_SERVERS if set, else starts Kafka for itself. Prints rates and
-ratios; ratios are what travels from one machine to another.
+``python -m tests.performance.bench_bus``. Uses KAFKA_BOOTSTRAP_SERVERS if set, else starts Kafka for itself. Prints
+rates and ratios; ratios are what travels from one machine to another.
 """
 
 import asyncio

@@ -1,12 +1,12 @@
 """Routing beside the loops it must beat, on one broker, alternated in one run: `make bench-routing`.
 
-``python -m tests.bench.bench_routing [--reports N] [--rounds N] [--history N]``. Measured are the backlog's rate with
-one and two workers (``routing_speed``), the latency at 50 a second (``routing_latency``), what history costs, and a
-restart (``routing_history``). Rates are records over the time from the first to the last output record's timestamp;
+``python -m tests.performance.bench_routing [--reports N] [--rounds N] [--history N]``. Measured are the backlog's rate
+with one and two workers (``routing_speed``), the latency at 50 a second (``routing_latency``), what history costs, and
+a restart (``routing_history``). Rates are records over the time from the first to the last output record's timestamp;
 ratios are the medians of the rounds' ratios. All of it is the JSON line at the end; ``goals`` says what is met.
 
-The engines are the local ones, or those of ``KAFKA_BOOTSTRAP_SERVERS`` and ``MONGODB_URI`` where both are set: the goal
-for a restart is one for a store as fast as MongoDB.
+The engines are the local ones, or those of ``KAFKA_BOOTSTRAP_SERVERS`` and ``MONGODB_URI`` where both are set: the
+goal for a restart is one for a store as fast as MongoDB.
 """
 
 import argparse
@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tests.bench import routing_history, routing_latency, routing_speed
-from tests.bench.routing_history import Costs
-from tests.bench.routing_latency import Spread
-from tests.bench.routing_stage import Stage, say
+from tests.performance import routing_history, routing_latency, routing_speed
+from tests.performance.routing_history import Costs
+from tests.performance.routing_latency import Spread
+from tests.performance.routing_stage import Stage, say
 from tools.local.engines import Engines
 
 REPORTS: Final = 30_000

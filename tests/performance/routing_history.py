@@ -14,8 +14,8 @@ from motor.motor_asyncio import AsyncIOMotorClient
 
 from shared.kafka.publisher import Publisher
 from shared.settings import StoreSettings
-from tests.bench.routing_stage import LIMIT_S, Stage, Workers, received, say
 from tests.integration.routing.running import Traffic
+from tests.performance.routing_stage import LIMIT_S, Stage, Workers, received, say
 
 NEXT: Final = 5_000
 _REPEATS: Final = 3

@@ -14,8 +14,8 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from shared.kafka.publisher import Publisher
-from tests.bench.routing_stage import Stage, Workers, reading, received
 from tests.integration.routing.running import Traffic
+from tests.performance.routing_stage import Stage, Workers, reading, received
 from tools.demo.summary import percentile
 
 PER_SECOND: Final = 50.0

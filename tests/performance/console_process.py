@@ -1,6 +1,6 @@
 """A notify process for measuring: the real parts, and tokens for so many people. Prints one JSON line once it answers.
 
-``python -m tests.bench.console_process PORT SMTP_PORT PEOPLE``; bus and store by their usual variables.
+``python -m tests.performance.console_process PORT SMTP_PORT PEOPLE``; bus and store by their usual variables.
 """
 
 import asyncio

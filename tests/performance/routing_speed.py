@@ -8,8 +8,8 @@ from typing import Final
 
 from shared.events.base import Record
 from shared.kafka.publisher import Publisher
-from tests.bench.routing_stage import Stage, Workers, received, say
 from tests.integration.routing.running import ROOT, Traffic
+from tests.performance.routing_stage import Stage, Workers, received, say
 
 LOOPS: Final = ("bare", "explained", "same_job")
 CONTESTANTS: Final = ("one_worker", "two_workers", *LOOPS, "idiomatic")
@@ -57,7 +57,7 @@ async def _loop(stage: Stage, name: str, reports: int) -> float:
     command = [
         sys.executable,
         "-m",
-        f"tests.bench.{module}",
+        f"tests.performance.{module}",
         stage.bus.bootstrap_servers,
         stage.bus.topic_prefix,
         *more,

@@ -1,4 +1,4 @@
-"""Due steps told per second with many timers waiting: ``python -m tests.bench.bench_notify``.
+"""Due steps told per second with many timers waiting: ``python -m tests.performance.bench_notify``.
 
 100,000 cases wait for a step that is hours away; 5,000 of the 16 centres are due now. The alerter claims, mails (a real
 SMTP sink in a process of its own), records and offers to the outbox, as in production, until nothing is due. Beside it

@@ -1,8 +1,9 @@
 """Routing as the tutorial would have it: one message per handler, models in and out, one publish and one commit each.
 
-``python -m tests.bench.idiomatic_router BOOTSTRAP PREFIX`` reads ``<prefix>reports`` and writes ``<prefix>idiomatic``
-until it is killed. It decides by the same rule with loads in memory and explains as fully. FastStream's own defaults
-but for two: committing after the message instead of on a timer, without which it would lose reports, and no log lines.
+``python -m tests.performance.idiomatic_router BOOTSTRAP PREFIX`` reads ``<prefix>reports`` and writes
+``<prefix>idiomatic`` until it is killed. It decides by the same rule with loads in memory and explains as fully.
+FastStream's own defaults but for two: committing after the message instead of on a timer, without which it would lose
+reports, and no log lines.
 """
 
 import asyncio

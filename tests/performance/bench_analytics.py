@@ -1,11 +1,12 @@
 """How fast analytics folds and stores, beside two baselines of the same run, and how fast and large a rebuild is.
 
-``python -m tests.bench.bench_analytics [--reports N] [--rebuild EVENTS]``. The baselines, alternated with it: the same
-records only consumed and validated; the same documents only written, in the same transactions, to the same store. The
-goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a process of its own, compares them with
-the generation that serves and takes its place. Then its ten years are released and pages asked for, by turns with those
-of a service whose ten years hold 10,000 events; and all tables are exported beside a plain read of the register. Uses
-the engines of the environment, or starts its own. One line of JSON at the end; 1 where a goal is missed.
+``python -m tests.performance.bench_analytics [--reports N] [--rebuild EVENTS]``. The baselines, alternated with it:
+the same records only consumed and validated; the same documents only written, in the same transactions, to the same
+store. The goal is 0.7 of the slower of the two. The rebuild counts so many events anew in a process of its own,
+compares them with the generation that serves and takes its place. Then its ten years are released and pages asked for,
+by turns with those of a service whose ten years hold 10,000 events; and all tables are exported beside a plain read of
+the register. Uses the engines of the environment, or starts its own. One line of JSON at the end; 1 where a goal is
+missed.
 """
 
 import argparse
@@ -32,8 +33,17 @@ from shared.kafka.decoding import Received, decode_record
 from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS
-from tests.bench.analytics_history import REBUILD_MB, TEN_YEARS, Ground, cleared, fill, rebuilding, remove, span_of
-from tests.bench.analytics_pages import PAGES_GOAL, serving
+from tests.performance.analytics_history import (
+    REBUILD_MB,
+    TEN_YEARS,
+    Ground,
+    cleared,
+    fill,
+    rebuilding,
+    remove,
+    span_of,
+)
+from tests.performance.analytics_pages import PAGES_GOAL, serving
 from tests.support.subscribing import subscribe
 from tools.local.engines import Engines
 from tools.local.settings import LocalSettings

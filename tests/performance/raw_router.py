@@ -1,10 +1,10 @@
 """The straightforward loop routing is measured against: parse, decide, one ``send`` per record, commit.
 
-``python -m tests.bench.raw_router BOOTSTRAP PREFIX FORM`` reads ``<prefix>reports`` and writes ``<prefix>raw.<form>``
-until it is killed. FORM ``bare`` and ``explained`` check nothing and decide in the simplest way, the least loaded of 16
-counted in memory: ``bare`` writes only the choice and the 16 loads, ``explained`` an event of the shape, size and
-headers of routing's. ``same_job`` does in this loop what routing does: the same validation, rule and event, made by the
-models.
+``python -m tests.performance.raw_router BOOTSTRAP PREFIX FORM`` reads ``<prefix>reports`` and writes
+``<prefix>raw.<form>`` until it is killed. FORM ``bare`` and ``explained`` check nothing and decide in the simplest
+way, the least loaded of 16 counted in memory: ``bare`` writes only the choice and the 16 loads, ``explained`` an event
+of the shape, size and headers of routing's. ``same_job`` does in this loop what routing does: the same validation,
+rule and event, made by the models.
 """
 
 import asyncio

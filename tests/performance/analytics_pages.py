@@ -22,8 +22,8 @@ from services.analytics.store.register import Register
 from shared.centers import CENTER_IDS
 from shared.clock import SystemClock
 from shared.events.vocabulary import HarmType
-from tests.bench.analytics_history import Ground
 from tests.integration.analytics.worker import NOBODY_THERE, STAFF, environment
+from tests.performance.analytics_history import Ground
 from tests.support.waiting import eventually
 from tools.local import ports, processes
 

@@ -1,4 +1,4 @@
-"""Idle memory of each process of the local stack: ``python -m tests.bench.bench_memory``.
+"""Idle memory of each process of the local stack: ``python -m tests.performance.bench_memory``.
 
 PSS shares what processes have in common (Python itself, its libraries) among them, so the sum is true; RSS counts it
 every time. Megabytes of 1,048,576 bytes.

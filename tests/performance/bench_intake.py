@@ -1,11 +1,13 @@
-"""Reports accepted per second at intake beside an endpoint that only validates: ``python -m tests.bench.bench_intake``.
+"""Reports accepted per second at intake beside an endpoint that only validates.
+
+``python -m tests.performance.bench_intake``.
 
 Both are real processes under the same server settings, loaded in turns by the same client; what counts is the ratio of
 the medians. Accepting means: validated, judged, sealed, durable in the store, receipt and signed proof given. The relay
 publishes what was accepted, and the index of links takes it in, while the load goes on.
 
-    python -m tests.bench.bench_intake                    # the rates and times, a minute
-    python -m tests.bench.bench_intake --reports 100000   # and what intake weighs after so many reports
+    python -m tests.performance.bench_intake                    # the rates and times, a minute
+    python -m tests.performance.bench_intake --reports 100000   # and what intake weighs after so many reports
 """
 
 import argparse
@@ -25,7 +27,7 @@ from typing import Final
 
 import psutil
 
-from tests.bench.http_load import Tally, load, request_of
+from tests.performance.http_load import Tally, load, request_of
 from tools.demo import frontends
 from tools.local import ports
 from tools.local.engines import Engines
@@ -159,7 +161,7 @@ def main() -> int:
         own = {**shared, **intake_environment(port)}
         with (
             server(["services.intake"], port, own) as intake,
-            server(["tests.bench.validating", str(bare)], bare, {}),
+            server(["tests.performance.validating", str(bare)], bare, {}),
             asyncio.Runner() as runner,
         ):
             headers = frontends.create({**os.environ, **own}).headers("api")

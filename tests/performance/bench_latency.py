@@ -1,8 +1,8 @@
 """Accepted → shown on the console's stream at 20 a second, beside a raw round trip on the same broker.
 
-``python -m tests.bench.bench_latency``. Both in turns in one run; the ratio of the medians over the rounds counts. The
-first is the way of a report: 202 → intake's outbox → `reports` → routing → `routings` → notify → stream. The second is
-one record of the same size, sent idempotently with acks=all and read by a consumer that waits for it.
+``python -m tests.performance.bench_latency``. Both in turns in one run; the ratio of the medians over the rounds
+counts. The first is the way of a report: 202 → intake's outbox → `reports` → routing → `routings` → notify → stream.
+The second is one record of the same size, sent idempotently with acks=all and read by a consumer that waits for it.
 """
 
 import argparse
