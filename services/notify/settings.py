@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 from services.notify.accounts.settings import AccountSettings
 from services.notify.cases.models import Target
 from services.notify.escalation.rules import QuietHours, Rules
+from shared.settings import ServiceSettings
 
 _KEY_BYTES: Final = range(24, 65)
 """Standard Webhooks' own bounds for a secret."""
@@ -36,8 +37,8 @@ class WebhookWithSecret(BaseModel):
         return value
 
 
-class NotifySettings(AccountSettings):
-    """Where notify listens, how it mails, when it may be quiet."""
+class AlertSettings(ServiceSettings):
+    """How mail goes out and when it may wait: all that the auditor needs, which holds no key."""
 
     model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
 
@@ -47,25 +48,47 @@ class NotifySettings(AccountSettings):
     smtp_security: Literal["none", "starttls", "tls"] = Field(default="none", examples=["starttls"])
     smtp_username: str | None = Field(default=None, examples=["ieum"])
     smtp_password: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
-    smtp_connections: int = Field(default=4, ge=1, le=32, examples=[4])
     smtp_timeout_s: float = Field(default=10.0, gt=0, le=60, examples=[10])
     mail_from: str = Field(default="alert@ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["alert@ieum.example"])
+    central_address: str = Field(
+        default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
+    )
+    heartbeat_url: SecretStr | None = Field(default=None, examples=["https://watcher.example.org/ping/(token)"])
+    """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops."""
+    quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
+    """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _quiet(cls, value: str) -> str:
+        QuietHours.parse(value)
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _outside(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(_SAFE_URL, value.get_secret_value()):
+            raise ValueError("must be an https address; plain http only on this machine")
+        return value
+
+
+class NotifySettings(AlertSettings, AccountSettings):
+    """Where notify listens, how it mails, when it may be quiet."""
+
+    model_config = SettingsConfigDict(env_prefix="NOTIFY_", extra="ignore")
+
+    smtp_connections: int = Field(default=4, ge=1, le=32, examples=[4])
     mail_view_url: str | None = Field(default=None, examples=["http://127.0.0.1:8026"])
     """Where the local mail sink shows what was sent; only the demo has one."""
     duty_address: str = Field(default="{center}@duty.ieum.example", examples=["{center}@duty.ieum.example"])
     lead_address: str = Field(default="{center}@lead.ieum.example", examples=["{center}@lead.ieum.example"])
     colleagues_address: str = Field(default="{center}@staff.ieum.example", examples=["{center}@staff.ieum.example"])
-    central_address: str = Field(
-        default="night-desk@central.ieum.example", pattern=r"^[^@\s]+@[^@\s]+$", examples=["night-desk@ieum.example"]
-    )
     webhooks: dict[str, WebhookWithSecret] = Field(
         default={}, examples=['{"gwangju/duty": {"url": "https://alerts.example.org/ieum", "secret": "whsec_..."}}']
     )
     """Webhooks by desk, ``centre/target``; ``*`` for every centre that has none of its own."""
     apprise_urls: dict[str, SecretStr] = Field(default={}, examples=['{"*/lead": "ntfys://ntfy.example.org/{desk}"}'])
     """Apprise URLs by desk, named alike."""
-    heartbeat_url: SecretStr | None = Field(default=None, examples=["https://watcher.example.org/ping/(token)"])
-    """Where the auditor knocks every minute while all is well; whoever watches there calls somebody when it stops."""
     drills: Literal["off", "monthly"] = Field(default="off", examples=["monthly"])
     """Whether every centre has a drill on the first weekday of each month; the button works either way."""
     drill_credential: SecretStr | None = Field(default=None, examples=["(from the secret store)"])
@@ -74,8 +97,6 @@ class NotifySettings(AccountSettings):
     """Where it stands instead; read at every drill."""
     intake_url: str = Field(default="", pattern=r"^(https?://\S+)?$", examples=["http://intake.internal:8001"])
     """Where notify reaches intake's API for drills; empty: its public address."""
-    quiet_hours: str = Field(default="off", examples=["22:00-07:00"])
-    """Hours in Seoul in which alerts of normal urgency wait; ``off`` for none."""
     lease_s: float = Field(default=60.0, ge=1, le=900, examples=[60])
     """How long a claimed alert may take before another process takes it over."""
     poll_s: float = Field(default=1.0, gt=0, le=60, examples=[1])
@@ -85,24 +106,11 @@ class NotifySettings(AccountSettings):
     claim_size: int = Field(default=200, ge=1, le=1000, examples=[200])
     stream_clients: int = Field(default=500, ge=1, examples=[500])
 
-    @field_validator("quiet_hours")
-    @classmethod
-    def _quiet(cls, value: str) -> str:
-        QuietHours.parse(value)
-        return value
-
     @field_validator("lease_s")
     @classmethod
     def _lease(cls, value: float, info: ValidationInfo) -> float:
         if value < 2 * float(info.data.get("smtp_timeout_s", 0)):
             raise ValueError("must be at least twice NOTIFY_SMTP_TIMEOUT_S, or nothing could be sent within it")
-        return value
-
-    @field_validator("heartbeat_url")
-    @classmethod
-    def _outside(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.match(_SAFE_URL, value.get_secret_value()):
-            raise ValueError("must be an https address; plain http only on this machine")
         return value
 
     @field_validator("duty_address", "colleagues_address", "lead_address")

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings
 from services.analytics.settings import AnalyticsSettings
 from services.intake.settings import IntakeSettings
 from services.notify.accounts.settings import AccountSettings
-from services.notify.settings import NotifySettings
+from services.notify.settings import AlertSettings, NotifySettings
 from services.routing.settings import RoutingSettings
 from shared.audit.settings import AuditSettings
 from shared.settings import KafkaSettings, ServiceSettings, StoreSettings, variable_of
@@ -25,6 +25,7 @@ CLASSES: dict[str, type[BaseSettings]] = {
     "Intake": IntakeSettings,
     "Routing": RoutingSettings,
     "Accounts and sign-in (notify)": AccountSettings,
+    "Notify and its auditor": AlertSettings,
     "Notify": NotifySettings,
     "Analytics": AnalyticsSettings,
 }

@@ -165,7 +165,7 @@ def auditor_program(settings: LocalSettings, env: Mapping[str, str]) -> Program:
     return Program(
         name=AUDITOR,
         command=[sys.executable, "-m", "services.notify.auditor"],
-        env={**env, "NOTIFY_PORT": str(port)},
+        env={**{name: value for name, value in env.items() if not name.endswith("_KEY")}, "NOTIFY_PORT": str(port)},
         stage=SERVICE_STAGE,
         ready=lambda: http_ready(port),
         port=port,

@@ -14,7 +14,7 @@ from services.notify.auditor.rules import Quiet, Wrong
 from services.notify.auditor.service import EVERY_S as LOOK_S
 from services.notify.auditor.service import Auditor
 from services.notify.channels.messages import alarm_mail
-from services.notify.settings import NotifySettings
+from services.notify.settings import AlertSettings
 from shared import log, mongo
 from shared.clock import Clock, SystemClock
 from shared.health import Health
@@ -35,13 +35,13 @@ class AuditorProcess:
 
     def __init__(
         self,
-        settings: NotifySettings,
+        settings: AlertSettings,
         bus: KafkaSettings,
         store: StoreSettings,
         clock: Clock,
         health: Health | None = None,
     ) -> None:
-        """It has notify's settings, the port among them: it runs as a process of its own."""
+        """It has notify's port and mail settings and none of its keys: it runs as a process of its own."""
         self._settings = settings
         self._clock = clock
         findings = FindingStore(mongo.connect(store, SERVICE))
@@ -98,7 +98,7 @@ class AuditorProcess:
         return True
 
 
-def application(settings: NotifySettings, health: Health) -> FastAPI:
+def application(settings: AlertSettings, health: Health) -> FastAPI:
     """Health and metrics, nothing else."""
     return create_app(
         service=SERVICE,
@@ -111,7 +111,7 @@ def application(settings: NotifySettings, health: Health) -> FastAPI:
 
 async def run() -> None:
     """The process."""
-    settings, bus_settings, store_settings = load(NotifySettings), load(KafkaSettings), load(StoreSettings)
+    settings, bus_settings, store_settings = load(AlertSettings), load(KafkaSettings), load(StoreSettings)
     log.configure("notify-auditor", settings.log_level)
     process = AuditorProcess(settings, bus_settings, store_settings, SystemClock())
     async with asyncio.TaskGroup() as tasks:

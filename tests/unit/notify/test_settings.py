@@ -4,8 +4,10 @@ import base64
 
 import pytest
 
-from services.notify.settings import NotifySettings
-from shared.settings import SettingsError, load
+from services.notify.auditor.main import AuditorProcess
+from services.notify.settings import AlertSettings, NotifySettings
+from shared.clock import SystemClock
+from shared.settings import KafkaSettings, SettingsError, StoreSettings, load
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +39,12 @@ def test_quiet_hours_reach_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(NotifySettings).rules.quiet is None
     monkeypatch.setenv("NOTIFY_QUIET_HOURS", "22:00-07:00")
     assert load(NotifySettings).rules.quiet is not None
+
+
+def test_the_auditor_starts_without_any_key_and_notify_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"):
+        monkeypatch.delenv(variable)
+    settings = load(AlertSettings)
+    AuditorProcess(settings, load(KafkaSettings), load(StoreSettings), SystemClock())
+    with pytest.raises(SettingsError):
+        load(NotifySettings)

@@ -56,9 +56,13 @@ def test_required_settings_are_given(service: str) -> None:
     assert required <= set(COMPOSE["services"][service]["environment"])
 
 
-def test_the_auditor_has_what_notify_has_but_its_port_and_its_channels() -> None:
+def test_the_auditor_has_what_notify_has_but_its_port_its_channels_and_every_key() -> None:
     notify, auditor = (dict(COMPOSE["services"][name]["environment"]) for name in ("notify", "auditor"))
     own = {"NOTIFY_PORT", "HEALTH_URL", "NOTIFY_WEBHOOKS", "NOTIFY_APPRISE_URLS", "NOTIFY_HEARTBEAT_URL"}
+    keys = {name for name in notify if name.endswith("_KEY")}
+    assert keys >= {"NOTIFY_MASTER_KEY", "NOTIFY_ACCOUNT_KEY", "IEUM_AUDIT_KEY"}
+    assert not keys & auditor.keys()
+    own |= keys
     assert {k: v for k, v in auditor.items() if k not in own} == {k: v for k, v in notify.items() if k not in own}
     assert auditor["NOTIFY_PORT"] in auditor["HEALTH_URL"]
 
