@@ -1,19 +1,21 @@
 """The proof that a report was submitted: a signed statement of keyed digests (compact JWS, Ed25519). Pure."""
 
-import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.api_jws import PyJWS
+from jwt.exceptions import PyJWTError
 
 from services.intake.encryption.keys import KeyedDigests
 
 _PROOF_TYPE: Final = "ieum-lodging+jws"
+_ALGORITHM: Final = "EdDSA"
+_JWS: Final = PyJWS(algorithms=[_ALGORITHM])
 _PROOF: Final = re.compile(r"eyJ[A-Za-z0-9_-]{10,300}\.[A-Za-z0-9_-]{10,600}\.[A-Za-z0-9_-]{86}(?![A-Za-z0-9_-])")
 """A compact JWS: the header begins with an opening brace, the signature has 64 bytes."""
 PUBLIC_KEY_BYTES: Final = 32
@@ -51,17 +53,12 @@ class ProofSigner:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key: Final = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.key_id: Final = hashlib.sha256(self.public_key).hexdigest()[:16]
-        self._header = _encoded({"alg": "EdDSA", "kid": self.key_id, "typ": _PROOF_TYPE})
+        self._header = {"kid": self.key_id, "typ": _PROOF_TYPE}
 
-    def sign(self, lodged: ProofStatement) -> str:
+    def sign(self, stated: ProofStatement) -> str:
         """The proof. The same statement always gives the same text."""
-        payload = {
-            "content_mark": lodged.content_mark,
-            "received_at": lodged.received_at,
-            "receipt_mark": lodged.receipt_mark,
-        }
-        signed = f"{self._header}.{_encoded(payload)}"
-        return f"{signed}.{_base64(self._key.sign(signed.encode()))}"
+        payload = json.dumps(asdict(stated), sort_keys=True, separators=(",", ":")).encode()
+        return _JWS.encode(payload, self._key, _ALGORITHM, self._header, sort_headers=True)
 
 
 def proof_in(text: str) -> str | None:
@@ -73,25 +70,12 @@ def proof_in(text: str) -> str | None:
 def verify_proof(proof: str, public_key: bytes) -> ProofStatement | None:
     """What a proof states, or None if it was not signed by this key or was changed. Never raises."""
     try:
-        header, payload, signature = proof.split(".")
-        Ed25519PublicKey.from_public_bytes(public_key).verify(_bytes(signature), f"{header}.{payload}".encode())
-        head, body = json.loads(_bytes(header)), json.loads(_bytes(payload))
-        if head["alg"] != "EdDSA" or head["typ"] != _PROOF_TYPE:
+        found = _JWS.decode_complete(proof, Ed25519PublicKey.from_public_bytes(public_key), [_ALGORITHM])
+        body = json.loads(found["payload"])
+        if found["header"]["typ"] != _PROOF_TYPE:
             return None
         return ProofStatement(
             receipt_mark=body["receipt_mark"], received_at=body["received_at"], content_mark=body["content_mark"]
         )
-    except (ValueError, KeyError, TypeError, InvalidSignature):
+    except (ValueError, KeyError, TypeError, PyJWTError):
         return None
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _bytes(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def _encoded(fields: dict[str, str]) -> str:
-    return _base64(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode())
