@@ -12,7 +12,7 @@ from services.intake.submissions.models import Word
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import FieldError, Problem
-from shared.web.bodies import validated
+from shared.web.json_body import validated
 from shared.web.problems import MOST_ERRORS, field_error, from_validation, invalid
 from shared.web.translations import gettext_noop
 

@@ -16,11 +16,11 @@ from shared.health import Health, Report
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
-from shared.web.bodies import is_json
 from shared.web.docs import docs_page, openapi_of
-from shared.web.edge import Edge, route_of, security_headers
 from shared.web.gate import OPEN, unnamed
-from shared.web.insight import Insight
+from shared.web.json_body import is_json
+from shared.web.middleware import EdgeMiddleware, route_of, security_headers
+from shared.web.operator_access import OperatorAccess
 from shared.web.pages import Pages
 from shared.web.problems import FieldError, Problem
 from shared.web.same_origin import origins_of
@@ -68,7 +68,7 @@ def create_app(
     app.state.trusted_proxies = settings.trusted_proxies
     render = _renderer(own, public=not for_staff)
     app.add_middleware(
-        Edge,
+        EdgeMiddleware,
         headers=security_headers(form_action),
         max_body_bytes=max_body_bytes,
         own_origins=origins_of(settings.public_urls),
@@ -98,27 +98,27 @@ def create_app(
 
     for router in routers:
         app.include_router(router)
-    app.include_router(_infrastructure(app, own, health, Insight(settings)))
+    app.include_router(_infrastructure(app, own, health, OperatorAccess(settings)))
     doorless = unnamed(app)
     if doorless:
         raise ValueError(f"routes must have exactly one door (shared.web.gate): {', '.join(doorless)}")
     return app
 
 
-def _infrastructure(app: FastAPI, pages: Pages, health: Health, insight: Insight) -> APIRouter:
+def _infrastructure(app: FastAPI, pages: Pages, health: Health, operator_access: OperatorAccess) -> APIRouter:
     router = APIRouter(include_in_schema=False, dependencies=[Depends(OPEN)])
 
     @router.get("/health/live")
     async def live(request: Request) -> Response:
-        return _health(health.live_report(), detailed=insight.allowed(request))
+        return _health(health.live_report(), detailed=operator_access.allowed(request))
 
     @router.get("/health/ready")
     async def ready(request: Request) -> Response:
-        return _health(health.ready_report(), detailed=insight.allowed(request))
+        return _health(health.ready_report(), detailed=operator_access.allowed(request))
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
-        if not insight.allowed(request):
+        if not operator_access.allowed(request):
             raise HTTPException(404)
         body, media_type = exposition()
         return Response(body, headers={"Content-Type": media_type})

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from shared import words
 from shared.clock import Clock, SystemClock
 from shared.settings import ServiceSettings
-from shared.web import formats, korea, people, translations
+from shared.web import formats, korea, navigation, translations
 from shared.web.assets import Assets
 from shared.web.language import COOKIE, LANGUAGES, Language, chosen
 
@@ -123,7 +123,7 @@ class Pages:
             "public": False,
             "leave": self._leave,
             "staff": principal,
-            "links": people.links(principal, self.service, request.url.path, self.settings.public_urls),
+            "links": navigation.links(principal, self.service, request.url.path, self.settings.public_urls),
             "now": self.clock.now(),
         }
 
@@ -149,8 +149,8 @@ class Pages:
         environment.globals.update(
             asset=self.assets.url,
             quick_exit_url=QUICK_EXIT_URL,
-            role_names=lambda roles: people.role_names(roles, texts),
-            organisation_name=lambda organisation: people.organisation_name(organisation, language, texts),
+            role_names=lambda roles: navigation.role_names(roles, texts),
+            organisation_name=lambda organisation: navigation.organisation_name(organisation, language, texts),
             korea_shapes=korea.shapes,
             vocabulary=words,
         )

@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from shared import trace
-from shared.web.reasons import allowed_values, field_name, reason_and_detail
 from shared.web.translations import Translator, gettext_noop
+from shared.web.validation_errors import allowed_values, field_name, reason_and_detail
 
 MEDIA_TYPE: Final = "application/problem+json"
 

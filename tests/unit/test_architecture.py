@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -119,3 +119,39 @@ def test_importing_a_service_does_nothing() -> None:
     )
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+TWO_MEANINGS = {
+    "services/analytics": {"Log", "Row"},
+    "services/intake": {"Known", "Line", "Part", "Refusal", "_Frozen", "_Kept"},
+    "services/notify": {"Accounts", "Change", "Offer", "Tally", "Wrong"},
+}
+"""Class names that still mean two things in a service; the list only gets shorter."""
+
+
+def twice(classes: Iterable[tuple[str, str]]) -> set[str]:
+    """Names of classes that several modules of a package define; each pair is (name, module)."""
+    modules: dict[str, set[str]] = {}
+    for name, module in classes:
+        modules.setdefault(name, set()).add(module)
+    return {name for name, defined in modules.items() if len(defined) > 1}
+
+
+def package_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).parts
+    return "/".join(parts[:2]) if parts[0] in {"services", "tools"} else parts[0]
+
+
+def test_a_class_name_has_one_meaning_in_its_package() -> None:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in tracked():
+        if path.relative_to(ROOT).parts[0] in {"services", "shared", "tools"}:
+            nodes = ast.walk(ast.parse(path.read_text()))
+            classes = [(node.name, str(path)) for node in nodes if isinstance(node, ast.ClassDef)]
+            found.setdefault(package_of(path), []).extend(classes)
+    new = {package: twice(classes) - TWO_MEANINGS.get(package, set()) for package, classes in found.items()}
+    assert {package: names for package, names in new.items() if names} == {}
+
+
+def test_a_class_name_with_two_meanings_is_found() -> None:
+    assert twice([("Step", "a.py"), ("Step", "b.py"), ("Row", "a.py"), ("Row", "a.py")]) == {"Step"}

@@ -14,7 +14,7 @@ from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusService
 from services.intake.reports.models import AnswersLeft, StatusAnswer, Taken
 from services.intake.submissions.schema import inlined
-from shared.web.bodies import is_json
+from shared.web.json_body import is_json
 from shared.web.problems import wrong_content_type
 
 AnyDoor = Callable[..., Any]

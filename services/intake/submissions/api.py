@@ -19,8 +19,8 @@ from services.intake.submissions.schema import inlined
 from services.intake.submissions.service import SubmissionResult, SubmissionService
 from shared.errors import TransientError
 from shared.web.app import Problem
-from shared.web.bodies import is_json
 from shared.web.gate import OPEN
+from shared.web.json_body import is_json
 from shared.web.problems import wrong_content_type
 
 FORM_FRONT_END: Final = "web-form"

@@ -12,8 +12,8 @@ from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.source import TOKEN_COOKIE, Identity, bearer_of
 from shared.settings import ServiceSettings
-from shared.web.edge import COOKIES
 from shared.web.gate import Gate, Refused
+from shared.web.middleware import COOKIES
 from shared.web.same_origin import SID_COOKIE
 
 DEVICE_COOKIE: Final = "ieum_device"

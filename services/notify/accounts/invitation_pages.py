@@ -17,8 +17,8 @@ from services.notify.accounts.trail import By, by
 from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.gate import OPEN
+from shared.web.navigation import home_of
 from shared.web.pages import Pages
-from shared.web.people import home_of
 
 
 def invitation_router(sign_in: SignIn, sessions: Sessions, enrolment: Enrolment, pages: Pages) -> APIRouter:

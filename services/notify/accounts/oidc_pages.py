@@ -18,8 +18,8 @@ from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN
+from shared.web.navigation import home_of
 from shared.web.pages import Pages
-from shared.web.people import home_of
 from shared.web.translations import gettext_noop
 
 COOKIE: Final = "ieum_oidc"

@@ -18,8 +18,8 @@ from services.notify.problems import unavailable
 from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.web.gate import OPEN
+from shared.web.navigation import home_of
 from shared.web.pages import Pages
-from shared.web.people import home_of
 from shared.web.same_origin import SID_COOKIE
 
 

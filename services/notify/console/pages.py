@@ -22,7 +22,7 @@ from shared.events.base import CenterId
 from shared.events.vocabulary import CenterState, HarmType, Urgency
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web import people
+from shared.web import navigation
 from shared.web.gate import Gate
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -99,7 +99,7 @@ def page_router(
         mine: Annotated[str, Query(max_length=3)] = "",
     ) -> Response:
         if not principal.may(Action.CASES_LIST) and center is None:
-            return RedirectResponse(people.home_of(principal, settings.public_urls), 303)
+            return RedirectResponse(navigation.home_of(principal, settings.public_urls), 303)
         chosen = checked_center(center) if center is not None else home_of(principal)
         gate.demand(request, principal, Action.CASES_LIST, chosen)
         return await console(request, principal, chosen, wanted_of(state, urgency, harm, mine))

@@ -7,8 +7,8 @@ from services.intake import problems as refusals
 from services.intake.clients.problem_words import PROBLEMS, REASONS
 from services.intake.clients.rules import NO_CREDENTIAL, Turned
 from services.intake.submissions.models import REASONS as OWN
-from shared.web import problems, reasons
-from shared.web.bodies import REPEATED
+from shared.web import problems, validation_errors
+from shared.web.json_body import REPEATED
 
 ROOT = Path(__file__).parents[3]
 API = (
@@ -54,7 +54,10 @@ def test_every_code_is_in_the_table_once_with_its_status() -> None:
 def test_every_reason_is_in_the_table_once() -> None:
     known = [one.code for one in REASONS]
     assert len(known) == len(set(known))
-    given = {reason for _, reason, _ in reasons._REASONS} | {reasons._WRONG_TYPE[0], reasons._WRONG_VALUE[0]}
+    given = {reason for _, reason, _ in validation_errors._REASONS} | {
+        validation_errors._WRONG_TYPE[0],
+        validation_errors._WRONG_VALUE[0],
+    }
     given |= set(OWN) | set(refusals._ADMISSION) | {"idempotency_conflict", REPEATED[0], "duplicate_header"}
     assert given == set(known)
 

@@ -19,8 +19,8 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
-from shared.web.bodies import json_body
 from shared.web.gate import OPEN, Gate
+from shared.web.json_body import json_body
 from shared.web.korea import MapCell
 from shared.web.pages import Pages
 from tests.support.staff import TestIdentity

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from shared.settings import SettingsError
-from shared.web.edge import Edge
+from shared.web.middleware import EdgeMiddleware
 from shared.web.serve import PatientProtocol, bind, serve
 from tests.unit.shared.web.small_site import build
 
@@ -135,7 +135,7 @@ async def test_a_request_that_is_being_read_or_answered_is_not_cut_off(monkeypat
 
 async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> None:
     app = build()
-    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == Edge.__name__]
+    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
     edge.kwargs["body_s"] = 0.05
     async with _served(app) as port, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -148,7 +148,7 @@ async def test_a_body_that_comes_too_slowly_is_408_and_the_connection_ends() -> 
 
 async def test_a_body_that_keeps_coming_has_longer_than_one_of_which_nothing_comes() -> None:
     app = build()
-    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == Edge.__name__]
+    [edge] = [one for one in app.user_middleware if getattr(one.cls, "__name__", "") == EdgeMiddleware.__name__]
     edge.kwargs.update(body_s=0.2, body_bytes_per_s=0.01)
     async with _served(app) as port, asyncio.timeout(10):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -1,4 +1,4 @@
-"""Reading a JSON body fast: bytes straight into the model, with the same problems as FastAPI's own way."""
+"""Read a JSON body fast: bytes straight into the model, with the same problems as FastAPI's own parsing."""
 
 import json
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from shared.web.problems import FieldError, from_validation, invalid, wrong_content_type
-from shared.web.reasons import field_name
 from shared.web.translations import gettext_noop
+from shared.web.validation_errors import field_name
 
 M = TypeVar("M", bound=BaseModel)
 

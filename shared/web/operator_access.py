@@ -1,4 +1,4 @@
-"""Who may look inside a running service: the metrics, and which of its health checks say what."""
+"""Access to the inside of a running service: its metrics, and the names of its health checks."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from shared.settings import ServiceSettings
 from shared.web.networks import is_local
 
 
-class Insight:
+class OperatorAccess:
     """Callers on this machine, or with the metrics token; with the token set, it alone counts."""
 
     def __init__(self, settings: ServiceSettings) -> None:

@@ -1,4 +1,4 @@
-"""How pages name who is signed in and where they may go: roles and organisations in words, the links of the header."""
+"""The header of pages: roles and organisation of the signed-in person in words, and the links they may follow."""
 
 from dataclasses import dataclass
 from typing import Final

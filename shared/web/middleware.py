@@ -1,6 +1,6 @@
-"""What happens to every request at the door: trace, security headers, body limit, metrics, and a net for defects.
+"""ASGI middleware of every service: trace, security headers, body limit, same-origin check, metrics, error responses.
 
-Plain ASGI: a few microseconds per request, since accepting reports goes through here.
+Plain ASGI: a few microseconds per request, since reports are accepted through it.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ up this pace after the 64 KB of the limit."""
 Render = Callable[[Request, Problem], Response]
 
 COOKIES: Final = "cookies_to_set"
-"""In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, left by a gate that renewed a sign-in."""
+"""In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set by a gate that renewed a session."""
 
 
 def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
@@ -76,7 +76,7 @@ def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes
     ]
 
 
-class Edge:
+class EdgeMiddleware:
     """The outermost layer. An answer that already carries one of the headers keeps its own."""
 
     def __init__(
@@ -141,7 +141,7 @@ class Edge:
             self._report(scope, error)
             if status:
                 raise _CutOffError from None
-            await self._apology(Request(scope))(scope, receive, finish)
+            await self._error_response(Request(scope))(scope, receive, finish)
         finally:
             self._count(scope, status, None if streamed else time.perf_counter() - started)
 
@@ -216,7 +216,7 @@ class Edge:
         frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
         self._log.error("http.failed", route=route_of(scope), error=type(error).__qualname__, frames=frames)
 
-    def _apology(self, request: Request) -> Response:
+    def _error_response(self, request: Request) -> Response:
         try:
             return self._render(request, unexpected())
         except Exception as error:  # the page itself may be what is broken
