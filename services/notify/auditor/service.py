@@ -44,6 +44,10 @@ class Auditor:
         self._quiet = quiet
         self._clock = clock
         self._watched: dict[str, Watched] = {}
+        self._changed: set[str] = set()
+        """Reports about which something came since the last look."""
+        self._owing: set[str] = set()
+        """Reports to which something is owed: of all others a look need see nothing."""
         self._wrong: dict[str, Wrong] = {}
         self._written: set[str] | None = None
         self._untold: dict[str, Wrong] = {}
@@ -61,6 +65,7 @@ class Auditor:
             if seen is None:
                 seen = self._watched[event.report_id] = Watched(event.report_id)
             note(seen, event)
+            self._changed.add(event.report_id)
 
     async def look(self) -> None:
         """One look: judge, measure, log, write, mail. A store or mail server that is away changes nothing about it."""
@@ -87,11 +92,13 @@ class Auditor:
 
     def _judge(self, now: datetime) -> None:
         found: dict[str, Wrong] = {}
-        owing = 0
-        for report_id, seen in self._watched.items():
+        for report_id in self._changed:
+            seen = self._watched[report_id]
             conclude(seen, self._quiet)
-            owing += seen.promise is not None
-            bad = wrong(seen, now)
+            (self._owing.add if seen.promise is not None else self._owing.discard)(report_id)
+        self._changed.clear()
+        for report_id in self._owing:
+            bad = wrong(self._watched[report_id], now)
             if bad is not None:
                 found[report_id] = bad
         new = {i: bad for i, bad in found.items() if i not in self._wrong}
@@ -107,7 +114,7 @@ class Auditor:
             metrics.OVERDUE.labels(fault.value).set(faults[fault])
         oldest = min((bad.due for bad in found.values()), default=now)
         metrics.OLDEST.set(max((now - oldest).total_seconds(), 0.0))
-        metrics.WATCHED.set(owing)
+        metrics.WATCHED.set(len(self._owing))
 
     async def _write(self, now: datetime) -> None:
         if self._written is None:
@@ -116,8 +123,7 @@ class Auditor:
         over = sorted(self._written - self._wrong.keys())
         await self._store.put(new, over)
         self._written = set(self._wrong)
-        owing = sum(seen.promise is not None for seen in self._watched.values())
-        await self._store.looked(Look(at=now, watched=owing, findings=len(self._wrong)))
+        await self._store.looked(Look(at=now, watched=len(self._owing), findings=len(self._wrong)))
 
     async def _tell(self, at: float) -> None:
         if not self._untold or (self._mailed_at is not None and at - self._mailed_at < MAIL_EVERY_S):
