@@ -4,10 +4,10 @@ How far the copy of a partition goes stands beside it, and only ever grows witho
 an older state is filled up from there.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -20,7 +20,9 @@ from shared.mongo import store_errors
 
 _DUPLICATE_KEY: Final = 11000
 AT_ONCE: Final = 20
-"""Owners looked up side by side: below the number of connections, or pages would wait behind a batch."""
+"""Reports whose owners one query asks for."""
+_PIECES: Final = (*(f"{number:02x}" for number in range(256)), "g")
+"""Borders between report ids, which begin with a hexadecimal digit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,10 @@ class DecisionStore:
         """Forget the copy of a partition: it is of another log."""
         with store_errors():
             await self._copied.delete_one({"_id": partition})
-            await self._decisions.delete_many({"partition": partition})
+            # In pieces along the only index there is: one pass through all would outlast the limit of a call.
+            for start, end in pairwise(_PIECES):
+                ids = {"$gte": start, "$lt": end}
+                await self._decisions.delete_many({"_id": ids, "partition": partition})
 
     async def history(self, report_id: str) -> list[Entry]:
         """Everything routing did about a report, oldest first."""
@@ -127,15 +132,11 @@ class DecisionStore:
         owners: dict[str, str] = {}
         with store_errors():
             for start in range(0, len(report_ids), AT_ONCE):
-                piece = report_ids[start : start + AT_ONCE]
-                found = await asyncio.gather(*map(self._owner_of, piece))
-                owners |= {report: center for report, center in zip(piece, found, strict=True) if center is not None}
+                wanted = {"$or": [_of(report_id) for report_id in report_ids[start : start + AT_ONCE]]}
+                # Oldest first: the newest version of each report is what stays.
+                async for found in self._decisions.find(wanted, {"report_id": 1, "center_id": 1}).sort("_id", 1):
+                    owners[found["report_id"]] = found["center_id"]
         return owners
-
-    async def _owner_of(self, report_id: str) -> str | None:
-        newest = self._decisions.find(_of(report_id), {"center_id": 1}).sort("_id", -1).limit(1)
-        found = await newest.to_list(1)
-        return str(found[0]["center_id"]) if found else None
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.routing.read_model import Copied, DecisionStore
+from services.routing.read_model import Copied, DecisionStore, Entry
+from services.routing.read_model.repository import AT_ONCE
 from services.routing.read_model.service import ReadModel
 from shared import mongo
 from shared.clock import SystemClock
@@ -101,3 +102,41 @@ async def test_the_copy_grows_without_a_gap_or_says_so(store_settings: StoreSett
         await store.advance(1, 3, Copied(4, "c"))
     await store.begin_anew(0)
     assert await store.copied([0]) == {}
+
+
+def entry(report: str, version: int, center: str, partition: int) -> Entry:
+    return Entry(
+        report_id=report,
+        version=version,
+        ownership=version,
+        center_id=center,
+        type="report.routed.v1",
+        partition=partition,
+        offset=version,
+        event={},
+    )
+
+
+async def test_the_newest_owner_counts_and_one_query_asks_for_many(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, asked = DecisionStore(database), []
+    find = type(store._decisions).find
+
+    def counted(collection: Any, *told: Any, **more: Any) -> Any:
+        asked.append(told)
+        return find(collection, *told, **more)
+
+    monkeypatch.setattr(type(store._decisions), "find", counted)
+    ids = [report_id(number) for number in range(1, 41)]
+    await store.save([entry(one, version, center, 0) for one in ids for version, center in ((1, "busan"), (2, "jeju"))])
+    assert await store.owners_of(ids) == dict.fromkeys(ids, "jeju")
+    assert len(asked) == len(ids) // AT_ONCE
+
+
+async def test_a_copy_is_thrown_away_whole_and_no_other(database: Any) -> None:
+    store = DecisionStore(database)
+    ids = [f"{first}{report_id(1)[2:]}" for first in ("00", "0f", "10", "7f", "9a", "a0", "fe", "ff")]
+    await store.save([entry(one, 1, "busan", number % 2) for number, one in enumerate(ids)])
+    await store.begin_anew(0)
+    assert {d["report_id"] async for d in database["decisions"].find()} == set(ids[1::2])
