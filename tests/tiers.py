@@ -89,7 +89,6 @@ APART: Final = frozenset(
         "tests/browser/test_every_page.py",
         "tests/integration/accounts/test_sign_in.py",
         "tests/integration/analytics/test_exactly_once.py",
-        "tests/integration/trust/test_matrix.py",
         "tests/kill/test_kill.py",
     }
 )
