@@ -1,4 +1,4 @@
-"""One town for all tests here that need no processes of their own."""
+"""One system for all tests here that need no processes of their own."""
 
 from collections.abc import AsyncIterator
 
@@ -11,5 +11,5 @@ from tools.local.engines import Running
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def system(engines: Running) -> AsyncIterator[SystemHarness]:
-    async with running(engines) as open_town:
-        yield open_town
+    async with running(engines) as running_system:
+        yield running_system

@@ -1,4 +1,4 @@
-"""Opens a town: builds the services as their ``main`` does, and seeds the reports that are to be guarded."""
+"""Starts the four services as their ``main`` builds them, and seeds the reports that are to be guarded."""
 
 import asyncio
 import base64
@@ -45,7 +45,7 @@ def a_key(letter: str) -> SecretStr:
 
 @contextlib.asynccontextmanager
 async def running(engines: Running) -> AsyncIterator[SystemHarness]:
-    """A town with its reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
+    """Services with reports: one open at ``OWNER`` and offered to ``ASKED``, one withdrawn at ``ELSEWHERE``."""
     name = f"trust{secrets.token_hex(4)}"
     bus = KafkaSettings(bootstrap_servers=engines.kafka, topic_prefix=f"{name}.", topic_partitions=2, call_timeout_s=10)
     store = StoreSettings(uri=SecretStr(engines.mongodb), database_prefix=f"{name}_")
