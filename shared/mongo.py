@@ -83,9 +83,9 @@ async def until_done(step: Callable[[], Awaitable[object]], clock: Clock, what: 
             attempt += 1
             _log.warning(
                 "store.waiting",
-                what=what,
+                operation=what,
                 attempt=attempt,
-                said=str(error),
+                error=str(error),
                 hint="slow or unreachable (MONGODB_URI), or it refuses the credentials in it",
             )
             await clock.sleep(backoff(attempt, _SPREAD))

@@ -130,7 +130,7 @@ def typeset(data: str, as_of: datetime, families: Sequence[str] = FONTS) -> byte
     there = set(fonts.families())
     family = next((each for each in families if each in there), None)
     if family is None:
-        _log.error("analytics.no_korean_font", wanted=list(families), said="install fonts-noto-cjk")
+        _log.error("analytics.no_korean_font", wanted=list(families), hint="install fonts-noto-cjk")
         raise NoFontError(f"no font with Korean letters is installed (one of {', '.join(families)})")
     made: bytes = typst.compile(
         TEMPLATE.read_bytes(),

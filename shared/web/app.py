@@ -93,7 +93,7 @@ def create_app(
 
     @app.exception_handler(TransientError)
     async def away(request: Request, error: Exception) -> Response:
-        _log.warning("http.unavailable", route=route_of(request.scope), said=str(error))
+        _log.warning("http.unavailable", route=route_of(request.scope), error=str(error))
         return render(request, problems.unavailable())
 
     for router in routers:

@@ -121,7 +121,7 @@ async def drop_others(database: Database, kept: set[int]) -> None:
             _log.info("analytics.generation_cleared_away", generation=number)
             await Generation(database, number).drop()
     except TransientError as error:
-        _log.warning("analytics.generation_left", error=str(error), said="the next rebuild clears it away")
+        _log.warning("analytics.generation_left", error=str(error), hint="the next rebuild clears it away")
 
 
 def _number(name: str) -> int:

@@ -48,7 +48,7 @@ async def renew(database: Database) -> bool:
         "analytics.counting_anew",
         stored=version,
         wanted=CELLS_VERSION,
-        said="facts, cells and offsets are emptied and all topics folded again; publications stay",
+        hint="facts, cells and offsets are emptied and all topics folded again; publications stay",
     )
     with store_errors():
         await database.cells.update_one({"_id": CELLS_MARK, "version": version}, {"$set": {"clearing": CELLS_VERSION}})

@@ -107,7 +107,7 @@ class LinkService:
                 return _newest_of_each(await self._reports_with(digests))
         except (TransientError, TimeoutError) as error:
             SKIPPED.inc()
-            _log.warning("links.not_looked_up", report_id=report_id, said=str(error) or type(error).__name__)
+            _log.warning("links.not_looked_up", report_id=report_id, error=str(error) or type(error).__name__)
             return []
 
     @property

@@ -103,7 +103,7 @@ class Ledger:
             if why is None:
                 measures.CONTINUED.inc()
             else:
-                _log.error("routing.checkpoint_unfit", partition=partition, why=why)
+                _log.error("routing.checkpoint_unfit", partition=partition, reason=why)
                 measures.RESTORED.inc()
                 store = self._folder.anew(partition)
         self._begin(partition, store)

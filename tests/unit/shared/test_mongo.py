@@ -80,7 +80,7 @@ async def test_a_start_waits_for_a_store_that_is_slow_and_says_so() -> None:
                 await asyncio.sleep(0)
         await done
     assert answers == []
-    assert [(line["event"], line["what"]) for line in said] == [("store.waiting", "preparing the store")] * 2
+    assert [(line["event"], line["operation"]) for line in said] == [("store.waiting", "preparing the store")] * 2
 
 
 async def test_a_start_does_not_wait_for_what_would_fail_again() -> None:
