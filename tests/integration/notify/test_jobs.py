@@ -16,8 +16,14 @@ async def test_a_case_that_does_not_validate_keeps_no_other_from_being_alerted(s
         return [address for address, _ in sink.mails] == [f"{center}@duty.ieum.example" for center in to]
 
     await eventually(lambda: mailed("busan"))
-    broken = {"urgency": "a word of a later build", "wake_at": harness.clock.now() - timedelta(days=1)}
     cases = harness.notify.cases.collection
+
+    async def recorded() -> bool:
+        case = await cases.find_one({"_id": report_id(1)})
+        return case is not None and case["alert_version"] > 0 and case.get("lease_by") is None
+
+    await eventually(recorded, "the alert is written down: a write after this one would mend the case")
+    broken = {"urgency": "a word of a later build", "wake_at": harness.clock.now() - timedelta(days=1)}
     await cases.update_one({"_id": report_id(1)}, {"$set": broken})
 
     async def ready(status: str) -> bool:
