@@ -15,9 +15,7 @@ Written by `make docs` from `shared/topics.py` and `shared/events/`; `make check
 CloudEvents 1.0 in Kafka's binary mode: `ce_*` headers and a JSON body. Bad records of a topic go to `<topic>.dead` with
 reason and origin in their headers.
 
-AsyncAPI 3.0: [everything](../asyncapi/ieum.yaml), [intake](../asyncapi/intake.yaml),
-[routing](../asyncapi/routing.yaml), [notify](../asyncapi/notify.yaml),
-[analytics](../asyncapi/analytics.yaml).
+[AsyncAPI 3.0](../asyncapi/ieum.yaml) of every consumer and writer, as FastStream describes them.
 """
 _DECISIONS_HEAD = """# Decisions
 
