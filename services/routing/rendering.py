@@ -47,11 +47,18 @@ def facts_json(facts: ReportFacts) -> bytes:
     if facts.threat_deadline is not None:
         values = {**values, "threat_deadline": iso(facts.threat_deadline)}
     text = orjson.dumps(values)
-    if _UNKNOWN in text:  # perhaps in place of a word of a later build, which is passed on as it was written
+    if _UNKNOWN in text and any(map(_is_later, values.values())):
         text = orjson.dumps({name: _written(value) for name, value in values.items()})
     for absent in _ABSENT:
         text = text.replace(absent, b"")
     return text
+
+
+def _is_later(value: object) -> bool:
+    """Whether a word of a later build is meant, which is passed on as it was written."""
+    if isinstance(value, tuple):
+        return UNKNOWN in value
+    return value == UNKNOWN and isinstance(value, OpenVocabulary) and value.value != UNKNOWN
 
 
 def _written(value: object) -> object:
