@@ -51,7 +51,7 @@ class Process:
         self.state_dir = log.with_suffix(".state")
         self._log = log
         self._module = module
-        self._env = {
+        self.env = {
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": bus.bootstrap_servers,
             "KAFKA_TOPIC_PREFIX": bus.topic_prefix,
@@ -70,7 +70,7 @@ class Process:
     def start(self) -> None:
         # It ends with this process, however that ends.
         self.child = processes.start(
-            [sys.executable, "-m", *self._module], log=self._log, env=self._env, cwd=self.sources
+            [sys.executable, "-m", *self._module], log=self._log, env=self.env, cwd=self.sources
         )
 
     def ended(self) -> int | None:
