@@ -1,14 +1,26 @@
-"""Reads the body of a page's own form."""
+"""Reads the body of a request: JSON of the API, or a page's own form."""
 
-from typing import Final
+from typing import Final, TypeVar
 
+from pydantic import BaseModel
 from starlette.requests import Request
 
+from services.intake import problems
 from services.intake.webform.models import Typed, read
 from shared.web.app import Problem
+from shared.web.json_body import is_json
+from shared.web.problems import wrong_content_type
 from shared.web.translations import gettext_noop as n
 
+M = TypeVar("M", bound=BaseModel)
 _FORM_TYPE: Final = "application/x-www-form-urlencoded"
+
+
+async def json_of(request: Request, model: type[M]) -> M:
+    """What a JSON body means. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_json``, 422 ``invalid``."""
+    if not is_json(request.headers.get("content-type")):
+        raise wrong_content_type()
+    return problems.read_body(await request.body(), model)
 
 
 async def typed_of(request: Request) -> Typed:

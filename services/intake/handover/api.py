@@ -4,10 +4,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
+from services.intake.bodies import json_of
 from services.intake.dependencies import idempotency_key
 from services.intake.examples import ANSWERS, answered
 from services.intake.handover.service import HandoverService
-from services.intake.receipts.api import AnyDoor, asked_in, body
+from services.intake.receipts.api import AnyDoor, body
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 
@@ -27,7 +28,7 @@ def router(handing: HandoverService, *, write: AnyDoor) -> APIRouter:
     )
     async def offer(request: Request) -> HandOver:
         """Of a representative's report only: 409 `nobody_to_hand_over_to`. A new code takes the place of the last."""
-        return await handing.offer(await asked_in(request, ReceiptQuestion), request)
+        return await handing.offer(await json_of(request, ReceiptQuestion), request)
 
     @routes.post(
         "/hand-over/cancel",
@@ -38,7 +39,7 @@ def router(handing: HandoverService, *, write: AnyDoor) -> APIRouter:
     )
     async def cancel(request: Request) -> StatusAnswer:
         """Possible until it is used: then 409 `handed_over`."""
-        return await handing.cancel(await asked_in(request, ReceiptQuestion), request)
+        return await handing.cancel(await json_of(request, ReceiptQuestion), request)
 
     @routes.post(
         "/take-over",
@@ -53,6 +54,6 @@ def router(handing: HandoverService, *, write: AnyDoor) -> APIRouter:
 
         Codes that do not exist are answered 404 `unknown_code`, slowly; used, void and expired ones 409.
         """
-        return await handing.take(await asked_in(request, TakeOverAsked), request, idempotency_key(request))
+        return await handing.take(await json_of(request, TakeOverAsked), request, idempotency_key(request))
 
     return routes

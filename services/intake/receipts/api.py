@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from services.intake import problems
+from services.intake.bodies import json_of
 from services.intake.dependencies import idempotency_key, key_parameter
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
@@ -14,8 +14,6 @@ from services.intake.receipts.service import ReceiptService
 from services.intake.receipts.status import StatusService
 from services.intake.reports.models import AnswersLeft, StatusAnswer, Taken
 from services.intake.submissions.schema import inlined
-from shared.web.json_body import is_json
-from shared.web.problems import wrong_content_type
 
 AnyDoor = Callable[..., Any]
 """A dependency of ``shared.web.gate``."""
@@ -45,7 +43,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def ask(request: Request) -> StatusAnswer:
         """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
-        return await status.answer(await asked_in(request, ReceiptQuestion), request)
+        return await status.answer(await json_of(request, ReceiptQuestion), request)
 
     @routes.post(
         "/messages",
@@ -58,7 +56,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def message(request: Request) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(await asked_in(request, MessageAsked), request, idempotency_key(request))
+        return await desk.message(await json_of(request, MessageAsked), request, idempotency_key(request))
 
     @routes.post(
         "/answers",
@@ -70,7 +68,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def answers(request: Request) -> AnswersLeft:
         """Needs the word, if one was set. The centre learns that they were read."""
-        return await desk.answers(await asked_in(request, ReceiptQuestion), request)
+        return await desk.answers(await json_of(request, ReceiptQuestion), request)
 
     @routes.post(
         "/amend",
@@ -83,7 +81,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def amend(request: Request) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(await asked_in(request, AmendmentAsked), request, idempotency_key(request))
+        return await desk.amend(await json_of(request, AmendmentAsked), request, idempotency_key(request))
 
     @routes.post(
         "/withdraw",
@@ -105,7 +103,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
         refused: 409 `not_with_this_receipt`.
         """
-        return await desk.withdraw(await asked_in(request, WithdrawalAsked), request)
+        return await desk.withdraw(await json_of(request, WithdrawalAsked), request)
 
     @routes.post(
         "/reinstate",
@@ -117,7 +115,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def reinstate(request: Request) -> StatusAnswer:
         """Possible until `undo_until`."""
-        return await desk.reinstate(await asked_in(request, ReceiptQuestion), request)
+        return await desk.reinstate(await json_of(request, ReceiptQuestion), request)
 
     @routes.post(
         "/word",
@@ -134,7 +132,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
         of it (`word_from`), and until then `/word/cancel` makes it void. While it waits no word is taken, whichever it
         is (`word_waits`). Replacing one that counts does so at once.
         """
-        return await desk.set_word(await asked_in(request, WordAsked), request)
+        return await desk.set_word(await json_of(request, WordAsked), request)
 
     @routes.post(
         "/word/cancel",
@@ -146,16 +144,9 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write:
     )
     async def cancel_word(request: Request) -> StatusAnswer:
         """For whoever did not set it. Changes nothing where no word waits."""
-        return await desk.cancel_word(await asked_in(request, ReceiptQuestion), request)
+        return await desk.cancel_word(await json_of(request, ReceiptQuestion), request)
 
     return routes
-
-
-async def asked_in(request: Request, model: type[M]) -> M:
-    """The body of a request. Raises ``Problem``."""
-    if not is_json(request.headers.get("content-type")):
-        raise wrong_content_type()
-    return problems.read_body(await request.body(), model)
 
 
 _JSON: Final = "application/json"

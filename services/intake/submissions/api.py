@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import dependencies, problems
+from services.intake.bodies import json_of
 from services.intake.clients.dependencies import ClientDoor
 from services.intake.clients.models import Client
 from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
@@ -20,8 +21,6 @@ from services.intake.submissions.service import SubmissionResult, SubmissionServ
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.gate import OPEN
-from shared.web.json_body import is_json
-from shared.web.problems import wrong_content_type
 
 FORM_FRONT_END: Final = "web-form"
 """Our own form's name; no front end has it."""
@@ -78,7 +77,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, door: Cli
         Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`.
         """
         try:
-            submission = await _submission(request)
+            submission = await json_of(request, Submission)
             key = dependencies.idempotency_key(request)
             lodged = await submission_service.submit(submission, front_end=client.client_id, idempotency_key=key)
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:
@@ -98,12 +97,6 @@ def router(submission_service: SubmissionService, signer: ProofSigner, door: Cli
         return ProofKey(kid=signer.key_id, public_key=public)
 
     return routes
-
-
-async def _submission(request: Request) -> Submission:
-    if not is_json(request.headers.get("content-type")):
-        raise wrong_content_type()
-    return problems.read_body(await request.body(), Submission)
 
 
 def _accepted(lodged: SubmissionResult) -> Response:
