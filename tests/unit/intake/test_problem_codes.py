@@ -21,7 +21,7 @@ API = (
     "dependencies.py",
     "problems.py",
 )
-SHARED = ("problems.py", "edge.py", "same_origin.py")
+SHARED = ("problems.py", "middleware.py", "same_origin.py")
 
 
 def literal_codes() -> set[tuple[int, str]]:
