@@ -15,7 +15,7 @@ PAGE: Final = 100
 
 
 SHOWN: Final = 500
-"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+"""Rows a console holds at most; the rest is counted and comes up as these are done."""
 
 
 BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
@@ -24,11 +24,11 @@ BOUNDS: Final[dict[CaseState | None, tuple[str, str]]] = {
     CaseState.ACKNOWLEDGED: ("1", "3"),
     CaseState.ENDED: ("3", "4"),
 }
-"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+"""Sort keys of each state; without a state: everything that is open."""
 
 
 UNANSWERED: Final = ("0", "2")
-"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+"""Waiting, or with something unread: what the central desk watches in all centres."""
 
 
 _CURSOR: Final = re.compile(r"^[0-3][0-2]:[0-9T]{18}:[0-9a-f-]{36}$")
@@ -81,11 +81,11 @@ async def offers(store: CaseStore, center_id: str) -> list[Case]:
 
 
 AT_ONCE: Final = 4
-"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+"""Lists loaded at a time: after a restart every console comes back at once, and each list is hundreds of cases."""
 
 
 Shown = tuple[list[Case], bool]
-"""Work lists: which cases a console shows, page by page; how many stand where; what a filter asks for."""
+"""What a console shows, offers first, and whether there is more than that."""
 
 
 class SingleFlightLists:

@@ -26,14 +26,14 @@ from shared.events.base import Event
 from shared.events.vocabulary import AlertChannel, AlertTrouble, Urgency
 
 TABLE_VERSION: Final = 2
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""1 was the plain policy of two steps."""
 
 
 _EVERY: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK, AlertChannel.APPRISE)
 
 
 _CALM: Final = (AlertChannel.EMAIL, AlertChannel.WEBHOOK)
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""What is not urgent does not ring a telephone until a lead has to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ ESCALATION_POLICY: Final[dict[Urgency, tuple[Step, ...]]] = {
 
 
 NOBODY_STEP: Final = 3
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""The step to go on with at once when nobody is on duty: the lead, and ``central`` beside them."""
 
 
 NOBODY_TARGETS: Final = (Target.LEAD, Target.CENTRAL)
@@ -76,11 +76,11 @@ CONTACT_WITHIN: Final[dict[Urgency, timedelta]] = {
     Urgency.HIGH: timedelta(hours=2),
     Urgency.NORMAL: timedelta(hours=24),
 }
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""The second deadline: from the acknowledgement to the first contact with the reporter. This project's own times."""
 
 
 OVERDUE_AFTER: Final = timedelta(seconds=120)
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""A step that begins later than this after it was due is told as overdue; twice the usual lease."""
 
 
 def step_of(urgency: Urgency, number: int) -> Step:
@@ -168,7 +168,7 @@ def uuid_like(name: str) -> str:
 
 
 ALWAYS: Final = Rules()
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""No quiet hours."""
 
 
 def begin(case: Case, rules: Rules, now: datetime, cause: EscalationCause = EscalationCause.ANSWER) -> Case:
@@ -402,7 +402,7 @@ OFFER_LASTS: Final[dict[Urgency, timedelta]] = {
     Urgency.HIGH: timedelta(hours=4),
     Urgency.NORMAL: timedelta(hours=24),
 }
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""How long another centre may think about an offer; this project's own times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,18 +436,17 @@ def offer_id(report_id: str, case_version: int) -> str:
 
 
 MOST: Final = 5
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""So many alerts go to one place on their own within ``WINDOW``; more are batched."""
 
 
 WINDOW: Final = timedelta(minutes=2)
 
 
 GAP: Final = timedelta(seconds=10)
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
+"""Between one batched alert and the next: long enough to read one, short against the shortest step of the ladder."""
 
 
 BATCH_SIZE: Final = 50
-"""Rules of alerting: the policy table, quiet hours, what is due, batching, what came of it. Pure; ``now`` is given."""
 
 
 T = TypeVar("T")
