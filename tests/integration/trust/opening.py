@@ -19,12 +19,14 @@ from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
 from services.intake.clients.service import ClientService
 from services.intake.encryption.keys import KeyedDigests
+from services.intake.reports.documents import UNINDEXED_SINCE
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
 from services.notify.accounts.trail import by_command
 from services.notify.settings import NotifySettings
 from services.routing import main as routing_main
 from services.routing.settings import RoutingSettings
+from shared import outbox
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import CenterState
 from shared.identity.roles import Scope, StaffRole
@@ -165,6 +167,8 @@ async def _seed(system: SystemHarness) -> None:
         asked = {"receipt": system.reports[ELSEWHERE].receipt}
         assert (await http.post("/api/v1/receipts/withdraw", json=asked)).status_code == 200
     await eventually(lambda: _ended(system, system.reports[ELSEWHERE].report_id), "the withdrawn case has ended")
+    for lodged in system.reports.values():
+        await eventually(partial(_marked, system, lodged.report_id), "a report's events and links are marked")
     await eventually(lambda: _offer_told(system), "the asked centre has been told of the offer")
 
 
@@ -181,6 +185,10 @@ async def _arrived(system: SystemHarness, report_id: str, owner: str) -> bool:
     async with system.http("routing", **system.bearer(owner, "lead")) as http:
         copied = (await http.get(f"/api/v1/decisions/{report_id}")).status_code == httpx.codes.OK
     return known == owner and copied and bool(await system.case(report_id))
+
+
+async def _marked(system: SystemHarness, report_id: str) -> bool:
+    return not {outbox.PENDING, outbox.SINCE, UNINDEXED_SINCE} & (await system.stored(report_id)).keys()
 
 
 async def _offer_told(system: SystemHarness) -> bool:

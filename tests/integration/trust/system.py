@@ -156,7 +156,7 @@ async def state(system: SystemHarness) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for owner, lodged in system.reports.items():
         # What intake reads of the log about a report comes in its own time.
-        kept = {k: v for k, v in (await system.stored(lodged.report_id)).items() if k not in {"progress", "outbox"}}
+        kept = {k: v for k, v in (await system.stored(lodged.report_id)).items() if k != "progress"}
         found[owner] = (kept, await system.case(lodged.report_id))
     for collection in (system.notify.centers.collection, system.notify.accounts.store.collection):
         found[collection.name] = await collection.find({}).sort("_id").to_list(None)
