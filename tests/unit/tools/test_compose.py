@@ -111,7 +111,8 @@ def test_only_services_are_reachable_from_outside_and_only_on_loopback() -> None
 
 def test_the_image_runs_as_nobody_in_particular_from_the_locked_packages() -> None:
     lines = (DEPLOY / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    assert "FROM python:3.13-slim" in lines
+    assert "ARG BASE=python:3.13-slim" in lines
+    assert {line.split()[1] for line in lines if line.startswith("FROM ")} == {"${BASE}"}
     assert "USER 10001" in lines
     assert any("--require-hashes" in line for line in lines)
     assert any(line.startswith("HEALTHCHECK") for line in lines)
