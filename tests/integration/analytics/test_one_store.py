@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,7 +28,7 @@ def as_received(records: list[Record], partition: int) -> list[Received]:
     ]
 
 
-async def handled(folder: Folder, records: Sequence[Received]) -> None:
+async def handled(folder: Folder, records: list[Received]) -> None:
     """As the bus has a batch handled: the same batch again where the store gave a transaction up."""
     while True:
         try:
@@ -42,11 +41,11 @@ async def test_a_worker_that_woke_up_late_changes_nothing(store_settings: StoreS
     database = connect(store_settings, "analytics")
     await prepare(database)
     records = as_received([record(make.received(make.report_id(n))) for n in range(300)], 0)
-    one, two = Folder(database), Folder(database)
-
-    await asyncio.gather(*(handled(folder, records) for folder in (one, two, one, two)))
+    # Each is a worker: one worker handles one batch at a time.
+    workers = [Folder(database) for _ in range(4)]
+    await asyncio.gather(*(handled(worker, records) for worker in workers))
     assert await Numbers(store_settings).stages() == {"accepted": 300}
-    assert await one.assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
+    assert await workers[0].assigned(frozenset({("reports", 0), ("routings", 0), ("cases", 0), ("alerts", 0)})) == {
         ("reports", 0): 300,
         ("routings", 0): 0,
         ("cases", 0): 0,
