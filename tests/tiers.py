@@ -68,6 +68,7 @@ LONGEST_FIRST: Final = (
     "tests/integration/trust/test_canary.py",
     "tests/browser/test_every_page.py",
     "tests/integration/notify/test_ladder_kill.py",
+    "tests/integration/upgrade/test_rollout.py",
     "tests/integration/demo/test_whole.py",
     "tests/integration/routing/test_three_brokers.py",
     "tests/integration/routing/test_mistakes.py",
@@ -89,6 +90,7 @@ APART: Final = frozenset(
         "tests/browser/test_every_page.py",
         "tests/integration/accounts/test_sign_in.py",
         "tests/integration/analytics/test_exactly_once.py",
+        "tests/integration/upgrade/test_rollout.py",
         "tests/kill/test_kill.py",
     }
 )
