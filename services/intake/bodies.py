@@ -8,7 +8,7 @@ from starlette.requests import Request
 from services.intake import problems
 from services.intake.webform.models import Typed, read
 from shared.web.app import Problem
-from shared.web.json_body import is_json
+from shared.web.json_body import is_json, media_type
 from shared.web.problems import wrong_content_type
 from shared.web.translations import gettext_noop as n
 
@@ -25,7 +25,7 @@ async def json_of(request: Request, model: type[M]) -> M:
 
 async def typed_of(request: Request) -> Typed:
     """What was typed and chosen. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
+    if media_type(request.headers.get("content-type")) != _FORM_TYPE:
         raise Problem(415, "wrong_content_type", n("This page reads only its own form."))
     try:
         return read(await request.body())

@@ -4,7 +4,7 @@ No models, because every record pays for it; compiled where speed counts (``tool
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Final, NamedTuple
@@ -45,6 +45,11 @@ def event_id(source: str, event_type: str, key: str, occurrence: str | int) -> s
     digest = sha1(_IDS + f"{source}|{event_type}|{key}|{occurrence}".encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) & 3]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+
+def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | None:
+    """One header by its lower-case name, as ``header_map`` has it, without a map of all."""
+    return next((value for given, value in headers if value is not None and given.lower() == name), None)
 
 
 def header_map(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, bytes]:

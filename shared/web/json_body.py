@@ -39,7 +39,12 @@ def validated(body: bytes, model: type[M]) -> M:
 
 def is_json(content_type: str | None) -> bool:
     """Whether a content type is ``application/json``; another one that ends in ``+json`` has rules of its own."""
-    return (content_type or "").partition(";")[0].strip().lower() == "application/json"
+    return media_type(content_type) == "application/json"
+
+
+def media_type(content_type: str | None) -> str:
+    """A content type without its parameters, in lower case; empty where there is none."""
+    return (content_type or "").partition(";")[0].strip().lower()
 
 
 def repeated(body: bytes) -> list[str]:

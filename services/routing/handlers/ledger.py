@@ -25,6 +25,7 @@ from services.routing.state.store import StateStore
 from shared import log
 from shared.errors import FatalError
 from shared.events.cases import CaseAcknowledged
+from shared.events.envelope import header
 from shared.kafka.decoding import RawRecord
 
 _log = log.get(__name__)
@@ -194,11 +195,7 @@ class Ledger:
     def _take_acknowledgements(self, partition: int, read: Sequence[RawRecord]) -> None:
         state = self.states[partition]
         for raw in read:
-            if _type_of(raw) == _ACKNOWLEDGED and isinstance(event := readable(raw), CaseAcknowledged):
+            if header(raw.headers, "ce_type") == _ACKNOWLEDGED and isinstance(event := readable(raw), CaseAcknowledged):
                 state.acknowledge(event)
             state.cases_position = raw.offset + 1
         self.commit(partition)
-
-
-def _type_of(raw: RawRecord) -> bytes | None:
-    return next((value for name, value in raw.headers if name.lower() == "ce_type"), None)

@@ -14,6 +14,7 @@ from services.routing.read_model.repository import Copied, DecisionStore, Entry
 from services.routing.state.restore import Reader
 from shared import log
 from shared.clock import Clock
+from shared.events.envelope import header
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.kafka.router import Received
 from shared.topics import ROUTINGS
@@ -98,5 +99,5 @@ def entry_of(event: RoutingEvent, partition: int, offset: int) -> Entry:
 
 def record_id(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
     """The CloudEvents id of a record, as far as its headers give one."""
-    found = next((value for name, value in headers if name.lower() == "ce_id"), None)
+    found = header(headers, "ce_id")
     return None if found is None else found.decode("utf-8", "replace")

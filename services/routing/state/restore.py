@@ -23,7 +23,7 @@ _DIGEST_BYTES: Final = 16
 
 
 class Reader(Protocol):
-    """Bounded reads of one topic; ``shared.follow.PartitionReader``."""
+    """Bounded reads of one topic; ``shared.kafka.reader.PartitionReader``."""
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The end offset of each partition now."""
