@@ -134,7 +134,6 @@ class Relay:
         """Event ids Kafka has acknowledged and the store still calls pending, in order, by document."""
         self._unreadable: set[str] = set()
         """Documents whose pending events cannot be read, as far as they were met lately."""
-        self._skipped = Skipped(f"relay-{name}")
         self._published = asyncio.Event()
         self._marked = asyncio.Event()
 
@@ -273,7 +272,7 @@ class Relay:
             except (KeyError, TypeError, ValueError) as error:
                 if document["_id"] not in self._unreadable:  # it comes again with every sweep
                     self._unreadable.add(document["_id"])
-                    self._skipped.add(document["_id"], error)
+                    Skipped(f"relay-{self._name}").add(document["_id"], error)
         return found
 
     def _acknowledged(self) -> frozenset[str]:

@@ -147,7 +147,6 @@ def nothing(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-_Stripped = StringConstraints(strip_whitespace=True)
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=100), AfterValidator(_one_line)]
 OptionalLine = Annotated[Line | None, BeforeValidator(nothing)]
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, max_length=PHRASE_CHARS), AfterValidator(_one_line)]
