@@ -18,7 +18,7 @@ from services.analytics.table_files import FILE_ANSWERS, FORMATS, file_answer, w
 from services.analytics.watch import Watch
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 
 
@@ -37,10 +37,10 @@ class ReconciliationAnswer(BaseModel):
     oldest_in_flight_seconds: float | None
 
 
-def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -> APIRouter:
+def router(publications: Publications, watch: Watch, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Routes under ``/api/v1``; all for staff."""
     routes = APIRouter(prefix="/api/v1", tags=["statistics"])
-    readers = [Depends(gate(Action.TABLES_READ))]
+    readers = [Depends(authorize(Action.TABLES_READ))]
     texts = Languages(pages)
 
     @routes.get(
@@ -96,10 +96,10 @@ def router(publications: Publications, watch: Watch, pages: Pages, gate: Gate) -
 
     @routes.get("/reconciliation", summary="Accepted, routed, in flight and dead, from both ends")
     async def reconciliation(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.OPERATIONS_READ))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.OPERATIONS_READ))]
     ) -> ReconciliationAnswer:
         """Exact and national, so not for a centre and not for analysts."""
-        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
+        authorize.require(request, principal, Action.OPERATIONS_READ, MINISTRY)
         return ReconciliationAnswer(**asdict(await watch.reconcile()))
 
     return routes

@@ -21,7 +21,7 @@ from services.analytics.wording import Wording
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.korea import MERGER
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
@@ -51,14 +51,14 @@ def router(
     sample: Sample,
     watch: Watch,
     pages: Pages,
-    gate: Gate,
+    authorize: Authorizer,
     history: History = nothing_loaded,
 ) -> APIRouter:
     """The pages of `PAGES`; and the same of the sample under ``/sample``, until there is a release."""
     routes = APIRouter(include_in_schema=False)
     released = _Dashboard(publications, watch, pages, history)
     shown = _Dashboard(sample, watch, pages, nothing_loaded, base="/sample")
-    Reader = Annotated[Principal, Depends(gate(Action.TABLES_READ))]  # noqa: N806  # a type
+    Reader = Annotated[Principal, Depends(authorize(Action.TABLES_READ))]  # noqa: N806  # a type
 
     def add(path: str, answer: Callable[[_Dashboard, Request, Principal, str], Awaitable[HTMLResponse]]) -> None:
         async def of_release(request: Request, principal: Reader, period: str = "") -> HTMLResponse:

@@ -15,13 +15,13 @@ from services.analytics.store.publications import Publications
 from services.analytics.table_files import FORMATS
 from services.analytics.terms import Terms
 from shared.identity.roles import Action
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 
 
-def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
+def router(publications: Publications, pages: Pages, authorize: Authorizer) -> APIRouter:
     """``/dictionary`` and ``/api/v1/monthly/{file}``; for whoever may read tables."""
-    routes = APIRouter(dependencies=[Depends(gate(Action.TABLES_READ))])
+    routes = APIRouter(dependencies=[Depends(authorize(Action.TABLES_READ))])
     texts = Languages(pages)
     monthly = Monthly(publications, texts)
 

@@ -22,7 +22,7 @@ from services.analytics.store.publications import Publications
 from services.analytics.table_files import FILE_ANSWERS, FORMATS, file_answer, named_file
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -35,9 +35,9 @@ Short = Annotated[str, Query(max_length=60)]
 Limit = Annotated[int, Query(ge=1, le=_MOST, description="How many at most; there is a `next` where there are more")]
 
 
-def router(publications: Publications, pages: Pages, gate: Gate) -> APIRouter:
+def router(publications: Publications, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Routes under ``/api/v1``; all for whoever may read tables."""
-    routes = APIRouter(prefix="/api/v1", tags=["statistics"], dependencies=[Depends(gate(Action.TABLES_READ))])
+    routes = APIRouter(prefix="/api/v1", tags=["statistics"], dependencies=[Depends(authorize(Action.TABLES_READ))])
     texts = Languages(pages)
 
     @routes.get(

@@ -22,7 +22,7 @@ from services.analytics.store.redrives import Redrives
 from services.analytics.store.register import Register
 from services.analytics.watch import DEAD_REPORTS, WATCHED, Watch
 from shared import log
-from shared.audit.entries import refusal_recorder
+from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.centers import CENTER_IDS
@@ -36,7 +36,7 @@ from shared.kafka.reader import PartitionReader
 from shared.mongo import connect, until_done, wait_until_ready
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
-from shared.web.gate import Gate, logged
+from shared.web.authorization import Authorizer, log_denied
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -64,9 +64,11 @@ def application(
 ) -> FastAPI:
     """The HTTP side: API and pages. Without an audit nothing can be sent back, and there are no pages about it."""
     own_pages = Pages(_HERE / "templates", _HERE / "locale", settings, "analytics", clock=clock)
-    gate = Gate(identity, settings, refused=refusal_recorder(audit) if audit else logged(_log, "analytics"))
+    authorize = Authorizer(
+        identity, settings, on_denied=denial_recorder(audit) if audit else log_denied(_log, "analytics")
+    )
     sample = Sample(publications)
-    audits = [audit_router(audit, gate, own_pages)] if audit else []
+    audits = [audit_router(audit, authorize, own_pages)] if audit else []
     return create_app(
         service="analytics",
         title=_TITLE,
@@ -76,12 +78,12 @@ def application(
         pages=own_pages,
         for_staff=True,
         routers=[
-            api.router(publications, watch, own_pages, gate),
-            exports_api.router(publications, own_pages, gate),
-            dashboard.router(publications, sample, watch, own_pages, gate, history),
-            sample_files.router(sample, own_pages, gate),
-            data_pages.router(publications, own_pages, gate),
-            operations_pages.router(operations, publications, reader, watch, own_pages, gate, audit, clock),
+            api.router(publications, watch, own_pages, authorize),
+            exports_api.router(publications, own_pages, authorize),
+            dashboard.router(publications, sample, watch, own_pages, authorize, history),
+            sample_files.router(sample, own_pages, authorize),
+            data_pages.router(publications, own_pages, authorize),
+            operations_pages.router(operations, publications, reader, watch, own_pages, authorize, audit, clock),
             *audits,
         ],
     )

@@ -21,7 +21,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
 from shared.kafka.inspector import ForbiddenError
 from shared.topics import BY_NAME, Topic
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
@@ -45,17 +45,17 @@ def router(
     reader: Reader,
     watch: Watch,
     pages: Pages,
-    gate: Gate,
+    authorize: Authorizer,
     audit: AuditLog | None,
     clock: Clock,
 ) -> APIRouter:
     """``/operations`` and what lies below. ``audit`` None: nothing can be sent back here, since nobody would know."""
     routes = APIRouter(include_in_schema=False)
-    readers = gate(Action.OPERATIONS_READ)
+    readers = authorize(Action.OPERATIONS_READ)
 
     @routes.get("/operations")
     async def standing(request: Request, principal: Annotated[Principal, Depends(readers)]) -> Response:
-        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
+        authorize.require(request, principal, Action.OPERATIONS_READ, MINISTRY)
         found = await operations.standing()
         try:
             centers = await reader.centers()
@@ -78,7 +78,7 @@ def router(
 
     @routes.get("/operations/dead/{name}")
     async def dead(request: Request, name: str, principal: Annotated[Principal, Depends(readers)]) -> Response:
-        gate.demand(request, principal, Action.OPERATIONS_READ, MINISTRY)
+        authorize.require(request, principal, Action.OPERATIONS_READ, MINISTRY)
         letters = await operations.letters(_topic(name))
         ends = letters.value.ends if letters.value is not None else {}
         return pages.render(
@@ -95,11 +95,11 @@ def router(
     async def send_back(
         request: Request,
         name: str,
-        principal: Annotated[Principal, Depends(gate(Action.DEAD_REDRIVE))],
+        principal: Annotated[Principal, Depends(authorize(Action.DEAD_REDRIVE))],
         until: Annotated[str, Form(max_length=4000)] = "",
         confirmed: Annotated[str, Form(max_length=10)] = "",
     ) -> Response:
-        gate.demand(request, principal, Action.DEAD_REDRIVE, MINISTRY)
+        authorize.require(request, principal, Action.DEAD_REDRIVE, MINISTRY)
         topic = _topic(name)
         if confirmed != "yes":
             raise Problem(

@@ -14,15 +14,15 @@ from services.analytics.monthly import Monthly, month_of, report_bytes
 from services.analytics.policy.sample import FILE_MARK
 from services.analytics.table_files import file_answer, named_file
 from shared.identity.roles import Action
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 
 ZIP: Final = f"{FILE_MARK}ieum-tables.zip"
 
 
-def router(sample: Sample, pages: Pages, gate: Gate) -> APIRouter:
+def router(sample: Sample, pages: Pages, authorize: Authorizer) -> APIRouter:
     """Files under ``/sample``. None is part of the API's document: programs read releases."""
-    readers = [Depends(gate(Action.TABLES_READ)), Depends(sample.demand)]
+    readers = [Depends(authorize(Action.TABLES_READ)), Depends(sample.demand)]
     routes = APIRouter(prefix="/sample", include_in_schema=False, dependencies=readers)
     texts = SampleLanguages(pages)
     monthly = Monthly(sample, texts)

@@ -12,9 +12,9 @@ from shared.clock import Clock
 from shared.identity.principal import Principal
 
 CLIENT: Final = "client_id"
-"""Where a door leaves the id of the front end that was let in (``request.state``)."""
+"""In ``request.state``: the id of the front end that was authenticated."""
 OPERATOR: Final = "operator"
-"""Where the door of calls leaves who takes them (``request.state``)."""
+"""In ``request.state``: the operator who takes the call."""
 
 
 class Log(Protocol):

@@ -10,7 +10,7 @@ from services.intake.audit_recorder import AuditRecorder
 from services.intake.clients import pages as clients_pages
 from services.intake.clients import problem_pages
 from services.intake.clients.dependencies import PACE_S as CLIENTS_S
-from services.intake.clients.dependencies import ClientGate
+from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.service import ClientService
 from services.intake.disk.repository import DiskSpace
@@ -70,7 +70,7 @@ from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.repository import DraftRepository
 from services.intake.webform.returning import Returning
 from shared import log, mongo
-from shared.audit.entries import refusal_recorder
+from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
@@ -85,7 +85,7 @@ from shared.outbox import Relay
 from shared.sealing import Keyring
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -112,7 +112,7 @@ class Intake:
     link_service: LinkService
     erasure_job: ErasureJob
     audit: AuditLog
-    clients: ClientGate
+    clients: ClientAuthenticator
     identity: Identity
     details_service: DetailsService
     drafts: Drafts
@@ -212,14 +212,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
-    gate = Gate(identity, settings, refused=refusal_recorder(audit))
-    clients = ClientGate(ClientRepository(database), keys, audit, clock)
+    authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))
+    clients = ClientAuthenticator(ClientRepository(database), keys, audit, clock)
     recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     authenticator = ReceiptAuthenticator(
         reports, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, recorder, clock
     )
-    correspondence = Correspondence(reports, gate, recorder, keyring, keys, clock)
+    correspondence = Correspondence(reports, authorize, recorder, keyring, keys, clock)
     updater = ReportUpdater(
         authenticator=authenticator, reports=reports, relay=relay, keys=keys, recorder=recorder, clock=clock
     )
@@ -266,20 +266,20 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
-            erasures_pages.router(own_pages, gate, RetentionService(reports, gate, recorder, relay, clock)),
+            erasures_pages.router(own_pages, authorize, RetentionService(reports, authorize, recorder, relay, clock)),
             details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(
-                own_pages, gate, correspondence, StaffLookup(reports, keys, authenticator.gate, recorder)
+                own_pages, authorize, correspondence, StaffLookup(reports, keys, authenticator.gate, recorder)
             ),
             call_pages.router(
-                gate,
+                authorize,
                 call_view,
                 call_desk,
                 CallPage(call_view, call_desk, sender, link_service, disk, clock),
                 CallAdditions(receipts, keyring),
             ),
-            clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), gate, audit),
-            audit_router(audit, gate, own_pages),
+            clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), authorize, audit),
+            audit_router(audit, authorize, own_pages),
         ],
         pages=own_pages,
     )

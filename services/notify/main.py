@@ -43,7 +43,7 @@ from services.notify.team.people import People
 from services.notify.team.repository import CenterStore, RotaStore
 from services.notify.team.service import DutyService
 from shared import log, mongo, process
-from shared.audit.entries import refusal_recorder
+from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog
 from shared.clock import Clock, SystemClock
@@ -245,14 +245,14 @@ def _application(
     clock: Clock,
 ) -> FastAPI:
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
-    gate = wiring.gate_of(accounts, settings, refusal_recorder(audit))
+    authorize = wiring.authorizer_of(accounts, settings, denial_recorder(audit))
     details = f"{settings.public_urls['intake'].rstrip('/')}/details"
 
     def audited(request: Request, principal: Principal) -> Auditing:
         return auditing(audit.append, request, principal, clock)
 
     alarms, drills = watch
-    parts = CasePages(case_service, pages, settings, gate, tickets, audited)
+    parts = CasePages(case_service, pages, settings, authorize, tickets, audited)
     return create_app(
         service=SERVICE,
         title=gettext_noop("Ieum notify"),
@@ -262,19 +262,19 @@ def _application(
         for_staff=True,
         routers=[
             stream_router(
-                case_service, broadcaster, clock, gate, settings.stream_clients, Rows(pages, case_service.people)
+                case_service, broadcaster, clock, authorize, settings.stream_clients, Rows(pages, case_service.people)
             ),
-            case_router(case_service, gate, audited),
-            command_router(case_service, gate, pages, audited),
-            ticket_router(case_service, tickets, gate, pages, audited, details),
-            center_router(case_service, gate, audited),
-            console_pages.page_router(case_service, alarms.dead, alarms, pages, settings, gate, audited),
-            drill_router(drills, pages, gate, audited),
+            case_router(case_service, authorize, audited),
+            command_router(case_service, authorize, pages, audited),
+            ticket_router(case_service, tickets, authorize, pages, audited, details),
+            center_router(case_service, authorize, audited),
+            console_pages.page_router(case_service, alarms.dead, alarms, pages, settings, authorize, audited),
+            drill_router(drills, pages, authorize, audited),
             story_router(parts),
             details_router(parts),
-            team_router(TeamPages(case_service, RotaStore(case_service.cases.database), pages, gate, audited)),
-            audit_router(audit, gate, pages),
-            *wiring.routers_of(accounts, settings, pages, gate),
+            team_router(TeamPages(case_service, RotaStore(case_service.cases.database), pages, authorize, audited)),
+            audit_router(audit, authorize, pages),
+            *wiring.routers_of(accounts, settings, pages, authorize),
         ],
         pages=pages,
         # Tickets go to intake; and a browser asks this of the redirect after a sign-in, which may lead to any service.

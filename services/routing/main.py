@@ -41,7 +41,7 @@ from shared.settings import KafkaSettings, StoreSettings, load
 from shared.severity import CASES_PER_PERSON
 from shared.topics import CASES, CENTERS, LOADS, ROUTINGS
 from shared.web.app import create_app
-from shared.web.gate import Gate, logged
+from shared.web.authorization import Authorizer, log_denied
 from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
@@ -177,7 +177,7 @@ def application(
 
     pages = Pages(HERE / "templates", HERE / "locale", settings, SERVICE, clock=clock)
     painter = Painter(pages)
-    gate = Gate(identity, settings, refused=logged(_log, SERVICE))
+    authorize = Authorizer(identity, settings, on_denied=log_denied(_log, SERVICE))
     return create_app(
         service=SERVICE,
         title=gettext_noop("Routing"),
@@ -186,10 +186,10 @@ def application(
         health=health,
         for_staff=True,
         routers=[
-            api_router(store, board, picture, gate, sets.known),
-            stream_router(LiveFeed(picture, clock), streams, clock, gate, painter.parts),
-            page_router(store, board, pages, gate, refused, sets.known),
-            live_router(picture, painter, gate, refused),
+            api_router(store, board, picture, authorize, sets.known),
+            stream_router(LiveFeed(picture, clock), streams, clock, authorize, painter.parts),
+            page_router(store, board, pages, authorize, refused, sets.known),
+            live_router(picture, painter, authorize, refused),
             rule_router(pages, sets.current),
         ],
         pages=pages,

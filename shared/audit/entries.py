@@ -9,7 +9,7 @@ from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.gate import Refused
+from shared.web.authorization import OnDenied
 from shared.web.networks import network_of
 
 STALE: Final = "stale"
@@ -75,10 +75,10 @@ def by_other(
     )
 
 
-def refusal_recorder(log: AuditLog) -> Refused:
-    """The ``refused`` of a ``Gate``: notes who tried what on whose things, without holding up the answer."""
+def denial_recorder(log: AuditLog) -> OnDenied:
+    """The ``on_denied`` of an ``Authorizer``: adds an audit entry without delaying the response."""
 
-    def refused(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
+    def on_denied(request: Request, principal: Principal | None, action: Action, organisation: str | None) -> None:
         named = request.path_params.get("report_id")
         said: dict[str, Any] = {
             "at": log.clock.now(),
@@ -92,4 +92,4 @@ def refusal_recorder(log: AuditLog) -> Refused:
             entry = by_staff(request, principal, action, reason="not_allowed", **said)
         log.note(entry)
 
-    return refused
+    return on_denied

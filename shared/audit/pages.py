@@ -25,7 +25,7 @@ from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
 from shared.web import audit_words as words
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 from shared.words import MINISTRY_NAME
@@ -37,11 +37,11 @@ Code = Annotated[str, Query(max_length=64, pattern=r"^[A-Za-z0-9._:-]*$")]
 Number = Annotated[int | None, Query(ge=1, le=2**53)]
 
 
-def audit_router(log: AuditLog, gate: Gate, pages: Pages) -> APIRouter:
+def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRouter:
     """``GET /audit``, ``POST /audit/verify_and_keep-up``, ``GET /audit/months/{month}``, ``POST /audit/checks``."""
     router = APIRouter(include_in_schema=False)
     reader = AuditReader(log)
-    may_read, may_check = Depends(gate(Action.AUDIT_READ)), Depends(gate(Action.AUDIT_CHECK))
+    may_read, may_check = Depends(authorize(Action.AUDIT_READ)), Depends(authorize(Action.AUDIT_CHECK))
 
     async def noted(entry: AuditEntry) -> None:
         try:

@@ -1,5 +1,5 @@
-"""Who somebody is and what they may do: verified here for every service, from keys that notify signs with.
+"""Authentication and permissions for every service: verified from published keys, without a call to the issuer.
 
-``roles`` is the one table of permissions, ``principal`` a person who is signed in, ``tokens`` their proof, ``keys``
-what proofs are checked with, ``source`` how a service gets those. The doors of HTTP routes are in ``shared.web.gate``.
+``roles`` is the one table of permissions, ``principal`` a signed-in member of staff, ``tokens`` the signed tokens,
+``keys`` the keys that verify them, ``source`` how a service gets the keys. Routes: ``shared.web.authorization``.
 """

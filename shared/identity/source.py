@@ -32,7 +32,7 @@ _TIMEOUT_S: Final = 5.0
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
-"""In ``request.state``: the code of a token that did not count, for the door that turns its bearer away."""
+"""In ``request.state``: the code of a token that was refused, for the Authorizer."""
 TOKEN_COOKIE: Final = "ieum_session"  # noqa: S105  # the cookie's name
 AGE: Final = Gauge(
     "ieum_identity_keys_age_seconds", "Since notify last confirmed keys and sessions.", registry=REGISTRY

@@ -1,4 +1,4 @@
-"""The HTTP application every service starts from: same doors, same refusals, same infrastructure routes."""
+"""The HTTP application every service starts from: the same authorization, errors and infrastructure routes."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,8 +16,8 @@ from shared.health import Health, Report
 from shared.metrics import exposition
 from shared.settings import ServiceSettings
 from shared.web import problems
+from shared.web.authorization import OPEN, routes_without_one_action
 from shared.web.docs import docs_page, openapi_of
-from shared.web.gate import OPEN, unnamed
 from shared.web.json_body import is_json
 from shared.web.middleware import EdgeMiddleware, route_of, security_headers
 from shared.web.operator_access import OperatorAccess
@@ -80,7 +80,7 @@ def create_app(
     async def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):  # pragma: no cover  # Starlette's handlers are typed for any exception
             raise error
-        if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by a gate
+        if error.status_code < 400:  # noqa: PLR2004  # a redirect raised by an Authorizer
             return Response(status_code=error.status_code, headers=error.headers)
         return render(request, problems.from_http(error))
 
@@ -99,9 +99,9 @@ def create_app(
     for router in routers:
         app.include_router(router)
     app.include_router(_infrastructure(app, own, health, OperatorAccess(settings)))
-    doorless = unnamed(app)
-    if doorless:
-        raise ValueError(f"routes must have exactly one door (shared.web.gate): {', '.join(doorless)}")
+    unauthorized = routes_without_one_action(app)
+    if unauthorized:
+        raise ValueError(f"routes must name exactly one action (shared.web.authorization): {', '.join(unauthorized)}")
     return app
 
 

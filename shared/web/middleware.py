@@ -49,7 +49,7 @@ up this pace after the 64 KB of the limit."""
 Render = Callable[[Request, Problem], Response]
 
 COOKIES: Final = "cookies_to_set"
-"""In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set by a gate that renewed a session."""
+"""In ``request.state``: values of ``Set-Cookie`` for whatever answer comes, set where a session was renewed."""
 
 
 def security_headers(form_action: Sequence[str] = ()) -> list[tuple[bytes, bytes]]:
@@ -114,7 +114,7 @@ class EdgeMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        # One for all layers: what a gate leaves there is found again when the answer starts.
+        # One for all layers: what an Authorizer sets there is found again when the answer starts.
         scope.setdefault("state", {})
         given = dict(scope["headers"])
         # Never the caller's: a trace stays on the topics for ever, and theirs may name their device or their session.

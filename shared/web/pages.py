@@ -108,7 +108,7 @@ class Pages:
         return self._environments[language].get_template(template).render(self._common(request, language), **context)
 
     def _common(self, request: Request, language: Language) -> dict[str, object]:
-        # Set by a gate; pages that anybody may see do not say who is looking.
+        # Set by the Authorizer; pages that anybody may see do not say who is looking.
         principal = getattr(request.state, "principal", None)
         return {
             "request": request,

@@ -16,7 +16,7 @@ from services.intake.webform import drafts, safety_texts, steps
 from services.intake.webform.advice import NOTES
 from services.intake.webform.models import Typed
 from shared.identity.roles import Action
-from shared.web import gate
+from shared.web import authorization
 from tests.integration.intake.harness import IntakeHarness
 
 FULLEST: Final = Typed(
@@ -67,7 +67,7 @@ def routes(app: FastAPI, method: str) -> list[str]:
     """The paths of pages that anybody may open, as the application has them; never a list of names."""
     return [
         entry.path
-        for entry in gate.entries(app)
+        for entry in authorization.route_actions(app)
         if entry.methods == (method,)
         and entry.actions == (Action.OPEN,)
         and not entry.path.startswith("/api/")

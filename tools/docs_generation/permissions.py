@@ -9,7 +9,7 @@ from typing import Final
 from shared import log
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, TABLE, Action, Reach, StaffRole, roles_at
-from shared.web.gate import entries
+from shared.web.authorization import route_actions
 from tools.docs_generation.openapi import apart, application
 from tools.local.settings import SERVICES
 
@@ -77,7 +77,7 @@ def routes_of(service: str) -> list[tuple[str, str, str]]:
     """Method, path and action of every route of a service, built here with the settings of this process."""
     return [
         (method, entry.path, " ".join(entry.actions))
-        for entry in entries(application(service))
+        for entry in route_actions(application(service))
         for method in entry.methods
     ]
 

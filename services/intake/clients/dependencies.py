@@ -1,4 +1,4 @@
-"""The doors for front ends: a credential with a scope, how often, and what the audit hears of those turned away.
+"""Dependencies that authenticate front ends: credential, scope, rate limit, and an audit entry for each refusal.
 
 All front ends are held in memory and read anew every two seconds, so a request costs no question to the store, and a
 secret that was replaced or a front end that was disabled is refused within seconds, also while many ask.
@@ -28,7 +28,7 @@ from shared.identity.source import bearer_of
 from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.rate_limit import RateLimit, TokenBucket
-from shared.web.gate import Door
+from shared.web.authorization import ActionDependency
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop
 
@@ -54,8 +54,8 @@ _SAID: Final[dict[Turned, tuple[int, str]]] = {
 }
 
 
-class ClientGate:
-    """Makes the doors; knows the front ends."""
+class ClientAuthenticator:
+    """Makes the dependencies; caches the front ends."""
 
     def __init__(self, clients: ClientRepository, keys: KeyedDigests, audit: AuditLog, clock: Clock) -> None:
         """``keys`` are those that secrets are hashed with."""
@@ -68,15 +68,15 @@ class ClientGate:
         self._failed_at = -math.inf
         self._reading = asyncio.Lock()
         self._waiting = 0
-        # Right credentials by digest, until the next reading: the long way takes longer than the rest of the door.
+        # Right credentials by digest, until the next reading: verifying takes longer than the rest of a request.
         self._right: dict[tuple[bytes, Scope], tuple[Client, str]] = {}
         self._buckets: dict[str, TokenBucket] = {}
         self._used: set[tuple[str, str]] = set()
         self._written: dict[tuple[str, str], str] = {}
 
-    def __call__(self, scope: Scope) -> "ClientDoor":
-        """The door for one scope, as a dependency."""
-        return ClientDoor(self, scope)
+    def __call__(self, scope: Scope) -> "ClientDependency":
+        """The dependency for one scope."""
+        return ClientDependency(self, scope)
 
     async def keep_fresh(self) -> None:
         """Read all front ends and write down who was here. Raises ``TransientError``: the last known ones count.
@@ -210,15 +210,15 @@ class ClientGate:
         return Problem(status, code, detail, headers=_CHALLENGE if status == 401 else None)  # noqa: PLR2004  # HTTP's word for it
 
 
-class ClientDoor(Door):
+class ClientDependency(ActionDependency):
     """For one scope of front ends."""
 
-    def __init__(self, gate: ClientGate, scope: Scope) -> None:
-        """Made by ``ClientGate``."""
+    def __init__(self, authenticator: ClientAuthenticator, scope: Scope) -> None:
+        """Made by ``ClientAuthenticator``."""
         super().__init__(Action.FRONT_END)
         self.scope: Final = scope
-        self._gate = gate
+        self._authenticator = authenticator
 
     async def __call__(self, request: Request) -> Client:
         """Which front end it is, if it may."""
-        return await self._gate.authenticate(request, self.scope)
+        return await self._authenticator.authenticate(request, self.scope)

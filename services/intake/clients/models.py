@@ -19,7 +19,7 @@ MOST_PER_MINUTE: Final = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One front end as the doors know it."""
+    """One front end as authentication knows it."""
 
     client_id: str
     name: str

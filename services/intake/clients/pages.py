@@ -16,7 +16,7 @@ from shared.centers import CENTRAL
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action, Scope
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 from shared.web.translations import gettext_noop as n
@@ -38,14 +38,14 @@ _AWAY: Final = n("Nothing was changed, since the store or the audit does not ans
 ClientId = Annotated[str, Path(max_length=40, pattern=CLIENT_ID.pattern)]
 
 
-def router(pages: Pages, desk: ClientService, gate: Gate, audit: AuditLog) -> APIRouter:
+def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: AuditLog) -> APIRouter:
     """The routes of front ends, for administrators of ``central`` and the ministry."""
     routes = APIRouter(include_in_schema=False)
-    door = Depends(gate(Action.CLIENTS_MANAGE))
+    door = Depends(authorize(Action.CLIENTS_MANAGE))
 
     async def admitted(request: Request, principal: Principal, act: str, client_id: str = "") -> None:
         # Front ends belong to the whole system: an administrator of one centre has no say in them.
-        gate.demand(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
+        authorize.require(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
         detail = {"client": client_id} if client_id else {}
         at = audit.clock.now()
         await audit.append(
@@ -83,7 +83,7 @@ def router(pages: Pages, desk: ClientService, gate: Gate, audit: AuditLog) -> AP
         per_minute: Annotated[int, Form(ge=1, le=MOST_PER_MINUTE)] = PER_MINUTE,
     ) -> Response:
         # Before anything is said: the page that names a mistake also lists the front ends.
-        gate.demand(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
+        authorize.require(request, principal, Action.CLIENTS_MANAGE, CENTRAL)
         try:
             if not CLIENT_ID.match(client_id) or client_id in RESERVED:
                 return await page(request, error="bad_id", status=422)

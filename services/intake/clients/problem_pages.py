@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.clients import problem_words as words
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.pages import Pages
 
 

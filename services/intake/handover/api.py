@@ -8,13 +8,13 @@ from services.intake.bodies import json_of
 from services.intake.dependencies import idempotency_key
 from services.intake.examples import ANSWERS, answered
 from services.intake.handover.service import HandoverService
-from services.intake.receipts.api import AnyDoor, body
+from services.intake.receipts.api import AnyDependency, body
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 
 
-def router(handing: HandoverService, *, write: AnyDoor) -> APIRouter:
-    """The routes; ``write`` is the door front ends come through."""
+def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
+    """The routes; ``write`` is the dependency that authenticates front ends."""
     routes = APIRouter(prefix="/api/v1/receipts", tags=["receipts"], dependencies=[Depends(write)])
     told: dict[str, Any] = {"response_model": StatusAnswer, "response_model_exclude_none": True}
 

@@ -12,7 +12,7 @@ from services.intake.webform import form
 from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 
 
 def router(view: FormRenderer, handing: HandoverService) -> APIRouter:

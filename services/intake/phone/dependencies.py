@@ -1,4 +1,4 @@
-"""The door of calls: operators, and on what only keeps, an operator whose sign-in ran out while they typed.
+"""Authenticate operators; routes that only save also admit one whose session expired while they typed.
 
 A sign-in is renewed when a page is loaded, every ten minutes at most, and a call lasts longer than that. So a page may
 be saved with a sign-in that is past its time by no more than the grace, by the same checks as else (signature, session
@@ -12,23 +12,23 @@ from starlette.requests import Request
 from services.intake.audit_recorder import OPERATOR
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.gate import Gate, StaffDoor
+from shared.web.authorization import Authorizer, StaffDependency
 
 _LAPSED: Final = "sign_in_lapsed"
 
 
-class CallDoor(StaffDoor):
+class CallDependency(StaffDependency):
     """For operators."""
 
-    def __init__(self, gate: Gate, *, keeps: bool = False) -> None:
+    def __init__(self, authorize: Authorizer, *, keeps: bool = False) -> None:
         """``keeps``: the route keeps what was typed, also for a sign-in that ran out."""
-        super().__init__(gate, Action.CALLS_TAKE)
-        self._opened = gate
+        super().__init__(authorize, Action.CALLS_TAKE)
+        self._opened = authorize
         self._keeps = keeps
 
     async def __call__(self, request: Request) -> Principal:
         """Who it is, if they may."""
-        if self._keeps and await self._opened.known(request) is None:
+        if self._keeps and await self._opened.authenticate(request) is None:
             late = self._opened.identity.lapsed(request)
             if late is not None and late.may(Action.CALLS_TAKE):
                 setattr(request.state, _LAPSED, True)

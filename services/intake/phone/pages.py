@@ -14,7 +14,7 @@ from services.intake.bodies import typed_of
 from services.intake.phone import words as call_words
 from services.intake.phone.additions import CallAdditions
 from services.intake.phone.call_page import CallPage
-from services.intake.phone.dependencies import CallDoor
+from services.intake.phone.dependencies import CallDependency
 from services.intake.phone.drafts import NotPossibleError
 from services.intake.phone.renderer import CallRenderer
 from services.intake.phone.service import CallService
@@ -25,16 +25,18 @@ from services.intake.webform.form import FieldProblem
 from services.intake.webform.models import Typed
 from shared.errors import TransientError
 from shared.identity.principal import Principal
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.problems import Problem
 
 HOME: Final = "/calls"
 
 
-def router(gate: Gate, view: CallRenderer, desk: CallService, one: CallPage, appending: CallAdditions) -> APIRouter:
+def router(
+    authorize: Authorizer, view: CallRenderer, desk: CallService, one: CallPage, appending: CallAdditions
+) -> APIRouter:
     """The routes under ``/calls``."""
     routes = APIRouter(prefix=HOME, include_in_schema=False)
-    door, keeping = CallDoor(gate), CallDoor(gate, keeps=True)
+    door, keeping = CallDependency(authorize), CallDependency(authorize, keeps=True)
     Operator = Annotated[Principal, Depends(door)]  # noqa: N806  # a type
     Keeper = Annotated[Principal, Depends(keeping)]  # noqa: N806  # a type
 

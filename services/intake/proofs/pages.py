@@ -11,7 +11,7 @@ from services.intake.proofs import rules as proof_rules
 from services.intake.proofs import words as proof_words
 from services.intake.proofs.rules import ProofSigner, ProofStatement
 from services.intake.reports import receipt_numbers
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.pages import Pages
 
 _RECEIPT_CHARS: Final = 60

@@ -15,8 +15,8 @@ from services.intake.receipts.status import StatusService
 from services.intake.reports.models import AnswersLeft, StatusAnswer, Taken
 from services.intake.submissions.schema import inlined
 
-AnyDoor = Callable[..., Any]
-"""A dependency of ``shared.web.gate``."""
+AnyDependency = Callable[..., Any]
+"""A dependency of ``shared.web.authorization``."""
 M = TypeVar("M", bound=BaseModel)
 
 _KEY: Final = (
@@ -25,8 +25,8 @@ _KEY: Final = (
 )
 
 
-def router(status: StatusService, desk: ReceiptService, *, read: AnyDoor, write: AnyDoor) -> APIRouter:
-    """The routes under ``/api/v1/receipts``; ``read`` and ``write`` are the doors front ends come through.
+def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, write: AnyDependency) -> APIRouter:
+    """The routes under ``/api/v1/receipts``; ``read`` and ``write`` are the dependencies that authenticate front ends.
 
     Wrong receipts, mistyped ones and wrong words are answered alike: 404 ``unknown_receipt``, slowly.
     """

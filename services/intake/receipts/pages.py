@@ -33,7 +33,7 @@ from services.intake.webform import form
 from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.problems import invalid
 
 ACTIONS: Final = (

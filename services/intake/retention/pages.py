@@ -16,7 +16,7 @@ from services.intake.retention.service import RetentionService, not_a_choice
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -24,13 +24,13 @@ _REPORT_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WAYS: Final = frozenset(way for way, _ in erasure_words.WAYS)
 
 
-def router(pages: Pages, gate: Gate, decisions: RetentionService) -> APIRouter:
+def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> APIRouter:
     """``GET /erasures``, ``POST /erasures/{report_id}``, ``POST /details/confirm``."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/erasures")
     async def erasures(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.ERASURES_READ))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_READ))]
     ) -> Response:
         lists = await decisions.lists(principal)
         return pages.render(
@@ -50,7 +50,7 @@ def router(pages: Pages, gate: Gate, decisions: RetentionService) -> APIRouter:
 
     @routes.post("/erasures/{report_id}")
     async def decided(
-        request: Request, report_id: str, principal: Annotated[Principal, Depends(gate(Action.ERASURES_DECIDE))]
+        request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE))]
     ) -> Response:
         typed = await typed_of(request)
         reason, category = typed.one("reason"), typed.one("category")
@@ -72,7 +72,7 @@ def router(pages: Pages, gate: Gate, decisions: RetentionService) -> APIRouter:
 
     @routes.post("/details/confirm")
     async def confirmed(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_CONFIRM))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_CONFIRM))]
     ) -> Response:
         typed = await typed_of(request)
         if typed.one("way") not in _WAYS:

@@ -29,7 +29,7 @@ from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.translations import gettext_noop
 
 DECIDED: Final = Counter(
@@ -63,11 +63,11 @@ class RetentionService:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
     def __init__(
-        self, reports: ReportRepository, gate: Gate, recorder: AuditRecorder, relay: Relay, clock: Clock
+        self, reports: ReportRepository, authorize: Authorizer, recorder: AuditRecorder, relay: Relay, clock: Clock
     ) -> None:
-        """``gate`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
+        """``authorize`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
         self._reports = reports
-        self._gate = gate
+        self._authorize = authorize
         self._recorder = recorder
         self._relay = relay
         self._clock = clock
@@ -160,7 +160,7 @@ class RetentionService:
             document = await self._reports.of_report(report_id)
             owner = _owner(document) if document else None
             # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
-            self._gate.demand(request, principal, action, owner or NOBODY)
+            self._authorize.require(request, principal, action, owner or NOBODY)
             if document is None or "facts" not in document:
                 raise RefusedError("erased")
             now = whole_milliseconds(self._clock.now())

@@ -27,7 +27,7 @@ from shared.identity.roles import NOBODY, Action
 from shared.metrics import REGISTRY
 from shared.sealing import Keyring
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 
 
 class Kind(StrEnum):
@@ -50,15 +50,15 @@ class Correspondence:
     def __init__(
         self,
         reports: ReportRepository,
-        gate: Gate,
+        authorize: Authorizer,
         recorder: AuditRecorder,
         keyring: Keyring,
         keys: KeyedDigests,
         clock: Clock,
     ) -> None:
-        """``gate`` says whose report somebody may write about."""
+        """``authorize`` says whose report somebody may write about."""
         self._reports = reports
-        self._gate = gate
+        self._authorize = authorize
         self._recorder = recorder
         self._keyring = keyring
         self._keys = keys
@@ -78,7 +78,7 @@ class Correspondence:
                 document = await self._reports.of_report(report_id)
                 owner = _owner(document)
                 # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
-                self._gate.demand(request, principal, Action.DETAILS_WRITE, owner or NOBODY)
+                self._authorize.require(request, principal, Action.DETAILS_WRITE, owner or NOBODY)
                 now = whole_milliseconds(self._clock.now())
                 why = self._judged(document or {}, principal, report_id, kind, leave, now)
                 action = f"details.{kind}"

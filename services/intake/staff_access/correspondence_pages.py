@@ -14,7 +14,7 @@ from services.intake.staff_access.lookup import StaffLookup
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -25,7 +25,7 @@ _TEXT: Final[TypeAdapter[str]] = TypeAdapter(MessageText)
 """What staff write follows the rules of what reporters write."""
 
 
-def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:
+def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, finder: StaffLookup) -> APIRouter:
     """``POST /details/answer``, ``POST /details/note``, ``POST /find``."""
     routes = APIRouter(include_in_schema=False)
 
@@ -41,16 +41,20 @@ def router(pages: Pages, gate: Gate, correspondence: Correspondence, finder: Sta
 
     @routes.post("/details/answer")
     async def answer(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_WRITE))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
     ) -> Response:
         return await write(request, principal, Kind.ANSWER)
 
     @routes.post("/details/note")
-    async def note(request: Request, principal: Annotated[Principal, Depends(gate(Action.DETAILS_WRITE))]) -> Response:
+    async def note(
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_WRITE))]
+    ) -> Response:
         return await write(request, principal, Kind.NOTE)
 
     @routes.post("/find")
-    async def find(request: Request, principal: Annotated[Principal, Depends(gate(Action.CASES_READ))]) -> Response:
+    async def find(
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.CASES_READ))]
+    ) -> Response:
         typed = await typed_of(request)
         report_id = await finder.find(request, principal, typed.one("receipt")[:60])
         notify = pages.settings.public_urls.get("notify", "").rstrip("/")

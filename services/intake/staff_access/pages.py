@@ -18,7 +18,7 @@ from services.intake.staff_access.views import details_of
 from shared.centers import TABLES, center
 from shared.errors import TransientError
 from shared.events.base import ReportId
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 

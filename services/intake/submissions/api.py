@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import dependencies, problems
 from services.intake.bodies import json_of
-from services.intake.clients.dependencies import ClientDoor
+from services.intake.clients.dependencies import ClientDependency
 from services.intake.clients.models import Client
 from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
 from services.intake.proofs.rules import ProofSigner
@@ -20,7 +20,7 @@ from services.intake.submissions.schema import inlined
 from services.intake.submissions.service import SubmissionResult, SubmissionService
 from shared.errors import TransientError
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 
 FORM_FRONT_END: Final = "web-form"
 """Our own form's name; no front end has it."""
@@ -42,8 +42,8 @@ _ASKED: Final[dict[str, Any]] = {
 }
 
 
-def router(submission_service: SubmissionService, signer: ProofSigner, door: ClientDoor) -> APIRouter:
-    """The routes under ``/api/v1``. ``door`` lets in front ends that may submit."""
+def router(submission_service: SubmissionService, signer: ProofSigner, authenticate: ClientDependency) -> APIRouter:
+    """The routes under ``/api/v1``. ``authenticate`` admits front ends that may submit."""
     routes = APIRouter(prefix="/api/v1")
 
     @routes.post(
@@ -70,7 +70,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, door: Cli
     )
     async def lodge(
         request: Request,
-        client: Annotated[Client, Depends(door)],
+        client: Annotated[Client, Depends(authenticate)],
     ) -> Response:
         """Only `role` and `harm_types` are compulsory. With an `Idempotency-Key` the request can be repeated safely.
 

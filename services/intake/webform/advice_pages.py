@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake.webform.advice import NOTES
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop as n
 

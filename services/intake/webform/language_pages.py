@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from services.intake.webform import safety_texts
 from services.intake.webform.safety_texts import SafetyTexts
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop as n

@@ -32,7 +32,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.language import COOKIE as LANGUAGE_COOKIE
 from shared.web.networks import network_of
 from shared.web.pages import QUICK_EXIT_URL

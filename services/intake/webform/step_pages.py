@@ -25,7 +25,7 @@ from services.intake.webform.steps import CHECK, Step
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.translations import gettext_noop as n
 
 _GONE: Final = n(

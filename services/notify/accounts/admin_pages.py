@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.notify.accounts.administration import Administration
-from services.notify.accounts.door import RenewingGate
+from services.notify.accounts.door import RenewingAuthorizer
 from services.notify.accounts.model import RefusedError
 from services.notify.accounts.one_page import REFUSALS, checked, invited, possible
 from services.notify.accounts.store.accounts import PAGE, AccountStore
@@ -21,10 +21,12 @@ from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 
-def admin_router(store: AccountStore, administration: Administration, pages: Pages, gate: RenewingGate) -> APIRouter:
+def admin_router(
+    store: AccountStore, administration: Administration, pages: Pages, authorize: RenewingAuthorizer
+) -> APIRouter:
     """``/accounts`` and ``/accounts/new``."""
     router = APIRouter(include_in_schema=False)
-    manage = gate(Action.ACCOUNTS_MANAGE)
+    manage = authorize(Action.ACCOUNTS_MANAGE)
 
     def reach(principal: Principal) -> list[str]:
         return [each for each in ORGANISATIONS if principal.may(Action.ACCOUNTS_MANAGE, each)]
@@ -41,7 +43,7 @@ def admin_router(store: AccountStore, administration: Administration, pages: Pag
             raise Problem(404, "no_such_organisation", gettext_noop("There is no such organisation."))
         one = organisation or (principal.organisation if len(within) == 1 else "")
         if one:
-            gate.demand(request, principal, Action.ACCOUNTS_MANAGE, one)
+            authorize.require(request, principal, Action.ACCOUNTS_MANAGE, one)
         try:
             listed = await store.of(one or None, after)
         except TransientError:
@@ -66,7 +68,7 @@ def admin_router(store: AccountStore, administration: Administration, pages: Pag
     ) -> Response:
         if organisation not in ORGANISATIONS:
             raise Problem(404, "no_such_organisation", gettext_noop("There is no such organisation."))
-        gate.demand(request, principal, Action.ACCOUNTS_MANAGE, organisation)
+        authorize.require(request, principal, Action.ACCOUNTS_MANAGE, organisation)
         name, display = name.strip().casefold(), " ".join(display.split())
         try:
             checked(name, display)

@@ -1,4 +1,4 @@
-"""What administrators do with accounts. Whose accounts they may touch, the gate has already asked."""
+"""What administrators do with accounts. Whose accounts they may touch, the authorizer has already checked."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.notify.accounts.door import DEVICE_COOKIE, RenewingGate, clear
+from services.notify.accounts.door import DEVICE_COOKIE, RenewingAuthorizer, clear
 from services.notify.accounts.model import Ending, RefusedError
 from services.notify.accounts.sessions import Issued, Sessions
 from services.notify.accounts.sign_in import Attempt, SignIn
@@ -22,7 +22,7 @@ from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.translations import gettext_noop
 
 WORDS: Final = {
@@ -70,11 +70,11 @@ class Ended(BaseModel):
 
 
 def account_router(
-    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, gate: RenewingGate, clock: Clock
+    sign_in: SignIn, sessions: Sessions, signing: Signing, trail: Trail, authorize: RenewingAuthorizer, clock: Clock
 ) -> APIRouter:
     """``/api/v1/sign-in``, ``/api/v1/session/…`` and ``/api/v1/identity/keys``."""
     router = APIRouter(prefix="/api/v1", tags=["sign-in"])
-    own = gate(Action.OWN_ACCOUNT)
+    own = authorize(Action.OWN_ACCOUNT)
 
     @router.get("/identity/keys", dependencies=[Depends(OPEN)])
     async def keys() -> Response:

@@ -1,4 +1,4 @@
-"""The cookies of a sign-in, notify's own gate, which renews them, and where somebody may be sent afterwards."""
+"""The cookies of a sign-in, the authorizer that renews them, and where somebody may be sent afterwards."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.source import TOKEN_COOKIE, Identity, bearer_of
 from shared.settings import ServiceSettings
-from shared.web.gate import Gate, Refused
+from shared.web.authorization import Authorizer, OnDenied
 from shared.web.middleware import COOKIES
 from shared.web.same_origin import SID_COOKIE
 
@@ -21,7 +21,7 @@ _DEVICE_S: Final = 180 * 24 * 3600
 _LONGEST: Final = 2000
 
 
-class RenewingGate(Gate):
+class RenewingAuthorizer(Authorizer):
     """Renews an expired token on the spot where the session's cookie is good; other services send people here."""
 
     def __init__(
@@ -30,15 +30,15 @@ class RenewingGate(Gate):
         settings: ServiceSettings,
         sessions: Sessions,
         *,
-        refused: Refused | None = None,
+        on_denied: OnDenied | None = None,
         service: str = "notify",
     ) -> None:
-        """``sessions`` renew; the rest as for any gate."""
-        super().__init__(identity, settings, refused=refused)
+        """``sessions`` renew; the rest as for any ``Authorizer``."""
+        super().__init__(identity, settings, on_denied=on_denied)
         self._sessions = sessions
         self._https = settings.served_by_https(service)
 
-    async def known(self, request: Request) -> Principal | None:
+    async def authenticate(self, request: Request) -> Principal | None:
         """Who it is, by token, else by session."""
         principal = self.identity.principal_of(request)
         secret = request.cookies.get(SID_COOKIE)

@@ -16,7 +16,7 @@ from services.notify.accounts.sign_in import SignIn
 from services.notify.accounts.trail import By, by
 from services.notify.problems import unavailable
 from shared.errors import TransientError
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 

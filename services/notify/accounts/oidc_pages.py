@@ -17,7 +17,7 @@ from services.notify.accounts.trail import by
 from services.notify.problems import unavailable
 from shared.errors import TransientError
 from shared.web.app import Problem
-from shared.web.gate import OPEN
+from shared.web.authorization import OPEN
 from shared.web.navigation import home_of
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop

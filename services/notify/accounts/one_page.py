@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.notify.accounts.administration import Administration
-from services.notify.accounts.door import RenewingGate
+from services.notify.accounts.door import RenewingAuthorizer
 from services.notify.accounts.model import DISPLAY_LENGTH, NAME_PATTERN, Account, RefusedError
 from services.notify.accounts.policy import Wrong
 from services.notify.accounts.sessions import Sessions
@@ -62,11 +62,11 @@ class Change(StrEnum):
 
 
 def one_router(
-    store: AccountStore, administration: Administration, sessions: Sessions, pages: Pages, gate: RenewingGate
+    store: AccountStore, administration: Administration, sessions: Sessions, pages: Pages, authorize: RenewingAuthorizer
 ) -> APIRouter:
     """``/accounts/{subject}`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
-    manage = gate(Action.ACCOUNTS_MANAGE)
+    manage = authorize(Action.ACCOUNTS_MANAGE)
 
     @router.get("/accounts/{subject}")
     async def one(request: Request, principal: Annotated[Principal, Depends(manage)], subject: str) -> Response:
@@ -110,7 +110,7 @@ def one_router(
             raise unavailable() from None
         if account is None:
             raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
-        gate.demand(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
+        authorize.require(request, principal, Action.ACCOUNTS_MANAGE, account.organisation)
         return account
 
     async def details(request: Request, principal: Principal, account: Account, error: str = "") -> Response:

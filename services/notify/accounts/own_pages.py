@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from services.notify.accounts.door import RenewingGate, clear
+from services.notify.accounts.door import RenewingAuthorizer, clear
 from services.notify.accounts.enrolment import Enrolment
 from services.notify.accounts.model import Account, Ending, RefusedError
 from services.notify.accounts.page_parts import ENROL_WORDS, Text
@@ -29,11 +29,16 @@ DONE: Final = {
 
 
 def own_router(
-    store: AccountStore, sessions: Sessions, enrolment: Enrolment, trail: Trail, pages: Pages, gate: RenewingGate
+    store: AccountStore,
+    sessions: Sessions,
+    enrolment: Enrolment,
+    trail: Trail,
+    pages: Pages,
+    authorize: RenewingAuthorizer,
 ) -> APIRouter:
     """``/account`` and the forms on it."""
     router = APIRouter(include_in_schema=False)
-    own = gate(Action.OWN_ACCOUNT)
+    own = authorize(Action.OWN_ACCOUNT)
 
     async def show(
         request: Request, principal: Principal, *, error: str = "", field: str = "", done: str = "", wait: int = 0

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.notify.accounts.administration import Administration
-from services.notify.accounts.door import RenewingGate
+from services.notify.accounts.door import RenewingAuthorizer
 from services.notify.accounts.model import RefusedError
 from services.notify.accounts.one_page import REFUSALS
 from services.notify.accounts.store.accounts import AccountStore
@@ -23,10 +23,12 @@ from shared.web.translations import gettext_noop
 _TAKEN: Final = 409
 
 
-def release_router(store: AccountStore, administration: Administration, pages: Pages, gate: RenewingGate) -> APIRouter:
+def release_router(
+    store: AccountStore, administration: Administration, pages: Pages, authorize: RenewingAuthorizer
+) -> APIRouter:
     """``/releases`` and the forms on it."""
     router = APIRouter(prefix="/releases", include_in_schema=False)
-    release = gate(Action.ACCOUNTS_RELEASE)
+    release = authorize(Action.ACCOUNTS_RELEASE)
 
     async def show(request: Request, principal: Principal, error: str = "") -> Response:
         within = [each for each in ORGANISATIONS if principal.may(Action.ACCOUNTS_RELEASE, each)]
@@ -58,7 +60,7 @@ def release_router(store: AccountStore, administration: Administration, pages: P
             account = await store.get(subject[:40])
             if account is None:
                 raise Problem(404, "no_such_account", gettext_noop("There is no such account."))
-            gate.demand(request, principal, Action.ACCOUNTS_RELEASE, account.organisation)
+            authorize.require(request, principal, Action.ACCOUNTS_RELEASE, account.organisation)
             await administration.release(by(request, principal), account, rev)
         except RefusedError as error:
             return await show(request, principal, error.code)

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from services.notify.accounts.admin_pages import admin_router
 from services.notify.accounts.administration import Administration
 from services.notify.accounts.api import account_router
-from services.notify.accounts.door import RenewingGate
+from services.notify.accounts.door import RenewingAuthorizer
 from services.notify.accounts.enrolment import Enrolment
 from services.notify.accounts.external import External
 from services.notify.accounts.invitation_pages import invitation_router
@@ -32,7 +32,7 @@ from shared import log
 from shared.clock import Clock
 from shared.identity.source import Identity
 from shared.key_setting import key_bytes
-from shared.web.gate import Refused
+from shared.web.authorization import OnDenied
 from shared.web.pages import Pages
 
 if TYPE_CHECKING:
@@ -121,22 +121,26 @@ def build(
     )
 
 
-def gate_of(accounts: Accounts, settings: AccountSettings, refused: Refused | None = None) -> RenewingGate:
-    """Notify's gate: it renews sign-ins on the spot. ``refused`` hears of everybody turned away."""
-    return RenewingGate(accounts.identity, settings, accounts.sessions, refused=refused)
+def authorizer_of(
+    accounts: Accounts, settings: AccountSettings, on_denied: OnDenied | None = None
+) -> RenewingAuthorizer:
+    """The authorizer that renews sign-ins on the spot. ``on_denied`` is called for each denied request."""
+    return RenewingAuthorizer(accounts.identity, settings, accounts.sessions, on_denied=on_denied)
 
 
-def routers_of(accounts: Accounts, settings: AccountSettings, pages: Pages, gate: RenewingGate) -> list[APIRouter]:
+def routers_of(
+    accounts: Accounts, settings: AccountSettings, pages: Pages, authorize: RenewingAuthorizer
+) -> list[APIRouter]:
     """Sign-in, one's own account, administration, keys; with a provider set, the way there and back."""
     a, openid = accounts, bool(settings.oidc_issuer)
     found = [
-        account_router(a.sign_in, a.sessions, a.signing, a.trail, gate, a.clock),
+        account_router(a.sign_in, a.sessions, a.signing, a.trail, authorize, a.clock),
         sign_in_router(a.sign_in, a.sessions, a.trail, pages, openid=openid),
         invitation_router(a.sign_in, a.sessions, a.enrolment, pages),
-        own_router(a.store, a.sessions, a.enrolment, a.trail, pages, gate),
-        admin_router(a.store, a.administration, pages, gate),
-        release_router(a.store, a.administration, pages, gate),
-        one_router(a.store, a.administration, a.sessions, pages, gate),
+        own_router(a.store, a.sessions, a.enrolment, a.trail, pages, authorize),
+        admin_router(a.store, a.administration, pages, authorize),
+        release_router(a.store, a.administration, pages, authorize),
+        one_router(a.store, a.administration, a.sessions, pages, authorize),
     ]
     if openid:
         provider = Provider(settings, a.vault.passing, a.clock, a.http)

@@ -41,7 +41,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.tokens import Purpose
 from shared.web.app import FieldError, Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -75,14 +75,14 @@ class DutyRequest(BaseModel):
     )
 
 
-def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
+def case_router(service: CaseService, authorize: Authorizer, audited: Audited) -> APIRouter:
     """``/api/v1/cases`` and ``/api/v1/transfers``, to read."""
     router = APIRouter(prefix="/api/v1", tags=["cases"])
 
     @router.get("/cases")
     async def cases(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[
             CenterId | None,
             Query(description="A centre; `central`: unanswered ones of all. Without it: one's own.", examples=["jeju"]),
@@ -100,7 +100,7 @@ def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter
                 422, "invalid", gettext_noop("Correct the fields named under “errors” and send again."), errors=[wrong]
             )
         chosen = checked_center(center) if center is not None else home_of(principal)
-        gate.demand(request, principal, Action.CASES_LIST, chosen)
+        authorize.require(request, principal, Action.CASES_LIST, chosen)
         found, after = await guarded(lambda: lists.page(service.cases, chosen, state, cursor, limit))
         return CaseList(cases=[row_of(case) for case in found], next=after)
 
@@ -108,10 +108,10 @@ def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter
     async def case(
         request: Request,
         report_id: Annotated[ReportId, Path()],
-        principal: Annotated[Principal, Depends(gate(Action.CASES_READ))],
+        principal: Annotated[Principal, Depends(authorize(Action.CASES_READ))],
     ) -> CaseView:
         """One case with its timeline and its open offer; for its centre, and for the one it is offered to."""
-        found = await readable(service, gate, request, principal, report_id)
+        found = await readable(service, authorize, request, principal, report_id)
         if found.center_id != principal.organisation:
             await guarded(lambda: audited(request, principal)(Action.CASES_READ, report_id, None))
         return case_view(found)
@@ -119,12 +119,12 @@ def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter
     @router.get("/transfers")
     async def transfers(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[CenterId | None, Query(description="Without it: one's own.", examples=["jeju"])] = None,
     ) -> TransferList:
         """Offers a centre has not answered, and its own that others have not answered."""
         chosen = checked_center(center) if center is not None else home_of(principal)
-        gate.demand(request, principal, Action.CASES_LIST, chosen)
+        authorize.require(request, principal, Action.CASES_LIST, chosen)
         to = await guarded(lambda: service.cases.offers_to(chosen))
         of = await guarded(lambda: service.cases.offers_of(chosen))
         return TransferList(offered_to=[row_of(case) for case in to], offered_by=[row_of(case) for case in of])
@@ -132,7 +132,7 @@ def case_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter
     return router
 
 
-def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRouter:
+def center_router(service: CaseService, authorize: Authorizer, audited: Audited) -> APIRouter:
     """``/api/v1/centers``."""
     router = APIRouter(prefix="/api/v1", tags=["centers"])
 
@@ -140,14 +140,14 @@ def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRout
     async def center(
         request: Request,
         center_id: Annotated[CenterId, Path(examples=["jeju"])],
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_COUNTS))],
+        principal: Annotated[Principal, Depends(authorize(Action.CENTERS_COUNTS))],
     ) -> CenterView:
         """A centre: who is on duty, how many cases wait. For its own staff and for `central`.
 
         How busy the others are, in bands, is at `/api/v1/centers` of routing.
         """
         chosen = checked_center(center_id)
-        gate.demand(request, principal, Action.CENTERS_COUNTS, chosen)
+        authorize.require(request, principal, Action.CENTERS_COUNTS, chosen)
         return await _view(service, chosen)
 
     @router.put("/centers/{center_id}/duty")
@@ -155,7 +155,7 @@ def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRout
         request: Request,
         center_id: Annotated[CenterId, Path(examples=["jeju"])],
         body: DutyRequest,
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))],
+        principal: Annotated[Principal, Depends(authorize(Action.CENTERS_DUTY))],
     ) -> CenterView:
         """Say who is on duty. The whole of it, every time; the same again changes nothing.
 
@@ -164,7 +164,7 @@ def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRout
         duty is refused.
         """
         checked_center(center_id)
-        demand_duty(gate, request, principal, center_id, body.state)
+        require_duty(authorize, request, principal, center_id, body.state)
         demand_agreement(body.state, body.staff_on_duty)
         audit = audited(request, principal)
         await set_duty(
@@ -175,10 +175,12 @@ def center_router(service: CaseService, gate: Gate, audited: Audited) -> APIRout
     return router
 
 
-def demand_duty(gate: Gate, request: Request, principal: Principal, center_id: str, state: CenterState) -> None:
+def require_duty(
+    authorize: Authorizer, request: Request, principal: Principal, center_id: str, state: CenterState
+) -> None:
     """Raises Problem 403 unless they may say this of the centre."""
     action = Action.CENTERS_CLOSE if state is CenterState.CLOSED else Action.CENTERS_DUTY
-    gate.demand(request, principal, action, center_id)
+    authorize.require(request, principal, action, center_id)
 
 
 def demand_agreement(state: CenterState, staff_on_duty: int) -> None:
@@ -215,13 +217,13 @@ async def _view(service: CaseService, center_id: str) -> CenterView:
     return center_view(found, await guarded(lambda: service.cases.counts(center_id)))
 
 
-def command_router(service: CaseService, gate: Gate, pages: Pages, audited: Audited) -> APIRouter:
+def command_router(service: CaseService, authorize: Authorizer, pages: Pages, audited: Audited) -> APIRouter:
     """``POST /api/v1/cases/{report_id}/…``: one route for each command of the registry."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}")
     for command in COMMANDS:
         router.add_api_route(
             command.path,
-            _endpoint(command, service, gate, pages, audited),
+            _endpoint(command, service, authorize, pages, audited),
             methods=["POST"],
             name=command.operation or command.name,
             description=command.description,
@@ -233,9 +235,9 @@ def command_router(service: CaseService, gate: Gate, pages: Pages, audited: Audi
 
 
 def _endpoint(
-    command: Command[Any], service: CaseService, gate: Gate, pages: Pages, audited: Audited
+    command: Command[Any], service: CaseService, authorize: Authorizer, pages: Pages, audited: Audited
 ) -> Callable[..., Awaitable[Offered | CaseRow]]:
-    may = gate(command.action)
+    may = authorize(command.action)
 
     async def run(
         request: Request,
@@ -276,7 +278,7 @@ def check_center(body: BaseModel) -> None:
 
 
 def ticket_router(
-    service: CaseService, tickets: Tickets, gate: Gate, pages: Pages, audited: Audited, details_url: str
+    service: CaseService, tickets: Tickets, authorize: Authorizer, pages: Pages, audited: Audited, details_url: str
 ) -> APIRouter:
     """``POST /api/v1/cases/{report_id}/details-ticket``."""
     router = APIRouter(prefix="/api/v1/cases/{report_id}", tags=["details"])
@@ -286,7 +288,7 @@ def ticket_router(
         request: Request,
         report_id: ReportPath,
         body: DetailsRequest,
-        who: Annotated[Principal, Depends(gate(Action.DETAILS_OPEN))],
+        who: Annotated[Principal, Depends(authorize(Action.DETAILS_OPEN))],
     ) -> TicketView:
         """A ticket to a report's details, for the owning centre's counsellors and leads. 410: it was withdrawn."""
         audit = audited(request, who)

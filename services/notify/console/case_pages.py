@@ -26,7 +26,7 @@ from shared.events.vocabulary import CenterState, Outcome, PlatformKind, Support
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.tokens import Purpose
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 
 _CONFIRMED_S: Final = 1.5
@@ -57,7 +57,7 @@ class CasePages:
         case_service: CaseService,
         pages: Pages,
         settings: NotifySettings,
-        gate: Gate,
+        authorize: Authorizer,
         tickets: Tickets,
         audited: Audited,
     ) -> None:
@@ -65,7 +65,7 @@ class CasePages:
         self.case_service = case_service
         self.pages = pages
         self.settings = settings
-        self.gate = gate
+        self.authorize = authorize
         self.tickets = tickets
         self.audited = audited
 
@@ -178,13 +178,13 @@ def _may_receive(case: Case, center_id: str, state: CenterState) -> bool:
 def story_router(parts: CasePages) -> APIRouter:
     """``/cases/{report_id}`` and what its owner does there."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
-    case_service, gate, audited = parts.case_service, parts.gate, parts.audited
+    case_service, authorize, audited = parts.case_service, parts.authorize, parts.audited
 
     @router.get("")
     async def case(
-        request: Request, report_id: ReportId, who: Annotated[Principal, Depends(gate(Action.CASES_READ))]
+        request: Request, report_id: ReportId, who: Annotated[Principal, Depends(authorize(Action.CASES_READ))]
     ) -> Response:
-        found = await readable(case_service, gate, request, who, report_id)
+        found = await readable(case_service, authorize, request, who, report_id)
         if found.center_id != who.organisation:
             await guarded(lambda: audited(request, who)(Action.CASES_READ, report_id, None))
         return await parts.story(request, who, found)
@@ -197,13 +197,13 @@ def story_router(parts: CasePages) -> APIRouter:
 def details_router(parts: CasePages) -> APIRouter:
     """The way to the details."""
     router = APIRouter(prefix="/cases/{report_id}", include_in_schema=False)
-    case_service, gate, audited = parts.case_service, parts.gate, parts.audited
+    case_service, authorize, audited = parts.case_service, parts.authorize, parts.audited
 
     @router.post("/details")
     async def details(
         request: Request,
         report_id: ReportId,
-        who: Annotated[Principal, Depends(gate(Action.DETAILS_OPEN))],
+        who: Annotated[Principal, Depends(authorize(Action.DETAILS_OPEN))],
         ownership: Ownership,
         purpose: Annotated[Purpose, Form()],
     ) -> Response:
@@ -232,7 +232,7 @@ def details_router(parts: CasePages) -> APIRouter:
 
 def _form(parts: CasePages, command: Command[Any]) -> Callable[..., Awaitable[Response]]:
     """The form route of a command. It works without script."""
-    may = parts.gate(command.action)
+    may = parts.authorize(command.action)
     read = _form_body(command.form or command.body)
 
     async def run(

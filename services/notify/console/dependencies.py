@@ -19,7 +19,7 @@ from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -80,12 +80,12 @@ def there(found: T | None, principal: Principal) -> T:
 
 
 async def readable(
-    case_service: CaseService, gate: Gate, request: Request, principal: Principal, report_id: str
+    case_service: CaseService, authorize: Authorizer, request: Request, principal: Principal, report_id: str
 ) -> Case:
     """The case, for who may read it. Raises 403 for another organisation's and, alike, for one that is not there."""
     found = await guarded(lambda: case_service.case(report_id))
     whose = concerned(found, principal.organisation) if found is not None else NOBODY
-    gate.demand(request, principal, Action.CASES_READ, whose)
+    authorize.require(request, principal, Action.CASES_READ, whose)
     return there(found, principal)
 
 

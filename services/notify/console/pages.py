@@ -11,7 +11,7 @@ from services.notify.cases.models import CENTRAL_DESK
 from services.notify.cases.service import CaseService
 from services.notify.console import lists
 from services.notify.console.alarms import AlarmView
-from services.notify.console.api import demand_agreement, demand_duty, set_duty
+from services.notify.console.api import demand_agreement, require_duty, set_duty
 from services.notify.console.dependencies import checked_center, concerned, guarded, home_of
 from services.notify.console.lists import tally, wanted_of
 from services.notify.console.rows import center_names
@@ -23,7 +23,7 @@ from shared.events.vocabulary import CenterState, HarmType, Urgency
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web import navigation
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -38,7 +38,7 @@ def page_router(
     alarms: AlarmView,
     pages: Pages,
     settings: NotifySettings,
-    gate: Gate,
+    authorize: Authorizer,
     audited: Audited,
 ) -> APIRouter:
     """``/``, and the forms on it that are not about a case."""
@@ -91,7 +91,7 @@ def page_router(
     @router.get("/")
     async def home(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.OWN_ACCOUNT))],
+        principal: Annotated[Principal, Depends(authorize(Action.OWN_ACCOUNT))],
         center: Annotated[str | None, Query(max_length=40)] = None,
         state: Annotated[str, Query(max_length=20)] = "",
         urgency: Annotated[str, Query(max_length=20)] = "",
@@ -101,13 +101,13 @@ def page_router(
         if not principal.may(Action.CASES_LIST) and center is None:
             return RedirectResponse(navigation.home_of(principal, settings.public_urls), 303)
         chosen = checked_center(center) if center is not None else home_of(principal)
-        gate.demand(request, principal, Action.CASES_LIST, chosen)
+        authorize.require(request, principal, Action.CASES_LIST, chosen)
         return await console(request, principal, chosen, wanted_of(state, urgency, harm, mine))
 
     @router.post("/search")
     async def search(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         alias: Annotated[str, Form(max_length=40)] = "",
     ) -> Response:
         # Posted, so that whatever somebody types by mistake stands in no address and no log.
@@ -122,14 +122,14 @@ def page_router(
     async def duty(
         request: Request,
         center_id: CenterId,
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_DUTY))],
+        principal: Annotated[Principal, Depends(authorize(Action.CENTERS_DUTY))],
         state: Annotated[CenterState, Form()],
         staff_on_duty: Annotated[int, Form(ge=0, le=999)],
         cases_per_person: Annotated[int | None, Form(ge=1, le=999)] = None,
         center_version: Annotated[int | None, Form(ge=0)] = None,
     ) -> Response:
         checked_center(center_id)
-        demand_duty(gate, request, principal, center_id, state)
+        require_duty(authorize, request, principal, center_id, state)
         demand_agreement(state, staff_on_duty)
         audit, said = audited(request, principal), (state, staff_on_duty, cases_per_person)
         await set_duty(case_service, center_id, *said, center_version, audit)
@@ -138,10 +138,10 @@ def page_router(
     @router.post("/dead/read")
     async def read(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.DEAD_READ))],
+        principal: Annotated[Principal, Depends(authorize(Action.DEAD_READ))],
         origin: Annotated[str, Form(max_length=120)],
     ) -> Response:
-        gate.demand(request, principal, Action.DEAD_READ, CENTRAL_DESK)
+        authorize.require(request, principal, Action.DEAD_READ, CENTRAL_DESK)
         if await guarded(lambda: dead.waits(origin)):
             # Only of a record that is there: what else stands in the form is anybody's text.
             await guarded(lambda: audited(request, principal)(Action.DEAD_READ, None, None, origin=origin))

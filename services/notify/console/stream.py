@@ -26,7 +26,7 @@ from shared.events.base import CenterId
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.translations import gettext_noop
 
 HEARTBEAT_S: Final = 15
@@ -39,7 +39,12 @@ _CHUNK: Final = 100
 
 
 def stream_router(
-    case_service: CaseService, broadcaster: ConsoleBroadcaster, clock: Clock, gate: Gate, limit: int, rows: Rows
+    case_service: CaseService,
+    broadcaster: ConsoleBroadcaster,
+    clock: Clock,
+    authorize: Authorizer,
+    limit: int,
+    rows: Rows,
 ) -> APIRouter:
     """``GET /api/v1/stream``. ``rows`` makes the rows, once for all who may see the same."""
     router = APIRouter(prefix="/api/v1")
@@ -53,7 +58,7 @@ def stream_router(
     @router.get("/stream", tags=["cases"], response_class=EventSourceResponse)
     async def stream(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CASES_LIST))],
+        principal: Annotated[Principal, Depends(authorize(Action.CASES_LIST))],
         center: Annotated[
             CenterId | None, Query(description="A centre, or `central`. Without it: one's own.", examples=["jeju"])
         ] = None,
@@ -67,7 +72,7 @@ def stream_router(
         streams at most; 429 says so.
         """
         chosen = checked_center(center) if center is not None else home_of(principal)
-        gate.demand(request, principal, Action.CASES_LIST, chosen)
+        authorize.require(request, principal, Action.CASES_LIST, chosen)
         if broadcaster.full(principal.session):
             raise Problem(
                 429,
@@ -84,7 +89,7 @@ def stream_router(
         names = case_service.people.learn_rows if html else None
 
         def good() -> bool:
-            return gate.identity.good(principal)
+            return authorize.identity.good(principal)
 
         source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, names)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")

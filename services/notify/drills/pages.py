@@ -15,15 +15,15 @@ from shared.events.base import CenterId
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
 
-def drill_router(drills: Drills, pages: Pages, gate: Gate, audited: Audited) -> APIRouter:
+def drill_router(drills: Drills, pages: Pages, authorize: Authorizer, audited: Audited) -> APIRouter:
     """``/drills``."""
     router = APIRouter(prefix="/drills", include_in_schema=False)
-    may_run = gate(Action.DRILLS_RUN)
+    may_run = authorize(Action.DRILLS_RUN)
 
     @router.get("")
     async def every(request: Request, principal: Annotated[Principal, Depends(may_run)]) -> Response:
@@ -47,7 +47,7 @@ def drill_router(drills: Drills, pages: Pages, gate: Gate, audited: Audited) -> 
         principal: Annotated[Principal, Depends(may_run)],
         center_id: Annotated[CenterId, Form()],
     ) -> Response:
-        gate.demand(request, principal, Action.DRILLS_RUN, center_id)
+        authorize.require(request, principal, Action.DRILLS_RUN, center_id)
         if center_id not in centers.CENTER_IDS:
             raise Problem(404, "no_such_center", gettext_noop("There is no such centre."))
         if not drills.possible:

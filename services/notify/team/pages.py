@@ -24,7 +24,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.severity import SEVERE_PER_PERSON
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -39,13 +39,13 @@ class TeamPages:
     """What the pages of a team share."""
 
     def __init__(
-        self, case_service: CaseService, rota_store: RotaStore, pages: Pages, gate: Gate, audited: Audited
+        self, case_service: CaseService, rota_store: RotaStore, pages: Pages, authorize: Authorizer, audited: Audited
     ) -> None:
         """``audited`` gives the audit of a request."""
         self.case_service = case_service
         self.rotas = rota_store
         self.pages = pages
-        self.gate = gate
+        self.authorize = authorize
         self.audited = audited
 
     async def open_cases(self, center_id: str) -> list[Case]:
@@ -134,34 +134,34 @@ class TeamPages:
 def team_router(parts: TeamPages) -> APIRouter:
     """``/team/{center_id}``."""
     router = APIRouter(prefix="/team/{center_id}", include_in_schema=False)
-    gate = parts.gate
+    authorize = parts.authorize
 
     @router.get("")
     async def team(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(authorize(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        authorize.require(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.overview(request, who, center_id)
 
     @router.get("/hand-over")
     async def hand_over(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(authorize(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        authorize.require(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.hand_over(request, who, center_id)
 
     @router.get("/numbers")
     async def own_numbers(
-        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(gate(Action.CENTERS_TEAM))]
+        request: Request, center_id: CenterId, who: Annotated[Principal, Depends(authorize(Action.CENTERS_TEAM))]
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_TEAM, checked_center(center_id))
+        authorize.require(request, who, Action.CENTERS_TEAM, checked_center(center_id))
         return await parts.numbers(request, center_id)
 
     @router.post("/shifts")
     async def add(
         request: Request,
         center_id: CenterId,
-        who: Annotated[Principal, Depends(gate(Action.CENTERS_ROTA))],
+        who: Annotated[Principal, Depends(authorize(Action.CENTERS_ROTA))],
         rev: Annotated[int, Form(ge=0)],
         subject: Annotated[StaffRef, Form()],
         start: Annotated[str, Form(max_length=5)],
@@ -169,7 +169,7 @@ def team_router(parts: TeamPages) -> APIRouter:
         day: Annotated[list[int] | None, Form(max_length=7)] = None,
         holidays: Annotated[bool, Form()] = False,
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
+        authorize.require(request, who, Action.CENTERS_ROTA, checked_center(center_id))
         before = await _as_seen(parts, center_id, rev)
         colleagues = await guarded(lambda: parts.case_service.people.colleagues(center_id))
         if subject not in colleagues:
@@ -186,10 +186,10 @@ def team_router(parts: TeamPages) -> APIRouter:
         request: Request,
         center_id: CenterId,
         index: int,
-        who: Annotated[Principal, Depends(gate(Action.CENTERS_ROTA))],
+        who: Annotated[Principal, Depends(authorize(Action.CENTERS_ROTA))],
         rev: Annotated[int, Form(ge=0)],
     ) -> Response:
-        gate.demand(request, who, Action.CENTERS_ROTA, checked_center(center_id))
+        authorize.require(request, who, Action.CENTERS_ROTA, checked_center(center_id))
         before = await _as_seen(parts, center_id, rev)
         try:
             after = rules.removed(before, index)

@@ -17,12 +17,12 @@ from shared.events.base import ReportId
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.translations import gettext_noop
 
 
 async def entries_for(
-    gate: Gate, request: Request, principal: Principal, store: DecisionStore, report_id: str
+    authorize: Authorizer, request: Request, principal: Principal, store: DecisionStore, report_id: str
 ) -> list[Entry]:
     """What the store holds of a report, for somebody who may see it.
 
@@ -32,10 +32,12 @@ async def entries_for(
     """
     entries = await _entries(store, report_id)
     if not entries:
-        gate.demand(request, principal, Action.DECISIONS_READ, NOBODY)
+        authorize.require(request, principal, Action.DECISIONS_READ, NOBODY)
         raise Problem(404, "no_such_decision", gettext_noop("No decision about this report is known yet."))
     own = principal.organisation
-    gate.demand(request, principal, Action.DECISIONS_READ, own if own in involved(entries) else entries[-1].center_id)
+    authorize.require(
+        request, principal, Action.DECISIONS_READ, own if own in involved(entries) else entries[-1].center_id
+    )
     return entries
 
 
@@ -55,7 +57,7 @@ def api_router(
     store: DecisionStore,
     board: Callable[[], CenterLoads],
     picture: Callable[[], Picture],
-    gate: Gate,
+    authorize: Authorizer,
     known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
     """``/api/v1/decisions/{report_id}``, ``/api/v1/centers`` in bands and ``/api/v1/centers/live`` in numbers."""
@@ -65,29 +67,29 @@ def api_router(
     async def decisions(
         request: Request,
         report_id: Annotated[ReportId, Path()],
-        principal: Annotated[Principal, Depends(gate(Action.DECISIONS_READ))],
+        principal: Annotated[Principal, Depends(authorize(Action.DECISIONS_READ))],
     ) -> History:
         """Each record with its decision, all candidates, and whether deciding again gives the same answer.
 
         For the centres that own or owned the report and the one at home in its place unless the reporter declined it,
         for `central` and for auditors.
         """
-        return history_of(report_id, await entries_for(gate, request, principal, store, report_id), known)
+        return history_of(report_id, await entries_for(authorize, request, principal, store, report_id), known)
 
-    @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(gate(Action.CENTERS_READ))])
+    @router.get("/centers", summary="How busy the centres are", dependencies=[Depends(authorize(Action.CENTERS_READ))])
     async def centers() -> CenterRows:
         """State, staff on duty and band of each of the 16 centres, as this worker sees them now."""
         return CenterRows(centers=[center_row(seat) for seat in board().values()])
 
     @router.get("/centers/live", summary="The centres now, in exact numbers")
     async def live(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))]
     ) -> LiveCenters:
         """Load, state, guests, severe cases, who is unanswered and since when, of each of the 16 centres.
 
         Who waits longest comes first. For leads, and for leads and counsellors of `central`.
         """
-        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
         return live_centers(picture())
 
     return router

@@ -15,8 +15,8 @@ from services.routing.model import Picture
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.web.authorization import Authorizer
 from shared.web.formats import percent
-from shared.web.gate import Gate
 from shared.web.korea import MapCell
 from shared.web.language import Language
 from shared.web.pages import Pages
@@ -160,7 +160,7 @@ def cell(row: LiveCenter, language: Language, translate: Translate) -> MapCell:
 
 
 def live_router(
-    picture: Callable[[], Picture], painter: Painter, gate: Gate, refused: Callable[[], Sequence[Fault]]
+    picture: Callable[[], Picture], painter: Painter, authorize: Authorizer, refused: Callable[[], Sequence[Fault]]
 ) -> APIRouter:
     """``/live``. ``refused`` are the tables of centres that were refused at the start, in words."""
     router = APIRouter(include_in_schema=False)
@@ -168,10 +168,10 @@ def live_router(
     @router.get("/live")
     async def live(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))],
+        principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))],
         sort: Annotated[Order, Query()] = Order.WAITING,
     ) -> Response:
-        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
         return painter.page(request, picture(), sort, refused())
 
     return router

@@ -22,7 +22,7 @@ from shared.clock import Clock
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.translations import gettext_noop
 
 LOOK_S: Final = 0.5
@@ -123,14 +123,14 @@ class Streams:
             measures.STREAMS.set(self._open.total())
 
 
-def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, gate: Gate, paint: Paint) -> APIRouter:
+def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, authorize: Authorizer, paint: Paint) -> APIRouter:
     """``GET /api/v1/centers/live/stream``. ``paint`` makes the parts of the page, for those who ask for them."""
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/centers/live/stream", summary="The centres now, live", response_class=EventSourceResponse)
     async def stream(
         request: Request,
-        principal: Annotated[Principal, Depends(gate(Action.CENTERS_LIVE))],
+        principal: Annotated[Principal, Depends(authorize(Action.CENTERS_LIVE))],
         html: Annotated[bool, Query(description="Parts of the page instead, those that changed.")] = False,
         sort: Annotated[Order, Query(description="With `html`: the order of the table.")] = Order.WAITING,
     ) -> EventSourceResponse:
@@ -140,10 +140,10 @@ def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, gate: Gate, pa
         read `/api/v1/centers/live`. One person has 8 streams at most, over all
         sign-ins; 429 says so.
         """
-        gate.demand(request, principal, Action.CENTERS_LIVE, CENTRAL)
+        authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
         streams.demand_room(principal.subject)
         shown = (lambda seen: paint(request, seen, sort)) if html else None
-        source = _Stream(feed, streams, clock, principal.subject, lambda: gate.identity.good(principal), shown)
+        source = _Stream(feed, streams, clock, principal.subject, lambda: authorize.identity.good(principal), shown)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router

@@ -18,7 +18,7 @@ from shared.centers import CENTER_IDS, CENTRAL, PACKAGED, Fault, Tables, center
 from shared.events.base import ReportId
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.korea import MapCell
 from shared.web.pages import Pages
 
@@ -27,7 +27,7 @@ def page_router(
     store: DecisionStore,
     board: Callable[[], CenterLoads],
     pages: Pages,
-    gate: Gate,
+    authorize: Authorizer,
     refused: Callable[[], Sequence[Fault]],
     known: Mapping[str, Tables] = PACKAGED.known,
 ) -> APIRouter:
@@ -36,7 +36,7 @@ def page_router(
 
     @router.get("/")
     async def centers(
-        request: Request, principal: Annotated[Principal, Depends(gate(Action.CENTERS_READ))]
+        request: Request, principal: Annotated[Principal, Depends(authorize(Action.CENTERS_READ))]
     ) -> Response:
         translate, language = pages.gettext(request), pages.language(request)
         rows = [center_row(seat) for seat in board().values()]
@@ -53,7 +53,7 @@ def page_router(
             refused=[fault.told(translate) for fault in refused()],
         )
 
-    @router.get("/decisions", dependencies=[Depends(gate(Action.DECISIONS_READ))])
+    @router.get("/decisions", dependencies=[Depends(authorize(Action.DECISIONS_READ))])
     async def look_up(report_id: ReportId) -> Response:
         return RedirectResponse(f"/decisions/{report_id}", 303)
 
@@ -61,9 +61,9 @@ def page_router(
     async def decision(
         request: Request,
         report_id: Annotated[ReportId, Path()],
-        principal: Annotated[Principal, Depends(gate(Action.DECISIONS_READ))],
+        principal: Annotated[Principal, Depends(authorize(Action.DECISIONS_READ))],
     ) -> Response:
-        entries = await entries_for(gate, request, principal, store, report_id)
+        entries = await entries_for(authorize, request, principal, store, report_id)
         language, translate = pages.language(request), pages.gettext(request)
         story = story_of([event_of(entry) for entry in entries], language, translate, known)
         owner = center(story.center_id)

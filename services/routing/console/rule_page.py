@@ -18,8 +18,8 @@ from services.routing.assignment.models import OverflowStep, Rule
 from services.routing.console.live_pages import short_name
 from shared.centers import CENTER_IDS, TABLES, Tables
 from shared.events.vocabulary import RoutingReason
+from shared.web.authorization import OPEN
 from shared.web.formats import number, percent
-from shared.web.gate import OPEN
 from shared.web.language import Language
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop

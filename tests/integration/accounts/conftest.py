@@ -21,7 +21,7 @@ from services.notify.accounts.administration import Ready
 from services.notify.accounts.policy import step_of
 from services.notify.accounts.settings import AccountSettings
 from services.notify.accounts.trail import by_command
-from services.notify.accounts.wiring import Accounts, build, gate_of, routers_of
+from services.notify.accounts.wiring import Accounts, authorizer_of, build, routers_of
 from shared import mongo
 from shared.audit.documents import line_of
 from shared.audit.model import Line
@@ -34,7 +34,7 @@ from shared.identity.roles import Action, StaffRole
 from shared.identity.source import Identity
 from shared.settings import StoreSettings
 from shared.web.app import create_app
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 
 NOTIFY = Path(__file__).parents[3] / "services" / "notify"
@@ -128,8 +128,8 @@ class IdentityHarness:
         self.stack.push_async_callback(accounts.close)
         await accounts.prepare()
         pages = Pages(NOTIFY / "templates", NOTIFY / "locale", settings, "notify", clock=self.clock)
-        gate = gate_of(accounts, settings)
-        routers = [*routers_of(accounts, settings, pages, gate), guarded(gate)]
+        authorize = authorizer_of(accounts, settings)
+        routers = [*routers_of(accounts, settings, pages, authorize), guarded(authorize)]
         app = create_app(
             service="notify",
             title="t",
@@ -150,15 +150,15 @@ class IdentityHarness:
             description="d",
             settings=settings,
             health=Health(),
-            routers=[guarded(Gate(identity, settings))],
+            routers=[guarded(Authorizer(identity, settings))],
         )
         return Other(identity, app)
 
 
-def guarded(gate: Gate) -> APIRouter:
+def guarded(authorize: Authorizer) -> APIRouter:
     """A page and an API route that staff of centres may see."""
     router = APIRouter()
-    door = gate(Action.CASES_LIST)
+    door = authorize(Action.CASES_LIST)
 
     @router.get("/desk")
     async def desk(principal: Annotated[Principal, Depends(door)]) -> PlainTextResponse:

@@ -10,7 +10,7 @@ REPORT, OFFER, ACCOUNT = "{report}", "{offer}", "{account}"
 """Stand for the open report, the offer that waits, and an account of the owning centre."""
 STALE: Final = 999
 ANYBODY: Final[frozenset[str]] = frozenset()
-"""The thing is nobody's: what the door says is all."""
+"""The thing is nobody's: what the dependency says is all."""
 OLD = "offer-nobody-made"
 
 
@@ -26,7 +26,7 @@ class Ask:
     """JSON to the API, a form to a page."""
     whose: frozenset[str]
     demands: Action | None
-    """What the handler asks for, where that is not what the door names."""
+    """What the handler asks for, where that is not what the dependency names."""
     only: frozenset[str] | None
     """Organisations that ask so; None: all."""
 

@@ -9,7 +9,7 @@ import httpx
 
 from shared.centers import CENTRAL
 from shared.identity.roles import MINISTRY, Action, StaffRole, allowed, roles_at
-from shared.web.gate import Entry, entries
+from shared.web.authorization import RouteActions, route_actions
 from tests.integration.trust.asking import ACCOUNT, ANYBODY, OFFER, REPORT, Ask, Key
 from tests.integration.trust.asks import ASKS
 from tests.integration.trust.system import ASKED, OWNER, STRANGER, URLS, SystemHarness
@@ -46,7 +46,7 @@ class Cell:
         return f"{service} {method} {path} [{self.action}] by {self.who or 'nobody'}"
 
     def may(self) -> bool:
-        """What the table says. Front ends' doors are opened by no staff."""
+        """What the table says. No staff role opens a front end's route."""
         if self.action is Action.OPEN:
             return True
         if self.action is Action.FRONT_END or self.who is None:
@@ -91,15 +91,15 @@ def _said(answer: httpx.Response) -> str:
     return answer.text[:300] if "json" in kind else answer.headers.get("location", kind)
 
 
-def routes(system: SystemHarness) -> Iterator[tuple[str, Entry]]:
+def routes(system: SystemHarness) -> Iterator[tuple[str, RouteActions]]:
     """Every route of every service, pages and infrastructure included."""
     for service, app in system.apps.items():
-        for entry in entries(app):
+        for entry in route_actions(app):
             yield service, entry
 
 
 def keys(system: SystemHarness) -> dict[Key, Action]:
-    """What each method of each route is, by its door."""
+    """What each method of each route is, by its dependency."""
     return {
         (service, method, entry.path): entry.actions[0]
         for service, entry in routes(system)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from shared.identity.roles import Action, StaffRole, allowed
+from shared.web.authorization import routes_without_one_action
 from shared.web.docs import openapi_of
-from shared.web.gate import unnamed
 from tests.integration.trust.asking import REPORT
 from tests.integration.trust.asks import ASKS
 from tests.integration.trust.matrix import EVERYBODY, Cell, Knocking, Person, cells, keys, routes, table
@@ -20,7 +20,9 @@ NOBODYS = "00000000-0000-4000-8000-000000000000"
 
 
 async def test_every_route_has_one_door_and_the_api_document_knows_no_other(system: SystemHarness) -> None:
-    assert {service: unnamed(app) for service, app in system.apps.items()} == {service: [] for service in system.apps}
+    assert {service: routes_without_one_action(app) for service, app in system.apps.items()} == {
+        service: [] for service in system.apps
+    }
     known = keys(system)
     for service, app in system.apps.items():
         described = {

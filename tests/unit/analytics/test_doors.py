@@ -17,7 +17,7 @@ from shared.clock import ManualClock
 from shared.health import Health
 from shared.settings import KafkaSettings
 from shared.web.app import create_app
-from shared.web.gate import unnamed
+from shared.web.authorization import routes_without_one_action
 from tests.support.staff import TestIdentity
 from tests.unit.analytics.test_release_job import Store
 from tests.unit.analytics.test_tables import some_releases
@@ -125,7 +125,7 @@ async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
 
 def test_every_route_of_the_service_has_its_door() -> None:
     bare = create_app(service="analytics", title="t", description="d", settings=AnalyticsSettings(), health=Health())
-    assert set(unnamed(House().app)) <= set(unnamed(bare))
+    assert set(routes_without_one_action(House().app)) <= set(routes_without_one_action(bare))
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])

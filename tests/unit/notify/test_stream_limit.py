@@ -14,7 +14,7 @@ from shared.clock import ManualClock
 from shared.health import Health
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
-from shared.web.gate import Gate
+from shared.web.authorization import Authorizer
 from tests.support.staff import TestIdentity
 from tests.unit.notify.samples import NOW
 
@@ -40,7 +40,7 @@ async def test_the_ninth_console_of_a_sign_in_is_refused_and_another_persons_fir
     hub, clock = ConsoleBroadcaster(), ManualClock(NOW)
     staff = TestIdentity(clock)
     settings, desk = ServiceSettings(), Empty()
-    some: Any = (desk, Gate(staff.identity, settings), None)
+    some: Any = (desk, Authorizer(staff.identity, settings), None)
     router = stream_router(some[0], hub, clock, some[1], 500, some[2])
     app = create_app(service="notify", title="t", description="d", settings=settings, health=Health(), routers=[router])
     transport = httpx.ASGITransport(app)

@@ -22,7 +22,7 @@ from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
 from shared.web.app import create_app
-from shared.web.gate import unnamed
+from shared.web.authorization import routes_without_one_action
 from shared.web.pages import Pages
 from shared.words import TRANSFER_VOIDS
 from tests.unit.routing.builders import NOW, facts, received, report_id
@@ -239,8 +239,8 @@ async def test_a_session_that_was_ended_sees_nothing() -> None:
 
 
 def test_every_route_of_the_service_has_its_door() -> None:
-    infrastructure = unnamed(create_app_alone())
-    assert set(unnamed(RoutingHarness().app)) <= set(infrastructure)
+    infrastructure = routes_without_one_action(create_app_alone())
+    assert set(routes_without_one_action(RoutingHarness().app)) <= set(infrastructure)
 
 
 def create_app_alone() -> Any:

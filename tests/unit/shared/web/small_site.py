@@ -19,7 +19,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.settings import ServiceSettings
 from shared.web.app import create_app
-from shared.web.gate import OPEN, Gate
+from shared.web.authorization import OPEN, Authorizer
 from shared.web.json_body import json_body
 from shared.web.korea import MapCell
 from shared.web.pages import Pages
@@ -71,7 +71,7 @@ def clock() -> ManualClock:
 
 def _routes(pages: Pages) -> APIRouter:
     router = APIRouter()
-    own = Gate(STAFF.identity, pages.settings)(Action.CASES_LIST)
+    own = Authorizer(STAFF.identity, pages.settings)(Action.CASES_LIST)
     anybody = [Depends(OPEN)]
 
     @router.post("/api/v1/things/{thing_id}", summary="Store a thing", dependencies=anybody)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from services.intake.clients.dependencies import ClientGate
+from services.intake.clients.dependencies import ClientAuthenticator
 from services.intake.clients.models import Client
 from shared.clock import ManualClock
 from shared.errors import TransientError
@@ -41,7 +41,7 @@ class Door:
         self.store = Away(self.clock)
         store: Any = self.store
         audit: Any = None
-        self.gate = ClientGate(store, KEYS, audit, self.clock)
+        self.gate = ClientAuthenticator(store, KEYS, audit, self.clock)
 
     def ask(self) -> "asyncio.Task[Client]":
         headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]

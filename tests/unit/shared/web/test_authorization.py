@@ -8,7 +8,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.identity.source import Identity
 from shared.web.app import create_app
-from shared.web.gate import OPEN, Gate, entries, unnamed
+from shared.web.authorization import OPEN, Authorizer, route_actions, routes_without_one_action
 from tests.unit.shared.web.small_site import STAFF, TOKEN, build, client, settings
 
 TRUSTED = {"sec-fetch-site": "same-origin"}
@@ -27,11 +27,11 @@ async def test_a_token_opens_and_a_wrong_one_does_not() -> None:
 
 async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> None:
     heard = []
-    gate = Gate(STAFF.identity, settings(), refused=lambda _, who, what, of: heard.append((who, what, of)))
+    authorize = Authorizer(STAFF.identity, settings(), on_denied=lambda _, who, what, of: heard.append((who, what, of)))
     router = APIRouter()
 
     @router.get("/api/v1/secret")
-    async def secret(staff: Annotated[Principal, Depends(gate(Action.CASES_LIST))]) -> str:
+    async def secret(staff: Annotated[Principal, Depends(authorize(Action.CASES_LIST))]) -> str:
         return staff.subject
 
     app = create_app(
@@ -47,8 +47,8 @@ async def test_a_role_that_may_not_is_refused_and_the_audit_hears_of_it() -> Non
 
 async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() -> None:
     just_started = Identity(STAFF.fetch, STAFF.clock)
-    gate = Gate(just_started, settings())
-    router = APIRouter(dependencies=[Depends(gate(Action.CASES_LIST))])
+    authorize = Authorizer(just_started, settings())
+    router = APIRouter(dependencies=[Depends(authorize(Action.CASES_LIST))])
 
     @router.get("/api/v1/secret")
     @router.get("/desk")
@@ -82,12 +82,12 @@ def test_an_application_with_a_route_that_has_no_door_does_not_start() -> None:
         create_app(service="s", title="t", description="d", settings=settings(), health=Health(), routers=routers)
 
     bare, double, fine = APIRouter(), APIRouter(), APIRouter(dependencies=[Depends(OPEN)])
-    gate = Gate(STAFF.identity, settings())
+    authorize = Authorizer(STAFF.identity, settings())
 
     @bare.get("/bare")
     async def no_door() -> None: ...
 
-    @double.get("/double", dependencies=[Depends(OPEN), Depends(gate(Action.CASES_LIST))])
+    @double.get("/double", dependencies=[Depends(OPEN), Depends(authorize(Action.CASES_LIST))])
     async def two_doors() -> None: ...
 
     @fine.get("/fine")
@@ -102,8 +102,8 @@ def test_an_application_with_a_route_that_has_no_door_does_not_start() -> None:
 
 def test_every_route_of_the_small_site_is_seen_with_its_action() -> None:
     app = build()
-    assert unnamed(app) == []
-    found = {entry.path: entry.actions for entry in entries(app)}
+    assert routes_without_one_action(app) == []
+    found = {entry.path: entry.actions for entry in route_actions(app)}
     assert found["/api/v1/secret"] == (Action.CASES_LIST,)
     assert found["/health/live"] == found["/"] == (Action.OPEN,)
 
