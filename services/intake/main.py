@@ -74,6 +74,7 @@ from shared.audit.entries import denial_recorder
 from shared.audit.pages import audit_router
 from shared.audit.store import DAY_S, AuditLog, begin
 from shared.clock import Clock, SystemClock
+from shared.encryption import Keyring
 from shared.health import Health
 from shared.identity.roles import Scope
 from shared.identity.source import POLL_S, Identity, over_http
@@ -82,7 +83,6 @@ from shared.kafka import metrics
 from shared.kafka.broker import KafkaClient
 from shared.key_setting import key_bytes
 from shared.outbox import Relay
-from shared.sealing import Keyring
 from shared.settings import KafkaSettings, StoreSettings, load
 from shared.web.app import create_app
 from shared.web.authorization import Authorizer

@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.async_api import Browser, expect
 
 from services.intake.reports import documents
-from shared.sealing import Keyring
+from shared.encryption import Keyring
 from tests.browser.helpers import go_on
 from tests.browser.test_form import small_page
 from tests.integration.intake.harness import IntakeHarness

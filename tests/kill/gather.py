@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 from pymongo import MongoClient
 
+from shared.encryption import Keyring, WrappedKey
 from shared.errors import PermanentError
-from shared.sealing import Keyring, WrappedKey
 from tests.kill.verdict import Evidence, faults
 from tools.demo.auditor import Auditor
 from tools.demo.people import SignedIn
@@ -121,7 +121,7 @@ class Gatherer:
 def _opens(keyring: Keyring, report: Document) -> bool:
     sealed = report["sealed"]
     try:
-        keyring.open_key(report["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+        keyring.unwrap_key(report["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
     except (PermanentError, KeyError):
         return False
     return True

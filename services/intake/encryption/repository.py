@@ -13,9 +13,9 @@ from pymongo import UpdateOne
 
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import COLLECTION
+from shared.encryption import Keyring, WrappedKey
 from shared.errors import PermanentError
 from shared.mongo import SLICE, store_errors
-from shared.sealing import Keyring, WrappedKey
 
 _WRAPPING = {"sealed.key_id": 1, "sealed.key": 1}
 

@@ -19,9 +19,9 @@ from shared import log, mongo
 from shared.audit.model import SYSTEM, AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, SystemClock
+from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.key_setting import key_bytes
-from shared.sealing import Keyring
 from shared.settings import StoreSettings, load
 
 ACTION: Final = "keys.rotate"

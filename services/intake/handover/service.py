@@ -21,10 +21,10 @@ from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 from services.intake.retention.rules import RefusedError
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent
+from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.reports import ReportAmended
 from shared.metrics import REGISTRY
-from shared.sealing import Keyring
 
 TAKEN_OVER = Counter("ieum_intake_reports_handed_over", "Reports taken over by the person harmed.", registry=REGISTRY)
 
@@ -144,7 +144,7 @@ class HandoverService:
                 waiting_period.LATER: None,
                 "facts": facts.model_dump(mode="json"),
                 "consents": asked.consents.model_dump(mode="json") if asked.consents else None,
-                f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(name, orjson.dumps(contact)),
+                f"sealed.fields.{name}": documents.key_of(document, self._keyring).encrypt(name, orjson.dumps(contact)),
             },
             pushed=pushed,
             events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),

@@ -17,8 +17,8 @@ from services.intake.reports.documents import Document
 from services.intake.webform.form import addition_of
 from services.intake.webform.models import Typed
 from shared import log as logs
+from shared.encryption import Keyring
 from shared.errors import PermanentError
-from shared.sealing import Keyring
 from shared.web.problems import invalid
 
 _log = logs.get(__name__)
@@ -55,7 +55,7 @@ def _codeword(document: Document, keyring: Keyring) -> str:
     parts = {name: blob for name, blob in document["sealed"]["fields"].items() if name.partition(":")[0] == _CONTACT}
     key = documents.key_of(document, keyring)
     contact = amendments.latest(
-        {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in parts.items()}, _CONTACT
+        {name: orjson.loads(key.decrypt(name, bytes(blob))) for name, blob in parts.items()}, _CONTACT
     )
     return str((contact or {}).get("person_codeword") or "")
 

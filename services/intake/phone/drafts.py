@@ -17,8 +17,8 @@ from services.intake.phone.rules import CallRefusal
 from services.intake.submissions import identifiers
 from shared import log as logs
 from shared.clock import Clock
+from shared.encryption import DataKey
 from shared.errors import IeumError, PermanentError
-from shared.sealing import ObjectKey
 
 _log = logs.get(__name__)
 
@@ -89,16 +89,16 @@ class CallDrafts:
     def _sealed(self, held: Held) -> bytes:
         assent = held.notes.assent.model_dump(mode="json") if held.notes.assent else None
         plain = orjson.dumps({"answers": dict(held.notes.answers), "assent": assent})
-        return self._key(held.call.call_id, held.salt).seal(_SEALED, plain)
+        return self._key(held.call.call_id, held.salt).encrypt(_SEALED, plain)
 
     def _opened(self, call_id: str, salt: bytes, sealed: bytes) -> Notes:
         try:
-            found = orjson.loads(self._key(call_id, salt).open(_SEALED, sealed))
+            found = orjson.loads(self._key(call_id, salt).decrypt(_SEALED, sealed))
         except PermanentError as error:
             _log.critical("call.not_opened", reason=error.reason)
             raise NotPossibleError(CallRefusal.ENDED) from None
         answers = {name: tuple(values) for name, values in found["answers"].items()}
         return Notes(answers, Assent.model_validate(found["assent"]) if found["assent"] else None)
 
-    def _key(self, call_id: str, salt: bytes) -> ObjectKey:
-        return ObjectKey(f"call {call_id}", self._keys.mac("call key", call_id, salt))
+    def _key(self, call_id: str, salt: bytes) -> DataKey:
+        return DataKey(f"call {call_id}", self._keys.mac("call key", call_id, salt))

@@ -38,10 +38,10 @@ from services.intake.staff_access.views import written
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent, demand_deadline, demand_told
 from shared.clock import SEOUL, Clock
+from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.metrics import REGISTRY
-from shared.sealing import Keyring
 
 MESSAGES: Final = 50
 """Messages with one receipt; more belong in a conversation."""
@@ -95,7 +95,7 @@ class ReceiptService:
             name = f"message:{number}"
             return ReportUpdate(
                 fields={
-                    f"sealed.fields.{name}": documents.key_of(document, self._keyring).seal(
+                    f"sealed.fields.{name}": documents.key_of(document, self._keyring).encrypt(
                         name, orjson.dumps(asked.text)
                     )
                 },
@@ -290,7 +290,7 @@ class ReceiptService:
         fields: dict[str, Any] = {"facts": facts.model_dump(mode="json")}
         for part in sorted(amendments.touched(asked)):
             name = f"{part}:{version}"
-            fields[f"sealed.fields.{name}"] = key.seal(name, parts.get(part, b"{}"))
+            fields[f"sealed.fields.{name}"] = key.encrypt(name, parts.get(part, b"{}"))
         if found.digests:
             fields |= documents.to_be_found(
                 link_rules.merged(document.get(documents.DIGESTS) or (), found.digests), now

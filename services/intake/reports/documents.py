@@ -8,10 +8,10 @@ import orjson
 
 from services.intake.reports.models import Progress
 from services.intake.submissions.models import Consents
+from shared.encryption import DataKey, Keyring, WrappedKey
 from shared.events.base import Record
 from shared.events.reports import ReportFacts
 from shared.outbox import pending
-from shared.sealing import Keyring, ObjectKey, WrappedKey
 
 Document = dict[str, Any]
 
@@ -51,7 +51,7 @@ def new_document(
     facts: ReportFacts,
     received_at: datetime,
     content_mac: str,
-    key: ObjectKey,
+    key: DataKey,
     wrapped: WrappedKey,
     event: Record,
     digests: Sequence[str] = (),
@@ -62,9 +62,9 @@ def new_document(
     ``parts`` are sealed, see ``personal_parts``; ``digests`` are those it can be found by; ``call`` is where one taken
     by phone comes from.
     """
-    fields = {name: key.seal(name, plain) for name, plain in parts.items()}
+    fields = {name: key.encrypt(name, plain) for name, plain in parts.items()}
     if call is not None:
-        fields[CALL] = key.seal(CALL, orjson.dumps(call))
+        fields[CALL] = key.encrypt(CALL, orjson.dumps(call))
     return {
         "_id": report_id,
         "intake_version": 1,
@@ -109,7 +109,7 @@ def personal_parts(content: bytes) -> dict[str, bytes]:
 def opened(document: Document, keyring: Keyring) -> dict[str, Any]:
     """The personal parts of a document, decrypted. Raises ``PermanentError`` if any part was changed or moved."""
     key = key_of(document, keyring)
-    return {name: orjson.loads(key.open(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
+    return {name: orjson.loads(key.decrypt(name, bytes(blob))) for name, blob in document["sealed"]["fields"].items()}
 
 
 def opened_at(document: Document) -> dict[int, datetime]:
@@ -117,10 +117,10 @@ def opened_at(document: Document) -> dict[int, datetime]:
     return {int(ownership): at for ownership, at in (document.get("opened") or {}).items()}
 
 
-def key_of(document: Document, keyring: Keyring) -> ObjectKey:
+def key_of(document: Document, keyring: Keyring) -> DataKey:
     """The key a document's personal parts are sealed with. Raises ``PermanentError`` if it does not open."""
     sealed = document["sealed"]
-    return keyring.open_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
+    return keyring.unwrap_key(document["_id"], WrappedKey(sealed["key_id"], bytes(sealed["key"])))
 
 
 def facts_in(document: Document) -> ReportFacts:

@@ -21,11 +21,11 @@ from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence_rules import Refusal
 from services.intake.staff_access.views import details_of
 from shared.clock import Clock, whole_milliseconds
+from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.metrics import REGISTRY
-from shared.sealing import Keyring
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
 
@@ -123,7 +123,7 @@ class Correspondence:
         return await self._reports.write(
             document,
             now=now,
-            fields={f"sealed.fields.{name}": key.seal(name, orjson.dumps(text))},
+            fields={f"sealed.fields.{name}": key.encrypt(name, orjson.dumps(text))},
             pushed={_LISTS[kind]: entry},
         )
 

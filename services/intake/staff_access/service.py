@@ -19,12 +19,12 @@ from shared.audit.entries import BEHIND, STALE, where_of
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock
+from shared.encryption import Keyring
 from shared.errors import IeumError, PermanentError
 from shared.identity.roles import Action
 from shared.identity.source import Identity
 from shared.identity.tokens import Ticket, TokenError
 from shared.metrics import REGISTRY
-from shared.sealing import Keyring
 
 _log = logs.get(__name__)
 

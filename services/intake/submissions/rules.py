@@ -12,10 +12,10 @@ from services.intake.submissions.facts import facts_of
 from services.intake.submissions.models import Submission
 from services.intake.submissions.urgency import triage
 from shared.clock import SEOUL
+from shared.encryption import DataKey, WrappedKey
 from shared.events.base import Record, encode
 from shared.events.reports import ReportFacts, ReportReceived
 from shared.events.vocabulary import Suspicion
-from shared.sealing import ObjectKey, WrappedKey
 
 
 class PreparedReport(NamedTuple):
@@ -41,7 +41,7 @@ def prepare_report(
     front_end: str,
     now: datetime,
     keys: KeyedDigests,
-    key: ObjectKey,
+    key: DataKey,
     wrapped: WrappedKey,
     digests: Sequence[str],
     call: Mapping[str, object] | None,

@@ -24,11 +24,11 @@ from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.models import Submission
 from shared import trace
 from shared.clock import Clock, whole_milliseconds
+from shared.encryption import Keyring
 from shared.errors import TransientError
 from shared.events.vocabulary import Channel, Suspicion, Urgency
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
-from shared.sealing import Keyring
 
 ACCEPTED = Counter("ieum_intake_reports_accepted", "Reports accepted, each once.", ["channel"], registry=REGISTRY)
 REPEATED = Counter("ieum_intake_reports_repeated", "Requests answered as an earlier one.", registry=REGISTRY)

@@ -23,9 +23,9 @@ from services.intake.webform.models import Typed
 from services.intake.webform.repository import DraftRepository
 from shared import log as logs
 from shared.clock import Clock
+from shared.encryption import DataKey
 from shared.errors import PermanentError, TransientError
 from shared.metrics import REGISTRY
-from shared.sealing import ObjectKey
 
 KEPT: Final = timedelta(minutes=30)
 """From the last page that was looked at."""
@@ -79,7 +79,7 @@ class Drafts:
             return None
         sealed, until = found
         try:
-            answers = orjson.loads(self._key(token).open("answers", sealed))
+            answers = orjson.loads(self._key(token).decrypt("answers", sealed))
         except PermanentError as error:
             _log.error("drafts.not_opened", reason=error.reason)
             return None
@@ -89,7 +89,7 @@ class Drafts:
 
     async def save(self, token: str, typed: Typed) -> None:
         """Keep it from now on; when this returns, it is durable. Raises ``TransientError``: it is not kept."""
-        sealed = self._key(token).seal("answers", orjson.dumps(dict(typed.values)))
+        sealed = self._key(token).encrypt("answers", orjson.dumps(dict(typed.values)))
         try:
             if not self._room():
                 raise NoRoomError("there is no room for drafts")
@@ -121,8 +121,8 @@ class Drafts:
     def _id(self, token: str) -> str:
         return self._keys.mac("draft id", token).hex()
 
-    def _key(self, token: str) -> ObjectKey:
-        return ObjectKey(self._id(token), self._keys.mac("draft key", token))
+    def _key(self, token: str) -> DataKey:
+        return DataKey(self._id(token), self._keys.mac("draft key", token))
 
 
 def new_key() -> str:

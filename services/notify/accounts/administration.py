@@ -76,7 +76,7 @@ class Administration:
             update={
                 "state": AccountState.ACTIVE,
                 "password": await self._passwords.hashed(normal(password)),
-                "totp": self._vault.seal(account.subject, TOTP_FIELD, totp.encode()),
+                "totp": self._vault.encrypt(account.subject, TOTP_FIELD, totp.encode()),
                 "recovery": digests(self._vault.marks, account.subject, recovery),
             }
         )

@@ -60,12 +60,12 @@ class Enrolment:
         account = await self._invited(code, who)
         if account.totp is None:
             secret = new_totp()
-            sealed = self._vault.seal(account.subject, TOTP_FIELD, secret.encode())
+            sealed = self._vault.encrypt(account.subject, TOTP_FIELD, secret.encode())
             saved = await self._accounts.save(account.model_copy(update={"totp": sealed, "totp_step": 0}))
             account = saved or await self._invited(code, who)
         if account.totp is None:
             raise TransientError("the invitation changed meanwhile")
-        secret = self._vault.open(account.subject, TOTP_FIELD, account.totp).decode()
+        secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
         return Offer(account, secret, totp_address(secret, account.name))
 
     async def complete(self, code: str, password: str, totp: str, who: By) -> tuple[Account, list[str]]:

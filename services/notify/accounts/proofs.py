@@ -13,8 +13,8 @@ from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from services.notify.accounts.marks import Marks, derived
 from services.notify.accounts.model import Sealed
+from shared.encryption import Keyring, WrappedKey
 from shared.errors import TransientError
-from shared.sealing import Keyring, WrappedKey
 
 AT_ONCE: Final = 2
 """Passwords hashed at the same time: each takes 64 MiB and a tenth of a second of up to four cores."""
@@ -89,14 +89,14 @@ class Vault:
         self.passing = derived(account_key, b"ieum oidc passage")
         """Key of the cookie that accompanies somebody to the OpenID provider and back."""
 
-    def seal(self, owner: str, field: str, content: bytes) -> Sealed:
+    def encrypt(self, owner: str, field: str, content: bytes) -> Sealed:
         """Something secret, bound to its owner and its place."""
         key, wrapped = self._keyring.new_key(owner)
-        return Sealed(key_id=wrapped.key_id, key=wrapped.blob, blob=key.seal(field, content))
+        return Sealed(key_id=wrapped.key_id, key=wrapped.blob, blob=key.encrypt(field, content))
 
-    def open(self, owner: str, field: str, sealed: Sealed) -> bytes:
+    def decrypt(self, owner: str, field: str, sealed: Sealed) -> bytes:
         """What was sealed. Raises ``PermanentError``."""
-        return self._keyring.open_key(owner, WrappedKey(sealed.key_id, sealed.key)).open(field, sealed.blob)
+        return self._keyring.unwrap_key(owner, WrappedKey(sealed.key_id, sealed.key)).decrypt(field, sealed.blob)
 
     def rewrap(self, owner: str, sealed: Sealed) -> Sealed | None:
         """The same under the master key in use; None where it is already."""

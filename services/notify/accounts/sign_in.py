@@ -191,7 +191,7 @@ class SignIn:
             return await self._accounts.use_recovery(account.subject, self._recovery(account, code))
         if account.totp is None:  # pragma: no cover  # asked before
             return False
-        secret = self._vault.open(account.subject, TOTP_FIELD, account.totp).decode()
+        secret = self._vault.decrypt(account.subject, TOTP_FIELD, account.totp).decode()
         step = right_step(secret, code[:_MOST_SIGNS], acceptable_steps(self._clock.now(), account.totp_step))
         return step is not None and await self._accounts.use_step(account.subject, step)
 

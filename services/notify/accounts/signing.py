@@ -148,7 +148,7 @@ class Signing:
         record = KeyRecord(
             kid=kid,
             number=number,
-            private=self._vault.seal(kid, _FIELD, key.private_bytes_raw()),
+            private=self._vault.encrypt(kid, _FIELD, key.private_bytes_raw()),
             created_at=self._clock.now(),
             signs_from=signs_from,
             valid_until=key_until(signs_from + KEY_LASTS + SPARE),
@@ -186,7 +186,7 @@ class Signing:
             return before[1]
         if not record.seal:
             raise PermanentError("unsealed", "nothing that notify writes is without its seal")
-        seed = self._vault.open(record.kid, _FIELD, record.private)
+        seed = self._vault.decrypt(record.kid, _FIELD, record.private)
         key = Ed25519PrivateKey.from_private_bytes(seed)
         if not same(record.seal, self._seal(record, key)):
             raise PermanentError("altered", "the document does not fit its seal")

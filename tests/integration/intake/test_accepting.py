@@ -15,8 +15,8 @@ from services.intake.proofs.rules import ProofSigner
 from services.intake.reports import documents
 from services.intake.submissions import identifiers
 from services.intake.submissions.models import Submission
+from shared.encryption import Keyring
 from shared.metrics import exposition
-from shared.sealing import Keyring
 from shared.topics import TOPICS
 from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
 from tests.support.waiting import eventually

@@ -11,8 +11,8 @@ import pytest
 from services.intake.phone import scripts
 from services.intake.reports import documents
 from shared.clock import ManualClock
+from shared.encryption import Keyring
 from shared.metrics import exposition
-from shared.sealing import Keyring
 from tests.integration.intake.calling import LEAST, READ, Operator, call_of, stored
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ from services.intake.rate_limits.receipts import WRONG_FROM_PLACE
 from services.intake.reports import documents
 from shared.audit.queries import AuditReader, Filter
 from shared.clock import SystemClock, seoul_day
-from shared.sealing import Keyring
+from shared.encryption import Keyring
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.calling import LEAST, Operator
 from tests.integration.intake.harness import LEAST as REPORT

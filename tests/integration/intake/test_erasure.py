@@ -13,8 +13,8 @@ import pytest
 from services.intake.reports import documents
 from services.intake.reports.repository import TOMBSTONE
 from services.intake.reports.waiting_period import WAIT
+from shared.encryption import DataKey, Keyring, WrappedKey
 from shared.errors import PermanentError, TransientError
-from shared.sealing import Keyring, ObjectKey, WrappedKey
 from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
 from tests.integration.intake.holding import (
     PERSONAL,
@@ -104,18 +104,18 @@ async def test_nothing_kept_opens_the_sealed_bytes_of_an_erased_report(
     assert wrapped not in b"".join(bson.encode(document) for document in kept)
     candidates = {bytes(blob) for document in kept for blob in _byte_strings(document)}
     keys = [b"m" * 32, b"r" * 32, b"s" * 32, b"a" * 32]
-    other_key = KEYRING.open_key(other.report_id, _wrapped(await other.stored()))
+    other_key = KEYRING.unwrap_key(other.report_id, _wrapped(await other.stored()))
     tried = 0
     for name, blob in backup["sealed"]["fields"].items():
         with pytest.raises(PermanentError):
-            other_key.open(name, bytes(blob))
+            other_key.decrypt(name, bytes(blob))
         for key in itertools.chain(keys, (c for c in candidates if len(c) == 32)):
             with pytest.raises(PermanentError):
-                ObjectKey(someone.report_id, key).open(name, bytes(blob))
+                DataKey(someone.report_id, key).decrypt(name, bytes(blob))
             tried += 1
     for blob in candidates:
         with pytest.raises(PermanentError):
-            KEYRING.open_key(someone.report_id, WrappedKey(KEYRING.current, blob))
+            KEYRING.unwrap_key(someone.report_id, WrappedKey(KEYRING.current, blob))
     assert tried
     assert candidates
     # The proof that the attempt is a real one: with what was destroyed it opens.

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.intake.reports import documents
-from shared.sealing import Keyring
+from shared.encryption import Keyring
 from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned, page
 from tests.support.clock import JumpClock

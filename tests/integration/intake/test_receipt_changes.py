@@ -8,9 +8,9 @@ import bson
 import pytest
 
 from services.intake.reports import documents
+from shared.encryption import Keyring
 from shared.events.reports import ReportFacts
 from shared.metrics import exposition
-from shared.sealing import Keyring
 from tests.integration.intake.harness import IntakeHarness, new_key
 from tests.integration.intake.holding import Holder, audit_of, holder, owned
 

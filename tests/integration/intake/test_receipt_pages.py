@@ -8,7 +8,7 @@ import pytest
 from services.intake.receipts.pages import ACTIONS
 from services.intake.reports import documents
 from services.intake.reports.receipt_numbers import from_number
-from shared.sealing import Keyring
+from shared.encryption import Keyring
 from tests.integration.intake.harness import IntakeHarness
 from tests.integration.intake.holding import Holder, erased, holder, owned
 

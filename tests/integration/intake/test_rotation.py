@@ -13,7 +13,7 @@ from services.intake.encryption import rewrap as rotate
 from services.intake.encryption.repository import Rewrapped, Wrappings
 from services.intake.reports import documents
 from shared.clock import SystemClock
-from shared.sealing import Keyring, key_id
+from shared.encryption import Keyring, key_id
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.intake.harness import LEAST, IntakeHarness, running, secret, settings
 from tests.support.waiting import eventually

@@ -11,7 +11,7 @@ import pytest
 from services.intake.reports import documents
 from services.intake.webform import drafts
 from shared.clock import ManualClock
-from shared.sealing import Keyring
+from shared.encryption import Keyring
 from tests.integration.intake.harness import IntakeHarness
 from tests.support.waiting import eventually
 

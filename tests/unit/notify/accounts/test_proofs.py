@@ -40,11 +40,11 @@ def test_a_device_is_known_to_its_account_until_its_time_and_to_no_other() -> No
 
 def test_what_is_sealed_opens_only_in_its_place() -> None:
     vault = Vault([os.urandom(32)], os.urandom(32))
-    sealed = vault.seal("s-abcdefgh", "totp", b"secret")
-    assert vault.open("s-abcdefgh", "totp", sealed) == b"secret"
+    sealed = vault.encrypt("s-abcdefgh", "totp", b"secret")
+    assert vault.decrypt("s-abcdefgh", "totp", sealed) == b"secret"
     for owner, field in (("s-abcdefgx", "totp"), ("s-abcdefgh", "signing key")):
         with pytest.raises(PermanentError):
-            vault.open(owner, field, sealed)
+            vault.decrypt(owner, field, sealed)
 
 
 def test_subjects_hold_no_digits_and_codes_are_typed_in_many_ways() -> None:

@@ -1,8 +1,8 @@
-"""Encryption of what is personal: one key per report, wrapped by a master key that can be replaced.
+"""Envelope encryption of personal data: one data key per report, wrapped by a master key that can be rotated.
 
-AES-256-GCM throughout (NIST SP 800-38D) with random 96-bit nonces. Every ciphertext is bound to its owner and its
-place by associated data, so a blob copied into another report or another field does not open. Destroying an owner's
-wrapped key makes everything sealed under it unreadable for ever.
+AES-256-GCM throughout (NIST SP 800-38D) with random 96-bit nonces. Associated data binds every ciphertext to its owner
+and field, so a blob copied into another report or field does not decrypt. Destroying an owner's wrapped key makes
+everything encrypted under it unreadable for ever.
 """
 
 import hashlib
@@ -24,31 +24,31 @@ _FORMAT: Final = b"\x01"
 
 @dataclass(frozen=True, slots=True)
 class WrappedKey:
-    """An owner's key as it may be stored: useless without the master key ``key_id`` names."""
+    """An owner's data key as it is stored: useless without the master key that ``key_id`` names."""
 
     key_id: str
     blob: bytes
 
 
-class ObjectKey:
-    """The opened key of one owner (a report). Lives in memory only while fields are sealed or opened."""
+class DataKey:
+    """The unwrapped key of one owner (a report). In memory only while fields are encrypted or decrypted."""
 
     def __init__(self, owner: str, key: bytes) -> None:
         """``owner`` is the id every ciphertext is bound to; ``key`` has 32 bytes."""
         self._owner = owner
         self._cipher = AESGCM(key)
 
-    def seal(self, field: str, plaintext: bytes) -> bytes:
+    def encrypt(self, field: str, plaintext: bytes) -> bytes:
         """Encrypt one field. The same plaintext gives a new blob each time."""
-        return _encrypt(self._cipher, plaintext, _place(self._owner, field))
+        return _encrypt(self._cipher, plaintext, _associated_data(self._owner, field))
 
-    def open(self, field: str, blob: bytes) -> bytes:
+    def decrypt(self, field: str, blob: bytes) -> bytes:
         """Decrypt one field. Raises ``PermanentError`` (``not_opened``) if anything was changed or moved."""
-        return _decrypt(self._cipher, blob, _place(self._owner, field))
+        return _decrypt(self._cipher, blob, _associated_data(self._owner, field))
 
 
 class Keyring:
-    """The master keys: the first wraps new keys, all of them open old ones."""
+    """The master keys: the first wraps new data keys, all of them unwrap old ones."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         """``keys``: current first, retired ones after it, 32 bytes each. Raises ``ValueError`` otherwise."""
@@ -61,28 +61,28 @@ class Keyring:
         """Whether one of the keys has this id."""
         return key_id in self._ciphers
 
-    def new_key(self, owner: str) -> tuple[ObjectKey, WrappedKey]:
-        """A fresh random key for an owner, opened for use and wrapped for storage."""
+    def new_key(self, owner: str) -> tuple[DataKey, WrappedKey]:
+        """Make a random data key for an owner: unwrapped for use, and wrapped for storage."""
         key = os.urandom(KEY_BYTES)
-        return ObjectKey(owner, key), self._wrap(owner, key)
+        return DataKey(owner, key), self._wrap(owner, key)
 
-    def open_key(self, owner: str, wrapped: WrappedKey) -> ObjectKey:
-        """The owner's key. Raises ``PermanentError``: ``unknown_key`` or ``not_opened``."""
-        return ObjectKey(owner, self._unwrap(owner, wrapped))
+    def unwrap_key(self, owner: str, wrapped: WrappedKey) -> DataKey:
+        """Return the owner's data key. Raises ``PermanentError``: ``unknown_key`` or ``not_opened``."""
+        return DataKey(owner, self._unwrap(owner, wrapped))
 
     def rewrap(self, owner: str, wrapped: WrappedKey) -> WrappedKey:
-        """The same owner's key under the current master key; what it sealed stays as it is."""
+        """Wrap the owner's data key with the current master key; its ciphertexts stay as they are."""
         return self._wrap(owner, self._unwrap(owner, wrapped))
 
     def _wrap(self, owner: str, key: bytes) -> WrappedKey:
-        blob = _encrypt(self._ciphers[self.current], key, _place(owner, "key " + self.current))
+        blob = _encrypt(self._ciphers[self.current], key, _associated_data(owner, "key " + self.current))
         return WrappedKey(self.current, blob)
 
     def _unwrap(self, owner: str, wrapped: WrappedKey) -> bytes:
         cipher = self._ciphers.get(wrapped.key_id)
         if cipher is None:
             raise PermanentError("unknown_key", f"no master key has the id {wrapped.key_id[:16]!r}")
-        return _decrypt(cipher, wrapped.blob, _place(owner, "key " + wrapped.key_id))
+        return _decrypt(cipher, wrapped.blob, _associated_data(owner, "key " + wrapped.key_id))
 
 
 def key_id(key: bytes) -> str:
@@ -90,21 +90,21 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"ieum key id\x00" + key).hexdigest()[:16]
 
 
-def _place(owner: str, field: str) -> bytes:
+def _associated_data(owner: str, field: str) -> bytes:
     # Length first: no pair of owner and field can be read as another pair.
     return f"ieum sealed {len(owner)} {owner} {field}".encode()
 
 
-def _encrypt(cipher: AESGCM, plaintext: bytes, place: bytes) -> bytes:
+def _encrypt(cipher: AESGCM, plaintext: bytes, associated_data: bytes) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return _FORMAT + nonce + cipher.encrypt(nonce, plaintext, place)
+    return _FORMAT + nonce + cipher.encrypt(nonce, plaintext, associated_data)
 
 
-def _decrypt(cipher: AESGCM, blob: bytes, place: bytes) -> bytes:
+def _decrypt(cipher: AESGCM, blob: bytes, associated_data: bytes) -> bytes:
     if not blob.startswith(_FORMAT):
         raise PermanentError("not_opened", "the blob has an unknown format")
     body = blob[len(_FORMAT) :]
     try:
-        return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], place)
+        return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], associated_data)
     except (InvalidTag, ValueError) as error:
-        raise PermanentError("not_opened", "wrong key, wrong place or changed content") from error
+        raise PermanentError("not_opened", "wrong key, wrong owner or field, or changed content") from error
