@@ -77,7 +77,7 @@ from shared.clock import Clock, SystemClock
 from shared.encryption import Keyring
 from shared.health import Health
 from shared.identity.roles import Scope
-from shared.identity.source import POLL_S, Identity, over_http
+from shared.identity.source import POLL_S, Identity, fetch_over_http
 from shared.jobs import Jobs
 from shared.kafka import metrics
 from shared.kafka.broker import KafkaClient
@@ -209,7 +209,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         clock=clock,
     )
     audit = AuditLog(database, settings.audit_keys(), clock, "intake", settings.audit_heads)
-    identity = Identity(over_http(settings.identity_url), clock, settings.keys_cache)
+    identity = Identity(fetch_over_http(settings.identity_url), clock, settings.keys_cache)
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))

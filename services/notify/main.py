@@ -99,7 +99,7 @@ class Notify:
 
     async def prepare(self) -> None:
         """Wait for the store and make its indexes. People stay signed in meanwhile, by the keys of before."""
-        await self.accounts.identity.recall()
+        await self.accounts.identity.load_cache()
         await mongo.wait_until_ready(self.cases.database, self.clock)
         await mongo.until_done(self._prepare, self.clock, "preparing the store")
 

@@ -1,4 +1,4 @@
-"""What tokens are verified with: notify's public keys and the sessions that ended early, as one small document."""
+"""The key document: the issuer's public keys and the sessions and keys it revoked."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt.utils import base64url_decode
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-FRESH: Final = timedelta(seconds=30)
-"""A document so old means that notify does not answer."""
+FRESH_FOR: Final = timedelta(seconds=30)
+"""After this long without an answer the issuer counts as unreachable."""
 
 
 class PublicKey(BaseModel):
@@ -24,57 +24,57 @@ class PublicKey(BaseModel):
     alg: Literal["EdDSA"] = "EdDSA"
     x: str = Field(pattern=r"^[A-Za-z0-9_-]{43}$")
     valid_until: AwareDatetime
-    """Nothing signed with it counts afterwards, however it is dated."""
+    """Tokens signed with it are refused afterwards, whatever their own expiry."""
 
 
-class Revoked(BaseModel):
-    """A session that ended before its tokens do."""
+class RevokedSession(BaseModel):
+    """A session that was revoked before its tokens expire."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     session: str = Field(max_length=64)
     until: AwareDatetime
-    """When no token of the session could count any more, whoever renewed it; then the entry goes."""
+    """When the last token of the session has expired, renewals included; then the entry is dropped."""
 
 
-class EndedKey(BaseModel):
-    """A key that ended before its time, which its document in the store might be made to deny."""
+class RevokedKey(BaseModel):
+    """A key that was revoked before its time. Kept here because its record in the store could be altered."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kid: str = Field(pattern=r"^[0-9a-f]{16}$")
     until: AwareDatetime
-    """When it would have ended by itself; then the entry goes."""
+    """When it would have expired; then the entry is dropped."""
 
 
 class KeyDocument(BaseModel):
-    """What notify publishes for everybody who verifies: a JWK set with three more members."""
+    """The document the issuer publishes: a JWK set with revoked keys, revoked sessions and a time."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     keys: tuple[PublicKey, ...]
-    ended: tuple[EndedKey, ...] = ()
-    revoked: tuple[Revoked, ...] = ()
+    ended: tuple[RevokedKey, ...] = ()
+    revoked: tuple[RevokedSession, ...] = ()
     issued_at: AwareDatetime
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A document ready for use, and when it was last confirmed."""
+class KeySet:
+    """The parsed keys and revocations of a document, and when the issuer last confirmed it."""
 
     keys: dict[str, tuple[Ed25519PublicKey, datetime]]
     revoked: frozenset[str]
     confirmed_at: datetime
 
     def fresh(self, now: datetime) -> bool:
-        """Whether notify answered lately."""
-        return now - self.confirmed_at < FRESH
+        """Whether the issuer answered within ``FRESH_FOR``."""
+        return now - self.confirmed_at < FRESH_FOR
 
 
-def keep_endings(before: KeyDocument | None, after: KeyDocument) -> KeyDocument:
-    """The later document with every ending that the earlier one tells and that is not over: what ended stays ended.
+def merge_revocations(before: KeyDocument | None, after: KeyDocument) -> KeyDocument:
+    """Return the later document with the unexpired revocations of the earlier one: a revocation is never undone.
 
-    Somebody who can write to notify's store can take an ending away there, but not from whoever has heard of it.
+    An attacker who can write to the issuer's store can delete a revocation there, but not in services that received it.
     """
     earlier = (before,) if before is not None else ()
     ended = {one.kid: one for document in (*earlier, after) for one in document.ended if one.until > after.issued_at}
@@ -89,9 +89,9 @@ def keep_endings(before: KeyDocument | None, after: KeyDocument) -> KeyDocument:
     )
 
 
-def known(document: KeyDocument, confirmed_at: datetime) -> Known:
-    """The document, made ready. Raises ``ValueError`` for a key that is none."""
+def key_set(document: KeyDocument, confirmed_at: datetime) -> KeySet:
+    """Parse the keys of a document. Raises ``ValueError`` for an invalid key."""
     keys = {
         key.kid: (Ed25519PublicKey.from_public_bytes(base64url_decode(key.x)), key.valid_until) for key in document.keys
     }
-    return Known(keys, frozenset(entry.session for entry in document.revoked), confirmed_at)
+    return KeySet(keys, frozenset(entry.session for entry in document.revoked), confirmed_at)

@@ -1,4 +1,4 @@
-"""The one table of permissions: role x own or other organisation x action. Whatever it does not name is refused."""
+"""The one table of permissions: role x own or other organisation x action. What is not listed is denied."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,17 +9,17 @@ from shared.centers import CENTER_IDS, CENTRAL
 MINISTRY: Final = "ministry"
 ORGANISATIONS: Final = (*CENTER_IDS, CENTRAL, MINISTRY)
 NOBODY: Final = "nobody"
-"""Whose a thing is that is not there: who may see only their own's is told the same as of another organisation's."""
+"""Stands for the owner of something that does not exist, so that it is denied like another organisation's."""
 
 
 class StaffRole(StrEnum):
-    """What somebody works as. An account may have several that do not conflict."""
+    """A role of an account. An account may have several that do not conflict."""
 
     OPERATOR = "operator"
     """Takes reports by phone."""
     COUNSELLOR = "counsellor"
     LEAD = "lead"
-    """Answers for a centre."""
+    """Responsible for a centre."""
     ANALYST = "analyst"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
@@ -27,7 +27,7 @@ class StaffRole(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a front end may do with its credential."""
+    """An OAuth-style scope of a front end's credential."""
 
     REPORTS_SUBMIT = "reports:submit"
     RECEIPTS_READ = "receipts:read"
@@ -36,23 +36,23 @@ class Scope(StrEnum):
 
 
 class Reach(StrEnum):
-    """Whose things an action may touch."""
+    """Whose data an action may touch."""
 
     OWN = "own"
     OVERSIGHT = "oversight"
-    """Their own; for people of ``central`` and the ministry, everybody's."""
+    """Their own organisation's; for staff of ``central`` and the ministry, every organisation's."""
     ANY = "any"
 
 
 class Action(StrEnum):
-    """What a route does. Every route of every service names exactly one."""
+    """The action of a route. Every route of every service names exactly one."""
 
     OPEN = "open"
-    """Nobody need be known: the public form, receipts, sign-in, health, published keys."""
+    """Public: the public form, receipts, sign-in, health, published keys."""
     FRONT_END = "front_end"
-    """What a front end does with its credential; its scopes decide, not this table."""
+    """For front ends: the scopes of the credential decide, not this table."""
     OWN_ACCOUNT = "own_account"
-    """Whoever is signed in, about themselves."""
+    """For any signed-in user, about their own account."""
 
     CASES_LIST = "cases.list"
     CASES_READ = "cases.read"
@@ -68,34 +68,34 @@ class Action(StrEnum):
     """Accept or decline; of the centre that was asked."""
 
     CALLS_TAKE = "calls.take"
-    """Take reports by phone, hand calls over and take them, add to a report with its receipt and word."""
+    """Take reports by phone, hand calls over, add to a report with its receipt and passphrase."""
 
     DETAILS_OPEN = "details.open"
     DETAILS_CONFIRM = "details.confirm"
-    """Record that the person harmed has confirmed a report somebody else made."""
+    """Record that the victim has confirmed a report made by another person."""
     DETAILS_WRITE = "details.write"
-    """Answer the reporter's messages and keep notes, both sealed with the report."""
+    """Answer the reporter's messages and write notes, both encrypted with the report."""
     ERASURES_READ = "erasures.read"
     ERASURES_DECIDE = "erasures.decide"
 
     CENTERS_READ = "centers.read"
-    """How busy the centres are, in bands."""
+    """The load of centres, in bands."""
     CENTERS_COUNTS = "centers.counts"
-    """How many cases of one centre stand where, exactly."""
+    """Exact numbers of cases by state, of one centre."""
     CENTERS_LIVE = "centers.live"
-    """Their exact counts. They belong to ``central``: all of them or none."""
+    """Exact loads of all centres; they belong to ``central``."""
     CENTERS_DUTY = "centers.duty"
     CENTERS_CLOSE = "centers.close"
     CENTERS_TEAM = "centers.team"
-    """See who is on duty, what each person has, and what whoever comes next must know of."""
+    """See who is on duty, the cases of each person, and the hand-over list for the next shift."""
     CENTERS_ROTA = "centers.rota"
-    """Say who works when."""
+    """Edit the rota."""
     DECISIONS_READ = "decisions.read"
     DEAD_READ = "dead.read"
     DEAD_REDRIVE = "dead.redrive"
-    """Send records that nobody could read back to where they came from."""
+    """Redrive dead letters to their original topics."""
     DRILLS_RUN = "drills.run"
-    """Begin a drill and see what came of it."""
+    """Start a drill and see its result."""
 
     TABLES_READ = "tables.read"
     OPERATIONS_READ = "operations.read"
@@ -104,7 +104,7 @@ class Action(StrEnum):
     AUDIT_CHECK = "audit.check"
     ACCOUNTS_MANAGE = "accounts.manage"
     ACCOUNTS_RELEASE = "accounts.release"
-    """Let in whom an administrator made or reset."""
+    """Release accounts that an administrator created or reset."""
     CLIENTS_MANAGE = "clients.manage"
 
 
@@ -131,7 +131,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
     Action.ERASURES_DECIDE: {_LEAD: _O},
     Action.CENTERS_READ: {_OPERATOR: _A, _COUNSELLOR: _A, _LEAD: _A, _AUDITOR: _A},
     Action.CENTERS_COUNTS: {_COUNSELLOR: _S, _LEAD: _S},
-    # A lead needs to know where there is room before offering a case; a counsellor of a centre does with the bands.
+    # A lead must know which centre has room before offering a transfer; a counsellor needs only the bands.
     Action.CENTERS_LIVE: {_COUNSELLOR: _S, _LEAD: _A},
     Action.CENTERS_DUTY: {_COUNSELLOR: _O, _LEAD: _O},
     Action.CENTERS_CLOSE: {_LEAD: _S},
@@ -151,7 +151,7 @@ TABLE: Final[Mapping[Action, Mapping[StaffRole, Reach]]] = {
 }
 
 _CONFLICTS: Final = (
-    # Who manages accounts could give themselves a case; who audits must not audit themselves.
+    # An administrator could assign themselves a case; an auditor must not audit their own actions.
     frozenset({_ADMIN, _COUNSELLOR}),
     frozenset({_ADMIN, _LEAD}),
     *(frozenset({_AUDITOR, role}) for role in StaffRole if role is not _AUDITOR),
@@ -159,7 +159,7 @@ _CONFLICTS: Final = (
 
 
 def roles_at(organisation: str) -> frozenset[StaffRole]:
-    """The roles an organisation can give. Raises ``ValueError`` where there is no such organisation."""
+    """The roles an organisation can grant. Raises ``ValueError`` for an unknown organisation."""
     if organisation == MINISTRY:
         return frozenset({_ANALYST, _AUDITOR, _ADMIN})
     if organisation == CENTRAL:
@@ -170,14 +170,14 @@ def roles_at(organisation: str) -> frozenset[StaffRole]:
 
 
 def conflict(roles: frozenset[StaffRole]) -> frozenset[StaffRole] | None:
-    """Two of the roles that one person must not have together, if there are such."""
+    """Return two of the roles that one person must not have together, or None."""
     return next((pair for pair in _CONFLICTS if pair <= roles), None)
 
 
 def allowed(role: StaffRole, own: str, action: Action, organisation: str | None = None) -> bool:
     """Whether a role at organisation ``own`` may do something to what belongs to ``organisation``.
 
-    Without an organisation: whether there is anything at all they may do it to; the caller asks again for the thing.
+    Without an organisation: whether the role allows the action anywhere; the caller checks again for the object.
     """
     reach = TABLE.get(action, {}).get(role)
     if reach is None or role not in roles_at(own):

@@ -1,8 +1,8 @@
-"""How a service gets the keys: it asks notify every two seconds and keeps the last answer on disk.
+"""Fetch the key document from its issuer every two seconds and cache it on disk.
 
-This is one of the two ways around the bus that the design allows. Notify being down stops nobody: what is known stays
-known, also over a restart. A session that was ended is refused everywhere within seconds, and stays refused although a
-later answer should not name it any more: notify's store is not believed against what was heard before.
+This is one of the two calls between services that do not go over Kafka. While the issuer is down, services go on with
+the last document, also after a restart. A revoked session is refused everywhere within seconds, and stays refused if a
+later document omits it: a deleted revocation in the issuer's store changes nothing here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.identity.keys import KeyDocument, Known, keep_endings, known
+from shared.identity.keys import KeyDocument, KeySet, key_set, merge_revocations
 from shared.identity.principal import Principal
 from shared.identity.tokens import GRACE, Ticket, TokenError, verify_access, verify_ticket
 from shared.metrics import REGISTRY
@@ -32,114 +32,114 @@ _TIMEOUT_S: Final = 5.0
 _LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 PATH: Final = "/api/v1/identity/keys"
 REFUSED: Final = "token_refused"
-"""In ``request.state``: the code of a token that was refused, for the Authorizer."""
+"""In ``request.state``: the error code of a refused token, for the Authorizer."""
 TOKEN_COOKIE: Final = "ieum_session"  # noqa: S105  # the cookie's name
 AGE: Final = Gauge(
-    "ieum_identity_keys_age_seconds", "Since notify last confirmed keys and sessions.", registry=REGISTRY
+    "ieum_identity_keys_age_seconds", "Since the issuer last confirmed keys and sessions.", registry=REGISTRY
 )
 
 Fetch = Callable[[], Awaitable[KeyDocument]]
 
 
 class Identity:
-    """Verifies tokens with the keys it knows."""
+    """Verifies tokens with the current key set."""
 
     def __init__(self, fetch: Fetch, clock: Clock, cache: Path | None = None) -> None:
-        """``fetch`` gets the newest document and may raise; ``cache`` is the file that outlives the process."""
+        """``fetch`` returns the newest document and may raise; ``cache`` is the file the document is saved to."""
         self._fetch = fetch
         self._clock = clock
         self._cache = cache
-        self._known: Known | None = None
+        self._key_set: KeySet | None = None
         self.document: KeyDocument | None = None
-        """What is known, as notify publishes it."""
+        """The current document, with every revocation received so far."""
 
-    async def recall(self) -> None:
-        """Know what the file of before says, where nothing newer is known."""
-        await asyncio.to_thread(self._recall)
+    async def load_cache(self) -> None:
+        """Load the cached document unless a newer one is known."""
+        await asyncio.to_thread(self._load_cache)
 
     async def refresh(self) -> bool:
-        """Ask once; False where there was no answer. What is known stays, at first what the file of before says."""
-        if self._known is None:
-            await self.recall()
+        """Fetch once; False if that failed. Then the current document stays, at first the cached one."""
+        if self._key_set is None:
+            await self.load_cache()
         try:
-            document = self.learn(await self._fetch())
+            document = self.adopt(await self._fetch())
         except (httpx.HTTPError, ValidationError, ValueError, OSError, TransientError) as error:
             AGE.set(self._age())
-            _log.debug("identity.no_answer", error=type(error).__name__)
+            _log.debug("identity.keys_fetch_failed", error=type(error).__name__)
             return False
-        await asyncio.to_thread(self._keep, document)
+        await asyncio.to_thread(self._save_cache, document)
         return True
 
-    def learn(self, document: KeyDocument) -> KeyDocument:
-        """Take a document as confirmed now; with it what is known of endings, which no document takes back."""
-        kept = keep_endings(self.document, document)
-        self._known = known(kept, self._clock.now())
+    def adopt(self, document: KeyDocument) -> KeyDocument:
+        """Make this the current document, confirmed now, together with the revocations received before."""
+        kept = merge_revocations(self.document, document)
+        self._key_set = key_set(kept, self._clock.now())
         self.document = kept
         AGE.set(0)
         return kept
 
-    def has_ended(self, session: str) -> bool:
-        """Whether a session is known to have ended, whatever a store says."""
-        return self._known is not None and session in self._known.revoked
+    def is_revoked(self, session: str) -> bool:
+        """Whether a session is known to be revoked, whatever the store says."""
+        return self._key_set is not None and session in self._key_set.revoked
 
     def principal_of(self, request: HTTPConnection) -> Principal | None:
-        """Who sends this request, by bearer token or cookie; None where neither counts."""
+        """Return the principal of the bearer token or cookie; None if there is no valid one."""
         token = bearer_of(request) or request.cookies.get(TOKEN_COOKIE)
-        if not token or self._known is None:
+        if not token or self._key_set is None:
             return None
         try:
-            return verify_access(token, self._known, self._clock.now())
+            return verify_access(token, self._key_set, self._clock.now())
         except TokenError as error:
             _log.info("identity.token_refused", reason=error.code)
             setattr(request.state, REFUSED, error.code)
             return None
 
-    def lapsed(self, request: HTTPConnection) -> Principal | None:
-        """Who sent it, by a cookie that is past its time by no more than the grace and else counts.
+    def expired_session(self, request: HTTPConnection) -> Principal | None:
+        """Return the principal of a cookie that expired no longer than ``GRACE`` ago and is otherwise valid.
 
-        Only to keep what somebody typed while their sign-in ran out; nothing may be shown for it.
+        Only to save what was typed while the session expired; never to show data.
         """
         token = request.cookies.get(TOKEN_COOKIE)
-        if not token or self._known is None:
+        if not token or self._key_set is None:
             return None
         try:
-            return verify_access(token, self._known, self._clock.now(), late=GRACE)
+            return verify_access(token, self._key_set, self._clock.now(), late=GRACE)
         except TokenError:
             return None
 
-    def ticket(self, token: str) -> Ticket:
-        """What a ticket allows. Raises ``TokenError``."""
-        if self._known is None:
+    def verify_ticket(self, token: str) -> Ticket:
+        """Verify a ticket. Raises ``TokenError``."""
+        if self._key_set is None:
             raise TokenError("unknown_key")
-        return verify_ticket(token, self._known, self._clock.now())
+        return verify_ticket(token, self._key_set, self._clock.now())
 
-    def good(self, principal: Principal) -> bool:
-        """Whether somebody who was let in is still signed in; asked again and again by open streams."""
-        if self._known is None or principal.session in self._known.revoked:
+    def still_valid(self, principal: Principal) -> bool:
+        """Whether an authenticated principal's session is still valid; open streams call this repeatedly."""
+        if self._key_set is None or principal.session in self._key_set.revoked:
             return False
         now = self._clock.now()
-        return now < principal.expires_at or not self._known.fresh(now)
+        return now < principal.expires_at or not self._key_set.fresh(now)
 
     def check(self) -> str | None:
-        """For health: what is wrong, or None. Old keys are not wrong: they are what lets people work on."""
-        return None if self._known is not None else "no keys of notify's were ever received"
+        """Health check: what is wrong, or None. Old keys are no fault: staff can work on with them."""
+        return None if self._key_set is not None else "no signing keys were received from the issuer yet"
 
     def _age(self) -> float:
-        confirmed = self._known.confirmed_at if self._known else _LONG_AGO
+        confirmed = self._key_set.confirmed_at if self._key_set else _LONG_AGO
         return (self._clock.now() - confirmed).total_seconds()
 
-    def _recall(self) -> None:
-        if self._known is not None or self._cache is None or not self._cache.is_file():
+    def _load_cache(self) -> None:
+        if self._key_set is not None or self._cache is None or not self._cache.is_file():
             return
         try:
             document = KeyDocument.model_validate_json(self._cache.read_bytes())
-            # Confirmed when it was written, not now: revocations since then are unknown.
-            self._known = known(document, document.issued_at)
+            # Confirmed when it was saved, not now: revocations since then are unknown.
+            self._key_set = key_set(document, document.issued_at)
             self.document = document
         except (ValidationError, ValueError, OSError) as error:
-            _log.warning("identity.cache_unusable", error=type(error).__name__)
+            _log.warning("identity.cache_read_failed", error=type(error).__name__)
 
-    def _keep(self, document: KeyDocument) -> None:
+    def _save_cache(self, document: KeyDocument) -> None:
         if self._cache is None:
             return
         draft = self._cache.with_suffix(f".{os.getpid()}.new")
@@ -148,7 +148,7 @@ class Identity:
             draft.write_text(document.model_dump_json(), encoding="utf-8")
             draft.replace(self._cache)
         except OSError as error:
-            _log.warning("identity.cache_not_written", error=type(error).__name__)
+            _log.warning("identity.cache_write_failed", error=type(error).__name__)
 
 
 def bearer_of(request: HTTPConnection) -> str | None:
@@ -157,8 +157,8 @@ def bearer_of(request: HTTPConnection) -> str | None:
     return bearer.strip() if scheme.lower() == "bearer" else None
 
 
-def over_http(base_url: str) -> Fetch:
-    """Fetches notify's document from its address."""
+def fetch_over_http(base_url: str) -> Fetch:
+    """Fetch the issuer's document over HTTP."""
     client = httpx.AsyncClient(base_url=base_url.rstrip("/"), timeout=_TIMEOUT_S)
 
     async def fetch() -> KeyDocument:

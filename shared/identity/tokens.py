@@ -1,7 +1,7 @@
-"""Signed tokens: who somebody is (minutes), and tickets that open one report's details once (60 seconds).
+"""Access tokens (10 minutes), and tickets that open the details of one report once (60 seconds).
 
-Compact JWS with Ed25519 (RFC 7515, 8037). A token says its kind in ``typ`` and whom it is for in ``aud``, so none can
-be used as another. Nothing in them names a person or says what a report is about.
+Compact JWS with Ed25519 (RFC 7515, 8037). ``typ`` names the kind of a token and ``aud`` its recipient, so none can be
+used as another. They contain no names of reporters and nothing about a report's content.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import IeumError
 from shared.events.base import CenterId, ReportId, StaffRef
-from shared.identity.keys import Known
+from shared.identity.keys import KeySet
 from shared.identity.principal import Principal
 from shared.identity.roles import ORGANISATIONS, StaffRole
 
@@ -28,13 +28,13 @@ TICKET_AUDIENCE: Final = "ieum:details"
 ACCESS_LASTS: Final = timedelta(minutes=10)
 TICKET_LASTS: Final = timedelta(seconds=60)
 GRACE: Final = timedelta(minutes=60)
-"""How long past its time an access token still counts while notify does not answer: nobody is locked out by that."""
+"""How long after its expiry an access token is accepted while the issuer does not answer."""
 _SKEW: Final = timedelta(seconds=10)
 _LONGEST: Final = 4096
 
 
 class Purpose(StrEnum):
-    """Why details are opened; part of the audit."""
+    """Why details are opened; recorded in the audit log."""
 
     FIRST_CONTACT = "first_contact"
     FOLLOW_UP = "follow_up"
@@ -45,7 +45,7 @@ class Purpose(StrEnum):
 
 
 class TokenError(IeumError):
-    """A token that does not count. ``code`` is stable and says why; never told to the caller, only counted."""
+    """A refused token. ``code`` is the stable reason; it is logged, never sent to the caller."""
 
     def __init__(self, code: str) -> None:
         """``code`` is one of ``malformed``, ``wrong_kind``, ``expired``, ``not_yet``, ``revoked``, ``claims``, ….
@@ -58,7 +58,7 @@ class TokenError(IeumError):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Leave to open one report's details once."""
+    """Permission to open the details of one report once."""
 
     ticket_id: str
     report_id: str
@@ -71,9 +71,9 @@ class Ticket:
     purpose: Purpose
     expires_at: datetime
     alias: str = ""
-    """What people call the case."""
+    """The name staff use for the case."""
     people: Mapping[str, str] = field(default_factory=dict)
-    """Names at work of those who wrote about the case, by subject: intake knows no accounts."""
+    """Work names of the authors of notes on the case, by subject: intake has no accounts."""
 
 
 class _Claims(BaseModel):
@@ -101,20 +101,20 @@ C = TypeVar("C", bound=_Claims)
 
 
 class Signer:
-    """One private key, as notify uses it."""
+    """Signs tokens with one private key."""
 
     def __init__(self, kid: str, key: Ed25519PrivateKey) -> None:
-        """``kid`` is the key's public name."""
+        """``kid`` is the public key id."""
         self.kid: Final = kid
         self._key = key
 
     def access(self, principal: Principal) -> str:
-        """A token for somebody who is signed in, valid from and until what the principal says."""
+        """Sign an access token, valid from ``issued_at`` to ``expires_at`` of the principal."""
         claims = _common(principal.subject, principal.organisation, principal.roles, principal.session)
         return self._sign(claims, ACCESS_TYPE, ACCESS_AUDIENCE, principal.issued_at, principal.expires_at)
 
     def ticket(self, ticket: Ticket, now: datetime) -> str:
-        """A ticket to carry to intake."""
+        """Sign a ticket for intake."""
         claims = _common(ticket.subject, ticket.organisation, ticket.roles, ticket.session)
         claims |= {"jti": ticket.ticket_id, "rid": ticket.report_id, "own": ticket.ownership, "why": ticket.purpose}
         claims |= {"als": ticket.alias, "ppl": dict(ticket.people)}
@@ -125,18 +125,18 @@ class Signer:
         return jwt.encode({**claims, **times}, self._key, "EdDSA", {"kid": self.kid, "typ": kind})
 
 
-def verify_access(token: str, known: Known, now: datetime, *, late: timedelta | None = None) -> Principal:
-    """Whom a token speaks for. Raises ``TokenError``.
+def verify_access(token: str, key_set: KeySet, now: datetime, *, late: timedelta | None = None) -> Principal:
+    """Verify an access token. Raises ``TokenError``.
 
-    ``late``: how far past its time it may be although its issuer answers; only for what shows nothing.
+    ``late``: how long after its expiry it is accepted although the issuer answers; only where no data is shown.
     """
-    claims = _verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, known, now, _Claims)
+    claims = _verified(token, ACCESS_TYPE, ACCESS_AUDIENCE, key_set, now, _Claims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     stale = expires <= now
-    most = late if known.fresh(now) else GRACE
+    most = late if key_set.fresh(now) else GRACE
     if stale and (most is None or now - expires > most):
         raise TokenError("expired")
-    _current(claims, known, now)
+    _current(claims, key_set, now)
     return Principal(
         subject=claims.sub,
         organisation=claims.org,
@@ -148,13 +148,13 @@ def verify_access(token: str, known: Known, now: datetime, *, late: timedelta | 
     )
 
 
-def verify_ticket(token: str, known: Known, now: datetime) -> Ticket:
-    """What a ticket allows. Raises ``TokenError``. That it is used once is the caller's to see to."""
-    claims = _verified(token, TICKET_TYPE, TICKET_AUDIENCE, known, now, _TicketClaims)
+def verify_ticket(token: str, key_set: KeySet, now: datetime) -> Ticket:
+    """Verify a ticket. Raises ``TokenError``. The caller must make sure that it is used once."""
+    claims = _verified(token, TICKET_TYPE, TICKET_AUDIENCE, key_set, now, _TicketClaims)
     expires = datetime.fromtimestamp(claims.exp, UTC)
     if expires <= now or expires - datetime.fromtimestamp(claims.iat, UTC) > TICKET_LASTS:
         raise TokenError("expired")
-    _current(claims, known, now)
+    _current(claims, key_set, now)
     return Ticket(
         ticket_id=claims.jti,
         report_id=claims.rid,
@@ -174,7 +174,7 @@ def _common(subject: str, organisation: str, roles: frozenset[StaffRole], sessio
     return {"sub": subject, "org": organisation, "roles": sorted(roles), "sid": session}
 
 
-def _verified(token: str, kind: str, audience: str, known: Known, now: datetime, shape: type[C]) -> C:
+def _verified(token: str, kind: str, audience: str, key_set: KeySet, now: datetime, shape: type[C]) -> C:
     if len(token) > _LONGEST:
         raise TokenError("malformed")
     try:
@@ -183,13 +183,13 @@ def _verified(token: str, kind: str, audience: str, known: Known, now: datetime,
         raise TokenError("malformed") from None
     if header.get("typ") != kind or header.get("alg") != "EdDSA":
         raise TokenError("wrong_kind")
-    key = known.keys.get(str(header.get("kid")))
+    key = key_set.keys.get(str(header.get("kid")))
     if key is None:
         raise TokenError("unknown_key")
     public, valid_until = key
     if valid_until <= now:
         raise TokenError("expired_key")
-    # Times are judged here and not by the library: tests jump in time, and stale tokens count while notify is away.
+    # Not checked by the library: the clock is injected, and expired tokens count while the issuer is down.
     options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["exp", "iat", "sub"]}
     try:
         claims = jwt.decode(token, public, ["EdDSA"], options=options, audience=audience, issuer=ISSUER)
@@ -204,10 +204,10 @@ def _verified(token: str, kind: str, audience: str, known: Known, now: datetime,
         raise TokenError("claims") from None
 
 
-def _current(claims: _Claims, known: Known, now: datetime) -> None:
+def _current(claims: _Claims, key_set: KeySet, now: datetime) -> None:
     if claims.org not in ORGANISATIONS:
         raise TokenError("claims")
     if datetime.fromtimestamp(claims.iat, UTC) > now + _SKEW:
         raise TokenError("not_yet")
-    if claims.sid in known.revoked:
+    if claims.sid in key_set.revoked:
         raise TokenError("revoked")

@@ -8,7 +8,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import Clock
-from shared.identity.keys import KeyDocument, PublicKey, Revoked
+from shared.identity.keys import KeyDocument, PublicKey, RevokedSession
 from shared.identity.principal import Principal
 from shared.identity.roles import StaffRole
 from shared.identity.source import TOKEN_COOKIE, Identity
@@ -28,16 +28,16 @@ class TestIdentity:
         self.clock = clock
         self.private = key or Ed25519PrivateKey.generate()
         self.signer = Signer(secrets.token_hex(8), self.private)
-        self._revoked: list[Revoked] = []
+        self._revoked: list[RevokedSession] = []
         self.identity = Identity(self.fetch, clock)
-        self.identity.learn(self.document())
+        self.identity.adopt(self.document())
 
     async def fetch(self) -> KeyDocument:
         """As notify answers."""
         return self.document()
 
     def document(self) -> KeyDocument:
-        """What notify would publish; hand it to ``Identity.learn`` of a service under test."""
+        """What notify would publish; hand it to ``Identity.adopt`` of a service under test."""
         now = self.clock.now()
         public = jwt.algorithms.OKPAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         key = PublicKey(kid=self.signer.kid, x=str(public["x"]), valid_until=now + timedelta(days=400))
@@ -45,8 +45,8 @@ class TestIdentity:
 
     def revoke(self, session: str) -> None:
         """End a session as notify would, and let ``identity`` know."""
-        self._revoked.append(Revoked(session=session, until=self.clock.now() + ACCESS_LASTS + GRACE))
-        self.identity.learn(self.document())
+        self._revoked.append(RevokedSession(session=session, until=self.clock.now() + ACCESS_LASTS + GRACE))
+        self.identity.adopt(self.document())
 
     def principal(
         self,

@@ -14,7 +14,7 @@ from services.intake.phone import forms as call_forms
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone import words as call_words
-from services.intake.phone.dependencies import lapsed
+from services.intake.phone.dependencies import expired_session
 from services.intake.phone.drafts import Held
 from services.intake.phone.models import CallState, Notes
 from services.intake.phone.reading import read
@@ -80,7 +80,7 @@ class CallPage:
 
     async def receive(self, request: Request, call_id: str, operator: Principal, sent: Typed) -> Response:
         """Keep what was sent, as far as it will do, and then what its button says."""
-        if lapsed(request):
+        if expired_session(request):
             return await self._keep_only(request, call_id, operator, sent)
         try:
             return await self._receive(request, call_id, operator, sent)

@@ -29,7 +29,7 @@ class CallDependency(StaffDependency):
     async def __call__(self, request: Request) -> Principal:
         """Who it is, if they may."""
         if self._keeps and await self._opened.authenticate(request) is None:
-            late = self._opened.identity.lapsed(request)
+            late = self._opened.identity.expired_session(request)
             if late is not None and late.may(Action.CALLS_TAKE):
                 setattr(request.state, _LAPSED, True)
                 setattr(request.state, OPERATOR, late)
@@ -39,6 +39,6 @@ class CallDependency(StaffDependency):
         return operator
 
 
-def lapsed(request: Request) -> bool:
+def expired_session(request: Request) -> bool:
     """Whether whoever sent it may only keep what they typed."""
     return bool(getattr(request.state, _LAPSED, False))

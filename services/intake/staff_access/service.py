@@ -90,7 +90,7 @@ class DetailsService:
     async def open(self, token: str, request: Request) -> OpenedDetails:
         """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""
         try:
-            ticket = self._identity.ticket(token)
+            ticket = self._identity.verify_ticket(token)
         except TokenError as error:
             refusal = Refusal.EXPIRED if error.code == "expired" else Refusal.INVALID
             raise self._closed(refusal, self._unsigned(request, refusal, error.code)) from None

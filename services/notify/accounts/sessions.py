@@ -76,7 +76,7 @@ class Sessions:
         account = await self._accounts.get(known.subject)
         if account is None or not usable(account) or not of_now(known, account):
             return None
-        if self._identity.has_ended(known.session):
+        if self._identity.is_revoked(known.session):
             # Known to have ended although the store says otherwise now; ``Signing`` raises the alarm.
             return None
         # Marked after the account was read: whoever takes a role away ends the sessions after writing that, so either
@@ -109,7 +109,7 @@ class Sessions:
 
     async def publish(self) -> None:
         """Let this process know at once what others will within seconds."""
-        self._identity.learn(await self._signing.document(anew=True))
+        self._identity.adopt(await self._signing.document(anew=True))
 
     async def _kept(self, secret: str) -> Session | None:
         session = await self._store.get(self._marks.session(secret))

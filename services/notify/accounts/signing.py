@@ -28,7 +28,7 @@ from services.notify.accounts.trail import Trail, What, by_job, line
 from shared import log
 from shared.clock import Clock
 from shared.errors import PermanentError, TransientError
-from shared.identity.keys import EndedKey, KeyDocument, PublicKey, Revoked, keep_endings
+from shared.identity.keys import KeyDocument, PublicKey, RevokedKey, RevokedSession, merge_revocations
 from shared.identity.tokens import Signer
 
 _log = log.get(__name__)
@@ -75,7 +75,7 @@ class Signing:
 
     def remember(self, document: KeyDocument) -> None:
         """Know the endings of a document published before this process began."""
-        self._remembered = keep_endings(self._remembered, document)
+        self._remembered = merge_revocations(self._remembered, document)
 
     async def document(self, *, anew: bool = False) -> KeyDocument:
         """What verifiers need, at most a second old; ``anew``: read now. Raises ``TransientError``.
@@ -209,7 +209,7 @@ class Signing:
         )
         if self._remembered is not None:
             self._compare(self._remembered, fresh, {record.kid for record in records})
-        document = keep_endings(self._remembered, fresh)
+        document = merge_revocations(self._remembered, fresh)
         self._good = [key for key in good if key.record.kid not in {one.kid for one in document.ended}]
         self._document = self._remembered = document
         self._read_at = self._clock.monotonic()
@@ -243,11 +243,11 @@ def _published(key: SigningKey) -> PublicKey:
     return PublicKey(kid=key.record.kid, x=base64url_encode(key.public).decode(), valid_until=key.until)
 
 
-def _ended(key: SigningKey) -> EndedKey:
-    return EndedKey(kid=key.record.kid, until=key.record.valid_until)
+def _ended(key: SigningKey) -> RevokedKey:
+    return RevokedKey(kid=key.record.kid, until=key.record.valid_until)
 
 
-def _revoked(session: Session) -> Revoked:
+def _revoked(session: Session) -> RevokedSession:
     if session.counts_until is None:  # pragma: no cover  # the store is asked for those that have it
         raise PermanentError("altered", "an ended session without an end")
-    return Revoked(session=session.session, until=session.counts_until)
+    return RevokedSession(session=session.session, until=session.counts_until)

@@ -69,11 +69,11 @@ class Accounts:
         """Make the indexes, the first signing key, and let this process verify. Raises ``TransientError``."""
         for store in (self.store, self.session_store, self.delays, self.keys):
             await store.prepare()
-        await self.identity.recall()
+        await self.identity.load_cache()
         if self.identity.document is not None:
             self.signing.remember(self.identity.document)
         await self.signing.keep()
-        self.identity.learn(await self.signing.document(anew=True))
+        self.identity.adopt(await self.signing.document(anew=True))
         # The first sign-in must not take longer than others because of this.
         await self.passwords.right(None, "")
 

@@ -89,7 +89,7 @@ def stream_router(
         names = case_service.people.learn_rows if html else None
 
         def good() -> bool:
-            return authorize.identity.good(principal)
+            return authorize.identity.still_valid(principal)
 
         source = _Stream(broadcaster, clock, chosen, principal.session, good, entry, together, names)
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")

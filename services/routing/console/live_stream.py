@@ -143,7 +143,9 @@ def stream_router(feed: LiveFeed, streams: Streams, clock: Clock, authorize: Aut
         authorize.require(request, principal, Action.CENTERS_LIVE, CENTRAL)
         streams.demand_room(principal.subject)
         shown = (lambda seen: paint(request, seen, sort)) if html else None
-        source = _Stream(feed, streams, clock, principal.subject, lambda: authorize.identity.good(principal), shown)
+        source = _Stream(
+            feed, streams, clock, principal.subject, lambda: authorize.identity.still_valid(principal), shown
+        )
         return EventSourceResponse(source.events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S, sep="\n")
 
     return router

@@ -152,11 +152,11 @@ async def test_the_end_of_a_session_everywhere_is_known_to_others_within_seconds
             await eventually(inside)
             seen = routing.identity.principal_of(_carrying(there.cookies[TOKEN_COOKIE]))
             assert seen is not None
-            assert routing.identity.good(seen)
+            assert routing.identity.still_valid(seen)
             assert (await http.post("/account/end-everywhere")).status_code == 303
 
             async def refused() -> bool:
-                return not routing.identity.good(seen)
+                return not routing.identity.still_valid(seen)
 
             await eventually(refused)
             assert (await there.get("/desk")).status_code == 303

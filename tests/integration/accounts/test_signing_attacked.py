@@ -85,7 +85,7 @@ class Attack:
             assert (await acts(here, token), await acts(there, token)) == (401, 401)
         for identity in (self.notify.accounts.identity, self.elsewhere.identity):
             with pytest.raises(TokenError):
-                identity.ticket(ticket)
+                identity.verify_ticket(ticket)
 
     async def counts(self, signer: Signer) -> None:
         """The opposite, so that a refusal means something."""
@@ -94,7 +94,7 @@ class Attack:
         async with self.notify.browser() as here, self.elsewhere.browser() as there:
             assert (await acts(here, token), await acts(there, token)) == (200, 200)
         for identity in (self.notify.accounts.identity, self.elsewhere.identity):
-            assert identity.ticket(ticket).subject == "s-forgery"
+            assert identity.verify_ticket(ticket).subject == "s-forgery"
 
     async def audited(self, action: str, reason: str, **named: str) -> None:
         """The audit has exactly one line of it."""

@@ -144,7 +144,7 @@ async def running(
     try:
         async with httpx.AsyncClient(transport=transport, base_url="http://intake") as http:
             people = TestIdentity(clock)
-            intake.identity.learn(people.document())
+            intake.identity.adopt(people.document())
             harness = IntakeHarness(intake, http, bus_settings, store_settings, people, {})
             if opened:
                 await eventually(lambda: _is_none(intake.group.check), working=work)

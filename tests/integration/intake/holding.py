@@ -125,7 +125,7 @@ async def erased(someone: Holder) -> bool:
 async def page(
     harness: IntakeHarness, *who: str, form: dict[str, str] | None = None, to: str = "/erasures"
 ) -> httpx.Response:
-    harness.intake.identity.learn(harness.people.document())  # as notify says again and again, also years later
+    harness.intake.identity.adopt(harness.people.document())  # as notify says again and again, also years later
     cookies = harness.people.cookie(*who)
     headers = {
         "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),

@@ -71,7 +71,7 @@ async def test_who_talks_longer_than_a_sign_in_lasts_loses_nothing_and_is_shown_
     at = await operator.begin()
     await operator.answer(at, narrative=STORY)
     await clock.advance(ACCESS_LASTS.total_seconds() + 60)
-    harness.intake.identity.learn(harness.people.document())
+    harness.intake.identity.adopt(harness.people.document())
     late = await operator.answer(at, hours="after seven")
     assert (late.status_code, set(late.json())) == (200, {"saved", "problems"})
     refused = await operator.page(at, narrative="900101-1234567")
@@ -95,11 +95,11 @@ async def test_a_sign_in_that_was_ended_or_is_long_over_keeps_nothing(
     at = await operator.signed_in(session="s" * 20).begin()
     await clock.advance(ACCESS_LASTS.total_seconds() + 60)
     harness.people.revoke("s" * 20)
-    harness.intake.identity.learn(harness.people.document())
+    harness.intake.identity.adopt(harness.people.document())
     assert (await operator.answer(at, narrative=STORY)).status_code == 401
     other = Operator(harness).signed_in()
     await clock.advance((ACCESS_LASTS + GRACE + timedelta(seconds=1)).total_seconds())
-    harness.intake.identity.learn(harness.people.document())
+    harness.intake.identity.adopt(harness.people.document())
     assert (await other.answer(at, narrative=STORY)).status_code == 401
 
 

@@ -86,7 +86,7 @@ async def test_of_many_who_take_at_once_one_has_it(harness: IntakeHarness, given
     at = await first.begin()
     await first.page(at, "offer", **LEAST)
     async with running(*given, clock=clock) as other:
-        other.intake.identity.learn(harness.people.document())
+        other.intake.identity.adopt(harness.people.document())
         takers = [Operator(harness if n % 2 else other, subject=f"s-taker{n:03d}") for n in range(8)]
         for taker in takers:
             taker.token = harness.people.token("busan", "operator", subject=taker.subject)
@@ -133,7 +133,7 @@ async def test_a_restart_loses_nothing(given: Settings, clock: ManualClock) -> N
         await first.answer(at, **EVERYTHING)
         token, people = first.token, before.people
     async with running(*given, clock=clock) as after:
-        after.intake.identity.learn(people.document())
+        after.intake.identity.adopt(people.document())
         page = await Operator(after, token=token).get(at)
         assert STORY in page.text
         assert "우산" in page.text
@@ -157,7 +157,7 @@ async def test_cut_off_between_a_save_and_its_answer_it_is_kept(
                 await first.answer(at, narrative=STORY)
         people = harness.people
     async with running(*given, clock=clock) as again:
-        again.intake.identity.learn(people.document())
+        again.intake.identity.adopt(people.document())
         assert STORY in (await Operator(again, token=first.token).get(at)).text
 
 
@@ -182,7 +182,7 @@ async def test_cut_off_in_a_hand_over_it_is_one_operators_with_everything(
                 await second.post(f"{at}/take")
         people = harness.people
     async with running(*given, clock=clock) as again:
-        again.intake.identity.learn(people.document())
+        again.intake.identity.adopt(people.document())
         one = Operator(again, token=first.token)
         other = Operator(again, token=second.token, subject=second.subject)
         assert (await one.get(at)).status_code == (409 if written else 200)
@@ -213,11 +213,11 @@ async def test_cut_off_while_sending_it_becomes_one_report_by_whoever_finds_it(
                 await first.page(at, "send", narrative=STORY, **LEAST)
         people = harness.people
     async with running(*given, clock=clock) as again:
-        again.intake.identity.learn(people.document())
+        again.intake.identity.adopt(people.document())
         assert await again.collection.count_documents({}) == int(lodged)
         assert await again.intake.sender.finish_others() == 0
         await clock.advance(call_rules.FINISHED_AFTER.total_seconds() + 1)
-        again.intake.identity.learn(people.document())
+        again.intake.identity.adopt(people.document())
         # Whether the sweep or the operator comes first: one report, and its receipt.
         await again.intake.sender.finish_others()
         assert await again.collection.count_documents({}) == 1

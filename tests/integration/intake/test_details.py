@@ -90,7 +90,7 @@ async def test_a_ticket_opens_once_even_when_two_processes_are_asked_at_the_same
 ) -> None:
     report_id = await owned(harness)
     async with running(harness.bus_settings, harness.store_settings) as second:
-        second.intake.identity.learn(harness.people.document())
+        second.intake.identity.adopt(harness.people.document())
         for _ in range(5):
             ticket = harness.people.ticket(report_id, "busan")
             answers = await asyncio.gather(*(opened(one, ticket) for one in (harness, second) * 3))
@@ -125,7 +125,7 @@ async def test_whatever_is_wrong_with_a_ticket_it_stays_closed(harness: IntakeHa
         "owner_changed": [people.ticket(report_id, "jeju")],
         "unknown_report": [people.ticket("00000000-0000-4000-8000-000000000000", "busan")],
     }
-    harness.intake.identity.learn(people.document())
+    harness.intake.identity.adopt(people.document())
     for code, tickets in refusals.items():
         for one in tickets:
             assert (await code_of(harness, one))[1] == code, (code, one[:20])

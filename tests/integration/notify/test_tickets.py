@@ -8,7 +8,7 @@ import pytest
 from shared.audit.model import AuditEntry
 from shared.audit.queries import AuditReader, Filter
 from shared.errors import TransientError
-from shared.identity.keys import known
+from shared.identity.keys import key_set
 from shared.identity.roles import MINISTRY, StaffRole, roles_at
 from shared.identity.tokens import Purpose, TokenError, verify_access, verify_ticket
 from tests.integration.notify.conftest import NotifyHarness, Start
@@ -50,7 +50,7 @@ async def test_a_ticket_says_what_it_is_for_and_stands_in_the_audit(start: Start
     await taken(harness)
     made = (await harness.act("details-ticket", ID, "gwangju", "kim", "lead", **ASK)).json()
     assert made["url"] == "http://127.0.0.1:8001/details"
-    keys = known(await harness.notify.accounts.signing.document(), harness.clock.now())
+    keys = key_set(await harness.notify.accounts.signing.document(), harness.clock.now())
     ticket = verify_ticket(made["ticket"], keys, harness.clock.now())
     assert (ticket.report_id, ticket.ownership, ticket.organisation) == (ID, 1, "gwangju")
     assert (ticket.subject, ticket.purpose) == ("kim", Purpose.FIRST_CONTACT)
@@ -106,7 +106,7 @@ async def test_the_page_leads_to_intake_with_the_ticket_in_a_form(start: Start, 
     assert "form-action 'self' http://127.0.0.1:8001" in page.headers["content-security-policy"]
     assert page.headers["referrer-policy"] == "strict-origin"
     ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]
-    keys = known(await harness.notify.accounts.signing.document(), harness.clock.now())
+    keys = key_set(await harness.notify.accounts.signing.document(), harness.clock.now())
     assert verify_ticket(ticket, keys, harness.clock.now()).report_id == ID
     stale = await harness.http.post(
         f"/cases/{ID}/details", data=ASK | {"ownership": 9}, auth=who, headers={"Accept": "text/html"}

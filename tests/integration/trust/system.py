@@ -109,7 +109,7 @@ class SystemHarness:
         """Let every service know what notify publishes now, as they do every two seconds over HTTP."""
         document = await self.notify.accounts.signing.document(anew=True)
         for identity in self.identities:
-            identity.learn(document)
+            identity.adopt(document)
 
     async def act(self, what: str, report_id: str, organisation: str, **body: Any) -> httpx.Response:
         """One act of a counsellor."""

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.clock import ManualClock
-from shared.identity.keys import FRESH, KeyDocument, Known, known
+from shared.identity.keys import FRESH_FOR, KeyDocument, KeySet, key_set
 from shared.identity.source import Identity
 from shared.identity.tokens import (
     ACCESS_LASTS,
@@ -44,8 +44,8 @@ def staff(clock: ManualClock) -> TestIdentity:
     return TestIdentity(clock)
 
 
-def now_known(staff: TestIdentity, at: datetime = START) -> Known:
-    return known(staff.document(), at)
+def key_set_at(staff: TestIdentity, at: datetime = START) -> KeySet:
+    return key_set(staff.document(), at)
 
 
 def refused(call: Callable[[], object]) -> str:
@@ -70,7 +70,7 @@ def part(content: object) -> str:
 
 def test_a_good_token_says_who_it_is(staff: TestIdentity) -> None:
     token = staff.token("jeju", "counsellor", "lead", subject="s-abcdefgh", session="a-session-of-tests")
-    who = verify_access(token, now_known(staff), LATER)
+    who = verify_access(token, key_set_at(staff), LATER)
     assert (who.subject, who.organisation, sorted(who.roles)) == ("s-abcdefgh", "jeju", ["counsellor", "lead"])
     assert (who.session, who.expires_at, who.stale) == ("a-session-of-tests", START + ACCESS_LASTS, False)
 
@@ -78,14 +78,14 @@ def test_a_good_token_says_who_it_is(staff: TestIdentity) -> None:
 def test_a_late_token_counts_only_where_that_is_asked_for_and_only_within_the_grace(staff: TestIdentity) -> None:
     token = staff.token("jeju", "operator", session="a-session-of-tests")
     late = START + ACCESS_LASTS
-    answering = now_known(staff, late)
+    answering = key_set_at(staff, late)
     assert refused(lambda: verify_access(token, answering, late)) == "expired"
     assert verify_access(token, answering, late, late=GRACE).stale
     assert verify_access(token, answering, late + GRACE, late=GRACE).stale
     over = late + GRACE + timedelta(seconds=1)
-    assert refused(lambda: verify_access(token, now_known(staff, over), over, late=GRACE)) == "expired"
+    assert refused(lambda: verify_access(token, key_set_at(staff, over), over, late=GRACE)) == "expired"
     staff.revoke("a-session-of-tests")
-    assert refused(lambda: verify_access(token, now_known(staff, late), late, late=GRACE)) == "revoked"
+    assert refused(lambda: verify_access(token, key_set_at(staff, late), late, late=GRACE)) == "revoked"
 
 
 def test_a_token_names_nobody(staff: TestIdentity) -> None:
@@ -96,7 +96,7 @@ def test_altered_and_foreign_signatures_are_refused(staff: TestIdentity, clock: 
     token = staff.token("jeju", "counsellor")
     head, body, mac = token.split(".")
     richer = part({**claims_of(token), "roles": ["lead"]})
-    document = now_known(staff)
+    document = key_set_at(staff)
     assert refused(lambda: verify_access(f"{head}.{richer}.{mac}", document, LATER)) == "bad_signature"
     other = TestIdentity(clock)
     assert refused(lambda: verify_access(other.token("jeju", "lead"), document, LATER)) == "unknown_key"
@@ -108,12 +108,12 @@ def test_altered_and_foreign_signatures_are_refused(staff: TestIdentity, clock: 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b.c", "....", "🦊", "e30.e30.", "x" * 5000])
 def test_nonsense_is_refused(staff: TestIdentity, token: str) -> None:
-    assert refused(lambda: verify_access(token, now_known(staff), LATER)) in {"malformed", "wrong_kind"}
+    assert refused(lambda: verify_access(token, key_set_at(staff), LATER)) in {"malformed", "wrong_kind"}
 
 
 def test_a_token_that_signs_itself_is_refused(staff: TestIdentity) -> None:
     claims = claims_of(staff.token("jeju", "lead"))
-    kid, document = staff.signer.kid, now_known(staff)
+    kid, document = staff.signer.kid, key_set_at(staff)
     none = f"{part({'alg': 'none', 'kid': kid, 'typ': 'ieum-access+jwt'})}.{part(claims)}."
     assert refused(lambda: verify_access(none, document, LATER)) == "wrong_kind"
     public = staff.private.public_key()
@@ -128,7 +128,7 @@ def test_a_token_that_signs_itself_is_refused(staff: TestIdentity) -> None:
 
 
 def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> None:
-    document = now_known(staff)
+    document = key_set_at(staff)
     token, ticket = staff.token("jeju", "counsellor"), staff.ticket(REPORT, "jeju")
     assert verify_ticket(ticket, document, LATER).report_id == REPORT
     assert refused(lambda: verify_ticket(token, document, LATER)) == "wrong_kind"
@@ -156,14 +156,14 @@ def test_a_token_is_not_a_ticket_nor_a_ticket_a_token(staff: TestIdentity) -> No
 )
 def test_wrong_claims_are_refused(staff: TestIdentity, change: dict[str, Any], code: str) -> None:
     claims = {k: v for k, v in (claims_of(staff.token("jeju", "lead")) | change).items() if v is not None}
-    assert refused(lambda: verify_access(signed(staff, claims), now_known(staff), LATER)) == code
+    assert refused(lambda: verify_access(signed(staff, claims), key_set_at(staff), LATER)) == code
 
 
 def test_an_expired_token_counts_only_while_notify_does_not_answer_and_not_for_ever(staff: TestIdentity) -> None:
     token = staff.token("jeju", "counsellor")
     late = START + ACCESS_LASTS
-    silent = now_known(staff, late - FRESH)
-    answering = now_known(staff, late - FRESH + timedelta(seconds=1))
+    silent = key_set_at(staff, late - FRESH_FOR)
+    answering = key_set_at(staff, late - FRESH_FOR + timedelta(seconds=1))
     assert not verify_access(token, answering, late - timedelta(seconds=1)).stale
     assert refused(lambda: verify_access(token, answering, late)) == "expired"
     assert verify_access(token, silent, late).stale
@@ -174,7 +174,7 @@ def test_an_expired_token_counts_only_while_notify_does_not_answer_and_not_for_e
 def test_a_key_past_its_time_counts_for_nothing_however_the_token_is_dated(staff: TestIdentity) -> None:
     document = staff.document()
     key = document.keys[0].model_copy(update={"valid_until": START + timedelta(seconds=30)})
-    short = known(KeyDocument(keys=(key,), issued_at=START), START)
+    short = key_set(KeyDocument(keys=(key,), issued_at=START), START)
     token, ticket = staff.token("jeju", "lead"), staff.ticket(REPORT, "jeju")
     assert verify_access(token, short, START + timedelta(seconds=29)).subject
     assert refused(lambda: verify_access(token, short, START + timedelta(seconds=30))) == "expired_key"
@@ -186,14 +186,14 @@ def test_a_revoked_session_opens_nothing_not_even_while_notify_is_away(staff: Te
     token = staff.token("jeju", "counsellor", session=session)
     ticket = staff.ticket(REPORT, "jeju", session=session)
     staff.revoke(session)
-    document = now_known(staff)
+    document = key_set_at(staff)
     assert refused(lambda: verify_access(token, document, LATER)) == "revoked"
     assert refused(lambda: verify_ticket(ticket, document, LATER)) == "revoked"
-    assert refused(lambda: verify_access(token, document, START + ACCESS_LASTS + FRESH)) == "revoked"
+    assert refused(lambda: verify_access(token, document, START + ACCESS_LASTS + FRESH_FOR)) == "revoked"
 
 
 def test_a_ticket_ends_after_a_minute_with_no_grace_and_cannot_be_made_to_last(staff: TestIdentity) -> None:
-    silent = now_known(staff, START - FRESH)
+    silent = key_set_at(staff, START - FRESH_FOR)
     ticket = staff.ticket(REPORT, "jeju", purpose=Purpose.HANDOVER, ownership=3)
     opened = verify_ticket(ticket, silent, START + TICKET_LASTS - timedelta(seconds=1))
     assert (opened.ownership, opened.purpose, opened.organisation) == (3, Purpose.HANDOVER, "jeju")
@@ -205,16 +205,16 @@ def test_a_ticket_ends_after_a_minute_with_no_grace_and_cannot_be_made_to_last(s
 async def test_open_streams_hear_of_the_end(staff: TestIdentity, clock: ManualClock) -> None:
     who = staff.principal("jeju", "counsellor")
     identity = staff.identity
-    assert identity.good(who)
+    assert identity.still_valid(who)
     await clock.advance(ACCESS_LASTS.total_seconds())
     # Nobody confirmed the keys lately: the stream goes on; once notify answers, the token must be a fresh one.
-    assert identity.good(who)
-    identity.learn(staff.document())
-    assert not identity.good(who)
+    assert identity.still_valid(who)
+    identity.adopt(staff.document())
+    assert not identity.still_valid(who)
     fresh = replace(who, expires_at=clock.now() + ACCESS_LASTS)
-    assert identity.good(fresh)
+    assert identity.still_valid(fresh)
     staff.revoke(who.session)
-    assert not identity.good(fresh)
+    assert not identity.still_valid(fresh)
 
 
 async def test_keys_outlive_the_process_and_a_silent_notify(
@@ -229,11 +229,11 @@ async def test_keys_outlive_the_process_and_a_silent_notify(
 
     second = Identity(silence, clock, cache)
     assert second.check() is not None
-    second._recall()  # what run() does first
+    second._load_cache()  # what run() does first
     assert second.check() is None
     assert not await second.refresh()
     assert "d" not in json.loads(cache.read_text())["keys"][0]
     cache.write_text("{")
     third = Identity(silence, clock, cache)
-    third._recall()  # as above
+    third._load_cache()  # as above
     assert third.check() is not None

@@ -62,7 +62,7 @@ async def test_who_cannot_be_verified_yet_is_asked_to_wait_and_not_to_sign_in() 
         for path in ("/api/v1/secret", "/desk"):
             refused = await http.get(path, headers=STAFF.bearer("jeju", "counsellor"))
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
-        just_started.learn(STAFF.document())
+        just_started.adopt(STAFF.document())
         assert (await http.get("/desk", headers=STAFF.bearer("jeju", "counsellor"))).json() == "seen"
 
 
