@@ -24,11 +24,11 @@ from shared.clock import seoul_day
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
-from shared.web import audit_words as words
+from shared.labels import MINISTRY_NAME
+from shared.web import audit_labels as labels
 from shared.web.authorization import Authorizer
 from shared.web.pages import Pages
 from shared.web.problems import Problem
-from shared.words import MINISTRY_NAME
 
 _RETRY_SECONDS: Final = 10
 _MOST_DOUBTFUL: Final = 1_000_000
@@ -81,13 +81,13 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
             request,
             "audit.html",
             wanted=wanted,
-            actions=[(code, translate(text)) for code, text in words.ACTIONS.items()],
+            actions=[(code, translate(text)) for code, text in labels.ACTIONS.items()],
             lines=found,
             further=further,
             anchor=f"{log.service}={chain.format_anchor(head)}" if head else "",
             checks=checks,
             month=seoul_day(now)[:7],
-            words=words,
+            labels=labels,
             place=_place(pages, request),
         )
 
@@ -118,7 +118,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
             usage_counts=of_month,
             last_result=log.last_result,
             checks=checks,
-            words=words,
+            labels=labels,
             place=_place(pages, request),
         )
 
@@ -154,23 +154,23 @@ def _day(text: str) -> str | None:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
-        raise Problem(422, "invalid", words.NO_DAY) from None
+        raise Problem(422, "invalid", labels.NO_DAY) from None
 
 
 def _month(text: str, today: str) -> str:
     try:
         days_of(text)
     except ValueError:
-        raise Problem(422, "invalid", words.NO_MONTH) from None
+        raise Problem(422, "invalid", labels.NO_MONTH) from None
     if text > today[:7]:
-        raise Problem(422, "invalid", words.NO_MONTH)
+        raise Problem(422, "invalid", labels.NO_MONTH)
     return text
 
 
 def _report_id(text: str) -> str:
     wanted = text.strip().lower()
     if not _REPORT_ID.match(wanted):
-        raise Problem(422, "invalid", words.NO_REPORT)
+        raise Problem(422, "invalid", labels.NO_REPORT)
     return wanted
 
 
@@ -179,8 +179,8 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except TransientError:
-        raise Problem(503, "unavailable", words.NOT_READ, retry_after=_RETRY_SECONDS) from None
+        raise Problem(503, "unavailable", labels.NOT_READ, retry_after=_RETRY_SECONDS) from None
 
 
 def _not_written() -> NoReturn:
-    raise Problem(503, "audit_unavailable", words.NOT_WRITTEN, retry_after=_RETRY_SECONDS) from None
+    raise Problem(503, "audit_unavailable", labels.NOT_WRITTEN, retry_after=_RETRY_SECONDS) from None

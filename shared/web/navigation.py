@@ -6,9 +6,9 @@ from typing import Final
 from shared import centers
 from shared.identity.principal import Principal
 from shared.identity.roles import MINISTRY, Action
+from shared.labels import MINISTRY_NAME, STAFF_ROLES
 from shared.web.language import Language
 from shared.web.translations import Translator, gettext_noop
-from shared.words import MINISTRY_NAME, STAFF_ROLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from shared import words
+from shared import labels
 from shared.clock import Clock, SystemClock
 from shared.settings import ServiceSettings
 from shared.web import formats, korea, navigation, translations
@@ -152,7 +152,7 @@ class Pages:
             role_names=lambda roles: navigation.role_names(roles, texts),
             organisation_name=lambda organisation: navigation.organisation_name(organisation, language, texts),
             korea_shapes=korea.shapes,
-            vocabulary=words,
+            vocabulary=labels,
         )
         return environment
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
+from shared.labels import Label
 from shared.web.language import Language
-from shared.words import Word
 
 SHARED_LOCALE = Path(__file__).parent / "locale"
 """The texts every page shares."""
@@ -28,8 +28,8 @@ class Translator:
     messages: Mapping[str | tuple[str, str], str] = field(default_factory=dict)
 
     def gettext(self, message: str) -> str:
-        """The text in this language. A word of the shared vocabularies brings its own."""
-        return message.text(self.language) if isinstance(message, Word) else self.messages.get(message, message)
+        """The text in this language. A shared label has its own texts."""
+        return message.text(self.language) if isinstance(message, Label) else self.messages.get(message, message)
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The text for a number of things. Korean has one form, English two."""

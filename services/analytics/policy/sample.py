@@ -24,9 +24,9 @@ from services.analytics.policy.releasing import (
 )
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES
 from services.analytics.policy.tables import Table
-from shared.words import Word
+from shared.labels import Label
 
-MARK: Final = Word("Sample", "예시")
+MARK: Final = Label("Sample", "예시")
 """On every page and in every file."""
 BOTH: Final = f"{MARK.ko} / {MARK}"
 """In files, whose readers may read either language."""

@@ -8,8 +8,7 @@ from services.analytics.policy.counts import LONGER, UNANSWERED
 from services.analytics.policy.disclosure import Figure
 from services.analytics.policy.shapes import TOTAL, members
 from shared.events.vocabulary import EndReason
-from shared.web.translations import gettext_noop
-from shared.words import (
+from shared.labels import (
     AGE_BANDS,
     CHANNELS,
     END_REASONS,
@@ -20,6 +19,7 @@ from shared.words import (
     ROLES,
     SUPPORTS,
 )
+from shared.web.translations import gettext_noop
 
 HIDDEN_MARK: Final = "*"
 

@@ -4,9 +4,9 @@ from typing import Final
 
 from services.intake.reports.lifecycle import Category, Cause, Reason, Special
 from shared.events.vocabulary import HarmType
-from shared.web import audit_words
+from shared.labels import HARMS
+from shared.web import audit_labels
 from shared.web.translations import gettext_noop as n
-from shared.words import HARMS
 
 SPECIALS: Final = {
     Special.CHILD_MATERIAL: HARMS[HarmType.CHILD_MATERIAL],
@@ -20,8 +20,8 @@ CATEGORIES: Final = {
     Category.FIVE_YEARS: n("5 years"),
     Category.AT_ONCE: n("Destroy when asked"),
 }
-REASONS: Final = {reason: audit_words.REASONS[reason] for reason in Reason}
-CAUSES: Final = {cause: audit_words.REASONS[cause] for cause in Cause}
+REASONS: Final = {reason: audit_labels.REASONS[reason] for reason in Reason}
+CAUSES: Final = {cause: audit_labels.REASONS[cause] for cause in Cause}
 """As the auditor reads them."""
 ALARMS: Final = {
     "unread": n("Its time is passing and nobody ever acknowledged it. It is not destroyed."),

@@ -1,4 +1,4 @@
-"""The words staff read of the details: terms, where the public reads sentences. Shared ones are in ``shared.words``."""
+"""Labels of the details for staff: terms, where the public reads sentences. Shared ones are in ``shared.labels``."""
 
 from typing import Final
 

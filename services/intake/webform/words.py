@@ -4,10 +4,10 @@ from typing import Final
 
 from services.intake.submissions.models import ConsentVersion
 from shared.events.vocabulary import AgeBand, ContactChannel, Gender, HarmType, PlatformKind, Relationship, Role
+from shared.labels import AGE_BANDS, CONTACT_CHANNELS, PLATFORM_KINDS
+from shared.labels import GENDERS as GENDER_WORDS
+from shared.labels import RELATIONSHIPS as RELATIONSHIP_WORDS
 from shared.web.translations import gettext_noop as n
-from shared.words import AGE_BANDS, CONTACT_CHANNELS, PLATFORM_KINDS
-from shared.words import GENDERS as GENDER_WORDS
-from shared.words import RELATIONSHIPS as RELATIONSHIP_WORDS
 
 ROLES: Final = (
     (Role.VICTIM, n("It happened to me"), ""),

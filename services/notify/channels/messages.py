@@ -19,7 +19,7 @@ from typing import Final
 from services.notify.cases.models import SEOUL, EscalationCause
 from shared.events.envelope import iso
 from shared.events.vocabulary import Urgency
-from shared.words import URGENCIES
+from shared.labels import URGENCIES
 
 MAIL_BYTES: Final = 6144
 """Size of every mail; about twice what the longest one needs."""

@@ -16,10 +16,10 @@ from shared.centers import CENTRAL, PACKAGED, TABLES, Tables, center
 from shared.events.reports import ReportFacts
 from shared.events.routings import Candidate, Decision
 from shared.events.vocabulary import PassedOver, RoutingReason
+from shared.labels import CENTRAL_NAME, ROUTING_REASONS
 from shared.severity import concerns_child
 from shared.web.formats import exact_percent, number, percent
 from shared.web.language import Language
-from shared.words import CENTRAL_NAME, ROUTING_REASONS
 
 Translate = Callable[[str], str]
 

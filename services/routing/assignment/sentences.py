@@ -2,7 +2,7 @@
 
 ``home`` and ``chosen`` are names of centres, ``how`` says how the chosen one lies to the home, ``…_used`` is the load
 with the case of what the staff can carry, ``limit`` the rule's. What was not recorded leaves its sentence unsaid; a
-plain one of ``shared.words.ROUTING_REASONS`` then stands for it.
+plain one of ``shared.labels.ROUTING_REASONS`` then stands for it.
 """
 
 import re
@@ -19,8 +19,8 @@ from shared.events.vocabulary import (
     RoutingReason,
     UpdateKind,
 )
+from shared.labels import CENTER_STATES, NOT_KNOWN
 from shared.web.translations import gettext_noop
-from shared.words import CENTER_STATES, NOT_KNOWN
 
 VERDICTS: Final = {
     PassedOver.CHOSEN: gettext_noop("Chosen"),

@@ -15,12 +15,12 @@ from services.routing.model import Picture
 from shared.centers import CENTER_IDS, CENTRAL, Fault, center
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
+from shared.labels import CENTER_STATES
 from shared.web.authorization import Authorizer
 from shared.web.formats import percent
 from shared.web.korea import MapCell
 from shared.web.language import Language
 from shared.web.pages import Pages
-from shared.words import CENTER_STATES
 
 CLASSES: Final = {
     Band.FREE: "level-1",

@@ -18,12 +18,12 @@ from services.routing.assignment.models import OverflowStep, Rule
 from services.routing.console.live_pages import short_name
 from shared.centers import CENTER_IDS, TABLES, Tables
 from shared.events.vocabulary import RoutingReason
+from shared.labels import CENTRAL_NAME, HARMS, ROUTING_REASONS, URGENCIES
 from shared.web.authorization import OPEN
 from shared.web.formats import number, percent
 from shared.web.language import Language
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
-from shared.words import CENTRAL_NAME, HARMS, ROUTING_REASONS, URGENCIES
 
 CASES: Final = Path(__file__).parents[1] / "assignment" / "data" / "cases"
 """The readable cases: the tests decide every one of them."""

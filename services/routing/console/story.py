@@ -13,8 +13,8 @@ from shared.centers import PACKAGED, Tables
 from shared.events.reports import ReportFacts
 from shared.events.routings import Decision, ReportEnded, ReportRerouted, ReportRouted, ReportUpdated
 from shared.events.vocabulary import EndReason, Urgency
+from shared.labels import TRANSFER_VOIDS
 from shared.web.language import Language
-from shared.words import TRANSFER_VOIDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Final
 from services.routing.assignment.bands import Band
 from services.routing.console.live import Order
 from shared.events.vocabulary import CenterState
+from shared.labels import CENTER_STATES
 from shared.web.translations import gettext_noop
-from shared.words import CENTER_STATES
 
 BANDS: Final = {
     Band.FREE: gettext_noop("Room"),

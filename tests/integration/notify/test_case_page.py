@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from services.notify.console.lists import tally
-from shared.words import ROUTING_REASONS
+from shared.labels import ROUTING_REASONS
 from tests.integration.notify.conftest import NotifyHarness, Start
 from tests.integration.notify.moves import case_of, taken, tell
 from tests.integration.notify.test_work import colleague

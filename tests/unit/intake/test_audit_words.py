@@ -9,7 +9,7 @@ from services.intake.reports.lifecycle import Cause, Reason
 from services.intake.retention import service as decisions
 from services.intake.retention import words as erasure_words
 from services.intake.staff_access.rules import Refusal
-from shared.web.audit_words import REASONS
+from shared.web.audit_labels import REASONS
 from shared.web.translations import SHARED_LOCALE, load
 
 CODES = (

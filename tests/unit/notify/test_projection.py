@@ -18,7 +18,7 @@ from shared.events.cases import CaseAcknowledged
 from shared.events.envelope import event_id
 from shared.events.routings import ReportRouted
 from shared.events.vocabulary import Suspicion, Urgency
-from shared.words import CHANNELS, HARMS, NOT_KNOWN
+from shared.labels import CHANNELS, HARMS, NOT_KNOWN
 from tests.unit.notify.samples import NOW, TRACE, event, stream
 from tests.unit.notify.test_policy import STAFFED
 

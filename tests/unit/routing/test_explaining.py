@@ -26,9 +26,9 @@ from shared.events.vocabulary import (
     RoutingReason,
     UpdateKind,
 )
+from shared.labels import ROUTING_REASONS
 from shared.web.language import LANGUAGES, Language
 from shared.web.pages import Pages
-from shared.words import ROUTING_REASONS
 from tests.unit.routing.builders import DAY, any_board, any_facts, decision_for, facts
 
 PAGES = Pages(HERE / "templates", HERE / "locale", RoutingSettings(), "routing")

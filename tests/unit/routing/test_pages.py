@@ -21,10 +21,10 @@ from shared.events.reports import ReportAmended, ReportReinstated, ReportWithdra
 from shared.events.routings import ReportRerouted, ReportRouted
 from shared.events.vocabulary import CauseKind, EndReason, TransferVoid, UpdateKind
 from shared.health import Health
+from shared.labels import TRANSFER_VOIDS
 from shared.web.app import create_app
 from shared.web.authorization import routes_without_one_action
 from shared.web.pages import Pages
-from shared.words import TRANSFER_VOIDS
 from tests.unit.routing.builders import NOW, facts, received, report_id
 from tests.unit.routing.harness import WHERE, RoutingHarness, story
 from tests.unit.routing.steps import case, run, settle

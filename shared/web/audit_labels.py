@@ -1,10 +1,10 @@
-"""The words of the auditor's pages: what codes mean to a person."""
+"""Labels of the codes on the auditor's pages."""
 
 from typing import Final
 
 from shared.events.vocabulary import EndReason
+from shared.labels import END_REASONS, PURPOSES
 from shared.web.translations import gettext_noop as n
-from shared.words import END_REASONS, PURPOSES
 
 ACTIONS: Final[dict[str, str]] = {
     "own_account": n("Own account"),

@@ -10,22 +10,22 @@ from typing import Final
 
 import pytest
 
-from shared import words
+from shared import labels
 from shared.events.vocabulary import UNKNOWN, OpenVocabulary
+from shared.labels import LABELLED_VOCABULARIES, Label
 from shared.web.messages import units
 from shared.web.translations import Translator, load, read_catalog
-from shared.words import VOCABULARIES, Word
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 SERVICES: Final = sorted(path.parent for path in (ROOT / "services").glob("*/__init__.py"))
 LOCALES: Final = [unit.locale for unit in units(ROOT)]
-NAMES: Final = {values.__name__ for values, _ in VOCABULARIES}
+NAMES: Final = {values.__name__ for values, _ in LABELLED_VOCABULARIES}
 SENTENCES_OF_THE_FORM: Final = "services/intake/webform/words.py"
 """What the public form lets a person answer with is said in the first person, once."""
 
 
-@pytest.mark.parametrize(("values", "table"), VOCABULARIES, ids=lambda value: getattr(value, "__name__", ""))
-def test_every_value_has_one_word_and_every_word_one_value(values: type[StrEnum], table: Mapping[str, Word]) -> None:
+@pytest.mark.parametrize(("values", "table"), LABELLED_VOCABULARIES, ids=lambda value: getattr(value, "__name__", ""))
+def test_every_value_has_one_word_and_every_word_one_value(values: type[StrEnum], table: Mapping[str, Label]) -> None:
     newer = [UNKNOWN] if issubclass(values, OpenVocabulary) and UNKNOWN not in set(values) else []
     assert list(table) == [*values, *newer]
     assert len({str(word) for word in table.values()}) == len({word.ko for word in table.values()}) == len(table)
@@ -34,18 +34,18 @@ def test_every_value_has_one_word_and_every_word_one_value(values: type[StrEnum]
 
 def test_the_same_word_in_two_vocabularies_is_the_same_in_both_languages() -> None:
     korean = defaultdict(set)
-    for values, table in VOCABULARIES:
+    for values, table in LABELLED_VOCABULARIES:
         for value, word in table.items():
             korean[str(word)].add(word.ko)
-            if value in {"other", "unknown"} and table not in (words.ROUTING_REASONS, words.TRANSFER_VOIDS):
-                assert word is words.HARMS["other"] or word is words.NOT_KNOWN, values
+            if value in {"other", "unknown"} and table not in (labels.ROUTING_REASONS, labels.TRANSFER_VOIDS):
+                assert word is labels.HARMS["other"] or word is labels.NOT_KNOWN, values
     # A centre that is closed does not work today; a case that is closed is done.
     assert {word: ko for word, ko in korean.items() if len(ko) > 1} == {"Closed": {"운영 안 함", "종결됨"}}
 
 
 def test_a_translator_says_the_word_itself_whatever_its_catalogue_has() -> None:
     other: dict[str | tuple[str, str], str] = {"Critical": "긴급", "Closed": "닫힘"}
-    for word in (words.URGENCIES["critical"], words.END_REASONS["closed"], words.CENTER_STATES["closed"]):
+    for word in (labels.URGENCIES["critical"], labels.END_REASONS["closed"], labels.CENTER_STATES["closed"]):
         assert Translator("ko", other).gettext(word) == word.ko
         assert Translator("en", other).gettext(word) == str(word)
 
@@ -69,7 +69,7 @@ def test_no_service_keeps_its_own_words_for_a_shared_vocabulary(service: Path) -
 def test_an_english_word_of_a_vocabulary_means_the_same_in_every_catalogue() -> None:
     """No page says the Korean of another value where the English is that of this one."""
     known = defaultdict(set)
-    for _, table in VOCABULARIES:
+    for _, table in LABELLED_VOCABULARIES:
         for word in table.values():
             known[str(word)].add(word.ko)
     strange = [
@@ -112,8 +112,8 @@ def test_a_thing_has_one_name(word: str) -> None:
 
 def test_every_catalogue_says_the_same_of_a_text_it_shares_with_the_words() -> None:
     text = load(LOCALES)["ko"].gettext
-    assert text(words.URGENCIES["critical"]) == "매우 긴급"
-    assert text(words.URGENCIES["high"]) == "긴급"
+    assert text(labels.URGENCIES["critical"]) == "매우 긴급"
+    assert text(labels.URGENCIES["high"]) == "긴급"
 
 
 def _worded_in_python(path: Path) -> Iterator[str]:
@@ -142,6 +142,6 @@ def _worded_in_a_macro(template: str) -> Iterator[str]:
     """Macros that say a word for two or more values of one shared vocabulary."""
     for macro in re.findall(r"{% macro .*?{%-? endmacro %}", template, re.DOTALL):
         said = set(re.findall(r'code == "(\w+)" %}{{ _\("[A-Z]', macro))
-        for values, _ in VOCABULARIES:
+        for values, _ in LABELLED_VOCABULARIES:
             if len(said & set(values)) > 1:
                 yield f"{values.__name__} in {macro[:40]!r}"
