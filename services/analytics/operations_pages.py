@@ -13,7 +13,7 @@ from services.analytics.operating import Operations
 from services.analytics.store.publications import Publications
 from services.analytics.store.reading import Reader
 from services.analytics.watch import Watch
-from shared.audit.entries import by_staff
+from shared.audit.entries import by_staff, where_of
 from shared.audit.store import AuditLog
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -114,7 +114,7 @@ def router(
                 gettext_noop("This service keeps no audit here (IEUM_AUDIT_KEY), so nothing can be sent back."),
             )
         act, place = Action.DEAD_REDRIVE.value, until[:_AUDITED]
-        line = by_staff(request, principal, act, at=clock.now(), topic=topic.name, until=place)
+        line = by_staff(where_of(request), principal, act, at=clock.now(), topic=topic.name, until=place)
         try:
             await audit.append(line)
             sent = await operations.send_back(topic, _ends(until))

@@ -1,16 +1,52 @@
-"""Headers that routes of this service read alike."""
+"""What routes of this service read alike of a request: its body, a key, who sends it."""
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from pydantic import BaseModel
 from starlette.requests import Request
 
+from services.intake import problems
+from services.intake.caller import Caller, Require
+from shared.audit.entries import where_of
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
 from shared.web.app import FieldError, Problem
+from shared.web.authorization import Authorizer
+from shared.web.json_body import is_json
+from shared.web.problems import wrong_content_type
 from shared.web.translations import gettext_noop
+
+M = TypeVar("M", bound=BaseModel)
+CLIENT: Final = "client_id"
+"""In ``request.state``: the id of the front end that was authenticated."""
+OPERATOR: Final = "operator"
+"""In ``request.state``: the operator who takes the call."""
 
 IDEMPOTENCY_KEY: Final = "idempotency-key"
 _KEY: Final = re.compile(r"[A-Za-z0-9._:~+/=-]{16,128}")
 _NAME: Final = "Idempotency-Key"
+
+
+async def json_of(request: Request, model: type[M]) -> M:
+    """What a JSON body means. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_json``, 422 ``invalid``."""
+    if not is_json(request.headers.get("content-type")):
+        raise wrong_content_type()
+    return problems.read_body(await request.body(), model)
+
+
+def caller_of(request: Request) -> Caller:
+    """Who sends a request, once the route's dependency has authenticated the front end or the operator."""
+    return Caller(where_of(request), getattr(request.state, CLIENT, None), getattr(request.state, OPERATOR, None))
+
+
+def require_of(authorize: Authorizer, request: Request, principal: Principal) -> Require:
+    """What a service asks before it touches what belongs to an organisation."""
+
+    def require(action: Action, organisation: str) -> None:
+        authorize.require(request, principal, action, organisation)
+
+    return require
 
 
 def key_parameter(description: str) -> list[dict[str, Any]]:

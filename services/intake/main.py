@@ -219,7 +219,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     authenticator = ReceiptAuthenticator(
         reports, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, recorder, clock
     )
-    correspondence = Correspondence(reports, authorize, recorder, keyring, keys, clock)
+    correspondence = Correspondence(reports, recorder, keyring, keys, clock)
     updater = ReportUpdater(
         authenticator=authenticator, reports=reports, relay=relay, keys=keys, recorder=recorder, clock=clock
     )
@@ -266,7 +266,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             problem_pages.router(own_pages),
             language_pages.router(own_pages),
             proof_pages.router(own_pages, keys, signer),
-            erasures_pages.router(own_pages, authorize, RetentionService(reports, authorize, recorder, relay, clock)),
+            erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
             details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(
                 own_pages, authorize, correspondence, StaffLookup(reports, keys, authenticator.gate, recorder)

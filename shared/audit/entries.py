@@ -24,7 +24,7 @@ def where_of(request: HTTPConnection) -> str:
 
 
 def by_staff(
-    request: HTTPConnection,
+    where: str,
     principal: Principal,
     action: str,
     *,
@@ -40,7 +40,7 @@ def by_staff(
     return AuditEntry(
         at=at,
         action=action,
-        where=where_of(request),
+        where=where,
         outcome=outcome,
         actor=principal.subject,
         organisation=principal.organisation,
@@ -52,7 +52,7 @@ def by_staff(
 
 
 def by_other(
-    request: HTTPConnection,
+    where: str,
     actor: str | None,
     action: str,
     *,
@@ -66,7 +66,7 @@ def by_other(
     return AuditEntry(
         at=at,
         action=action,
-        where=where_of(request),
+        where=where,
         outcome=outcome,
         actor=actor,
         report_id=report_id,
@@ -87,9 +87,9 @@ def denial_recorder(log: AuditLog) -> OnDenied:
             **({"of": organisation} if organisation is not None else {}),
         }
         if principal is None:
-            entry = by_other(request, None, action, reason="not_signed_in", **said)
+            entry = by_other(where_of(request), None, action, reason="not_signed_in", **said)
         else:
-            entry = by_staff(request, principal, action, reason="not_allowed", **said)
+            entry = by_staff(where_of(request), principal, action, reason="not_allowed", **said)
         log.note(entry)
 
     return on_denied

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shared.audit import chain
-from shared.audit.entries import by_staff
+from shared.audit.entries import by_staff, where_of
 from shared.audit.model import AuditEntry
 from shared.audit.queries import CHECK, AuditReader, Filter, days_of
 from shared.audit.store import AuditLog
@@ -71,7 +71,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
             before=before,
         )
         reason = "report" if report else "actor" if actor else "day"
-        await noted(by_staff(request, principal, Action.AUDIT_READ, at=now, reason=reason))
+        await noted(by_staff(where_of(request), principal, Action.AUDIT_READ, at=now, reason=reason))
         with _readable():
             found, further = await reader.page(wanted)
             head = await log.head()
@@ -107,7 +107,7 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
     async def usage_counts(request: Request, principal: Annotated[Principal, may_read], month: str) -> Response:
         now = log.clock.now()
         month = _month(month, seoul_day(now))
-        await noted(by_staff(request, principal, Action.AUDIT_READ, at=now, reason="month", month=month))
+        await noted(by_staff(where_of(request), principal, Action.AUDIT_READ, at=now, reason="month", month=month))
         with _readable():
             of_month = await reader.month(month)
             checks = [line for line in await reader.checks() if line.reason == month]
@@ -134,7 +134,13 @@ def audit_router(log: AuditLog, authorize: Authorizer, pages: Pages) -> APIRoute
         with _readable():
             findings = len((await log.verify_and_keep()).findings)
         entry = by_staff(
-            request, principal, CHECK, at=now, reason=month, doubtful=str(doubtful), chain_findings=str(findings)
+            where_of(request),
+            principal,
+            CHECK,
+            at=now,
+            reason=month,
+            doubtful=str(doubtful),
+            chain_findings=str(findings),
         )
         await noted(entry)
         return RedirectResponse(f"/audit/months/{month}", 303)

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from services.intake.webform import steps
 from services.intake.webform.advice import NOTES
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 from shared.web.pages import QUICK_EXIT_URL
 from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling, go_on
 from tests.browser.test_form import shoot

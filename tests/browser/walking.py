@@ -14,9 +14,9 @@ from playwright.async_api import Page, Response
 from services.intake.receipts.pages import ACTIONS
 from services.intake.webform import drafts, safety_texts, steps
 from services.intake.webform.advice import NOTES
-from services.intake.webform.models import Typed
 from shared.identity.roles import Action
 from shared.web import authorization
+from shared.web.form_body import Typed
 from tests.integration.intake.harness import IntakeHarness
 
 FULLEST: Final = Typed(

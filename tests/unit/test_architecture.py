@@ -121,6 +121,35 @@ def test_importing_a_service_does_nothing() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
+HTTP_LAYER_OF_INTAKE = ("api", "pages", "_pages", "_page", "renderer", "dependencies")
+"""How modules end that read requests or make pages; everything below them is given values."""
+
+
+def test_below_the_routes_of_intake_nobody_takes_a_request() -> None:
+    below = [
+        path
+        for path in tracked()
+        if path.relative_to(ROOT).parts[:2] == ("services", "intake") and not path.stem.endswith(HTTP_LAYER_OF_INTAKE)
+    ]
+    assert len(below) > 50
+    assert [str(path.relative_to(ROOT)) for path in below if takes_a_request(ast.parse(path.read_text()))] == []
+
+
+def takes_a_request(tree: ast.Module) -> bool:
+    """Whether a module imports what a request is, by whichever of its names."""
+    return any(
+        alias.name in {"Request", "HTTPConnection"}
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
+
+
+@pytest.mark.parametrize("source", ["from fastapi import Request", "from starlette.requests import HTTPConnection"])
+def test_a_module_that_takes_a_request_is_found(source: str) -> None:
+    assert takes_a_request(ast.parse(source))
+
+
 TWO_MEANINGS = {
     "services/analytics": {"Log", "Row"},
     "services/intake": {"Known", "Line", "Part", "Refusal", "_Frozen", "_Kept"},

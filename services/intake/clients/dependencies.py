@@ -13,12 +13,12 @@ from prometheus_client import Counter
 from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.audit_recorder import CLIENT
 from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judge
+from services.intake.dependencies import CLIENT
 from services.intake.encryption.keys import KeyedDigests
-from shared.audit.entries import by_other
+from shared.audit.entries import by_other, where_of
 from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock, seoul_day
@@ -196,7 +196,7 @@ class ClientAuthenticator:
         ASKED.labels(code).inc()
         actor = f"client:{client_id}" if client_id else None
         line = by_other(
-            request, actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=AuditOutcome.REFUSED
+            where_of(request), actor, Action.FRONT_END, at=self._clock.now(), reason=code, outcome=AuditOutcome.REFUSED
         )
         self._audit.note(line, rate_limited=True)  # also whose secret is known may send without end
         if code == NO_CREDENTIAL:

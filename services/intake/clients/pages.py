@@ -9,7 +9,7 @@ from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUT
 from services.intake.clients.repository import ClientError
 from services.intake.clients.service import RESERVED, ClientService
 from services.intake.problems import RETRY_SECONDS
-from shared.audit.entries import by_staff
+from shared.audit.entries import by_staff, where_of
 from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
 from shared.centers import CENTRAL
@@ -49,7 +49,15 @@ def router(pages: Pages, desk: ClientService, authorize: Authorizer, audit: Audi
         detail = {"client": client_id} if client_id else {}
         at = audit.clock.now()
         await audit.append(
-            by_staff(request, principal, Action.CLIENTS_MANAGE, at=at, reason=act, outcome=AuditOutcome.DONE, **detail)
+            by_staff(
+                where_of(request),
+                principal,
+                Action.CLIENTS_MANAGE,
+                at=at,
+                reason=act,
+                outcome=AuditOutcome.DONE,
+                **detail,
+            )
         )
 
     async def page(request: Request, *, credential: str = "", error: str = "", status: int = 200) -> Response:

@@ -4,8 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from services.intake.bodies import json_of
-from services.intake.dependencies import idempotency_key
+from services.intake.dependencies import caller_of, idempotency_key, json_of
 from services.intake.examples import ANSWERS, answered
 from services.intake.handover.service import HandoverService
 from services.intake.receipts.api import AnyDependency, body
@@ -28,7 +27,7 @@ def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
     )
     async def offer(request: Request) -> HandOver:
         """Of a representative's report only: 409 `nobody_to_hand_over_to`. A new code takes the place of the last."""
-        return await handing.offer(await json_of(request, ReceiptQuestion), request)
+        return await handing.offer(await json_of(request, ReceiptQuestion), caller_of(request))
 
     @routes.post(
         "/hand-over/cancel",
@@ -39,7 +38,7 @@ def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
     )
     async def cancel(request: Request) -> StatusAnswer:
         """Possible until it is used: then 409 `handed_over`."""
-        return await handing.cancel(await json_of(request, ReceiptQuestion), request)
+        return await handing.cancel(await json_of(request, ReceiptQuestion), caller_of(request))
 
     @routes.post(
         "/take-over",
@@ -54,6 +53,6 @@ def router(handing: HandoverService, *, write: AnyDependency) -> APIRouter:
 
         Codes that do not exist are answered 404 `unknown_code`, slowly; used, void and expired ones 409.
         """
-        return await handing.take(await json_of(request, TakeOverAsked), request, idempotency_key(request))
+        return await handing.take(await json_of(request, TakeOverAsked), caller_of(request), idempotency_key(request))
 
     return routes

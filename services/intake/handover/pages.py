@@ -4,15 +4,15 @@ import secrets
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.bodies import typed_of
+from services.intake.dependencies import caller_of
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts.models import TakeOverAsked
 from services.intake.webform import form
-from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.form_body import Typed, form_body
 
 
 def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
@@ -39,7 +39,7 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
 
     @routes.post("/take-over")
     async def taken(request: Request) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         raw = {
             "code": typed.one("code")[: receipt_forms.RECEIPT_CHARS],
             "i_am_the_person": typed.one("i_am_the_person") == "yes",
@@ -47,7 +47,8 @@ def router(view: FormRenderer, handing: HandoverService) -> APIRouter:
             "consents": form.consents_of(typed),
         }
         try:
-            answer = await handing.take(receipt_forms.read(TakeOverAsked, raw), request, receipt_forms.key_of(typed))
+            asked = receipt_forms.read(TakeOverAsked, raw)
+            answer = await handing.take(asked, caller_of(request), receipt_forms.key_of(typed))
         except Problem as problem:
             return page(request, typed, problem=problem)
         return view.pages.render(

@@ -5,9 +5,9 @@ from datetime import datetime
 
 import orjson
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake import problems
+from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import rules as handover_rules
@@ -47,7 +47,7 @@ class HandoverService:
         self._words = words
         self._tell = tell
 
-    async def offer(self, asked: ReceiptQuestion, request: Request) -> HandOver:
+    async def offer(self, asked: ReceiptQuestion, caller: Caller) -> HandOver:
         """A new code; an earlier one no longer counts. Raises ``Problem``."""
         code = receipt_numbers.code_from_number(secrets.randbelow(receipt_numbers.CODE_SPACE))
 
@@ -56,23 +56,23 @@ class HandoverService:
             hashed = handover_rules.code_hash(self._keys, code)
             return ReportUpdate(fields={"hand_over": offer.model_dump(), repository.CODE: hashed})
 
-        document, _ = await self._updater.change("receipts.hand_over", asked, request, judge)
+        document, _ = await self._updater.change("receipts.hand_over", asked, caller, judge)
         made = handover_rules.offer_of(document)
         if made is None:
             raise unavailable()  # erased or replaced within this very moment
         return HandOver(code=receipt_numbers.shown(code), until=made.until)
 
-    async def cancel(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+    async def cancel(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Make the open code void; nothing where there is none. Raises ``Problem``: 409 ``handed_over``."""
 
         def judge(document: Document, _: datetime) -> ReportUpdate | None:
             void = handover_rules.cancelled(handover_rules.offer_of(document))
             return None if void is None else ReportUpdate(fields={"hand_over": void.model_dump()})
 
-        document, _ = await self._updater.change("receipts.hand_over_cancel", asked, request, judge)
+        document, _ = await self._updater.change("receipts.hand_over_cancel", asked, caller, judge)
         return self._tell(document)
 
-    async def take(self, asked: TakeOverAsked, request: Request, key: str | None) -> TakenOver:
+    async def take(self, asked: TakeOverAsked, caller: Caller, key: str | None) -> TakenOver:
         """Take a report over: a new receipt, the word and contact given now, and the old ones no more.
 
         ``key`` makes a repeat of this request answer alike. Raises ``Problem``.
@@ -82,7 +82,7 @@ class HandoverService:
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
         code, key = receipt_numbers.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
-        admitted = await self._updater.authenticator.authenticate_code(asked.code, request, "receipts.take_over")
+        admitted = await self._updater.authenticator.authenticate_code(asked.code, caller, "receipts.take_over")
         receipt = receipt_numbers.from_number(
             handover_rules.receipt_number(self._keys, admitted["_id"], code, key) % receipt_numbers.SPACE
         )
@@ -103,7 +103,7 @@ class HandoverService:
                 return None
             return self._taking(document, asked, used, identifiers.receipt_hash(self._keys, receipt), word, now)
 
-        document, step = await self._updater.apply("receipts.take_over", admitted, request, judge, by_code=True)
+        document, step = await self._updater.apply("receipts.take_over", admitted, caller, judge, by_code=True)
         if step is not None:
             TAKEN_OVER.inc()
         used = handover_rules.offer_of(document)

@@ -6,19 +6,19 @@ from typing import Any, Final
 
 import orjson
 from pydantic import ValidationError
-from starlette.requests import Request
 
 from services.intake import problems
+from services.intake.caller import Caller
 from services.intake.receipts import amendments
 from services.intake.receipts.models import AmendmentAsked, plain_word
 from services.intake.receipts.service import ReceiptService
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
 from services.intake.webform.form import addition_of
-from services.intake.webform.models import Typed
 from shared import log as logs
 from shared.encryption import Keyring
 from shared.errors import PermanentError
+from shared.web.form_body import Typed
 from shared.web.problems import invalid
 
 _log = logs.get(__name__)
@@ -34,9 +34,9 @@ class CallAdditions:
         self._desk = desk
         self._keyring = keyring
 
-    async def add(self, typed: Typed, request: Request, key: str | None) -> None:
+    async def add(self, typed: Typed, caller: Caller, key: str | None) -> None:
         """Add it. Raises ``Problem``: the same for a wrong receipt, a wrong word, and where there is no word at all."""
-        await self._desk.amend(_asked(typed), request, key, spoken=self._fits)
+        await self._desk.amend(_asked(typed), caller, key, spoken=self._fits)
 
     def _fits(self, document: Document, said: str) -> bool:
         """Whether it is the word with which the person answers the centre, for who set no word for the receipt."""

@@ -24,10 +24,11 @@ from services.intake.phone.submitting import CallSubmitter
 from services.intake.problems import RETRY_SECONDS
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
+from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.identity.principal import Principal
+from shared.web.form_body import Typed
 from shared.web.problems import Problem
 
 RENEWED: Final = "renewed"
@@ -55,11 +56,11 @@ class CallPage:
         self._disk = disk
         self._clock = clock
 
-    async def begin(self, request: Request, operator: Principal) -> str:
+    async def begin(self, where: str, operator: Principal) -> str:
         """A new call's id."""
         if not self._disk.takes_drafts():
             raise Problem(503, "no_room", call_words.NO_ROOM, retry_after=RETRY_SECONDS)
-        return (await self._desk.begin(request, operator)).call_id
+        return (await self._desk.begin(where, operator)).call_id
 
     async def show(self, request: Request, call_id: str, operator: Principal) -> Response:
         """The page as the call stands: its questions, the offer, or its receipt."""
@@ -97,7 +98,7 @@ class CallPage:
             return await self._freeze(request, call_id, operator, sent)
         kept = await self._keep(call_id, operator, sent)
         if go == "offer" and not kept.problems:
-            await self._desk.offer(request, call_id, operator)
+            await self._desk.offer(where_of(request), call_id, operator)
             return _to(call_id)
         linked = await self._linked(call_id, kept.shown, touched=call_forms.named(sent))
         if sent.all("only"):
@@ -150,7 +151,7 @@ class CallPage:
         if kept.problems or wrong:
             kept.problems = list({problem.control: problem for problem in (*kept.problems, *wrong)}.values())
             return self._again(request, kept)
-        return await self._send(request, await self._desk.freeze(request, call_id, operator), redirect=True)
+        return await self._send(request, await self._desk.freeze(where_of(request), call_id, operator), redirect=True)
 
     async def _send(self, request: Request, held: Held, *, redirect: bool = False) -> Response:
         call_id = held.call.call_id

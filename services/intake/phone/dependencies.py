@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from services.intake.audit_recorder import OPERATOR
+from services.intake.dependencies import OPERATOR
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.authorization import Authorizer, StaffDependency

@@ -7,8 +7,8 @@ from services.intake.phone import scripts
 from services.intake.phone.models import Assent
 from services.intake.webform import form, steps
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from services.intake.webform.steps import STEPS
+from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 ASSENT: Final = "assent"

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.intake.bodies import typed_of
+from services.intake.dependencies import caller_of
 from services.intake.phone import words as call_words
 from services.intake.phone.additions import CallAdditions
 from services.intake.phone.call_page import CallPage
@@ -22,10 +22,11 @@ from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts import words as receipt_words
 from services.intake.webform import drafts, form
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
+from shared.audit.entries import where_of
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.web.authorization import Authorizer
+from shared.web.form_body import Typed, form_body
 from shared.web.problems import Problem
 
 HOME: Final = "/calls"
@@ -48,7 +49,7 @@ def router(
     @routes.post("")
     async def begin(request: Request, operator: Operator) -> Response:
         with refusing():
-            call_id = await one.begin(request, operator)
+            call_id = await one.begin(where_of(request), operator)
         return _to(call_id)
 
     @routes.get("/addition")
@@ -57,11 +58,11 @@ def router(
 
     @routes.post("/addition")
     async def add(request: Request, operator: Operator) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         key = typed.one("idempotency_key")
         key = key if len(key) == drafts.KEY_CHARS else drafts.new_key()
         try:
-            await appending.add(typed, request, key)
+            await appending.add(typed, caller_of(request), key)
         except Problem as problem:
             page = view.addition(
                 request, typed, key=key, problems=_problems(problem, typed), status=problem.status_code
@@ -78,24 +79,24 @@ def router(
     @routes.post("/{call_id}")
     async def sent(request: Request, call_id: str, operator: Keeper) -> Response:
         with refusing():
-            return await one.receive(request, call_id, operator, await typed_of(request))
+            return await one.receive(request, call_id, operator, await form_body(request))
 
     @routes.post("/{call_id}/recall")
     async def recall(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.recall(request, call_id, operator)
+            await desk.recall(where_of(request), call_id, operator)
         return _to(call_id)
 
     @routes.post("/{call_id}/take")
     async def take(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.take(request, call_id, operator)
+            await desk.take(where_of(request), call_id, operator)
         return _to(call_id)
 
     @routes.post("/{call_id}/end")
     async def end(request: Request, call_id: str, operator: Operator) -> Response:
         with refusing():
-            await desk.end(request, call_id, operator)
+            await desk.end(where_of(request), call_id, operator)
         return RedirectResponse(HOME, 303)
 
     return routes

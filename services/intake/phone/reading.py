@@ -12,7 +12,7 @@ from services.intake.submissions.facts import NotAdmittedError, examine
 from services.intake.submissions.models import Submission
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 
 
 def read(typed: Typed, assent: Assent | None, now: datetime) -> tuple[Submission | None, list[FieldProblem]]:

@@ -16,10 +16,10 @@ from services.intake.phone.submitting import Given
 from services.intake.staff_access import words as staff_words
 from services.intake.webform import advice, step_words, steps
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from shared.centers import districts_of
 from shared.clock import SEOUL, Clock
+from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
 
 CLOCK: Final = "%H:%M:%S"

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from starlette.requests import Request
-
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.concurrency import Attempts, KeyedLocks, UpdateConflictError
 from services.intake.phone import metrics
@@ -53,7 +51,7 @@ class CallService:
         self._clock = clock
         self._turns = KeyedLocks()
 
-    async def begin(self, request: Request, operator: Principal) -> Call:
+    async def begin(self, where: str, operator: Principal) -> Call:
         """A new call of this operator's."""
         now = whole_milliseconds(self._clock.now())
         call = Call(
@@ -64,7 +62,7 @@ class CallService:
             started_at=now,
             until=now + call_rules.KEPT,
         )
-        await self._written_down(request, operator, call, "call_begun")
+        await self._written_down(where, operator, call, "call_begun")
         await self.drafts.insert(call, secrets.token_bytes(_SALT_BYTES))
         metrics.STARTED.inc()
         _log.info("call.begun")
@@ -94,45 +92,45 @@ class CallService:
             call_id, operator, act, lambda held, now: (call_rules.saved(held.call, now), answers(held, now))
         )
 
-    async def freeze(self, request: Request, call_id: str, operator: Principal) -> Held:
+    async def freeze(self, where: str, call_id: str, operator: Principal) -> Held:
         """Fix what was said: from here on it becomes a report, whatever dies."""
         held = await self._read(call_id, Act.SEND, operator)
-        await self._written_down(request, operator, held.call, "call_sent")
+        await self._written_down(where, operator, held.call, "call_sent")
         return await self._change(
             call_id, operator, Act.SEND, lambda held, now: (call_rules.sending(held.call, now), held.notes)
         )
 
-    async def offer(self, request: Request, call_id: str, operator: Principal) -> None:
+    async def offer(self, where: str, call_id: str, operator: Principal) -> None:
         """Let other operators of the organisation take it."""
-        await self._step(request, call_id, operator, Act.OFFER, "call_offered", call_rules.offered)
+        await self._step(where, call_id, operator, Act.OFFER, "call_offered", call_rules.offered)
 
-    async def recall(self, request: Request, call_id: str, operator: Principal) -> None:
+    async def recall(self, where: str, call_id: str, operator: Principal) -> None:
         """Take the offer back."""
-        await self._step(request, call_id, operator, Act.RECALL, "call_recalled", call_rules.recalled)
+        await self._step(where, call_id, operator, Act.RECALL, "call_recalled", call_rules.recalled)
 
-    async def take(self, request: Request, call_id: str, operator: Principal) -> None:
+    async def take(self, where: str, call_id: str, operator: Principal) -> None:
         """Have it from now on; whoever had it has it no more. Taking one's own again takes the offer back."""
 
         def taken(call: Call, now: datetime) -> Call:
             return call_rules.taken(call, operator.subject, now)
 
-        before, after = await self._step(request, call_id, operator, Act.TAKE, "call_taken", taken)
+        before, after = await self._step(where, call_id, operator, Act.TAKE, "call_taken", taken)
         if before.call.holder != after.call.holder:
             metrics.HANDED_OVER.inc()
             _log.info("call.taken_over")
 
-    async def end(self, request: Request, call_id: str, operator: Principal) -> None:
+    async def end(self, where: str, call_id: str, operator: Principal) -> None:
         """The receiver is down: what was said and not sent is gone."""
         before = await self._read(call_id, Act.END, operator)
         how = Ending.SENT if before.call.state is CallState.SENT else Ending.STOPPED
-        await self._written_down(request, operator, before.call, "call_ended")
+        await self._written_down(where, operator, before.call, "call_ended")
         await self._change(call_id, operator, Act.END, lambda held, now: (call_rules.ended(held.call, how, now), None))
         metrics.ENDED[how].inc()
         _log.info("call.ended", how=how.value)
 
     async def _step(
         self,
-        request: Request,
+        where: str,
         call_id: str,
         operator: Principal,
         act: Act,
@@ -140,7 +138,7 @@ class CallService:
         change: Callable[[Call, datetime], Call],
     ) -> tuple[Held, Held]:
         before = await self._read(call_id, act, operator)
-        await self._written_down(request, operator, before.call, reason)
+        await self._written_down(where, operator, before.call, reason)
         after = await self._change(call_id, operator, act, lambda held, now: (change(held.call, now), held.notes))
         return before, after
 
@@ -160,6 +158,6 @@ class CallService:
             raise NotPossibleError(refusal)
         return held
 
-    async def _written_down(self, request: Request, operator: Principal, call: Call, reason: str) -> None:
+    async def _written_down(self, where: str, operator: Principal, call: Call, reason: str) -> None:
         report_id = self.drafts.report_id(call.call_id)
-        await self._recorder.by_staff(request, operator, Action.CALLS_TAKE, report_id, reason)
+        await self._recorder.by_staff(where, operator, Action.CALLS_TAKE, report_id, reason)

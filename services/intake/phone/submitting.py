@@ -16,10 +16,10 @@ from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError
 from services.intake.submissions.identifiers import ConflictError
 from services.intake.submissions.service import SubmissionService
-from services.intake.webform.models import Typed
 from shared import log as logs
 from shared.clock import Clock, whole_milliseconds
 from shared.jobs import Skipped
+from shared.web.form_body import Typed
 
 _log = logs.get(__name__)
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.intake.bodies import typed_of
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs import words as proof_words
 from services.intake.proofs.rules import ProofSigner, ProofStatement
 from services.intake.reports import receipt_numbers
 from shared.web.authorization import OPEN
+from shared.web.form_body import form_body
 from shared.web.pages import Pages
 
 _RECEIPT_CHARS: Final = 60
@@ -49,7 +49,7 @@ def router(pages: Pages, keys: KeyedDigests, signer: ProofSigner) -> APIRouter:
 
     @routes.post("/verify-proof")
     async def checked(request: Request) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         text, receipt = typed.one("proof"), typed.one("receipt")[:_RECEIPT_CHARS]
         proof = proof_rules.proof_in(text)
         stated = proof_rules.verify_proof(proof, signer.public_key) if proof else None

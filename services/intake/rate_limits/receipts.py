@@ -4,7 +4,6 @@ from typing import Final
 
 from shared.clock import Clock
 from shared.rate_limit import RateLimit, RateLimiter
-from shared.web.networks import network_of
 
 WRONG_COST: Final = 3.0
 """A receipt that does not exist costs as much as three that do: guessing gets slow before reading does."""
@@ -26,29 +25,28 @@ class ReceiptRateLimiter:
         self._places = RateLimiter(RateLimit(capacity=WRONG_FROM_PLACE, per_second=WRONG_FROM_PLACE / 3600), clock)
         self._receipts = RateLimiter(RateLimit(capacity=WRONG_PER_RECEIPT, per_second=WRONG_PER_RECEIPT / 3600), clock)
 
-    def wait(self, host: str | None) -> int:
+    def wait(self, network: str) -> int:
         """Whole seconds until this network may ask again; 0 when it may now, and then the question is counted."""
-        network = network_of(host)
         seconds = self._networks.wait(network)
         if seconds == 0:
             self._networks.consume(network, 1.0)
         return seconds
 
-    def wait_for(self, receipt: str, host: str | None, client: str | None = None) -> int:
+    def wait_for(self, receipt: str, network: str, client: str | None = None) -> int:
         """Whole seconds until this receipt may be tried again from there, whether or not it exists; 0: now."""
-        return max(self._places.wait(f"{receipt} {_place(host, client)}"), self._receipts.wait(receipt))
+        return max(self._places.wait(f"{receipt} {_place(network, client)}"), self._receipts.wait(receipt))
 
-    def was_wrong(self, host: str | None, receipt: str | None = None, client: str | None = None) -> None:
+    def was_wrong(self, network: str, receipt: str | None = None, client: str | None = None) -> None:
         """The receipt did not exist, or the word did not fit: count the rest of its cost.
 
         A front end's questions its door has counted; all it sends comes from one network.
         """
         if client is None:
-            self._networks.consume(network_of(host), WRONG_COST - 1)
+            self._networks.consume(network, WRONG_COST - 1)
         if receipt is not None:
-            self._places.consume(f"{receipt} {_place(host, client)}", 1.0)
+            self._places.consume(f"{receipt} {_place(network, client)}", 1.0)
             self._receipts.consume(receipt, 1.0)
 
 
-def _place(host: str | None, client: str | None) -> str:
-    return network_of(host) if client is None else f"client {client}"
+def _place(network: str, client: str | None) -> str:
+    return network if client is None else f"client {client}"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.rate_limits import proof_of_work
@@ -21,7 +20,6 @@ from shared.clock import Clock
 from shared.events.vocabulary import Suspicion
 from shared.metrics import REGISTRY
 from shared.rate_limit import RateLimit, RateLimiter
-from shared.web.networks import network_of
 
 FREE_WINDOW_S: Final = 600.0
 MANY_WINDOW_S: Final = 3600.0
@@ -60,12 +58,11 @@ class SubmissionRateLimiter:
         self._texts = RateLimiter(RateLimit(capacity=SAME_TEXT, per_second=SAME_TEXT / MANY_WINDOW_S), clock)
         self._used: OrderedDict[str, None] = OrderedDict()
 
-    def ask(self, request: Request, challenge: str, answer: str) -> Passage:
+    def ask(self, network: str, challenge: str, answer: str) -> Passage:
         """Whether a report from there may be lodged now; one that may is counted here, before anything is awaited.
 
         Counted only once it was lodged, as many as come in one moment would all pass. See ``give_back``.
         """
-        network = _network(request)
         suspicion = (Suspicion.BURST,) if self._many.wait(network) else ()
         how = "free" if not self._free.wait(network) else self._how(network, challenge, answer)
         PASSAGES.labels(how or "challenged").inc()
@@ -82,12 +79,12 @@ class SubmissionRateLimiter:
                 self._used.popitem(last=False)
         return Passage(suspicion=suspicion, spent=spent)
 
-    def give_back(self, request: Request, passage: Passage) -> None:
+    def give_back(self, network: str, passage: Passage) -> None:
         """What ``ask`` counted was not lodged after all, or had been lodged before.
 
         Only a challenge that this very report used up opens once more: another had been used up before it.
         """
-        self._draw(_network(request), -1.0)
+        self._draw(network, -1.0)
         self._used.pop(passage.spent, None)
 
     def of_text(self, text: str) -> tuple[Suspicion, ...]:
@@ -121,10 +118,6 @@ class SubmissionRateLimiter:
         if proof_of_work.solved(challenge, answer):
             return "worked"
         return "waited" if age >= proof_of_work.WAIT_S else None
-
-
-def _network(request: Request) -> str:
-    return network_of(request.client.host if request.client else None)
 
 
 def mark_of_text(submission: Submission) -> str:

@@ -6,8 +6,7 @@ from typing import Any, Final, TypeVar
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from services.intake.bodies import json_of
-from services.intake.dependencies import idempotency_key, key_parameter
+from services.intake.dependencies import caller_of, idempotency_key, json_of, key_parameter
 from services.intake.examples import ANSWERS, RECEIPT_EXAMPLES, answered
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
 from services.intake.receipts.service import ReceiptService
@@ -43,7 +42,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def ask(request: Request) -> StatusAnswer:
         """Receipts that do not exist and receipts that are mistyped are answered alike. Limited per network."""
-        return await status.answer(await json_of(request, ReceiptQuestion), request)
+        return await status.answer(await json_of(request, ReceiptQuestion), caller_of(request))
 
     @routes.post(
         "/messages",
@@ -56,7 +55,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def message(request: Request) -> Taken:
         """Sealed like the report; the centre is told that there is one. Up to 50 with one receipt."""
-        return await desk.message(await json_of(request, MessageAsked), request, idempotency_key(request))
+        return await desk.message(await json_of(request, MessageAsked), caller_of(request), idempotency_key(request))
 
     @routes.post(
         "/answers",
@@ -68,7 +67,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def answers(request: Request) -> AnswersLeft:
         """Needs the word, if one was set. The centre learns that they were read."""
-        return await desk.answers(await json_of(request, ReceiptQuestion), request)
+        return await desk.answers(await json_of(request, ReceiptQuestion), caller_of(request))
 
     @routes.post(
         "/amend",
@@ -81,7 +80,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def amend(request: Request) -> Taken:
         """Texts are added, answers are replaced, urgency is judged anew. Fields left out stay. Up to 20 times."""
-        return await desk.amend(await json_of(request, AmendmentAsked), request, idempotency_key(request))
+        return await desk.amend(await json_of(request, AmendmentAsked), caller_of(request), idempotency_key(request))
 
     @routes.post(
         "/withdraw",
@@ -103,7 +102,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         somebody else `at_once` does not count, their fate is not told, and what the person harmed stands by is
         refused: 409 `not_with_this_receipt`.
         """
-        return await desk.withdraw(await json_of(request, WithdrawalAsked), request)
+        return await desk.withdraw(await json_of(request, WithdrawalAsked), caller_of(request))
 
     @routes.post(
         "/reinstate",
@@ -115,7 +114,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def reinstate(request: Request) -> StatusAnswer:
         """Possible until `undo_until`."""
-        return await desk.reinstate(await json_of(request, ReceiptQuestion), request)
+        return await desk.reinstate(await json_of(request, ReceiptQuestion), caller_of(request))
 
     @routes.post(
         "/word",
@@ -132,7 +131,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
         of it (`word_from`), and until then `/word/cancel` makes it void. While it waits no word is taken, whichever it
         is (`word_waits`). Replacing one that counts does so at once.
         """
-        return await desk.set_word(await json_of(request, WordAsked), request)
+        return await desk.set_word(await json_of(request, WordAsked), caller_of(request))
 
     @routes.post(
         "/word/cancel",
@@ -144,7 +143,7 @@ def router(status: StatusService, desk: ReceiptService, *, read: AnyDependency, 
     )
     async def cancel_word(request: Request) -> StatusAnswer:
         """For whoever did not set it. Changes nothing where no word waits."""
-        return await desk.cancel_word(await json_of(request, ReceiptQuestion), request)
+        return await desk.cancel_word(await json_of(request, ReceiptQuestion), caller_of(request))
 
     return routes
 

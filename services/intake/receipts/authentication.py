@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake import problems
-from services.intake.audit_recorder import AuditRecorder, client_of
+from services.intake.audit_recorder import AuditRecorder
+from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
@@ -66,7 +66,7 @@ class ReceiptAuthenticator:
     async def authenticate(
         self,
         question: ReceiptQuestion,
-        request: Request,
+        caller: Caller,
         action: str,
         *,
         guarded: bool = True,
@@ -83,36 +83,36 @@ class ReceiptAuthenticator:
         """
         # The machine's own time: how long an answer takes is not a matter of the clock that decisions follow.
         started = time.monotonic()
-        host = request.client.host if request.client else None
         typed = receipt_numbers.read(question.receipt)
         name = identifiers.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
         # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
         tried = name if spoken is None else f"{name} spoken"
-        client = client_of(request)
-        if client is None:  # A front end's questions its door counts, by its own allowance: all come from one network.
-            self._not_too_often(self.gate.wait(host))
+        if (
+            caller.client is None
+        ):  # A front end's questions its door counts, by its own allowance: all come from one network.
+            self._not_too_often(self.gate.wait(caller.network))
         asks_word = guarded or question.word is not None
-        async with self._turns.of(name if asks_word else f"{name} {id(request)}"):
+        async with self._turns.of(name if asks_word else f"{name} {id(caller)}"):
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
                 found = await self._reports.of_receipt(name)
                 former = await self._reports.of_former_receipt(name) if found is None else None
                 if former is not None:
-                    return self._of_former(former, request, action, guarded=guarded)
+                    return self._of_former(former, caller, action, guarded=guarded)
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
                 if asks_word and (spoken is not None or found is None or word is not None):
                     # Not where there is no word to guess: else whoever knows the number could keep its owner out.
-                    self._not_too_often(self.gate.wait_for(tried, host, client))
+                    self._not_too_often(self.gate.wait_for(tried, caller.network, caller.client))
                 right = await self._right(found, word, question, asks_word=asks_word, spoken=spoken)
             except TransientError:
                 raise unavailable() from None
             if right is not None:
                 QUESTIONS.labels("known").inc()
                 return right
-            self.gate.was_wrong(host, tried, client)
+            self.gate.was_wrong(caller.network, tried, caller.client)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
-        self._recorder.receipt_refused(request, action, found["_id"] if found else None, reason)
+        self._recorder.receipt_refused(caller, action, found["_id"] if found else None, reason)
         await self._until_slow(started)
         raise Problem(
             404,
@@ -123,18 +123,17 @@ class ReceiptAuthenticator:
             ),
         )
 
-    async def authenticate_code(self, code: str, request: Request, action: str) -> Document:
+    async def authenticate_code(self, code: str, caller: Caller, action: str) -> Document:
         """The report a code for taking over was made for; whether it still counts is not asked here.
 
         Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
         """
         started = time.monotonic()
-        host, client = request.client.host if request.client else None, client_of(request)
         name = handover_rules.code_hash(self._keys, receipt_numbers.read_code(code) or f"none {code.strip()}")
-        if client is None:
-            self._not_too_often(self.gate.wait(host))
+        if caller.client is None:
+            self._not_too_often(self.gate.wait(caller.network))
         async with self._turns.of(name):
-            self._not_too_often(self.gate.wait_for(name, host, client))
+            self._not_too_often(self.gate.wait_for(name, caller.network, caller.client))
             try:
                 found = await self._reports.of_code(name)
             except TransientError:
@@ -142,9 +141,9 @@ class ReceiptAuthenticator:
             if found is not None:
                 QUESTIONS.labels("known").inc()
                 return found
-            self.gate.was_wrong(host, name, client)
+            self.gate.was_wrong(caller.network, name, caller.client)
         QUESTIONS.labels("unknown").inc()
-        self._recorder.receipt_refused(request, action, None, "unknown_code")
+        self._recorder.receipt_refused(caller, action, None, "unknown_code")
         await self._until_slow(started)
         raise Problem(
             404,
@@ -154,10 +153,10 @@ class ReceiptAuthenticator:
             ),
         )
 
-    def _of_former(self, found: Document, request: Request, action: str, *, guarded: bool) -> Document:
+    def _of_former(self, found: Document, caller: Caller, action: str, *, guarded: bool) -> Document:
         QUESTIONS.labels("known").inc()
         if guarded:
-            self._recorder.receipt_refused(request, action, found["_id"], "handed_over")
+            self._recorder.receipt_refused(caller, action, found["_id"], "handed_over")
             raise problems.of_step(RefusedError("handed_over"))
         return documents.former(found)
 

@@ -9,8 +9,8 @@ from services.intake import problems
 from services.intake.receipts import words as receipt_words
 from services.intake.webform import form
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from shared.web.app import Problem
+from shared.web.form_body import Typed
 
 M = TypeVar("M", bound=BaseModel)
 

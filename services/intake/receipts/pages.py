@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
 from services.intake import problems
-from services.intake.bodies import typed_of
+from services.intake.caller import Caller
+from services.intake.dependencies import caller_of
 from services.intake.handover.service import HandoverService
 from services.intake.receipts import forms as receipt_forms
 from services.intake.receipts import views as receipt_views
@@ -30,10 +31,10 @@ from services.intake.receipts.status import StatusService
 from services.intake.reports.lifecycle import ErasureStatus
 from services.intake.reports.models import State, StatusAnswer
 from services.intake.webform import form
-from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.form_body import Typed, form_body
 from shared.web.problems import invalid
 
 ACTIONS: Final = (
@@ -62,7 +63,7 @@ def router(view: FormRenderer, status: StatusService, desk: ReceiptService, hand
 
     @routes.post("/status")
     async def told(request: Request) -> Response:
-        return await doing.status(request, await typed_of(request))
+        return await doing.status(request, await form_body(request))
 
     @routes.get("/status/{action}")
     async def reloaded(action: str) -> Response:
@@ -73,7 +74,7 @@ def router(view: FormRenderer, status: StatusService, desk: ReceiptService, hand
     async def act(request: Request, action: str) -> Response:
         if action not in ACTIONS:
             raise Problem(404, "not_found", receipt_words.NO_SUCH_PAGE)
-        typed = await typed_of(request)
+        typed = await form_body(request)
         if typed.one("step") != "do":
             return doing.page(request, action, typed)
         return await doing.do(request, action, typed)
@@ -90,7 +91,7 @@ class _Actions:
         self._status = status
         self._desk = desk
         self._handing = handing
-        self._do: dict[str, Callable[[Request, Typed], Awaitable[StatusAnswer | None]]] = {
+        self._do: dict[str, Callable[[Caller, Typed], Awaitable[StatusAnswer | None]]] = {
             "message": self._message,
             "add": self._add,
             "contact": self._contact,
@@ -117,7 +118,7 @@ class _Actions:
     async def status(self, request: Request, typed: Typed, *, said: str = "") -> Response:
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         try:
-            answer = await self._status.answer(ReceiptQuestion(receipt=receipt), request)
+            answer = await self._status.answer(ReceiptQuestion(receipt=receipt), caller_of(request))
         except Problem as problem:
             return self.entry(request, typed=receipt, problem=problem)
         return self.standing(request, receipt, answer, said=said)
@@ -163,7 +164,7 @@ class _Actions:
                 return await self._hand_over(request, typed)
             if action == "answers":
                 return await self._answers(request, typed)
-            answer = await self._do[action](request, typed)
+            answer = await self._do[action](caller_of(request), typed)
         except Problem as problem:
             return self.page(request, action, typed, problem=problem)
         said = receipt_words.done(action, answer)
@@ -172,49 +173,49 @@ class _Actions:
         return self.standing(request, typed.one("receipt")[: receipt_forms.RECEIPT_CHARS], answer, said=said)
 
     async def _answers(self, request: Request, typed: Typed) -> Response:
-        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), request)
+        found = await self._desk.answers(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(request, "answers.html", public=True, answers=found.answers, receipt=receipt)
 
-    async def _message(self, request: Request, typed: Typed) -> None:
+    async def _message(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(MessageAsked, typed, text=typed.one("text"))
-        await self._desk.message(asked, request, receipt_forms.key_of(typed))
+        await self._desk.message(asked, caller, receipt_forms.key_of(typed))
 
-    async def _add(self, request: Request, typed: Typed) -> None:
+    async def _add(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, **form.addition_of(typed))
-        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
+        await self._desk.amend(asked, caller, receipt_forms.key_of(typed))
 
-    async def _contact(self, request: Request, typed: Typed) -> None:
+    async def _contact(self, caller: Caller, typed: Typed) -> None:
         asked = receipt_forms.asked(AmendmentAsked, typed, contact=form.contact_of(typed))
-        await self._desk.amend(asked, request, receipt_forms.key_of(typed))
+        await self._desk.amend(asked, caller, receipt_forms.key_of(typed))
 
-    async def _word(self, request: Request, typed: Typed) -> StatusAnswer:
+    async def _word(self, caller: Caller, typed: Typed) -> StatusAnswer:
         asked = receipt_forms.asked(WordAsked, typed, new_word=typed.one("new_word"))
         if asked.new_word is None:
             raise invalid([problems.required("new_word")])
-        return await self._desk.set_word(asked, request)
+        return await self._desk.set_word(asked, caller)
 
-    async def _void_word(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._desk.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), request)
+    async def _void_word(self, caller: Caller, typed: Typed) -> StatusAnswer:
+        return await self._desk.cancel_word(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
-    async def _withdraw(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), request)
+    async def _withdraw(self, caller: Caller, typed: Typed) -> StatusAnswer:
+        return await self._desk.withdraw(receipt_forms.asked(WithdrawalAsked, typed), caller)
 
-    async def _undo(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), request)
+    async def _undo(self, caller: Caller, typed: Typed) -> StatusAnswer:
+        return await self._desk.reinstate(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
     async def _hand_over(self, request: Request, typed: Typed) -> Response:
-        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), request)
+        offer = await self._handing.offer(receipt_forms.asked(ReceiptQuestion, typed), caller_of(request))
         receipt = typed.one("receipt")[: receipt_forms.RECEIPT_CHARS]
         return self._pages.render(
             request, "handed.html", public=True, code=offer.code, until=offer.until, receipt=receipt
         )
 
-    async def _keep(self, request: Request, typed: Typed) -> StatusAnswer:
-        return await self._handing.cancel(receipt_forms.asked(ReceiptQuestion, typed), request)
+    async def _keep(self, caller: Caller, typed: Typed) -> StatusAnswer:
+        return await self._handing.cancel(receipt_forms.asked(ReceiptQuestion, typed), caller)
 
-    async def _destroy(self, request: Request, typed: Typed) -> StatusAnswer:
+    async def _destroy(self, caller: Caller, typed: Typed) -> StatusAnswer:
         understood = typed.one("understood") == "yes"
         return await self._desk.withdraw(
-            receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), request
+            receipt_forms.asked(WithdrawalAsked, typed, at_once=True, understood=understood), caller
         )

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 import orjson
 from prometheus_client import Counter
 from pydantic import ValidationError
-from starlette.requests import Request
 
 from services.intake import problems
+from services.intake.caller import Caller
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.links import rules as link_rules
 from services.intake.links.service import LinkService
@@ -79,7 +79,7 @@ class ReceiptService:
         self._clock = clock
         self._destroy = destroy
 
-    async def message(self, asked: MessageAsked, request: Request, key: str | None) -> Taken:
+    async def message(self, asked: MessageAsked, caller: Caller, key: str | None) -> Taken:
         """Seal a message and tell the centre that there is one. Raises ``Problem``."""
         mark = self._updater.mark("message", asked, key)
 
@@ -105,10 +105,10 @@ class ReceiptService:
                 taken=taken,
             )
 
-        return taken_of(await self._updater.change("receipts.message", asked, request, judge), mark)
+        return taken_of(await self._updater.change("receipts.message", asked, caller, judge), mark)
 
     async def amend(
-        self, asked: AmendmentAsked, request: Request, key: str | None, *, spoken: Spoken | None = None
+        self, asked: AmendmentAsked, caller: Caller, key: str | None, *, spoken: Spoken | None = None
     ) -> Taken:
         """Add to a report or correct it; what is now true of it is judged anew. Raises ``Problem``.
 
@@ -124,7 +124,7 @@ class ReceiptService:
             demand_consent(asked.contact, asked.consents)
         except NotAdmittedError as error:
             raise problems.from_admission(error) from None
-        admitted = await self._updater.authenticator.authenticate(asked, request, "receipts.amend", spoken=spoken)
+        admitted = await self._updater.authenticator.authenticate(asked, caller, "receipts.amend", spoken=spoken)
         found = await self._found(admitted, asked)
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
@@ -136,13 +136,13 @@ class ReceiptService:
                 raise RefusedError("too_many_amendments")
             return self._amendment(document, life, asked, mark, Taken(number=number, at=now), found)
 
-        changed = await self._updater.apply("receipts.amend", admitted, request, judge)
+        changed = await self._updater.apply("receipts.amend", admitted, caller, judge)
         since = changed.document.get(documents.UNINDEXED_SINCE)
         if found.digests and since is not None:
             self._link_service.offer(changed.document["_id"], changed.document[documents.DIGESTS], since)
         return taken_of(changed, mark)
 
-    async def withdraw(self, asked: WithdrawalAsked, request: Request) -> StatusAnswer:
+    async def withdraw(self, asked: WithdrawalAsked, caller: Caller) -> StatusAnswer:
         """Stop contact and seal the report at once; destroy it later, or sooner if that was understood.
 
         Destruction at once waits a day where only the receipt was shown, see ``policy.receipt_alone``.
@@ -173,7 +173,7 @@ class ReceiptService:
                 detail={"at_once": str(asked.at_once).lower()},
             )
 
-        document, step = await self._updater.change("receipts.withdraw", asked, request, judge)
+        document, step = await self._updater.change("receipts.withdraw", asked, caller, judge)
         if step is not None and step.events:
             WITHDRAWALS.inc()
         life = retention_rules.lifecycle_of(document)
@@ -183,7 +183,7 @@ class ReceiptService:
                 document = await self._destroy(document["_id"]) or document
         return self._tell(document)
 
-    async def reinstate(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+    async def reinstate(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Undo a withdrawal within the time for it. Raises ``Problem``: 409 ``too_late``, 410 ``erased``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
@@ -195,12 +195,12 @@ class ReceiptService:
             event = ReportReinstated(report_id=document["_id"], intake_version=version, reinstated_at=now)
             return ReportUpdate(life=life, events=(event,))
 
-        document, step = await self._updater.change("receipts.reinstate", asked, request, judge)
+        document, step = await self._updater.change("receipts.reinstate", asked, caller, judge)
         if step is not None:
             REINSTATEMENTS.inc()
         return self._tell(document)
 
-    async def answers(self, asked: ReceiptQuestion, request: Request) -> AnswersLeft:
+    async def answers(self, asked: ReceiptQuestion, caller: Caller) -> AnswersLeft:
         """What the centre has answered; from then on it counts as read. Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
@@ -211,21 +211,21 @@ class ReceiptService:
                 return None
             return ReportUpdate(fields={"replies_read": count}, detail={"answers": str(count)})
 
-        document, _ = await self._updater.change("receipts.answers", asked, request, judge)
+        document, _ = await self._updater.change("receipts.answers", asked, caller, judge)
         if self._tell(document).limited or "sealed" not in document:
             return AnswersLeft(answers=[])
         parts = documents.opened(document, self._keyring)
         found = written(document, parts, "replies", "answer")
         return AnswersLeft(answers=[AnswerLeft(number=one.number, at=one.at, text=one.value) for one in found])
 
-    async def set_word(self, asked: WordAsked, request: Request) -> StatusAnswer:
+    async def set_word(self, asked: WordAsked, caller: Caller) -> StatusAnswer:
         """Set a word, or replace the one in force; the first one counts a day later.
 
         Raises ``Problem``; 409 ``word_waits`` where one waits for its day. The waiting one itself is answered alike, or
         whoever found the receipt could try words on it.
         """
         fresh = asked.new_word or problems.fit_word(asked.word)
-        document = await self._updater.authenticator.authenticate(asked, request, "receipts.word")
+        document = await self._updater.authenticator.authenticate(asked, caller, "receipts.word")
         now = self._clock.now()
         if waiting_period.word_in_force(document, now) is not None and asked.new_word is None:
             return self._tell(document)  # it is the word that is set, or nobody would have come this far
@@ -243,10 +243,10 @@ class ReceiptService:
                 fields=waiting_period.with_word(known, stored, now), detail={"replaced": str(replaced).lower()}
             )
 
-        changed = await self._updater.apply("receipts.word", document, request, judge)
+        changed = await self._updater.apply("receipts.word", document, caller, judge)
         return self._tell(changed.document)
 
-    async def cancel_word(self, asked: ReceiptQuestion, request: Request) -> StatusAnswer:
+    async def cancel_word(self, asked: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Make a word void that does not count yet; nothing where there is none. Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> ReportUpdate | None:
@@ -254,7 +254,7 @@ class ReceiptService:
                 return None
             return ReportUpdate(fields={waiting_period.LATER: None})
 
-        document, _ = await self._updater.change("receipts.word_cancel", asked, request, judge)
+        document, _ = await self._updater.change("receipts.word_cancel", asked, caller, judge)
         return self._tell(document)
 
     async def _found(self, admitted: Document, asked: AmendmentAsked) -> "_Found":

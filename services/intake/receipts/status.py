@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from starlette.requests import Request
-
+from services.intake.caller import Caller
 from services.intake.handover import rules as handover_rules
 from services.intake.receipts import amendments, promise
 from services.intake.receipts.authentication import ReceiptAuthenticator
@@ -42,9 +41,9 @@ class StatusService:
         self._authenticator = authenticator
         self._tell = tell
 
-    async def answer(self, question: ReceiptQuestion, request: Request) -> StatusAnswer:
+    async def answer(self, question: ReceiptQuestion, caller: Caller) -> StatusAnswer:
         """Where the report stands. Raises ``Problem``: 404 ``unknown_receipt``, 429 ``too_many_requests``, 503."""
-        found = await self._authenticator.authenticate(question, request, "receipts.read", guarded=False)
+        found = await self._authenticator.authenticate(question, caller, "receipts.read", guarded=False)
         return self._tell(found)
 
 

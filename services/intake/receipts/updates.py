@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.caller import Caller
 from services.intake.concurrency import Attempts, KeyedLocks, UpdateConflictError
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
@@ -92,13 +92,13 @@ class ReportUpdater:
         self._clock = clock
         self._turns = KeyedLocks()
 
-    async def change(self, action: str, asked: ReceiptQuestion, request: Request, judge: Judge) -> UpdateResult:
+    async def change(self, action: str, asked: ReceiptQuestion, caller: Caller, judge: Judge) -> UpdateResult:
         """Let the holder in and make one change. Raises ``Problem``."""
-        admitted = await self.authenticator.authenticate(asked, request, action)
-        return await self.apply(action, admitted, request, judge)
+        admitted = await self.authenticator.authenticate(asked, caller, action)
+        return await self.apply(action, admitted, caller, judge)
 
     async def apply(
-        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool = False
+        self, action: str, admitted: Document, caller: Caller, judge: Judge, *, by_code: bool = False
     ) -> UpdateResult:
         """Make one change for somebody who was let in. Raises ``Problem``.
 
@@ -107,20 +107,20 @@ class ReportUpdater:
         report_id: str = admitted["_id"]
         try:
             async with self._turns.of(report_id):
-                return await self._apply(action, admitted, request, judge, by_code=by_code)
+                return await self._apply(action, admitted, caller, judge, by_code=by_code)
         except RefusedError as error:
             REFUSED.labels(error.code).inc()
-            self._recorder.receipt_refused(request, action, report_id, error.code)
+            self._recorder.receipt_refused(caller, action, report_id, error.code)
             raise problems.of_step(error) from None
         except Problem as problem:
             REFUSED.labels(problem.code).inc()
-            self._recorder.receipt_refused(request, action, report_id, problem.code)
+            self._recorder.receipt_refused(caller, action, report_id, problem.code)
             raise
         except TransientError:
             raise unavailable() from None
 
     async def _apply(
-        self, action: str, admitted: Document, request: Request, judge: Judge, *, by_code: bool
+        self, action: str, admitted: Document, caller: Caller, judge: Judge, *, by_code: bool
     ) -> UpdateResult:
         written_down = False
         async for _ in Attempts():
@@ -134,7 +134,7 @@ class ReportUpdater:
             if step is None:
                 return UpdateResult(document, None)
             if not written_down:
-                await self._recorder.by_receipt(request, action, document["_id"], step.detail)
+                await self._recorder.by_receipt(caller, action, document["_id"], step.detail)
                 written_down = True
             records = [encode(event, source="intake", time=now, traceparent=trace.current()) for event in step.events]
             if await self._reports.write(

@@ -6,17 +6,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import RedirectResponse
 
-from services.intake.bodies import typed_of
+from services.intake.dependencies import require_of
 from services.intake.reports.lifecycle import Category, Reason
 from services.intake.reports.repository import ALARM_SINCE, DECIDE_SINCE, ERASE_AT, KEPT_SINCE
 from services.intake.retention import rules as retention_rules
 from services.intake.retention import schedule
 from services.intake.retention import words as erasure_words
 from services.intake.retention.service import RetentionService, not_a_choice
+from shared.audit.entries import where_of
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.form_body import form_body
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -52,7 +54,7 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def decided(
         request: Request, report_id: str, principal: Annotated[Principal, Depends(authorize(Action.ERASURES_DECIDE))]
     ) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         reason, category = typed.one("reason"), typed.one("category")
         if typed.one("do") not in {"destroy", "keep"} or reason not in set(Reason):
             raise not_a_choice()
@@ -61,8 +63,9 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
         if keeps and category not in set(Category):
             raise not_a_choice()
         await decisions.decide(
-            request,
+            where_of(request),
             principal,
+            require_of(authorize, request, principal),
             checked_id(report_id),
             destroy=destroy,
             reason=Reason(reason),
@@ -74,10 +77,11 @@ def router(pages: Pages, authorize: Authorizer, decisions: RetentionService) -> 
     async def confirmed(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.DETAILS_CONFIRM))]
     ) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         if typed.one("way") not in _WAYS:
             raise not_a_choice()
-        await decisions.confirm(request, principal, checked_id(typed.one("report_id")), typed.one("way"))
+        require, report_id = require_of(authorize, request, principal), checked_id(typed.one("report_id"))
+        await decisions.confirm(where_of(request), principal, require, report_id, typed.one("way"))
         return pages.render(request, "confirmed.html")
 
     return routes

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.caller import Require
 from services.intake.concurrency import Attempts, UpdateConflictError
 from services.intake.problems import unavailable
 from services.intake.reports import documents
@@ -29,7 +29,6 @@ from shared.jobs import Skipped
 from shared.metrics import REGISTRY
 from shared.outbox import Relay
 from shared.web.app import Problem
-from shared.web.authorization import Authorizer
 from shared.web.translations import gettext_noop
 
 DECIDED: Final = Counter(
@@ -62,12 +61,9 @@ class Row:
 class RetentionService:
     """For leads and counsellors of the owning centre, and for auditors to read."""
 
-    def __init__(
-        self, reports: ReportRepository, authorize: Authorizer, recorder: AuditRecorder, relay: Relay, clock: Clock
-    ) -> None:
-        """``authorize`` says whose report somebody may decide about; ``relay`` publishes what a decision undoes."""
+    def __init__(self, reports: ReportRepository, recorder: AuditRecorder, relay: Relay, clock: Clock) -> None:
+        """``relay`` publishes what a decision undoes."""
         self._reports = reports
-        self._authorize = authorize
         self._recorder = recorder
         self._relay = relay
         self._clock = clock
@@ -87,15 +83,19 @@ class RetentionService:
 
     async def decide(
         self,
-        request: Request,
+        where: str,
         principal: Principal,
+        require: Require,
         report_id: str,
         *,
         destroy: bool,
         reason: Reason,
         category: Category | None,
     ) -> None:
-        """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``."""
+        """Record a decision; what is to be destroyed then follows from it. Raises ``Problem``.
+
+        ``require`` says whose report they may decide about.
+        """
 
         def judge(document: Document, now: datetime) -> Lifecycle:
             progress = documents.progress_of(document)
@@ -114,10 +114,10 @@ class RetentionService:
             return retention_rules.decided(life, decision, category=own, started=started, now=now)
 
         kind = "destroy" if destroy else f"keep_{category}" if category else "reinstate"
-        await self._record(request, principal, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
+        await self._record(where, principal, require, Action.ERASURES_DECIDE, report_id, judge, reason, decision=kind)
         DECIDED.labels(kind.partition("_")[0]).inc()
 
-    async def confirm(self, request: Request, principal: Principal, report_id: str, way: str) -> None:
+    async def confirm(self, where: str, principal: Principal, require: Require, report_id: str, way: str) -> None:
         """Record that the person harmed confirmed, and by which way (a stable code). Raises ``Problem``."""
 
         def judge(document: Document, now: datetime) -> Lifecycle:
@@ -125,12 +125,13 @@ class RetentionService:
                 retention_rules.lifecycle_of(document), documents.facts_in(document), principal.subject, now
             )
 
-        await self._record(request, principal, Action.DETAILS_CONFIRM, report_id, judge, way)
+        await self._record(where, principal, require, Action.DETAILS_CONFIRM, report_id, judge, way)
 
     async def _record(
         self,
-        request: Request,
+        where: str,
         principal: Principal,
+        require: Require,
         action: Action,
         report_id: str,
         judge: Callable[[Document, datetime], Lifecycle],
@@ -138,9 +139,9 @@ class RetentionService:
         **detail: str,
     ) -> None:
         try:
-            await self._apply(request, principal, action, report_id, judge, reason, detail)
+            await self._apply(where, principal, require, action, report_id, judge, reason, detail)
         except RefusedError as error:
-            self._recorder.staff_refused(request, principal, action, report_id, error.code)
+            self._recorder.staff_refused(where, principal, action, report_id, error.code)
             status, words = _REFUSALS[error.code]
             raise Problem(status, error.code, words) from None
         except TransientError:
@@ -148,8 +149,9 @@ class RetentionService:
 
     async def _apply(
         self,
-        request: Request,
+        where: str,
         principal: Principal,
+        require: Require,
         action: Action,
         report_id: str,
         judge: Callable[[Document, datetime], Lifecycle],
@@ -160,7 +162,7 @@ class RetentionService:
             document = await self._reports.of_report(report_id)
             owner = _owner(document) if document else None
             # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
-            self._authorize.require(request, principal, action, owner or NOBODY)
+            require(action, owner or NOBODY)
             if document is None or "facts" not in document:
                 raise RefusedError("erased")
             now = whole_milliseconds(self._clock.now())
@@ -169,7 +171,7 @@ class RetentionService:
             if life == before:
                 return
             if attempt == 0:
-                await self._recorder.by_staff(request, principal, action, report_id, reason, **detail)
+                await self._recorder.by_staff(where, principal, action, report_id, reason, **detail)
             records = []
             if before.withdrawal is not None and life.withdrawal is None:
                 version = document["intake_version"] + 1

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import orjson
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.caller import Require
 from services.intake.concurrency import Attempts
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
@@ -27,7 +27,6 @@ from shared.identity.principal import Principal
 from shared.identity.roles import NOBODY, Action
 from shared.metrics import REGISTRY
 from shared.web.app import Problem
-from shared.web.authorization import Authorizer
 
 
 class Kind(StrEnum):
@@ -50,15 +49,13 @@ class Correspondence:
     def __init__(
         self,
         reports: ReportRepository,
-        authorize: Authorizer,
         recorder: AuditRecorder,
         keyring: Keyring,
         keys: KeyedDigests,
         clock: Clock,
     ) -> None:
-        """``authorize`` says whose report somebody may write about."""
+        """``keys`` sign the leave to write."""
         self._reports = reports
-        self._authorize = authorize
         self._recorder = recorder
         self._keyring = keyring
         self._keys = keys
@@ -70,25 +67,35 @@ class Correspondence:
         return correspondence_rules.leave_for(self._keys, report_id, ownership, subject, session, until)
 
     async def write(
-        self, request: Request, principal: Principal, report_id: str, kind: Kind, leave: str, text: str
+        self,
+        where: str,
+        principal: Principal,
+        require: Require,
+        report_id: str,
+        kind: Kind,
+        leave: str,
+        text: str,
     ) -> None:
-        """Seal a text with the report. Raises ``Problem``; then nothing was kept."""
+        """Seal a text with the report. ``require`` says whose report they may write about.
+
+        Raises ``Problem``; then nothing was kept.
+        """
         try:
             async for attempt in Attempts():
                 document = await self._reports.of_report(report_id)
                 owner = _owner(document)
                 # Unknown and not theirs are one answer: nobody learns which reports exist elsewhere.
-                self._authorize.require(request, principal, Action.DETAILS_WRITE, owner or NOBODY)
+                require(Action.DETAILS_WRITE, owner or NOBODY)
                 now = whole_milliseconds(self._clock.now())
                 why = self._judged(document or {}, principal, report_id, kind, leave, now)
                 action = f"details.{kind}"
                 if why is not None or document is None:
                     refused = why or Refusal.ERASED
-                    self._recorder.staff_refused(request, principal, action, report_id, refused.value)
+                    self._recorder.staff_refused(where, principal, action, report_id, refused.value)
                     status, words = staff_words.NOT_WRITTEN[refused]
                     raise Problem(status, refused.value, words)
                 if attempt == 0:
-                    await self._recorder.by_staff(request, principal, action, report_id, kind.value)
+                    await self._recorder.by_staff(where, principal, action, report_id, kind.value)
                 if await self._written(document, principal, kind, text, now):
                     _WRITTEN.labels(kind.value).inc()
                     return

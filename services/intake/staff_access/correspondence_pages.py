@@ -6,15 +6,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake.bodies import typed_of
+from services.intake.dependencies import require_of
 from services.intake.receipts.models import MessageText
 from services.intake.retention.pages import checked_id
 from services.intake.staff_access.correspondence import Correspondence, Kind
 from services.intake.staff_access.lookup import StaffLookup
+from shared.audit.entries import where_of
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import Problem
 from shared.web.authorization import Authorizer
+from shared.web.form_body import form_body
 from shared.web.pages import Pages
 from shared.web.translations import gettext_noop
 
@@ -30,13 +32,15 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
     routes = APIRouter(include_in_schema=False)
 
     async def write(request: Request, principal: Principal, kind: Kind) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         report_id = checked_id(typed.one("report_id"))
         try:
             text = _TEXT.validate_python(typed.one("text"))
         except ValidationError:
             raise Problem(422, "invalid", _NOTHING) from None
-        await correspondence.write(request, principal, report_id, kind, typed.one("leave"), text)
+        require = require_of(authorize, request, principal)
+        leave = typed.one("leave")
+        await correspondence.write(where_of(request), principal, require, report_id, kind, leave, text)
         return pages.render(request, "written.html", report_id=report_id, answered=kind is Kind.ANSWER)
 
     @routes.post("/details/answer")
@@ -55,8 +59,8 @@ def router(pages: Pages, authorize: Authorizer, correspondence: Correspondence, 
     async def find(
         request: Request, principal: Annotated[Principal, Depends(authorize(Action.CASES_READ))]
     ) -> Response:
-        typed = await typed_of(request)
-        report_id = await finder.find(request, principal, typed.one("receipt")[:60])
+        typed = await form_body(request)
+        report_id = await finder.find(where_of(request), principal, typed.one("receipt")[:60])
         notify = pages.settings.public_urls.get("notify", "").rstrip("/")
         return RedirectResponse(f"{notify}/cases/{report_id}", 303)
 

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from starlette.requests import Request
-
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
@@ -35,10 +33,10 @@ class StaffLookup:
         self._gate = gate
         self._recorder = recorder
 
-    async def find(self, request: Request, principal: Principal, typed: str) -> str:
+    async def find(self, where: str, principal: Principal, typed: str) -> str:
         """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
         tried = f"staff {principal.subject}"
-        wait = self._gate.wait_for(tried, None, tried)
+        wait = self._gate.wait_for(tried, where, tried)
         if wait:
             raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
         receipt = receipt_numbers.read(typed)
@@ -49,12 +47,12 @@ class StaffLookup:
             owned = documents.progress_of(found).ownership if found is not None else None
             gone = found is None or retention_rules.lifecycle_of(found).erased_at is not None
             if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):
-                self._gate.was_wrong(None, tried, tried)
+                self._gate.was_wrong(where, tried, tried)
                 self._recorder.staff_refused(
-                    request, principal, _ACTION, found["_id"] if found else "", "unknown_receipt"
+                    where, principal, _ACTION, found["_id"] if found else "", "unknown_receipt"
                 )
                 raise Problem(404, "unknown_receipt", _NONE)
-            await self._recorder.by_staff(request, principal, _ACTION, found["_id"], "receipt")
+            await self._recorder.by_staff(where, principal, _ACTION, found["_id"], "receipt")
         except TransientError:
             raise unavailable() from None
         report_id: str = found["_id"]

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.responses import RedirectResponse
 
-from services.intake.bodies import typed_of
 from services.intake.problems import RETRY_SECONDS
 from services.intake.receipts.models import MESSAGE_CHARS
 from services.intake.retention import words as erasure_words
@@ -15,10 +14,12 @@ from services.intake.staff_access import words as staff_words
 from services.intake.staff_access.correspondence import Correspondence
 from services.intake.staff_access.service import DetailsClosedError, DetailsService
 from services.intake.staff_access.views import details_of
+from shared.audit.entries import where_of
 from shared.centers import TABLES, center
 from shared.errors import TransientError
 from shared.events.base import ReportId
 from shared.web.authorization import OPEN
+from shared.web.form_body import form_body
 from shared.web.pages import Pages
 from shared.web.problems import Problem
 
@@ -32,10 +33,10 @@ def router(pages: Pages, details_service: DetailsService, correspondence: Corres
 
     @routes.post("/details")
     async def details(request: Request) -> Response:
-        typed = await typed_of(request)
+        typed = await form_body(request)
         token, report_id = typed.one("ticket"), _case_of(typed.one("report_id"))
         try:
-            opened = await details_service.open(token, request)
+            opened = await details_service.open(token, where_of(request))
         except DetailsClosedError as error:
             status, said = staff_words.REFUSALS[error.refusal]
             wait = _BEHIND_S if status == 503 else None  # noqa: PLR2004  # HTTP's "try again later"

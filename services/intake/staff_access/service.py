@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Final
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
 from services.intake.reports import documents
 from services.intake.reports.documents import Document
@@ -15,7 +14,7 @@ from services.intake.retention import rules as retention_rules
 from services.intake.staff_access.repository import UsedTickets
 from services.intake.staff_access.rules import Refusal, judge
 from shared import log as logs
-from shared.audit.entries import BEHIND, STALE, where_of
+from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.audit.store import AuditLog
 from shared.clock import Clock
@@ -87,40 +86,38 @@ class DetailsService:
         """Forget tickets that expired. Raises ``TransientError``."""
         await self._used.sweep(self._clock.now() - _KEPT_AFTER)
 
-    async def open(self, token: str, request: Request) -> OpenedDetails:
+    async def open(self, token: str, where: str) -> OpenedDetails:
         """The details. Raises ``DetailsClosedError``, or ``TransientError`` where store or audit do not answer."""
         try:
             ticket = self._identity.verify_ticket(token)
         except TokenError as error:
             refusal = Refusal.EXPIRED if error.code == "expired" else Refusal.INVALID
-            raise self._closed(refusal, self._unsigned(request, refusal, error.code)) from None
+            raise self._closed(refusal, self._unsigned(where, refusal, error.code)) from None
         document, refused = await self._judged(ticket, patience_s=PATIENCE_S)
         if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
             refused = Refusal.USED
         if refused is None:
             why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
             detail = {STALE: why} if why is not None else {}
-            await self._audit.append(self._line(request, ticket, AuditOutcome.DONE, **detail))
+            await self._audit.append(self._line(where, ticket, AuditOutcome.DONE, **detail))
             # Once more: what was withdrawn or moved while that was written is not shown.
             document, refused = await self._judged(ticket)
             if refused is None:
-                opened = self._opened(request, ticket, document, stale=why is not None)
+                opened = self._opened(where, ticket, document, stale=why is not None)
                 if ticket.ownership not in documents.opened_at(document):
                     # Before anybody reads it: the reporter is never told that nobody has.
                     await self._reports.opened(ticket.report_id, ticket.ownership, self._clock.now())
                 return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
         behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
-        raise self._closed(refused, self._line(request, ticket, AuditOutcome.REFUSED, refused=refused.value, **behind))
+        raise self._closed(refused, self._line(where, ticket, AuditOutcome.REFUSED, refused=refused.value, **behind))
 
-    def _opened(self, request: Request, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
+    def _opened(self, where: str, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
         try:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
             _log.critical("vault.not_opened", reason=error.reason)
-            line = self._line(
-                request, ticket, AuditOutcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason
-            )
+            line = self._line(where, ticket, AuditOutcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
             raise self._closed(Refusal.NOT_OPENED, line) from None
         OPENED.labels("opened").inc()
         return OpenedDetails(ticket, document, parts, stale)
@@ -145,11 +142,11 @@ class DetailsService:
         self._audit.note(line)
         return DetailsClosedError(refusal)
 
-    def _line(self, request: Request, ticket: Ticket, outcome: AuditOutcome, **detail: str) -> AuditEntry:
+    def _line(self, where: str, ticket: Ticket, outcome: AuditOutcome, **detail: str) -> AuditEntry:
         return AuditEntry(
             at=self._clock.now(),
             action=Action.DETAILS_OPEN,
-            where=where_of(request),
+            where=where,
             outcome=outcome,
             actor=ticket.subject,
             organisation=ticket.organisation,
@@ -159,11 +156,11 @@ class DetailsService:
             detail={"ownership": str(ticket.ownership), **detail},
         )
 
-    def _unsigned(self, request: Request, refusal: Refusal, code: str) -> AuditEntry:
+    def _unsigned(self, where: str, refusal: Refusal, code: str) -> AuditEntry:
         return AuditEntry(
             at=self._clock.now(),
             action=Action.DETAILS_OPEN,
-            where=where_of(request),
+            where=where,
             outcome=AuditOutcome.REFUSED,
             reason=refusal.value,
             detail={"said": code},

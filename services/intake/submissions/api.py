@@ -7,7 +7,6 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.intake import dependencies, problems
-from services.intake.bodies import json_of
 from services.intake.clients.dependencies import ClientDependency
 from services.intake.clients.models import Client
 from services.intake.examples import ACCEPTED, EXAMPLES, PROOF_KEY, answered
@@ -77,7 +76,7 @@ def router(submission_service: SubmissionService, signer: ProofSigner, authentic
         Front ends send `Authorization: Bearer <client id>.<secret>`; the scope is `reports:submit`.
         """
         try:
-            submission = await json_of(request, Submission)
+            submission = await dependencies.json_of(request, Submission)
             key = dependencies.idempotency_key(request)
             lodged = await submission_service.submit(submission, front_end=client.client_id, idempotency_key=key)
         except (Problem, NotAdmittedError, ConflictError, TransientError) as error:

@@ -8,8 +8,8 @@ through the account that was used, and treat a phone on which a file was install
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from services.intake.webform.models import Typed
 from shared.events.vocabulary import AgeBand, HarmType, Role
+from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 

@@ -9,23 +9,22 @@ import base64
 import contextlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
 import orjson
 from prometheus_client import Counter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.webform.models import Typed
 from services.intake.webform.repository import DraftRepository
 from shared import log as logs
 from shared.clock import Clock
 from shared.encryption import DataKey
 from shared.errors import PermanentError, TransientError
 from shared.metrics import REGISTRY
+from shared.web.form_body import Typed
 
 KEPT: Final = timedelta(minutes=30)
 """From the last page that was looked at."""
@@ -135,9 +134,9 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def token_of(request: Request) -> str | None:
+def token_of(cookies: Mapping[str, str]) -> str | None:
     """The token a browser sent."""
-    token = request.cookies.get(COOKIE, "")
+    token = cookies.get(COOKIE, "")
     return token if _TOKEN.match(token) else None
 
 

@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 from services.intake.submissions import text as texts
 from services.intake.submissions.models import PHRASE_CHARS
 from services.intake.webform import typed_links
-from services.intake.webform.models import Typed
 from services.intake.webform.typed_links import Line, Seen
 from services.intake.webform.words import CONSENT_VERSION
 from shared.clock import SEOUL
 from shared.events.vocabulary import HarmType
+from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 _CHOICES: Final = ("role", "division", "district", "age_band", "gender", "relationship", "platform_kind")

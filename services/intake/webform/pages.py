@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
-from services.intake.bodies import typed_of
+from services.intake.dependencies import caller_of
 from services.intake.rate_limits.submissions import Passage, SubmissionRateLimiter
 from services.intake.submissions.api import FORM_FRONT_END
 from services.intake.submissions.facts import NotAdmittedError
@@ -24,17 +24,17 @@ from services.intake.submissions.service import SubmissionResult, SubmissionServ
 from services.intake.webform import advice, drafts, form, proof_of_work_page, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from services.intake.webform.renderer import FormRenderer
 from services.intake.webform.returning import RETURNED, Returning
 from services.intake.webform.steps import CHECK
+from shared.audit.entries import where_of
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.rate_limit import RateLimit, RateLimiter
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.form_body import Typed, form_body
 from shared.web.language import COOKIE as LANGUAGE_COOKIE
-from shared.web.networks import network_of
 from shared.web.pages import QUICK_EXIT_URL
 from shared.web.translations import gettext_noop as n
 
@@ -74,7 +74,7 @@ def router(
     async def start(request: Request) -> Response:
         going_on = False
         with contextlib.suppress(TransientError):
-            going_on = await kept.load(drafts.token_of(request)) is not None
+            going_on = await kept.load(drafts.token_of(request.cookies)) is not None
         return view.start(request, going_on=going_on)
 
     @routes.get("/all")
@@ -83,7 +83,7 @@ def router(
 
     @routes.post("/")
     async def sent(request: Request) -> Response:
-        return await sending.send(request, await typed_of(request))
+        return await sending.send(request, await form_body(request))
 
     @routes.get("/leave")
     @routes.post("/leave")
@@ -140,7 +140,7 @@ class _Sending:
                 self._not_too_many(request)
         except Problem as refused:
             return await self._refused(request, typed, key, refused, _TOO_MANY_WORDS)
-        passed = self._rate_limiter.ask(request, challenge, typed.one("passage_answer"))
+        passed = self._rate_limiter.ask(where_of(request), challenge, typed.one("passage_answer"))
         if passed.challenge is not None:
             return proof_of_work_page.shown(self._view.pages, request, typed, key=key, challenge=passed.challenge)
         return await self._accept(request, typed, key, submission, passed)
@@ -150,7 +150,7 @@ class _Sending:
     ) -> Response:
         new = False
         try:
-            earlier = await self._returning.known(request, typed)
+            earlier = await self._returning.known(caller_of(request), typed)
             if earlier.problem is not None and not earlier.later:
                 return await self._again(request, typed, key, problems=[earlier.problem], status=422)
             # Where the earlier one could not be asked for, this report is not kept waiting for it.
@@ -176,7 +176,7 @@ class _Sending:
             return await self._refused(request, typed, key, error, notice)
         finally:
             if not new:
-                self._rate_limiter.give_back(request, passed)
+                self._rate_limiter.give_back(where_of(request), passed)
         return await self._receipt(request, lodged, submission, typed)
 
     async def _refused(
@@ -200,7 +200,7 @@ class _Sending:
         if typed.one("page") != CHECK:
             return self._view.whole(request, typed, key=key, problems=problems, notice=notice, status=status)
         page = self._view.check(request, typed, key=key, problems=problems, notice=notice, status=status)
-        token = drafts.token_of(request)
+        token = drafts.token_of(request.cookies)
         with contextlib.suppress(TransientError):
             if problems and await self._kept.load(token) is None:
                 # The draft's time is over: the links to what must be changed need one.
@@ -214,7 +214,7 @@ class _Sending:
     async def _receipt(
         self, request: Request, lodged: SubmissionResult, submission: Submission, typed: Typed
     ) -> Response:
-        await self._kept.drop(drafts.token_of(request))
+        await self._kept.drop(drafts.token_of(request.cookies))
         page = self._view.pages.render(
             request,
             "receipt.html",
@@ -230,7 +230,7 @@ class _Sending:
         return page
 
     def _not_too_many(self, request: Request) -> None:
-        network = network_of(request.client.host if request.client else None)
+        network = where_of(request)
         wait = self._words_set.wait(network)
         if wait:
             raise Problem(429, "too_many_requests", _TOO_MANY_WORDS, retry_after=wait)
@@ -238,7 +238,7 @@ class _Sending:
 
 
 async def _left(request: Request, view: FormRenderer, kept: Drafts) -> Response:
-    await kept.drop_within(drafts.token_of(request), LEAVING_S)
+    await kept.drop_within(drafts.token_of(request.cookies), LEAVING_S)
     response = RedirectResponse(QUICK_EXIT_URL, 303) if request.method == "GET" else Response(status_code=204)
     secure = view.pages.secure(request)
     drafts.take_token(response, secure=secure)

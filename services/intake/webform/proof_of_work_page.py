@@ -7,7 +7,7 @@ presses the button itself; without, the button works after half a minute.
 from fastapi import Request, Response
 
 from services.intake.rate_limits import proof_of_work
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 from shared.web.pages import Pages
 
 

@@ -11,11 +11,11 @@ from services.intake.receipts.promise import Outlook
 from services.intake.submissions.models import NARRATIVE_CHARS, PHRASE_CHARS
 from services.intake.webform import advice, form, safety_texts, step_words, steps, summary, words
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from services.intake.webform.steps import CHECK, LAST, Step
 from shared.centers import CENTER_IDS, TABLES, center, districts_of, divisions_on
 from shared.clock import SEOUL, Clock
 from shared.events.vocabulary import ContactChannel, Urgency
+from shared.web.form_body import Typed
 from shared.web.language import LANGUAGES
 from shared.web.pages import Pages
 

@@ -7,17 +7,17 @@ be learned here that is not told there. What leaves intake is the id of the earl
 from typing import Final, NamedTuple
 
 from prometheus_client import Counter
-from starlette.requests import Request
 
+from services.intake.caller import Caller
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.forms import RECEIPT_CHARS
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports.lifecycle import Access
 from services.intake.retention import rules as retention_rules
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from shared.metrics import REGISTRY
 from shared.web.app import Problem
+from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 CONTROL: Final = "earlier_receipt"
@@ -48,14 +48,14 @@ class Returning:
         """``authenticator`` say whose receipt it is."""
         self._authenticator = authenticator
 
-    async def known(self, request: Request, typed: Typed) -> Known:
+    async def known(self, caller: Caller, typed: Typed) -> Known:
         """The report whose receipt was typed."""
         receipt = typed.one(CONTROL).strip()[:RECEIPT_CHARS]
         if not receipt:
             return Known()
         try:
             found = await self._authenticator.authenticate(
-                ReceiptQuestion(receipt=receipt), request, "receipts.link", guarded=False
+                ReceiptQuestion(receipt=receipt), caller, "receipts.link", guarded=False
             )
         except Problem as problem:
             return Known(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)

@@ -12,13 +12,12 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse
 
 from services.intake import problems as refusals
-from services.intake.bodies import typed_of
+from services.intake.dependencies import caller_of
 from services.intake.submissions.facts import NotAdmittedError, examine
 from services.intake.submissions.models import Submission
 from services.intake.webform import drafts, form, returning, steps
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.form import FieldProblem
-from services.intake.webform.models import Typed
 from services.intake.webform.renderer import BEGIN_AGAIN, FormRenderer
 from services.intake.webform.returning import Returning
 from services.intake.webform.steps import CHECK, Step
@@ -26,6 +25,7 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.web.app import Problem
 from shared.web.authorization import OPEN
+from shared.web.form_body import Typed, form_body
 from shared.web.translations import gettext_noop as n
 
 _GONE: Final = n(
@@ -58,7 +58,7 @@ def router(view: FormRenderer, kept: Drafts, returning: Returning, clock: Clock)
 
     @routes.post("/form/{slug}")
     async def sent(request: Request, slug: str) -> Response:
-        return await pages.take(request, _known(slug), await typed_of(request))
+        return await pages.take(request, _known(slug), await form_body(request))
 
     return routes
 
@@ -72,7 +72,7 @@ class _Steps:
 
     async def show(self, request: Request, slug: str) -> Response:
         one = None if slug == CHECK else _known(slug)
-        token = drafts.token_of(request)
+        token = drafts.token_of(request.cookies)
         try:
             typed = await self._kept.load(token)
         except TransientError:
@@ -89,7 +89,7 @@ class _Steps:
         return self._view.step(request, one, typed, notice=_GONE if BEGIN_AGAIN in request.query_params else "")
 
     async def take(self, request: Request, one: Step, sent: Typed) -> Response:
-        token, go = drafts.token_of(request), sent.one("go")
+        token, go = drafts.token_of(request.cookies), sent.one("go")
         try:
             before = await self._kept.load(token)
         except TransientError:
@@ -97,7 +97,7 @@ class _Steps:
         typed = steps.taken(before or Typed(), one.slug, sent)
         problems = self._problems(request, one, typed)
         if returning.CONTROL in one.controls and go not in ("stay", "back"):
-            earlier = await self._returning.known(request, typed)
+            earlier = await self._returning.known(caller_of(request), typed)
             problems += [earlier.problem] if earlier.problem else []
         if problems and go == "stay":
             return self._view.step(request, one, typed)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from services.intake.webform.models import Typed
 from shared.centers import districts_of
 from shared.events.vocabulary import AgeBand, ContactChannel, HarmType, Role, agreed_channels
+from shared.web.form_body import Typed
 
 CHECK: Final = "check"
 """Where everything is looked at once more and sent."""

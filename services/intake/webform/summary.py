@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from services.intake.webform import step_words, steps, words
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 
 Options = Mapping[str, Sequence[tuple[str, ...]]]
 """Values and labels of the controls one chooses from, in the reader's language."""

@@ -12,7 +12,7 @@ from services.notify.console.problems import not_theirs, refused
 from services.notify.problems import unavailable
 from services.notify.team.people import People
 from services.notify.team.repository import known
-from shared.audit.entries import by_staff
+from shared.audit.entries import by_staff, where_of
 from shared.audit.model import AuditEntry, AuditOutcome
 from shared.clock import Clock
 from shared.errors import TransientError
@@ -38,7 +38,7 @@ def auditing(append: Append, request: Request, principal: Principal, clock: Cloc
             detail["purpose"] = purpose
         outcome = AuditOutcome.DONE if why is None else AuditOutcome.REFUSED
         line = by_staff(
-            request,
+            where_of(request),
             principal,
             action.value,
             at=clock.now(),

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from services.intake.webform import steps
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.places import Answers
 from tests.support.waiting import eventually

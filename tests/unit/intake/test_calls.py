@@ -15,9 +15,9 @@ from services.intake.phone.rules import Act, CallRefusal, judge
 from services.intake.reports import receipt_numbers
 from services.intake.staff_access import words as staff_words
 from services.intake.webform import form, steps
-from services.intake.webform.models import Typed
 from shared.events.vocabulary import Channel
 from shared.web import translations
+from shared.web.form_body import Typed
 from tests.unit.intake.test_erasure import NOW
 
 LATER = NOW + timedelta(minutes=5)

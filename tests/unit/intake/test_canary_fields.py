@@ -15,7 +15,7 @@ from services.intake.receipts.models import AmendmentAsked, MessageAsked, Receip
 from services.intake.submissions.models import Part, Submission
 from services.intake.submissions.schema import inlined
 from services.intake.webform import form, steps
-from services.intake.webform.models import Typed
+from shared.web.form_body import Typed
 from tests.integration.trust.canaries import Canaries
 from tests.integration.trust.street import Street
 

@@ -10,8 +10,8 @@ from services.intake.receipts import views as receipt_views
 from services.intake.reports.models import State, StatusAnswer
 from services.intake.submissions.models import Submission
 from services.intake.webform import form, words
-from services.intake.webform.models import Typed, read
 from shared.events.vocabulary import Channel, ContactChannel, HarmType, Role
+from shared.web.form_body import Typed, read
 
 FULL = [
     ("idempotency_key", "x" * 32),

@@ -34,18 +34,17 @@ def test_waiting_as_long_as_told_is_enough() -> None:
 async def test_a_network_waits_while_others_ask_on() -> None:
     clock = ManualClock(datetime(2026, 11, 24, tzinfo=UTC))
     gate = ReceiptRateLimiter(6, clock)
-    assert [gate.wait("203.0.113.5") for _ in range(7)] == [0] * 6 + [10]
-    assert gate.wait("203.0.113.99") == 10
-    assert gate.wait("198.51.100.1") == 0
+    assert [gate.wait("203.0.113.0/24") for _ in range(7)] == [0] * 6 + [10]
+    assert gate.wait("198.51.100.0/24") == 0
     await clock.advance(10)
-    assert gate.wait("203.0.113.5") == 0
+    assert gate.wait("203.0.113.0/24") == 0
 
 
 def test_wrong_receipts_use_up_three_times_as_much() -> None:
     gate = ReceiptRateLimiter(6, ManualClock(datetime(2026, 11, 24, tzinfo=UTC)))
     asked = 0
-    while gate.wait("203.0.113.5") == 0:
-        gate.was_wrong("203.0.113.5")
+    while gate.wait("203.0.113.0/24") == 0:
+        gate.was_wrong("203.0.113.0/24")
         asked += 1
     assert asked == 2
 
@@ -66,5 +65,5 @@ def test_callers_are_counted_by_network(host: str | None, network: str) -> None:
 
 def test_no_address_is_kept() -> None:
     gate = ReceiptRateLimiter(6, ManualClock(datetime(2026, 11, 24, tzinfo=UTC)))
-    gate.wait("203.0.113.5")
+    gate.wait("203.0.113.0/24")
     assert b"203.0.113" not in b"".join(gate._networks._buckets)

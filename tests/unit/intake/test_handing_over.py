@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 
+from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.handover import rules as handover_rules
 from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, Offer
@@ -166,5 +166,5 @@ async def test_a_code_that_is_gone_within_the_moment_is_told_as_not_possible_now
     nothing: Any = None
     handing = HandoverService(changer, KeyedDigests(b"r" * 32), nothing, nothing, nothing)
     with pytest.raises(Problem) as refused:
-        await handing.offer(ReceiptQuestion(receipt="1234"), Request({"type": "http"}))
+        await handing.offer(ReceiptQuestion(receipt="1234"), Caller("192.0.2.0/24"))
     assert (refused.value.status_code, refused.value.code) == (503, "unavailable")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, ReceiptRateLimiter
@@ -16,6 +17,7 @@ from shared.clock import ManualClock
 from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW
 
+HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
 KEYS = KeyedDigests(b"r" * 32)
 RECEIPT = receipt_numbers.from_number(572)
 
@@ -39,13 +41,10 @@ def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthentic
     )
 
 
-async def code(door: ReceiptAuthenticator, host: str, *, word: str | None, client: str | None = None) -> str:
-    request: Any = SimpleNamespace(
-        client=SimpleNamespace(host=host), state=SimpleNamespace(**({"client_id": client} if client else {}))
-    )
+async def code(door: ReceiptAuthenticator, network: str, *, word: str | None, client: str | None = None) -> str:
     question = ReceiptQuestion(receipt=RECEIPT, word=word)
     try:
-        await door.authenticate(question, request, "receipts.withdraw")
+        await door.authenticate(question, Caller(network, client), "receipts.withdraw")
     except Problem as problem:
         return problem.code
     return "in"
@@ -54,9 +53,9 @@ async def code(door: ReceiptAuthenticator, host: str, *, word: str | None, clien
 async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere() -> None:
     door = holders(await PassphraseHasher(KEYS).hashed("one", "umbrella"))
     for _ in range(WRONG_FROM_PLACE):
-        assert await code(door, "203.0.113.5", word="wrong") == "unknown_receipt"
-    assert await code(door, "203.0.113.5", word="umbrella") == "too_many_requests"
-    assert await code(door, "198.51.100.1", word="umbrella") == "in"
+        assert await code(door, HERE, word="wrong") == "unknown_receipt"
+    assert await code(door, HERE, word="umbrella") == "too_many_requests"
+    assert await code(door, ELSEWHERE, word="umbrella") == "in"
 
 
 async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
@@ -64,14 +63,14 @@ async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
     gate = door.gate
     name = identifiers.receipt_hash(KEYS, RECEIPT)
     for n in range(100):
-        gate.was_wrong(f"10.0.{n}.1", name)
-    assert gate.wait_for(name, "203.0.113.5") > 0
-    assert await code(door, "203.0.113.5", word=None) == "in"
-    assert await code(door, "203.0.113.5", word="whatever") == "in"
+        gate.was_wrong(f"10.0.{n}.0/24", name)
+    assert gate.wait_for(name, HERE) > 0
+    assert await code(door, HERE, word=None) == "in"
+    assert await code(door, HERE, word="whatever") == "in"
 
 
 @pytest.mark.parametrize(("client", "last"), [("kiosk", "in"), (None, "too_many_requests")])
 async def test_people_are_counted_by_network_and_front_ends_by_their_own_door(client: str | None, last: str) -> None:
     door = holders(per_minute=3)
-    said = [await code(door, "203.0.113.5", word=None, client=client) for _ in range(4)]
+    said = [await code(door, HERE, word=None, client=client) for _ in range(4)]
     assert said == ["in", "in", "in", last]

@@ -5,8 +5,8 @@ import pytest
 
 from services.intake.submissions.models import Submission
 from services.intake.webform import advice, form, step_words, steps, summary, words
-from services.intake.webform.models import Typed
 from shared.events.vocabulary import AgeBand, Gender, PlatformKind, Relationship, Role
+from shared.web.form_body import Typed
 
 LEAST = {"role": ("victim",), "harm_types": ("other",)}
 ALWAYS = ["who", "what", "urgent", "about", "seen", "words", "other", "told", "place", "language"]

@@ -142,7 +142,7 @@ async def test_the_page_of_decisions_shows_the_readable_ones() -> None:
     reports: Any = Reports(stored("bad", taken_back(), facts=BROKEN), stored("good", taken_back()))
     nobody: Any = type("Auditor", (), {"may": lambda *_: True})()
     nothing: Any = None
-    lists = await RetentionService(reports, nothing, nothing, nothing, ManualClock(OVER)).lists(nobody)
+    lists = await RetentionService(reports, nothing, nothing, ManualClock(OVER)).lists(nobody)
     assert [row.report_id for row in lists[ERASE_AT]] == ["good"]
 
 

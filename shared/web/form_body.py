@@ -1,12 +1,19 @@
-"""What a browser sends of a form."""
+"""Read the body of a page's own form: what was typed and chosen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+
+from shared.web.json_body import media_type
+from shared.web.problems import Problem
+from shared.web.translations import gettext_noop
+
 MAX_FIELDS: Final = 100
 """Boxes and fields of one form; a browser sends about sixty at most."""
+_FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,16 @@ class Typed:
     def all(self, name: str) -> tuple[str, ...]:
         """The chosen values of a group of boxes."""
         return tuple(value for value in self.values.get(name, ()) if value)
+
+
+async def form_body(request: Request) -> Typed:
+    """What was typed and chosen. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_a_form``."""
+    if media_type(request.headers.get("content-type")) != _FORM_TYPE:
+        raise Problem(415, "wrong_content_type", gettext_noop("This page reads only its own form."))
+    try:
+        return read(await request.body())
+    except ValueError:
+        raise Problem(400, "not_a_form", gettext_noop("The form could not be read.")) from None
 
 
 def read(body: bytes) -> Typed:

@@ -1,0 +1,22 @@
+"""Who sends a request, as the services behind the routes need to know it: values, no request and no address."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.identity.principal import Principal
+from shared.identity.roles import Action
+
+Require = Callable[[Action, str], None]
+"""Raises ``Problem`` 403 unless whoever asks may do this to what belongs to the organisation; the audit hears of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever sends a request."""
+
+    network: str
+    """IPv4 /24 or IPv6 /48, see ``shared.web.networks``."""
+    client: str | None = None
+    """The front end the request came through; none for our own pages."""
+    operator: Principal | None = None
+    """The operator whose page it came from; none for the public's pages, whoever is signed in there."""
