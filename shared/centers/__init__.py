@@ -9,6 +9,7 @@ from shared.centers.checks import faults
 from shared.centers.fault import Fault
 from shared.centers.lookup import (
     belongs,
+    catchment_code,
     center,
     centers_near,
     districts_of,
@@ -40,6 +41,7 @@ __all__ = [
     "Tables",
     "UnknownDivision",
     "belongs",
+    "catchment_code",
     "center",
     "centers_near",
     "districts_of",

@@ -82,6 +82,23 @@ def belongs(district: str, division: str, *, tables: Tables = TABLES) -> bool:
     return district[:2] in _codes(division, tables)
 
 
+@lru_cache(maxsize=4096)
+def catchment_code(division: str, district: str | None, *, tables: Tables = TABLES) -> str | None:
+    """The district that stands for all that share its catchments: the first of the division's that does, on any day.
+
+    Whoever knows the answer learns the catchment and not the district. A code of no list is returned as it is.
+    """
+
+    def catchments(code: str) -> tuple[bool, ...]:
+        return tuple(code in (c.districts or ()) for c in tables.catchments)
+
+    codes = [d.code for d in districts_of(division, tables=tables)]
+    if district not in codes:
+        return district
+    wanted = catchments(district)
+    return next(code for code in codes if catchments(code) == wanted)
+
+
 def _catchments_on(division: str, day: date, tables: Tables) -> list[Catchment]:
     return [c for c in tables.catchments if c.division == division and c.in_force(day)]
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.events.base import CenterId, Model, Moment, ReportEvent, ReportId, Slug, Version
 from shared.events.vocabulary import (
@@ -22,22 +22,30 @@ from shared.events.vocabulary import (
 
 
 class ReportFacts(Model):
-    """What routing and counting need of a report, and the only part of it that leaves intake."""
+    """What routing and counting need of a report, and the only part of it that leaves intake.
+
+    Intake keeps each as it was told. On the log, which is kept for ever, each is as coarse as its readers can do with
+    (`shared.events.needs`, `docs/reference/log-fields.md`).
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     role: Open[Role]
     harm_types: tuple[Open[HarmType], ...] = Field(min_length=1)
     urgency: Open[Urgency]
     urgency_reasons: tuple[Open[UrgencyReason], ...] = Field(min_length=1)
+    """On the log only those that say that the report concerns a child; ``none_of_these`` where none does."""
     division: Slug
     """A division's slug, or ``overseas`` or ``unknown``."""
     district: str | None = Field(default=None, pattern=r"^[0-9]{5}$")
-    """Five-digit code of the si, gun or gu; only where one division has two catchments."""
+    """Five-digit code; only where one division has two catchments. On the log the one that stands for the catchment."""
     age_band: Open[AgeBand] = AgeBand.UNKNOWN
     gender: Open[Gender] = Gender.UNKNOWN
     relationship: Open[Relationship] = Relationship.UNKNOWN
     platform_kind: Open[PlatformKind] = PlatformKind.UNKNOWN
     channel: Open[Channel]
     language: str = Field(pattern=r"^[a-z]{2,3}$")
+    """On the log ``ko``, or ``und`` for any other language; which one, staff read in the details."""
     declined_centers: tuple[CenterId, ...] = ()
     linked_reports: tuple[ReportId, ...] = ()
     """Reports of the same address, file or offender's account: the ten newest at most, newest first."""

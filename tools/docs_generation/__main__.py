@@ -11,6 +11,7 @@ from tools.docs_generation import (
     cases,
     compatibility,
     metrics,
+    needs,
     openapi,
     pages,
     permissions,
@@ -25,7 +26,7 @@ OWNED = ("events", "asyncapi", "openapi")
 
 def wanted() -> dict[str, str]:
     """Every derived document by its path below ``docs``."""
-    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, pages)
+    parts = (schemas, asyncapi, openapi, permissions, cases, settings, metrics, needs, pages)
     return {path: text for part in parts for path, text in part.files().items()}
 
 

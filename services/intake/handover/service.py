@@ -17,13 +17,13 @@ from services.intake.receipts.status import StatusAnswerBuilder
 from services.intake.receipts.updates import ReportUpdate, ReportUpdater, open_life
 from services.intake.reports import documents, receipt_numbers, repository, waiting_period
 from services.intake.reports.documents import Document
+from services.intake.reports.events import amended
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 from services.intake.retention.rules import RefusedError
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent
 from shared.encryption import Keyring
 from shared.errors import TransientError
-from shared.events.reports import ReportAmended
 from shared.metrics import REGISTRY
 
 TAKEN_OVER = Counter("ieum_intake_reports_handed_over", "Reports taken over by the person harmed.", registry=REGISTRY)
@@ -147,6 +147,6 @@ class HandoverService:
                 f"sealed.fields.{name}": documents.key_of(document, self._keyring).encrypt(name, orjson.dumps(contact)),
             },
             pushed=pushed,
-            events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),
+            events=(amended(document["_id"], version, now, facts),),
             detail={"word": str(word is not None).lower()},
         )

@@ -30,6 +30,7 @@ from services.intake.receipts.updates import (
 )
 from services.intake.reports import documents, waiting_period
 from services.intake.reports.documents import Document
+from services.intake.reports.events import amended
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import AnswerLeft, AnswersLeft, StatusAnswer, Taken
 from services.intake.retention import rules as retention_rules
@@ -40,7 +41,7 @@ from services.intake.submissions.facts import NotAdmittedError, demand_consent, 
 from shared.clock import SEOUL, Clock
 from shared.encryption import Keyring
 from shared.errors import TransientError
-from shared.events.reports import ReportAmended, ReportMessageLeft, ReportReinstated, ReportWithdrawn
+from shared.events.reports import ReportMessageLeft, ReportReinstated, ReportWithdrawn
 from shared.metrics import REGISTRY
 
 MESSAGES: Final = 50
@@ -308,7 +309,7 @@ class ReceiptService:
             life=retention_rules.amended(life, before, facts),
             fields=fields,
             pushed={**pushed, **noted(mark, taken)},
-            events=(ReportAmended(report_id=document["_id"], intake_version=version, amended_at=now, facts=facts),),
+            events=(amended(document["_id"], version, now, facts),),
             detail={"amendment": str(taken.number)},
             taken=taken,
         )

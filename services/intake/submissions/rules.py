@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.reports import documents
+from services.intake.reports import documents, events
 from services.intake.reports.documents import Document
 from services.intake.submissions import identifiers
 from services.intake.submissions.facts import facts_of
@@ -14,7 +14,7 @@ from services.intake.submissions.urgency import triage
 from shared.clock import SEOUL
 from shared.encryption import DataKey, WrappedKey
 from shared.events.base import Record, encode
-from shared.events.reports import ReportFacts, ReportReceived
+from shared.events.reports import ReportFacts
 from shared.events.vocabulary import Suspicion
 
 
@@ -54,7 +54,7 @@ def prepare_report(
     """
     content = identifiers.content_of(submission)
     digest = identifiers.content_digest(content)
-    received = ReportReceived(report_id=report_id, intake_version=1, received_at=now, facts=facts)
+    received = events.received(report_id, now, facts)
     event = encode(received, source="intake", time=now, traceparent=traceparent)
     document = documents.new_document(
         report_id=report_id,

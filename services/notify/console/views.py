@@ -97,7 +97,7 @@ class CaseRow(BaseModel):
     urgency: Urgency
     harm_types: tuple[Open[HarmType], ...]
     channel: Open[Channel]
-    language: str
+    language: str = Field(description="`ko`, or `und` for any other language; the details say which.")
     state: CaseState
     unread: bool
     unread_messages: int = Field(description="Messages of the reporter that nobody at the centre has read.")

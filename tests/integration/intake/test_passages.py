@@ -63,7 +63,7 @@ async def test_front_ends_are_not_asked_but_a_repeated_text_is_marked_and_demote
     answers = [await harness.lodge(body) for _ in range(5)]
     assert {answer.status_code for answer in answers} == {202}
     found = [(f["suspicion"], f["urgency"], f["urgency_reasons"]) for f in await facts(harness)]
-    reasons = ["threatened", "minor"]
+    reasons = ["none_of_these"]
     assert sorted(found) == 3 * [([], "critical", reasons)] + 2 * [(["repeated_text"], "high", reasons)]
     amended = {"receipt": answers[-1].json()["receipt"], "still_spreading": True}
     done = await harness.http.post("/api/v1/receipts/amend", json=amended, headers=harness.headers())

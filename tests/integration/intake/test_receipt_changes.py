@@ -8,6 +8,7 @@ import bson
 import pytest
 
 from services.intake.reports import documents
+from services.intake.reports.events import published
 from shared.encryption import Keyring
 from shared.events.reports import ReportFacts
 from shared.metrics import exposition
@@ -95,7 +96,8 @@ async def test_an_amendment_is_judged_anew_and_adds_texts_without_losing_any(har
     assert stored["consents"]["sensitive"] is True
     assert stored["earlier_consents"][0]["sensitive"] is False
     [_, amended] = await someone.published()
-    assert facts(amended["facts"]) == facts(stored["facts"])
+    assert facts(amended["facts"]) == published(facts(stored["facts"]))
+    assert amended["facts"]["urgency_reasons"] == ["under_14"]
     assert amended["facts"]["contact_channels"] == ["email"]
     await someone.done("amend", threatened=None, contact={"channels": []})
     opened = documents.opened(await someone.stored(), KEYRING)
