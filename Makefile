@@ -10,7 +10,7 @@ IMAGE ?= localhost/ieum
 # Where the local stack's Kafka is, for commands that talk to it directly.
 BOOTSTRAP = $${KAFKA_BOOTSTRAP_SERVERS:-127.0.0.1:$${IEUM_KAFKA_PORT:-19092}}
 
-.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack admin client rotate-key rotate-signing-key \
+.PHONY: image test-image help venv demo demo-code up down status logs redrive replay-decisions recount rebuild load-history check-tables attack k-anonymity admin client rotate-key rotate-signing-key \
 	verify-audit verify-proof secrets check conformance format test test-all t engines engines-down repeat planted simulate-surge bench bench-analytics bench-console bench-intake bench-notify bench-routing bench-system torture screenshots docs lock clean
 
 help: ## this help
@@ -123,6 +123,9 @@ attack: venv ## try to undo what is published: ten made-up years, or everything 
 
 simulate-surge: venv ## a week of 10 times as many reports from one province, and 3 times everywhere (P=busan X=5 SEED=2 SEEDS=20)
 	@$(PY) -m tools.simulation $(if $(P),--province '$(P)') $(if $(X),--times '$(X)') $(if $(SEED),--seed '$(SEED)') $(if $(SEEDS),--seeds '$(SEEDS)')
+
+k-anonymity: venv ## how many reports on the log are alone with all somebody may know of them, by place (YEARS=10)
+	@$(PY) -m tools.k_anonymity $(if $(YEARS),--years $(YEARS))
 
 bench: venv ## measure beside plain loops on the same engines, result in var/bench
 	@$(PY) -m tests.performance
