@@ -97,8 +97,8 @@ def _begun_before(batch: list[Received]) -> list[str]:
 def _change(case: Case, known: Case | None, longer: int) -> Change:
     """One write per case, however many records it had in the batch."""
     if known is not None:
-        return Change(case.model_copy(update={"rev": known.rev + 1}), known.rev)
-    return Change(case.model_copy(update={"rev": 1, "alias": alias(case.report_id, longer)}), 0)
+        return Change(case.model_copy(update={"rev": known.rev + 1}), known)
+    return Change(case.model_copy(update={"rev": 1, "alias": alias(case.report_id, longer)}), None)
 
 
 _VOID = {

@@ -2,15 +2,16 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from motor.motor_asyncio import AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import InsertOne, UpdateOne
-from pymongo.errors import BulkWriteError
+from pymongo import IndexModel, InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure
 
-from services.notify.cases.models import Case, CaseState
+from services.notify.cases.models import Case
 from services.notify.team.models import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
@@ -30,16 +31,38 @@ RESERVED_FOR: Final = timedelta(seconds=30)
 """A place that nobody gave back counts for so long: its process died, or its store was away."""
 _PLACES: Final = 20
 _ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
+COUNTED: Final = 1000
+"""Numbers above lists are exact up to here: with 100,000 cases nobody's page may wait until all are counted."""
+_ESCALATED: Final = {"ladder.step": {"$gte": 2}}
+_HELD: Final = {"ladder.held": True}
+_ASSIGNED: Final = {"assignee": {"$gt": ""}}
+INDEXES: Final = (
+    IndexModel([("center_id", 1), ("sort_key", 1)], name="center_sort"),
+    IndexModel([("sort_key", 1)], name="sort"),
+    IndexModel([("center_id", 1), ("received_at", 1)], name="center_received"),
+    IndexModel([("alias", 1)], name="alias", unique=True),
+    # Of few cases at a time: a write that does not concern them leaves these alone.
+    IndexModel([("wake_at", 1)], name="due", sparse=True),
+    IndexModel([("sort_key", 1)], name="copied", partialFilterExpression={"copy_central": True}),
+    IndexModel([("sort_key", 1)], name="escalated", partialFilterExpression=_ESCALATED),
+    IndexModel([("center_id", 1)], name="held", partialFilterExpression=_HELD),
+    IndexModel([("assignee", 1), ("sort_key", 1)], name="assigned", partialFilterExpression=_ASSIGNED),
+    IndexModel([("offered_to", 1)], name="offered", sparse=True),
+    IndexModel([("awaiting_since", 1)], name="awaiting", sparse=True),
+)
+"""Each is used by a query below and each query uses one (``test_queries``)."""
+FORMER_INDEXES: Final = frozenset({"wake_at", "copied_sort", "offered_to", "awaiting_since"})
+"""Of earlier builds, which made every write of a case longer."""
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A new state of a case and the events it must tell of. ``was`` is the state before; 0: there is none yet."""
+    """A new state of a case, the state it was made from (None: a new case), and the events it must tell of."""
 
     case: Case
-    was: int
+    before: Case | None
     events: tuple[Event, ...] = ()
 
 
@@ -68,14 +91,11 @@ class CaseStore:
     async def prepare(self) -> None:
         """Create the indexes; the same ones again change nothing."""
         with store_errors():
-            await self.collection.create_index([("wake_at", 1)], name="wake_at")
-            await self.collection.create_index([("center_id", 1), ("sort_key", 1)], name="center_sort")
-            await self.collection.create_index([("sort_key", 1)], name="sort")
-            await self.collection.create_index([("center_id", 1), ("received_at", 1)], name="center_received")
-            await self.collection.create_index([("copy_central", 1), ("sort_key", 1)], name="copied_sort")
-            await self.collection.create_index([("alias", 1)], name="alias", unique=True)
-            await self.collection.create_index([("offered_to", 1)], name="offered_to")
-            await self.collection.create_index([("awaiting_since", 1)], name="awaiting_since")
+            existing = await self.collection.index_information()
+            for name in sorted(FORMER_INDEXES & existing.keys()):
+                with suppress(OperationFailure):  # another process that starts too was faster
+                    await self.collection.drop_index(name)
+            await self.collection.create_indexes(list(INDEXES))
 
     async def load(self, report_ids: Sequence[str], skipped: Skipped | None = None) -> dict[str, Case]:
         """The known ones of these cases, by id. With ``skipped``, one that cannot be read is left out, not raised."""
@@ -90,7 +110,7 @@ class CaseStore:
         if not changes:
             return Saved(frozenset())
         mark = secrets.token_hex(8)
-        writes = [_write(change, mark, now) for change in changes]
+        writes = [write_of(change, mark, now) for change in changes]
         failed: dict[int, Mapping[str, Any]] = {}
         with store_errors():
             try:
@@ -103,7 +123,7 @@ class CaseStore:
         if any(e.get("code") != _DUPLICATE for e in failed.values()):
             raise TransientError("store: part of a bulk write was refused")
         lost = {changes[index].case.report_id for index in failed}
-        updates = [c.case.report_id for c in changes if c.was]
+        updates = [c.case.report_id for c in changes if c.before is not None]
         if matched < len(updates):
             lost |= await self._not_mine(updates, mark)
         taken = {c.case.report_id for i, c in enumerate(changes) if i in failed and _names_alias(failed[i])}
@@ -127,6 +147,7 @@ class CaseStore:
                 await self.collection.find(due, {"_id": 1})
                 .sort("wake_at", 1)
                 .limit(limit)
+                .hint("due")
                 .batch_size(limit)
                 .to_list(None)
             )
@@ -145,24 +166,27 @@ class CaseStore:
         return [case for case in cases.values() if case.lease_by == lease]
 
     async def backlog(self, now: datetime) -> int:
-        """How many cases are due and not claimed."""
+        """How many cases are due and not claimed, up to ``COUNTED``."""
         with store_errors():
-            return await self.collection.count_documents({"wake_at": {"$gte": EPOCH, "$lte": now}})
+            return await self.collection.count_documents(
+                {"wake_at": {"$gte": EPOCH, "$lte": now}}, limit=COUNTED, hint="due"
+            )
 
     async def page(self, center_id: str | None, bounds: tuple[str, str], limit: int) -> list[Case]:
         """Up to ``limit`` cases of a centre (None: of all) with a sort key between the bounds, both left out."""
         wanted: dict[str, Any] = {"sort_key": {"$gt": bounds[0], "$lt": bounds[1]}}
         if center_id is not None:
             wanted = {"center_id": center_id, **wanted}
+        index = "sort" if center_id is None else "center_sort"
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint(index).to_list(None)
         return _listed(found)
 
     async def of_person(self, center_id: str, subject: str) -> list[Case]:
         """The open cases somebody has at a centre, the most urgent first."""
-        wanted = {"center_id": center_id, "sort_key": {"$gt": "0", "$lt": "3"}, "assignee": subject}
+        wanted = {"assignee": subject, "sort_key": {"$gt": "0", "$lt": "3"}, "center_id": center_id}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).hint("assigned").to_list(None)
         return _listed(found)
 
     async def by_alias(self, alias: str) -> Case | None:
@@ -175,7 +199,7 @@ class CaseStore:
         """Open cases that the central desk has a copy of, in the order of need."""
         wanted = {"copy_central": True, "sort_key": {"$gt": "0", "$lt": "3"}}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint("copied").to_list(None)
         return _listed(found)
 
     async def counted(self, center_id: str, since: datetime, until: datetime) -> list[Counted]:
@@ -183,7 +207,7 @@ class CaseStore:
         wanted = {"center_id": center_id, "received_at": {"$gte": since, "$lte": until}, "synthetic": False}
         names = [one.name for one in fields(Counted)]
         with store_errors():
-            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).to_list(None)
+            found = await self.collection.find(wanted, dict.fromkeys(names, 1)).hint("center_received").to_list(None)
         return [
             Counted(
                 received_at=document["received_at"],
@@ -197,38 +221,45 @@ class CaseStore:
 
     async def late(self, limit: int) -> list[Case]:
         """Acknowledged cases whose ladder has climbed again, in the order of need."""
-        wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, "ladder.step": {"$gte": 2}}
+        wanted = {"sort_key": {"$gt": "2", "$lt": "3"}, **_ESCALATED}
         with store_errors():
-            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).to_list(None)
+            found = await self.collection.find(wanted).sort("sort_key", 1).limit(limit).hint("escalated").to_list(None)
         return _listed(found)
 
     async def held(self, center_id: str | None) -> int:
-        """How many cases of a centre (None: of all) quiet hours hold back; no drills."""
-        return await self._count(center_id, {"sort_key": {"$gt": "0", "$lt": "3"}, "ladder.held": True})
+        """How many cases of a centre (None: of all) quiet hours hold back, up to ``COUNTED``; no drills."""
+        whose = center_id if center_id is not None else _ANY_CENTER
+        return await self._count({"center_id": whose, **_HELD}, "held")
 
     async def unread(self, center_id: str | None) -> int:
-        """How many acknowledged cases of a centre (None: of all) have something that nobody has read; no drills."""
-        return await self._count(center_id, {"sort_key": {"$gte": "1", "$lt": "2"}})
+        """How many acknowledged cases of a centre (None: of all) have something that nobody has read.
 
-    async def counts(self, center_id: str | None) -> dict[CaseState, int]:
-        """How many cases of a centre (None: of all) are in each state; no drills.
-
-        Ended ones are not counted: they only grow.
+        No drills, and up to ``COUNTED``.
         """
-        ranges = {CaseState.WAITING: ("0", "1"), CaseState.ACKNOWLEDGED: ("1", "3")}
-        return {
-            state: await self._count(center_id, {"sort_key": {"$gte": low, "$lt": high}})
-            for state, (low, high) in ranges.items()
-        }
+        return await self._count_listed(center_id, "1", "2")
+
+    async def working(self, center_id: str | None) -> int:
+        """How many acknowledged cases of a centre (None: of all) have nothing unread, up to ``COUNTED``; no drills."""
+        return await self._count_listed(center_id, "2", "3")
+
+    async def waiting(self, center_id: str | None) -> int:
+        """How many cases of a centre (None: of all) nobody has acknowledged, up to ``COUNTED``; no drills."""
+        return await self._count_listed(center_id, "0", "1")
 
     async def offered(self, center_id: str | None) -> int:
         """How many cases of a centre (None: of all) are offered to another one or on their way there; no drills."""
-        return await self._count(center_id, {"offered_to": _ANY_CENTER})
-
-    async def _count(self, center_id: str | None, wanted: Document) -> int:
         whose = {"center_id": center_id} if center_id is not None else {}
+        return await self._count({"offered_to": _ANY_CENTER, **whose}, "offered")
+
+    async def _count_listed(self, center_id: str | None, low: str, high: str) -> int:
+        wanted: Document = {"sort_key": {"$gte": low, "$lt": high}}
+        if center_id is None:
+            return await self._count(wanted, "sort")
+        return await self._count({"center_id": center_id, **wanted}, "center_sort")
+
+    async def _count(self, wanted: Document, index: str) -> int:
         with store_errors():
-            return await self.collection.count_documents({**whose, **wanted, "synthetic": False})
+            return await self.collection.count_documents({**wanted, "synthetic": False}, limit=COUNTED, hint=index)
 
     async def offers_to(self, center_id: str, limit: int = OFFERS) -> list[Case]:
         """Cases a centre has an open offer of, or has accepted and not got yet, in the order of need."""
@@ -240,18 +271,20 @@ class CaseStore:
 
     async def _offers(self, wanted: Document, limit: int) -> list[Case]:
         with store_errors():
-            found = await self.collection.find(wanted).limit(limit).to_list(None)
+            found = await self.collection.find(wanted).limit(limit).hint("offered").to_list(None)
         return sorted(_listed(found), key=lambda case: case.sort_key)
 
     async def offers_open(self) -> int:
         """How many offers wait for an answer or for the move."""
         with store_errors():
-            return await self.collection.count_documents({"offered_to": _ANY_CENTER})
+            return await self.collection.count_documents({"offered_to": _ANY_CENTER}, hint="offered")
 
     async def unconfirmed(self, before: datetime) -> int:
         """How many cases have waited since before a moment for routing to make true what staff decided."""
         with store_errors():
-            return await self.collection.count_documents({"awaiting_since": {"$gte": EPOCH, "$lte": before}})
+            return await self.collection.count_documents(
+                {"awaiting_since": {"$gte": EPOCH, "$lte": before}}, hint="awaiting"
+            )
 
     async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
         """The run of the ladder and the offer each of these cases has now: what a mail about them may still tell."""
@@ -316,17 +349,36 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-def _write(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:
-    case = change.case
-    fields = case.model_dump(exclude={"report_id"}, by_alias=True)
+def write_of(change: Change, mark: str, now: datetime) -> InsertOne[Document] | UpdateOne:
+    """The write of one change: a new case whole, of a known one what is different, with the events it must tell of."""
+    case, before = change.case, change.before
     records = records_of(change.events, now, case.traceparent)
-    if change.was == 0:
-        return InsertOne({"_id": case.report_id, **fields, "mark": mark, **outbox.pending(records, now)})
-    update: dict[str, Any] = (
-        {name: dict(values) for name, values in outbox.push(records, now).items()} if records else {}
-    )
-    update["$set"] = {**update.get("$set", {}), **fields, "mark": mark}
-    return UpdateOne({"_id": case.report_id, "rev": change.was}, update)
+    if before is None:
+        fields = case.model_dump(exclude={"report_id"}, by_alias=True)
+        stored = {name: value for name, value in fields.items() if value is not None}
+        return InsertOne({"_id": case.report_id, **stored, "mark": mark, **outbox.pending(records, now)})
+    update = _difference(before, case)
+    update["$set"]["mark"] = mark
+    for operator, values in outbox.push(records, now).items():
+        update.setdefault(operator, {}).update(values)
+    return UpdateOne({"_id": case.report_id, "rev": before.rev}, {name: part for name, part in update.items() if part})
+
+
+def _difference(before: Case, after: Case) -> dict[str, Document]:
+    """Update operators that make one state of the other: what did not change is not written again.
+
+    A field that is none any more is taken off, so that sparse indexes forget the case; lines of the timeline are added.
+    """
+    changed = {name for name in Case.model_fields if getattr(before, name) != getattr(after, name)}
+    lines = len(before.entries)
+    appended = "entries" in changed and after.entries[:lines] == before.entries
+    update: dict[str, Document] = {"$set": {}, "$unset": {}}
+    if appended:
+        changed.discard("entries")
+        update["$push"] = {"entries": {"$each": [one.model_dump(exclude_none=True) for one in after.entries[lines:]]}}
+    for name, value in after.model_dump(include=changed, by_alias=True).items():
+        update["$unset" if value is None else "$set"][name] = value
+    return update
 
 
 def _names_alias(error: Mapping[str, Any]) -> bool:

@@ -237,7 +237,7 @@ class CaseService:
 
     async def _write(self, case: Case, answer: Accepted) -> bool:
         events = (answer.event,) if answer.event is not None else ()
-        saved = await self.cases.save([Change(answer.case, case.rev, events)], self._clock.now())
+        saved = await self.cases.save([Change(answer.case, case, events)], self._clock.now())
         if saved.lost:
             return False
         if events:

@@ -120,7 +120,7 @@ def _looked_at(task: "asyncio.Task[Shown]") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Counts by state, without drills. Held ones wait, or are new, as well."""
+    """Counts by state, without drills, each up to ``COUNTED``. Held ones wait, or are new, as well."""
 
     waiting: int
     new: int
@@ -132,12 +132,10 @@ class Tally:
 async def tally(store: CaseStore, center_id: str) -> Tally:
     """The counts above a console: of a centre, or for ``central`` of all."""
     whose = None if center_id == CENTRAL_DESK else center_id
-    counts = await store.counts(whose)
-    new = await store.unread(whose)
     return Tally(
-        waiting=counts[CaseState.WAITING],
-        new=new,
-        working=counts[CaseState.ACKNOWLEDGED] - new,
+        waiting=await store.waiting(whose),
+        new=await store.unread(whose),
+        working=await store.working(whose),
         held=await store.held(whose),
         offered=await store.offered(whose),
     )

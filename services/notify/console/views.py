@@ -288,14 +288,14 @@ class CenterView(BaseModel):
     staff_on_duty: int
     cases_per_person: int
     changed_at: Moment | None
-    waiting: int
-    acknowledged: int
+    waiting: int = Field(description="Cases nobody has acknowledged, no drills; counted up to 1,000.")
+    acknowledged: int = Field(description="Open acknowledged cases, no drills; counted up to 2,000.")
 
 
-def center_view(center: Center, counts: dict[CaseState, int]) -> CenterView:
+def center_view(center: Center, waiting: int, acknowledged: int) -> CenterView:
     """The view of a centre."""
     return CenterView(
         **center.model_dump(exclude={"rev"}),
-        waiting=counts[CaseState.WAITING],
-        acknowledged=counts[CaseState.ACKNOWLEDGED],
+        waiting=waiting,
+        acknowledged=acknowledged,
     )

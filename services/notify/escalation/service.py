@@ -215,7 +215,7 @@ class EscalationWorker:
             after = rescheduled(after)
         elif after is case:
             return None
-        return Change(after.model_copy(update={"rev": case.rev + 1}), case.rev, tuple(events))
+        return Change(after.model_copy(update={"rev": case.rev + 1}), case, tuple(events))
 
     def _tell(self, changes: Sequence[Change], work: dict[str, ClaimedCase], now: datetime) -> None:
         self._broadcaster.publish(change.case for change in changes)

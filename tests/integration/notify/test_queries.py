@@ -1,0 +1,132 @@
+"""Every query about cases has an index that it uses, and every index has a query: asked of the store's own planner."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import FORMER_INDEXES, INDEXES, CaseStore, Change
+from services.notify.escalation.rules import Rules
+from shared import mongo, outbox
+from shared.jobs import Skipped
+from shared.settings import StoreSettings
+from tests.unit.notify.samples import NOW, TRACE, event
+
+IDS: Final = [f"00000000-0000-4000-8000-{number:012}" for number in range(3)]
+SINCE: Final = NOW - timedelta(days=1)
+
+_FOLDED: Final = fold(None, event("report.routed", 1), TRACE, Rules(), NOW)
+assert _FOLDED is not None
+ROUTED: Final = _FOLDED
+ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
+    "load": lambda store: store.load(IDS),
+    "save": lambda store: store.save([Change(ROUTED, None)], NOW),
+    "claim": lambda store: store.claim("worker", 60, 10, NOW, Skipped("test")),
+    "backlog": lambda store: store.backlog(NOW),
+    "page": lambda store: store.page("busan", ("0", "3"), 10),
+    "of_person": lambda store: store.of_person("busan", "s-1"),
+    "by_alias": lambda store: store.by_alias("가람-4821"),
+    "copied": lambda store: store.copied(10),
+    "counted": lambda store: store.counted("busan", SINCE, NOW),
+    "late": lambda store: store.late(10),
+    "held": lambda store: store.held("busan"),
+    "held of all": lambda store: store.held(None),
+    "unread": lambda store: store.unread("busan"),
+    "working": lambda store: store.working("busan"),
+    "waiting": lambda store: store.waiting("busan"),
+    "waiting of all": lambda store: store.waiting(None),
+    "offered": lambda store: store.offered("busan"),
+    "offered of all": lambda store: store.offered(None),
+    "offers_to": lambda store: store.offers_to("busan"),
+    "offers_of": lambda store: store.offers_of("busan"),
+    "offers_open": lambda store: store.offers_open(),
+    "unconfirmed": lambda store: store.unconfirmed(NOW),
+    "standing": lambda store: store.standing(IDS),
+    "oldest_waiting": lambda store: store.oldest_waiting(),
+}
+
+
+class Queries(CommandListener):
+    """What was asked of the collection of cases, as the ``find`` that it is."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        command = event.command
+        if command.get(event.command_name) != "cases":
+            return
+        if event.command_name == "find":
+            self.asked.append({name: command[name] for name in ("filter", "sort", "hint", "limit") if name in command})
+        elif event.command_name == "aggregate":
+            match = next(stage["$match"] for stage in command["pipeline"] if "$match" in stage)
+            self.asked.append({"filter": match, **({"hint": command["hint"]} if "hint" in command else {})})
+        elif event.command_name in {"update", "delete"}:
+            self.asked += [{"filter": one["q"]} for one in command.get("updates", command.get("deletes", ()))]
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        pass
+
+
+def indexes_of(plan: Any) -> set[str]:
+    """The names of the indexes in a plan; a look at every document counts as the index ``none``."""
+    if isinstance(plan, list):
+        return set().union(*(indexes_of(part) for part in plan)) if plan else set()
+    if not isinstance(plan, dict):
+        return set()
+    found = {plan["indexName"]} if "indexName" in plan else set()
+    if plan.get("stage") == "COLLSCAN":
+        found.add("none")
+    return found.union(*(indexes_of(part) for part in plan.values()))
+
+
+def test_every_query_of_the_store_is_asked_here() -> None:
+    queries = {
+        name
+        for name, made in inspect.getmembers(CaseStore, inspect.iscoroutinefunction)
+        if not name.startswith("_") and name != "prepare"
+    }
+    assert {name.split(" of all")[0] for name in ASKED} == queries
+
+
+async def test_every_query_uses_an_index_and_every_index_is_used(
+    store_settings: StoreSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries = Queries()
+    monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(AsyncIOMotorClient, event_listeners=[queries]))
+    database = mongo.connect(store_settings, "notify")
+    store = CaseStore(database)
+    await store.prepare()
+    used: set[str] = set()
+    for name, ask in ASKED.items():
+        queries.asked.clear()
+        await ask(store)
+        assert queries.asked or name == "save", f"{name} asked nothing of the collection of cases"
+        for one in [one for one in queries.asked if "_id" not in one["filter"]]:
+            plan = await database.command({"explain": {"find": "cases", **one}, "verbosity": "queryPlanner"})
+            found = indexes_of(plan["queryPlanner"]["winningPlan"])
+            assert found.difference({"none"}) == found != set(), f"{name} looks at every case: {one}"
+            used |= found
+    assert used == {index.document["name"] for index in INDEXES}
+    database.client.close()
+
+
+async def test_indexes_of_earlier_builds_go(store_settings: StoreSettings) -> None:
+    store = CaseStore(mongo.connect(store_settings, "notify"))
+    await store.collection.create_index([("wake_at", 1)], name="wake_at")
+    await store.collection.create_index([("offered_to", 1)], name="offered_to")
+    await store.prepare()
+    await store.prepare()
+    kept = (await store.collection.index_information()).keys()
+    assert not kept & FORMER_INDEXES
+    assert kept == {"_id_", *(index.document["name"] for index in INDEXES)}
+    assert outbox.SINCE not in kept, "the relay makes its own"
