@@ -25,7 +25,9 @@ def routed() -> Case:
 def written(before: Case, after: Case) -> dict[str, Any]:
     write = write_of(Change(after, before), "mark", NOW)
     assert isinstance(write, UpdateOne)
-    return dict(write._doc)  # pymongo says it no other way
+    update = write._doc  # pymongo says it no other way
+    assert isinstance(update, dict)
+    return update
 
 
 def stored(case: Case) -> dict[str, Any]:
