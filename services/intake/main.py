@@ -90,10 +90,10 @@ from shared.web.pages import Pages
 from shared.web.serve import serve
 from shared.web.translations import gettext_noop
 
-RELAY_PACE_S = 0.025
-"""Under load the events of so long go out together; who comes alone does not wait (decision 5)."""
-RELAY_MARK_S = 0.5
-"""Marks of published events gather for so long, those of the link index with them: one write for both."""
+RELAY_LINGER_S = 0.025
+"""Under load the events of this time are published together; a single event does not wait (decision 5)."""
+RELAY_CLEAR_AFTER_S = 0.5
+"""Published events collect for this time, fields of the link index with them: one write clears both."""
 HERE = Path(__file__).parent
 
 
@@ -177,15 +177,15 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         bus.publisher,
         clock,
         name="intake",
-        pace_s=RELAY_PACE_S,
-        mark_s=RELAY_MARK_S,
-        settled=link_service.settled,
+        linger_s=RELAY_LINGER_S,
+        clear_after_s=RELAY_CLEAR_AFTER_S,
+        also_clear=link_service.also_clear,
     )
     group = GroupCommit(reports.collection, clock, waiting=settings.queue_limit)
     health.ready["store"] = group.check
     follower = ProgressFollower(reports)
     [following] = bus.include(consumers(follower))
-    health.degraded["relay.intake"] = relay.left_out
+    health.degraded["relay.intake"] = relay.unreadable
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
     keys = KeyedDigests(key_bytes(settings.receipt_key))

@@ -165,7 +165,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
         follower=follower.check,
         identity=accounts.identity.check,
     )
-    health.degraded.update(case_relay=case_relay.left_out, center_relay=center_relay.left_out)
+    health.degraded.update(case_relay=case_relay.unreadable, center_relay=center_relay.unreadable)
     for name in [name for name in health.ready if name in NEEDS_KAFKA or name.startswith("kafka")]:
         until_first_ok(health, name)
     jobs = Jobs(health, SystemClock())  # how often to look is a matter of the machine's clock, whatever day it is

@@ -69,16 +69,19 @@ FOLLOWED = Counter(
 )
 OUTBOX_PENDING_SECONDS = Gauge(
     "ieum_outbox_oldest_pending_event_age_seconds",
-    "Age of the oldest event not yet marked as published.",
+    "Age of the oldest event that is not published.",
     ("relay",),
     registry=REGISTRY,
 )
 OUTBOX_PUBLISHED = Counter(
-    "ieum_outbox_published_events", "Events published, by the way they came.", ("relay", "path"), registry=REGISTRY
+    "ieum_outbox_published_events",
+    "Events published, by path: queue, read or sweep.",
+    ("relay", "path"),
+    registry=REGISTRY,
 )
 OUTBOX_DROPPED = Counter(
     "ieum_outbox_pending_events_dropped",
-    "Offers left to the sweep: the queue was full, or publishing failed.",
+    "Documents dropped from the queue for the sweep: it was full, or publishing failed.",
     ("relay",),
     registry=REGISTRY,
 )

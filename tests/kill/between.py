@@ -75,7 +75,7 @@ def main(folder: Path) -> None:
         (DraftRepository, "write", deadly_after(DraftRepository.write, folder / "draft")),
         (SubmissionService, "submit", deadly_after(SubmissionService.submit, folder / "report")),
         (Relay, "_publish", deadly_before(Relay._publish, folder / "answered", folder / TOLD)),
-        (Relay, "_mark", deadly_before(Relay._mark, folder / "published")),
+        (Relay, "_clear", deadly_before(Relay._clear, folder / "published")),
     ):
         setattr(owner, name, deadly)  # a type checker would rightly refuse an assignment
     process.run(intake.run)

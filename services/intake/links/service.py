@@ -121,8 +121,8 @@ class LinkService:
             self._new[report_id] = {"_id": report_id, DIGESTS: list(digests), UNINDEXED_SINCE: since}
         self.offered.set()
 
-    def settled(self, report_id: str) -> Mapping[str, Any] | None:
-        """For the relay, which marks the report as published: what it may take off with it; None: ask again later."""
+    def also_clear(self, report_id: str) -> Mapping[str, Any] | None:
+        """For the relay, which clears published events: the fields to clear with them; None: ask again later."""
         since = self._indexed.pop(report_id, None)
         if since is not None:
             return {UNINDEXED_SINCE: since}

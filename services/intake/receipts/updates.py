@@ -142,7 +142,7 @@ class ReportUpdater:
             ):
                 CHANGED.labels(action).inc()
                 if records:
-                    self._relay.offer(document["_id"])
+                    self._relay.enqueue(document["_id"])
                 return UpdateResult(await self._reports.of_report(document["_id"]) or document, step)
         raise UpdateConflictError
 

@@ -179,7 +179,7 @@ class RetentionService:
                 records = [encode(event, source="intake", time=now, traceparent=trace.current())]
             if await self._reports.write(document, now=now, life=life, records=records):
                 if records:
-                    self._relay.offer(report_id)
+                    self._relay.enqueue(report_id)
                 return
         raise UpdateConflictError
 

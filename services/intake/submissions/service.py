@@ -158,7 +158,7 @@ class SubmissionService:
         if kept.repeated:
             REPEATED.inc()
         else:
-            self._relay.offer(report_id, [event])
+            self._relay.enqueue(report_id, [event])
             for why in suspicion:
                 SUSPECTED.labels(why.value).inc()
             if digests:

@@ -241,7 +241,7 @@ class CaseService:
         if saved.lost:
             return False
         if events:
-            self._case_relay.offer(case.report_id)
+            self._case_relay.enqueue(case.report_id)
         if answer.event is not None and answer.event.TYPE in _TRANSFERS:
             metrics.TRANSFERS.labels(_TRANSFERS[answer.event.TYPE]).inc()
         self._broadcaster.publish([answer.case])

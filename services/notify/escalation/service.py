@@ -225,7 +225,7 @@ class EscalationWorker:
             # A case without an event before this can have no others pending: the relay need not read it.
             first = change.case.case_version == 0 and change.case.alert_version == len(change.events)
             records = records_of(change.events, now, change.case.traceparent) if first else None
-            self._relay.offer(change.case.report_id, records)
+            self._relay.enqueue(change.case.report_id, records)
             self._measure(change, work[change.case.report_id].plan)
 
     @staticmethod

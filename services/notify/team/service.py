@@ -67,7 +67,7 @@ class DutyService:
                 await audit(action, None, None, of=center_id, state=after.state.value, staff=str(staff_on_duty))
                 audited = True
             if await self._centers.save(after, center.rev, (event,), now):
-                self._relay.offer(center_id)
+                self._relay.enqueue(center_id)
                 self._changed()
                 return after
         raise TransientError("store: a duty change kept losing races")

@@ -15,7 +15,7 @@ from shared.settings import KafkaSettings, StoreSettings
 
 
 class DyingRelay(Relay):
-    async def _mark(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
+    async def _clear(self, published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         os._exit(9)
 
 

@@ -64,7 +64,7 @@ async def insert(things: Things, key: str, records: list[Record], since: datetim
     await things.insert_one({"_id": key, "name": "kept", **pending(records, since)})
 
 
-async def test_what_is_offered_is_published_and_marked(
+async def test_enqueued_events_are_published_and_cleared(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="offer")
@@ -75,7 +75,7 @@ async def test_what_is_offered_is_published_and_marked(
         for key in keys:
             records = [message_left(key, 1), message_left(key, 2)]
             await insert(things, key, records, datetime.now(UTC))
-            relay.offer(key, records if key < "8" else None)
+            relay.enqueue(key, records if key < "8" else None)
         await until_clean(things)
         assert relay.check() is None
     assert {tuple(await sequences(bus_settings, key)) for key in keys[:5]} == {(1, 2)}
@@ -85,7 +85,7 @@ async def test_what_is_offered_is_published_and_marked(
     assert all(document == {"_id": key, "name": "kept"} for key, document in documents.items())
 
 
-async def test_pending_events_that_cannot_be_read_hold_back_no_others_and_are_told_of(
+async def test_unreadable_pending_events_block_no_others_and_are_reported(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     bad, good = report_id(1), report_id(2)
@@ -94,10 +94,10 @@ async def test_pending_events_that_cannot_be_read_hold_back_no_others_and_are_to
     relay = Relay(things, publisher, SystemClock(), name="broken")
 
     async def told(*, yes: bool) -> bool:
-        return (relay.left_out() is not None) is yes
+        return (relay.unreadable() is not None) is yes
 
     async with relaying(relay):
-        relay.offer(bad)
+        relay.enqueue(bad)
 
         async def published() -> bool:
             return await sequences(bus_settings, good) == [1]
@@ -110,7 +110,7 @@ async def test_pending_events_that_cannot_be_read_hold_back_no_others_and_are_to
         assert relay.check() is None
 
 
-async def test_trouble_is_over_once_nothing_is_left_that_could_be_published(
+async def test_the_check_recovers_once_nothing_publishable_is_left(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A document that cannot be read stays there: it must not keep the trouble of before alive."""
@@ -135,7 +135,7 @@ async def test_trouble_is_over_once_nothing_is_left_that_could_be_published(
         await eventually(lambda: trouble(there=False))
 
 
-async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_together(
+async def test_with_a_linger_the_first_event_goes_at_once_and_the_next_ones_together(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = publisher.publish
@@ -148,17 +148,17 @@ async def test_with_a_pace_the_first_goes_at_once_and_those_that_follow_go_toget
         first.set()
 
     monkeypatch.setattr(publisher, "publish", counted)
-    relay = Relay(things, publisher, SystemClock(), name="pace", pace_s=1.0)
-    offers = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
+    relay = Relay(things, publisher, SystemClock(), name="pace", linger_s=1.0)
+    queued = [(report_id(n), [message_left(report_id(n), 1)]) for n in range(20)]
     soon = datetime.now(UTC) + timedelta(minutes=1)  # so that no sweep takes them for left behind
-    for key, records in offers:
+    for key, records in queued:
         await insert(things, key, records, soon)
     async with relaying(relay):
-        relay.offer(*offers[0])
+        relay.enqueue(*queued[0])
         async with asyncio.timeout(10):
             await first.wait()
-        for key, records in offers[1:]:
-            relay.offer(key, records)
+        for key, records in queued[1:]:
+            relay.enqueue(key, records)
             await asyncio.sleep(0)
         await until_clean(things)
     assert sizes == [1, 19]
@@ -181,7 +181,7 @@ async def test_what_was_appended_while_publishing_stays_pending_and_follows(
     monkeypatch.setattr(publisher, "publish", slow_publish)
     first = [message_left(key, 1), message_left(key, 2)]
     await insert(things, key, first, datetime.now(UTC))
-    relay.offer(key, first)
+    relay.enqueue(key, first)
     async with relaying(relay):
         async with asyncio.timeout(10):
             await appended.wait()
@@ -189,7 +189,7 @@ async def test_what_was_appended_while_publishing_stays_pending_and_follows(
     assert await sequences(bus_settings, key) == [1, 2, 3]
 
 
-async def test_killed_between_publishing_and_marking_another_takes_over(
+async def test_another_relay_publishes_after_a_kill_between_publishing_and_clearing(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings, store_settings: StoreSettings
 ) -> None:
     keys = [report_id(n) for n in range(30)]
@@ -223,13 +223,13 @@ async def test_two_relays_keep_the_order_of_one_document(
     async with relaying(*relays):
         for version in range(2, 201):
             await things.update_one({"_id": key}, push([message_left(key, version)], datetime.now(UTC)))
-            relays[version % 2].offer(key)
+            relays[version % 2].enqueue(key)
         await until_clean(things)
     await other.stop()
     assert list(dict.fromkeys(await sequences(bus_settings, key))) == list(range(1, 201))
 
 
-async def test_without_kafka_nothing_pending_is_forgotten(
+async def test_an_outage_of_kafka_loses_no_pending_event(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     away = Publisher(bus_settings)  # not connected: every publish is refused
@@ -243,7 +243,7 @@ async def test_without_kafka_nothing_pending_is_forgotten(
         for key in keys:
             records = [message_left(key, 1)]
             await insert(things, key, records, LONG_AGO)
-            relay.offer(key, records)
+            relay.enqueue(key, records)
         await eventually(failing, "the relay says that it fails")
     documents = await by_ids(things, keys)
     assert all(
@@ -255,15 +255,15 @@ async def test_without_kafka_nothing_pending_is_forgotten(
     assert len(await log_of(bus_settings, topic_name(bus_settings, REPORTS))) == 150
 
 
-async def test_a_full_queue_drops_the_offer_and_the_sweep_finds_the_document(
+async def test_the_sweep_finds_documents_dropped_by_a_full_queue(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="full")
     for n in range(10_050):
-        relay.offer(f"nobody-{n}")
+        relay.enqueue(f"nobody-{n}")
     key = report_id(1)
     await insert(things, key, [message_left(key, 1)], LONG_AGO)
-    relay.offer(key)
+    relay.enqueue(key)
     async with relaying(relay):
         await until_clean(things)
     assert await sequences(bus_settings, key) == [1]
@@ -277,17 +277,17 @@ async def test_the_store_away_is_a_transient_error(store_settings: StoreSettings
     database.client.close()
 
 
-async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
+async def test_publishing_does_not_wait_for_clearing_and_repeats_nothing_meanwhile(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay = Relay(things, publisher, SystemClock(), name="ahead")
-    original, let_go = relay._mark, asyncio.Event()
+    original, let_go = relay._clear, asyncio.Event()
 
-    async def held_mark(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
+    async def held_clear(published: Sequence[tuple[str, list[str], Mapping[str, Any]]]) -> None:
         await let_go.wait()
         await original(published)
 
-    monkeypatch.setattr(relay, "_mark", held_mark)
+    monkeypatch.setattr(relay, "_clear", held_clear)
     keys = [report_id(n) for n in range(3)]
 
     async def published(key: str, *versions: int) -> None:
@@ -300,10 +300,10 @@ async def test_publishing_does_not_wait_for_marks_and_repeats_nothing_meanwhile(
         for key in keys:  # one after the other: each is a batch of its own
             records = [message_left(key, 1)]
             await insert(things, key, records, LONG_AGO)
-            relay.offer(key, records)
+            relay.enqueue(key, records)
             await published(key, 1)
         await things.update_one({"_id": keys[0]}, push([message_left(keys[0], 2)], datetime.now(UTC)))
-        relay.offer(keys[0])
+        relay.enqueue(keys[0])
         await published(keys[0], 1, 2)
         assert await things.count_documents({"outbox_since": {"$exists": True}}) == 3
         let_go.set()
@@ -334,7 +334,7 @@ async def test_an_empty_pending_list_is_cleared(things: Things, publisher: Publi
         await until_clean(things)
 
 
-async def test_the_age_of_the_oldest_event_grows_although_offers_fail_before_the_sweep(
+async def test_the_age_of_the_oldest_event_grows_although_publishing_fails_before_the_sweep(
     things: Things, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(records: list[Record]) -> None:
@@ -368,7 +368,7 @@ async def test_first_events_do_not_wait_for_the_store(
     key, records = report_id(1), [message_left(report_id(1), 1)]
     await insert(things, key, records, datetime.now(UTC))
     async with relaying(relay):
-        relay.offer(key, records)
+        relay.enqueue(key, records)
 
         async def published() -> bool:
             return await sequences(bus_settings, key) == [1]
@@ -376,7 +376,7 @@ async def test_first_events_do_not_wait_for_the_store(
         await eventually(published, "it is published while the store is asked for what was left behind")
 
 
-async def test_a_slow_read_repeats_nothing_that_was_published_and_marked_meanwhile(
+async def test_a_slow_read_repeats_no_event_published_and_cleared_meanwhile(
     things: Things, publisher: Publisher, bus_settings: KafkaSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     relay, read, let_go = Relay(things, publisher, SystemClock(), name="stale"), asyncio.Event(), asyncio.Event()
@@ -391,32 +391,32 @@ async def test_a_slow_read_repeats_nothing_that_was_published_and_marked_meanwhi
     key, records = report_id(1), [message_left(report_id(1), 1)]
     await insert(things, key, records, datetime.now(UTC))
     async with relaying(relay):
-        relay.offer(key)
+        relay.enqueue(key)
         await read.wait()
-        relay.offer(key, records)
+        relay.enqueue(key, records)
         await until_clean(things)
         await things.update_one({"_id": key}, push([message_left(key, 2)], datetime.now(UTC)))
-        relay.offer(key)
+        relay.enqueue(key)
         let_go.set()
         await until_clean(things)
     assert await sequences(bus_settings, key) == [1, 2]
 
 
-async def test_what_else_is_settled_goes_with_the_mark_unless_it_has_changed(
+async def test_further_fields_are_cleared_with_the_events_unless_they_changed(
     things: Things, publisher: Publisher
 ) -> None:
     asked: dict[str, int] = {}
 
-    def settled(name: str) -> dict[str, Any] | None:
+    def also_clear(name: str) -> dict[str, Any] | None:
         asked[name] = asked.get(name, 0) + 1
         return {"todo": 1} if asked[name] > 1 else None
 
     same, changed = report_id(1), report_id(2)
-    relay = Relay(things, publisher, SystemClock(), name="settled", settled=settled)
+    relay = Relay(things, publisher, SystemClock(), name="settled", also_clear=also_clear)
     for key, todo in ((same, 1), (changed, 2)):
         records = [message_left(key, 1)]
         await things.insert_one({"_id": key, "todo": todo, **pending(records, datetime.now(UTC))})
-        relay.offer(key, records)
+        relay.enqueue(key, records)
     async with relaying(relay):
         await until_clean(things)
     documents = await by_ids(things, [same, changed])
