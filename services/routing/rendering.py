@@ -14,7 +14,7 @@ from services.routing.model import Draft, FirstRouting
 from shared.events.base import encode
 from shared.events.envelope import CONTENT_TYPE, event_id, iso
 from shared.events.reports import ReportFacts
-from shared.events.routings import ReportRouted
+from shared.events.routings import LOAD_COLUMNS, ReportRouted
 from shared.events.schemas import dataschema
 from shared.events.vocabulary import UNKNOWN, OpenVocabulary, PassedOver
 
@@ -31,11 +31,7 @@ _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE.encode())
 _BOOLEANS = ("false", "true")
 _ABSENT = tuple(f'"{name}":null,'.encode() for name, field in ReportFacts.model_fields.items() if field.default is None)
 _UNKNOWN = f'"{UNKNOWN}"'.encode()
-_SEAT = (
-    '{"center_id":"%s","state":"%s","staff_on_duty":%d,"load":%d,"capacity":%d,"guests":%d,"severe":%d,'
-    '"severe_cap":%d,"passed_over":"'
-)
-"""A candidate up to the word why it was passed over; the fields are the seat's, in its order."""
+_ROW = f'"%s":[{",".join(["%d"] * len(LOAD_COLUMNS))}]'
 
 
 def facts_json(facts: ReportFacts) -> bytes:
@@ -90,7 +86,7 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
         f'"decision":{{"center_id":"{choice.center_id}",{home}"reason":"{choice.reason}",'
         f'"over_capacity":{_BOOLEANS[choice.over_capacity]},"copy_central":{_BOOLEANS[choice.copy_central]},'
         f'"right_of_return":{_BOOLEANS[choice.right_of_return]},{linked}'
-        f'"candidates":[{_candidates(choice.candidates)}],"rule_version":{RULE_VERSION},'
+        f'"candidates":[],"compared":{{{_compared(choice.candidates)}}},"rule_version":{RULE_VERSION},'
         # A sound set's version needs no escaping: shared.centers.checks.
         f'"table_version":"{routing.table_version}"}},"facts":{routing.facts.decode()}}}'
     ).encode()
@@ -98,26 +94,33 @@ def _first(routing: FirstRouting, traceparent: str) -> Message:
     return key, value, _headers(report_id, key, decided_at.encode(), traceparent)
 
 
-_known: dict[str, tuple[CenterLoad, dict[PassedOver, str]]] = {}
-"""Of each centre the seat rendered last, with each word it was rendered with."""
+_rows: dict[str, tuple[CenterLoad, str]] = {}
+"""The load of each centre that was written last, and how."""
 
 
-def _candidates(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> str:
-    """All candidates' JSON. From one decision to the next only the chosen centre's seat changes: most are known.
+def _compared(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> str:
+    """All centres' JSON. From one decision to the next only the chosen centre's load changes: most are known.
 
-    Asked whether it is the very same seat, not an equal one: comparing eight values sixteen times would take as long as
-    rendering them.
+    Asked whether it is the very same load, not an equal one: comparing eight values sixteen times would take as long as
+    writing them.
     """
-    rows = []
-    for seat, why in candidates:
-        known = _known.get(seat.center_id)
-        if known is None or known[0] is not seat:
-            known = _known[seat.center_id] = (seat, {})
-        row = known[1].get(why)
-        if row is None:
-            row = known[1][why] = _SEAT % seat + why
-        rows.append(row)
-    return '"},'.join(rows) + '"}' if rows else ""
+    found: dict[str, dict[str, list[str]]] = {}
+    for load, because in candidates:
+        known = _rows.get(load[0])
+        if known is None or known[0] is not load:
+            known = _rows[load[0]] = (load, _ROW % (load[0], *load[2:]))
+        by_state = found.get(because)
+        if by_state is None:
+            by_state = found[because] = {}
+        rows = by_state.get(load[1])
+        if rows is None:
+            rows = by_state[load[1]] = []
+        rows.append(known[1])
+    return ",".join([f'"{because}":{{{_by_state(by_state)}}}' for because, by_state in found.items()])
+
+
+def _by_state(by_state: dict[str, list[str]]) -> str:
+    return ",".join([f'"{state}":{{{",".join(rows)}}}' for state, rows in by_state.items()])
 
 
 def _headers(report_id: str, key: bytes, decided_at: bytes, traceparent: str) -> tuple[tuple[str, bytes], ...]:

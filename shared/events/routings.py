@@ -1,6 +1,6 @@
 """The `routings` family: who owns a report, since when and why. The first record of a version is the truth."""
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ from shared.events.vocabulary import (
     RoutingReason,
     TransferVoid,
     UpdateKind,
+    Word,
 )
 
 
@@ -24,6 +25,37 @@ class Cause(Model):
     kind: CauseKind
     event_id: str | None = None
     """CloudEvents id of the report or case event; none for a closing centre."""
+
+
+LOAD_COLUMNS: Final = {
+    "staff_on_duty": "People on duty there.",
+    "load": "Weighted open cases, in units of one normal case times ten.",
+    "capacity": "Weighted cases its staff can carry, in the same units: those on duty, or if nobody is, those funded.",
+    "guests": "The part of the load whose home is another centre, or none.",
+    "severe": "Severe open cases.",
+    "severe_cap": "Severe cases its staff may have at a time.",
+}
+"""What the numbers of a `LoadRow` are, in their order."""
+
+
+def _with_columns(found: dict[str, Any]) -> None:
+    """Name and explain each number of a row in the schema."""
+    number = found["items"]
+    found["prefixItems"] = [{**number, "title": name, "description": said} for name, said in LOAD_COLUMNS.items()]
+
+
+LoadRow = Annotated[
+    tuple[Annotated[int, Field(ge=0)], ...],
+    Field(min_length=len(LOAD_COLUMNS), json_schema_extra=_with_columns),
+]
+"""The load of one centre at the moment of a decision: the numbers of `LOAD_COLUMNS`. A later build may add some."""
+
+
+Compared = Annotated[
+    dict[Word, dict[CenterState, dict[CenterId, LoadRow]]],
+    Field(json_schema_extra={"x-known-values": [one.value for one in PassedOver]}),
+]
+"""Every centre once: by why it was chosen or not, then by its state, then by its id, and the load of each."""
 
 
 class Candidate(Model):
@@ -59,8 +91,26 @@ class Decision(Model):
     linked_center_id: CenterId | None = None
     """The centre that knows a linked report or the reporter, whether it was chosen or not."""
     candidates: tuple[Candidate, ...]
+    """Every centre the rule looked at, as builds up to 0.2.0 wrote them; empty where ``compared`` says it."""
+    compared: Compared = Field(
+        default_factory=dict,
+        description="Every centre the rule looked at: by why it was chosen or not, its state and its id, its load.",
+    )
     rule_version: int = Field(ge=1)
     table_version: str
+
+    def every_candidate(self) -> tuple[Candidate, ...]:
+        """Every centre the rule looked at, by id, whichever build wrote it down."""
+        rows = [
+            Candidate.model_validate(
+                {"center_id": center_id, "state": state, "passed_over": because}
+                | dict(zip(LOAD_COLUMNS, row, strict=False))
+            )
+            for because, by_state in self.compared.items()
+            for state, loads in by_state.items()
+            for center_id, row in loads.items()
+        ]
+        return tuple(sorted(rows or self.candidates, key=lambda one: one.center_id))
 
 
 class _RoutingStream(ReportEvent):

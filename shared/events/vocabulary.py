@@ -11,13 +11,15 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema, core_schema
 
 UNKNOWN: Final = "unknown"
 """How a value of a later build reads wherever something is decided, counted or shown."""
 _PATTERN: Final = "^[a-z0-9_]{1,40}$"
 """What a value of any vocabulary looks like: a word, so that nothing personal can stand in its place."""
+Word = Annotated[str, StringConstraints(pattern=_PATTERN)]
+"""A value of an open vocabulary as the name of a field, where no enum can stand: passed on as it was written."""
 
 
 class OpenVocabulary(StrEnum):

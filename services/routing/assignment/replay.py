@@ -42,7 +42,8 @@ class Culprit(NamedTuple):
     why: str
 
 
-_TRANSFERS: Final = frozenset({RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME})
+TRANSFERS: Final = frozenset({RoutingReason.TRANSFER_ACCEPTED, RoutingReason.RETURNED_HOME})
+"""Why a centre has a report that people agreed to hand over: the rule looked at no other centre."""
 
 
 def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables = TABLES) -> Decision:
@@ -50,8 +51,8 @@ def replay(decision: Decision, facts: ReportFacts, day: date, *, tables: Tables 
 
     The same answer comes out if code and tables still mean what its ``rule_version`` and ``table_version`` say.
     """
-    loads = {c.center_id: _load_of(c) for c in sorted(decision.candidates, key=lambda c: c.center_id)}
-    if decision.reason in _TRANSFERS:
+    loads = {candidate.center_id: _load_of(candidate) for candidate in decision.every_candidate()}
+    if decision.reason in TRANSFERS:
         might = decision.right_of_return or decision.reason is RoutingReason.RETURNED_HOME
         assignment = transferred(decision.center_id, facts, loads, day, may_return=might, tables=tables)
     else:
@@ -102,19 +103,19 @@ class Replay:
             again = replay(event.decision, event.facts, seoul_day(event.received_at), tables=tables)
         except Exception as error:  # whatever a record trips over that no build of ours wrote
             return f"cannot be decided again: {type(error).__name__}"
-        return _differing(event.decision, again)
+        return differing(event.decision, again)
 
 
-def _differing(was: Decision, again: Decision) -> str | None:
-    """The fields that came out otherwise; of the candidates only how many."""
-    found = []
-    for name in Decision.model_fields:
-        old, new = getattr(was, name), getattr(again, name)
-        if old == new:
-            continue
-        if name == "candidates":
-            same = sum(one == other for one, other in zip(was.candidates, again.candidates, strict=False))
-            found.append(f"candidates: {max(len(was.candidates), len(again.candidates)) - same} of them")
-        else:
-            found.append(f"{name}: {old} recorded, {new} decided")
+_EXPLANATION: Final = frozenset({"candidates", "compared"})
+
+
+def differing(was: Decision, again: Decision) -> str | None:
+    """The fields that came out otherwise; of the candidates, however written, only how many. None: nothing did."""
+    fields = [name for name in Decision.model_fields if name not in _EXPLANATION]
+    values = [(name, getattr(was, name), getattr(again, name)) for name in fields]
+    found = [f"{name}: {old} recorded, {new} decided" for name, old, new in values if old != new]
+    seen, decided = was.every_candidate(), again.every_candidate()
+    if seen != decided:
+        same = sum(one == other for one, other in zip(seen, decided, strict=False))
+        found.append(f"candidates: {max(len(seen), len(decided)) - same} of them")
     return "; ".join(found) or None

@@ -27,7 +27,7 @@ from services.routing.assignment.models import (
 from shared.centers import CENTRAL, TABLES, Tables
 from shared.clock import SEOUL
 from shared.events.reports import ReportFacts
-from shared.events.routings import Candidate, Decision
+from shared.events.routings import Compared, Decision
 from shared.events.vocabulary import (
     AgeBand,
     CenterState,
@@ -386,9 +386,18 @@ def decision_of(assignment: Assignment, tables: Tables = TABLES) -> Decision:
         reason=assignment.reason,
         over_capacity=assignment.over_capacity,
         copy_central=assignment.copy_central,
-        candidates=tuple(Candidate(**load._asdict(), passed_over=why) for load, why in assignment.candidates),
+        candidates=(),
+        compared=_compared(assignment.candidates),
         right_of_return=assignment.right_of_return,
         linked_center_id=assignment.linked_center_id,
         rule_version=RULE_VERSION,
         table_version=tables.version,
     )
+
+
+def _compared(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> Compared:
+    found: Compared = {}
+    for load, because in candidates:
+        center_id, state, *numbers = load
+        found.setdefault(because.value, {}).setdefault(state, {})[center_id] = tuple(numbers)
+    return found

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.routing.assignment.bands import Band, band_of
 from services.routing.assignment.models import CenterLoad
-from services.routing.assignment.replay import replay
+from services.routing.assignment.replay import TRANSFERS, differing, replay
 from services.routing.assignment.rules import RULE_VERSION, seoul_day
 from services.routing.projection import RoutingEvent
 from services.routing.read_model import Entry, event_of
@@ -44,7 +44,7 @@ class HistoryEntry(BaseModel):
     center_id: CenterId
     decided_at: datetime
     event: dict[str, Any]
-    """The event's body as published, with the decision and all its candidates where one was made."""
+    """The event's body as published; where a decision was made, with all its candidates one by one."""
     replays: bool | None = None
     """Whether deciding again from what was recorded gives the same answer; none where nothing was decided, or under
     a rule or tables of another version."""
@@ -79,10 +79,12 @@ def replays(event: RoutingEvent, known: Mapping[str, Tables] = PACKAGED.known) -
     if not isinstance(event, ReportRouted | ReportRerouted):
         return None
     decision: Decision = event.decision
+    if not decision.every_candidate() and decision.reason not in TRANSFERS:
+        return None  # copied by a build up to 0.2.0, which passed over what it could not read
     tables = known.get(decision.table_version)
     if decision.rule_version != RULE_VERSION or tables is None:
         return None
-    return replay(decision, event.facts, seoul_day(event.received_at), tables=tables) == decision
+    return differing(decision, replay(decision, event.facts, seoul_day(event.received_at), tables=tables)) is None
 
 
 def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables] = PACKAGED.known) -> History:
@@ -97,11 +99,20 @@ def history_of(report_id: str, entries: list[Entry], known: Mapping[str, Tables]
                 type=entry.type,
                 center_id=entry.center_id,
                 decided_at=event.decided_at,
-                event=entry.event,
+                event=_written_out(entry.event, event),
                 replays=replays(event, known),
             )
         )
     return History(report_id=report_id, center_id=entries[-1].center_id, records=records)
+
+
+def _written_out(body: dict[str, Any], event: RoutingEvent) -> dict[str, Any]:
+    """The body with its candidates as people read them: each with the name of every number."""
+    if not isinstance(event, ReportRouted | ReportRerouted):
+        return body
+    decision = {name: value for name, value in body["decision"].items() if name != "compared"}
+    candidates = [one.model_dump(mode="json") for one in event.decision.every_candidate()]
+    return {**body, "decision": {**decision, "candidates": candidates}}
 
 
 def involved(entries: Sequence[Entry]) -> frozenset[str]:

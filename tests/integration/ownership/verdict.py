@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
+from tests.integration.routing.records import states_of
 from tests.integration.routing.verifier import Line
 
 CAUSED = {
@@ -118,7 +119,7 @@ def _ends(told: Sequence[tuple[Line, Stand]]) -> list[str]:
 
 def _must_leave(line: Line, owner: str) -> bool:
     """Whether the centre before is declined or was closed, by the account of the record that moves the report."""
-    states = {c["center_id"]: c["state"] for c in line.body["decision"]["candidates"]}
+    states = states_of(line.body["decision"])
     return owner in line.body["facts"]["declined_centers"] or states.get(owner) == "closed"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from tests.integration.routing.records import Line
+from tests.integration.routing.records import Line, states_of
 from tests.integration.routing.weights import is_severe, weight_of
 
 
@@ -119,7 +119,7 @@ def _judge(line: Line, owner: str, before: Owned | None, told: Told) -> None:
 
 def _gave_to_a_closed_one(line: Line, owner: str) -> bool:
     """By the record's own account the owner was closed, or a centre of no fixed place got it with somebody open."""
-    states = {c["center_id"]: c["state"] for c in line.body["decision"]["candidates"]}
+    states = states_of(line.body["decision"])
     declined = line.body["facts"]["declined_centers"]
     if owner in states:
         return bool(states[owner] == "closed")
@@ -136,7 +136,7 @@ def _may_follow(before: Owned | None, line: Line) -> bool:
     if before is None or ended is None:
         return kind not in {"reopened", "reinstated"}
     if line.type == "report.rerouted.v1":
-        states = {c["center_id"]: c["state"] for c in line.body["decision"]["candidates"]}
+        states = states_of(line.body["decision"])
         return states.get(before.owner) == "closed" or before.owner in line.body["facts"]["declined_centers"]
     back = {"closed": {"reopened", "withdrawn"}, "withdrawn": {"reinstated"}}[ended]
     return kind in {"amended", "message_left", *back}

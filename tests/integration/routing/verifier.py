@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from tests.integration.routing.fold import Told, fold
-from tests.integration.routing.records import Line, read_everything
+from tests.integration.routing.records import Line, read_everything, states_of
 from tests.integration.routing.recount import left_at_closed, wrong_loads
 
 __all__ = ["Audit", "Line", "audit", "read_everything", "verify"]
@@ -123,7 +123,7 @@ def _transfers(lines: Sequence[Line], told: Told, found: Audit) -> None:
     """Each acceptance was carried out once, told void, overtaken, or refused because nobody has that name."""
     accepted = {x.id: x for x in lines if x.topic == "cases" and x.type == "case.transfer_accepted.v1"}
     found.transfers = len(accepted)
-    centers = {c["center_id"] for x in lines if x.type == "report.routed.v1" for c in x.body["decision"]["candidates"]}
+    centers = {c for x in lines if x.type == "report.routed.v1" for c in states_of(x.body["decision"])}
     refused = {x.id: x for x in lines if x.topic == "cases.dead"}
     for ident, line in accepted.items():
         report = line.body["report_id"]

@@ -17,6 +17,7 @@ from tools.docs_generation.compatibility import GOLDEN, RELEASED, altered, compa
 
 RELEASES = sorted(folder.name for folder in RELEASED.iterdir() if folder.is_dir())
 ROUTED, RECEIVED, SUPPORTED, LOADS = "report.routed.v1", "report.received.v1", "case.supported.v1", "load.summarized.v1"
+CENTER = "center.changed.v1"
 
 
 def test_today_and_every_release_understand_each_other() -> None:
@@ -25,7 +26,7 @@ def test_today_and_every_release_understand_each_other() -> None:
 
 
 GONE = object()
-WORDS, REMOVED, STATE = "x-known-values", "words were removed from a vocabulary", "decision.candidates.*.state"
+WORDS, REMOVED, STATE = "x-known-values", "words were removed from a vocabulary", "state"
 HARMS = [harm.value for harm in HarmType if harm is not HarmType.OTHER]
 FACTS, CANDIDATE = "$defs/ReportFacts/properties", "$defs/Candidate/properties"
 Edit = Mapping[str, object]
@@ -85,8 +86,8 @@ URGENT: Edit = {"properties": {**FIELDS, "urgent": {"type": "boolean"}}, "requir
             "facts.language",
             'pattern changed from "^[a-z]{2,3}$" to "x"',
         ),
-        (ROUTED, "$defs/CenterState", {"enum": [*STATES, "x"]}, STATE, "a closed vocabulary changed (+x)"),
-        (ROUTED, "$defs/CenterState", {"enum": STATES[:3]}, STATE, "a closed vocabulary changed (-unstaffed)"),
+        (CENTER, "$defs/CenterState", {"enum": [*STATES, "x"]}, STATE, "a closed vocabulary changed (+x)"),
+        (CENTER, "$defs/CenterState", {"enum": STATES[:3]}, STATE, "a closed vocabulary changed (-unstaffed)"),
         (SUPPORTED, "properties/support", LEGAL, "support", "an open vocabulary was closed"),
         (RECEIVED, f"{FACTS}/role", {WORDS: ["victim"]}, "facts.role", f"{REMOVED} (representative, third_party)"),
         (RECEIVED, f"{FACTS}/harm_types/items", {WORDS: HARMS}, "facts.harm_types.*", f"{REMOVED} (other)"),

@@ -64,9 +64,11 @@ def overflow() -> list[RoutingEvent]:
             update={"guests": guests.get(c.center_id, (0, 0))[0], "severe": guests.get(c.center_id, (0, 0))[1]}
             | {"severe_cap": 12}
         )
-        for c in event.decision.candidates
+        for c in event.decision.every_candidate()
     )
-    return [_with(event, decision={"candidates": [c.model_dump() for c in seen], "right_of_return": True})]
+    return [
+        _with(event, decision={"candidates": [c.model_dump() for c in seen], "compared": {}, "right_of_return": True})
+    ]
 
 
 def passed_over() -> list[RoutingEvent]:
@@ -82,7 +84,7 @@ def passed_over() -> list[RoutingEvent]:
     }
     seen = [
         c.model_dump() | {"passed_over": PassedOver.OUT_OF_REACH} | verdicts.get(c.center_id, {})
-        for c in event.decision.candidates
+        for c in event.decision.every_candidate()
     ]
     return [
         _with(

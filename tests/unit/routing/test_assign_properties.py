@@ -77,10 +77,10 @@ def test_every_centre_is_explained_and_exactly_the_owner_is_chosen(
     facts: ReportFacts, board: CenterLoads, linked: str | None
 ) -> None:
     decision = decision_for(facts, board, DAY, linked=linked)
-    assert [c.center_id for c in decision.candidates] == sorted(board)
-    chosen = [c.center_id for c in decision.candidates if c.passed_over is PassedOver.CHOSEN]
+    assert [c.center_id for c in decision.every_candidate()] == sorted(board)
+    chosen = [c.center_id for c in decision.every_candidate() if c.passed_over is PassedOver.CHOSEN]
     assert chosen == ([] if decision.center_id == CENTRAL else [decision.center_id])
-    for candidate in decision.candidates:
+    for candidate in decision.every_candidate():
         seat = board[candidate.center_id]
         assert (candidate.passed_over is PassedOver.DECLINED) == (seat.center_id in facts.declined_centers)
         if candidate.passed_over is PassedOver.CLOSED:

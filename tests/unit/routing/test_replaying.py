@@ -72,7 +72,7 @@ def test_what_was_decided_is_decided_again() -> None:
         ({"over_capacity": True}, "over_capacity: True recorded, False decided"),
         ({"copy_central": True}, "copy_central: "),
         ({"home_center_id": "ulsan"}, "home_center_id: ulsan recorded, busan decided"),
-        ({"candidates": ()}, "reason: home recorded, all_closed decided"),
+        ({"compared": {}}, "reason: home recorded, all_closed decided"),
     ],
 )
 def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) -> None:
@@ -89,9 +89,11 @@ def test_a_changed_record_is_found_and_named(fields: dict[str, Any], said: str) 
 
 def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
     event = decisions()[0]
-    seats = event.decision.candidates
+    seats = event.decision.every_candidate()
     twice = (*seats, seats[-1])
-    (culprit,) = replayed([tampered(event, copy_central=True, center_id="jeju", candidates=twice)]).culprits
+    (culprit,) = replayed(
+        [tampered(event, copy_central=True, center_id="jeju", candidates=twice, compared={})]
+    ).culprits
     assert culprit.why == (
         "center_id: jeju recorded, busan decided; copy_central: True recorded, False decided; candidates: 1 of them"
     )
@@ -100,8 +102,9 @@ def test_all_that_differs_is_said_and_of_the_candidates_only_how_many() -> None:
 def test_a_changed_load_is_found_where_it_would_have_changed_the_answer() -> None:
     event = next(event for event in decisions() if event.report_id.endswith("4"))
     assert event.decision.center_id == "busan"
-    seats = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in event.decision.candidates)
-    assert replayed([tampered(event, candidates=seats)]).differences == 1
+    seen = event.decision.every_candidate()
+    seats = tuple(c.model_copy(update={"load": 0}) if c.center_id == "jeju" else c for c in seen)
+    assert replayed([tampered(event, candidates=seats, compared={})]).differences == 1
 
 
 def test_what_cannot_be_decided_at_all_is_a_difference_and_no_end() -> None:
