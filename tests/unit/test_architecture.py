@@ -152,7 +152,6 @@ def test_a_module_that_takes_a_request_is_found(source: str) -> None:
 
 TWO_MEANINGS = {
     "services/analytics": {"Log", "Row"},
-    "services/intake": {"Known", "Line", "Part", "Refusal", "_Frozen", "_Kept"},
     "services/notify": {"Accounts", "Change", "Offer", "Tally", "Wrong"},
 }
 """Class names that still mean two things in a service; the list only gets shorter."""

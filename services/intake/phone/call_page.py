@@ -107,7 +107,7 @@ class CallPage:
             return self._again(request, kept, linked=linked)
         return _to(call_id, REVIVED if kept.revived else "")
 
-    def _again(self, request: Request, kept: "_Kept", *, linked: bool = False) -> Response:
+    def _again(self, request: Request, kept: "_SavedPage", *, linked: bool = False) -> Response:
         return self._view.page(
             request,
             kept.held.call.call_id,
@@ -119,9 +119,9 @@ class CallPage:
             status=422 if kept.problems else 200,
         )
 
-    async def _keep(self, call_id: str, operator: Principal, sent: Typed) -> "_Kept":
+    async def _keep(self, call_id: str, operator: Principal, sent: Typed) -> "_SavedPage":
         names = call_forms.named(sent)
-        kept = _Kept()
+        kept = _SavedPage()
 
         def answers(before: Held, now: datetime) -> Notes:
             known = before.notes.answers
@@ -179,7 +179,7 @@ class CallPage:
 
 
 @dataclass(slots=True)
-class _Kept:
+class _SavedPage:
     """What came of keeping a page, or of one answer of it."""
 
     held: Held = field(init=False)

@@ -19,8 +19,8 @@ from services.intake.submissions.models import (
     OnBehalf,
     OptionalLine,
     OptionalPhrase,
-    Part,
     PictureHash,
+    SubmissionPart,
     Told,
     WebAddress,
     Word,
@@ -43,7 +43,7 @@ TypedWord = Annotated[
 """A word as somebody claims it to be; one too short is simply wrong."""
 
 
-class ReceiptQuestion(Part):
+class ReceiptQuestion(SubmissionPart):
     """A receipt, as typed: spaces and hyphens do not matter; and the word of the reporter's own, if one was set."""
 
     receipt: str = Field(max_length=60, examples=["1234-5678-9012-3450"])
@@ -73,7 +73,7 @@ class WordAsked(ReceiptQuestion):
     )
 
 
-class TakeOverAsked(Part):
+class TakeOverAsked(SubmissionPart):
     """Somebody takes over the report that was made for them."""
 
     code: str = Field(max_length=60, description="The code from whoever reported.", examples=["1234-5678-9018"])
@@ -85,7 +85,7 @@ class TakeOverAsked(Part):
     consents: Consents | None = Field(default=None, description="What was allowed before no longer counts.")
 
 
-class Amendment(Part):
+class Amendment(SubmissionPart):
     """What is added or corrected. A field left out stays as it is; role, channel and drill never change."""
 
     harm_types: Annotated[tuple[HarmType, ...], FailFast()] = Field(default=(), max_length=len(HarmType))

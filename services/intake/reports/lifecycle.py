@@ -6,7 +6,9 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 
-class _Frozen(BaseModel):
+class FrozenModel(BaseModel):
+    """Immutable; fields of later builds are ignored."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
@@ -73,7 +75,7 @@ class ErasureStatus(StrEnum):
     ERASED = "erased"
 
 
-class Withdrawal(_Frozen):
+class Withdrawal(FrozenModel):
     """The reporter took the report back."""
 
     at: datetime
@@ -81,7 +83,7 @@ class Withdrawal(_Frozen):
     """Until when it can be undone; equal to ``at`` or later."""
 
 
-class Decision(_Frozen):
+class Decision(FrozenModel):
     """What a lead of the owning centre decided about a withdrawn report."""
 
     at: datetime
@@ -96,7 +98,7 @@ class Decision(_Frozen):
     """None with a category: for ever."""
 
 
-class Plan(_Frozen):
+class Plan(FrozenModel):
     """The announced destruction of a report's key."""
 
     cause: Cause
@@ -105,7 +107,7 @@ class Plan(_Frozen):
     category: Category | None = None
 
 
-class Lifecycle(_Frozen):
+class Lifecycle(FrozenModel):
     """Everything about a report's end, as stored under ``life``."""
 
     special: tuple[Special, ...] = ()

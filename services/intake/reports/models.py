@@ -3,17 +3,13 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
-from services.intake.reports.lifecycle import ErasureStatus
+from services.intake.reports.lifecycle import ErasureStatus, FrozenModel
 from shared.events.vocabulary import EndReason
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Ownership(_Frozen):
+class Ownership(FrozenModel):
     """The report's place in routing's stream: the newest record that counts."""
 
     version: int
@@ -27,7 +23,7 @@ class Ownership(_Frozen):
     """When it was last reopened, or its withdrawal undone, under this ownership."""
 
 
-class Work(_Frozen):
+class Work(FrozenModel):
     """What notify's stream says was done under one ownership."""
 
     version: int
@@ -38,7 +34,7 @@ class Work(_Frozen):
     closed_at: datetime | None = None
 
 
-class Progress(_Frozen):
+class Progress(FrozenModel):
     """Both streams side by side: neither waits for the other, and they are joined only when somebody asks."""
 
     ownership: Ownership | None = None
@@ -86,7 +82,7 @@ class LimitedBecause(StrEnum):
     """The holder took the report over, and the centre has not yet made sure of them."""
 
 
-class Stay(_Frozen):
+class Stay(FrozenModel):
     """One centre's time with a report, and what it did; times are missing until they happened."""
 
     center_id: str
@@ -96,7 +92,7 @@ class Stay(_Frozen):
     contacted_at: datetime | None = None
 
 
-class ReportStatus(_Frozen):
+class ReportStatus(FrozenModel):
     """The truth about a report at one moment."""
 
     state: State

@@ -18,7 +18,7 @@ from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access import correspondence_rules
 from services.intake.staff_access import words as staff_words
-from services.intake.staff_access.correspondence_rules import Refusal
+from services.intake.staff_access.correspondence_rules import WriteRefusal
 from services.intake.staff_access.views import details_of
 from shared.clock import Clock, whole_milliseconds
 from shared.encryption import Keyring
@@ -90,7 +90,7 @@ class Correspondence:
                 why = self._judged(document or {}, principal, report_id, kind, leave, now)
                 action = f"details.{kind}"
                 if why is not None or document is None:
-                    refused = why or Refusal.ERASED
+                    refused = why or WriteRefusal.ERASED
                     self._recorder.staff_refused(where, principal, action, report_id, refused.value)
                     status, words = staff_words.NOT_WRITTEN[refused]
                     raise Problem(status, refused.value, words)
@@ -105,7 +105,7 @@ class Correspondence:
 
     def _judged(
         self, document: Document, principal: Principal, report_id: str, kind: Kind, leave: str, now: datetime
-    ) -> Refusal | None:
+    ) -> WriteRefusal | None:
         ownership = correspondence_rules.ownership_in(
             self._keys, leave, report_id, principal.subject, principal.session, now
         )
@@ -118,7 +118,7 @@ class Correspondence:
             return (
                 None
                 if correspondence_rules.may_answer(contact, len(document.get("messages") or ()))
-                else Refusal.NOT_AGREED
+                else WriteRefusal.NOT_AGREED
             )
         return why
 

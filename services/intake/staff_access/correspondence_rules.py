@@ -21,7 +21,7 @@ ANSWERS: Final = 50
 NOTES: Final = 200
 
 
-class Refusal(StrEnum):
+class WriteRefusal(StrEnum):
     """Why nothing was written. Part of the audit: never rename one."""
 
     LEAVE_OVER = "leave_over"
@@ -55,15 +55,15 @@ def ownership_in(
 
 def judge(
     ownership: int | None, organisation: str, access: Access, owned: Ownership | None, *, room: bool
-) -> Refusal | None:
+) -> WriteRefusal | None:
     """Why nothing may be written about a report; None where it may. ``room``: there are not too many already."""
     if access is not Access.OPEN:
-        return Refusal.ERASED if access is Access.ERASED else Refusal.WITHDRAWN
+        return WriteRefusal.ERASED if access is Access.ERASED else WriteRefusal.WITHDRAWN
     if ownership is None:
-        return Refusal.LEAVE_OVER
+        return WriteRefusal.LEAVE_OVER
     if owned is None or owned.ownership != ownership or owned.center_id != organisation:
-        return Refusal.OWNER_CHANGED
-    return None if room else Refusal.TOO_MANY
+        return WriteRefusal.OWNER_CHANGED
+    return None if room else WriteRefusal.TOO_MANY
 
 
 def may_answer(contact: Mapping[str, Any], messages: int) -> bool:

@@ -8,7 +8,7 @@ from shared.identity.roles import Action, allowed
 from shared.identity.tokens import Ticket
 
 
-class Refusal(StrEnum):
+class AccessRefusal(StrEnum):
     """Why details stay closed. Part of the API and of the audit: never rename one."""
 
     INVALID = "ticket_invalid"
@@ -26,16 +26,16 @@ class Refusal(StrEnum):
     """The sealed parts do not open: changed, moved, or the master key is gone."""
 
 
-def judge(ticket: Ticket, access: Access, owned: Ownership | None) -> Refusal | None:
+def judge(ticket: Ticket, access: Access, owned: Ownership | None) -> AccessRefusal | None:
     """None: it opens. The report's own end comes before all; then who owns it by intake's own reading."""
     if not any(allowed(role, ticket.organisation, Action.DETAILS_OPEN, ticket.organisation) for role in ticket.roles):
-        return Refusal.NOT_ALLOWED
+        return AccessRefusal.NOT_ALLOWED
     if access is Access.ERASED:
-        return Refusal.ERASED
+        return AccessRefusal.ERASED
     if access is Access.SEALED:
-        return Refusal.WITHDRAWN
+        return AccessRefusal.WITHDRAWN
     if owned is None or owned.ownership < ticket.ownership:
-        return Refusal.BEHIND
+        return AccessRefusal.BEHIND
     if owned.ownership > ticket.ownership or owned.center_id != ticket.organisation:
-        return Refusal.OWNER_CHANGED
+        return AccessRefusal.OWNER_CHANGED
     return None

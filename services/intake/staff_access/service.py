@@ -12,7 +12,7 @@ from services.intake.reports.documents import Document
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
 from services.intake.staff_access.repository import UsedTickets
-from services.intake.staff_access.rules import Refusal, judge
+from services.intake.staff_access.rules import AccessRefusal, judge
 from shared import log as logs
 from shared.audit.entries import BEHIND, STALE
 from shared.audit.model import AuditEntry, AuditOutcome
@@ -42,7 +42,7 @@ OPENED: Final = Counter(
 class DetailsClosedError(IeumError):
     """The details stay closed."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: AccessRefusal) -> None:
         """``refusal`` says why."""
         super().__init__(refusal.value)
         self.refusal: Final = refusal
@@ -91,11 +91,11 @@ class DetailsService:
         try:
             ticket = self._identity.verify_ticket(token)
         except TokenError as error:
-            refusal = Refusal.EXPIRED if error.code == "expired" else Refusal.INVALID
+            refusal = AccessRefusal.EXPIRED if error.code == "expired" else AccessRefusal.INVALID
             raise self._closed(refusal, self._unsigned(where, refusal, error.code)) from None
         document, refused = await self._judged(ticket, patience_s=PATIENCE_S)
         if refused is None and not await self._used.use(ticket.ticket_id, ticket.expires_at):
-            refused = Refusal.USED
+            refused = AccessRefusal.USED
         if refused is None:
             why = "hole" if documents.progress_of(document).hole is not None else None if self.current() else BEHIND
             detail = {STALE: why} if why is not None else {}
@@ -109,7 +109,7 @@ class DetailsService:
                     await self._reports.opened(ticket.report_id, ticket.ownership, self._clock.now())
                 return opened
         # A ticket that intake cannot judge yet is not used up and no attempt at anything: the sums tell it apart.
-        behind = {STALE: BEHIND} if refused is Refusal.BEHIND else {}
+        behind = {STALE: BEHIND} if refused is AccessRefusal.BEHIND else {}
         raise self._closed(refused, self._line(where, ticket, AuditOutcome.REFUSED, refused=refused.value, **behind))
 
     def _opened(self, where: str, ticket: Ticket, document: Document, *, stale: bool) -> OpenedDetails:
@@ -117,27 +117,29 @@ class DetailsService:
             parts = documents.opened(document, self._keyring)
         except PermanentError as error:
             _log.critical("vault.not_opened", reason=error.reason)
-            line = self._line(where, ticket, AuditOutcome.REFUSED, refused=Refusal.NOT_OPENED.value, said=error.reason)
-            raise self._closed(Refusal.NOT_OPENED, line) from None
+            line = self._line(
+                where, ticket, AuditOutcome.REFUSED, refused=AccessRefusal.NOT_OPENED.value, said=error.reason
+            )
+            raise self._closed(AccessRefusal.NOT_OPENED, line) from None
         OPENED.labels("opened").inc()
         return OpenedDetails(ticket, document, parts, stale)
 
-    async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, Refusal | None]:
+    async def _judged(self, ticket: Ticket, *, patience_s: float = 0.0) -> tuple[Document, AccessRefusal | None]:
         until = self._clock.monotonic() + patience_s
         while True:
             document = await self._reports.of_report(ticket.report_id)
             if document is None:
-                return {}, Refusal.UNKNOWN
+                return {}, AccessRefusal.UNKNOWN
             refusal = judge(
                 ticket,
                 retention_rules.access_of(retention_rules.lifecycle_of(document)),
                 documents.progress_of(document).ownership,
             )
-            if refusal is not Refusal.BEHIND or self._clock.monotonic() >= until:
+            if refusal is not AccessRefusal.BEHIND or self._clock.monotonic() >= until:
                 return document, refusal
             await self._clock.sleep(_LOOK_S)
 
-    def _closed(self, refusal: Refusal, line: AuditEntry) -> DetailsClosedError:
+    def _closed(self, refusal: AccessRefusal, line: AuditEntry) -> DetailsClosedError:
         OPENED.labels(refusal.value).inc()
         self._audit.note(line)
         return DetailsClosedError(refusal)
@@ -156,7 +158,7 @@ class DetailsService:
             detail={"ownership": str(ticket.ownership), **detail},
         )
 
-    def _unsigned(self, where: str, refusal: Refusal, code: str) -> AuditEntry:
+    def _unsigned(self, where: str, refusal: AccessRefusal, code: str) -> AuditEntry:
         return AuditEntry(
             at=self._clock.now(),
             action=Action.DETAILS_OPEN,

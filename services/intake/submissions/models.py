@@ -176,13 +176,13 @@ MaySay = Literal["nothing", "private", "center"]
 """What a counsellor may say when somebody else answers: hang up, a private call, or that the centre is calling."""
 
 
-class Part(BaseModel):
+class SubmissionPart(BaseModel):
     """A part of a submission: strict types, no unknown fields, no input in error texts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
 
-class Contact(Part):
+class Contact(SubmissionPart):
     """How the reporter may be reached, if at all. No channel here: nobody will try."""
 
     channels: Annotated[tuple[ContactChannel, ...], FailFast()] = Field(
@@ -213,7 +213,7 @@ class Contact(Part):
         return self
 
 
-class OnBehalf(Part):
+class OnBehalf(SubmissionPart):
     """For representatives: the relation (Act art. 7-3) and whether the person harmed knows and agrees (art. 24)."""
 
     relation: Literal["spouse", "lineal", "sibling", "agent", "guardian", "other"] | None = None
@@ -221,7 +221,7 @@ class OnBehalf(Part):
     victim_agrees: bool | None = None
 
 
-class Consents(Part):
+class Consents(SubmissionPart):
     """What was agreed to, under which wording. Itemised as the law asks (PIPA 22, 23)."""
 
     version: ConsentVersion = Field(description="Month or day of the wording that was shown or read out.")
@@ -231,7 +231,7 @@ class Consents(Part):
     other_centers: bool = Field(default=False, description="Another centre may be told without being asked first.")
 
 
-class Submission(Part):
+class Submission(SubmissionPart):
     """A report as submitted."""
 
     role: Role

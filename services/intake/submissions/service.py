@@ -51,7 +51,7 @@ class SubmissionResult(NamedTuple):
     urgency: Urgency
 
 
-class _Kept(NamedTuple):
+class _StoredReport(NamedTuple):
     counter: int
     received_at: datetime
     repeated: bool
@@ -166,7 +166,7 @@ class SubmissionService:
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
 
-    async def _keep(self, document: Document) -> _Kept:
+    async def _keep(self, document: Document) -> _StoredReport:
         report_id: str = document["_id"]
         for counter in range(RECEIPT_TRIES):
             receipt = identifiers.receipt_for(self._keys, report_id, counter)
@@ -174,13 +174,13 @@ class SubmissionService:
                 documents.with_receipt(document, identifiers.receipt_hash(self._keys, receipt), counter)
             )
             if outcome.inserted:
-                return _Kept(counter, document["received_at"], repeated=False)
+                return _StoredReport(counter, document["received_at"], repeated=False)
             if outcome.existing is not None:
                 return _repeat(document, outcome.existing)
             RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
-    def _answer(self, report_id: str, kept: _Kept, digest: str, urgency: Urgency) -> SubmissionResult:
+    def _answer(self, report_id: str, kept: _StoredReport, digest: str, urgency: Urgency) -> SubmissionResult:
         receipt = identifiers.receipt_for(self._keys, report_id, kept.counter)
         statement = proof_rules.ProofStatement(
             receipt_mark=proof_rules.mark_of(self._keys, receipt),
@@ -197,7 +197,7 @@ class SubmissionService:
         )
 
 
-def _repeat(document: Document, existing: Document) -> _Kept:
+def _repeat(document: Document, existing: Document) -> _StoredReport:
     if existing.get("content_mac") != document["content_mac"]:
         raise ConflictError("the idempotency key belongs to a report with another content")
-    return _Kept(existing["receipt_counter"], existing["received_at"], repeated=True)
+    return _StoredReport(existing["receipt_counter"], existing["received_at"], repeated=True)

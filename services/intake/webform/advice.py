@@ -13,7 +13,7 @@ from shared.web.form_body import Typed
 from shared.web.translations import gettext_noop as n
 
 
-class Part(NamedTuple):
+class AdviceSection(NamedTuple):
     """A heading and what to do, in order."""
 
     title: str
@@ -27,7 +27,7 @@ class Note(NamedTuple):
     """What a link to it says."""
     title: str
     lead: str
-    parts: tuple[Part, ...]
+    parts: tuple[AdviceSection, ...]
 
 
 _CALL_LIST: Final = n(
@@ -47,7 +47,7 @@ NOTES: Final[Mapping[str, Note]] = {
         n("When someone threatens you"),
         n("Many people go through this, and it can be stopped. You have done nothing wrong."),
         (
-            Part(
+            AdviceSection(
                 n("Now"),
                 (
                     n("Do not pay and send no more pictures. Whoever gets something comes back for more."),
@@ -63,7 +63,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     ),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("If you installed an app or opened a file"),
                 (
                     n(
@@ -78,7 +78,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Warn close people in one sentence that strange messages may come, and to open nothing."),
                 ),
             ),
-            Part(n("Good to know"), (_CALL_LIST, _NO_MEDIA)),
+            AdviceSection(n("Good to know"), (_CALL_LIST, _NO_MEDIA)),
         ),
     ),
     "links": Note(
@@ -89,7 +89,7 @@ NOTES: Final[Mapping[str, Note]] = {
             "nothing."
         ),
         (
-            Part(
+            AdviceSection(
                 n("Now"),
                 (
                     n(
@@ -105,7 +105,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Let nobody search for it out of curiosity: searching and sending it on makes it spread."),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("What to leave"),
                 (
                     n("Do not write to whoever posted it, and pay nobody who offers to delete it for money."),
@@ -120,7 +120,7 @@ NOTES: Final[Mapping[str, Note]] = {
         n("When your face was put into sexual images"),
         n("Making, having and watching such images is a crime, even if nobody believes that they are real."),
         (
-            Part(
+            AdviceSection(
                 n("Now"),
                 (
                     n("Write down what shows who made or sent it: account names, room names, links, times."),
@@ -133,7 +133,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     ),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("Good to know"),
                 (_NO_MEDIA, n("Police may investigate undercover where it is about people under 19."), _CALL_LIST),
             ),
@@ -144,7 +144,7 @@ NOTES: Final[Mapping[str, Note]] = {
         n("For children and young people"),
         n("Did something bad happen to you online? It is not your fault. You may tell us, whatever happened."),
         (
-            Part(
+            AdviceSection(
                 n("What you can do now"),
                 (
                     n("You can call 1366, day or night. You do not have to say your name. It costs nothing."),
@@ -153,7 +153,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Are you afraid right now, or is someone on the way to you? Call 112."),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("Does someone want pictures or money?"),
                 (
                     n("Send nothing more. Even if they say they will show your pictures to others."),
@@ -164,7 +164,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Do not meet that person."),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("Who gets to know?"),
                 (
                     n("We do not call your parents or your school unless you say that we may."),
@@ -179,7 +179,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     ),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("Is there a grown-up you trust?"),
                 (
                     n("A relative, a teacher, a school nurse, a friend's mother: you can show them this page."),
@@ -196,7 +196,7 @@ NOTES: Final[Mapping[str, Note]] = {
             "browser and others may keep more."
         ),
         (
-            Part(
+            AdviceSection(
                 n("In this browser"),
                 (
                     n(
@@ -208,7 +208,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Next time, use a private or secret window. It keeps no history on the device."),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("What that does not remove"),
                 (
                     n(
@@ -223,7 +223,7 @@ NOTES: Final[Mapping[str, Note]] = {
                     n("Files and pictures you saved, screenshots, and numbers you called stay until you delete them."),
                 ),
             ),
-            Part(
+            AdviceSection(
                 n("Quick exit"),
                 (
                     n(

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from services.intake.submissions import text as texts
 from services.intake.submissions.models import PHRASE_CHARS
 from services.intake.webform import typed_links
-from services.intake.webform.typed_links import Line, Seen
+from services.intake.webform.typed_links import Seen, TypedLine
 from services.intake.webform.words import CONSENT_VERSION
 from shared.clock import SEOUL
 from shared.events.vocabulary import HarmType
@@ -260,7 +260,7 @@ def _problem_in_line(place: str, reason: str, typed: Typed) -> FieldProblem | No
     """The same for a line of the boxes for links and accounts, where what was sent is in several fields."""
     name, _, index = place.partition(".")
     seen = typed_links.read(typed.one("urls"))
-    line: Line | None = None
+    line: TypedLine | None = None
     control = "urls"
     if name == "urls" and index.isdigit():
         line = seen.links[int(index)] if int(index) < len(seen.links) else None
@@ -277,8 +277,8 @@ def _problem_in_line(place: str, reason: str, typed: Typed) -> FieldProblem | No
     return FieldProblem(control, message, line.number, shown)
 
 
-def _line_of_account(index: int, seen: Seen, typed: Typed) -> tuple[str, Line | None]:
-    own = [Line(at, line.strip(), line.strip()) for at, line in enumerate(typed.one("accounts").splitlines(), 1)]
+def _line_of_account(index: int, seen: Seen, typed: Typed) -> tuple[str, TypedLine | None]:
+    own = [TypedLine(at, line.strip(), line.strip()) for at, line in enumerate(typed.one("accounts").splitlines(), 1)]
     named = list({line.text: ("accounts", line) for line in own if line.text}.values())
     known = {line.text for _, line in named}
     named += [("urls", line) for line in {line.text: line for line in seen.accounts}.values() if line.text not in known]

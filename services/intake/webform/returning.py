@@ -32,7 +32,7 @@ _LATER: Final = frozenset({"too_many_requests", "unavailable"})
 """What says nothing about the receipt."""
 
 
-class Known(NamedTuple):
+class EarlierReport(NamedTuple):
     """The earlier report, or what is wrong with its receipt; neither where none was given."""
 
     report_id: str | None = None
@@ -48,19 +48,19 @@ class Returning:
         """``authenticator`` say whose receipt it is."""
         self._authenticator = authenticator
 
-    async def known(self, caller: Caller, typed: Typed) -> Known:
+    async def known(self, caller: Caller, typed: Typed) -> EarlierReport:
         """The report whose receipt was typed."""
         receipt = typed.one(CONTROL).strip()[:RECEIPT_CHARS]
         if not receipt:
-            return Known()
+            return EarlierReport()
         try:
             found = await self._authenticator.authenticate(
                 ReceiptQuestion(receipt=receipt), caller, "receipts.link", guarded=False
             )
         except Problem as problem:
-            return Known(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
+            return EarlierReport(problem=FieldProblem(CONTROL, str(problem.detail)), later=problem.code in _LATER)
         if "_id" not in found:
-            return Known(problem=FieldProblem(CONTROL, _HANDED_OVER))
+            return EarlierReport(problem=FieldProblem(CONTROL, _HANDED_OVER))
         if retention_rules.access_of(retention_rules.lifecycle_of(found)) is not Access.OPEN:
-            return Known(problem=FieldProblem(CONTROL, _TAKEN_BACK))
-        return Known(report_id=found["_id"])
+            return EarlierReport(problem=FieldProblem(CONTROL, _TAKEN_BACK))
+        return EarlierReport(report_id=found["_id"])

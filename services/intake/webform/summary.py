@@ -33,7 +33,7 @@ WITH_UNKNOWN: Final = ("relation", "platform_kind", "relationship", "age_band", 
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SummaryLine:
     """One question with what was answered; nothing where it was left out."""
 
     control: str
@@ -49,7 +49,7 @@ class Section:
     slug: str
     title: str
     """Message id."""
-    lines: tuple[Line, ...]
+    lines: tuple[SummaryLine, ...]
 
     @property
     def answered(self) -> bool:
@@ -65,7 +65,7 @@ def sections(typed: Typed, options: Options) -> list[Section]:
         Section(
             one.slug,
             step_words.asked(one.slug, role).title,
-            tuple(Line(name, labels[name], _said(typed, name, options)) for name in fields),
+            tuple(SummaryLine(name, labels[name], _said(typed, name, options)) for name in fields),
         )
         for one, fields in steps.shown(typed)
     ]

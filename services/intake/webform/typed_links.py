@@ -24,7 +24,7 @@ _FEW_WORDS: Final = 2
 _HANDLE_CHARS: Final = 100
 
 
-class Line(NamedTuple):
+class TypedLine(NamedTuple):
     """A part of a line: ``number`` counts from 1, ``typed`` is the whole line."""
 
     number: int
@@ -36,9 +36,9 @@ class Line(NamedTuple):
 class Seen:
     """What is in the box for links, each part with its line."""
 
-    links: list[Line] = field(default_factory=list)
-    accounts: list[Line] = field(default_factory=list)
-    words: list[Line] = field(default_factory=list)
+    links: list[TypedLine] = field(default_factory=list)
+    accounts: list[TypedLine] = field(default_factory=list)
+    words: list[TypedLine] = field(default_factory=list)
 
 
 def read(text: str) -> Seen:
@@ -65,10 +65,10 @@ def _read_line(seen: Seen, number: int, typed: str) -> None:
     if len(accounts) == 1 and not links and len(words) <= 1 + _FEW_WORDS and len(typed) <= _HANDLE_CHARS:
         accounts, words = [" ".join(words)], []  # “Telegram @name”, as in the box for accounts
     left = " ".join(word for word in words if word.strip(_AROUND) and word.strip(_AROUND) not in accounts)
-    seen.links += [Line(number, typed, link) for link in links]
-    seen.accounts += [Line(number, typed, account) for account in accounts]
+    seen.links += [TypedLine(number, typed, link) for link in links]
+    seen.accounts += [TypedLine(number, typed, account) for account in accounts]
     if left.strip(_AROUND):
-        seen.words.append(Line(number, typed, left.strip(_AROUND)))
+        seen.words.append(TypedLine(number, typed, left.strip(_AROUND)))
 
 
 def _link_in(piece: str) -> tuple[str, str]:

@@ -8,12 +8,12 @@ from services.intake import problems
 from services.intake.reports.lifecycle import Cause, Reason
 from services.intake.retention import service as decisions
 from services.intake.retention import words as erasure_words
-from services.intake.staff_access.rules import Refusal
+from services.intake.staff_access.rules import AccessRefusal
 from shared.web.audit_labels import REASONS
 from shared.web.translations import SHARED_LOCALE, load
 
 CODES = (
-    {*Reason, *Cause, *Refusal, "unknown_receipt", "wrong_word", "invalid"}
+    {*Reason, *Cause, *AccessRefusal, "unknown_receipt", "wrong_word", "invalid"}
     | problems._STEPS.keys()
     | decisions._REFUSALS.keys()
     | {way for way, _ in erasure_words.WAYS}

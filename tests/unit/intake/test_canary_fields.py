@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from services.intake.receipts import models as asking
 from services.intake.receipts.models import AmendmentAsked, MessageAsked, ReceiptQuestion, WithdrawalAsked, WordAsked
-from services.intake.submissions.models import Part, Submission
+from services.intake.submissions.models import Submission, SubmissionPart
 from services.intake.submissions.schema import inlined
 from services.intake.webform import form, steps
 from shared.web.form_body import Typed
@@ -102,7 +102,7 @@ def test_every_kind_of_request_is_looked_at() -> None:
     asked = {
         name
         for name, one in vars(asking).items()
-        if isinstance(one, type) and issubclass(one, Part) and one.__module__ == asking.__name__
+        if isinstance(one, type) and issubclass(one, SubmissionPart) and one.__module__ == asking.__name__
     }
     assert asked == {model.__name__ for model in SENT_WITH_CANARIES} | (asked & ELSEWHERE)
 

@@ -5,7 +5,7 @@ import pytest
 
 from services.intake.reports.lifecycle import Access
 from services.intake.reports.models import Ownership
-from services.intake.staff_access.rules import Refusal, judge
+from services.intake.staff_access.rules import AccessRefusal, judge
 from services.intake.staff_access.words import REFUSALS
 from shared.events.vocabulary import EndReason
 from shared.identity.roles import StaffRole
@@ -46,18 +46,18 @@ def test_the_ownership_must_be_the_present_one_and_of_that_centre() -> None:
     for at, center_id in itertools.product((1, 2, 3), ("busan", "jeju")):
         refusal = judge(ticket(), Access.OPEN, owned(at, center_id))
         if at < 2:
-            assert refusal is Refusal.BEHIND
+            assert refusal is AccessRefusal.BEHIND
         elif at > 2 or center_id != "busan":
-            assert refusal is Refusal.OWNER_CHANGED
+            assert refusal is AccessRefusal.OWNER_CHANGED
         else:
             assert refusal is None
-    assert judge(ticket(), Access.OPEN, None) is Refusal.BEHIND
+    assert judge(ticket(), Access.OPEN, None) is AccessRefusal.BEHIND
 
 
 def test_the_end_of_a_report_comes_before_who_owns_it() -> None:
     for owner in (None, owned(), owned(3, "jeju")):
-        assert judge(ticket(), Access.SEALED, owner) is Refusal.WITHDRAWN
-        assert judge(ticket(), Access.ERASED, owner) is Refusal.ERASED
+        assert judge(ticket(), Access.SEALED, owner) is AccessRefusal.WITHDRAWN
+        assert judge(ticket(), Access.ERASED, owner) is AccessRefusal.ERASED
 
 
 def test_a_closed_case_still_opens_for_its_owner() -> None:
@@ -65,9 +65,9 @@ def test_a_closed_case_still_opens_for_its_owner() -> None:
 
 
 def test_somebody_without_the_role_learns_nothing_about_the_report() -> None:
-    assert {judge(ticket(StaffRole.OPERATOR), access, None) for access in Access} == {Refusal.NOT_ALLOWED}
+    assert {judge(ticket(StaffRole.OPERATOR), access, None) for access in Access} == {AccessRefusal.NOT_ALLOWED}
 
 
 def test_every_refusal_has_words() -> None:
-    assert set(REFUSALS) == set(Refusal)
+    assert set(REFUSALS) == set(AccessRefusal)
     assert all(status >= 400 for status, _ in REFUSALS.values())

@@ -7,7 +7,14 @@ import pytest
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.lifecycle import Access
 from services.intake.reports.models import Ownership
-from services.intake.staff_access.correspondence_rules import LASTS, Refusal, judge, leave_for, may_answer, ownership_in
+from services.intake.staff_access.correspondence_rules import (
+    LASTS,
+    WriteRefusal,
+    judge,
+    leave_for,
+    may_answer,
+    ownership_in,
+)
 
 KEYS = KeyedDigests(b"r" * 32)
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -41,13 +48,13 @@ def test_a_leave_cannot_be_made_longer_or_moved_to_another_ownership() -> None:
     ("ownership", "organisation", "access", "owned", "room", "why"),
     [
         (2, "busan", Access.OPEN, OWNED, True, None),
-        (None, "busan", Access.OPEN, OWNED, True, Refusal.LEAVE_OVER),
-        (2, "busan", Access.SEALED, OWNED, True, Refusal.WITHDRAWN),
-        (None, "busan", Access.ERASED, None, True, Refusal.ERASED),
-        (1, "busan", Access.OPEN, OWNED, True, Refusal.OWNER_CHANGED),
-        (2, "jeju", Access.OPEN, OWNED, True, Refusal.OWNER_CHANGED),
-        (2, "busan", Access.OPEN, None, True, Refusal.OWNER_CHANGED),
-        (2, "busan", Access.OPEN, OWNED, False, Refusal.TOO_MANY),
+        (None, "busan", Access.OPEN, OWNED, True, WriteRefusal.LEAVE_OVER),
+        (2, "busan", Access.SEALED, OWNED, True, WriteRefusal.WITHDRAWN),
+        (None, "busan", Access.ERASED, None, True, WriteRefusal.ERASED),
+        (1, "busan", Access.OPEN, OWNED, True, WriteRefusal.OWNER_CHANGED),
+        (2, "jeju", Access.OPEN, OWNED, True, WriteRefusal.OWNER_CHANGED),
+        (2, "busan", Access.OPEN, None, True, WriteRefusal.OWNER_CHANGED),
+        (2, "busan", Access.OPEN, OWNED, False, WriteRefusal.TOO_MANY),
     ],
 )
 def test_who_may_write_when(
@@ -57,7 +64,7 @@ def test_who_may_write_when(
     owned: Ownership | None,
     *,
     room: bool,
-    why: Refusal | None,
+    why: WriteRefusal | None,
 ) -> None:
     assert judge(ownership, organisation, access, owned, room=room) is why
 
