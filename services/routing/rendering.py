@@ -43,18 +43,19 @@ def facts_json(facts: ReportFacts) -> bytes:
     if facts.threat_deadline is not None:
         values = {**values, "threat_deadline": iso(facts.threat_deadline)}
     text = orjson.dumps(values)
-    if _UNKNOWN in text and any(map(_is_later, values.values())):
-        text = orjson.dumps({name: _written(value) for name, value in values.items()})
+    if _UNKNOWN in text:
+        # In most reports something is not known; words of a later build, which read as unknown, are rare.
+        words = [v for v in values.values() if v == UNKNOWN or (type(v) is tuple and UNKNOWN in v)]
+        if any(map(_is_later, words)):
+            text = orjson.dumps({name: _written(value) for name, value in values.items()})
     for absent in _ABSENT:
         text = text.replace(absent, b"")
     return text
 
 
 def _is_later(value: object) -> bool:
-    """Whether a word of a later build is meant, which is passed on as it was written."""
-    if isinstance(value, tuple):
-        return UNKNOWN in value
-    return value == UNKNOWN and isinstance(value, OpenVocabulary) and value.value != UNKNOWN
+    """Whether something unknown is a word of a later build, which is passed on as it was written."""
+    return isinstance(value, tuple) or (isinstance(value, OpenVocabulary) and value.value != UNKNOWN)
 
 
 def _written(value: object) -> object:
@@ -105,16 +106,16 @@ def _compared(candidates: Sequence[tuple[CenterLoad, PassedOver]]) -> str:
     writing them.
     """
     found: dict[str, dict[str, list[str]]] = {}
+    rows: list[str] = []
+    last: tuple[object, object] = (None, None)
     for load, because in candidates:
         known = _rows.get(load[0])
         if known is None or known[0] is not load:
             known = _rows[load[0]] = (load, _ROW % (load[0], *load[2:]))
-        by_state = found.get(because)
-        if by_state is None:
-            by_state = found[because] = {}
-        rows = by_state.get(load[1])
-        if rows is None:
-            rows = by_state[load[1]] = []
+        # Neighbours in the list mostly share both.
+        if because is not last[0] or load[1] is not last[1]:
+            last = because, load[1]
+            rows = found.setdefault(because, {}).setdefault(load[1], [])
         rows.append(known[1])
     return ",".join([f'"{because}":{{{_by_state(by_state)}}}' for because, by_state in found.items()])
 

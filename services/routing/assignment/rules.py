@@ -174,6 +174,8 @@ class _Search:
         self.home_because: PassedOver | None = None
         """Why home, though available, does not simply keep the report."""
         self.home_used = 0 if self.home is None else utilisation(self.home, severity.weight)
+        self.without_room: dict[str, PassedOver] = {}
+        """Centers excluded whatever the limits: they need not be asked again on others."""
         self.steps: tuple[OverflowStep, ...] = ()
         """How it overflows; set by the step of the home center."""
 
@@ -278,7 +280,7 @@ def _overflow(search: _Search, rule: Rule) -> _Found | None:
 
 def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> dict[str, PassedOver]:
     """Why each center does not receive the report; ``most`` is the utilisation it may come to with it."""
-    severity, excluded = search.severity, dict(search.unavailable)
+    severity, excluded = search.severity, search.unavailable | search.without_room
     if search.home is not None and search.home_because is not None:
         excluded[search.home.center_id] = search.home_because
     for center, load in search.loads.items():
@@ -288,6 +290,8 @@ def _excluded(search: _Search, limits: OverflowLimits, most: int | None) -> dict
                 because = _NOT_BETTER
             if because is not None:
                 excluded[center] = because
+                if because is _FULL or because is _SEVERE_FULL:
+                    search.without_room[center] = because
     return excluded
 
 
