@@ -1,11 +1,14 @@
 """Chromium for browser tests: the system's or Playwright's, found as ``make test`` finds it; else a plain reason.
 
-A browser is started per test (half a second): Playwright's objects belong to one event loop, and every test has one.
+One Chromium serves all tests of a worker, each in contexts of its own. It belongs to a loop in a thread of its own and
+tests connect to its port: Playwright's objects belong to one event loop, and every test has one.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from anyio.from_thread import start_blocking_portal
 from playwright import sync_api
 from playwright.async_api import Browser, async_playwright
 
@@ -14,6 +17,7 @@ from tests.browser.helpers import FLAGS, network_of_one_machine, serving
 from tests.integration.intake.harness import IntakeHarness, running
 from tests.integration.notify.conftest import settings, sink, sink_port, start  # noqa: F401  # fixtures of a notify
 from tools.local.chromium import find
+from tools.local.ports import free_port
 from tools.testing.results import LEFT_OUT
 
 
@@ -33,21 +37,38 @@ def chromium_path() -> str:
     return found
 
 
-@pytest.fixture
-async def chromium(chromium_path: str) -> AsyncIterator[Browser]:
-    """A running Chromium that can reach this machine only."""
+@pytest.fixture(scope="session")
+def chromium_address(chromium_path: str) -> Iterator[str]:
+    """Where the worker's Chromium takes connections."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(_launched(chromium_path)) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def _launched(chromium_path: str) -> AsyncIterator[str]:
+    port = free_port()
+    flags = [*FLAGS, f"--remote-debugging-port={port}"]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        started = await playwright.chromium.launch(executable_path=chromium_path, args=flags)
+        yield f"http://127.0.0.1:{port}"
+        await started.close()
+
+
+@pytest.fixture
+async def chromium(chromium_address: str) -> AsyncIterator[Browser]:
+    """The worker's Chromium, which reaches this machine only; contexts that a test leaves open are closed after it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(chromium_address)
         network_of_one_machine(browser)
         yield browser
         await browser.close()
 
 
 @pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[sync_api.Browser]:
-    """The same for tests without a loop of their own: one for all of a module."""
+def browser(chromium_address: str) -> Iterator[sync_api.Browser]:
+    """The same for tests without a loop of their own: one connection for all of a module."""
     with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
+        found = playwright.chromium.connect_over_cdp(chromium_address)
         yield found
         found.close()
 
