@@ -71,7 +71,6 @@ LONGEST_FIRST: Final = (
     "tests/integration/upgrade/test_rollout.py",
     "tests/integration/demo/test_whole.py",
     "tests/integration/routing/test_three_brokers.py",
-    "tests/integration/routing/test_mistakes.py",
     "tests/integration/routing/test_under_fire.py",
     "tests/browser/test_journey.py",
     "tests/integration/trust/test_matrix.py",
