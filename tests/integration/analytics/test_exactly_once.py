@@ -154,8 +154,8 @@ async def test_stopped_for_a_week_it_catches_up_to_the_same_numbers(
     publisher: Publisher,
     workers: list[Worker],
 ) -> None:
-    """10,305 reports a year are 200 a week; here are ten times as many, and all that happened to them."""
-    before, week = awkward(range(200), random.Random(7)), awkward(range(200, 2200), random.Random(8))
+    """10,305 reports a year are 200 a week; here are five times as many, and all that happened to them."""
+    before, week = awkward(range(200), random.Random(7)), awkward(range(200, 1200), random.Random(8))
     worker, numbers = workers[0], Numbers(store_settings)
     worker.batch = 2000
     worker.start()

@@ -31,7 +31,7 @@ from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tests.unit.notify.samples import event, report_id
 
-CASES = int(os.environ.get("IEUM_LADDER_CASES", "240"))
+CASES = int(os.environ.get("IEUM_LADDER_CASES", "120"))
 """5,000 in the long form."""
 ROUNDS = 2 if CASES > 1000 else 1
 CENTERS = ("gwangju", "busan", "jeju", "daegu")
