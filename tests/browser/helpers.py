@@ -23,7 +23,9 @@ FLAGS: Final = [
     "--disable-sync",
 ]
 
-WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_WCAG_22_AA: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# Without "resultTypes" axe describes every element that passed as well, which takes two thirds as long again.
+_AXE: Final = {"runOnly": {"type": "tag", "values": _WCAG_22_AA}, "resultTypes": ["violations"]}
 _READY_SECONDS: Final = 20
 
 
@@ -65,7 +67,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
 
 async def assert_accessible(page: Page) -> None:
     """Fails with every violation of WCAG 2.2 AA that axe-core finds on the page as it is now."""
-    results = await Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG_22_AA}})
+    results = await Axe().run(page, options=_AXE)
     violations = results.response["violations"]
     told = [
         f"{v['id']}: {v['help']}\n    " + "\n    ".join(f"{n['html'][:160]} {n['failureSummary']}" for n in v["nodes"])

@@ -175,8 +175,7 @@ async def test_contact_opens_only_after_the_details_and_without_script(
         await expect(page.locator("section:has(#deletions-title)")).to_contain_text("Messenger · 4 addresses · Removed")
 
 
-@pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("wide", [360, 1280])
+@pytest.mark.parametrize(("lang", "wide"), [("ko", 360), ("en", 1280)])
 async def test_the_new_pages_are_clean_and_carry_their_headers(
     start: Start,
     sink: MailSink,

@@ -61,8 +61,7 @@ async def lodged(harness: IntakeHarness) -> Holder:
     return someone
 
 
-@pytest.mark.parametrize("lang", ["ko", "en"])
-@pytest.mark.parametrize("wide", [360, 1280])
+@pytest.mark.parametrize(("lang", "wide"), [("ko", 360), ("en", 1280)])
 async def test_details_are_blurred_and_clean(
     chromium: Browser, harness: IntakeHarness, site: str, lang: str, wide: int
 ) -> None:

@@ -108,11 +108,16 @@ def walked() -> dict[str, list[Page]]:
 
 
 @pytest.fixture
-async def pages(chromium: Browser, harness: IntakeHarness, site: str, walked: dict[str, list[Page]]) -> list[Page]:
+def pages(request: pytest.FixtureRequest, walked: dict[str, list[Page]]) -> list[Page]:
     """Every public page in both languages, as it stands in a browser with script."""
     if "all" not in walked:
-        walked["all"] = await _walk(chromium, harness, site)
+        walked["all"] = request.getfixturevalue("walk")
     return walked["all"]
+
+
+@pytest.fixture
+async def walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:
+    return await _walk(chromium, harness, site)
 
 
 async def _walk(chromium: Browser, harness: IntakeHarness, site: str) -> list[Page]:

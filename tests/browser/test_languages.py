@@ -1,28 +1,10 @@
-"""The start page and the advice in thirteen languages, in a real Chromium: accessible, and no wider than a phone."""
+"""From the start page in one of thirteen languages into the form; ``test_every_page`` looks at each of the pages."""
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from services.intake.webform.safety_texts import LANGUAGES, NOTES
-from tests.browser.helpers import assert_accessible, assert_no_sideways_scrolling
-from tests.browser.test_form import shoot
 from tests.browser.test_handing_over import tab_to
 from tests.browser.test_steps import SMALL, window
-
-
-@pytest.mark.parametrize("frame", ["ko", "en"])
-async def test_every_language_is_accessible_and_fits(chromium: Browser, site: str, frame: str) -> None:
-    page = await window(chromium)
-    for language in LANGUAGES:
-        for path in (f"/in/{language}", f"/in/{language}/{list(NOTES)[LANGUAGES.index(language) % len(NOTES)]}"):
-            await page.goto(f"{site}{path}?lang={frame}")
-            assert await page.locator("html").get_attribute("lang") == language
-            await assert_accessible(page)
-            for width in (320, 1280):
-                await page.set_viewport_size({"width": width, "height": 740})
-                await assert_no_sideways_scrolling(page)
-            await page.set_viewport_size({"width": 360, "height": 740})
-            await shoot(page, f"in{path.removeprefix('/in').replace('/', '-')}-{frame}-360")
 
 
 @pytest.mark.parametrize("script", [False, True])
