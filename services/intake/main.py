@@ -39,7 +39,12 @@ from services.intake.phone.submitting import SWEEP_S as CALLS_S
 from services.intake.proofs import pages as proof_pages
 from services.intake.proofs.rules import ProofSigner
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
+from services.intake.rate_limits.repository import WrongReceiptCounts
 from services.intake.rate_limits.submissions import SubmissionRateLimiter
+from services.intake.rate_limits.wrong_receipts import GATHER_S as WRONG_GATHER_S
+from services.intake.rate_limits.wrong_receipts import PACE_S as WRONG_S
+from services.intake.rate_limits.wrong_receipts import SWEEP_S as WRONG_SWEEP_S
+from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.receipts import api as receipts_api
 from services.intake.receipts import pages as receipts_pages
 from services.intake.receipts.authentication import ReceiptAuthenticator
@@ -113,6 +118,7 @@ class Intake:
     erasure_job: ErasureJob
     audit: AuditLog
     clients: ClientAuthenticator
+    wrong_receipts: WrongReceipts
     identity: Identity
     details_service: DetailsService
     drafts: Drafts
@@ -131,6 +137,7 @@ class Intake:
         await self.drafts.prepare()
         await self.links.prepare()
         await self.calls.prepare()
+        await self.wrong_receipts.store.prepare()
         await self.relay.ensure_index()
         await begin(self.audit)
 
@@ -139,6 +146,9 @@ class Intake:
         jobs = self.jobs
         jobs.every(POLL_S, "identity", self.identity.refresh)
         jobs.every(CLIENTS_S, "clients", self.clients.keep_fresh)
+        counted = self.wrong_receipts
+        jobs.every(WRONG_S, "wrong-receipts", counted.exchange, wake=counted.counted, gather_s=WRONG_GATHER_S)
+        jobs.every(WRONG_SWEEP_S, "wrong-receipts-over", counted.sweep)
         jobs.every(DAY_S, "audit", self.audit.look_after)
         jobs.every(TICKETS_S, "tickets", self.details_service.sweep)
         jobs.every(DRAFTS_S, "drafts", self.drafts.sweep)
@@ -216,8 +226,17 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     clients = ClientAuthenticator(ClientRepository(database), keys, audit, clock)
     recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
+    wrong_receipts = WrongReceipts(
+        WrongReceiptCounts(database), keys, clock, per_network=settings.wrong_receipts_per_hour
+    )
     authenticator = ReceiptAuthenticator(
-        reports, keys, ReceiptRateLimiter(settings.status_questions_per_minute, clock), words, recorder, clock
+        reports,
+        keys,
+        ReceiptRateLimiter(settings.status_questions_per_minute, clock),
+        wrong_receipts,
+        words,
+        recorder,
+        clock,
     )
     correspondence = Correspondence(reports, recorder, keyring, keys, clock)
     updater = ReportUpdater(
@@ -269,7 +288,10 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
             details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(
-                own_pages, authorize, correspondence, StaffLookup(reports, keys, authenticator.gate, recorder)
+                own_pages,
+                authorize,
+                correspondence,
+                StaffLookup(reports, keys, authenticator.gate, wrong_receipts, recorder),
             ),
             call_pages.router(
                 authorize,
@@ -296,6 +318,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         erasure_job=erasure_job,
         audit=audit,
         clients=clients,
+        wrong_receipts=wrong_receipts,
         identity=identity,
         details_service=details_service,
         drafts=drafts,

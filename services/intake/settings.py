@@ -31,6 +31,10 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     """Reports that may wait for the store; the next one is told 503 and the phone numbers."""
     status_questions_per_minute: int = Field(default=30, ge=1, le=10_000, examples=[30])
     """How often one network may ask with a receipt; a wrong receipt or word counts three times."""
+    wrong_receipts_per_hour: int = Field(default=60, ge=10, le=1_000_000, examples=[60])
+    """Wrong receipts, codes and words that one network (/24, /48) may send in an hour, counted by all intakes together,
+    before it must wait an hour. Ten times as many for a wide network (/16, /32) and for a front end, a hundred times
+    for the whole country."""
     free_reports: int = Field(default=5, ge=1, le=100_000, examples=[5])
     """Reports one network may lodge by the form, and again within ten minutes, before the next need work or a wait."""
     many_reports: int = Field(default=40, ge=1, le=1_000_000, examples=[40])

@@ -117,7 +117,7 @@ def _stack(folder: Path, options: Options) -> Stack:
     wrong = [sys.executable, "-m", "tests.kill.broken", options.broken]
     timeout = {"KAFKA_SESSION_TIMEOUT_MS": str(int(SESSION_TIMEOUT_S * 1000))}
     quick = {service: {**timeout, "IEUM_LOG_LEVEL": "INFO"} for service in plan.SERVICES}
-    quick["intake"] |= {"INTAKE_STATUS_QUESTIONS_PER_MINUTE": "10000"}
+    quick["intake"] |= {"INTAKE_STATUS_QUESTIONS_PER_MINUTE": "10000", "INTAKE_WRONG_RECEIPTS_PER_HOUR": "10000"}
     quick["notify"] |= {"NOTIFY_QUIET_HOURS": "off", "NOTIFY_LEASE_S": "10", "NOTIFY_SMTP_TIMEOUT_S": "5"}
     return Stack(
         settings,

@@ -16,6 +16,7 @@ from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.handover import rules as handover_rules
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
+from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import documents, receipt_numbers, waiting_period
 from services.intake.reports.documents import Document
@@ -47,16 +48,21 @@ class ReceiptAuthenticator:
         reports: ReportRepository,
         keys: KeyedDigests,
         gate: ReceiptRateLimiter,
+        wrong_receipts: WrongReceipts,
         words: PassphraseHasher,
         recorder: AuditRecorder,
         clock: Clock,
         *,
         wrong_takes_s: float = WRONG_TAKES_S,
     ) -> None:
-        """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly."""
+        """``gate`` limits how often one network may ask, and how often one receipt may be tried wrongly.
+
+        ``wrong_receipts`` counts wrong ones of everybody, together with the other processes.
+        """
         self._reports = reports
         self._keys = keys
-        self.gate = gate
+        self.gate: Final = gate
+        self.wrong_receipts: Final = wrong_receipts
         self._words = words
         self._recorder = recorder
         self._clock = clock
@@ -87,10 +93,7 @@ class ReceiptAuthenticator:
         name = identifiers.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
         # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
         tried = name if spoken is None else f"{name} spoken"
-        if (
-            caller.client is None
-        ):  # A front end's questions its door counts, by its own allowance: all come from one network.
-            self._not_too_often(self.gate.wait(caller.network))
+        self._may_ask(caller)
         asks_word = guarded or question.word is not None
         async with self._turns.of(name if asks_word else f"{name} {id(caller)}"):
             try:
@@ -110,6 +113,7 @@ class ReceiptAuthenticator:
                 QUESTIONS.labels("known").inc()
                 return right
             self.gate.was_wrong(caller.network, tried, caller.client)
+            self.wrong_receipts.count(caller)
         QUESTIONS.labels("unknown").inc()
         reason = "wrong_word" if found is not None else "unknown_receipt"
         self._recorder.receipt_refused(caller, action, found["_id"] if found else None, reason)
@@ -130,8 +134,7 @@ class ReceiptAuthenticator:
         """
         started = time.monotonic()
         name = handover_rules.code_hash(self._keys, receipt_numbers.read_code(code) or f"none {code.strip()}")
-        if caller.client is None:
-            self._not_too_often(self.gate.wait(caller.network))
+        self._may_ask(caller)
         async with self._turns.of(name):
             self._not_too_often(self.gate.wait_for(name, caller.network, caller.client))
             try:
@@ -142,6 +145,7 @@ class ReceiptAuthenticator:
                 QUESTIONS.labels("known").inc()
                 return found
             self.gate.was_wrong(caller.network, name, caller.client)
+            self.wrong_receipts.count(caller)
         QUESTIONS.labels("unknown").inc()
         self._recorder.receipt_refused(caller, action, None, "unknown_code")
         await self._until_slow(started)
@@ -178,6 +182,12 @@ class ReceiptAuthenticator:
         if spoken is not None and found is not None and stored is None and question.word is not None:
             fits = spoken(found, question.word)
         return found if fits else None
+
+    def _may_ask(self, caller: Caller) -> None:
+        # A front end's questions its door counts, by its own allowance: all come from one network.
+        if caller.client is None:
+            self._not_too_often(self.gate.wait(caller.network))
+        self._not_too_often(self.wrong_receipts.wait(caller))
 
     def _not_too_often(self, wait: int) -> None:
         if wait:

@@ -3,9 +3,11 @@
 from typing import Final
 
 from services.intake.audit_recorder import AuditRecorder
+from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
+from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
@@ -25,18 +27,25 @@ class StaffLookup:
     """Looks receipts up. Each look is on record; who tries many numbers is slowed down like everybody."""
 
     def __init__(
-        self, reports: ReportRepository, keys: KeyedDigests, gate: ReceiptRateLimiter, recorder: AuditRecorder
+        self,
+        reports: ReportRepository,
+        keys: KeyedDigests,
+        gate: ReceiptRateLimiter,
+        wrong_receipts: WrongReceipts,
+        recorder: AuditRecorder,
     ) -> None:
-        """``gate`` counts wrong numbers."""
+        """``gate`` and ``wrong_receipts`` count wrong numbers, by who types them."""
         self._reports = reports
         self._keys = keys
         self._gate = gate
+        self._wrong_receipts = wrong_receipts
         self._recorder = recorder
 
     async def find(self, where: str, principal: Principal, typed: str) -> str:
         """The report's id. Raises ``Problem``: 404 where there is none that they may read, 429, 503."""
         tried = f"staff {principal.subject}"
-        wait = self._gate.wait_for(tried, where, tried)
+        caller = Caller(where, operator=principal)
+        wait = max(self._gate.wait_for(tried, where, tried), self._wrong_receipts.wait(caller))
         if wait:
             raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
         receipt = receipt_numbers.read(typed)
@@ -48,6 +57,7 @@ class StaffLookup:
             gone = found is None or retention_rules.lifecycle_of(found).erased_at is not None
             if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):
                 self._gate.was_wrong(where, tried, tried)
+                self._wrong_receipts.count(caller)
                 self._recorder.staff_refused(
                     where, principal, _ACTION, found["_id"] if found else "", "unknown_receipt"
                 )

@@ -47,6 +47,7 @@ def settings(**more: Any) -> IntakeSettings:
         "signing_key": secret("s"),
         "IEUM_AUDIT_KEY": secret("a"),
         "status_questions_per_minute": 10_000,
+        "wrong_receipts_per_hour": 10_000,
         # All tests come from one network; those about that say their own.
         "free_reports": 10_000,
         "many_reports": 10_000,

@@ -9,6 +9,7 @@ from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, ReceiptRateLimiter
+from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import receipt_numbers
@@ -18,6 +19,7 @@ from shared.web.problems import Problem
 from tests.unit.intake.test_erasure import NOW
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
+PER_HOUR = 30
 KEYS = KeyedDigests(b"r" * 32)
 RECEIPT = receipt_numbers.from_number(572)
 
@@ -36,9 +38,10 @@ def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthentic
     kept: Any = Kept(word)
     trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
     clock = ManualClock(NOW)
-    return ReceiptAuthenticator(
-        kept, KEYS, ReceiptRateLimiter(per_minute, clock), PassphraseHasher(KEYS), trail, clock, wrong_takes_s=0
-    )
+    never_asked: Any = None
+    counted = WrongReceipts(never_asked, KEYS, clock, per_network=PER_HOUR)
+    gate = ReceiptRateLimiter(per_minute, clock)
+    return ReceiptAuthenticator(kept, KEYS, gate, counted, PassphraseHasher(KEYS), trail, clock, wrong_takes_s=0)
 
 
 async def code(door: ReceiptAuthenticator, network: str, *, word: str | None, client: str | None = None) -> str:
