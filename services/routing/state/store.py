@@ -71,26 +71,26 @@ class StateStore:
     def __init__(self, path: Path) -> None:
         """Open it, or make an empty one. Raises ``lmdb.Error`` if it is damaged."""
         path.mkdir(parents=True, exist_ok=True)
-        self._env = lmdb.open(
+        self.env = lmdb.open(
             str(path), map_size=MAP_BYTES, max_dbs=3, sync=False, metasync=False, lock=False, readahead=False
         )
         try:
-            tables = [self._env.open_db(name) for name in (b"standings", b"acknowledged", b"waiting")]
-            self.txn = self._env.begin(write=True)
-            self.standings: MutableMapping[str, Standing] = _Table(self, tables[0], _standing_bytes, _standing_of)
+            self.standings: MutableMapping[str, Standing] = _Table(self, b"standings", _standing_bytes, _standing_of)
             """Where the log leaves each report there ever was."""
             self.acknowledged: MutableMapping[str, tuple[int, datetime]] = _Table(
-                self, tables[1], _acknowledged_bytes, _acknowledged_of
+                self, b"acknowledged", _acknowledged_bytes, _acknowledged_of
             )
             """The newest acknowledgement of each report: its ownership and when; also of reports not known yet."""
             self.numbers: dict[str, tuple[int, int]] = {}
             """How many people and how many drills wait at each centre; kept with the checkpoint, for counting them
             would read them all."""
-            self.waiting: dict[str, Waiting] = _WaitingLists(self, tables[2])
+            self.waiting: dict[str, Waiting] = _WaitingLists(self, b"waiting")
+            # Tables are opened in transactions of their own, so before this one.
+            self.txn = self.env.begin(write=True)
             self.checkpoint = self._checkpoint()
             """The last one committed; none in an empty store."""
         except BaseException:
-            self._env.close()
+            self.env.close()
             raise
 
     def commit(self, checkpoint: Checkpoint) -> None:
@@ -105,15 +105,15 @@ class StateStore:
         )
         self.txn.put(_CHECKPOINT, value)
         self.txn.commit()
-        self.txn = self._env.begin(write=True)
+        self.txn = self.env.begin(write=True)
         self.checkpoint = checkpoint
 
     def close(self, *, sync: bool) -> None:
         """Let go of it; what was not committed is dropped. ``sync``: on the disk before this returns."""
         self.txn.abort()
         if sync:
-            self._env.sync(True)
-        self._env.close()
+            self.env.sync(True)
+        self.env.close()
 
     def _checkpoint(self) -> Checkpoint | None:
         value = self.txn.get(_CHECKPOINT)
@@ -129,7 +129,6 @@ class StateStore:
         return Checkpoint(kept["position"], kept["last"], kept["cases_position"], kept["rule_version"], tallies)
 
 
-_Database = lmdb._Database  # LMDB has no public name for it
 V = TypeVar("V")
 D = TypeVar("D")
 
@@ -138,10 +137,10 @@ class _Table(MutableMapping[str, V]):
     """Values by report id, like a dictionary that lies on disk."""
 
     def __init__(
-        self, store: StateStore, table: _Database, packed: Callable[[V], bytes], unpacked: Callable[[bytes], V]
+        self, store: StateStore, name: bytes, packed: Callable[[V], bytes], unpacked: Callable[[bytes], V]
     ) -> None:
         self._store = store
-        self._table = table
+        self._table = store.env.open_db(name)
         self._packed = packed
         self._unpacked = unpacked
         self._asked: dict[str, V | None] = {}
@@ -195,9 +194,9 @@ class StoredWaitingList:
 
     __slots__ = ("_center", "_prefix", "_store", "_table")
 
-    def __init__(self, store: StateStore, table: _Database, center_id: str) -> None:
+    def __init__(self, store: StateStore, lists: "_WaitingLists", center_id: str) -> None:
         self._store = store
-        self._table = table
+        self._table = lists.table
         self._center = center_id
         self._prefix = center_id.encode() + b"\0"
         store.numbers.setdefault(center_id, (0, 0))
@@ -249,13 +248,13 @@ class StoredWaitingList:
 class _WaitingLists(dict[str, Waiting]):
     """The waiting list of each centre; one that was never asked for is empty."""
 
-    def __init__(self, store: StateStore, table: _Database) -> None:
+    def __init__(self, store: StateStore, name: bytes) -> None:
         super().__init__()
         self._store = store
-        self._table = table
+        self.table = store.env.open_db(name)
 
     def __missing__(self, center_id: str) -> Waiting:
-        made = self[center_id] = StoredWaitingList(self._store, self._table, center_id)
+        made = self[center_id] = StoredWaitingList(self._store, self, center_id)
         return made
 
 
