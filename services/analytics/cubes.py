@@ -82,21 +82,6 @@ class Histogram:
             raise ValueError(f"{seconds} s is no bucket's bound; bounds are {', '.join(map(str, TIME_BOUNDS))}")
         return sum(self.counts[: TIME_BOUNDS.index(seconds) + 1])
 
-    def quantile(self, share: float) -> tuple[int, int | None] | None:
-        """The bounds in seconds between which the share's time lies; no upper one above the last; None if empty.
-
-        ``share`` is above 0 and at most 1: of 10 times the 0.5-quantile is the fifth.
-        """
-        if not 0 < share <= 1:
-            raise ValueError(f"a share is above 0 and at most 1, not {share}")
-        seen = 0
-        for number, n in enumerate(self.counts):
-            seen += n
-            if n and seen >= share * self.total:
-                low = TIME_BOUNDS[number - 1] if number else 0
-                return low, TIME_BOUNDS[number] if number < len(TIME_BOUNDS) else None
-        return None
-
 
 def ack_bucket(seconds: float) -> int:
     """The bucket of `ACK_BOUNDS` a time falls into, from 0; a negative time (clocks apart) counts as 0 seconds."""

@@ -7,11 +7,12 @@ from asyncio import sleep
 from collections.abc import AsyncIterator
 from typing import Final
 
+from shared.backoff import backoff
 from shared.errors import TransientError
 
 ATTEMPTS: Final = 30
 """Changes of other processes that one may lose to before giving up."""
-_PAUSE_S: Final = 0.01
+_FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.2
 
 
@@ -40,8 +41,8 @@ class Attempts:
         if self._made == self._most:
             raise StopAsyncIteration
         if self._made:
-            longest = min(_LONGEST_PAUSE_S, _PAUSE_S * 2**self._made)
-            await sleep(random.uniform(0, longest))  # noqa: S311  # spreads rivals, keeps no secret
+            chance = random.random()  # noqa: S311  # spreads writers, keeps no secret
+            await sleep(backoff(self._made, chance, _LONGEST_PAUSE_S, _FIRST_PAUSE_S))
         self._made += 1
         return self._made - 1
 

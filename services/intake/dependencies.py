@@ -13,8 +13,7 @@ from shared.identity.principal import Principal
 from shared.identity.roles import Action
 from shared.web.app import FieldError, Problem
 from shared.web.authorization import Authorizer
-from shared.web.json_body import is_json
-from shared.web.problems import wrong_content_type
+from shared.web.json_body import json_body
 from shared.web.translations import gettext_noop
 
 M = TypeVar("M", bound=BaseModel)
@@ -29,10 +28,8 @@ _NAME: Final = "Idempotency-Key"
 
 
 async def json_of(request: Request, model: type[M]) -> M:
-    """What a JSON body means. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_json``, 422 ``invalid``."""
-    if not is_json(request.headers.get("content-type")):
-        raise wrong_content_type()
-    return problems.read_body(await request.body(), model)
+    """Read a JSON body. Raises ``Problem``: 415 ``wrong_content_type``, 400 ``not_json``, 422 ``invalid``."""
+    return await json_body(request, model, problems.from_errors)
 
 
 def caller_of(request: Request) -> Caller:

@@ -12,7 +12,6 @@ from services.intake.submissions.models import Word
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
 from shared.web.app import FieldError, Problem
-from shared.web.json_body import validated
 from shared.web.problems import MOST_ERRORS, field_error, from_validation, invalid
 from shared.web.translations import gettext_noop
 
@@ -49,14 +48,6 @@ _ADMISSION: Final = {
         "There is a way of contact, and nothing was agreed to. Leave the contact out, or say what was agreed to."
     ),
 }
-
-
-def read_body(body: bytes, model: type[M]) -> M:
-    """What a JSON body means. Raises ``Problem``: 400 ``not_json`` or 422 ``invalid``."""
-    try:
-        return validated(body, model)
-    except ValidationError as error:
-        raise from_errors(error) from None
 
 
 def from_errors(error: ValidationError) -> Problem:

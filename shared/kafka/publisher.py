@@ -110,17 +110,6 @@ class Publisher:
             ]
         )
 
-    async def publish_to(self, topic: Topic, partition: int, records: Sequence[Record]) -> int:
-        """Send records as one batch to one partition and return the offset of the first.
-
-        The offset is -1 where Kafka only confirms that it already has the batch. Raises ``TransientError`` as
-        ``publish`` does, ``ValueError`` where there are no records or one batch cannot hold them.
-        """
-        if not records:
-            raise ValueError("nothing to publish")
-        messages: list[Message] = [(record.key.encode(), record.value, record.headers) for record in records]
-        return await self.send(topic_name(self._settings, topic), partition, messages, one_batch=True)
-
     async def send(self, name: str, partition: int, messages: Sequence[Message], *, one_batch: bool = False) -> int:
         """Send messages to one partition of a topic by its name on the cluster; returns the first one's offset.
 

@@ -1,13 +1,13 @@
 """Read a JSON body fast: bytes straight into the model, with the same problems as FastAPI's own parsing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from shared.web.problems import FieldError, from_validation, invalid, wrong_content_type
+from shared.web.problems import FieldError, Problem, from_validation, invalid, wrong_content_type
 from shared.web.translations import gettext_noop
 from shared.web.validation_errors import field_name
 
@@ -18,14 +18,19 @@ REPEATED: Final = ("duplicate_field", gettext_noop("This field is there more tha
 _REPEATED: Final = object()
 
 
-async def json_body(request: Request, model: type[M]) -> M:
-    """The validated body. Raises Problem: 415 (not JSON by its type), 400 (not JSON), 422 (fields), 413 (too large)."""
+def from_errors(error: ValidationError) -> Problem:
+    """The problem of a failed validation: 400 ``not_json`` or 422 ``invalid``."""
+    return from_validation(error.errors(include_url=False, include_input=False))
+
+
+async def json_body(request: Request, model: type[M], problem: Callable[[ValidationError], Problem] = from_errors) -> M:
+    """The validated body. Raises Problem: 415 (not JSON by its type), 413 (too large), and those of ``problem``."""
     if not is_json(request.headers.get("content-type")):
         raise wrong_content_type()
     try:
         return validated(await request.body(), model)
     except ValidationError as error:
-        raise from_validation(error.errors(include_url=False, include_input=False)) from None
+        raise problem(error) from None
 
 
 def validated(body: bytes, model: type[M]) -> M:

@@ -97,7 +97,6 @@ class _Block:
         self._solver.setOptionValue("threads", 1)
         self._solver.setOptionValue("mip_rel_gap", 0.0)
         self._solver.passModel(self._model)
-        self._costs = len(lows)
 
     def bound(self, cell: Cell, *, exact: bool, limit_s: float) -> Bound:
         """The least and the most of a cell; with ``exact`` False, one number outside 1 to 4 is enough."""

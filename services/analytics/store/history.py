@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from services.analytics.policy.history import NATIONAL, Point, Published, series
+from services.analytics.policy.history import Published
 from services.analytics.store.generations import Database
 from shared.mongo import store_errors
 
@@ -22,22 +22,3 @@ async def history(database: Database) -> list[Published]:
     with store_errors():
         documents = await database.history.find({}, {"_id": 0}).to_list(None)
     return sorted((Published(**document) for document in documents), key=lambda row: row.line)
-
-
-async def trend(
-    database: Database, metric: str, unit: str, *, until: int, dimension: str = "total", scope: str = NATIONAL
-) -> dict[str, list[Point]]:
-    """By category (in Korean, as printed), the yearly series of a metric in one unit.
-
-    Raises ``ValueError`` naming what there is where nothing was published so.
-    """
-    rows = await history(database)
-    wanted = (scope, metric, dimension, unit)
-    found = [row for row in rows if (row.scope, row.metric, row.dimension, row.unit) == wanted]
-    if not found:
-        there = sorted({f"{row.metric} by {row.dimension} in {row.unit}" for row in rows if row.scope == scope})
-        raise ValueError(
-            f"{metric} by {dimension} in {unit} was not published for {scope}; there are: {there or 'none'}"
-        )
-    categories = dict.fromkeys(row.category_ko for row in found if row.category_ko != "-")
-    return {name: series((row for row in found if row.category_ko in {name, "-"}), until) for name in categories}

@@ -206,13 +206,6 @@ class Reader:
             documents = await (await self._serving()).centers.find({}, session=self._session).to_list(None)
         return [center_of(document) for document in documents]
 
-    async def ping(self) -> datetime:
-        """The store's own time; raises ``TransientError`` where it is away."""
-        with store_errors():
-            answer: dict[str, Any] = await self._database.command("hello")
-        moment: datetime = answer["localTime"]
-        return moment
-
 
 def _daily(cells: Mapping[str, Mapping[str, int]]) -> list[tuple[tuple[str, ...], int]]:
     split = ((day, name.split("|"), n) for day, of_day in cells.items() for name, n in of_day.items())

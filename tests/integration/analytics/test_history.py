@@ -1,10 +1,8 @@
-"""Published figures in the real store: all of a file or nothing of it, and the trends they make."""
+"""Published figures in the real store: all of a file or nothing of it."""
 
 from pathlib import Path
 
-import pytest
-
-from services.analytics.store.history import history, trend
+from services.analytics.store.history import history
 from shared.mongo import connect
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.analytics.worker import command
@@ -20,13 +18,6 @@ async def test_a_file_is_loaded_whole_or_not_at_all(
     loaded = await command(bus_settings, store_settings, LOAD, str(FILE))
     assert (loaded.status, "202 figures from 2018 to 2026" in loaded.said) == (0, True), loaded.said
     assert len(await history(database)) == 202
-    victims = (await trend(database, "victims_supported", "persons", until=2026))["피해자 수"]
-    assert (victims[0].year, victims[0].state) == (2018, "conflict")
-    assert [p.values for p in victims if p.state == "unknown"] == [(), ()]
-    relationships = await trend(database, "victims_supported", "persons", until=2024, dimension="relationship")
-    assert {points[-1].state for points in relationships.values()} == {"unknown"}
-    with pytest.raises(ValueError, match="victims_supported by total in persons"):
-        await trend(database, "victims_supported", "cases", until=2026)
 
     bad = tmp_path / "bad.csv"
     bad.write_text(file(GOOD, GOOD.replace("4973", "many").replace("2020,", "2021,")), encoding="utf-8")

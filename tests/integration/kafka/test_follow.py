@@ -177,7 +177,7 @@ async def test_a_hole_in_the_log_is_fatal(published: KafkaSettings) -> None:
             return (await reader.ends([0]))[0] == before
 
         await eventually(ended, "the broker writes the end of the transaction after it has answered")
-        await publisher.publish_to(REPORTS, 0, [message_left(id_in(0, 3), 99)])
+        await publisher.publish([message_left(id_in(0, 3), 99)])
         with pytest.raises(FatalError, match=f"has {before} where {before - 1} is due"):
             _ = [r async for r in reader.read({0: (0, before + 1)})]
         assert len([r async for r in reader.read({0: (0, before - 1)})]) == before - 1

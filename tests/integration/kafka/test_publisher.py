@@ -23,15 +23,6 @@ async def test_every_record_lies_where_kafkas_partitioner_puts_its_key(
     assert all(r.partition == partition_of(r.key or b"", 3) for r in found)
 
 
-async def test_one_batch_to_one_partition_tells_its_first_offset(publisher: Publisher) -> None:
-    mine = id_in(1, 3)
-    assert await publisher.publish_to(REPORTS, 1, messages([mine], range(1, 4))) == 0
-    assert await publisher.publish_to(REPORTS, 1, messages([mine], range(4, 6))) == 3
-    assert await publisher.publish_to(REPORTS, 2, messages([mine], range(1, 2))) == 0
-    with pytest.raises(ValueError, match="nothing"):
-        await publisher.publish_to(REPORTS, 1, [])
-
-
 async def test_more_than_a_batch_holds_is_split_and_stays_in_order(
     publisher: Publisher, bus_settings: KafkaSettings
 ) -> None:

@@ -36,26 +36,14 @@ def test_merged_histograms_are_the_histogram_of_all_times(some: list[float], oth
     assert histogram(some) + histogram(others) == histogram([*others, *some])
 
 
-@given(SECONDS.filter(bool), st.integers(1, 100))
-def test_the_quantile_lies_in_the_interval_that_is_told(seconds: list[float], percent: int) -> None:
-    found = histogram(seconds).quantile(percent / 100)
-    assert found is not None
-    low, high = found
-    true = sorted(seconds)[-(-len(seconds) * percent // 100) - 1]
-    assert low <= true <= (high if high is not None else float("inf"))
-
-
 @given(SECONDS, st.sampled_from(TIME_BOUNDS))
 def test_how_many_are_within_a_bound_is_exact(seconds: list[float], bound: int) -> None:
     assert histogram(seconds).within(bound) == sum(each <= bound for each in seconds)
 
 
-def test_an_empty_histogram_has_no_quantile_and_bad_questions_are_named() -> None:
-    assert Histogram().quantile(0.5) is None
+def test_a_bound_that_is_none_is_named() -> None:
     with pytest.raises(ValueError, match="7 s is no bucket's bound; bounds are 1, 2, 5"):
         Histogram().within(7)
-    with pytest.raises(ValueError, match="above 0 and at most 1, not 0"):
-        Histogram().quantile(0)
 
 
 def test_bounds_once_used_stay() -> None:

@@ -11,7 +11,7 @@ async def test_attempts_are_numbered_pause_longer_and_longer_and_end(monkeypatch
         pauses.append(seconds)
 
     monkeypatch.setattr(concurrency, "sleep", sleep)
-    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr("random.random", lambda: 1.0)
     assert [number async for number in Attempts(7)] == list(range(7))
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (0.02, 0.2)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
+from pydantic import ValidationError
 
 from services.intake import problems
 from services.intake.examples import EXAMPLES
@@ -14,6 +15,7 @@ from services.intake.webform import words
 from shared.centers import CENTER_IDS
 from shared.events.vocabulary import HarmType, Role
 from shared.web.app import Problem
+from shared.web.json_body import validated
 from shared.web.problems import MOST_ERRORS
 
 LEAST: dict[str, Any] = {"role": "victim", "harm_types": ["other"]}
@@ -43,7 +45,10 @@ def read(extra: dict[str, Any]) -> Submission:
 
 
 def read_bytes(body: bytes) -> Submission:
-    return problems.read_body(body, Submission)
+    try:
+        return validated(body, Submission)
+    except ValidationError as error:
+        raise problems.from_errors(error) from None
 
 
 def said(problem: Problem) -> set[tuple[str, str]]:
