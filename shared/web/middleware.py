@@ -122,28 +122,43 @@ class EdgeMiddleware:
         trace.bind(traceparent)
         status = 0
         streamed = False
+        method = scope["method"]
+        # HEAD is GET without the body (RFC 9110, 9.3.2), on every route. The server goes on to see HEAD.
+        asked = {**scope, "method": "GET"} if method == "HEAD" else scope
 
         async def finish(message: Message) -> None:
             nonlocal status, streamed
             if message["type"] == "http.response.start":
                 status = message["status"]
                 streamed = self._dress(message, traceparent, scope)
+            elif method == "HEAD":
+                if message.get("more_body"):
+                    raise _AnsweredError  # the rest of a stream need not be made
+                return
             await send(message)
+            if method == "HEAD":
+                await send({"type": "http.response.body"})
+
+        async def gone() -> Message:
+            """Whoever asked by HEAD has the whole answer once it began: a stream ends."""
+            return {"type": "http.disconnect"} if status else await receive()
 
         try:
             problem = self._refusal(scope, given)
             if problem is not None:
-                await self._render(Request(scope), problem)(scope, receive, finish)
+                await self._render(Request(asked), problem)(asked, receive, finish)
             else:
-                limited = receive if scope["method"] in _NO_BODY else self._limited(receive)
-                await self._app(scope, limited, finish)
+                limited = (gone if method == "HEAD" else receive) if method in _NO_BODY else self._limited(receive)
+                await self._app(asked, limited, finish)
+        except _AnsweredError:
+            pass
         except Exception as error:  # the last net: whatever it is, it must not end the process or be shown
-            self._report(scope, error)
+            self._report(asked, error)
             if status:
                 raise _CutOffError from None
-            await self._error_response(Request(scope))(scope, receive, finish)
+            await self._error_response(Request(asked))(asked, receive, finish)
         finally:
-            self._count(scope, status, None if streamed else time.perf_counter() - started)
+            self._count(asked, method, status, None if streamed else time.perf_counter() - started)
 
     def _dress(self, message: Message, traceparent: str, scope: Scope) -> bool:
         """Adds the headers; says whether the answer is an endless stream."""
@@ -223,8 +238,8 @@ class EdgeMiddleware:
             self._report(request.scope, error)
             return problem_response(unexpected(), Translator("en"))
 
-    def _count(self, scope: Scope, status: int, seconds: float | None) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+    def _count(self, scope: Scope, method: str, status: int, seconds: float | None) -> None:
+        method = method if method in _METHODS else "OTHER"
         key = (method, route_of(scope), status)
         pair = self._counters.get(key)
         if pair is None:
@@ -236,6 +251,10 @@ class EdgeMiddleware:
         pair[0].inc()
         if seconds is not None:
             pair[1].observe(seconds)
+
+
+class _AnsweredError(Exception):
+    """Ends the making of an answer to HEAD, which is complete."""
 
 
 class _CutOffError(Exception):

@@ -115,6 +115,20 @@ async def test_who_sees_tables_and_who_sees_totals(organisation: str, role: str,
         assert ('href="/operations"' in (await house.get("/", who)).text) == totals, "no link into a closed door"
 
 
+async def test_head_answers_as_get_does_without_the_body() -> None:
+    house = House()
+    who = house.staff.bearer("ministry", "auditor")
+    own = {"traceparent", "date"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(house.app), base_url="http://127.0.0.1") as client:
+        for path in TABLES:
+            got, asked = await client.get(path, headers=who), await client.head(path, headers=who)
+            assert (asked.status_code, asked.content) == (200, b""), path
+            assert {k: v for k, v in asked.headers.items() if k not in own} == {
+                k: v for k, v in got.headers.items() if k not in own
+            }, path
+        assert (await client.head("/api/v1/nothing", headers=who)).status_code == 404
+
+
 async def test_a_stranger_is_led_to_the_sign_in_page_or_refused() -> None:
     house = House()
     for path in (*TABLES, *TOTALS):

@@ -1,5 +1,7 @@
 """A small site that uses everything the shared web room offers, for its unit and browser tests."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -126,6 +128,15 @@ def _routes(pages: Pages) -> APIRouter:
             raise RuntimeError(SECRET_TEXT)
 
         return StreamingResponse(parts())  # type: ignore[arg-type]  # the generator's type is of no interest here
+
+    @router.get("/api/v1/endless", include_in_schema=False, dependencies=anybody)
+    async def endless() -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            while True:
+                yield b": still here\n\n"
+                await asyncio.sleep(0)
+
+        return StreamingResponse(parts(), media_type="text/event-stream")
 
     @router.get("/api/v1/caller", include_in_schema=False, dependencies=anybody)
     async def caller(request: Request) -> dict[str, str]:

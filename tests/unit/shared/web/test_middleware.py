@@ -104,6 +104,13 @@ async def test_unknown_addresses_and_methods_do_not_grow_the_metrics() -> None:
     assert _count("(none)", "404", "OTHER") >= 1
 
 
+async def test_head_of_a_stream_ends_when_its_headers_are_there() -> None:
+    async with client() as http, asyncio.timeout(5):
+        answer = await http.head("/api/v1/endless")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+
+
 async def test_a_defect_is_told_without_what_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     async with client() as http:
         answer = await http.get("/api/v1/broken")
