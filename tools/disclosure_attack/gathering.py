@@ -18,6 +18,7 @@ from tools.disclosure_attack.documents import unpacked
 LANGUAGES: Final = ("ko", "en")
 PAGES: Final = ("", "centers", "people", "trends")
 _HIDDEN: Final = "*"
+_TOTAL: Final = "total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,16 @@ def _cell_by_cell(folder: Path) -> Iterator[tuple[Path, Iterator[tuple[str, str,
 
 def _table(body: Mapping[str, Any]) -> Published:
     rows = body["rows"]
+    last = rows[-1]
+    total = last["key"] if last.get("level", _TOTAL) == _TOTAL else _TOTAL  # figures that add up to nothing have none
     return Published(
         table=body["name"],
         period=body["period"],
         months=tuple(body["months"]),
         columns=tuple(column["key"] for column in body["columns"]),
-        rows=tuple(row["key"] for row in rows[:-1] if "together" not in row),
+        rows=tuple(row["key"] for row in rows if row["key"] != total and "together" not in row),
         together={row["key"]: tuple(row["together"]) for row in rows if "together" in row},
-        total=rows[-1]["key"],
+        total=total,
         coarser=bool(body.get("protection", {}).get("coarser")),
         labels={row["key"]: row["label"] for row in rows}
         | {column["key"]: column["label"] for column in body["columns"]},
@@ -158,9 +161,10 @@ def _of_json(body: Mapping[str, Any], source: str) -> Iterator[Said]:
 def _of_csv(path: Path) -> Iterator[Said]:
     lines = csv.reader(io.StringIO(path.read_text(encoding="utf-8").removeprefix("\ufeff")))
     first = next(lines)
-    columns = first[2 : first.index("period")]
+    begin = first.index("level") + 1 if "level" in first else 2
+    columns = first[begin : first.index("period")]
     for line in lines:
-        for column, text in zip(columns, line[2:], strict=False):
+        for column, text in zip(columns, line[begin:], strict=False):
             cell = Cell(path.parent.name, line[first.index("period")], line[0], column)
             if text != _HIDDEN:
                 low, _, high = text.partition("..")

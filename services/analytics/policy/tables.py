@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from services.analytics.policy.apart import ALERT_FIGURES, ALERT_TABLE, STAFF_TABLE
 from services.analytics.policy.definitions import Definition
@@ -21,6 +21,8 @@ from services.analytics.policy.releasing import (
 from services.analytics.policy.shapes import CENTERS, ENDS, TIMES, TOTAL, Tree, leaf, members
 
 SUPPORT: Final = "support-given"
+Level = Literal["leaf", "group", "region", "total"]
+"""Of a row: one place, week or value; several that are shown only together; several whose parts are shown too; all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,20 @@ class Table:
     rows: tuple[Row, ...]
     coarser: Mapping[str, str] = field(default_factory=dict)
     """What was coarsened to be safe, and how."""
+
+    @property
+    def listed(self) -> tuple[Row, ...]:
+        """The rows there are in files: figures that do not add up have no total, hidden or not."""
+        return self.rows[:-1] if self.definition.name in _FIGURES else self.rows
+
+    def level(self, row: Row) -> Level:
+        """Which rows overlap: of one column, leaves and groups never do."""
+        if row.key == TOTAL:
+            return "total"
+        if not row.of:
+            return "leaf"
+        within = (other for other in self.rows[:-1] if {*members(other.key)} < {*row.of})
+        return "group" if all(other.figures[0].hidden for other in within) else "region"
 
     @property
     def cost(self) -> Cost:

@@ -42,7 +42,9 @@ def as_csvw(
         "rdfs:comment": [*map(text, (meanings.HIDDEN, meanings.TOGETHER)), *map(text, GENERAL)],
         "dialect": {"encoding": "utf-8", "header": True, "delimiter": ",", "doubleQuote": True},
         "tableSchema": {
-            "columns": [column(key) for key in (definition.row_key, "label", *table.columns, "period", "as_of")],
+            "columns": [
+                column(key) for key in (definition.row_key, "label", "level", *table.columns, "period", "as_of")
+            ],
             "primaryKey": [definition.row_key],
         },
     }

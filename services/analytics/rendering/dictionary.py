@@ -77,6 +77,7 @@ _OF_ROWS: Final[Mapping[str, tuple[str, ...]]] = {
 
 COLUMNS: Final[Mapping[str, tuple[str, str]]] = {
     "label": ("string", gettext_noop("The row's word in the language of the file.")),
+    "level": ("string", meanings.LEVEL),
     "reports": ("integer", meanings.ALWAYS["reports"]),
     FROM_ELSEWHERE: ("integer", meanings.ALWAYS[FROM_ELSEWHERE]),
     LATE: ("integer", gettext_noop("Reports that nobody acknowledged within the target of their urgency.")),
@@ -132,7 +133,7 @@ def as_dictionary(text: Mapping[str, Text], centers: Mapping[str, Mapping[str, s
                 "dimensions": list(dimensions_of(each)),
                 "columns": [
                     {"name": name, "label": label(name), "type": kind, "meaning": both(meaning)}
-                    for name in (each.row_key, "label", *columns_of(each.name), "period", "as_of")
+                    for name in (each.row_key, "label", "level", *columns_of(each.name), "period", "as_of")
                     for kind, meaning in (meaning_of_column(each, name),)
                 ],
             }

@@ -42,10 +42,11 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
             {
                 "key": row.key,
                 "label": name(row.key),
+                "level": table.level(row),
                 **({"together": row.of} if row.of else {}),
                 "figures": [figure_json(figure) for figure in row.figures],
             }
-            for row in table.rows
+            for row in table.listed
         ],
         "derived": derived(table),
         "protection": {
@@ -61,13 +62,14 @@ def as_json(table: Table, name: Name, text: Callable[[str], str]) -> dict[str, A
 def as_csv(table: Table, name: Name) -> str:
     """The table as RFC 4180 text with a byte order mark, without which spreadsheets misread Korean.
 
-    Hidden cells hold ``*``. A key with ``+`` in it stands for those rows together.
+    Hidden cells hold ``*``. A key with ``+`` in it stands for those rows together; ``level`` says what may be added up.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow([table.definition.row_key, "label", *table.columns, "period", "as_of"])
-    for row in table.rows:
-        writer.writerow([row.key, name(row.key), *map(plain, row.figures), table.period.name, table.as_of])
+    writer.writerow([table.definition.row_key, "label", "level", *table.columns, "period", "as_of"])
+    for row in table.listed:
+        numbers = map(plain, row.figures)
+        writer.writerow([row.key, name(row.key), table.level(row), *numbers, table.period.name, table.as_of])
     return f"\ufeff{text.getvalue()}"
 
 

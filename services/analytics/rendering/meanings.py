@@ -123,6 +123,10 @@ CENTER: Final = gettext_noop("The centre that owned the report when the month cl
 CENTRAL: Final = gettext_noop("The central desk, and owners that are no centre any more.")
 WEEK: Final = gettext_noop("An ISO week from Monday to Sunday, as in 2026-W47.")
 TOGETHER: Final = gettext_noop("Codes with a plus sign between them: those rows together, where they are hidden apart.")
+LEVEL: Final = gettext_noop(
+    "What a row stands for: “leaf” one place, week or value; “group” several that are shown only together; “region” "
+    "several whose parts are shown too; “total” all. Leaves and groups do not overlap, so only they may be added up."
+)
 HIDDEN: Final = gettext_noop(
     "Hidden: the number is known and not published. One mark for every hidden cell, whether it is small itself or "
     "would give a small one away; it may be 0, and may be 5 or more. In CSV an asterisk, in JSON “hidden”, in "

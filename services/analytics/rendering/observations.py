@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from services.analytics.policy.tables import Table
+from services.analytics.policy.tables import Level, Table
 
 Status = Literal["shown", "hidden"]
 STATUSES: Final[tuple[Status, ...]] = ("shown", "hidden")
@@ -18,6 +18,7 @@ class Observation:
     period: str
     as_of: str
     row: str
+    level: Level
     together: tuple[str, ...]
     column: str
     value: int | None
@@ -34,6 +35,7 @@ class Observation:
             "period": self.period,
             "as_of": self.as_of,
             "row": self.row,
+            "level": self.level,
             **({"together": self.together} if self.together else {}),
             "column": self.column,
             "value": self.value,
@@ -42,8 +44,16 @@ class Observation:
 
 
 def observations(table: Table) -> Iterator[Observation]:
-    """Row by row, column by column, as the table has them; the total last."""
-    for row in table.rows:
+    """Row by row, column by column, as the table has them; the total last, where there is one."""
+    for row in table.listed:
         for column, figure in zip(table.columns, row.figures, strict=True):
-            value = figure.low if figure.exact else None
-            yield Observation(table.definition.name, table.period.name, table.as_of, row.key, row.of, column, value)
+            yield Observation(
+                table.definition.name,
+                table.period.name,
+                table.as_of,
+                row.key,
+                table.level(row),
+                row.of,
+                column,
+                figure.low if figure.exact else None,
+            )

@@ -33,6 +33,7 @@ def as_parquet(table: Table, names: Mapping[str, Name]) -> bytes:
         "as_of": (pa.timestamp("ms", tz="UTC"), [moment] * len(cells)),
         "row": (code, [cell.row for cell in cells]),
         **{f"row_{lang}": (code, [names[lang](cell.row) for cell in cells]) for lang in _LANGUAGES},
+        "level": (code, [cell.level for cell in cells]),
         "together": (pa.list_(pa.string()), [list(cell.together) or None for cell in cells]),
         "column": (code, [cell.column for cell in cells]),
         **{f"column_{lang}": (code, [names[lang](cell.column) for cell in cells]) for lang in _LANGUAGES},

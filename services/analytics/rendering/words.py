@@ -69,6 +69,7 @@ OTHER_WORDS: Final[Mapping[str, str]] = {
     "time": gettext_noop("Time"),
     "outcome": gettext_noop("Outcome"),
     "label": gettext_noop("Label"),
+    "level": gettext_noop("Level"),
     "period": gettext_noop("Period"),
     "as_of": gettext_noop("Released on"),
     "seen_late": gettext_noop("Seen late"),

@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from services.analytics import exporting
-from services.analytics.exporting import Cursor, Wanted
+from services.analytics.exporting import Cursor, Languages, Wanted
 from services.analytics.policy.definitions import DEFINITIONS
 from services.analytics.policy.releasing import Release
 from services.analytics.policy.tables import Table, build, columns_of
+from services.analytics.rendering.files import as_csv, as_json
 from services.analytics.rendering.observations import observations
 from services.analytics.rendering.parquet import as_parquet
+from services.analytics.settings import AnalyticsSettings
+from shared.web.pages import Pages
 from tests.unit.analytics.test_doors import House
 from tests.unit.analytics.test_tables import made, some_releases
 from tests.unit.analytics.worlds import year_of
@@ -86,6 +89,34 @@ async def test_csv_is_read_by_the_metadata_it_links_to(name: str, period: str) -
     for column in metadata["tableSchema"]["columns"]:
         assert column["dc:title"]
         assert column["dc:description"]
+
+
+async def test_leaves_and_groups_of_a_csv_column_add_up_to_its_total(year: list[Release]) -> None:
+    """Regions repeat what stands within them; without the level a column adds up to twice the total."""
+    names = Languages(Pages(None, None, AnalyticsSettings(), "analytics")).names
+    levels, added = set(), 0
+    for _, table in exporting.tables(year, Wanted()):
+        rows = list(csv.DictReader(io.StringIO(as_csv(table, names["en"]).removeprefix("\ufeff"))))
+        levels |= {row["level"] for row in rows}
+        apart = {"support-given", "staff-on-duty", "alert-outcomes", "corrections"}  # these add up to nothing
+        if table.definition.name in apart or rows[-1]["reports"] == "*":
+            continue
+        parts = [row["reports"] for row in rows if row["level"] in ("leaf", "group")]
+        assert sum(int(n) for n in parts if n != "*") == int(rows[-1]["reports"]), table.definition.name
+        added += 1
+    assert levels == {"leaf", "group", "region", "total"}
+    assert added > 40
+
+
+async def test_a_total_that_does_not_exist_is_not_marked_hidden(year: list[Release]) -> None:
+    texts = Languages(Pages(None, None, AnalyticsSettings(), "analytics"))
+    for name in ("alert-outcomes", "corrections"):
+        _, table = next(exporting.tables(year, Wanted([DEFINITIONS[name]])))
+        assert [row["key"] for row in as_json(table, texts.names["en"], texts.text["en"])["rows"]] == [
+            row.key for row in table.rows[:-1]
+        ]
+        assert "total" not in as_csv(table, texts.names["en"])
+        assert "total" not in {each.row for each in observations(table)}
 
 
 async def test_parquet_has_null_and_one_word_for_whatever_is_hidden() -> None:
