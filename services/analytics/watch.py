@@ -15,13 +15,14 @@ from shared.errors import PermanentError, UnknownTypeError
 from shared.events.envelope import header_map
 from shared.events.reports import ReportReceived
 from shared.kafka.decoding import RawRecord, decode_record
-from shared.topics import ALERTS, CASES, REPORTS, ROUTINGS, Topic
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, Topic
 
 _log = log.get(__name__)
 
 DEAD_REPORTS: Final = replace(REPORTS, name=REPORTS.dead)
 """The dead twin of `reports`, to be read like a topic."""
-WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS)
+WATCHED: Final = (REPORTS, ROUTINGS, CASES, ALERTS, CENTERS)
+"""Every topic that a release is made of: it waits for the end that each had when the period closed."""
 _GROUP: Final = b"routing"
 """A report is dead when routing, which must give it an owner, could not."""
 _TAIL: Final = 200
@@ -119,7 +120,7 @@ class Watch:
         ends = {
             (topic, partition): end
             for topic in WATCHED
-            for partition, end in (await self._logs[topic].ends(self._partitions)).items()
+            for partition, end in (await self._logs[topic].ends(self._partitions[: topic.partitions or None])).items()
         }
         return _Sample(now, ends)
 

@@ -13,7 +13,7 @@ from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import encode
 from shared.kafka.decoding import RawRecord
-from shared.topics import REPORTS
+from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, TOPICS, Topic
 from tests.unit.analytics import events as make
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -27,12 +27,14 @@ class Lines:
     def __init__(self) -> None:
         self.records: list[RawRecord] = []
         self.reads = 0
+        self.asked: list[int] = []
 
     def add(self, *records: RawRecord) -> None:
         for record in records:
             self.records.append(replace(record, offset=len(self.records)))
 
     async def ends(self, partitions: list[int]) -> dict[int, int]:
+        self.asked = partitions
         return {0: len(self.records)}
 
     async def read(self, wanted: Mapping[int, tuple[int, int]]) -> AsyncGenerator[RawRecord, None]:
@@ -43,15 +45,16 @@ class Lines:
 
 
 class Counted:
-    """The store: what is folded of `reports`."""
+    """The store: what is folded of `reports`, and of other topics where a test says so."""
 
     def __init__(self) -> None:
         self.next = 0
+        self.others: dict[tuple[str, int], int] = {}
         self.sums: dict[str, int] = {}
         self.away = False
 
     async def offsets(self) -> dict[tuple[str, int], int]:
-        return {("reports", 0): self.next}
+        return {("reports", 0): self.next, **self.others}
 
     async def tally(self) -> Tally:
         if self.away:
@@ -62,13 +65,13 @@ class Counted:
 class Office:
     """A watch with its log and store."""
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: int = 1) -> None:
         self.clock = ManualClock(NOW)
         self.logs = {topic: Lines() for topic in (*WATCHED, DEAD_REPORTS)}
         self.reports = self.logs[REPORTS]
         self.store = Counted()
         reader: Any = self.store
-        self.watch = Watch(reader, self.logs, self.clock, partitions=1)
+        self.watch = Watch(reader, self.logs, self.clock, partitions=partitions)
 
     async def look(self) -> datetime | None:
         await self.watch.look()
@@ -101,6 +104,31 @@ async def test_nothing_is_caught_up_before_it_is_counted() -> None:
         await office.clock.advance(1)
     office.store.next = 2
     assert await office.look() == NOW, "what was written before the first look is counted now"
+
+
+async def test_every_topic_that_analytics_counts_is_watched_with_the_partitions_it_has() -> None:
+    assert set(WATCHED) == {topic for topic in TOPICS if "analytics" in topic.readers}
+    office = Office(partitions=3)
+    await office.look()
+    assert {topic.name: office.logs[topic].asked for topic in WATCHED} == {
+        topic.name: [0] if topic is CENTERS else [0, 1, 2] for topic in WATCHED
+    }
+
+
+@pytest.mark.parametrize("topic", [ROUTINGS, CASES, ALERTS, CENTERS])
+async def test_one_topic_that_is_not_read_to_its_end_holds_a_release_back(topic: Topic) -> None:
+    """Hours on duty come from `centers`: a month that froze before it was read had wrong hours for ever."""
+    office = Office()
+    rid = make.report_id(1)
+    made = {ROUTINGS: make.routed(rid), CASES: make.acknowledged(rid), ALERTS: make.alert_sent(rid)}
+    event = made.get(topic) or make.center_changed("busan", 1, 2, NOW)
+    record = encode(event, source=topic.writer, time=NOW, traceparent=TRACE)
+    office.logs[topic].add(RawRecord(topic.name, 0, 0, 0, record.key.encode(), record.value, record.headers))
+    for _ in range(3):
+        assert await office.look() is None
+        await office.clock.advance(1)
+    office.store.others = {(topic.name, 0): 1}
+    assert await office.look() == NOW
 
 
 async def test_garbage_at_the_end_of_a_quiet_partition_keeps_nobody_waiting() -> None:
