@@ -43,7 +43,8 @@ OLDEST = Gauge(
 )
 BEHIND = Gauge(
     "ieum_analytics_lag_seconds",
-    "How long ago everything written by then had been counted.",
+    "How long ago everything written by then had been counted; before the first catch-up, the age of the oldest record "
+    "that is not counted; NaN before it is known.",
     registry=REGISTRY,
 )
 RELEASES = Counter(

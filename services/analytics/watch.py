@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from math import nan
 from typing import Final, Protocol
 
 from services.analytics import measures
@@ -69,6 +70,7 @@ class Watch:
         self._reached: dict[tuple[Topic, int], int] = {}
         self._looked = False
         self._newest: Reconciliation | None = None
+        measures.BEHIND.set(nan)  # 0 would say that nothing is left to count
 
     def caught_up(self) -> datetime | None:
         """The latest moment of which everything written before it is known to be counted; None before the first."""
@@ -113,8 +115,18 @@ class Watch:
             self._sample = None if sample.moment == now else await self._new_sample(now)
         else:
             self._sample = sample
-        if self._caught_up is not None:
-            measures.BEHIND.set((now - self._caught_up).total_seconds())
+        since = self._caught_up or await self._oldest_uncounted(self._sample)
+        measures.BEHIND.set((now - since).total_seconds() if since is not None else 0.0)
+
+    async def _oldest_uncounted(self, sample: _Sample | None) -> datetime | None:
+        """Before the first catch-up, when the oldest record that is not counted was written, by Kafka's time."""
+        oldest: list[int] = []
+        for (topic, partition), end in sample.ends.items() if sample is not None else ():
+            begin = self._reached.get((topic, partition), 0)
+            if begin < end:
+                async with aclosing(self._logs[topic].read({partition: (begin, begin + 1)})) as records:
+                    oldest += [record.timestamp_ms async for record in records]
+        return datetime.fromtimestamp(min(oldest) / 1000, UTC) if oldest else None
 
     async def _new_sample(self, now: datetime) -> _Sample:
         ends = {

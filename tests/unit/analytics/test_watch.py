@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import isnan
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.base import encode
 from shared.kafka.decoding import RawRecord
+from shared.metrics import REGISTRY
 from shared.topics import ALERTS, CASES, CENTERS, REPORTS, ROUTINGS, TOPICS, Topic
 from tests.unit.analytics import events as make
 
@@ -129,6 +131,27 @@ async def test_one_topic_that_is_not_read_to_its_end_holds_a_release_back(topic:
         await office.clock.advance(1)
     office.store.others = {(topic.name, 0): 1}
     assert await office.look() == NOW
+
+
+def lag() -> float:
+    value = REGISTRY.get_sample_value("ieum_analytics_lag_seconds")
+    assert value is not None
+    return value
+
+
+async def test_during_the_first_catch_up_the_lag_is_the_age_of_the_oldest_uncounted_record() -> None:
+    office = Office()
+    assert isnan(lag()), "not known yet, which is not 0"
+    for days in (2, 1):
+        written = int((NOW - timedelta(days=days)).timestamp() * 1000)
+        office.reports.add(replace(good(), timestamp_ms=written))
+    for read, seconds in ((0, 2 * 86_400), (1, 86_400)):
+        office.store.next = read
+        assert await office.look() is None
+        assert lag() == seconds
+    office.store.next = 2
+    await office.look()
+    assert lag() == 0
 
 
 async def test_garbage_at_the_end_of_a_quiet_partition_keeps_nobody_waiting() -> None:
