@@ -17,8 +17,9 @@ from services.intake.disk.repository import DiskSpace
 from services.intake.disk.rules import MB, DiskThresholds
 from services.intake.disk.service import PACE_S as DISK_S
 from services.intake.disk.service import DiskMonitor
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import keys_of
 from services.intake.encryption.passphrases import PassphraseHasher
+from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.handover import api as handover_api
 from services.intake.handover import pages as handover_pages
 from services.intake.handover.service import HandoverService
@@ -198,19 +199,20 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     health.degraded["relay.intake"] = relay.unreadable
     aside.ready |= {"relay.intake": relay.check, "routings.holes": follower.check}
 
-    keys = KeyedDigests(key_bytes(settings.receipt_key))
+    keys = keys_of(settings)
     signer = ProofSigner(key_bytes(settings.signing_key))
     keyring = Keyring([key_bytes(key) for key in (settings.master_key, *settings.retired_master_keys)])
-    words = PassphraseHasher(keys)
+    issuer, words = ReceiptIssuer(keys.receipts, keyring), PassphraseHasher(keys.passphrases)
     disk = DiskMonitor(DiskSpace(database, settings.disk_folder), _marks(settings), clock)
     health.ready["disk"] = disk.full
     aside.ready["disk.room"] = disk.check
-    rate_limiter = SubmissionRateLimiter(keys, clock, free=settings.free_reports, many=settings.many_reports)
+    rate_limiter = SubmissionRateLimiter(keys.lasting, clock, free=settings.free_reports, many=settings.many_reports)
     submission_service = SubmissionService(
         group=group,
         relay=relay,
         keyring=keyring,
-        keys=keys,
+        keys=keys.lasting,
+        receipts=issuer,
         signer=signer,
         words=words,
         link_service=link_service,
@@ -223,24 +225,24 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     # Shown, and no more: reports are accepted whether or not anybody can sign in.
     aside.ready["identity"] = identity.check
     authorize = Authorizer(identity, settings, on_denied=denial_recorder(audit))
-    clients = ClientAuthenticator(ClientRepository(database), keys, audit, clock)
+    clients = ClientAuthenticator(ClientRepository(database), keys.clients, audit, clock)
     recorder = AuditRecorder(audit, clock)
     erasure_job = ErasureJob(reports, links, recorder, clock)
     wrong_receipts = WrongReceipts(
-        WrongReceiptCounts(database), keys, clock, per_network=settings.wrong_receipts_per_hour
+        WrongReceiptCounts(database), keys.lasting, clock, per_network=settings.wrong_receipts_per_hour
     )
     authenticator = ReceiptAuthenticator(
         reports,
-        keys,
+        issuer,
         ReceiptRateLimiter(settings.status_questions_per_minute, clock),
         wrong_receipts,
         words,
         recorder,
         clock,
     )
-    correspondence = Correspondence(reports, recorder, keyring, keys, clock)
+    correspondence = Correspondence(reports, recorder, keyring, keys.lasting, clock)
     updater = ReportUpdater(
-        authenticator=authenticator, reports=reports, relay=relay, keys=keys, recorder=recorder, clock=clock
+        authenticator=authenticator, reports=reports, relay=relay, keys=keys.lasting, recorder=recorder, clock=clock
     )
     duties = DutyFollower(bus_settings, clock)
     # Shown, and no more: without it the longer times are promised.
@@ -249,7 +251,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
     tell = StatusAnswerBuilder(duties.first_on_duty, clock)
     status = StatusService(authenticator, tell)
     receipts = ReceiptService(updater, keyring, words, link_service, tell, clock, erasure_job.destroy)
-    handing = HandoverService(updater, keys, keyring, words, tell)
+    handing = HandoverService(updater, keys.lasting, issuer, keyring, words, tell)
     details_service = DetailsService(
         identity=identity,
         reports=reports,
@@ -259,11 +261,11 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
         clock=clock,
         current=following.lag.current,
     )
-    drafts = Drafts(DraftRepository(database), keys, clock, disk.takes_drafts)
+    drafts = Drafts(DraftRepository(database), keys.drafts, clock, disk.takes_drafts)
     own_pages = Pages(HERE / "templates", HERE / "locale", settings, "intake", clock=clock, leave="/leave")
     view = FormRenderer(own_pages, clock, duties.outlook)
     call_drafts = CallDrafts(CallRepository(database), keys, clock)
-    sender = CallSubmitter(call_drafts, submission_service, reports, keys, clock)
+    sender = CallSubmitter(call_drafts, submission_service, reports, issuer, clock)
     call_view, call_desk = CallRenderer(view, call_drafts, clock), CallService(call_drafts, recorder, clock)
     app = create_app(
         service="intake",
@@ -284,14 +286,14 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
             handover_pages.router(view, handing),
             problem_pages.router(own_pages),
             language_pages.router(own_pages),
-            proof_pages.router(own_pages, keys, signer),
+            proof_pages.router(own_pages, keys.lasting, signer),
             erasures_pages.router(own_pages, authorize, RetentionService(reports, recorder, relay, clock)),
             details_pages.router(own_pages, details_service, correspondence),
             correspondence_pages.router(
                 own_pages,
                 authorize,
                 correspondence,
-                StaffLookup(reports, keys, authenticator.gate, wrong_receipts, recorder),
+                StaffLookup(reports, issuer, authenticator.gate, wrong_receipts, recorder),
             ),
             call_pages.router(
                 authorize,
@@ -300,7 +302,7 @@ def build(settings: IntakeSettings, bus_settings: KafkaSettings, store_settings:
                 CallPage(call_view, call_desk, sender, link_service, disk, clock),
                 CallAdditions(receipts, keyring),
             ),
-            clients_pages.router(own_pages, ClientService(clients.clients, keys, clock), authorize, audit),
+            clients_pages.router(own_pages, ClientService(clients.clients, keys.clients, clock), authorize, audit),
             audit_router(audit, authorize, own_pages),
         ],
         pages=own_pages,

@@ -22,7 +22,13 @@ class IntakeSettings(ServiceSettings, AuditSettings):
     retired_master_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
     """Older master keys, for reports not yet wrapped anew. A JSON list."""
     receipt_key: Key = Field(examples=[EXAMPLE])
-    """Derives report ids and receipts. Must never change: receipts given out would no longer be recognised."""
+    """What report ids, and the keys of receipts, passphrases, front ends, drafts and calls are derived from. Must never
+    change: receipts given out would no longer be recognised."""
+    later_receipt_keys: tuple[Key, ...] = Field(default=(), examples=['["(base64)"]'])
+    """Keys that took the place of the one derived from `INTAKE_RECEIPT_KEY` for new receipts: the first makes them, all
+    of them recognise them, so none may ever go. A JSON list, newest first."""
+    upgrading: bool = Field(default=False, examples=[False])
+    """True while an intake of release 0.2.0 or before runs beside this one: nothing is made that it would not know."""
     link_key: Key = Field(examples=[EXAMPLE])
     """Makes the digests by which reports find each other. Must never change, or older ones are not found."""
     signing_key: Key = Field(examples=[EXAMPLE])

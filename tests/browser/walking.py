@@ -145,7 +145,7 @@ async def everything(harness: IntakeHarness) -> list[Visit]:
 
 async def prepared(harness: IntakeHarness, page: Page, site: str) -> None:
     """Give the browser a half-filled form to which every step applies; no page leaves by itself."""
-    token = drafts.new_token()
+    token = harness.intake.drafts.new_token()
     await harness.intake.drafts.save(token, FULLEST)
     # The page that asks for a moment of work sends itself when the work is done: it is looked at while it waits.
     await page.context.route("**/passage.js", lambda route: route.abort())

@@ -48,6 +48,15 @@ def rotate_master_key(settings: LocalSettings, say: Say) -> None:
     rotation.rotate(settings.var, renew=lambda: renew(settings, "intake"), rewrap=rewrap, say=say)
 
 
+def rotate_receipt_key(settings: LocalSettings, say: Say) -> None:
+    """Give new receipts a new key while everything runs; those that were given out go on."""
+    if environment(keys.LATER):
+        raise BesideError(f"{keys.LATER} comes from the environment, not from {keys.FILE}: set it there anew")
+    keys.write(settings.var, keys.with_new_receipt_key(keys.ensure(settings.var)))
+    renew(settings, "intake")
+    say(f"new receipts have a new key; keep every key in {keys.LATER} as long as receipts made with it count")
+
+
 def renew(settings: LocalSettings, service: str) -> None:
     """Let the running launcher take the secrets as they are now; returns when ``service`` is ready with them."""
     folder = RunFolder(settings.var / "run")

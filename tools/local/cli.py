@@ -156,6 +156,11 @@ def rotate_key() -> None:
     beside.rotate_master_key(load(LocalSettings), say)
 
 
+def rotate_receipt_key() -> None:
+    """Give new receipts a new key while everything runs."""
+    beside.rotate_receipt_key(load(LocalSettings), say)
+
+
 def clean() -> None:
     """Remove data, logs and what tests left below the var folder; the secrets stay."""
     for line in cleaning.clean(load(LocalSettings)):
@@ -223,6 +228,7 @@ COMMANDS = {
     "fetch": fetch,
     "lock-jars": lock_jars,
     "rotate-key": rotate_key,
+    "rotate-receipt-key": rotate_receipt_key,
 }
 WITH_WORDS = {"logs": logs, "in": within}
 """Commands that take further words."""

@@ -24,6 +24,8 @@ KEYS = (
 """Made at the first start; one that an older file lacks is added."""
 RETIRED = "INTAKE_RETIRED_MASTER_KEYS"
 """Master keys that still open reports: in the file only while a rotation runs (JSON list)."""
+LATER = "INTAKE_LATER_RECEIPT_KEYS"
+"""Keys that took the place of the one before for new receipts, newest first (JSON list); none may ever go."""
 _GONE = ("IEUM_DEMO_TOKEN",)
 """Of older versions; taken out of a file that has them."""
 _HEAD = "# Made for local use at the first start. Whoever reads this reads every report stored here. Do not share.\n"
@@ -66,14 +68,23 @@ def without_retired(found: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if name != RETIRED}
 
 
+def with_new_receipt_key(found: Mapping[str, str]) -> dict[str, str]:
+    """The same secrets with a new key for receipts; those before it go on recognising theirs."""
+    return {**found, LATER: json.dumps([new_key(), *_listed(found, LATER)])}
+
+
 def retired_of(found: Mapping[str, str]) -> list[str]:
     """The retired master keys among some secrets, newest first. SecretsError if that is no list."""
+    return _listed(found, RETIRED)
+
+
+def _listed(found: Mapping[str, str], name: str) -> list[str]:
     try:
-        listed = json.loads(found.get(RETIRED, "[]"))
+        listed = json.loads(found.get(name, "[]"))
     except ValueError:
         listed = None
     if not isinstance(listed, list):
-        raise SecretsError(f"{RETIRED} in {FILE} is not a JSON list")
+        raise SecretsError(f"{name} in {FILE} is not a JSON list")
     return [str(key) for key in listed]
 
 

@@ -37,8 +37,8 @@ _MAIL_STOP_LIMIT_S = 5.0
 
 
 def secrets_of(service: str) -> tuple[str, ...]:
-    """Names of all secrets a service may be given: those it needs, and those it has only while keys are rotated."""
-    return (*SECRETS_OF[service], *((keys.RETIRED,) if service == "intake" else ()))
+    """Names of all secrets a service may be given: those it needs, and those it has only once keys were rotated."""
+    return (*SECRETS_OF[service], *((keys.RETIRED, keys.LATER) if service == "intake" else ()))
 
 
 def http_ready(port: int, path: str = "/health/ready") -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from services.intake.clients.models import CLIENT_ID, MOST_PER_MINUTE, PER_MINUTE
 from services.intake.clients.repository import ClientError, ClientRepository
 from services.intake.clients.service import RESERVED, ClientService
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import keys_of
 from services.intake.settings import IntakeSettings
 from shared import log, mongo
 from shared.audit.model import SYSTEM, AuditEntry
@@ -21,7 +21,6 @@ from shared.audit.store import AuditLog
 from shared.clock import SystemClock
 from shared.errors import TransientError
 from shared.identity.roles import Action, Scope
-from shared.key_setting import key_bytes
 from shared.settings import StoreSettings, load
 
 Row = dict[str, Any]
@@ -54,7 +53,7 @@ async def _do(given: argparse.Namespace, settings: IntakeSettings, store: StoreS
     clock = SystemClock()
     database = mongo.connect(store, "intake")
     clients = ClientRepository(database)
-    desk = ClientService(clients, KeyedDigests(key_bytes(settings.receipt_key)), clock)
+    desk = ClientService(clients, keys_of(settings).clients, clock)
     if given.command == "list":
         return [
             {

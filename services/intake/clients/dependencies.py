@@ -15,9 +15,9 @@ from starlette.requests import Request
 from services.intake import problems
 from services.intake.clients.models import Client
 from services.intake.clients.repository import ClientRepository
-from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_of, judge
+from services.intake.clients.rules import NO_CREDENTIAL, Turned, digest_among, judge
 from services.intake.dependencies import CLIENT
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import PurposeKeys
 from shared.audit.entries import by_other, where_of
 from shared.audit.model import AuditOutcome
 from shared.audit.store import AuditLog
@@ -57,8 +57,8 @@ _SAID: Final[dict[Turned, tuple[int, str]]] = {
 class ClientAuthenticator:
     """Makes the dependencies; caches the front ends."""
 
-    def __init__(self, clients: ClientRepository, keys: KeyedDigests, audit: AuditLog, clock: Clock) -> None:
-        """``keys`` are those that secrets are hashed with."""
+    def __init__(self, clients: ClientRepository, keys: PurposeKeys, audit: AuditLog, clock: Clock) -> None:
+        """``keys`` are those of front ends."""
         self.clients: Final = clients
         self._keys = keys
         self._audit = audit
@@ -108,7 +108,8 @@ class ClientAuthenticator:
         right = self._right.get(mark)
         if right is None:
             client = await self._judged(request, credential, scope)
-            digest = digest_of(self._keys, client.client_id, credential.partition(".")[2])
+            secret = credential.partition(".")[2]
+            digest = digest_among(self._keys, client.digests, client.client_id, secret) or ""
             right = self._right[mark] = client, digest
         self._count(*right)
         setattr(request.state, CLIENT, right[0].client_id)

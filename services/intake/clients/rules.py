@@ -1,12 +1,12 @@
 """Whether a front end is let in. Pure."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 from services.intake.clients.models import Client, read_credential
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import KeyedDigests, PurposeKeys
 from shared.identity.roles import Scope
 
 NO_CREDENTIAL: Final = "no_credential"
@@ -30,18 +30,27 @@ def digest_of(keys: KeyedDigests, client_id: str, secret: str) -> str:
     return keys.mac("client secret", client_id, secret).hex()
 
 
-def judge(keys: KeyedDigests, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
+def digest_among(keys: PurposeKeys, stored: Sequence[str], client_id: str, secret: str) -> str | None:
+    """Which of the stored digests is this secret's, whichever key it was made with; None where none is."""
+    found = None
+    for key in keys.all:
+        made = digest_of(key, client_id, secret)
+        for digest in stored:
+            if hmac.compare_digest(made, digest):
+                found = digest
+    return found
+
+
+def judge(keys: PurposeKeys, clients: Mapping[str, Client], credential: str, scope: Scope) -> Client | Turned:
     """The front end a credential belongs to, if it may do this."""
     read = read_credential(credential)
     if read is None:
         return Turned.UNKNOWN
     client_id, secret = read
     # An unknown id takes the same way as a wrong secret.
-    made = digest_of(keys, client_id, secret)
     client = clients.get(client_id)
-    stored = client.digests if client is not None else ("",)
-    same = [hmac.compare_digest(made, digest) for digest in stored]
-    if client is None or not any(same):
+    right = digest_among(keys, client.digests if client is not None else ("",), client_id, secret)
+    if client is None or right is None:
         return Turned.UNKNOWN
     if client.disabled:
         return Turned.DISABLED

@@ -7,7 +7,7 @@ from typing import Final
 from services.intake.clients.models import SECRET_BYTES
 from services.intake.clients.repository import ClientRepository
 from services.intake.clients.rules import digest_of
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import PurposeKeys
 from shared.clock import Clock
 from shared.identity.roles import Scope
 
@@ -18,8 +18,8 @@ RESERVED: Final = frozenset({"web-form", "phone-form"})
 class ClientService:
     """What commands and pages do to front ends, each with its line in the audit first."""
 
-    def __init__(self, clients: ClientRepository, keys: KeyedDigests, clock: Clock) -> None:
-        """``keys`` are those that secrets are hashed with."""
+    def __init__(self, clients: ClientRepository, keys: PurposeKeys, clock: Clock) -> None:
+        """``keys`` are those of front ends."""
         self.clients: Final = clients
         self._keys = keys
         self._clock = clock
@@ -27,7 +27,7 @@ class ClientService:
     async def add(self, client_id: str, name: str, scopes: Sequence[Scope], per_minute: int) -> str:
         """A new front end; its credential, which nobody can show again. Raises ``ClientError``."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        digest = digest_of(self._keys, client_id, secret)
+        digest = digest_of(self._keys.current, client_id, secret)
         await self.clients.add(client_id, name, scopes, digest, per_minute, self._clock.now())
         return f"{client_id}.{secret}"
 
@@ -37,6 +37,6 @@ class ClientService:
         ``version`` is the one the person saw, so that asking twice makes one.
         """
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        digest = digest_of(self._keys, client_id, secret)
+        digest = digest_of(self._keys.current, client_id, secret)
         await self.clients.rotate(client_id, digest, self._clock.now(), only=only, version=version)
         return f"{client_id}.{secret}"

@@ -1,1 +1,1 @@
-"""Keys, passphrases, and wrapping the keys of stored reports anew."""
+"""Keys, passphrases, receipts, and wrapping the keys of stored reports anew."""

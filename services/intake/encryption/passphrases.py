@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import LEGACY, KeyedDigests, PurposeKeys
 from services.intake.receipts.models import plain_word
 from shared.errors import TransientError
 
@@ -46,14 +46,14 @@ class _Line:
 
 
 class PassphraseHasher:
-    """Hashes and compares words. The receipt key goes in: the store alone does not let anybody try words out.
+    """Hashes and compares words. A key goes in: the store alone does not let anybody try words out.
 
     Who lodges and who holds a receipt stand in lines of their own: a flood of new words keeps nobody from withdrawing.
     All raise ``TransientError`` where too many wait.
     """
 
-    def __init__(self, keys: KeyedDigests) -> None:
-        """``keys`` are those that receipts are derived with."""
+    def __init__(self, keys: PurposeKeys) -> None:
+        """``keys`` are those of passphrases."""
         self._keys = keys
         self._hasher = PasswordHasher(time_cost=_PASSES, memory_cost=_KIBIBYTES, parallelism=1)
         self._lodging, self._authenticator = _Line("words-lodging"), _Line("words-holders")
@@ -62,7 +62,9 @@ class PassphraseHasher:
     async def hashed(self, report_id: str, word: str, *, lodging: bool = False) -> str:
         """What may be stored of a word; ``lodging``: of a new report."""
         line = self._lodging if lodging else self._authenticator
-        return await line.run(self._hasher.hash, self._keyed(report_id, word))
+        keys = self._keys.current
+        made = await line.run(self._hasher.hash, _keyed(keys, report_id, word))
+        return made if keys.version == LEGACY else f"{keys.version}:{made}"
 
     async def fits(self, report_id: str, stored: str | None, word: str | None) -> bool:
         """Whether it is the word. Takes as long where there is no report, no stored word or no given one."""
@@ -71,7 +73,10 @@ class PassphraseHasher:
             self._nobodys = asyncio.create_task(self.hashed("", "nobody's word"))
         nobodys = await asyncio.shield(self._nobodys)
         against = stored if stored is not None and word is not None else nobodys
-        same = await self._authenticator.run(self._verified, against, self._keyed(report_id, word or ""))
+        # Of the form ``version:hash``, or the hash alone from before there were versions.
+        version, _, hashed = against.rpartition(":")
+        keyed = _keyed(self._keys.of(version or LEGACY), report_id, word or "")
+        same = await self._authenticator.run(self._verified, hashed, keyed)
         return same and against is stored
 
     def _verified(self, stored: str, keyed: bytes) -> bool:
@@ -80,8 +85,9 @@ class PassphraseHasher:
         except (VerificationError, InvalidHashError):
             return False
 
-    def _keyed(self, report_id: str, word: str) -> bytes:
-        return self._keys.mac("word", report_id, plain_word(word))
+
+def _keyed(keys: KeyedDigests, report_id: str, word: str) -> bytes:
+    return keys.mac("word", report_id, plain_word(word))
 
 
 def _failed(task: "asyncio.Task[str]") -> bool:

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import KeyedDigests, PurposeKeys
+from services.intake.reports import receipt_numbers
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.retention import rules as retention_rules
 from services.intake.retention.rules import RefusedError
@@ -101,9 +102,9 @@ def handed_over(
     return retention_rules.amended(life, before, facts).model_copy(update={"handed_over_at": now}), facts
 
 
-def code_hash(keys: KeyedDigests, code: str) -> str:
-    """What is stored of a code."""
-    return keys.mac("hand-over code", code).hex()
+def code_hashes(keys: PurposeKeys, code: str) -> tuple[str, ...]:
+    """What may be stored of a code, by the key it was made with; the first is what is stored of a new one."""
+    return tuple(key.mac("hand-over code", code).hex() for key in keys.all)
 
 
 def request_mark(keys: KeyedDigests, code: str, key: str) -> str:
@@ -111,6 +112,10 @@ def request_mark(keys: KeyedDigests, code: str, key: str) -> str:
     return keys.mac("hand-over request", code, key).hex()
 
 
-def receipt_number(keys: KeyedDigests, report_id: str, code: str, key: str) -> int:
-    """What the new receipt is made of. ``key`` is known only to who takes over: the code alone leads to none."""
-    return int.from_bytes(keys.mac("hand-over receipt", report_id, code, key), "big")
+def receipts(keys: PurposeKeys, report_id: str, code: str, key: str) -> list[str]:
+    """The new receipt by each key, the current one first.
+
+    ``key`` is known only to who takes over: the code alone leads to none.
+    """
+    made = [int.from_bytes(one.mac("hand-over receipt", report_id, code, key), "big") for one in keys.all]
+    return [receipt_numbers.from_number(number % receipt_numbers.SPACE) for number in made]

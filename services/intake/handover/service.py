@@ -10,6 +10,7 @@ from services.intake import problems
 from services.intake.caller import Caller
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
+from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.handover import rules as handover_rules
 from services.intake.problems import unavailable
 from services.intake.receipts.models import ReceiptQuestion, TakeOverAsked
@@ -20,7 +21,6 @@ from services.intake.reports.documents import Document
 from services.intake.reports.events import amended
 from services.intake.reports.models import HandOver, StatusAnswer, TakenOver
 from services.intake.retention.rules import RefusedError
-from services.intake.submissions import identifiers
 from services.intake.submissions.facts import NotAdmittedError, demand_consent
 from shared.encryption import Keyring
 from shared.errors import TransientError
@@ -36,13 +36,15 @@ class HandoverService:
         self,
         updater: ReportUpdater,
         keys: KeyedDigests,
+        receipts: ReceiptIssuer,
         keyring: Keyring,
         words: PassphraseHasher,
         tell: StatusAnswerBuilder,
     ) -> None:
-        """``keys`` are those that receipts are derived with."""
+        """``keys`` are those that never change: a repeat is recognised by them."""
         self._updater = updater
         self._keys = keys
+        self._receipts = receipts
         self._keyring = keyring
         self._words = words
         self._tell = tell
@@ -53,7 +55,7 @@ class HandoverService:
 
         def judge(document: Document, now: datetime) -> ReportUpdate:
             offer = handover_rules.offered(open_life(document), documents.facts_in(document), now)
-            hashed = handover_rules.code_hash(self._keys, code)
+            hashed = handover_rules.code_hashes(self._receipts.keys, code)[0]
             return ReportUpdate(fields={"hand_over": offer.model_dump(), repository.CODE: hashed})
 
         document, _ = await self._updater.change("receipts.hand_over", asked, caller, judge)
@@ -83,9 +85,7 @@ class HandoverService:
             raise problems.from_admission(error) from None
         code, key = receipt_numbers.read_code(asked.code) or "", key or secrets.token_urlsafe(24)
         admitted = await self._updater.authenticator.authenticate_code(asked.code, caller, "receipts.take_over")
-        receipt = receipt_numbers.from_number(
-            handover_rules.receipt_number(self._keys, admitted["_id"], code, key) % receipt_numbers.SPACE
-        )
+        made = handover_rules.receipts(self._receipts.keys, admitted["_id"], code, key)
         by = handover_rules.request_mark(self._keys, code, key)
         try:
             word = await self._words.hashed(admitted["_id"], asked.word) if asked.word is not None else None
@@ -101,13 +101,15 @@ class HandoverService:
             used = handover_rules.taken(offer, by, now)
             if used is None:
                 return None
-            return self._taking(document, asked, used, identifiers.receipt_hash(self._keys, receipt), word, now)
+            return self._taking(document, asked, used, self._receipts.hash_of(made[0]), word, now)
 
         document, step = await self._updater.apply("receipts.take_over", admitted, caller, judge, by_code=True)
         if step is not None:
             TAKEN_OVER.inc()
         used = handover_rules.offer_of(document)
-        if used is None or used.taken_at is None:
+        # Of a repeat the one it got then, though the key of receipts may have been replaced since.
+        receipt = next((one for one in made if self._receipts.same(document["receipt_hash"], one)), None)
+        if used is None or used.taken_at is None or receipt is None:
             raise unavailable()  # erased within this very moment
         return TakenOver(receipt=receipt_numbers.shown(receipt), taken_over_at=used.taken_at)
 

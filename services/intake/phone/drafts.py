@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.keys import IntakeKeys
 from services.intake.phone import rules as call_rules
 from services.intake.phone.models import Assent, Call, CallState, Notes
 from services.intake.phone.repository import CallRepository
@@ -48,11 +48,15 @@ class Held(NamedTuple):
 class CallDrafts:
     """Reads and writes calls. Everything raises ``TransientError`` where the store does not answer."""
 
-    def __init__(self, store: CallRepository, keys: KeyedDigests, clock: Clock) -> None:
-        """``keys`` are those that receipts are derived with; they never change."""
+    def __init__(self, store: CallRepository, keys: IntakeKeys, clock: Clock) -> None:
+        """``keys``: a call's id names which of those of calls is its own."""
         self.store: Final = store
         self._keys = keys
         self._clock = clock
+
+    def new_id(self, token: str) -> str:
+        """The id of a new call, from a random token."""
+        return self._keys.calls.tagged(token)
 
     async def insert(self, call: Call, salt: bytes) -> None:
         """A new call in which nothing was said yet."""
@@ -76,15 +80,17 @@ class CallDrafts:
 
     def key_of_report(self, call_id: str) -> str:
         """The idempotency key of the one report this call becomes, however often it is sent."""
-        return base64.urlsafe_b64encode(self._keys.mac("call report", call_id)[:_KEY_BYTES]).decode()
+        made = self._keys.calls.of_tagged(call_id).mac("call report", call_id)
+        return base64.urlsafe_b64encode(made[:_KEY_BYTES]).decode()
 
     def report_id(self, call_id: str) -> str:
         """The id of that report, known from the call's begin."""
-        return identifiers.report_id_for(self._keys, FRONT_END, self.key_of_report(call_id))
+        return identifiers.report_id_for(self._keys.lasting, FRONT_END, self.key_of_report(call_id))
 
     def code_of(self, call_id: str) -> str:
         """Four digits by which two operators name a call to each other. They open nothing."""
-        return f"{int.from_bytes(self._keys.mac('call code', call_id)[:8], 'big') % call_rules.CODE_SPACE:04d}"
+        made = self._keys.calls.of_tagged(call_id).mac("call code", call_id)
+        return f"{int.from_bytes(made[:8], 'big') % call_rules.CODE_SPACE:04d}"
 
     def _sealed(self, held: Held) -> bytes:
         assent = held.notes.assent.model_dump(mode="json") if held.notes.assent else None
@@ -101,4 +107,4 @@ class CallDrafts:
         return Notes(answers, Assent.model_validate(found["assent"]) if found["assent"] else None)
 
     def _key(self, call_id: str, salt: bytes) -> DataKey:
-        return DataKey(f"call {call_id}", self._keys.mac("call key", call_id, salt))
+        return DataKey(f"call {call_id}", self._keys.calls.of_tagged(call_id).mac("call key", call_id, salt))

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.phone import metrics
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import FRONT_END, CallDrafts, Held
@@ -45,14 +45,14 @@ class CallSubmitter:
         drafts: CallDrafts,
         submission_service: SubmissionService,
         reports: ReportRepository,
-        keys: KeyedDigests,
+        receipts: ReceiptIssuer,
         clock: Clock,
     ) -> None:
-        """``reports`` is where a lodged report is looked up by its id."""
+        """``reports`` is where a lodged report is looked up by its id; ``receipts`` makes its receipt again."""
         self._drafts = drafts
         self._submission_service = submission_service
         self._reports = reports
-        self._keys = keys
+        self._receipts = receipts
         self._clock = clock
 
     async def send(self, held: Held) -> bool:
@@ -95,13 +95,13 @@ class CallSubmitter:
         return True
 
     async def given(self, call: Call) -> Given | None:
-        """The receipt of a call that was sent; None where its report is not there."""
+        """The receipt of a call that was sent; None where its report is not there, or its key was destroyed."""
         report_id = self._drafts.report_id(call.call_id)
         document = await self._reports.of_report(report_id)
-        if document is None:
+        if document is None or "sealed" not in document:
             return None
-        receipt = identifiers.receipt_for(self._keys, report_id, document["receipt_counter"])
-        linked = "facts" in document and bool(facts_in(document).linked_reports)
+        receipt = self._receipts.again(document)
+        linked = bool(facts_in(document).linked_reports)
         return Given(receipt_numbers.shown(receipt), document["received_at"], linked)
 
     async def finish_others(self) -> int:

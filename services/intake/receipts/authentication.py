@@ -11,8 +11,8 @@ from services.intake import problems
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
 from services.intake.concurrency import KeyedLocks
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
+from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.handover import rules as handover_rules
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
@@ -22,7 +22,6 @@ from services.intake.reports import documents, receipt_numbers, waiting_period
 from services.intake.reports.documents import Document
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention.rules import RefusedError
-from services.intake.submissions import identifiers
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import REGISTRY
@@ -46,7 +45,7 @@ class ReceiptAuthenticator:
     def __init__(
         self,
         reports: ReportRepository,
-        keys: KeyedDigests,
+        receipts: ReceiptIssuer,
         gate: ReceiptRateLimiter,
         wrong_receipts: WrongReceipts,
         words: PassphraseHasher,
@@ -60,7 +59,7 @@ class ReceiptAuthenticator:
         ``wrong_receipts`` counts wrong ones of everybody, together with the other processes.
         """
         self._reports = reports
-        self._keys = keys
+        self._receipts = receipts
         self.gate: Final = gate
         self.wrong_receipts: Final = wrong_receipts
         self._words = words
@@ -90,7 +89,8 @@ class ReceiptAuthenticator:
         # The machine's own time: how long an answer takes is not a matter of the clock that decisions follow.
         started = time.monotonic()
         typed = receipt_numbers.read(question.receipt)
-        name = identifiers.receipt_hash(self._keys, typed or f"none {question.receipt.strip()}")
+        hashes = self._receipts.hashes(typed or f"none {question.receipt.strip()}")
+        name = hashes[0]
         # Guesses on the phone are counted apart: they never keep a receipt's owner out on the web.
         tried = name if spoken is None else f"{name} spoken"
         self._may_ask(caller)
@@ -98,8 +98,8 @@ class ReceiptAuthenticator:
         async with self._turns.of(name if asks_word else f"{name} {id(caller)}"):
             try:
                 # A mistyped receipt is looked up too, as something that cannot exist: both answers take the same way.
-                found = await self._reports.of_receipt(name)
-                former = await self._reports.of_former_receipt(name) if found is None else None
+                found = await self._reports.of_receipt(hashes)
+                former = await self._reports.of_former_receipt(hashes) if found is None else None
                 if former is not None:
                     return self._of_former(former, caller, action, guarded=guarded)
                 word = waiting_period.word_in_force(found, self._clock.now()) if found else None
@@ -133,12 +133,15 @@ class ReceiptAuthenticator:
         Raises ``Problem``: 404 ``unknown_code``, as slowly and as seldom as a wrong receipt; 429, 503.
         """
         started = time.monotonic()
-        name = handover_rules.code_hash(self._keys, receipt_numbers.read_code(code) or f"none {code.strip()}")
+        hashes = handover_rules.code_hashes(
+            self._receipts.keys, receipt_numbers.read_code(code) or f"none {code.strip()}"
+        )
+        name = hashes[0]
         self._may_ask(caller)
         async with self._turns.of(name):
             self._not_too_often(self.gate.wait_for(name, caller.network, caller.client))
             try:
-                found = await self._reports.of_code(name)
+                found = await self._reports.of_code(hashes)
             except TransientError:
                 raise unavailable() from None
             if found is not None:

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from services.intake.reports.documents import Document
 from services.intake.reports.lifecycle import Lifecycle
 from services.intake.reports.models import Progress
+from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Record
@@ -70,6 +71,8 @@ _SUMMARY: Final = {
 }
 
 
+_log = log.get(__name__)
+
 Fold = Callable[[str, Progress], Progress]
 
 
@@ -94,20 +97,25 @@ class ReportRepository:
             for hashed in (FORMER_RECEIPT, CODE):
                 await self._reports.create_index(hashed, name=hashed, sparse=True)
 
-    async def of_receipt(self, receipt_hash: str) -> Document | None:
-        """The whole report a receipt belongs to."""
-        with store_errors():
-            return await self._reports.find_one({"receipt_hash": receipt_hash})
+    async def of_receipt(self, hashes: Sequence[str]) -> Document | None:
+        """The whole report a receipt belongs to; ``hashes`` are those it may be stored as."""
+        return await self._one_with("receipt_hash", hashes)
 
-    async def of_former_receipt(self, receipt_hash: str) -> Document | None:
+    async def of_former_receipt(self, hashes: Sequence[str]) -> Document | None:
         """The whole report a receipt belonged to before somebody took the report over."""
-        with store_errors():
-            return await self._reports.find_one({FORMER_RECEIPT: receipt_hash})
+        return await self._one_with(FORMER_RECEIPT, hashes)
 
-    async def of_code(self, code_hash: str) -> Document | None:
+    async def of_code(self, hashes: Sequence[str]) -> Document | None:
         """The whole report a code for taking over was last made for."""
+        return await self._one_with(CODE, hashes)
+
+    async def _one_with(self, field: str, hashes: Sequence[str]) -> Document | None:
+        """The one report with a hash; None where two have it, made with different keys: nobody can say whose it is."""
         with store_errors():
-            return await self._reports.find_one({CODE: code_hash})
+            found = await self._reports.find({field: {"$in": list(hashes)}}).limit(2).to_list(2)
+        if len(found) > 1:
+            _log.error("receipt.ambiguous", field=field, report_ids=[document["_id"] for document in found])
+        return found[0] if len(found) == 1 else None
 
     async def of_report(self, report_id: str) -> Document | None:
         """The whole report."""

@@ -4,14 +4,13 @@ from typing import Final
 
 from services.intake.audit_recorder import AuditRecorder
 from services.intake.caller import Caller
-from services.intake.encryption.keys import KeyedDigests
+from services.intake.encryption.receipt_issuer import ReceiptIssuer
 from services.intake.problems import unavailable
 from services.intake.rate_limits.receipts import ReceiptRateLimiter
 from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.reports import documents, receipt_numbers
 from services.intake.reports.repository import ReportRepository
 from services.intake.retention import rules as retention_rules
-from services.intake.submissions import identifiers
 from shared.errors import TransientError
 from shared.identity.principal import Principal
 from shared.identity.roles import Action
@@ -29,14 +28,14 @@ class StaffLookup:
     def __init__(
         self,
         reports: ReportRepository,
-        keys: KeyedDigests,
+        receipts: ReceiptIssuer,
         gate: ReceiptRateLimiter,
         wrong_receipts: WrongReceipts,
         recorder: AuditRecorder,
     ) -> None:
         """``gate`` and ``wrong_receipts`` count wrong numbers, by who types them."""
         self._reports = reports
-        self._keys = keys
+        self._receipts = receipts
         self._gate = gate
         self._wrong_receipts = wrong_receipts
         self._recorder = recorder
@@ -50,9 +49,7 @@ class StaffLookup:
             raise Problem(429, "too_many_requests", _WAIT, retry_after=wait)
         receipt = receipt_numbers.read(typed)
         try:
-            found = await self._reports.of_receipt(
-                identifiers.receipt_hash(self._keys, receipt or f"none {typed.strip()}")
-            )
+            found = await self._reports.of_receipt(self._receipts.hashes(receipt or f"none {typed.strip()}"))
             owned = documents.progress_of(found).ownership if found is not None else None
             gone = found is None or retention_rules.lifecycle_of(found).erased_at is not None
             if found is None or gone or owned is None or not principal.may(Action.CASES_READ, owned.center_id):

@@ -14,6 +14,7 @@ from prometheus_client import Counter, Histogram
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from services.intake.reports.documents import Document
+from services.intake.reports.repository import FORMER_RECEIPT
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.metrics import LATENCY_BUCKETS, REGISTRY
@@ -33,7 +34,17 @@ PROBE_S: Final = 2.0
 """Seconds between two questions to the store."""
 _DUPLICATE: Final = 11000
 
-_BRIEF: Final = {"content_mac": 1, "receipt_counter": 1, "received_at": 1}
+_BRIEF: Final = {
+    "content_mac": 1,
+    "received_at": 1,
+    "receipt_counter": 1,
+    "receipt_hash": 1,
+    FORMER_RECEIPT: 1,
+    "sealed.key_id": 1,
+    "sealed.key": 1,
+    "sealed.receipt": 1,
+}
+"""What a repeat is answered from."""
 
 
 class BusyError(TransientError):

@@ -1,7 +1,7 @@
-"""The identifiers of a report: its id, its receipt, and digests of its content, all keyed functions of the submission.
+"""The identifiers of a report: its id, and digests of its content, all keyed functions of the submission.
 
-Nothing here is random: the same submission under the same keys gives the same id, receipt and proof, so a repeated
-request is answered as the first one was, without the receipt or the text's digest being stored.
+Nothing here is random: the same submission under the same key gives the same id and digests, so a repeated request
+finds the report it made, whose receipt ``encryption.receipt_issuer`` makes again.
 """
 
 import hashlib
@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from services.intake.encryption.keys import KeyedDigests
-from services.intake.reports import receipt_numbers
 from services.intake.submissions.models import Submission
 from shared.errors import IeumError
 
@@ -28,18 +27,6 @@ def report_id_for(keys: KeyedDigests, front_end: str, idempotency_key: str) -> s
     raw[8] = (raw[8] & 0x3F) | 0x80
     text = raw.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
-
-
-def receipt_for(keys: KeyedDigests, report_id: str, counter: int) -> str:
-    """The receipt of a report. ``counter`` is 0, or one more for each receipt another report already had."""
-    return receipt_numbers.from_number(
-        int.from_bytes(keys.mac("receipt", report_id, str(counter)), "big") % receipt_numbers.SPACE
-    )
-
-
-def receipt_hash(keys: KeyedDigests, receipt: str) -> str:
-    """What is stored of a receipt: enough to find its report, useless without the key."""
-    return keys.mac("receipt hash", receipt).hex()
 
 
 def content_of(submission: Submission) -> bytes:

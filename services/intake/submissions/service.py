@@ -10,6 +10,7 @@ from prometheus_client import Counter
 from services.intake.disk.service import DiskMonitor
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
+from services.intake.encryption.receipt_issuer import ReceiptIssuer, ReceiptSource
 from services.intake.links import rules as link_rules
 from services.intake.links.service import LinkService
 from services.intake.proofs import rules as proof_rules
@@ -52,7 +53,7 @@ class SubmissionResult(NamedTuple):
 
 
 class _StoredReport(NamedTuple):
-    counter: int
+    receipt: str
     received_at: datetime
     repeated: bool
 
@@ -67,6 +68,7 @@ class SubmissionService:
         relay: Relay,
         keyring: Keyring,
         keys: KeyedDigests,
+        receipts: ReceiptIssuer,
         signer: ProofSigner,
         words: PassphraseHasher,
         link_service: LinkService,
@@ -74,11 +76,12 @@ class SubmissionService:
         disk: DiskMonitor,
         clock: Clock,
     ) -> None:
-        """Everything it works with is handed in by ``main``."""
+        """Everything it works with is handed in by ``main``; ``keys`` are those that never change."""
         self._group = group
         self._relay = relay
         self._keyring = keyring
         self._keys = keys
+        self._receipts = receipts
         self._signer = signer
         self._words = words
         self._link_service = link_service
@@ -154,7 +157,9 @@ class SubmissionService:
         )
         if submission.word is not None:
             document["word"] = await self._words.hashed(report_id, submission.word, lodging=True)
-        kept = await self._keep(document)
+        source = self._receipts.new_source()
+        document["sealed"] |= self._receipts.sealed(source, key)
+        kept = await self._keep(document, source)
         if kept.repeated:
             REPEATED.inc()
         else:
@@ -166,38 +171,36 @@ class SubmissionService:
             self._accepted[submission.channel].inc()
         return self._answer(report_id, kept, digest, facts.urgency)
 
-    async def _keep(self, document: Document) -> _StoredReport:
+    async def _keep(self, document: Document, source: ReceiptSource) -> _StoredReport:
         report_id: str = document["_id"]
         for counter in range(RECEIPT_TRIES):
-            receipt = identifiers.receipt_for(self._keys, report_id, counter)
+            receipt = self._receipts.receipt(report_id, source, counter)
             outcome = await self._group.store(
-                documents.with_receipt(document, identifiers.receipt_hash(self._keys, receipt), counter)
+                documents.with_receipt(document, self._receipts.hash_of(receipt), counter)
             )
             if outcome.inserted:
-                return _StoredReport(counter, document["received_at"], repeated=False)
+                return _StoredReport(receipt, document["received_at"], repeated=False)
             if outcome.existing is not None:
-                return _repeat(document, outcome.existing)
+                return self._repeat(document, outcome.existing)
             RECEIPTS_TAKEN.inc()
         raise TransientError("no free receipt was found")
 
     def _answer(self, report_id: str, kept: _StoredReport, digest: str, urgency: Urgency) -> SubmissionResult:
-        receipt = identifiers.receipt_for(self._keys, report_id, kept.counter)
         statement = proof_rules.ProofStatement(
-            receipt_mark=proof_rules.mark_of(self._keys, receipt),
+            receipt_mark=proof_rules.mark_of(self._keys, kept.receipt),
             received_at=identifiers.iso(kept.received_at),
             content_mark=proof_rules.content_mark(self._keys, digest),
         )
         return SubmissionResult(
             report_id=report_id,
-            receipt=receipt_numbers.shown(receipt),
+            receipt=receipt_numbers.shown(kept.receipt),
             received_at=kept.received_at,
             proof=self._signer.sign(statement),
             repeated=kept.repeated,
             urgency=urgency,
         )
 
-
-def _repeat(document: Document, existing: Document) -> _StoredReport:
-    if existing.get("content_mac") != document["content_mac"]:
-        raise ConflictError("the idempotency key belongs to a report with another content")
-    return _StoredReport(existing["receipt_counter"], existing["received_at"], repeated=True)
+    def _repeat(self, document: Document, existing: Document) -> _StoredReport:
+        if existing.get("content_mac") != document["content_mac"]:
+            raise ConflictError("the idempotency key belongs to a report with another content")
+        return _StoredReport(self._receipts.again(existing), existing["received_at"], repeated=True)

@@ -204,7 +204,7 @@ class _Sending:
         with contextlib.suppress(TransientError):
             if problems and await self._kept.load(token) is None:
                 # The draft's time is over: the links to what must be changed need one.
-                token = drafts.new_token()
+                token = self._kept.new_token()
                 await self._kept.save(
                     token, Typed({k: v for k, v in typed.values.items() if steps.place_of(k) != CHECK})
                 )

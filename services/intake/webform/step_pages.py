@@ -107,7 +107,7 @@ class _Steps:
         if problems:
             return self._view.step(request, one, typed, problems=problems, status=422)
         if token is None or before is None:
-            token = drafts.new_token()
+            token = self._kept.new_token()
         try:
             await self._kept.save(token, typed)
         except TransientError:

@@ -15,7 +15,6 @@ from pydantic import SecretStr
 
 from services.intake import main
 from services.intake.clients.service import ClientService
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.main import Intake
 from services.intake.settings import IntakeSettings
 from shared.clock import Clock, SystemClock
@@ -26,6 +25,7 @@ from shared.kafka.publisher import Publisher
 from shared.settings import KafkaSettings, StoreSettings
 from shared.topics import BY_NAME, REPORTS, Topic
 from shared.trace import new_traceparent
+from tests.support.keys import KEYS
 from tests.support.staff import TestIdentity
 from tests.support.waiting import eventually
 
@@ -162,7 +162,7 @@ async def credentials(intake: Intake) -> dict[str, str]:
     """Credentials of two front ends that may do everything; new ones where an earlier intake made some."""
     clients = intake.clients.clients
     known = {client.client_id for client in await clients.all()}
-    office = ClientService(clients, KeyedDigests(b"r" * 32), SystemClock())
+    office = ClientService(clients, KEYS.clients, SystemClock())
     return {
         name: await (office.rotate(name, only=False) if name in known else office.add(name, name, list(Scope), 10**7))
         for name in (FRONT_END, "kiosk")

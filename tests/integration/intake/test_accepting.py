@@ -8,7 +8,6 @@ import logging
 import bson
 import pytest
 
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.problems import REFUSED
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner
@@ -19,6 +18,7 @@ from shared.encryption import Keyring
 from shared.metrics import exposition
 from shared.topics import TOPICS
 from tests.integration.intake.harness import LEAST, IntakeHarness, new_key
+from tests.support.keys import KEYS, issuer
 from tests.support.waiting import eventually
 
 CANARY = "카나리아-canary"
@@ -68,7 +68,7 @@ async def test_the_proof_names_receipt_time_and_content(harness: IntakeHarness) 
     assert public == ProofSigner(b"s" * 32).public_key
     stated = proof_rules.verify_proof(body["proof"], public)
     assert stated is not None
-    keys = KeyedDigests(b"r" * 32)
+    keys = KEYS.lasting
     assert stated.receipt_mark == proof_rules.mark_of(keys, body["receipt"].replace("-", ""))
     assert stated.received_at == body["received_at"]
     digest = identifiers.content_digest(identifiers.content_of(Submission.model_validate_json(json.dumps(LEAST))))
@@ -109,15 +109,16 @@ async def test_many_at_once_each_get_their_own(harness: IntakeHarness) -> None:
     assert {key for key, _ in await harness.log()} == {answer.json()["report_id"] for answer in answers}
 
 
-async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(harness: IntakeHarness) -> None:
-    key, keys = new_key(), KeyedDigests(b"r" * 32)
-    report_id = identifiers.report_id_for(keys, "api", key)
-    taken = identifiers.receipt_for(keys, report_id, 0)
-    await harness.collection.insert_one({"_id": "squatter", "receipt_hash": identifiers.receipt_hash(keys, taken)})
+async def test_a_taken_receipt_is_passed_over_and_the_repeat_gets_the_same(
+    harness: IntakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.intake.encryption.receipt_issuer.secrets.token_bytes", lambda size: b"n" * size)
+    key, receipts = new_key(), issuer()
+    report_id, source = identifiers.report_id_for(KEYS.lasting, "api", key), receipts.new_source()
+    taken = receipts.receipt(report_id, source, 0)
+    await harness.collection.insert_one({"_id": "squatter", "receipt_hash": receipts.hash_of(taken)})
     answers = await asyncio.gather(*(harness.lodge(key=key) for _ in range(10)))
-    assert {answer.json()["receipt"].replace("-", "") for answer in answers} == {
-        identifiers.receipt_for(keys, report_id, 1)
-    }
+    assert {answer.json()["receipt"].replace("-", "") for answer in answers} == {receipts.receipt(report_id, source, 1)}
 
 
 async def test_nothing_personal_is_outside_the_vault(

@@ -13,13 +13,13 @@ import pytest
 from services.intake.clients.dependencies import PACE_S
 from services.intake.clients.repository import ClientError
 from services.intake.clients.service import ClientService
-from services.intake.encryption.keys import KeyedDigests
 from shared.audit.model import Line
 from shared.audit.queries import AuditReader, Filter
 from shared.clock import SystemClock, seoul_day
 from shared.identity.roles import Scope
 from shared.settings import StoreSettings
 from tests.integration.intake.harness import LEAST, IntakeHarness, secret
+from tests.support.keys import KEYS
 from tests.support.waiting import eventually
 
 # They count what the service asks and writes for all its front ends.
@@ -30,7 +30,7 @@ SOON = PACE_S + 3
 
 
 def office(harness: IntakeHarness) -> ClientService:
-    return ClientService(harness.intake.clients.clients, KeyedDigests(b"r" * 32), SystemClock())
+    return ClientService(harness.intake.clients.clients, KEYS.clients, SystemClock())
 
 
 async def sent(harness: IntakeHarness, credential: str | None) -> httpx.Response:

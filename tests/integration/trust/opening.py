@@ -18,7 +18,6 @@ from services.analytics import main as analytics_main
 from services.analytics.settings import AnalyticsSettings
 from services.intake import main as intake_main
 from services.intake.clients.service import ClientService
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.reports.documents import UNINDEXED_SINCE
 from services.intake.settings import IntakeSettings
 from services.notify import main as notify_main
@@ -33,6 +32,7 @@ from shared.identity.roles import Scope, StaffRole
 from shared.kafka.admin import ensure_topics
 from shared.settings import KafkaSettings, StoreSettings
 from tests.integration.trust.system import ASKED, ELSEWHERE, OWNER, STAFF_ON_DUTY, STRANGER, SystemHarness
+from tests.support.keys import KEYS
 from tests.support.mail import MailSink
 from tests.support.waiting import eventually
 from tools.local.engines import Running
@@ -95,7 +95,7 @@ async def _open(system: SystemHarness, stack: contextlib.AsyncExitStack, smtp_po
     system.account = ready
     system.signer = await system.notify.accounts.signing.signer()
     await system.learn()
-    office = ClientService(system.intake.clients.clients, KeyedDigests(b"r" * 32), system.clock)
+    office = ClientService(system.intake.clients.clients, KEYS.clients, system.clock)
     system.front_end = await office.add("front", "front", list(Scope), 10**6)
 
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from services.intake.clients.service import ClientService
-from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Action, Scope
 from tests.integration.trust.matrix import keys
 from tests.integration.trust.system import SystemHarness
+from tests.support.keys import KEYS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(480)]
 
@@ -38,7 +38,7 @@ class Shelf:
 
 async def shelf(system: SystemHarness) -> Shelf:
     clients = system.intake.clients.clients
-    office = ClientService(clients, KeyedDigests(b"r" * 32), system.clock)
+    office = ClientService(clients, KEYS.clients, system.clock)
     by_scope = {scope: await office.add(f"only-{n}", "x", [scope], 10**6) for n, scope in enumerate(Scope)}
     good = await office.add("good", "x", list(Scope), 10**6)
     disabled = await office.add("disabled", "x", list(Scope), 10**6)

@@ -14,7 +14,8 @@ from shared.errors import TransientError
 from shared.identity.roles import Scope
 from shared.web.problems import Problem, document
 from shared.web.translations import Translator
-from tests.unit.intake.test_credentials import CLIENT, KEYS, SECRET
+from tests.support.keys import KEYS as INTAKE_KEYS
+from tests.unit.intake.test_credentials import CLIENT, SECRET
 
 TIMEOUT_S = 10.0
 
@@ -41,7 +42,7 @@ class Door:
         self.store = Away(self.clock)
         store: Any = self.store
         audit: Any = None
-        self.gate = ClientAuthenticator(store, KEYS, audit, self.clock)
+        self.gate = ClientAuthenticator(store, INTAKE_KEYS.clients, audit, self.clock)
 
     def ask(self) -> "asyncio.Task[Client]":
         headers = [(b"authorization", f"Bearer kiosk.{SECRET}".encode())]

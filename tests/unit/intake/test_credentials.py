@@ -6,8 +6,9 @@ from services.intake.clients.models import Client, read_credential
 from services.intake.clients.rules import Turned, digest_of, judge
 from services.intake.encryption.keys import KeyedDigests
 from shared.identity.roles import Scope
+from tests.support.keys import KEYS as INTAKE_KEYS
 
-KEYS = KeyedDigests(b"r" * 32)
+KEYS = INTAKE_KEYS.clients.current
 SECRET, OLD, OLDER = "a" * 43, "b" * 43, "c" * 43
 CLIENT = Client(
     client_id="kiosk",
@@ -22,7 +23,7 @@ KNOWN = {"kiosk": CLIENT, "other": OTHER}
 
 
 def said(credential: str, scope: Scope = Scope.REPORTS_SUBMIT, client: Client = CLIENT) -> Client | Turned:
-    return judge(KEYS, {**KNOWN, "kiosk": client}, credential, scope)
+    return judge(INTAKE_KEYS.clients, {**KNOWN, "kiosk": client}, credential, scope)
 
 
 def test_the_newest_and_the_one_before_it_count() -> None:

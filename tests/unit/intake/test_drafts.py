@@ -6,11 +6,11 @@ from typing import cast
 
 import pytest
 
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.webform.drafts import Drafts
 from services.intake.webform.repository import DraftRepository
 from shared.clock import ManualClock
 from shared.errors import TransientError
+from tests.support.keys import KEYS
 
 TOKEN = "t" * 43
 
@@ -32,7 +32,7 @@ class SlowStore:
 
 def drafts_in(store: SlowStore) -> Drafts:
     clock = ManualClock(datetime(2026, 11, 27, tzinfo=UTC))
-    return Drafts(cast("DraftRepository", store), KeyedDigests(b"r" * 32), clock)
+    return Drafts(cast("DraftRepository", store), KEYS.drafts, clock)
 
 
 async def test_a_slow_store_destroys_the_draft_after_the_answer() -> None:

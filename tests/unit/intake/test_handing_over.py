@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from services.intake.caller import Caller
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.handover import rules as handover_rules
 from services.intake.handover.rules import OPEN_FOR, REPEATED_FOR, Offer
 from services.intake.handover.service import HandoverService
@@ -23,6 +22,7 @@ from services.intake.retention.rules import RefusedError
 from services.intake.staff_access.views import details_of
 from shared.events.vocabulary import ContactChannel, Role
 from shared.web.problems import Problem
+from tests.support.keys import KEYS, issuer
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
 REPRESENTATIVE = facts(role=Role.REPRESENTATIVE)
@@ -149,9 +149,8 @@ def test_codes_are_no_receipts_and_the_new_receipt_needs_more_than_the_code() ->
     assert [
         receipt_numbers.read_code(bad) for bad in ("0000-0000-0077", receipt_numbers.from_number(7), "", "a" * 12)
     ] == [None] * 4
-    keys = KeyedDigests(b"r" * 32)
     numbers = {
-        handover_rules.receipt_number(keys, *parts)
+        handover_rules.receipts(KEYS.receipts, *parts)[0]
         for parts in [("one", code, "k"), ("one", code, "l"), ("two", code, "k"), ("one", "x", "k")]
     }
     assert len(numbers) == 4
@@ -164,7 +163,7 @@ async def test_a_code_that_is_gone_within_the_moment_is_told_as_not_possible_now
 
     changer: Any = Changer()
     nothing: Any = None
-    handing = HandoverService(changer, KeyedDigests(b"r" * 32), nothing, nothing, nothing)
+    handing = HandoverService(changer, KEYS.lasting, issuer(), nothing, nothing, nothing)
     with pytest.raises(Problem) as refused:
         await handing.offer(ReceiptQuestion(receipt="1234"), Caller("192.0.2.0/24"))
     assert (refused.value.status_code, refused.value.code) == (503, "unavailable")

@@ -1,26 +1,25 @@
 """Who is let in with a receipt, and who is held back: without store, bus or audit."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from services.intake.caller import Caller
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import PassphraseHasher
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, ReceiptRateLimiter
 from services.intake.rate_limits.wrong_receipts import WrongReceipts
 from services.intake.receipts.authentication import ReceiptAuthenticator
 from services.intake.receipts.models import ReceiptQuestion
 from services.intake.reports import receipt_numbers
-from services.intake.submissions import identifiers
 from shared.clock import ManualClock
 from shared.web.problems import Problem
+from tests.support.keys import KEYS, issuer
 from tests.unit.intake.test_erasure import NOW
 
 HERE, ELSEWHERE = "203.0.113.0/24", "198.51.100.0/24"
 PER_HOUR = 30
-KEYS = KeyedDigests(b"r" * 32)
 RECEIPT = receipt_numbers.from_number(572)
 
 
@@ -30,8 +29,8 @@ class Kept:
     def __init__(self, word: str | None) -> None:
         self.document: dict[str, Any] = {"_id": "one", **({"word": word} if word else {})}
 
-    async def of_receipt(self, name: str) -> dict[str, Any] | None:
-        return self.document if name == identifiers.receipt_hash(KEYS, RECEIPT) else None
+    async def of_receipt(self, hashes: Sequence[str]) -> dict[str, Any] | None:
+        return self.document if issuer().hash_of(RECEIPT) in hashes else None
 
 
 def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthenticator:
@@ -39,9 +38,11 @@ def holders(word: str | None = None, per_minute: int = 1000) -> ReceiptAuthentic
     trail: Any = SimpleNamespace(receipt_refused=lambda *_: None)
     clock = ManualClock(NOW)
     never_asked: Any = None
-    counted = WrongReceipts(never_asked, KEYS, clock, per_network=PER_HOUR)
+    counted = WrongReceipts(never_asked, KEYS.lasting, clock, per_network=PER_HOUR)
     gate = ReceiptRateLimiter(per_minute, clock)
-    return ReceiptAuthenticator(kept, KEYS, gate, counted, PassphraseHasher(KEYS), trail, clock, wrong_takes_s=0)
+    return ReceiptAuthenticator(
+        kept, issuer(), gate, counted, PassphraseHasher(KEYS.passphrases), trail, clock, wrong_takes_s=0
+    )
 
 
 async def code(door: ReceiptAuthenticator, network: str, *, word: str | None, client: str | None = None) -> str:
@@ -54,7 +55,7 @@ async def code(door: ReceiptAuthenticator, network: str, *, word: str | None, cl
 
 
 async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere() -> None:
-    door = holders(await PassphraseHasher(KEYS).hashed("one", "umbrella"))
+    door = holders(await PassphraseHasher(KEYS.passphrases).hashed("one", "umbrella"))
     for _ in range(WRONG_FROM_PLACE):
         assert await code(door, HERE, word="wrong") == "unknown_receipt"
     assert await code(door, HERE, word="umbrella") == "too_many_requests"
@@ -64,7 +65,7 @@ async def test_who_knows_the_number_does_not_keep_its_owner_out_from_elsewhere()
 async def test_where_no_word_is_set_nothing_holds_the_owner_back() -> None:
     door = holders()
     gate = door.gate
-    name = identifiers.receipt_hash(KEYS, RECEIPT)
+    name = issuer().hash_of(RECEIPT)
     for n in range(100):
         gate.was_wrong(f"10.0.{n}.0/24", name)
     assert gate.wait_for(name, HERE) > 0

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.intake.concurrency import KeyedLocks
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import WAITING, PassphraseHasher
 from services.intake.rate_limits.receipts import WRONG_FROM_PLACE, WRONG_PER_RECEIPT, ReceiptRateLimiter
 from services.intake.receipts.models import plain_word
@@ -19,17 +18,17 @@ from services.intake.retention.rules import RefusedError
 from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.events.vocabulary import EndReason, Role
+from tests.support.keys import KEYS, OTHER_KEYS
 from tests.unit.intake.test_erasure import NOW, decide, decision, taken_back
 
-KEYS = KeyedDigests(b"r" * 32)
 OWNED = Ownership(version=1, ownership=1, center_id="busan", assigned_at=NOW)
 SEEN = Progress(ownership=OWNED, work=Work(version=1, ownership=1, acknowledged_at=NOW, contacted_at=NOW))
 
 
 async def test_a_word_fits_whatever_its_case_and_spaces_and_only_its_own_report() -> None:
-    words = PassphraseHasher(KEYS)
+    words = PassphraseHasher(KEYS.passphrases)
     stored = await words.hashed("one", "초록  Umbrella")
-    assert stored.startswith("$argon2id$")
+    assert stored.startswith("2:$argon2id$")
     assert stored != await words.hashed("one", "초록  Umbrella")
     assert await words.fits("one", stored, " 초록 UMBRELLA")
     for report, held, word in (
@@ -42,7 +41,7 @@ async def test_a_word_fits_whatever_its_case_and_spaces_and_only_its_own_report(
         ("one", "not a hash", "초록 umbrella"),
     ):
         assert not await words.fits(report, held, word)
-    assert not await PassphraseHasher(KeyedDigests(b"x" * 32)).fits("one", stored, "초록 umbrella")
+    assert not await PassphraseHasher(OTHER_KEYS.passphrases).fits("one", stored, "초록 umbrella")
 
 
 def test_words_are_compared_by_what_people_mean() -> None:
@@ -85,7 +84,7 @@ async def test_wrong_tries_for_one_receipt_are_held_back_by_place_and_altogether
 
 
 async def test_only_so_many_words_wait_and_lodging_keeps_nobody_with_a_receipt_waiting() -> None:
-    words = PassphraseHasher(KEYS)
+    words = PassphraseHasher(KEYS.passphrases)
     stored = await words.hashed("one", "umbrella")
     flood = [asyncio.create_task(words.hashed(str(n), "umbrella", lodging=True)) for n in range(3 * WAITING)]
     await asyncio.sleep(0)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from services.intake.encryption.keys import KeyedDigests
 from services.intake.proofs import rules as proof_rules
 from services.intake.proofs.rules import ProofSigner, ProofStatement
-from services.intake.reports import receipt_numbers
 from services.intake.submissions import identifiers
 from services.intake.submissions.models import Contact, Submission
 from shared.events.vocabulary import HarmType, Role
+from tests.support.keys import issuer
 
 KEYS = KeyedDigests(b"k" * 32)
 OTHER_KEYS = KeyedDigests(b"o" * 32)
@@ -33,21 +33,12 @@ def test_an_id_is_the_same_for_the_same_key_and_another_otherwise(front_end: str
     assert report_id not in others
 
 
-@given(st.uuids().map(str), st.integers(0, 7))
-def test_receipts_follow_from_the_id_and_are_valid(report_id: str, counter: int) -> None:
-    receipt = identifiers.receipt_for(KEYS, report_id, counter)
-    assert receipt_numbers.read(receipt) == receipt
-    assert receipt == identifiers.receipt_for(KEYS, report_id, counter)
-    assert receipt != identifiers.receipt_for(KEYS, report_id, counter + 1)
-    assert receipt != identifiers.receipt_for(OTHER_KEYS, report_id, counter)
-
-
 def digest_of(report: Submission) -> str:
     return identifiers.content_digest(identifiers.content_of(report))
 
 
 def test_what_is_stored_of_a_receipt_is_not_what_a_proof_shows() -> None:
-    stored, shown = identifiers.receipt_hash(KEYS, "1" * 16), proof_rules.mark_of(KEYS, "1" * 16)
+    stored, shown = issuer().hash_of("1" * 16), proof_rules.mark_of(KEYS, "1" * 16)
     assert stored != shown
     assert "1" * 16 not in stored + shown
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from services.intake.encryption import passphrases as secret_word
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.encryption.passphrases import WAITING, PassphraseHasher
 from shared.errors import TransientError
+from tests.support.keys import KEYS
 
 
 class Slow:
@@ -45,7 +45,7 @@ def slow() -> Iterator[Slow]:
 
 @pytest.fixture
 def words(slow: Slow) -> PassphraseHasher:
-    made, hasher = PassphraseHasher(KeyedDigests(b"r" * 32)), slow
+    made, hasher = PassphraseHasher(KEYS.passphrases), slow
     made._hasher = hasher  # type: ignore[assignment]  # as much of it as is asked for
     return made
 
@@ -54,10 +54,10 @@ async def test_as_many_as_may_wait_and_no_more(words: PassphraseHasher, slow: Sl
     asked = [asyncio.create_task(words.hashed("r", "word", lodging=True)) for _ in range(WAITING + 20)]
     slow.go.set()
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert answers.count("hash") == WAITING + 1
+    assert answers.count("2:hash") == WAITING + 1
     assert sum(isinstance(answer, TransientError) for answer in answers) == 19
     assert slow.most == 1
-    assert await words.hashed("r", "word", lodging=True) == "hash"
+    assert await words.hashed("r", "word", lodging=True) == "2:hash"
 
 
 async def test_a_hash_that_was_given_up_counts_until_it_ends(

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from services.intake.encryption.keys import KeyedDigests
 from services.intake.phone import rules as call_rules
 from services.intake.phone.drafts import Held
 from services.intake.phone.models import Call, CallState, Notes
@@ -22,6 +21,7 @@ from shared.clock import ManualClock
 from shared.errors import TransientError
 from shared.jobs import Skipped, SkippedError
 from shared.metrics import REGISTRY
+from tests.support.keys import issuer
 from tests.unit.intake.test_erasure import NOW, facts, taken_back
 
 OVER = NOW + timedelta(days=4)
@@ -211,7 +211,7 @@ def sending(name: str) -> Call:
 
 def sender(calls: Any, lodging: Any, *lodged: str) -> CallSubmitter:
     changes: Any = Reports(*(stored(name) for name in lodged))
-    return CallSubmitter(calls, lodging, changes, KeyedDigests(b"r" * 32), ManualClock(OVER))
+    return CallSubmitter(calls, lodging, changes, issuer(), ManualClock(OVER))
 
 
 @pytest.mark.parametrize("trouble", [KeyError("assent"), TransientError("too many words wait"), ValueError("?")])

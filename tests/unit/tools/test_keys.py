@@ -1,6 +1,7 @@
 """Local secrets: made once, readable by their owner only."""
 
 import base64
+import json
 import stat
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 
 
 def test_intake_accepts_them_while_keys_are_rotated_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = keys.with_new_master_key(keys.ensure(tmp_path))
+    made = keys.with_new_receipt_key(keys.with_new_master_key(keys.ensure(tmp_path)))
     for name, value in made.items():
         monkeypatch.setenv(name, value)
     settings = load(IntakeSettings)
@@ -66,3 +67,11 @@ def test_intake_accepts_them_while_keys_are_rotated_too(tmp_path: Path, monkeypa
     assert [key_bytes(key) for key in settings.retired_master_keys] == [
         base64.b64decode(keys.ensure(tmp_path)["INTAKE_MASTER_KEY"])
     ]
+
+
+def test_a_new_receipt_key_goes_first_and_none_before_it_is_lost(tmp_path: Path) -> None:
+    first = keys.with_new_receipt_key(keys.ensure(tmp_path))
+    second = keys.with_new_receipt_key(first)
+    assert second["INTAKE_RECEIPT_KEY"] == first["INTAKE_RECEIPT_KEY"]
+    [one], [newest, former] = (json.loads(made[keys.LATER]) for made in (first, second))
+    assert former == one != newest
