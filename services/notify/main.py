@@ -65,7 +65,9 @@ from shared.web.translations import gettext_noop
 HERE = Path(__file__).parent
 SERVICE = "notify"
 ALERTERS = 2
-"""One mails while the other writes down."""
+"""One mails while the other writes down; as many for critical cases alone."""
+RARELY = 15
+"""So many times the usual pause: whoever is woken when there is work asks by itself only in case nobody wakes them."""
 LIVE_S = 1.0
 NEEDS_KAFKA = {"case_relay", "center_relay", "follower"}
 CONSOLE_S = 1.0
@@ -142,7 +144,7 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     escalation_worker = EscalationWorker(
         cases, centers, RecentAlertStore(database), delivery, broadcaster, case_relay, clock, settings, worker
     )
-    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker.due.set)
+    routings = RoutingsHandler(cases, broadcaster, clock, settings.rules, escalation_worker)
     bus.include(consumers(routings))
     feed = ConsoleFeed(cases, broadcaster, clock, settings.rules)
     follower = Follower(bus_settings, (ROUTINGS, CASES, ALERTS, CENTERS), feed.note, from_start=False, clock=clock)
@@ -174,12 +176,15 @@ def build(settings: NotifySettings, bus_settings: KafkaSettings, store_settings:
     jobs.every(DAY_S, "audit", audit.look_after)
     for number in range(ALERTERS):
         jobs.every(
-            settings.poll_s,
+            # One asks the store; the others are woken when there is more than it can do.
+            settings.poll_s if number == 0 else RARELY * settings.poll_s,
             f"alerts-{number}",
             escalation_worker.send_due,
             wake=escalation_worker.due,
             gather_s=settings.gather_s,
         )
+        urgent = escalation_worker.send_urgent
+        jobs.every(RARELY * settings.poll_s, f"alerts-urgent-{number}", urgent, wake=escalation_worker.urgent_due)
     jobs.every(LIVE_S, "live-updates", live.look)
     jobs.every(GAUGES_S, "gauges", gauges.look)
     jobs.every(DRILLS_S, "drills", drills.look)

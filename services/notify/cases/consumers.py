@@ -1,7 +1,8 @@
 """What notify reads from Kafka: routing's records. Load, fold, write once, tell whoever waits."""
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol, cast
 
 from services.notify import metrics
 from services.notify.cases.models import AwaitingKind, Case, EntryKind, added, alias
@@ -13,12 +14,24 @@ from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.families import RoutingEvents
-from shared.events.vocabulary import CauseKind
+from shared.events.vocabulary import CauseKind, Urgency
 from shared.kafka.router import Batch, KafkaRouter, Received, Rejected
 from shared.topics import ROUTINGS
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
+
+
+class HeldAlerts(Protocol):
+    """Alerts of this process: what it writes down as due it may hold, and tell without anybody's claim."""
+
+    def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
+        """The same cases; those due now are leased to this process as far as it has room."""
+        ...
+
+    def begin(self, cases: Iterable[Case]) -> None:
+        """The cases are written: tell those that are held, and look for what else is due."""
+        ...
 
 
 def consumers(routings: "RoutingsHandler") -> KafkaRouter:
@@ -36,14 +49,14 @@ class RoutingsHandler:
     """Folds batches of `routings` into cases."""
 
     def __init__(
-        self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules, on_due: Callable[[], None]
+        self, store: CaseStore, broadcaster: ConsoleBroadcaster, clock: Clock, rules: Rules, alerts: HeldAlerts
     ) -> None:
-        """``on_due`` is called when new alerts may be due."""
+        """``alerts`` of this process tell what is due now, without asking the store for it."""
         self._store = store
         self._broadcaster = broadcaster
         self._clock = clock
         self._rules = rules
-        self._on_due = on_due
+        self._alerts = alerts
 
     async def handle(self, batch: list[Received]) -> Sequence[Rejected] | None:
         """Apply a batch. Another process may write the same cases meanwhile: what lost is read again and redone."""
@@ -52,15 +65,27 @@ class RoutingsHandler:
         # all, the insert says so and everything is read.
         known = await self._store.load(_begun_before(batch))
         for _ in range(_ROUNDS):
+            self._alerts.begin(known.values())  # written by an attempt whose answer was lost
             changes = self._fold(batch, known, longer)
-            saved = await self._store.save(changes, self._clock.now())
-            self._tell([c.case for c in changes if c.case.report_id not in saved.lost], known)
-            if not saved.lost:
+            lost = False
+            # Critical ones are written, and so told, before the others are written.
+            for urgent in (True, False):
+                some = [change for change in changes if (change.case.urgency is Urgency.CRITICAL) is urgent]
+                lost = not await self._save(some, known, longer) or lost
+            if not lost:
                 return None
-            for report_id in saved.alias_taken:
-                longer[report_id] = longer.get(report_id, 0) + 1
             known = await self._store.load(list(dict.fromkeys(r.event.key for r in batch)))
         raise TransientError("store: a batch kept losing races")
+
+    async def _save(self, changes: list[Change], known: dict[str, Case], longer: dict[str, int]) -> bool:
+        """Write some changes and tell of them; False where one met a newer state."""
+        if not changes:
+            return True
+        saved = await self._store.save(changes, self._clock.now())
+        self._tell([c.case for c in changes if c.case.report_id not in saved.lost], known)
+        for report_id in saved.alias_taken:
+            longer[report_id] = longer.get(report_id, 0) + 1
+        return not saved.lost
 
     def _fold(self, batch: list[Received], known: dict[str, Case], longer: dict[str, int]) -> list[Change]:
         now = self._clock.now()
@@ -71,7 +96,8 @@ class RoutingsHandler:
             after = fold(before, event, received.envelope.traceparent, self._rules, now)
             if after is not None:
                 changed[event.report_id] = after
-        return [_change(case, known.get(report_id), longer.get(report_id, 0)) for report_id, case in changed.items()]
+        held = self._alerts.hold(list(changed.values()), now)
+        return [_change(case, known.get(case.report_id), longer.get(case.report_id, 0)) for case in held]
 
     def _tell(self, cases: list[Case], known: dict[str, Case]) -> None:
         if not cases:
@@ -82,7 +108,7 @@ class RoutingsHandler:
             _count(known.get(case.report_id), case)
             if case.version == 1:
                 metrics.TO_SHOWN.observe(max((now - case.received_at).total_seconds(), 0.0))
-        self._on_due()
+        self._alerts.begin(cases)
 
 
 def _begun_before(batch: list[Received]) -> list[str]:

@@ -16,7 +16,7 @@ from services.notify.team.models import Counted
 from shared import outbox, trace
 from shared.errors import TransientError
 from shared.events.base import Event, Record, encode
-from shared.events.vocabulary import EndReason, HarmType
+from shared.events.vocabulary import EndReason, HarmType, Urgency
 from shared.jobs import Skipped
 from shared.mongo import by_ids, store_errors
 
@@ -34,6 +34,7 @@ _ANY_CENTER: Final = {"$gte": "a", "$lt": "~"}
 COUNTED: Final = 1000
 """Numbers above lists are exact up to here: with 100,000 cases nobody's page may wait until all are counted."""
 _ESCALATED: Final = {"ladder.step": {"$gte": 2}}
+_CRITICAL: Final = {"urgency": Urgency.CRITICAL.value}
 _HELD: Final = {"ladder.held": True}
 _ASSIGNED: Final = {"assignee": {"$gt": ""}}
 INDEXES: Final = (
@@ -43,6 +44,7 @@ INDEXES: Final = (
     IndexModel([("alias", 1)], name="alias", unique=True),
     # Of few cases at a time: a write that does not concern them leaves these alone.
     IndexModel([("wake_at", 1)], name="due", sparse=True),
+    IndexModel([("wake_at", 1)], name="due_critical", partialFilterExpression=_CRITICAL),
     IndexModel([("sort_key", 1)], name="copied", partialFilterExpression={"copy_central": True}),
     IndexModel([("sort_key", 1)], name="escalated", partialFilterExpression=_ESCALATED),
     IndexModel([("center_id", 1)], name="held", partialFilterExpression=_HELD),
@@ -134,20 +136,23 @@ class CaseStore:
             found = await by_ids(self.collection, report_ids, {"mark": 1})
         return {i for i in report_ids if found.get(i, {}).get("mark") != mark}
 
-    async def claim(self, worker: str, lease_s: float, limit: int, now: datetime, skipped: Skipped) -> list[Case]:
+    async def claim(
+        self, worker: str, lease_s: float, limit: int, now: datetime, skipped: Skipped, *, critical: bool = False
+    ) -> list[Case]:
         """Take over up to ``limit`` cases whose next step is due and that no living worker holds.
 
+        With ``critical`` only critical ones, however many others have been due for longer.
         Until the lease ends nobody else gets them; a process that dies leaves them to whoever comes after. A case that
         cannot be read is left out and comes again when its lease ends.
         """
-        due = {"wake_at": {"$gte": EPOCH, "$lte": now}}
+        due: Document = {"wake_at": {"$gte": EPOCH, "$lte": now}, **(_CRITICAL if critical else {})}
         lease = f"{worker}:{secrets.token_hex(6)}"
         with store_errors():
             found = (
                 await self.collection.find(due, {"_id": 1})
                 .sort("wake_at", 1)
                 .limit(limit)
-                .hint("due")
+                .hint("due_critical" if critical else "due")
                 .batch_size(limit)
                 .to_list(None)
             )

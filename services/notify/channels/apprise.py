@@ -14,6 +14,8 @@ BUSY: Final = "busy"
 """Every thread hangs at a service that does not answer; tried again like any failure."""
 THREADS: Final = 8
 """At most so many texts are on their way; a service that hangs keeps no other part of the process waiting."""
+URGENT_ONLY: Final = 2
+"""So many of the threads are for urgent texts alone."""
 
 
 class AppriseChannel:
@@ -29,9 +31,9 @@ class AppriseChannel:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="apprise")
         self._running = 0
 
-    async def send(self, name: str, subject: str, body: str) -> str | None:
+    async def send(self, name: str, subject: str, body: str, *, urgent: bool = False) -> str | None:
         """None, or a short code. A text that hangs keeps its thread until it ends; when all hang, none is begun."""
-        if self._running >= THREADS:
+        if self._running >= (THREADS if urgent else THREADS - URGENT_ONLY):
             return BUSY
         self._running += 1
         work = asyncio.get_running_loop().run_in_executor(

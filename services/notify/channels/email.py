@@ -21,6 +21,11 @@ Send = Callable[[Mail, float], Awaitable[str | None]]
 """Sends one mail before a deadline; None, or why the server did not take it."""
 
 
+def reserved_of(connections: int) -> int:
+    """How many of the connections are for urgent mails alone: a quarter, and one of two or three."""
+    return max(1, connections // 4) if connections > 1 else 0
+
+
 class MailChannel:
     """Sends mails, several at a time, and says of each whether the server took it."""
 
@@ -29,9 +34,18 @@ class MailChannel:
         self._settings = settings
         self._clock = clock
         self._free: asyncio.Queue[_Connection] = asyncio.Queue()
+        self._reserved: asyncio.Queue[_Connection] = asyncio.Queue()
+        """What only urgent mails may have, so that they never wait for a burst of others or a slow receiver of one."""
         self._all = [_Connection(settings, clock) for _ in range(settings.smtp_connections)]
-        for connection in self._all:
-            self._free.put_nowait(connection)
+        kept = reserved_of(len(self._all))
+        for number, connection in enumerate(self._all):
+            (self._reserved if number < kept else self._free).put_nowait(connection)
+        self._has_reserved = kept > 0
+
+    @property
+    def busy(self) -> int:
+        """How many connections have a mail in hand."""
+        return len(self._all) - self._free.qsize() - self._reserved.qsize()
 
     async def send(self, mails: Sequence[Mail], deadline: float) -> list[str | None]:
         """Send all, several at a time; per mail None, or a short reason why the server did not take it.
@@ -46,13 +60,17 @@ class MailChannel:
             return await send(mail, deadline)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[Send]:
-        """Wait for a free connection and have it: whatever is decided inside is decided right before the mail goes."""
-        connection = await self._free.get()
+    async def turn(self, *, urgent: bool = False) -> AsyncIterator[Send]:
+        """Wait for a free connection and have it: whatever is decided inside is decided right before the mail goes.
+
+        An urgent mail has any free one, or waits for one of those that only urgent mails use.
+        """
+        source = self._reserved if urgent and self._has_reserved and self._free.empty() else self._free
+        connection = await source.get()
         try:
             yield partial(self._one, connection)
         finally:
-            self._free.put_nowait(connection)
+            source.put_nowait(connection)
 
     async def _one(self, connection: "_Connection", mail: Mail, deadline: float) -> str | None:
         if self._clock.monotonic() + self._settings.smtp_timeout_s > deadline:

@@ -106,6 +106,7 @@ def _looks_like(early: Case, stored: Case) -> bool:
         "rev": stored.rev,
         "escalation": stored.escalation,
         "wake_at": stored.wake_at,
+        "lease_by": stored.lease_by,
         "traceparent": stored.traceparent,
     }
     held = [case.escalation is not None and case.escalation.held for case in (early, stored)]

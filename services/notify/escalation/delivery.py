@@ -22,7 +22,7 @@ from services.notify.settings import NotifySettings
 from shared import log
 from shared.clock import Clock
 from shared.errors import TransientError
-from shared.events.vocabulary import AlertChannel
+from shared.events.vocabulary import AlertChannel, Urgency
 
 ANY_CENTER = "*"
 
@@ -66,7 +66,7 @@ class RecipientDirectory:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class ClaimedCase:
     """One claimed case on its way through a pass."""
 
@@ -79,6 +79,8 @@ class ClaimedCase:
     """Where the ladder's rung is to be told now."""
     deferred_until: datetime | None = None
     """When what was left for a bundle goes."""
+    waited: bool = False
+    """It was left for a bundle already, in the hands of this process."""
 
     @property
     def planned(self) -> Plan:
@@ -124,6 +126,11 @@ class BatchedAlert:
 
     endpoint: Endpoint
     delivery_attempts: tuple[DeliveryAttempt, ...]
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a critical case is in it: it goes before what can wait."""
+        return any(_critical(attempt) for attempt in self.delivery_attempts)
 
 
 def delivery_attempts(work: Sequence[ClaimedCase], directory: RecipientDirectory) -> list[DeliveryAttempt]:
@@ -183,18 +190,21 @@ def batched_alerts(
 ) -> list[BatchedAlert]:
     """The messages to send now. What a place that had many is to get later is noted in the work.
 
-    An offer always goes alone: it asks for something else, and there are few. Nothing is left twice: in a surge more
-    cases than one pass takes wait at a place, and each pass would close it for the next one.
+    An offer always goes alone: it asks for something else, and there are few. So does the first alert of a critical
+    case, which waits for nothing. Nothing is left twice: in a surge more cases than one pass takes wait at a place, and
+    each pass would close it for the next one.
     """
-    made = [BatchedAlert(attempt.endpoint, (attempt,)) for attempt in due if attempt.target is None]
+    made: list[BatchedAlert] = []
     places: dict[str, list[DeliveryAttempt]] = defaultdict(list)
     for attempt in due:
-        if attempt.target is not None:
+        if attempt.target is None or _first_critical(attempt):
+            made.append(BatchedAlert(attempt.endpoint, (attempt,)))
+        else:
             places[attempt.endpoint.key].append(attempt)
     for key, waiting in places.items():
         before = sent.get(key, RecentAlerts())
-        waited = any(_was_deferred(attempt) for attempt in waiting)
-        deferred_until = None if waited else policy.deferred_until(before, now)
+        goes = any(_was_deferred(attempt) or _critical(attempt) for attempt in waiting)
+        deferred_until = None if goes else policy.deferred_until(before, now)
         # A full bundle need not wait for more: in a surge nobody waits for the sake of fewer messages.
         held = len(waiting) % policy.BATCH_SIZE if deferred_until is not None else 0
         ready = waiting[: len(waiting) - held]
@@ -202,12 +212,20 @@ def batched_alerts(
         if deferred_until is not None:
             for attempt in waiting[len(ready) :]:
                 attempt.item.defer_until(deferred_until)
-    return made
+    return sorted(made, key=lambda batch: not batch.urgent)
+
+
+def _critical(attempt: DeliveryAttempt) -> bool:
+    return attempt.target is not None and attempt.item.case.urgency is Urgency.CRITICAL
+
+
+def _first_critical(attempt: DeliveryAttempt) -> bool:
+    return _critical(attempt) and (attempt.item.planned.step, attempt.item.planned.round) == (1, 1)
 
 
 def _was_deferred(attempt: DeliveryAttempt) -> bool:
     escalation = attempt.item.case.escalation
-    return escalation is not None and escalation.was_deferred
+    return attempt.item.waited or (escalation is not None and escalation.was_deferred)
 
 
 FRESH_S: Final = 0.1
@@ -343,7 +361,7 @@ class Delivery:
     ) -> DeliveryResult:
         if batch.endpoint.channel is not AlertChannel.EMAIL:
             return await self._now(batch, wanted, deadline, None)
-        async with self._mail.turn() as send:
+        async with self._mail.turn(urgent=batch.urgent) as send:
             # The look comes after the wait for a connection, or somebody could have answered meanwhile.
             return await self._now(batch, wanted, deadline, send)
 
@@ -386,7 +404,7 @@ class Delivery:
                 return await self._hooks.send(where, message_id, alert_hook(message_id, alerts, self._root, now))
             case AlertChannel.APPRISE:
                 said = alert_text(alerts, self._root, now)
-                return await self._texts.send(where, said.subject, said.body)
+                return await self._texts.send(where, said.subject, said.body, urgent=batch.urgent)
             case _:
                 mail = alert_mail(message_id, alerts, where, self._settings.mail_from, self._root, now)
                 return await (send or self._mail.send_one)(mail, deadline)

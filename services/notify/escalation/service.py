@@ -1,13 +1,15 @@
 """Sends what is due, records what came of it, and never stops. Any number of processes share the work."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import secrets
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 from services.notify import metrics
-from services.notify.cases.models import Case, rescheduled
+from services.notify.cases.models import Case, next_due, rescheduled
 from services.notify.cases.repository import CaseStore, Change, records_of
 from services.notify.cases.rules import expire
 from services.notify.channels.breaker import NOT_SENT, SPARED
@@ -34,12 +36,91 @@ from shared.clock import Clock
 from shared.errors import TransientError
 from shared.events.base import Event
 from shared.events.cases import CaseTransferExpired
+from shared.events.vocabulary import Urgency
 from shared.jobs import Skipped
 from shared.mongo import SLICE
 from shared.outbox import Relay
 
 _LOG = log.get(__name__)
 _ROUNDS = 20
+
+
+def _lease_left(case: Case, now: datetime, lease_s: float) -> float:
+    return lease_s if case.wake_at is None else min((case.wake_at - now).total_seconds(), lease_s)
+
+
+class HeldCases:
+    """Cases that this process wrote down as due and leased to itself in the same write: nobody need claim them.
+
+    If it dies, the lease ends and others claim them, like any claimed case.
+    """
+
+    def __init__(self, holder: str, lease_s: float, room: int) -> None:
+        """``room``: twice as many may be held, and as many critical ones besides; the rest is claimed."""
+        self._holder = holder
+        self._lease = timedelta(seconds=lease_s)
+        self._room = room
+        self._unsure: dict[str, None] = {}
+        """Leased by a write whose answer has not come."""
+        self._in_hand: set[str] = set()
+        self._critical: deque[Case] = deque()
+        self._ordinary: deque[Case] = deque()
+        self._deferred: list[tuple[datetime, Case]] = []
+
+    @property
+    def deferred(self) -> int:
+        """How many wait for a bundle."""
+        return len(self._deferred)
+
+    def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
+        """The same cases in the same order, those due now leased as far as there is room, critical ones first."""
+        leased: dict[str, Case] = {}
+        for case in sorted(cases, key=lambda one: one.urgency is not Urgency.CRITICAL):
+            due = next_due(case)
+            room = self._room * (3 if case.urgency is Urgency.CRITICAL else 2) - len(self._in_hand) - len(leased)
+            if due is None or due > now or case.lease_by is not None or room <= 0 or case.report_id in self._in_hand:
+                continue
+            held = {"wake_at": now + self._lease, "lease_by": self._holder}
+            leased[case.report_id] = case.model_copy(update=held)
+        if len(self._unsure) > _UNSURE:
+            self._unsure.clear()  # of batches that another process has taken over: their leases end
+        self._unsure.update(dict.fromkeys(leased))
+        return [leased.get(case.report_id, case) for case in cases]
+
+    def begin(self, case: Case) -> bool:
+        """Take a case in hand that was written with this process's lease; False where it was not."""
+        if case.lease_by != self._holder or case.report_id not in self._unsure:
+            return False
+        del self._unsure[case.report_id]
+        self._in_hand.add(case.report_id)
+        (self._critical if case.urgency is Urgency.CRITICAL else self._ordinary).append(case)
+        return True
+
+    def take(self, now: datetime, size: int, *, least_s: float, critical: bool) -> list[ClaimedCase]:
+        """What is to be told now, critical cases first; a case whose lease is nearly over is left to a claim."""
+        found = [ClaimedCase(self._critical.popleft(), None) for _ in range(min(size, len(self._critical)))]
+        if not critical:
+            ready = [one for one in self._deferred if one[0] <= now]
+            ready, more = ready[: size - len(found)], ready[size - len(found) :]
+            self._deferred = [*more, *(one for one in self._deferred if one[0] > now)]
+            found += [ClaimedCase(case, None, waited=True) for _, case in ready]
+            some = min(size - len(found), len(self._ordinary))
+            found += [ClaimedCase(self._ordinary.popleft(), None) for _ in range(some)]
+        late = [item for item in found if _lease_left(item.case, now, inf) <= least_s]
+        self.done(late, ())
+        return [item for item in found if item not in late]
+
+    def done(self, work: Sequence[ClaimedCase], waiting: Sequence[ClaimedCase]) -> None:
+        """A pass is over; what waits for a bundle stays in hand."""
+        for item in waiting:
+            if item.deferred_until is not None:
+                self._in_hand.add(item.case.report_id)
+                self._deferred.append((item.deferred_until, item.case))
+        kept = {item.case.report_id for item in waiting}
+        self._in_hand.difference_update(item.case.report_id for item in work if item.case.report_id not in kept)
+
+
+_UNSURE: Final = 10_000
 
 
 class EscalationWorker:
@@ -69,10 +150,31 @@ class EscalationWorker:
         self._rules = settings.rules
         self._directory = RecipientDirectory(settings)
         self._worker = worker
+        self._held = HeldCases(f"{worker}:{secrets.token_hex(6)}", settings.lease_s, settings.claim_size)
         self.due: Final = asyncio.Event()
         """Something may be due now."""
+        self.urgent_due: Final = asyncio.Event()
+        """Something critical may be due now."""
         self._unreadable: set[str] = set()
         """Cases that were due and could not be read; nobody is alerted of them."""
+
+    def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
+        """The same cases, which are about to be written; those due now are leased to this process if it has room."""
+        return self._held.hold(cases, now)
+
+    def begin(self, cases: Iterable[Case]) -> None:
+        """Tell the held ones of these cases, which are written, and look for what else is due."""
+        now = self._clock.now()
+        due = [case for case in cases if self._held.begin(case) or (case.wake_at is not None and case.wake_at <= now)]
+        if due:
+            self.due.set()
+        if any(case.urgency is Urgency.CRITICAL for case in due):
+            self.urgent_due.set()
+
+    @property
+    def deferred(self) -> int:
+        """How many cases this process holds back for a bundle."""
+        return self._held.deferred
 
     async def send_due(self) -> None:
         """Send everything that is due. Raises ``TransientError``, and ``SkippedError`` while a due case is unreadable.
@@ -87,26 +189,60 @@ class EscalationWorker:
             self._unreadable.intersection_update(still.references)
             still.raise_if_any()
 
-    async def pass_once(self) -> int:
-        """Claim one page of due cases and see it through; how many there were."""
-        until = self._clock.monotonic() + self._settings.lease_s
-        now, skipped = self._clock.now(), Skipped("alerts")
-        size = self._settings.claim_size
-        claimed = await self._cases.claim(self._worker, self._settings.lease_s, size, now, skipped)
-        self._unreadable.update(skipped.references)
-        if not claimed:
+    async def send_urgent(self) -> None:
+        """Send everything critical that is due, while others are at what can wait. Raises ``TransientError``."""
+        while await self.pass_once(critical=True):
+            pass
+
+    async def pass_once(self, *, critical: bool = False) -> int:
+        """See one page of due cases through, or of critical ones only; how many there were.
+
+        What this process holds comes first, without a question to the store; then what is claimed.
+        """
+        began, now, size = self._clock.monotonic(), self._clock.now(), self._settings.claim_size
+        work = self._held.take(now, size, least_s=self._settings.smtp_timeout_s, critical=critical)
+        if not work:
+            work = [ClaimedCase(case, None) for case in await self._claim(now, size, critical=critical)]
+        if not work:
             return 0
-        centers = await self._centers.all()
-        work = [self._planned(case, centers, now) for case in claimed]
-        await self._send(work, until)
-        await self._keep_recording({item.case.report_id: item for item in work}, until)
-        return len(claimed)
+        until = began + min(_lease_left(item.case, now, self._settings.lease_s) for item in work)
+        waiting: list[ClaimedCase] = []
+        try:
+            centers = await self._centers.all()
+            for item in work:
+                self._plan(item, centers, now)
+            await self._send(work, until)
+            waiting = [item for item in work if self._may_wait(item)]
+            done = {item.case.report_id: item for item in work if item not in waiting}
+            await self._keep_recording(done, until)
+        finally:
+            self._held.done(work, waiting)
+        return len(work)
+
+    async def _claim(self, now: datetime, size: int, *, critical: bool) -> list[Case]:
+        skipped = Skipped("alerts")
+        lease_s = self._settings.lease_s
+        claimed = await self._cases.claim(self._worker, lease_s, size, now, skipped, critical=critical)
+        self._unreadable.update(skipped.references)
+        if len(claimed) >= size and not critical:
+            # Others of this process may help, and critical ones must not wait behind a page of what can.
+            self.due.set()
+            self.urgent_due.set()
+        return claimed
+
+    def _may_wait(self, item: ClaimedCase) -> bool:
+        """Whether a case that only waits for a bundle is kept in hand, which saves two writes of it."""
+        lease_ends, deferred_until = item.case.wake_at, item.deferred_until
+        if deferred_until is None or lease_ends is None or item.results or item.notice is not None:
+            return False
+        return deferred_until + timedelta(seconds=2 * self._settings.smtp_timeout_s) < lease_ends
 
     @staticmethod
-    def _planned(case: Case, centers: Mapping[str, Center], now: datetime) -> ClaimedCase:
-        made = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
+    def _plan(item: ClaimedCase, centers: Mapping[str, Center], now: datetime) -> None:
+        case = item.case
+        item.plan = policy.plan(case, centers.get(case.center_id) or nominal(case.center_id), now)
         receiver = centers.get(case.offered_to) if case.offered_to is not None else None
-        return ClaimedCase(case, made, policy.notice(case, receiver, now) if receiver is not None else None)
+        item.notice = policy.notice(case, receiver, now) if receiver is not None else None
 
     async def _send(self, work: Sequence[ClaimedCase], until: float) -> None:
         due = delivery_attempts(work, self._directory)

@@ -104,7 +104,7 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     clock = ManualClock(datetime.now(UTC))
     harness = await start(clock, gather_s=1.0)
     old = (clock.now() - timedelta(minutes=20)).isoformat()
-    await harness.routed(*(event("report.routed", n, received_at=old) for n in range(30)))
+    await harness.routed(*(event("report.routed", n, received_at=old, urgency="high") for n in range(30)))
     await eventually(lambda: len(set(sink.alert_ids())) == 30)
     bundles = [mail for _, mail in sink.mails if mail["X-Ieum-Alert-Ids"]]
     assert bundles
@@ -114,14 +114,8 @@ async def test_more_than_five_within_two_minutes_become_one_message_with_count_a
     assert len(sink.mails) <= 5 + len(bundles)
     assert len(sink.alert_ids()) == 30
     before = len(sink.mails)
-    await harness.routed(*(event("report.routed", n) for n in range(30, 33)))
-
-    async def gathered() -> bool:
-        later = clock.now() + GAP
-        found = await harness.notify.cases.collection.count_documents({"ladder.attempt": 0, "wake_at": {"$lte": later}})
-        return found == 3
-
-    await eventually(gathered)
+    await harness.routed(*(event("report.routed", n, urgency="high") for n in range(30, 33)))
+    await eventually(lambda: harness.notify.escalation_worker.deferred == 3)
     assert len(sink.mails) == before
     await clock.advance(GAP.total_seconds())
     await eventually(lambda: len(set(sink.alert_ids())) == 33)
@@ -137,7 +131,7 @@ async def test_in_a_burst_every_channel_tells_of_every_case_and_nobody_looks_for
         # Mail has had many already: of the two channels one sends now, the other gathers for a bundle.
         harness = await start(clock, gather_s=0.5, webhooks={"gwangju/duty": hook})
         await RecentAlertStore(harness.notify.cases.database).add(["email:gwangju/duty"] * 6, clock.now())
-        await harness.routed(*(event("report.routed", n) for n in range(4)))
+        await harness.routed(*(event("report.routed", n, urgency="high") for n in range(4)))
 
         def by_hook() -> list[str]:
             return [alert_id for _, body in came for alert_id in json.loads(body)["data"]["alert_ids"]]

@@ -16,6 +16,7 @@ from shared.jobs import Skipped
 from shared.kafka.router import Received
 from shared.mongo import connect
 from shared.settings import StoreSettings
+from tests.unit.notify.memory_service import NothingHeld
 from tests.unit.notify.samples import TRACE, event, report_id, stream
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ def received(record: RoutingEvent, offset: int) -> Received:
 async def test_a_late_first_record_before_a_true_later_one_changes_nothing(store_settings: StoreSettings) -> None:
     store = CaseStore(connect(store_settings, "notify"))
     await store.prepare()
-    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), lambda: None)
+    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), NothingHeld())
     life = stream(1)
     await handler.handle([received(life[0], 0), received(life[1], 1)])
     late = event("report.routed", 1, center="jeju")
@@ -41,7 +42,7 @@ async def test_a_late_first_record_before_a_true_later_one_changes_nothing(store
 async def test_a_first_record_read_again_changes_nothing(store_settings: StoreSettings) -> None:
     store = CaseStore(connect(store_settings, "notify"))
     await store.prepare()
-    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), lambda: None)
+    handler = RoutingsHandler(store, ConsoleBroadcaster(), SystemClock(), Rules(), NothingHeld())
     life = stream(1)
     await handler.handle([received(life[0], 0)])
     await handler.handle([received(event("report.routed", 1, center="jeju"), 0), received(stream(2)[0], 1)])

@@ -28,6 +28,7 @@ ASKED: Final[dict[str, Callable[[CaseStore], Awaitable[object]]]] = {
     "load": lambda store: store.load(IDS),
     "save": lambda store: store.save([Change(ROUTED, None)], NOW),
     "claim": lambda store: store.claim("worker", 60, 10, NOW, Skipped("test")),
+    "claim of critical ones": lambda store: store.claim("worker", 60, 10, NOW, Skipped("test"), critical=True),
     "backlog": lambda store: store.backlog(NOW),
     "page": lambda store: store.page("busan", ("0", "3"), 10),
     "of_person": lambda store: store.of_person("busan", "s-1"),
@@ -95,7 +96,7 @@ def test_every_query_of_the_store_is_asked_here() -> None:
         for name, made in inspect.getmembers(CaseStore, inspect.iscoroutinefunction)
         if not name.startswith("_") and name != "prepare"
     }
-    assert {name.split(" of all")[0] for name in ASKED} == queries
+    assert {name.split(" of ")[0] for name in ASKED} == queries
 
 
 async def test_every_query_uses_an_index_and_every_index_is_used(

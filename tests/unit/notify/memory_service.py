@@ -1,6 +1,6 @@
 """A desk over cases in memory, for tests of what it passes to the decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time
 from typing import Any, cast
 
@@ -31,6 +31,17 @@ class Cases:
         del now
         self.kept.update({change.case.report_id: change.case for change in changes})
         return Saved(frozenset())
+
+
+class NothingHeld:
+    """Alerts of a process that holds none."""
+
+    def hold(self, cases: Sequence[Case], now: datetime) -> list[Case]:
+        del now
+        return list(cases)
+
+    def begin(self, cases: Iterable[Case]) -> None:
+        del cases
 
 
 class At:

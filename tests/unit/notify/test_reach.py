@@ -187,14 +187,15 @@ def test_a_letter_that_was_neither_told_nor_refused_is_left() -> None:
 
 def test_what_waited_for_a_bundle_once_goes_whatever_its_place_has_got_meanwhile() -> None:
     full = {MAIL.key: RecentAlerts((NOW,) * (MOST + 1))}
-    fresh = ClaimedCase(case_of(), planned(case_of()))
+    fresh = ClaimedCase(case_of("high"), planned(case_of("high")))
     settings = directory()
     assert batched_alerts(delivery_attempts([fresh], settings), full, NOW) == []
     assert fresh.deferred_until == NOW + GAP
     case, _ = record(fresh.case, fresh.planned, (), DAY, NOW, fresh.left)
     then = NOW + GAP
     told_just_now = {MAIL.key: RecentAlerts((then,) * (MOST + 1))}
-    waited, late = ClaimedCase(case, planned(case, GAP.total_seconds())), ClaimedCase(case_of(), planned(case_of()))
+    waited = ClaimedCase(case, planned(case, GAP.total_seconds()))
+    late = ClaimedCase(case_of("high"), planned(case_of("high")))
     made = batched_alerts(delivery_attempts([waited, late], settings), told_just_now, then)
     assert [len(parcel.delivery_attempts) for parcel in made] == [2], "whoever came meanwhile goes along"
     assert (waited.deferred_until, late.deferred_until) == (None, None)

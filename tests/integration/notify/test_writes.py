@@ -1,0 +1,77 @@
+"""What a case costs the store on its way to an acknowledgement: every write is counted on the wire."""
+
+from functools import partial
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from services.notify.escalation.repository import RecentAlertStore
+from services.notify.escalation.rules import MOST
+from shared import mongo, outbox
+from shared.clock import ManualClock
+from tests.integration.intake.test_writes import Writes
+from tests.integration.notify.conftest import NotifyHarness, Start
+from tests.support.mail import MailSink
+from tests.support.waiting import eventually
+from tests.unit.notify.samples import NOW, event, report_id
+
+CASES = 20
+
+
+async def settled(harness: NotifyHarness) -> None:
+    async def nothing_pending() -> bool:
+        return not await harness.notify.cases.collection.count_documents({outbox.SINCE: {"$exists": True}})
+
+    await eventually(nothing_pending)
+
+
+async def told(harness: NotifyHarness) -> None:
+    async def all_told() -> bool:
+        wanted = {"alert_version": {"$gte": 1}, "lease_by": None}
+        return await harness.notify.cases.collection.count_documents(wanted) == CASES
+
+    await eventually(all_told)
+    await settled(harness)
+
+
+def written(writes: Writes) -> dict[str, float]:
+    return {kind: many / CASES for (collection, kind), many in writes.of.items() if collection == "cases"}
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> Writes:
+    counted = Writes()
+    monkeypatch.setattr(mongo, "AsyncIOMotorClient", partial(AsyncIOMotorClient, event_listeners=[counted]))
+    return counted
+
+
+@pytest.mark.parametrize("urgency", ["critical", "high"])
+async def test_a_case_is_written_three_times_before_its_acknowledgement(
+    writes: Writes, start: Start, sink: MailSink, urgency: str
+) -> None:
+    harness = await start()
+    writes.of.clear()
+    centers = ["gwangju", "busan", "jeju", "incheon"]
+    await harness.routed(*(event("report.routed", n, urgency=urgency, center=centers[n % 4]) for n in range(CASES)))
+    await eventually(lambda: len(set(sink.alert_ids())) == CASES)
+    await told(harness)
+    # Stored and leased in one, told, published: nobody claims what its own process wrote down.
+    assert written(writes) == {"insert": 1, "update": 2}
+    for n in range(CASES):
+        answer = await harness.acknowledge(report_id(n), centers[n % 4], "kim")
+        assert answer.status_code == 200, answer.text
+    await settled(harness)
+    assert written(writes) == {"insert": 1, "update": 4}, "acknowledged, published"
+
+
+async def test_what_waits_for_a_bundle_costs_no_write_more(writes: Writes, start: Start, sink: MailSink) -> None:
+    clock = ManualClock(NOW)
+    harness = await start(clock)
+    await RecentAlertStore(harness.notify.cases.database).add(["email:gwangju/duty"] * (MOST + 1), clock.now())
+    writes.of.clear()
+    await harness.routed(*(event("report.routed", n, urgency="high", center="gwangju") for n in range(CASES)))
+    await eventually(lambda: harness.notify.escalation_worker.deferred == CASES)
+    assert sink.mails == []
+    await clock.advance(10)
+    await told(harness)
+    assert written(writes) == {"insert": 1, "update": 2}

@@ -1,0 +1,225 @@
+"""A critical case's first alert waits for nothing: no bundle, no page of others, no channel that is busy with them."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from services.notify.cases.models import Case
+from services.notify.cases.projection import fold
+from services.notify.cases.repository import Change, Saved
+from services.notify.channels.email import MailChannel, reserved_of
+from services.notify.channels.messages import Mail
+from services.notify.console.broadcaster import ConsoleBroadcaster
+from services.notify.escalation import rules as policy
+from services.notify.escalation.delivery import (
+    ClaimedCase,
+    Delivery,
+    RecipientDirectory,
+    batched_alerts,
+    delivery_attempts,
+)
+from services.notify.escalation.rules import ALWAYS, GAP, MOST, RecentAlerts
+from services.notify.escalation.service import EscalationWorker, HeldCases
+from services.notify.settings import NotifySettings
+from shared.clock import ManualClock
+from tests.support.waiting import eventually
+from tests.unit.notify.samples import NOW, TRACE, event, report_id
+from tests.unit.notify.test_policy import STAFFED
+from tests.unit.notify.test_reach import settings_of
+
+FULL = RecentAlerts((NOW,) * (MOST + 1))
+ROOM = 10
+
+
+def case_of(number: int, urgency: str = "high", center: str = "gwangju") -> Case:
+    case = fold(None, event("report.routed", number, urgency=urgency, center=center), TRACE, ALWAYS, NOW)
+    assert case is not None
+    return case
+
+
+def claimed(case: Case) -> ClaimedCase:
+    return ClaimedCase(case, policy.plan(case, STAFFED, NOW))
+
+
+def test_a_critical_case_goes_alone_and_first_where_others_are_bundled_or_wait() -> None:
+    work = [claimed(case_of(n)) for n in range(3)] + [claimed(case_of(n, "critical")) for n in (3, 4)]
+    due = delivery_attempts(work, RecipientDirectory(settings_of()))
+    made = batched_alerts(due, {due[0].endpoint.key: FULL}, NOW)
+    assert [[a.item.case.report_id for a in one.delivery_attempts] for one in made] == [[report_id(3)], [report_id(4)]]
+    assert [item.deferred_until for item in work] == [NOW + GAP] * 3 + [None] * 2
+    made = batched_alerts(due, {due[0].endpoint.key: RecentAlerts((NOW,) * MOST)}, NOW)
+    assert [len(one.delivery_attempts) for one in made] == [1, 1, 3]
+
+
+def test_what_repeats_for_a_critical_case_is_bundled_and_never_waits() -> None:
+    cases = [case_of(n, "critical") for n in range(7)]
+    later = NOW + timedelta(minutes=2)
+    work = []
+    for case in cases:
+        made = policy.plan(case, STAFFED, NOW)
+        assert made is not None
+        told = [policy.AttemptResult(target, f"{target}", ok=True) for target in made.targets]
+        after, _ = policy.record(case, made, told, ALWAYS, NOW)
+        work.append(ClaimedCase(after, policy.plan(after, STAFFED, later)))
+    due = delivery_attempts(work, RecipientDirectory(settings_of()))
+    full = {attempt.endpoint.key: RecentAlerts((later,) * (MOST + 1)) for attempt in due}
+    made_now = batched_alerts(due, full, later)
+    assert {len(one.delivery_attempts) for one in made_now} == {7}
+    assert [item.deferred_until for item in work] == [None] * 7
+
+
+def test_a_case_held_by_the_process_is_taken_once_and_critical_ones_before_others() -> None:
+    held = HeldCases("me:1", 60, ROOM)
+    cases = [case_of(n) for n in range(3)] + [case_of(3, "critical")]
+    written = held.hold(cases, NOW)
+    assert [case.report_id for case in written] == [case.report_id for case in cases]
+    assert {(case.lease_by, case.wake_at) for case in written} == {("me:1", NOW + timedelta(seconds=60))}
+    assert [held.begin(case) for case in written] == [True] * 4
+    assert [held.begin(case) for case in written] == [False] * 4, "read again from a store that is behind"
+    assert [item.case.report_id for item in held.take(NOW, 10, least_s=10, critical=True)] == [report_id(3)]
+    assert len(held.take(NOW, 10, least_s=10, critical=False)) == 3
+    assert held.take(NOW, 10, least_s=10, critical=False) == []
+
+
+def test_no_more_is_held_than_there_is_room_for_and_room_is_kept_for_what_is_critical() -> None:
+    held = HeldCases("me:1", 60, ROOM)
+    many = held.hold([case_of(n) for n in range(50)], NOW)
+    assert sum(case.lease_by is not None for case in many) == 2 * ROOM
+    assert [held.begin(case) for case in many].count(True) == 2 * ROOM
+    more = held.hold([case_of(50), case_of(51, "critical")], NOW)
+    assert [case.lease_by for case in more] == [None, "me:1"]
+    again = case_of(0)
+    assert held.hold([again], NOW) == [again], "in hand already: whoever holds it may be sending"
+
+
+def test_a_lease_that_is_nearly_over_is_left_to_whoever_claims_it_then() -> None:
+    held = HeldCases("me:1", 60, ROOM)
+    (case,) = held.hold([case_of(1)], NOW)
+    assert held.begin(case)
+    assert held.take(NOW + timedelta(seconds=51), 10, least_s=10, critical=False) == []
+    assert [one.lease_by for one in held.hold([case_of(1)], NOW)] == ["me:1"], "it is not in hand any more"
+
+
+class Stored:
+    """The store of a worker that claims a page once."""
+
+    def __init__(self, page: Sequence[Case] = ()) -> None:
+        self.page = list(page)
+        self.cases: dict[str, Case] = {}
+        self.claims = self.saves = 0
+
+    async def claim(self, *_: object, critical: bool) -> list[Case]:
+        self.claims += 1
+        page, self.page = (self.page, []) if not critical else ([], self.page)
+        self.cases.update({case.report_id: case for case in page})
+        return page
+
+    async def save(self, changes: Sequence[Change], now: datetime) -> Saved:
+        del now
+        self.saves += len(changes)
+        return Saved(frozenset())
+
+    async def load(self, report_ids: Sequence[str], skipped: object = None) -> dict[str, Case]:
+        del skipped
+        return {one: self.cases[one] for one in report_ids if one in self.cases}
+
+    async def standing(self, report_ids: Sequence[str]) -> dict[str, tuple[int | None, str | None]]:
+        return dict.fromkeys(report_ids, (1, None))
+
+
+class Quiet:
+    """Centres nobody has said anything about, places told of nothing or of too much, a relay nobody hears."""
+
+    def __init__(self, recent: RecentAlerts | None = None) -> None:
+        self.recent = recent
+
+    async def all(self) -> dict[str, Any]:
+        return {}
+
+    async def load(self, keys: Iterable[str]) -> dict[str, RecentAlerts]:
+        return dict.fromkeys(keys, self.recent) if self.recent is not None else {}
+
+    async def add(self, keys: Sequence[str], now: datetime) -> None:
+        pass
+
+    def offer(self, *_: object) -> None:
+        pass
+
+
+def worker_of(
+    stored: Stored, delivery: Any, clock: ManualClock, settings: NotifySettings, recent: RecentAlerts | None = None
+) -> EscalationWorker:
+    quiet = cast("Any", Quiet(recent))
+    cases = cast("Any", stored)
+    return EscalationWorker(cases, quiet, quiet, delivery, ConsoleBroadcaster(), quiet, clock, settings, "me")
+
+
+async def test_in_a_burst_of_two_hundred_the_critical_cases_alert_is_the_next_to_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, settings = ManualClock(NOW), settings_of(smtp_connections=4)
+    sent: list[str] = []
+    stuck = asyncio.Event()
+
+    async def send(_: object, mail: Mail) -> None:
+        if mail.to.startswith("gwangju"):
+            await stuck.wait()
+        sent.append(mail.to)
+
+    monkeypatch.setattr("services.notify.channels.email._Connection.send", send)
+    channel = MailChannel(settings, clock)
+    delivery = Delivery(settings, channel, clock)
+    lease = {"wake_at": NOW + timedelta(seconds=60), "lease_by": "me:claim"}
+    burst = [case_of(n).model_copy(update=lease) for n in range(200)]
+    stored = Stored(burst)
+    worker = worker_of(stored, delivery, clock, settings)
+    others = asyncio.create_task(worker.send_due())
+    await eventually(lambda: channel.busy == settings.smtp_connections - reserved_of(settings.smtp_connections))
+    worker.begin(worker.hold([case_of(999, "critical", center="jeju")], NOW))
+    assert worker.urgent_due.is_set()
+    before = stored.claims
+    async with asyncio.timeout(30):
+        assert await worker.pass_once(critical=True) == 1
+    assert sent == ["jeju@duty.ieum.example"]
+    assert stored.claims == before, "what the process holds needs no question to the store"
+    stuck.set()
+    await others
+    await delivery.close()
+    assert len(sent) > 1
+
+
+class Told:
+    """A delivery that says of every message that it was taken."""
+
+    def __init__(self) -> None:
+        self.messages: list[int] = []
+
+    async def send(self, batches: Sequence[Any], deadline: float, wanted: object) -> list[Any]:
+        del deadline, wanted
+        self.messages += [len(batch.delivery_attempts) for batch in batches]
+        return [cast("Any", _Done(batch.delivery_attempts)) for batch in batches]
+
+
+class _Done:
+    reason = None
+
+    def __init__(self, told: Any) -> None:
+        self.told = told
+
+
+async def test_what_waits_for_a_bundle_waits_in_hand_and_is_written_once_when_it_was_told() -> None:
+    clock, settings, stored, told = ManualClock(NOW), settings_of(), Stored(), Told()
+    worker = worker_of(stored, told, clock, settings, recent=FULL)
+    worker.begin(worker.hold([case_of(1), case_of(2)], NOW))
+    await worker.send_due()
+    assert (told.messages, stored.saves, worker.deferred) == ([], 0, 2)
+    await clock.advance(GAP.total_seconds())
+    await worker.send_due()
+    assert (told.messages, stored.saves, worker.deferred) == ([2], 2, 0)
+
+
+def test_of_few_connections_one_is_kept_for_what_is_urgent() -> None:
+    assert [reserved_of(number) for number in (1, 2, 3, 4, 8, 32)] == [0, 1, 1, 1, 2, 8]
